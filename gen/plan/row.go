@@ -9,9 +9,8 @@ import (
 // A row of groups is one run of tiles with one tail, however long its groups
 // are. While a group has whole tiles these are done with its values in
 // registers. A tile in which groups meet has code of its own: for each of its
-// four registers of elements a branch tells whether the group ends within it,
-// and leads to what puts the next group's values in the lanes behind the end,
-// or in all lanes for the register after it.
+// four registers of elements a branch tells whether the group ends within or before it,
+// and leads to what puts the next group's values in the lanes behind the end.
 
 // mixture is what a segment with groups that meet knows of values per group.
 type mixture struct {
@@ -136,11 +135,11 @@ func (s *Seg) prune() {
 	s.insts = insts
 }
 
-// other computes roots of the group that the pointers are at, or of the one
-// behind it, in registers of its own. Parameters need none.
-func (s *Seg) other(next int) (seg *Seg, roots []V) {
+// nextGroup computes roots of the group behind the one that the pointers are at, in
+// registers of its own. Parameters need none.
+func (s *Seg) nextGroup() (seg *Seg, roots []V) {
 	seg = s.p.seg(s.up, false, 1)
-	seg.next = next
+	seg.next = 1
 	for _, n := range s.mixture.roots {
 		v := V(-1)
 		if n.Op != ir.OpParam {
@@ -151,18 +150,18 @@ func (s *Seg) other(next int) (seg *Seg, roots []V) {
 	return seg, roots
 }
 
-// cross emits the branch before a slot's elements.
+// cross emits the branch before a slot's elements. What the group has behind the slot is
+// below zero where it ends within it, and below 1-W where it ends before it, as the pointers
+// stay at a group until a slot has none of its elements.
 func (s *Seg) cross(slot int) {
 	p, m, w, x := s.p, s.p.m, s.p.m.Width(), s.mixture
-	here, hereRoots := s.other(0)
-	next, nextRoots := s.other(1)
+	next, nextRoots := s.nextGroup()
 	masks := m.MixTemps(s)
 	temps := append([]V(nil), masks...)
 	in := Inst{Defs: append([]V(nil), x.now...), Uses: append([]V(nil), x.now...), Apart: true}
-	same := p.squeeze(here.insts, hereRoots)
-	for i, inst := range here.insts { // the two ways take the same registers
-		for j, d := range inst.Defs {
-			same[next.insts[i].Defs[j]] = same[d]
+	same := p.squeeze(next.insts, nextRoots)
+	for _, inst := range next.insts {
+		for _, d := range inst.Defs {
 			if same[d] == d {
 				temps = append(temps, d)
 			}
@@ -176,7 +175,7 @@ func (s *Seg) cross(slot int) {
 	in.Defs = append(in.Defs, temps...)
 	behind, name := p.counts.groups, fmt.Sprintf("%s%d", s.name, slot)
 	in.Emit = func(d, u []int) {
-		m.SubBranch(behind, w, name+"cross") // behind is what the group has behind the slot
+		m.SubBranch(behind, w, name+"cross")
 		m.Label(name)
 		at := assignment{}
 		for i, v := range in.Uses {
@@ -198,22 +197,6 @@ func (s *Seg) cross(slot int) {
 		}
 		p.aside = append(p.aside, func() {
 			m.Label(name + "cross")
-			if slot > 0 {
-				m.Branch(behind, GreaterEqual, 1-w, name+"mix")
-				m.Label(name + "next")
-				advance()
-				m.Branch(behind, Less, 1-w, name+"next")
-				here.print(at)
-				for i, n := range x.roots {
-					if n.Op == ir.OpParam {
-						m.Spread(at[x.now[i]], Addr{Reg: p.ptr[n.Name]})
-					} else {
-						m.Copy(0, 0).Emit([]int{at[x.now[i]]}, []int{at[hereRoots[i]]})
-					}
-				}
-				m.Branch(behind, GreaterEqual, 0, name)
-			}
-			m.Label(name + "mix")
 			next.print(at)
 			m.MixMask(behind, mask)
 			for i, n := range x.roots {
@@ -223,9 +206,13 @@ func (s *Seg) cross(slot int) {
 					m.Mix(at[x.now[i]], at[nextRoots[i]], mask)
 				}
 			}
-			m.BranchReaches(behind, p.counts.length, name)
+			m.BranchReaches(behind, p.counts.length, name+"reached")
 			advance()
-			m.Jump(name + "mix")
+			m.Jump(name + "cross")
+			m.Label(name + "reached")
+			m.Branch(behind, GreaterEqual, 1-w, name)
+			advance()
+			m.Jump(name)
 		})
 	}
 	s.Add(in)

@@ -264,7 +264,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -277,24 +276,18 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V10.S4]
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -307,24 +300,18 @@ groupmeet1mix:
 	VMOV V4.B16, V10.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V10.S4]
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -337,24 +324,18 @@ groupmeet2mix:
 	VMOV V2.B16, V10.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V10.S4]
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -367,10 +348,17 @@ groupmeet3mix:
 	VMOV V3.B16, V10.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -677,7 +665,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
@@ -696,29 +683,20 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V5.S4]
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	VMOV V6.B16, V10.B16
-	VLD1R (R3), [V9.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
@@ -737,29 +715,20 @@ groupmeet1mix:
 	VMOV V4.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VMOV V4.B16, V10.B16
-	VLD1R (R3), [V9.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
@@ -778,29 +747,20 @@ groupmeet2mix:
 	VMOV V2.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	VMOV V5.B16, V10.B16
-	VLD1R (R3), [V9.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
@@ -819,11 +779,19 @@ groupmeet3mix:
 	VMOV V3.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -1130,7 +1098,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1148,27 +1115,20 @@ groupmeet0mix:
 	VMOV V1.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1186,27 +1146,20 @@ groupmeet1mix:
 	VMOV V4.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1224,27 +1177,20 @@ groupmeet2mix:
 	VMOV V2.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1262,11 +1208,19 @@ groupmeet3mix:
 	VMOV V3.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -1542,7 +1496,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1555,24 +1508,18 @@ groupmeet0mix:
 	VMOV V1.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1585,24 +1532,18 @@ groupmeet1mix:
 	VMOV V4.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1615,24 +1556,18 @@ groupmeet2mix:
 	VMOV V2.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1645,10 +1580,17 @@ groupmeet3mix:
 	VMOV V3.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -1950,7 +1892,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
@@ -1969,29 +1910,20 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V5.S4]
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	VMOV V6.B16, V11.B16
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
@@ -2010,29 +1942,20 @@ groupmeet1mix:
 	VMOV V4.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VMOV V4.B16, V11.B16
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
@@ -2051,29 +1974,20 @@ groupmeet2mix:
 	VMOV V2.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	VMOV V5.B16, V11.B16
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
@@ -2092,11 +2006,19 @@ groupmeet3mix:
 	VMOV V3.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -2398,7 +2320,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2416,27 +2337,20 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2454,27 +2368,20 @@ groupmeet1mix:
 	VMOV V4.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2492,27 +2399,20 @@ groupmeet2mix:
 	VMOV V2.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2530,11 +2430,19 @@ groupmeet3mix:
 	VMOV V3.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -2832,7 +2740,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2845,24 +2752,18 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V9.S4]
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2875,24 +2776,18 @@ groupmeet1mix:
 	VMOV V4.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V9.S4]
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2905,24 +2800,18 @@ groupmeet2mix:
 	VMOV V2.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V9.S4]
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2935,10 +2824,17 @@ groupmeet3mix:
 	VMOV V3.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -3262,7 +3158,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
@@ -3281,29 +3176,20 @@ groupmeet0mix:
 	VMOV V1.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V5.S4]
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	VMOV V6.B16, V9.B16
-	VLD1R (R3), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
@@ -3322,29 +3208,20 @@ groupmeet1mix:
 	VMOV V4.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VMOV V4.B16, V9.B16
-	VLD1R (R3), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
@@ -3363,29 +3240,20 @@ groupmeet2mix:
 	VMOV V2.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	VMOV V5.B16, V9.B16
-	VLD1R (R3), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
@@ -3404,11 +3272,19 @@ groupmeet3mix:
 	VMOV V3.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -3732,7 +3608,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3750,27 +3625,20 @@ groupmeet0mix:
 	VMOV V1.B16, V7.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3788,27 +3656,20 @@ groupmeet1mix:
 	VMOV V4.B16, V7.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3826,27 +3687,20 @@ groupmeet2mix:
 	VMOV V2.B16, V7.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3864,11 +3718,19 @@ groupmeet3mix:
 	VMOV V3.B16, V7.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -4172,7 +4034,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4185,24 +4046,18 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V9.S4]
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4215,24 +4070,18 @@ groupmeet1mix:
 	VMOV V4.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V9.S4]
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4245,24 +4094,18 @@ groupmeet2mix:
 	VMOV V2.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V9.S4]
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4275,10 +4118,17 @@ groupmeet3mix:
 	VMOV V3.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -4608,7 +4458,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
@@ -4627,29 +4476,20 @@ groupmeet0mix:
 	VMOV V1.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V5.S4]
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	VMOV V6.B16, V9.B16
-	VLD1R (R3), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
@@ -4668,29 +4508,20 @@ groupmeet1mix:
 	VMOV V4.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VMOV V4.B16, V9.B16
-	VLD1R (R3), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
@@ -4709,29 +4540,20 @@ groupmeet2mix:
 	VMOV V2.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	VMOV V5.B16, V9.B16
-	VLD1R (R3), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
@@ -4750,11 +4572,19 @@ groupmeet3mix:
 	VMOV V3.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -5084,7 +4914,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5102,27 +4931,20 @@ groupmeet0mix:
 	VMOV V1.B16, V7.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5140,27 +4962,20 @@ groupmeet1mix:
 	VMOV V4.B16, V7.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5178,27 +4993,20 @@ groupmeet2mix:
 	VMOV V2.B16, V7.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V8.S4]
-	VLD1R (R4), [V7.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5216,11 +5024,19 @@ groupmeet3mix:
 	VMOV V3.B16, V7.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1

@@ -386,7 +386,6 @@ groupstream:
 	JMP         groupwhole
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -394,25 +393,19 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R8, $-15
+	JGE  groupmeet0
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R8, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z14
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -420,25 +413,19 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R8, $-15
+	JGE  groupmeet1
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R8, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z14
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -446,25 +433,19 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R8, $-15
+	JGE  groupmeet2
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R8, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z14
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -472,10 +453,17 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R8, $-15
+	JGE  groupmeet3
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet3
 
 short2stream:
 	PREFETCHNTA      (DX)(CX*1)
@@ -995,7 +983,6 @@ groupstream:
 	JMP         groupwhole
 
 groupmeet0cross:
-groupmeet0mix:
 	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
@@ -1006,30 +993,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-15
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z1
-	VMOVAPS      Z1, Z14
-	VBROADCASTSS (BX), Z13
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
@@ -1040,30 +1018,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-15
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z1
-	VMOVAPS      Z1, Z14
-	VBROADCASTSS (BX), Z13
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
@@ -1074,30 +1043,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-15
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z1
-	VMOVAPS      Z1, Z14
-	VBROADCASTSS (BX), Z13
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
@@ -1108,11 +1068,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-15
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 short2stream:
 	PREFETCHNTA      (DX)(CX*1)
@@ -1669,7 +1637,6 @@ groupstream:
 	JMP         groupwhole
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -1678,28 +1645,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-15
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z14
-	VBROADCASTSS (R8), Z13
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -1708,28 +1668,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-15
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z14
-	VBROADCASTSS (R8), Z13
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -1738,28 +1691,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-15
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z14
-	VBROADCASTSS (R8), Z13
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -1768,11 +1714,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-15
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 short2stream:
 	PREFETCHNTA (DX)(CX*1)
@@ -2254,7 +2208,6 @@ groupstream:
 	JMP         groupwhole
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -2262,25 +2215,19 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R8, $-15
+	JGE  groupmeet0
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R8, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z14
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -2288,25 +2235,19 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R8, $-15
+	JGE  groupmeet1
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R8, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z14
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -2314,25 +2255,19 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R8, $-15
+	JGE  groupmeet2
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R8, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z14
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -2340,10 +2275,17 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R8, $-15
+	JGE  groupmeet3
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet3
 
 short2stream:
 	PREFETCHNTA      (DX)(CX*1)
@@ -2863,7 +2805,6 @@ groupstream:
 	JMP         groupwhole
 
 groupmeet0cross:
-groupmeet0mix:
 	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
@@ -2874,30 +2815,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-15
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z1
-	VMOVAPS      Z1, Z14
-	VBROADCASTSS (BX), Z13
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
@@ -2908,30 +2840,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-15
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z1
-	VMOVAPS      Z1, Z14
-	VBROADCASTSS (BX), Z13
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
@@ -2942,30 +2865,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-15
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z1
-	VMOVAPS      Z1, Z14
-	VBROADCASTSS (BX), Z13
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
@@ -2976,11 +2890,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-15
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 short2stream:
 	PREFETCHNTA      (DX)(CX*1)
@@ -3537,7 +3459,6 @@ groupstream:
 	JMP         groupwhole
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -3546,28 +3467,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-15
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z14
-	VBROADCASTSS (R8), Z13
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -3576,28 +3490,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-15
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z14
-	VBROADCASTSS (R8), Z13
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -3606,28 +3513,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-15
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z14
-	VBROADCASTSS (R8), Z13
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -3636,11 +3536,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(R8), K7, Z13
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-15
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 short2stream:
 	PREFETCHNTA (DX)(CX*1)
@@ -4181,7 +4089,6 @@ groupstream:
 	JMP         groupwhole
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -4189,25 +4096,19 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R8, $-15
+	JGE  groupmeet0
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R8, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z12
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -4215,25 +4116,19 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R8, $-15
+	JGE  groupmeet1
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R8, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z12
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -4241,25 +4136,19 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R8, $-15
+	JGE  groupmeet2
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R8, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z12
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -4267,10 +4156,17 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R8, $-15
+	JGE  groupmeet3
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet3
 
 short2stream:
 	PREFETCHNTA      (DX)(CX*1)
@@ -4857,7 +4753,6 @@ groupstream:
 	JMP         groupwhole
 
 groupmeet0cross:
-groupmeet0mix:
 	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
@@ -4868,30 +4763,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-15
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z1
-	VMOVAPS      Z1, Z12
-	VBROADCASTSS (BX), Z11
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
@@ -4902,30 +4788,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-15
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z1
-	VMOVAPS      Z1, Z12
-	VBROADCASTSS (BX), Z11
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
@@ -4936,30 +4813,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-15
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z1
-	VMOVAPS      Z1, Z12
-	VBROADCASTSS (BX), Z11
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
@@ -4970,11 +4838,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-15
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 short2stream:
 	PREFETCHNTA      (DX)(CX*1)
@@ -5598,7 +5474,6 @@ groupstream:
 	JMP         groupwhole
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -5607,28 +5482,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-15
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -5637,28 +5505,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-15
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -5667,28 +5528,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-15
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -5697,11 +5551,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-15
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 short2stream:
 	PREFETCHNTA (DX)(CX*1)
@@ -6254,7 +6116,6 @@ groupstream:
 	JMP          groupwhole
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -6262,25 +6123,19 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R8, $-15
+	JGE  groupmeet0
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R8, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z12
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -6288,25 +6143,19 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R8, $-15
+	JGE  groupmeet1
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R8, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z12
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -6314,25 +6163,19 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R8, $-15
+	JGE  groupmeet2
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R8, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z12
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -6340,10 +6183,17 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R8, $-15
+	JGE  groupmeet3
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet3
 
 short2stream:
 	PREFETCHNTA      (DX)(CX*1)
@@ -6934,7 +6784,6 @@ groupstream:
 	JMP          groupwhole
 
 groupmeet0cross:
-groupmeet0mix:
 	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
@@ -6945,30 +6794,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-15
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z1
-	VMOVAPS      Z1, Z12
-	VBROADCASTSS (BX), Z11
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
@@ -6979,30 +6819,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-15
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z1
-	VMOVAPS      Z1, Z12
-	VBROADCASTSS (BX), Z11
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
@@ -7013,30 +6844,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-15
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z0
-	VCVTDQ2PS    Z0, Z1
-	VMOVAPS      Z1, Z12
-	VBROADCASTSS (BX), Z11
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	VBROADCASTSS 4(R8), Z0
 	VCVTDQ2PS    Z0, Z1
 	MOVL         $0xffffffff, AX
@@ -7047,11 +6869,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-15
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 short2stream:
 	PREFETCHNTA      (DX)(CX*1)
@@ -7679,7 +7509,6 @@ groupstream:
 	JMP          groupwhole
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -7688,28 +7517,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-15
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -7718,28 +7540,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-15
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -7748,28 +7563,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-15
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -7778,11 +7586,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-15
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)

@@ -236,7 +236,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -249,24 +248,18 @@ groupmeet0mix:
 	VMOV V1.B16, V12.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V12.S4]
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -279,24 +272,18 @@ groupmeet1mix:
 	VMOV V4.B16, V12.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V12.S4]
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -309,24 +296,18 @@ groupmeet2mix:
 	VMOV V2.B16, V12.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V12.S4]
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -339,10 +320,17 @@ groupmeet3mix:
 	VMOV V3.B16, V12.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -621,7 +609,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
@@ -640,29 +627,20 @@ groupmeet0mix:
 	VMOV V1.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V5.S4]
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	VMOV V6.B16, V12.B16
-	VLD1R (R3), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
@@ -681,29 +659,20 @@ groupmeet1mix:
 	VMOV V4.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VMOV V4.B16, V12.B16
-	VLD1R (R3), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
@@ -722,29 +691,20 @@ groupmeet2mix:
 	VMOV V2.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	VMOV V5.B16, V12.B16
-	VLD1R (R3), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
@@ -763,11 +723,19 @@ groupmeet3mix:
 	VMOV V3.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -1046,7 +1014,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1064,27 +1031,20 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1102,27 +1062,20 @@ groupmeet1mix:
 	VMOV V4.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1140,27 +1093,20 @@ groupmeet2mix:
 	VMOV V2.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1178,11 +1124,19 @@ groupmeet3mix:
 	VMOV V3.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -1430,7 +1384,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1443,24 +1396,18 @@ groupmeet0mix:
 	VMOV V1.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V13.S4]
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1473,24 +1420,18 @@ groupmeet1mix:
 	VMOV V4.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V13.S4]
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1503,24 +1444,18 @@ groupmeet2mix:
 	VMOV V2.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V13.S4]
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1533,10 +1468,17 @@ groupmeet3mix:
 	VMOV V3.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -1810,7 +1752,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
@@ -1829,29 +1770,20 @@ groupmeet0mix:
 	VMOV V1.B16, V12.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V5.S4]
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	VMOV V6.B16, V13.B16
-	VLD1R (R3), [V12.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
@@ -1870,29 +1802,20 @@ groupmeet1mix:
 	VMOV V4.B16, V12.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VMOV V4.B16, V13.B16
-	VLD1R (R3), [V12.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
@@ -1911,29 +1834,20 @@ groupmeet2mix:
 	VMOV V2.B16, V12.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	VMOV V5.B16, V13.B16
-	VLD1R (R3), [V12.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
@@ -1952,11 +1866,19 @@ groupmeet3mix:
 	VMOV V3.B16, V12.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -2230,7 +2152,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2248,27 +2169,20 @@ groupmeet0mix:
 	VMOV V1.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2286,27 +2200,20 @@ groupmeet1mix:
 	VMOV V4.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2324,27 +2231,20 @@ groupmeet2mix:
 	VMOV V2.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2362,11 +2262,19 @@ groupmeet3mix:
 	VMOV V3.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -2636,7 +2544,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2649,24 +2556,18 @@ groupmeet0mix:
 	VMOV V1.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2679,24 +2580,18 @@ groupmeet1mix:
 	VMOV V4.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2709,24 +2604,18 @@ groupmeet2mix:
 	VMOV V2.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2739,10 +2628,17 @@ groupmeet3mix:
 	VMOV V3.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -3038,7 +2934,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
@@ -3057,29 +2952,20 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V5.S4]
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	VMOV V6.B16, V11.B16
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
@@ -3098,29 +2984,20 @@ groupmeet1mix:
 	VMOV V4.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VMOV V4.B16, V11.B16
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
@@ -3139,29 +3016,20 @@ groupmeet2mix:
 	VMOV V2.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	VMOV V5.B16, V11.B16
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
@@ -3180,11 +3048,19 @@ groupmeet3mix:
 	VMOV V3.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -3480,7 +3356,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3498,27 +3373,20 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3536,27 +3404,20 @@ groupmeet1mix:
 	VMOV V4.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3574,27 +3435,20 @@ groupmeet2mix:
 	VMOV V2.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3612,11 +3466,19 @@ groupmeet3mix:
 	VMOV V3.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -3892,7 +3754,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3905,24 +3766,18 @@ groupmeet0mix:
 	VMOV V1.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3935,24 +3790,18 @@ groupmeet1mix:
 	VMOV V4.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3965,24 +3814,18 @@ groupmeet2mix:
 	VMOV V2.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3995,10 +3838,17 @@ groupmeet3mix:
 	VMOV V3.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -4300,7 +4150,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
@@ -4319,29 +4168,20 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V5.S4]
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	VMOV V6.B16, V11.B16
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V5.S4]
 	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
@@ -4360,29 +4200,20 @@ groupmeet1mix:
 	VMOV V4.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VMOV V4.B16, V11.B16
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
@@ -4401,29 +4232,20 @@ groupmeet2mix:
 	VMOV V2.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	VMOV V5.B16, V11.B16
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
@@ -4442,11 +4264,19 @@ groupmeet3mix:
 	VMOV V3.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -4748,7 +4578,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4766,27 +4595,20 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4804,27 +4626,20 @@ groupmeet1mix:
 	VMOV V4.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4842,27 +4657,20 @@ groupmeet2mix:
 	VMOV V2.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4880,11 +4688,19 @@ groupmeet3mix:
 	VMOV V3.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1

@@ -230,7 +230,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -243,24 +242,18 @@ groupmeet0mix:
 	VMOV V1.B16, V12.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V12.S4]
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -273,24 +266,18 @@ groupmeet1mix:
 	VMOV V3.B16, V12.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V12.S4]
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -303,24 +290,18 @@ groupmeet2mix:
 	VMOV V2.B16, V12.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V12.S4]
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -333,10 +314,17 @@ groupmeet3mix:
 	VMOV V2.B16, V12.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
@@ -609,7 +597,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
@@ -628,29 +615,20 @@ groupmeet0mix:
 	VMOV V1.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	VMOV V5.B16, V12.B16
-	VLD1R (R3), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
@@ -669,29 +647,20 @@ groupmeet1mix:
 	VMOV V3.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VMOV V4.B16, V12.B16
-	VLD1R (R3), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
@@ -710,29 +679,20 @@ groupmeet2mix:
 	VMOV V2.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VMOV V4.B16, V12.B16
-	VLD1R (R3), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
@@ -751,11 +711,19 @@ groupmeet3mix:
 	VMOV V2.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -1028,7 +996,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1046,27 +1013,20 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1084,27 +1044,20 @@ groupmeet1mix:
 	VMOV V3.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1122,27 +1075,20 @@ groupmeet2mix:
 	VMOV V2.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1160,11 +1106,19 @@ groupmeet3mix:
 	VMOV V2.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -1406,7 +1360,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1419,24 +1372,18 @@ groupmeet0mix:
 	VMOV V1.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V13.S4]
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1449,24 +1396,18 @@ groupmeet1mix:
 	VMOV V3.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V13.S4]
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1479,24 +1420,18 @@ groupmeet2mix:
 	VMOV V2.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V13.S4]
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1509,10 +1444,17 @@ groupmeet3mix:
 	VMOV V2.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
@@ -1780,7 +1722,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
@@ -1799,29 +1740,20 @@ groupmeet0mix:
 	VMOV V1.B16, V12.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	VMOV V5.B16, V13.B16
-	VLD1R (R3), [V12.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
@@ -1840,29 +1772,20 @@ groupmeet1mix:
 	VMOV V3.B16, V12.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VMOV V4.B16, V13.B16
-	VLD1R (R3), [V12.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
@@ -1881,29 +1804,20 @@ groupmeet2mix:
 	VMOV V2.B16, V12.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VMOV V4.B16, V13.B16
-	VLD1R (R3), [V12.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
@@ -1922,11 +1836,19 @@ groupmeet3mix:
 	VMOV V2.B16, V12.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -2194,7 +2116,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2212,27 +2133,20 @@ groupmeet0mix:
 	VMOV V1.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2250,27 +2164,20 @@ groupmeet1mix:
 	VMOV V3.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2288,27 +2195,20 @@ groupmeet2mix:
 	VMOV V2.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2326,11 +2226,19 @@ groupmeet3mix:
 	VMOV V2.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -2594,7 +2502,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2607,24 +2514,18 @@ groupmeet0mix:
 	VMOV V1.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2637,24 +2538,18 @@ groupmeet1mix:
 	VMOV V3.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2667,24 +2562,18 @@ groupmeet2mix:
 	VMOV V2.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2697,10 +2586,17 @@ groupmeet3mix:
 	VMOV V2.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
@@ -2990,7 +2886,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
@@ -3009,29 +2904,20 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	VMOV V5.B16, V11.B16
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
@@ -3050,29 +2936,20 @@ groupmeet1mix:
 	VMOV V3.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VMOV V4.B16, V11.B16
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
@@ -3091,29 +2968,20 @@ groupmeet2mix:
 	VMOV V2.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VMOV V4.B16, V11.B16
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
@@ -3132,11 +3000,19 @@ groupmeet3mix:
 	VMOV V2.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -3426,7 +3302,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3444,27 +3319,20 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3482,27 +3350,20 @@ groupmeet1mix:
 	VMOV V3.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3520,27 +3381,20 @@ groupmeet2mix:
 	VMOV V2.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3558,11 +3412,19 @@ groupmeet3mix:
 	VMOV V2.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -3832,7 +3694,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3845,24 +3706,18 @@ groupmeet0mix:
 	VMOV V1.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3875,24 +3730,18 @@ groupmeet1mix:
 	VMOV V3.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3905,24 +3754,18 @@ groupmeet2mix:
 	VMOV V2.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3935,10 +3778,17 @@ groupmeet3mix:
 	VMOV V2.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
@@ -4234,7 +4084,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
@@ -4253,29 +4102,20 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	VMOV V5.B16, V11.B16
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
@@ -4294,29 +4134,20 @@ groupmeet1mix:
 	VMOV V3.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VMOV V4.B16, V11.B16
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
@@ -4335,29 +4166,20 @@ groupmeet2mix:
 	VMOV V2.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VMOV V4.B16, V11.B16
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V3.S4]
 	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
@@ -4376,11 +4198,19 @@ groupmeet3mix:
 	VMOV V2.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -4676,7 +4506,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4694,27 +4523,20 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4732,27 +4554,20 @@ groupmeet1mix:
 	VMOV V3.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4770,27 +4585,20 @@ groupmeet2mix:
 	VMOV V2.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4808,11 +4616,19 @@ groupmeet3mix:
 	VMOV V2.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1

@@ -608,7 +608,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	VBROADCASTSS 4(BX), Y2
 	VBROADCASTSS constantsAVX2<>+44(SB), Y3
 	VMULPS       Y3, Y2, Y4
@@ -625,33 +624,19 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y4, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R8, $-7
+	JGE  groupmeet0
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R8, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y3
-	VBROADCASTSS constantsAVX2<>+44(SB), Y4
-	VMULPS       Y4, Y3, Y5
-	VSUBPS       Y5, Y5, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y3
-	VBLENDVPS    Y4, Y3, Y15, Y6
-	VMOVAPS      Y6, Y10
-	VMOVAPS      Y5, Y11
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	VBROADCASTSS 4(BX), Y3
 	VBROADCASTSS constantsAVX2<>+44(SB), Y4
 	VMULPS       Y4, Y3, Y5
@@ -668,33 +653,19 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y5, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R8, $-7
+	JGE  groupmeet1
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R8, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y4
-	VBROADCASTSS constantsAVX2<>+44(SB), Y5
-	VMULPS       Y5, Y4, Y6
-	VSUBPS       Y6, Y6, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4
-	VBLENDVPS    Y5, Y4, Y15, Y7
-	VMOVAPS      Y7, Y10
-	VMOVAPS      Y6, Y11
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	VBROADCASTSS 4(BX), Y4
 	VBROADCASTSS constantsAVX2<>+44(SB), Y5
 	VMULPS       Y5, Y4, Y6
@@ -711,33 +682,19 @@ groupmeet2mix:
 	VBLENDVPS    Y2, Y6, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R8, $-7
+	JGE  groupmeet2
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R8, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y5
-	VBROADCASTSS constantsAVX2<>+44(SB), Y6
-	VMULPS       Y6, Y5, Y7
-	VSUBPS       Y7, Y7, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VBLENDVPS    Y6, Y5, Y15, Y8
-	VMOVAPS      Y8, Y10
-	VMOVAPS      Y7, Y11
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	VBROADCASTSS 4(BX), Y5
 	VBROADCASTSS constantsAVX2<>+44(SB), Y6
 	VMULPS       Y6, Y5, Y7
@@ -754,10 +711,17 @@ groupmeet3mix:
 	VBLENDVPS    Y3, Y7, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R8, $-7
+	JGE  groupmeet3
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
@@ -1470,7 +1434,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -1480,25 +1443,19 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R8, $-7
+	JGE  groupmeet0
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R8, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y13
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -1508,25 +1465,19 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y2, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R8, $-7
+	JGE  groupmeet1
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R8, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y13
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
@@ -1536,25 +1487,19 @@ groupmeet2mix:
 	VBLENDVPS    Y2, Y3, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R8, $-7
+	JGE  groupmeet2
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R8, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y13
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -1564,10 +1509,17 @@ groupmeet3mix:
 	VBLENDVPS    Y3, Y4, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R8, $-7
+	JGE  groupmeet3
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R10, R8
@@ -2254,7 +2206,6 @@ groupstream:
 	JMP         groupwhole
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -2264,25 +2215,19 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R8, $-7
+	JGE  groupmeet0
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R8, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y12
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -2292,25 +2237,19 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y2, Y12, Y12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R8, $-7
+	JGE  groupmeet1
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R8, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y12
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -2320,25 +2259,19 @@ groupmeet2mix:
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R8, $-7
+	JGE  groupmeet2
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R8, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y12
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -2348,10 +2281,17 @@ groupmeet3mix:
 	VBLENDVPS    Y1, Y2, Y12, Y12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R8, $-7
+	JGE  groupmeet3
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet3
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)

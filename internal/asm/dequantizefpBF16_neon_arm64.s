@@ -329,7 +329,6 @@ grouprare:
 	ADD $64, RSP, R3
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R3, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x6e2fdc43 // fmul v3.4s, v2.4s, v15.4s
@@ -350,31 +349,18 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V4.S4]
-	WORD $0x6e2fdc85 // fmul v5.4s, v4.4s, v15.4s
-	WORD $0x4ea5d4a4 // fsub v4.4s, v5.4s, v5.4s
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VMOV V6.B16, V4.B16
-	VBSL V13.B16, V14.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	VMOV V5.B16, V9.B16
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R3, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x6e2fdc85 // fmul v5.4s, v4.4s, v15.4s
@@ -395,31 +381,18 @@ groupmeet1mix:
 	VMOV V3.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V6.S4]
-	WORD $0x6e2fdcc7 // fmul v7.4s, v6.4s, v15.4s
-	WORD $0x4ea7d4e6 // fsub v6.4s, v7.4s, v7.4s
-	WORD $0x4e26e4d0 // fcmeq v16.4s, v6.4s, v6.4s
-	VMOV V16.B16, V6.B16
-	VBSL V13.B16, V14.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	VMOV V7.B16, V9.B16
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R3, R16
 	VLD1R (R16), [V6.S4]
 	WORD $0x6e2fdcc7 // fmul v7.4s, v6.4s, v15.4s
@@ -440,31 +413,18 @@ groupmeet2mix:
 	VMOV V5.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V16.S4]
-	WORD $0x6e2fde11 // fmul v17.4s, v16.4s, v15.4s
-	WORD $0x4eb1d630 // fsub v16.4s, v17.4s, v17.4s
-	WORD $0x4e30e612 // fcmeq v18.4s, v16.4s, v16.4s
-	VMOV V18.B16, V16.B16
-	VBSL V13.B16, V14.B16, V16.B16
-	VMOV V16.B16, V8.B16
-	VMOV V17.B16, V9.B16
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R3, R16
 	VLD1R (R16), [V16.S4]
 	WORD $0x6e2fde11 // fmul v17.4s, v16.4s, v15.4s
@@ -485,10 +445,17 @@ groupmeet3mix:
 	VMOV V7.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R6, R4
 	SUB R3, R7, R7
@@ -871,7 +838,6 @@ grouprare:
 	ADD $64, RSP, R3
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -884,24 +850,18 @@ groupmeet0mix:
 	VMOV V1.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V13.S4]
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -914,24 +874,18 @@ groupmeet1mix:
 	VMOV V4.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V13.S4]
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -944,24 +898,18 @@ groupmeet2mix:
 	VMOV V4.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V13.S4]
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -974,10 +922,17 @@ groupmeet3mix:
 	VMOV V5.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R6, R4
 	SUB R3, R7, R7
@@ -1294,7 +1249,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1307,24 +1261,18 @@ groupmeet0mix:
 	VMOV V1.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V11.S4]
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1337,24 +1285,18 @@ groupmeet1mix:
 	VMOV V4.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V11.S4]
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1367,24 +1309,18 @@ groupmeet2mix:
 	VMOV V2.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V11.S4]
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1397,10 +1333,17 @@ groupmeet3mix:
 	VMOV V3.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1

@@ -295,7 +295,6 @@ grouprare:
 	ADD $96, RSP, R3
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R3, R16
 	VLD1R (R16), [V2.S4]
 	WORD $0x6e2fdc43 // fmul v3.4s, v2.4s, v15.4s
@@ -316,31 +315,18 @@ groupmeet0mix:
 	VMOV V1.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V4.S4]
-	WORD $0x6e2fdc85 // fmul v5.4s, v4.4s, v15.4s
-	WORD $0x4ea5d4a4 // fsub v4.4s, v5.4s, v5.4s
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VMOV V6.B16, V4.B16
-	VBSL V13.B16, V14.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	VMOV V5.B16, V11.B16
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R3, R16
 	VLD1R (R16), [V4.S4]
 	WORD $0x6e2fdc85 // fmul v5.4s, v4.4s, v15.4s
@@ -361,31 +347,18 @@ groupmeet1mix:
 	VMOV V3.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V6.S4]
-	WORD $0x6e2fdcc7 // fmul v7.4s, v6.4s, v15.4s
-	WORD $0x4ea7d4e6 // fsub v6.4s, v7.4s, v7.4s
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VMOV V8.B16, V6.B16
-	VBSL V13.B16, V14.B16, V6.B16
-	VMOV V6.B16, V10.B16
-	VMOV V7.B16, V11.B16
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R3, R16
 	VLD1R (R16), [V6.S4]
 	WORD $0x6e2fdcc7 // fmul v7.4s, v6.4s, v15.4s
@@ -406,31 +379,18 @@ groupmeet2mix:
 	VMOV V5.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V8.S4]
-	WORD $0x6e2fdd09 // fmul v9.4s, v8.4s, v15.4s
-	WORD $0x4ea9d528 // fsub v8.4s, v9.4s, v9.4s
-	WORD $0x4e28e510 // fcmeq v16.4s, v8.4s, v8.4s
-	VMOV V16.B16, V8.B16
-	VBSL V13.B16, V14.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	VMOV V9.B16, V11.B16
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R3, R16
 	VLD1R (R16), [V8.S4]
 	WORD $0x6e2fdd09 // fmul v9.4s, v8.4s, v15.4s
@@ -451,10 +411,17 @@ groupmeet3mix:
 	VMOV V7.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R6, R4
 	SUB R3, R7, R7
@@ -793,7 +760,6 @@ grouprare:
 	ADD $96, RSP, R3
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -806,24 +772,18 @@ groupmeet0mix:
 	VMOV V1.B16, V15.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V15.S4]
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -836,24 +796,18 @@ groupmeet1mix:
 	VMOV V4.B16, V15.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V15.S4]
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -866,24 +820,18 @@ groupmeet2mix:
 	VMOV V4.B16, V15.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V15.S4]
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -896,10 +844,17 @@ groupmeet3mix:
 	VMOV V5.B16, V15.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R6, R4
 	SUB R3, R7, R7
@@ -1172,7 +1127,6 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1185,24 +1139,18 @@ groupmeet0mix:
 	VMOV V1.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V13.S4]
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1215,24 +1163,18 @@ groupmeet1mix:
 	VMOV V3.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V13.S4]
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1245,24 +1187,18 @@ groupmeet2mix:
 	VMOV V2.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V13.S4]
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VDUP R16, V2.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1275,10 +1211,17 @@ groupmeet3mix:
 	VMOV V2.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet3mix
+	B groupmeet3
 lanestage:
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1

@@ -736,7 +736,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -748,28 +747,21 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-7
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -781,28 +773,21 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y3, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-7
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -814,28 +799,21 @@ groupmeet2mix:
 	VBLENDVPS    Y3, Y5, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-7
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -847,11 +825,19 @@ groupmeet3mix:
 	VBLENDVPS    Y5, Y7, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-7
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -2031,7 +2017,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	VBROADCASTSS least+40(FP), Y2
 	VBROADCASTSS 4(R9), Y3
 	VPSUBD       Y3, Y2, Y4
@@ -2052,39 +2037,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y3, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS least+40(FP), Y3
-	VBROADCASTSS (R9), Y4
-	VPSUBD       Y4, Y3, Y5
-	VCVTDQ2PS    Y5, Y3
-	VBROADCASTSS most+44(FP), Y5
-	VPSUBD       Y4, Y5, Y6
-	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VMOVAPS      Y3, Y11
-	VMOVAPS      Y4, Y10
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	VBROADCASTSS least+40(FP), Y3
 	VBROADCASTSS 4(R9), Y4
 	VPSUBD       Y4, Y3, Y5
@@ -2105,39 +2074,23 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y4, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS least+40(FP), Y4
-	VBROADCASTSS (R9), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS most+44(FP), Y6
-	VPSUBD       Y5, Y6, Y7
-	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VMOVAPS      Y4, Y11
-	VMOVAPS      Y5, Y10
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	VBROADCASTSS least+40(FP), Y4
 	VBROADCASTSS 4(R9), Y5
 	VPSUBD       Y5, Y4, Y6
@@ -2158,39 +2111,23 @@ groupmeet2mix:
 	VBLENDVPS    Y0, Y5, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS least+40(FP), Y5
-	VBROADCASTSS (R9), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS most+44(FP), Y7
-	VPSUBD       Y6, Y7, Y8
-	VCVTDQ2PS    Y8, Y6
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VMOVAPS      Y5, Y11
-	VMOVAPS      Y6, Y10
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	VBROADCASTSS least+40(FP), Y5
 	VBROADCASTSS 4(R9), Y6
 	VPSUBD       Y6, Y5, Y7
@@ -2211,12 +2148,21 @@ groupmeet3mix:
 	VBLENDVPS    Y0, Y6, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	VXORPS       Y15, Y15, Y15
@@ -3372,7 +3318,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -3386,31 +3331,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -3424,31 +3361,23 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -3462,31 +3391,23 @@ groupmeet2mix:
 	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -3500,12 +3421,21 @@ groupmeet3mix:
 	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS least+40(FP), Y0
@@ -4640,7 +4570,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -4652,28 +4581,21 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Y10
-	VBROADCASTSS (R8), Y9
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -4685,28 +4607,21 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y9, Y9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Y10
-	VBROADCASTSS (R8), Y9
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -4718,28 +4633,21 @@ groupmeet2mix:
 	VBLENDVPS    Y0, Y3, Y9, Y9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Y10
-	VBROADCASTSS (R8), Y9
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -4751,11 +4659,19 @@ groupmeet3mix:
 	VBLENDVPS    Y0, Y4, Y9, Y9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS least+40(FP), Y0
@@ -6109,7 +6025,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	VBROADCASTSS least+48(FP), Y2
 	VBROADCASTSS 4(R10), Y3
 	VPSUBD       Y3, Y2, Y4
@@ -6131,40 +6046,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y3, Y12, Y12
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R11, $-7
+	JGE  groupmeet0
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R11, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS (R10), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VBROADCASTSS (R10), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS (R9), Y15
-	VBROADCASTSS (R8), Y14
-	VMOVAPS      Y4, Y13
-	VMOVAPS      Y5, Y12
-	CMPQ         R11, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	VBROADCASTSS least+48(FP), Y4
 	VBROADCASTSS 4(R10), Y5
 	VPSUBD       Y5, Y4, Y6
@@ -6186,40 +6084,23 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y5, Y12, Y12
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R11, $-7
+	JGE  groupmeet1
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R11, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS least+48(FP), Y6
-	VBROADCASTSS (R10), Y7
-	VPSUBD       Y7, Y6, Y8
-	VCVTDQ2PS    Y8, Y6
-	VBROADCASTSS most+52(FP), Y7
-	VBROADCASTSS (R10), Y8
-	VPSUBD       Y8, Y7, Y9
-	VCVTDQ2PS    Y9, Y7
-	VBROADCASTSS (R9), Y15
-	VBROADCASTSS (R8), Y14
-	VMOVAPS      Y6, Y13
-	VMOVAPS      Y7, Y12
-	CMPQ         R11, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	VBROADCASTSS least+48(FP), Y6
 	VBROADCASTSS 4(R10), Y7
 	VPSUBD       Y7, Y6, Y8
@@ -6241,40 +6122,23 @@ groupmeet2mix:
 	VBLENDVPS    Y3, Y7, Y12, Y12
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R11, $-7
+	JGE  groupmeet2
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R11, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS least+48(FP), Y8
-	VBROADCASTSS (R10), Y9
-	VPSUBD       Y9, Y8, Y10
-	VCVTDQ2PS    Y10, Y8
-	VBROADCASTSS most+52(FP), Y9
-	VBROADCASTSS (R10), Y10
-	VPSUBD       Y10, Y9, Y11
-	VCVTDQ2PS    Y11, Y9
-	VBROADCASTSS (R9), Y15
-	VBROADCASTSS (R8), Y14
-	VMOVAPS      Y8, Y13
-	VMOVAPS      Y9, Y12
-	CMPQ         R11, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	VBROADCASTSS least+48(FP), Y8
 	VBROADCASTSS 4(R10), Y9
 	VPSUBD       Y9, Y8, Y10
@@ -6296,12 +6160,21 @@ groupmeet3mix:
 	VBLENDVPS    Y5, Y9, Y12, Y12
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R11, $-7
+	JGE  groupmeet3
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R13, R11
@@ -7595,7 +7468,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -7609,31 +7481,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R11, $-7
+	JGE  groupmeet0
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R11, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R10), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R11, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -7647,31 +7511,23 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R11, $-7
+	JGE  groupmeet1
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R11, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R10), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R11, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -7685,31 +7541,23 @@ groupmeet2mix:
 	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R11, $-7
+	JGE  groupmeet2
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R11, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R10), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R11, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -7723,12 +7571,21 @@ groupmeet3mix:
 	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R11, $-7
+	JGE  groupmeet3
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS least+48(FP), Y0
@@ -8884,7 +8741,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -8896,28 +8752,21 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS (R8), Y10
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -8929,28 +8778,21 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y3, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS (R8), Y10
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -8962,28 +8804,21 @@ groupmeet2mix:
 	VBLENDVPS    Y3, Y5, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS (R8), Y10
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -8995,11 +8830,19 @@ groupmeet3mix:
 	VBLENDVPS    Y5, Y7, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -10362,7 +10205,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	VBROADCASTSS least+48(FP), Y2
 	VBROADCASTSS 4(R10), Y3
 	VPSUBD       Y3, Y2, Y4
@@ -10384,40 +10226,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y3, Y12, Y12
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R11, $-7
+	JGE  groupmeet0
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R11, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS (R10), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VBROADCASTSS (R10), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS (R9), Y15
-	VBROADCASTSS (R8), Y14
-	VMOVAPS      Y4, Y13
-	VMOVAPS      Y5, Y12
-	CMPQ         R11, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	VBROADCASTSS least+48(FP), Y4
 	VBROADCASTSS 4(R10), Y5
 	VPSUBD       Y5, Y4, Y6
@@ -10439,40 +10264,23 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y5, Y12, Y12
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R11, $-7
+	JGE  groupmeet1
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R11, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS least+48(FP), Y6
-	VBROADCASTSS (R10), Y7
-	VPSUBD       Y7, Y6, Y8
-	VCVTDQ2PS    Y8, Y6
-	VBROADCASTSS most+52(FP), Y7
-	VBROADCASTSS (R10), Y8
-	VPSUBD       Y8, Y7, Y9
-	VCVTDQ2PS    Y9, Y7
-	VBROADCASTSS (R9), Y15
-	VBROADCASTSS (R8), Y14
-	VMOVAPS      Y6, Y13
-	VMOVAPS      Y7, Y12
-	CMPQ         R11, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	VBROADCASTSS least+48(FP), Y6
 	VBROADCASTSS 4(R10), Y7
 	VPSUBD       Y7, Y6, Y8
@@ -10494,40 +10302,23 @@ groupmeet2mix:
 	VBLENDVPS    Y3, Y7, Y12, Y12
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R11, $-7
+	JGE  groupmeet2
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R11, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS least+48(FP), Y8
-	VBROADCASTSS (R10), Y9
-	VPSUBD       Y9, Y8, Y10
-	VCVTDQ2PS    Y10, Y8
-	VBROADCASTSS most+52(FP), Y9
-	VBROADCASTSS (R10), Y10
-	VPSUBD       Y10, Y9, Y11
-	VCVTDQ2PS    Y11, Y9
-	VBROADCASTSS (R9), Y15
-	VBROADCASTSS (R8), Y14
-	VMOVAPS      Y8, Y13
-	VMOVAPS      Y9, Y12
-	CMPQ         R11, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	VBROADCASTSS least+48(FP), Y8
 	VBROADCASTSS 4(R10), Y9
 	VPSUBD       Y9, Y8, Y10
@@ -10549,12 +10340,21 @@ groupmeet3mix:
 	VBLENDVPS    Y5, Y9, Y12, Y12
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R11, $-7
+	JGE  groupmeet3
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R13, R11
@@ -11858,7 +11658,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -11872,31 +11671,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R11, $-7
+	JGE  groupmeet0
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R11, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R10), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R11, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -11910,31 +11701,23 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R11, $-7
+	JGE  groupmeet1
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R11, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R10), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R11, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -11948,31 +11731,23 @@ groupmeet2mix:
 	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R11, $-7
+	JGE  groupmeet2
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R11, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R10), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R11, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -11986,12 +11761,21 @@ groupmeet3mix:
 	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R11, $-7
+	JGE  groupmeet3
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS least+48(FP), Y0

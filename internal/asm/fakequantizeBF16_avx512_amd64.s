@@ -1310,7 +1310,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -1319,28 +1318,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-15
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -1349,28 +1341,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-15
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -1379,28 +1364,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-15
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -1409,11 +1387,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-15
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 768(SP)
@@ -3236,7 +3222,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	VBROADCASTSS 4(R9), Z0
 	VPSUBD       Z0, Z15, Z1
 	VCVTDQ2PS    Z1, Z2
@@ -3252,37 +3237,23 @@ groupmeet0mix:
 	VMOVAPS      Z0, K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-15
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Z16
-	VPSUBD       Z16, Z15, Z18
-	VCVTDQ2PS    Z18, Z19
-	VPSUBD       Z16, Z14, Z18
-	VCVTDQ2PS    Z18, Z16
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VMOVAPS      Z19, Z4
-	VMOVAPS      Z16, Z3
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	VBROADCASTSS 4(R9), Z16
 	VPSUBD       Z16, Z15, Z18
 	VCVTDQ2PS    Z18, Z19
@@ -3298,37 +3269,23 @@ groupmeet1mix:
 	VMOVAPS      Z16, K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-15
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Z20
-	VPSUBD       Z20, Z15, Z22
-	VCVTDQ2PS    Z22, Z23
-	VPSUBD       Z20, Z14, Z22
-	VCVTDQ2PS    Z22, Z20
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VMOVAPS      Z23, Z4
-	VMOVAPS      Z20, Z3
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	VBROADCASTSS 4(R9), Z20
 	VPSUBD       Z20, Z15, Z22
 	VCVTDQ2PS    Z22, Z23
@@ -3344,37 +3301,23 @@ groupmeet2mix:
 	VMOVAPS      Z20, K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-15
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Z24
-	VPSUBD       Z24, Z15, Z26
-	VCVTDQ2PS    Z26, Z27
-	VPSUBD       Z24, Z14, Z26
-	VCVTDQ2PS    Z26, Z24
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VMOVAPS      Z27, Z4
-	VMOVAPS      Z24, Z3
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	VBROADCASTSS 4(R9), Z24
 	VPSUBD       Z24, Z15, Z26
 	VCVTDQ2PS    Z26, Z27
@@ -3390,12 +3333,21 @@ groupmeet3mix:
 	VMOVAPS      Z24, K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-15
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 1024(SP)
@@ -5057,7 +5009,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -5067,31 +5018,23 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-15
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -5101,31 +5044,23 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-15
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -5135,31 +5070,23 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-15
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -5169,12 +5096,21 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-15
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 1024(SP)
@@ -7032,7 +6968,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -7041,28 +6976,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(R8), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-15
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Z5
-	VBROADCASTSS (R8), Z4
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -7071,28 +6999,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(R8), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-15
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Z5
-	VBROADCASTSS (R8), Z4
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -7101,28 +7022,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(R8), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-15
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Z5
-	VBROADCASTSS (R8), Z4
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -7131,11 +7045,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(R8), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-15
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 832(SP)
@@ -9235,7 +9157,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	VBROADCASTSS 4(R10), Z0
 	VPSUBD       Z0, Z15, Z1
 	VCVTDQ2PS    Z1, Z16
@@ -9251,37 +9172,23 @@ groupmeet0mix:
 	VMOVAPS      Z0, K7, Z2
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R11, $-15
+	JGE  groupmeet0
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R11, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R10), Z17
-	VPSUBD       Z17, Z15, Z19
-	VCVTDQ2PS    Z19, Z20
-	VPSUBD       Z17, Z14, Z19
-	VCVTDQ2PS    Z19, Z17
-	VBROADCASTSS (R9), Z5
-	VBROADCASTSS (R8), Z4
-	VMOVAPS      Z20, Z3
-	VMOVAPS      Z17, Z2
-	CMPQ         R11, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	VBROADCASTSS 4(R10), Z17
 	VPSUBD       Z17, Z15, Z19
 	VCVTDQ2PS    Z19, Z20
@@ -9297,37 +9204,23 @@ groupmeet1mix:
 	VMOVAPS      Z17, K7, Z2
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R11, $-15
+	JGE  groupmeet1
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R11, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R10), Z21
-	VPSUBD       Z21, Z15, Z23
-	VCVTDQ2PS    Z23, Z24
-	VPSUBD       Z21, Z14, Z23
-	VCVTDQ2PS    Z23, Z21
-	VBROADCASTSS (R9), Z5
-	VBROADCASTSS (R8), Z4
-	VMOVAPS      Z24, Z3
-	VMOVAPS      Z21, Z2
-	CMPQ         R11, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	VBROADCASTSS 4(R10), Z21
 	VPSUBD       Z21, Z15, Z23
 	VCVTDQ2PS    Z23, Z24
@@ -9343,37 +9236,23 @@ groupmeet2mix:
 	VMOVAPS      Z21, K7, Z2
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R11, $-15
+	JGE  groupmeet2
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R11, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R10), Z25
-	VPSUBD       Z25, Z15, Z27
-	VCVTDQ2PS    Z27, Z28
-	VPSUBD       Z25, Z14, Z27
-	VCVTDQ2PS    Z27, Z25
-	VBROADCASTSS (R9), Z5
-	VBROADCASTSS (R8), Z4
-	VMOVAPS      Z28, Z3
-	VMOVAPS      Z25, Z2
-	CMPQ         R11, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	VBROADCASTSS 4(R10), Z25
 	VPSUBD       Z25, Z15, Z27
 	VCVTDQ2PS    Z27, Z28
@@ -9389,12 +9268,21 @@ groupmeet3mix:
 	VMOVAPS      Z25, K7, Z2
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R11, $-15
+	JGE  groupmeet3
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 1088(SP)
@@ -11290,7 +11178,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
@@ -11300,31 +11187,23 @@ groupmeet0mix:
 	VBROADCASTSS 4(R8), K7, Z3
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R11, $-15
+	JGE  groupmeet0
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R11, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R10), Z5
-	VBROADCASTSS (R9), Z4
-	VBROADCASTSS (R8), Z3
-	CMPQ         R11, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
@@ -11334,31 +11213,23 @@ groupmeet1mix:
 	VBROADCASTSS 4(R8), K7, Z3
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R11, $-15
+	JGE  groupmeet1
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R11, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R10), Z5
-	VBROADCASTSS (R9), Z4
-	VBROADCASTSS (R8), Z3
-	CMPQ         R11, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
@@ -11368,31 +11239,23 @@ groupmeet2mix:
 	VBROADCASTSS 4(R8), K7, Z3
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R11, $-15
+	JGE  groupmeet2
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R11, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R10), Z5
-	VBROADCASTSS (R9), Z4
-	VBROADCASTSS (R8), Z3
-	CMPQ         R11, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
@@ -11402,12 +11265,21 @@ groupmeet3mix:
 	VBROADCASTSS 4(R8), K7, Z3
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R11, $-15
+	JGE  groupmeet3
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 1088(SP)
@@ -13303,7 +13175,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -13312,28 +13183,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(R8), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-15
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Z6
-	VBROADCASTSS (R8), Z5
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -13342,28 +13206,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(R8), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-15
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Z6
-	VBROADCASTSS (R8), Z5
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -13372,28 +13229,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(R8), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-15
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Z6
-	VBROADCASTSS (R8), Z5
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -13402,11 +13252,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(R8), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-15
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 784(SP)
@@ -15498,7 +15356,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	VBROADCASTSS 4(R10), Z0
 	VPSUBD       Z0, Z15, Z1
 	VCVTDQ2PS    Z1, Z2
@@ -15514,37 +15371,23 @@ groupmeet0mix:
 	VMOVAPS      Z0, K7, Z3
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R11, $-15
+	JGE  groupmeet0
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R11, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R10), Z16
-	VPSUBD       Z16, Z15, Z18
-	VCVTDQ2PS    Z18, Z19
-	VPSUBD       Z16, Z14, Z18
-	VCVTDQ2PS    Z18, Z16
-	VBROADCASTSS (R9), Z6
-	VBROADCASTSS (R8), Z5
-	VMOVAPS      Z19, Z4
-	VMOVAPS      Z16, Z3
-	CMPQ         R11, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	VBROADCASTSS 4(R10), Z16
 	VPSUBD       Z16, Z15, Z18
 	VCVTDQ2PS    Z18, Z19
@@ -15560,37 +15403,23 @@ groupmeet1mix:
 	VMOVAPS      Z16, K7, Z3
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R11, $-15
+	JGE  groupmeet1
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R11, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R10), Z20
-	VPSUBD       Z20, Z15, Z22
-	VCVTDQ2PS    Z22, Z23
-	VPSUBD       Z20, Z14, Z22
-	VCVTDQ2PS    Z22, Z20
-	VBROADCASTSS (R9), Z6
-	VBROADCASTSS (R8), Z5
-	VMOVAPS      Z23, Z4
-	VMOVAPS      Z20, Z3
-	CMPQ         R11, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	VBROADCASTSS 4(R10), Z20
 	VPSUBD       Z20, Z15, Z22
 	VCVTDQ2PS    Z22, Z23
@@ -15606,37 +15435,23 @@ groupmeet2mix:
 	VMOVAPS      Z20, K7, Z3
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R11, $-15
+	JGE  groupmeet2
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R11, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R10), Z24
-	VPSUBD       Z24, Z15, Z26
-	VCVTDQ2PS    Z26, Z27
-	VPSUBD       Z24, Z14, Z26
-	VCVTDQ2PS    Z26, Z24
-	VBROADCASTSS (R9), Z6
-	VBROADCASTSS (R8), Z5
-	VMOVAPS      Z27, Z4
-	VMOVAPS      Z24, Z3
-	CMPQ         R11, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	VBROADCASTSS 4(R10), Z24
 	VPSUBD       Z24, Z15, Z26
 	VCVTDQ2PS    Z26, Z27
@@ -15652,12 +15467,21 @@ groupmeet3mix:
 	VMOVAPS      Z24, K7, Z3
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R11, $-15
+	JGE  groupmeet3
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 1040(SP)
@@ -17544,7 +17368,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
@@ -17554,31 +17377,23 @@ groupmeet0mix:
 	VBROADCASTSS 4(R8), K7, Z4
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R11, $-15
+	JGE  groupmeet0
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R11, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R10), Z6
-	VBROADCASTSS (R9), Z5
-	VBROADCASTSS (R8), Z4
-	CMPQ         R11, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
@@ -17588,31 +17403,23 @@ groupmeet1mix:
 	VBROADCASTSS 4(R8), K7, Z4
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R11, $-15
+	JGE  groupmeet1
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R11, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R10), Z6
-	VBROADCASTSS (R9), Z5
-	VBROADCASTSS (R8), Z4
-	CMPQ         R11, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
@@ -17622,31 +17429,23 @@ groupmeet2mix:
 	VBROADCASTSS 4(R8), K7, Z4
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R11, $-15
+	JGE  groupmeet2
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R11, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R10), Z6
-	VBROADCASTSS (R9), Z5
-	VBROADCASTSS (R8), Z4
-	CMPQ         R11, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
@@ -17656,12 +17455,21 @@ groupmeet3mix:
 	VBROADCASTSS 4(R8), K7, Z4
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R11, $-15
+	JGE  groupmeet3
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 1040(SP)

@@ -473,7 +473,6 @@ grouprare:
 	ADD $144, RSP, R4
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -491,27 +490,20 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -529,27 +521,20 @@ groupmeet1mix:
 	VMOV V4.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -567,27 +552,20 @@ groupmeet2mix:
 	VMOV V5.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -605,11 +583,19 @@ groupmeet3mix:
 	VMOV V8.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -1285,7 +1271,6 @@ grouprare:
 	ADD $208, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VLD1R (R16), [V2.S4]
 	VSUB V2.S4, V15.S4, V3.S4
@@ -1315,36 +1300,22 @@ groupmeet0mix:
 	VMOV V1.B16, V7.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V16.S4]
-	VSUB V16.S4, V15.S4, V17.S4
-	WORD $0x4e21da32 // scvtf v18.4s, v17.4s
-	VSUB V16.S4, V14.S4, V17.S4
-	WORD $0x4e21da30 // scvtf v16.4s, v17.4s
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VMOV V18.B16, V8.B16
-	VMOV V16.B16, V7.B16
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VLD1R (R16), [V16.S4]
 	VSUB V16.S4, V15.S4, V17.S4
@@ -1374,36 +1345,22 @@ groupmeet1mix:
 	VMOV V6.B16, V7.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V19.S4]
-	VSUB V19.S4, V15.S4, V20.S4
-	WORD $0x4e21da95 // scvtf v21.4s, v20.4s
-	VSUB V19.S4, V14.S4, V20.S4
-	WORD $0x4e21da93 // scvtf v19.4s, v20.4s
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VMOV V21.B16, V8.B16
-	VMOV V19.B16, V7.B16
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VLD1R (R16), [V19.S4]
 	VSUB V19.S4, V15.S4, V20.S4
@@ -1433,36 +1390,22 @@ groupmeet2mix:
 	VMOV V18.B16, V7.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V24.S4]
-	VSUB V24.S4, V15.S4, V25.S4
-	WORD $0x4e21db3a // scvtf v26.4s, v25.4s
-	VSUB V24.S4, V14.S4, V25.S4
-	WORD $0x4e21db38 // scvtf v24.4s, v25.4s
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VMOV V26.B16, V8.B16
-	VMOV V24.B16, V7.B16
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VLD1R (R16), [V24.S4]
 	VSUB V24.S4, V15.S4, V25.S4
@@ -1492,12 +1435,21 @@ groupmeet3mix:
 	VMOV V23.B16, V7.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -2101,7 +2053,6 @@ grouprare:
 	ADD $208, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2124,30 +2075,22 @@ groupmeet0mix:
 	VMOV V1.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2170,30 +2113,22 @@ groupmeet1mix:
 	VMOV V5.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2216,30 +2151,22 @@ groupmeet2mix:
 	VMOV V7.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V19.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2262,12 +2189,21 @@ groupmeet3mix:
 	VMOV V19.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -2916,7 +2852,6 @@ grouprare:
 	ADD $160, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2934,27 +2869,20 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2972,27 +2900,20 @@ groupmeet1mix:
 	VMOV V4.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3010,27 +2931,20 @@ groupmeet2mix:
 	VMOV V5.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3048,11 +2962,19 @@ groupmeet3mix:
 	VMOV V8.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R4, R9, R9
@@ -3798,7 +3720,6 @@ grouprare:
 	ADD $224, RSP, R6
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V2.S4]
 	VSUB V2.S4, V15.S4, V3.S4
@@ -3828,36 +3749,22 @@ groupmeet0mix:
 	VMOV V1.B16, V7.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R6), [V16.S4]
-	VSUB V16.S4, V15.S4, V17.S4
-	WORD $0x4e21da32 // scvtf v18.4s, v17.4s
-	VSUB V16.S4, V14.S4, V17.S4
-	WORD $0x4e21da30 // scvtf v16.4s, v17.4s
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VMOV V18.B16, V8.B16
-	VMOV V16.B16, V7.B16
-	CMP $0, R7
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V16.S4]
 	VSUB V16.S4, V15.S4, V17.S4
@@ -3887,36 +3794,22 @@ groupmeet1mix:
 	VMOV V6.B16, V7.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R6), [V19.S4]
-	VSUB V19.S4, V15.S4, V20.S4
-	WORD $0x4e21da95 // scvtf v21.4s, v20.4s
-	VSUB V19.S4, V14.S4, V20.S4
-	WORD $0x4e21da93 // scvtf v19.4s, v20.4s
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VMOV V21.B16, V8.B16
-	VMOV V19.B16, V7.B16
-	CMP $0, R7
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V19.S4]
 	VSUB V19.S4, V15.S4, V20.S4
@@ -3946,36 +3839,22 @@ groupmeet2mix:
 	VMOV V18.B16, V7.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R6), [V24.S4]
-	VSUB V24.S4, V15.S4, V25.S4
-	WORD $0x4e21db3a // scvtf v26.4s, v25.4s
-	VSUB V24.S4, V14.S4, V25.S4
-	WORD $0x4e21db38 // scvtf v24.4s, v25.4s
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VMOV V26.B16, V8.B16
-	VMOV V24.B16, V7.B16
-	CMP $0, R7
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V24.S4]
 	VSUB V24.S4, V15.S4, V25.S4
@@ -4005,12 +3884,21 @@ groupmeet3mix:
 	VMOV V23.B16, V7.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10
@@ -4669,7 +4557,6 @@ grouprare:
 	ADD $224, RSP, R6
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R7, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4692,30 +4579,22 @@ groupmeet0mix:
 	VMOV V1.B16, V8.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R6), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	CMP $0, R7
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R7, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4738,30 +4617,22 @@ groupmeet1mix:
 	VMOV V5.B16, V8.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R6), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	CMP $0, R7
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R7, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4784,30 +4655,22 @@ groupmeet2mix:
 	VMOV V7.B16, V8.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R6), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	CMP $0, R7
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R7, R16
 	VDUP R16, V19.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4830,12 +4693,21 @@ groupmeet3mix:
 	VMOV V19.B16, V8.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10
@@ -5508,7 +5380,6 @@ grouprare:
 	ADD $160, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5526,27 +5397,20 @@ groupmeet0mix:
 	VMOV V1.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5564,27 +5428,20 @@ groupmeet1mix:
 	VMOV V4.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5602,27 +5459,20 @@ groupmeet2mix:
 	VMOV V5.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V16.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5640,11 +5490,19 @@ groupmeet3mix:
 	VMOV V16.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R4, R9, R9
@@ -6406,7 +6264,6 @@ grouprare:
 	ADD $224, RSP, R6
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V2.S4]
 	VSUB V2.S4, V15.S4, V3.S4
@@ -6436,36 +6293,22 @@ groupmeet0mix:
 	VMOV V1.B16, V6.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R6), [V17.S4]
-	VSUB V17.S4, V15.S4, V18.S4
-	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
-	VSUB V17.S4, V14.S4, V18.S4
-	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
-	VLD1R (R5), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	VMOV V19.B16, V7.B16
-	VMOV V17.B16, V6.B16
-	CMP $0, R7
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V17.S4]
 	VSUB V17.S4, V15.S4, V18.S4
@@ -6495,36 +6338,22 @@ groupmeet1mix:
 	VMOV V16.B16, V6.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R6), [V20.S4]
-	VSUB V20.S4, V15.S4, V21.S4
-	WORD $0x4e21dab6 // scvtf v22.4s, v21.4s
-	VSUB V20.S4, V14.S4, V21.S4
-	WORD $0x4e21dab4 // scvtf v20.4s, v21.4s
-	VLD1R (R5), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	VMOV V22.B16, V7.B16
-	VMOV V20.B16, V6.B16
-	CMP $0, R7
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V20.S4]
 	VSUB V20.S4, V15.S4, V21.S4
@@ -6554,36 +6383,22 @@ groupmeet2mix:
 	VMOV V19.B16, V6.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R6), [V25.S4]
-	VSUB V25.S4, V15.S4, V26.S4
-	WORD $0x4e21db5b // scvtf v27.4s, v26.4s
-	VSUB V25.S4, V14.S4, V26.S4
-	WORD $0x4e21db59 // scvtf v25.4s, v26.4s
-	VLD1R (R5), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	VMOV V27.B16, V7.B16
-	VMOV V25.B16, V6.B16
-	CMP $0, R7
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V25.S4]
 	VSUB V25.S4, V15.S4, V26.S4
@@ -6613,12 +6428,21 @@ groupmeet3mix:
 	VMOV V24.B16, V6.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10
@@ -7290,7 +7114,6 @@ grouprare:
 	ADD $224, RSP, R6
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R7, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -7313,30 +7136,22 @@ groupmeet0mix:
 	VMOV V1.B16, V7.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R6), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	VLD1R (R4), [V7.S4]
-	CMP $0, R7
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R7, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -7359,30 +7174,22 @@ groupmeet1mix:
 	VMOV V5.B16, V7.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R6), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	VLD1R (R4), [V7.S4]
-	CMP $0, R7
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R7, R16
 	VDUP R16, V16.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -7405,30 +7212,22 @@ groupmeet2mix:
 	VMOV V16.B16, V7.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R6), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	VLD1R (R4), [V7.S4]
-	CMP $0, R7
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R7, R16
 	VDUP R16, V20.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -7451,12 +7250,21 @@ groupmeet3mix:
 	VMOV V20.B16, V7.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10

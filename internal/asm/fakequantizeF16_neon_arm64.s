@@ -437,7 +437,6 @@ grouprare:
 	ADD $144, RSP, R4
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -455,27 +454,20 @@ groupmeet0mix:
 	VMOV V1.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -493,27 +485,20 @@ groupmeet1mix:
 	VMOV V4.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -531,27 +516,20 @@ groupmeet2mix:
 	VMOV V5.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -569,11 +547,19 @@ groupmeet3mix:
 	VMOV V8.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -1205,7 +1191,6 @@ grouprare:
 	ADD $208, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VLD1R (R16), [V2.S4]
 	VSUB V2.S4, V15.S4, V3.S4
@@ -1235,36 +1220,22 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V7.S4]
-	VSUB V7.S4, V15.S4, V8.S4
-	WORD $0x4e21d910 // scvtf v16.4s, v8.4s
-	VSUB V7.S4, V14.S4, V8.S4
-	WORD $0x4e21d907 // scvtf v7.4s, v8.4s
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VMOV V16.B16, V10.B16
-	VMOV V7.B16, V9.B16
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VLD1R (R16), [V7.S4]
 	VSUB V7.S4, V15.S4, V8.S4
@@ -1294,36 +1265,22 @@ groupmeet1mix:
 	VMOV V6.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V17.S4]
-	VSUB V17.S4, V15.S4, V18.S4
-	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
-	VSUB V17.S4, V14.S4, V18.S4
-	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VMOV V19.B16, V10.B16
-	VMOV V17.B16, V9.B16
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VLD1R (R16), [V17.S4]
 	VSUB V17.S4, V15.S4, V18.S4
@@ -1353,36 +1310,22 @@ groupmeet2mix:
 	VMOV V16.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V22.S4]
-	VSUB V22.S4, V15.S4, V23.S4
-	WORD $0x4e21daf8 // scvtf v24.4s, v23.4s
-	VSUB V22.S4, V14.S4, V23.S4
-	WORD $0x4e21daf6 // scvtf v22.4s, v23.4s
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VMOV V24.B16, V10.B16
-	VMOV V22.B16, V9.B16
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VLD1R (R16), [V22.S4]
 	VSUB V22.S4, V15.S4, V23.S4
@@ -1412,12 +1355,21 @@ groupmeet3mix:
 	VMOV V21.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -1985,7 +1937,6 @@ grouprare:
 	ADD $208, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2008,30 +1959,22 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2054,30 +1997,22 @@ groupmeet1mix:
 	VMOV V5.B16, V10.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2100,30 +2035,22 @@ groupmeet2mix:
 	VMOV V7.B16, V10.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V17.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2146,12 +2073,21 @@ groupmeet3mix:
 	VMOV V17.B16, V10.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -2756,7 +2692,6 @@ grouprare:
 	ADD $160, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2774,27 +2709,20 @@ groupmeet0mix:
 	VMOV V1.B16, V11.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2812,27 +2740,20 @@ groupmeet1mix:
 	VMOV V4.B16, V11.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2850,27 +2771,20 @@ groupmeet2mix:
 	VMOV V5.B16, V11.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2888,11 +2802,19 @@ groupmeet3mix:
 	VMOV V8.B16, V11.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R4, R9, R9
@@ -3594,7 +3516,6 @@ grouprare:
 	ADD $224, RSP, R6
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V2.S4]
 	VSUB V2.S4, V15.S4, V3.S4
@@ -3624,36 +3545,22 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R6), [V7.S4]
-	VSUB V7.S4, V15.S4, V8.S4
-	WORD $0x4e21d910 // scvtf v16.4s, v8.4s
-	VSUB V7.S4, V14.S4, V8.S4
-	WORD $0x4e21d907 // scvtf v7.4s, v8.4s
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VMOV V16.B16, V10.B16
-	VMOV V7.B16, V9.B16
-	CMP $0, R7
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V7.S4]
 	VSUB V7.S4, V15.S4, V8.S4
@@ -3683,36 +3590,22 @@ groupmeet1mix:
 	VMOV V6.B16, V9.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R6), [V17.S4]
-	VSUB V17.S4, V15.S4, V18.S4
-	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
-	VSUB V17.S4, V14.S4, V18.S4
-	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VMOV V19.B16, V10.B16
-	VMOV V17.B16, V9.B16
-	CMP $0, R7
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V17.S4]
 	VSUB V17.S4, V15.S4, V18.S4
@@ -3742,36 +3635,22 @@ groupmeet2mix:
 	VMOV V16.B16, V9.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R6), [V22.S4]
-	VSUB V22.S4, V15.S4, V23.S4
-	WORD $0x4e21daf8 // scvtf v24.4s, v23.4s
-	VSUB V22.S4, V14.S4, V23.S4
-	WORD $0x4e21daf6 // scvtf v22.4s, v23.4s
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VMOV V24.B16, V10.B16
-	VMOV V22.B16, V9.B16
-	CMP $0, R7
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V22.S4]
 	VSUB V22.S4, V15.S4, V23.S4
@@ -3801,12 +3680,21 @@ groupmeet3mix:
 	VMOV V21.B16, V9.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10
@@ -4429,7 +4317,6 @@ grouprare:
 	ADD $224, RSP, R6
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R7, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4452,30 +4339,22 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R6), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	CMP $0, R7
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R7, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4498,30 +4377,22 @@ groupmeet1mix:
 	VMOV V5.B16, V10.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R6), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	CMP $0, R7
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R7, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4544,30 +4415,22 @@ groupmeet2mix:
 	VMOV V7.B16, V10.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R6), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	CMP $0, R7
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R7, R16
 	VDUP R16, V17.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4590,12 +4453,21 @@ groupmeet3mix:
 	VMOV V17.B16, V10.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10
@@ -5224,7 +5096,6 @@ grouprare:
 	ADD $160, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5242,27 +5113,20 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5280,27 +5144,20 @@ groupmeet1mix:
 	VMOV V4.B16, V10.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5318,27 +5175,20 @@ groupmeet2mix:
 	VMOV V5.B16, V10.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5356,11 +5206,19 @@ groupmeet3mix:
 	VMOV V8.B16, V10.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R4, R9, R9
@@ -6078,7 +5936,6 @@ grouprare:
 	ADD $224, RSP, R6
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V2.S4]
 	VSUB V2.S4, V15.S4, V3.S4
@@ -6108,36 +5965,22 @@ groupmeet0mix:
 	VMOV V1.B16, V8.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R6), [V7.S4]
-	VSUB V7.S4, V15.S4, V16.S4
-	WORD $0x4e21da11 // scvtf v17.4s, v16.4s
-	VSUB V7.S4, V14.S4, V16.S4
-	WORD $0x4e21da07 // scvtf v7.4s, v16.4s
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VMOV V17.B16, V9.B16
-	VMOV V7.B16, V8.B16
-	CMP $0, R7
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V7.S4]
 	VSUB V7.S4, V15.S4, V16.S4
@@ -6167,36 +6010,22 @@ groupmeet1mix:
 	VMOV V6.B16, V8.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R6), [V18.S4]
-	VSUB V18.S4, V15.S4, V19.S4
-	WORD $0x4e21da74 // scvtf v20.4s, v19.4s
-	VSUB V18.S4, V14.S4, V19.S4
-	WORD $0x4e21da72 // scvtf v18.4s, v19.4s
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VMOV V20.B16, V9.B16
-	VMOV V18.B16, V8.B16
-	CMP $0, R7
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V18.S4]
 	VSUB V18.S4, V15.S4, V19.S4
@@ -6226,36 +6055,22 @@ groupmeet2mix:
 	VMOV V17.B16, V8.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R6), [V23.S4]
-	VSUB V23.S4, V15.S4, V24.S4
-	WORD $0x4e21db19 // scvtf v25.4s, v24.4s
-	VSUB V23.S4, V14.S4, V24.S4
-	WORD $0x4e21db17 // scvtf v23.4s, v24.4s
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VMOV V25.B16, V9.B16
-	VMOV V23.B16, V8.B16
-	CMP $0, R7
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V23.S4]
 	VSUB V23.S4, V15.S4, V24.S4
@@ -6285,12 +6100,21 @@ groupmeet3mix:
 	VMOV V22.B16, V8.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10
@@ -6926,7 +6750,6 @@ grouprare:
 	ADD $224, RSP, R6
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R7, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -6949,30 +6772,22 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R6), [V11.S4]
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R7
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R7, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -6995,30 +6810,22 @@ groupmeet1mix:
 	VMOV V5.B16, V9.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R6), [V11.S4]
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R7
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R7, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -7041,30 +6848,22 @@ groupmeet2mix:
 	VMOV V7.B16, V9.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R6), [V11.S4]
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R7
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R7, R16
 	VDUP R16, V18.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -7087,12 +6886,21 @@ groupmeet3mix:
 	VMOV V18.B16, V9.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10

@@ -483,7 +483,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -495,28 +494,21 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-7
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -528,28 +520,21 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-7
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -561,28 +546,21 @@ groupmeet2mix:
 	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-7
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -594,11 +572,19 @@ groupmeet3mix:
 	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-7
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1346,7 +1332,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	VBROADCASTSS least+40(FP), Y2
 	VBROADCASTSS 4(R9), Y3
 	VPSUBD       Y3, Y2, Y4
@@ -1366,38 +1351,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y3, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS least+40(FP), Y3
-	VBROADCASTSS (R9), Y4
-	VPSUBD       Y4, Y3, Y5
-	VCVTDQ2PS    Y5, Y3
-	VPSUBD       Y4, Y15, Y5
-	VCVTDQ2PS    Y5, Y4
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VMOVAPS      Y3, Y11
-	VMOVAPS      Y4, Y10
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	VBROADCASTSS least+40(FP), Y3
 	VBROADCASTSS 4(R9), Y4
 	VPSUBD       Y4, Y3, Y5
@@ -1417,38 +1387,23 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y4, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS least+40(FP), Y4
-	VBROADCASTSS (R9), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VPSUBD       Y5, Y15, Y6
-	VCVTDQ2PS    Y6, Y5
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VMOVAPS      Y4, Y11
-	VMOVAPS      Y5, Y10
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	VBROADCASTSS least+40(FP), Y4
 	VBROADCASTSS 4(R9), Y5
 	VPSUBD       Y5, Y4, Y6
@@ -1468,38 +1423,23 @@ groupmeet2mix:
 	VBLENDVPS    Y0, Y5, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS least+40(FP), Y5
-	VBROADCASTSS (R9), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
-	VPSUBD       Y6, Y15, Y7
-	VCVTDQ2PS    Y7, Y6
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VMOVAPS      Y5, Y11
-	VMOVAPS      Y6, Y10
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	VBROADCASTSS least+40(FP), Y5
 	VBROADCASTSS 4(R9), Y6
 	VPSUBD       Y6, Y5, Y7
@@ -1519,12 +1459,21 @@ groupmeet3mix:
 	VBLENDVPS    Y0, Y6, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS most+44(FP), Y15
@@ -2357,7 +2306,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -2371,31 +2319,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -2409,31 +2349,23 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -2447,31 +2379,23 @@ groupmeet2mix:
 	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -2485,12 +2409,21 @@ groupmeet3mix:
 	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS least+40(FP), Y0
@@ -3278,7 +3211,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -3290,28 +3222,21 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS (R8), Y10
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -3323,28 +3248,21 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y3, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS (R8), Y10
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -3356,28 +3274,21 @@ groupmeet2mix:
 	VBLENDVPS    Y3, Y5, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS (R8), Y10
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -3389,11 +3300,19 @@ groupmeet3mix:
 	VBLENDVPS    Y5, Y7, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -4252,7 +4171,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	VBROADCASTSS least+48(FP), Y2
 	VBROADCASTSS 4(R10), Y3
 	VPSUBD       Y3, Y2, Y4
@@ -4272,38 +4190,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y3, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R11, $-7
+	JGE  groupmeet0
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R11, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS least+48(FP), Y3
-	VBROADCASTSS (R10), Y4
-	VPSUBD       Y4, Y3, Y5
-	VCVTDQ2PS    Y5, Y3
-	VPSUBD       Y4, Y15, Y5
-	VCVTDQ2PS    Y5, Y4
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VMOVAPS      Y3, Y11
-	VMOVAPS      Y4, Y10
-	CMPQ         R11, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	VBROADCASTSS least+48(FP), Y3
 	VBROADCASTSS 4(R10), Y4
 	VPSUBD       Y4, Y3, Y5
@@ -4323,38 +4226,23 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y4, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R11, $-7
+	JGE  groupmeet1
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R11, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS (R10), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VPSUBD       Y5, Y15, Y6
-	VCVTDQ2PS    Y6, Y5
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VMOVAPS      Y4, Y11
-	VMOVAPS      Y5, Y10
-	CMPQ         R11, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	VBROADCASTSS least+48(FP), Y4
 	VBROADCASTSS 4(R10), Y5
 	VPSUBD       Y5, Y4, Y6
@@ -4374,38 +4262,23 @@ groupmeet2mix:
 	VBLENDVPS    Y0, Y5, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R11, $-7
+	JGE  groupmeet2
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R11, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS least+48(FP), Y5
-	VBROADCASTSS (R10), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
-	VPSUBD       Y6, Y15, Y7
-	VCVTDQ2PS    Y7, Y6
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VMOVAPS      Y5, Y11
-	VMOVAPS      Y6, Y10
-	CMPQ         R11, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	VBROADCASTSS least+48(FP), Y5
 	VBROADCASTSS 4(R10), Y6
 	VPSUBD       Y6, Y5, Y7
@@ -4425,12 +4298,21 @@ groupmeet3mix:
 	VBLENDVPS    Y0, Y6, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R11, $-7
+	JGE  groupmeet3
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS most+52(FP), Y15
@@ -5364,7 +5246,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -5378,31 +5259,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R11, $-7
+	JGE  groupmeet0
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R11, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R10), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R11, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -5416,31 +5289,23 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R11, $-7
+	JGE  groupmeet1
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R11, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R10), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R11, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -5454,31 +5319,23 @@ groupmeet2mix:
 	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R11, $-7
+	JGE  groupmeet2
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R11, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R10), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R11, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -5492,12 +5349,21 @@ groupmeet3mix:
 	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R11, $-7
+	JGE  groupmeet3
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS least+48(FP), Y0
@@ -6321,7 +6187,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -6333,28 +6198,21 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -6366,28 +6224,21 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -6399,28 +6250,21 @@ groupmeet2mix:
 	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -6432,11 +6276,19 @@ groupmeet3mix:
 	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -7306,7 +7158,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	VBROADCASTSS least+48(FP), Y2
 	VBROADCASTSS 4(R10), Y3
 	VPSUBD       Y3, Y2, Y4
@@ -7326,38 +7177,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y3, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R11, $-7
+	JGE  groupmeet0
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R11, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS least+48(FP), Y3
-	VBROADCASTSS (R10), Y4
-	VPSUBD       Y4, Y3, Y5
-	VCVTDQ2PS    Y5, Y3
-	VPSUBD       Y4, Y15, Y5
-	VCVTDQ2PS    Y5, Y4
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VMOVAPS      Y3, Y11
-	VMOVAPS      Y4, Y10
-	CMPQ         R11, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	VBROADCASTSS least+48(FP), Y3
 	VBROADCASTSS 4(R10), Y4
 	VPSUBD       Y4, Y3, Y5
@@ -7377,38 +7213,23 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y4, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R11, $-7
+	JGE  groupmeet1
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R11, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS (R10), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VPSUBD       Y5, Y15, Y6
-	VCVTDQ2PS    Y6, Y5
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VMOVAPS      Y4, Y11
-	VMOVAPS      Y5, Y10
-	CMPQ         R11, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	VBROADCASTSS least+48(FP), Y4
 	VBROADCASTSS 4(R10), Y5
 	VPSUBD       Y5, Y4, Y6
@@ -7428,38 +7249,23 @@ groupmeet2mix:
 	VBLENDVPS    Y0, Y5, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R11, $-7
+	JGE  groupmeet2
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R11, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS least+48(FP), Y5
-	VBROADCASTSS (R10), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
-	VPSUBD       Y6, Y15, Y7
-	VCVTDQ2PS    Y7, Y6
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VMOVAPS      Y5, Y11
-	VMOVAPS      Y6, Y10
-	CMPQ         R11, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	VBROADCASTSS least+48(FP), Y5
 	VBROADCASTSS 4(R10), Y6
 	VPSUBD       Y6, Y5, Y7
@@ -7479,12 +7285,21 @@ groupmeet3mix:
 	VBLENDVPS    Y0, Y6, Y10, Y10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R11, $-7
+	JGE  groupmeet3
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS most+52(FP), Y15
@@ -8427,7 +8242,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -8441,31 +8255,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R11, $-7
+	JGE  groupmeet0
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R11, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R10), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R11, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -8479,31 +8285,23 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R11, $-7
+	JGE  groupmeet1
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R11, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R10), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R11, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -8517,31 +8315,23 @@ groupmeet2mix:
 	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R11, $-7
+	JGE  groupmeet2
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R11, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R10), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
-	CMPQ         R11, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -8555,12 +8345,21 @@ groupmeet3mix:
 	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R11, $-7
+	JGE  groupmeet3
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS least+48(FP), Y0

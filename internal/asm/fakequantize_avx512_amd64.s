@@ -931,7 +931,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -940,28 +939,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-15
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (BX), Z11
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -970,28 +962,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-15
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (BX), Z11
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -1000,28 +985,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-15
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (BX), Z11
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -1030,11 +1008,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-15
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 1024(SP)
@@ -2357,7 +2343,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	VBROADCASTSS 4(R9), Z0
 	VPSUBD       Z0, Z15, Z1
 	VCVTDQ2PS    Z1, Z2
@@ -2373,37 +2358,23 @@ groupmeet0mix:
 	VMOVAPS      Z0, K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-15
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Z3
-	VPSUBD       Z3, Z15, Z5
-	VCVTDQ2PS    Z5, Z6
-	VPSUBD       Z3, Z14, Z5
-	VCVTDQ2PS    Z5, Z3
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (BX), Z11
-	VMOVAPS      Z6, Z10
-	VMOVAPS      Z3, Z9
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	VBROADCASTSS 4(R9), Z3
 	VPSUBD       Z3, Z15, Z5
 	VCVTDQ2PS    Z5, Z6
@@ -2419,37 +2390,23 @@ groupmeet1mix:
 	VMOVAPS      Z3, K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-15
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Z7
-	VPSUBD       Z7, Z15, Z16
-	VCVTDQ2PS    Z16, Z17
-	VPSUBD       Z7, Z14, Z16
-	VCVTDQ2PS    Z16, Z7
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (BX), Z11
-	VMOVAPS      Z17, Z10
-	VMOVAPS      Z7, Z9
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	VBROADCASTSS 4(R9), Z7
 	VPSUBD       Z7, Z15, Z16
 	VCVTDQ2PS    Z16, Z17
@@ -2465,37 +2422,23 @@ groupmeet2mix:
 	VMOVAPS      Z7, K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-15
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Z18
-	VPSUBD       Z18, Z15, Z20
-	VCVTDQ2PS    Z20, Z21
-	VPSUBD       Z18, Z14, Z20
-	VCVTDQ2PS    Z20, Z18
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (BX), Z11
-	VMOVAPS      Z21, Z10
-	VMOVAPS      Z18, Z9
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	VBROADCASTSS 4(R9), Z18
 	VPSUBD       Z18, Z15, Z20
 	VCVTDQ2PS    Z20, Z21
@@ -2511,12 +2454,21 @@ groupmeet3mix:
 	VMOVAPS      Z18, K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-15
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 1280(SP)
@@ -3938,7 +3890,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -3948,31 +3899,23 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-15
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (BX), Z10
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -3982,31 +3925,23 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-15
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (BX), Z10
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -4016,31 +3951,23 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-15
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (BX), Z10
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -4050,12 +3977,21 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-15
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 1280(SP)
@@ -5465,7 +5401,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -5474,28 +5409,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(R8), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-15
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R8), Z10
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -5504,28 +5432,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(R8), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-15
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R8), Z10
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -5534,28 +5455,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(R8), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-15
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R8), Z10
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -5564,11 +5478,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(R8), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-15
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 1088(SP)
@@ -7104,7 +7026,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	VBROADCASTSS 4(R10), Z0
 	VPSUBD       Z0, Z15, Z1
 	VCVTDQ2PS    Z1, Z2
@@ -7120,37 +7041,23 @@ groupmeet0mix:
 	VMOVAPS      Z0, K7, Z8
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R11, $-15
+	JGE  groupmeet0
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R11, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R10), Z3
-	VPSUBD       Z3, Z15, Z5
-	VCVTDQ2PS    Z5, Z6
-	VPSUBD       Z3, Z14, Z5
-	VCVTDQ2PS    Z5, Z3
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R8), Z10
-	VMOVAPS      Z6, Z9
-	VMOVAPS      Z3, Z8
-	CMPQ         R11, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	VBROADCASTSS 4(R10), Z3
 	VPSUBD       Z3, Z15, Z5
 	VCVTDQ2PS    Z5, Z6
@@ -7166,37 +7073,23 @@ groupmeet1mix:
 	VMOVAPS      Z3, K7, Z8
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R11, $-15
+	JGE  groupmeet1
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R11, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R10), Z7
-	VPSUBD       Z7, Z15, Z17
-	VCVTDQ2PS    Z17, Z18
-	VPSUBD       Z7, Z14, Z17
-	VCVTDQ2PS    Z17, Z7
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R8), Z10
-	VMOVAPS      Z18, Z9
-	VMOVAPS      Z7, Z8
-	CMPQ         R11, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	VBROADCASTSS 4(R10), Z7
 	VPSUBD       Z7, Z15, Z17
 	VCVTDQ2PS    Z17, Z18
@@ -7212,37 +7105,23 @@ groupmeet2mix:
 	VMOVAPS      Z7, K7, Z8
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R11, $-15
+	JGE  groupmeet2
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R11, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R10), Z19
-	VPSUBD       Z19, Z15, Z21
-	VCVTDQ2PS    Z21, Z22
-	VPSUBD       Z19, Z14, Z21
-	VCVTDQ2PS    Z21, Z19
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R8), Z10
-	VMOVAPS      Z22, Z9
-	VMOVAPS      Z19, Z8
-	CMPQ         R11, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	VBROADCASTSS 4(R10), Z19
 	VPSUBD       Z19, Z15, Z21
 	VCVTDQ2PS    Z21, Z22
@@ -7258,12 +7137,21 @@ groupmeet3mix:
 	VMOVAPS      Z19, K7, Z8
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R11, $-15
+	JGE  groupmeet3
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 1344(SP)
@@ -8898,7 +8786,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
@@ -8908,31 +8795,23 @@ groupmeet0mix:
 	VBROADCASTSS 4(R8), K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R11, $-15
+	JGE  groupmeet0
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R11, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R10), Z11
-	VBROADCASTSS (R9), Z10
-	VBROADCASTSS (R8), Z9
-	CMPQ         R11, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
@@ -8942,31 +8821,23 @@ groupmeet1mix:
 	VBROADCASTSS 4(R8), K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R11, $-15
+	JGE  groupmeet1
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R11, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R10), Z11
-	VBROADCASTSS (R9), Z10
-	VBROADCASTSS (R8), Z9
-	CMPQ         R11, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
@@ -8976,31 +8847,23 @@ groupmeet2mix:
 	VBROADCASTSS 4(R8), K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R11, $-15
+	JGE  groupmeet2
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R11, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R10), Z11
-	VBROADCASTSS (R9), Z10
-	VBROADCASTSS (R8), Z9
-	CMPQ         R11, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
@@ -9010,12 +8873,21 @@ groupmeet3mix:
 	VBROADCASTSS 4(R8), K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R11, $-15
+	JGE  groupmeet3
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 1344(SP)
@@ -10462,7 +10334,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -10471,28 +10342,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-15
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Z12
-	VBROADCASTSS (R8), Z11
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -10501,28 +10365,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-15
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Z12
-	VBROADCASTSS (R8), Z11
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -10531,28 +10388,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-15
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Z12
-	VBROADCASTSS (R8), Z11
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -10561,11 +10411,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-15
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 1040(SP)
@@ -12091,7 +11949,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	VBROADCASTSS 4(R10), Z0
 	VPSUBD       Z0, Z15, Z1
 	VCVTDQ2PS    Z1, Z2
@@ -12107,37 +11964,23 @@ groupmeet0mix:
 	VMOVAPS      Z0, K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R11, $-15
+	JGE  groupmeet0
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R11, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R10), Z3
-	VPSUBD       Z3, Z15, Z5
-	VCVTDQ2PS    Z5, Z6
-	VPSUBD       Z3, Z14, Z5
-	VCVTDQ2PS    Z5, Z3
-	VBROADCASTSS (R9), Z12
-	VBROADCASTSS (R8), Z11
-	VMOVAPS      Z6, Z10
-	VMOVAPS      Z3, Z9
-	CMPQ         R11, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	VBROADCASTSS 4(R10), Z3
 	VPSUBD       Z3, Z15, Z5
 	VCVTDQ2PS    Z5, Z6
@@ -12153,37 +11996,23 @@ groupmeet1mix:
 	VMOVAPS      Z3, K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R11, $-15
+	JGE  groupmeet1
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R11, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R10), Z7
-	VPSUBD       Z7, Z15, Z16
-	VCVTDQ2PS    Z16, Z17
-	VPSUBD       Z7, Z14, Z16
-	VCVTDQ2PS    Z16, Z7
-	VBROADCASTSS (R9), Z12
-	VBROADCASTSS (R8), Z11
-	VMOVAPS      Z17, Z10
-	VMOVAPS      Z7, Z9
-	CMPQ         R11, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	VBROADCASTSS 4(R10), Z7
 	VPSUBD       Z7, Z15, Z16
 	VCVTDQ2PS    Z16, Z17
@@ -12199,37 +12028,23 @@ groupmeet2mix:
 	VMOVAPS      Z7, K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R11, $-15
+	JGE  groupmeet2
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R11, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R10), Z18
-	VPSUBD       Z18, Z15, Z20
-	VCVTDQ2PS    Z20, Z21
-	VPSUBD       Z18, Z14, Z20
-	VCVTDQ2PS    Z20, Z18
-	VBROADCASTSS (R9), Z12
-	VBROADCASTSS (R8), Z11
-	VMOVAPS      Z21, Z10
-	VMOVAPS      Z18, Z9
-	CMPQ         R11, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	VBROADCASTSS 4(R10), Z18
 	VPSUBD       Z18, Z15, Z20
 	VCVTDQ2PS    Z20, Z21
@@ -12245,12 +12060,21 @@ groupmeet3mix:
 	VMOVAPS      Z18, K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R11, $-15
+	JGE  groupmeet3
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 1296(SP)
@@ -13875,7 +13699,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
@@ -13885,31 +13708,23 @@ groupmeet0mix:
 	VBROADCASTSS 4(R8), K7, Z10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R11, $-15
+	JGE  groupmeet0
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R11, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R10), Z12
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R8), Z10
-	CMPQ         R11, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
@@ -13919,31 +13734,23 @@ groupmeet1mix:
 	VBROADCASTSS 4(R8), K7, Z10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R11, $-15
+	JGE  groupmeet1
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R11, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R10), Z12
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R8), Z10
-	CMPQ         R11, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
@@ -13953,31 +13760,23 @@ groupmeet2mix:
 	VBROADCASTSS 4(R8), K7, Z10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R11, $-15
+	JGE  groupmeet2
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R11, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	CMPQ         R11, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R10), Z12
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R8), Z10
-	CMPQ         R11, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
@@ -13987,12 +13786,21 @@ groupmeet3mix:
 	VBROADCASTSS 4(R8), K7, Z10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R11, $-15
+	JGE  groupmeet3
+	ADDQ R12, R11
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	ADDQ $+4, R10
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 1296(SP)

@@ -330,7 +330,6 @@ grouprare:
 	ADD $208, RSP, R4
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -348,27 +347,20 @@ groupmeet0mix:
 	VMOV V1.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -386,27 +378,20 @@ groupmeet1mix:
 	VMOV V3.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -424,27 +409,20 @@ groupmeet2mix:
 	VMOV V5.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -462,11 +440,19 @@ groupmeet3mix:
 	VMOV V7.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -938,7 +924,6 @@ grouprare:
 	ADD $272, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VLD1R (R16), [V2.S4]
 	VSUB V2.S4, V15.S4, V3.S4
@@ -968,36 +953,22 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V6.S4]
-	VSUB V6.S4, V15.S4, V7.S4
-	WORD $0x4e21d8e8 // scvtf v8.4s, v7.4s
-	VSUB V6.S4, V14.S4, V7.S4
-	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VMOV V8.B16, V10.B16
-	VMOV V6.B16, V9.B16
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VLD1R (R16), [V6.S4]
 	VSUB V6.S4, V15.S4, V7.S4
@@ -1027,36 +998,22 @@ groupmeet1mix:
 	VMOV V5.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V17.S4]
-	VSUB V17.S4, V15.S4, V18.S4
-	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
-	VSUB V17.S4, V14.S4, V18.S4
-	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VMOV V19.B16, V10.B16
-	VMOV V17.B16, V9.B16
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VLD1R (R16), [V17.S4]
 	VSUB V17.S4, V15.S4, V18.S4
@@ -1086,36 +1043,22 @@ groupmeet2mix:
 	VMOV V16.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V21.S4]
-	VSUB V21.S4, V15.S4, V22.S4
-	WORD $0x4e21dad7 // scvtf v23.4s, v22.4s
-	VSUB V21.S4, V14.S4, V22.S4
-	WORD $0x4e21dad5 // scvtf v21.4s, v22.4s
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VMOV V23.B16, V10.B16
-	VMOV V21.B16, V9.B16
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VLD1R (R16), [V21.S4]
 	VSUB V21.S4, V15.S4, V22.S4
@@ -1145,12 +1088,21 @@ groupmeet3mix:
 	VMOV V20.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -1648,7 +1600,6 @@ grouprare:
 	ADD $272, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1671,30 +1622,22 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1717,30 +1660,22 @@ groupmeet1mix:
 	VMOV V4.B16, V10.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1763,30 +1698,22 @@ groupmeet2mix:
 	VMOV V7.B16, V10.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V16.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1809,12 +1736,21 @@ groupmeet3mix:
 	VMOV V16.B16, V10.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -2293,7 +2229,6 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2311,27 +2246,20 @@ groupmeet0mix:
 	VMOV V1.B16, V11.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2349,27 +2277,20 @@ groupmeet1mix:
 	VMOV V3.B16, V11.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2387,27 +2308,20 @@ groupmeet2mix:
 	VMOV V5.B16, V11.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2425,11 +2339,19 @@ groupmeet3mix:
 	VMOV V7.B16, V11.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R4, R9, R9
@@ -2954,7 +2876,6 @@ grouprare:
 	ADD $288, RSP, R6
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V2.S4]
 	VSUB V2.S4, V15.S4, V3.S4
@@ -2984,36 +2905,22 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R6), [V6.S4]
-	VSUB V6.S4, V15.S4, V7.S4
-	WORD $0x4e21d8e8 // scvtf v8.4s, v7.4s
-	VSUB V6.S4, V14.S4, V7.S4
-	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VMOV V8.B16, V10.B16
-	VMOV V6.B16, V9.B16
-	CMP $0, R7
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V6.S4]
 	VSUB V6.S4, V15.S4, V7.S4
@@ -3043,36 +2950,22 @@ groupmeet1mix:
 	VMOV V5.B16, V9.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R6), [V17.S4]
-	VSUB V17.S4, V15.S4, V18.S4
-	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
-	VSUB V17.S4, V14.S4, V18.S4
-	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VMOV V19.B16, V10.B16
-	VMOV V17.B16, V9.B16
-	CMP $0, R7
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V17.S4]
 	VSUB V17.S4, V15.S4, V18.S4
@@ -3102,36 +2995,22 @@ groupmeet2mix:
 	VMOV V16.B16, V9.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R6), [V21.S4]
-	VSUB V21.S4, V15.S4, V22.S4
-	WORD $0x4e21dad7 // scvtf v23.4s, v22.4s
-	VSUB V21.S4, V14.S4, V22.S4
-	WORD $0x4e21dad5 // scvtf v21.4s, v22.4s
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VMOV V23.B16, V10.B16
-	VMOV V21.B16, V9.B16
-	CMP $0, R7
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V21.S4]
 	VSUB V21.S4, V15.S4, V22.S4
@@ -3161,12 +3040,21 @@ groupmeet3mix:
 	VMOV V20.B16, V9.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10
@@ -3717,7 +3605,6 @@ grouprare:
 	ADD $288, RSP, R6
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R7, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3740,30 +3627,22 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R6), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	CMP $0, R7
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R7, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3786,30 +3665,22 @@ groupmeet1mix:
 	VMOV V4.B16, V10.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R6), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	CMP $0, R7
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R7, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3832,30 +3703,22 @@ groupmeet2mix:
 	VMOV V7.B16, V10.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R6), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	CMP $0, R7
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R7, R16
 	VDUP R16, V16.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3878,12 +3741,21 @@ groupmeet3mix:
 	VMOV V16.B16, V10.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10
@@ -4383,7 +4255,6 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4401,27 +4272,20 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4439,27 +4303,20 @@ groupmeet1mix:
 	VMOV V3.B16, V10.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4477,27 +4334,20 @@ groupmeet2mix:
 	VMOV V5.B16, V10.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4515,11 +4365,19 @@ groupmeet3mix:
 	VMOV V7.B16, V10.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R4, R9, R9
@@ -5057,7 +4915,6 @@ grouprare:
 	ADD $288, RSP, R6
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V2.S4]
 	VSUB V2.S4, V15.S4, V3.S4
@@ -5087,36 +4944,22 @@ groupmeet0mix:
 	VMOV V1.B16, V8.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R6), [V6.S4]
-	VSUB V6.S4, V15.S4, V7.S4
-	WORD $0x4e21d8f0 // scvtf v16.4s, v7.4s
-	VSUB V6.S4, V14.S4, V7.S4
-	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VMOV V16.B16, V9.B16
-	VMOV V6.B16, V8.B16
-	CMP $0, R7
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V6.S4]
 	VSUB V6.S4, V15.S4, V7.S4
@@ -5146,36 +4989,22 @@ groupmeet1mix:
 	VMOV V5.B16, V8.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R6), [V18.S4]
-	VSUB V18.S4, V15.S4, V19.S4
-	WORD $0x4e21da74 // scvtf v20.4s, v19.4s
-	VSUB V18.S4, V14.S4, V19.S4
-	WORD $0x4e21da72 // scvtf v18.4s, v19.4s
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VMOV V20.B16, V9.B16
-	VMOV V18.B16, V8.B16
-	CMP $0, R7
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V18.S4]
 	VSUB V18.S4, V15.S4, V19.S4
@@ -5205,36 +5034,22 @@ groupmeet2mix:
 	VMOV V17.B16, V8.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R6), [V22.S4]
-	VSUB V22.S4, V15.S4, V23.S4
-	WORD $0x4e21daf8 // scvtf v24.4s, v23.4s
-	VSUB V22.S4, V14.S4, V23.S4
-	WORD $0x4e21daf6 // scvtf v22.4s, v23.4s
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-	VMOV V24.B16, V9.B16
-	VMOV V22.B16, V8.B16
-	CMP $0, R7
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V22.S4]
 	VSUB V22.S4, V15.S4, V23.S4
@@ -5264,12 +5079,21 @@ groupmeet3mix:
 	VMOV V21.B16, V8.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10
@@ -5833,7 +5657,6 @@ grouprare:
 	ADD $288, RSP, R6
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R7, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5856,30 +5679,22 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R6), [V11.S4]
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R7
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R7, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5902,30 +5717,22 @@ groupmeet1mix:
 	VMOV V4.B16, V9.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R6), [V11.S4]
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R7
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R7, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5948,30 +5755,22 @@ groupmeet2mix:
 	VMOV V7.B16, V9.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	ADD $3, R7, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R6), [V11.S4]
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	CMP $0, R7
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R7, R16
 	VDUP R16, V17.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5994,12 +5793,21 @@ groupmeet3mix:
 	VMOV V17.B16, V9.B16
 	ADD R8, R7, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R8, R7, R7
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	ADD $4, R6, R6
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R7, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10

@@ -537,7 +537,6 @@ grouprare:
 	ADD $144, RSP, R4
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -555,27 +554,20 @@ groupmeet0mix:
 	VMOV V1.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -593,27 +585,20 @@ groupmeet1mix:
 	VMOV V4.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -631,27 +616,20 @@ groupmeet2mix:
 	VMOV V5.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V16.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -669,11 +647,19 @@ groupmeet3mix:
 	VMOV V16.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -1421,7 +1407,6 @@ grouprare:
 	ADD $160, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1439,27 +1424,20 @@ groupmeet0mix:
 	VMOV V1.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1477,27 +1455,20 @@ groupmeet1mix:
 	VMOV V4.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1515,27 +1486,20 @@ groupmeet2mix:
 	VMOV V5.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V16.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1553,11 +1517,19 @@ groupmeet3mix:
 	VMOV V16.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R4, R9, R9
@@ -2331,7 +2303,6 @@ grouprare:
 	ADD $160, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2349,27 +2320,20 @@ groupmeet0mix:
 	VMOV V1.B16, V7.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V8.S4]
-	VLD1R (R4), [V7.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2387,27 +2351,20 @@ groupmeet1mix:
 	VMOV V4.B16, V7.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V8.S4]
-	VLD1R (R4), [V7.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2425,27 +2382,20 @@ groupmeet2mix:
 	VMOV V5.B16, V7.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V8.S4]
-	VLD1R (R4), [V7.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V17.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2463,11 +2413,19 @@ groupmeet3mix:
 	VMOV V17.B16, V7.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R4, R9, R9

@@ -524,7 +524,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -536,28 +535,21 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-7
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -569,28 +561,21 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-7
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -602,28 +587,21 @@ groupmeet2mix:
 	VBLENDVPS    Y0, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-7
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -635,11 +613,19 @@ groupmeet3mix:
 	VBLENDVPS    Y0, Y3, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-7
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1433,7 +1419,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -1445,28 +1430,21 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-7
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (BX), Y8
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -1478,28 +1456,21 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-7
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (BX), Y8
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -1511,28 +1482,21 @@ groupmeet2mix:
 	VBLENDVPS    Y0, Y2, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-7
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (BX), Y8
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -1544,11 +1508,19 @@ groupmeet3mix:
 	VBLENDVPS    Y0, Y3, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-7
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -2396,7 +2368,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -2410,31 +2381,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -2448,31 +2411,23 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -2486,31 +2441,23 @@ groupmeet2mix:
 	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -2524,12 +2471,21 @@ groupmeet3mix:
 	VBLENDVPS    Y3, Y5, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -3343,7 +3299,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -3357,31 +3312,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -3395,31 +3342,23 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
@@ -3433,31 +3372,23 @@ groupmeet2mix:
 	VBLENDVPS    Y2, Y3, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
@@ -3471,12 +3402,21 @@ groupmeet3mix:
 	VBLENDVPS    Y2, Y4, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -4222,7 +4162,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -4234,28 +4173,21 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-7
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (BX), Y8
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -4267,28 +4199,21 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-7
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (BX), Y8
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -4300,28 +4225,21 @@ groupmeet2mix:
 	VBLENDVPS    Y0, Y2, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-7
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (BX), Y8
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -4333,11 +4251,19 @@ groupmeet3mix:
 	VBLENDVPS    Y0, Y3, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-7
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -5185,7 +5111,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -5199,31 +5124,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -5237,31 +5154,23 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -5275,31 +5184,23 @@ groupmeet2mix:
 	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -5313,12 +5214,21 @@ groupmeet3mix:
 	VBLENDVPS    Y3, Y5, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -6132,7 +6042,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -6146,31 +6055,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -6184,31 +6085,23 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
@@ -6222,31 +6115,23 @@ groupmeet2mix:
 	VBLENDVPS    Y2, Y3, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
@@ -6260,12 +6145,21 @@ groupmeet3mix:
 	VBLENDVPS    Y2, Y4, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -7041,7 +6935,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -7053,28 +6946,21 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-7
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS (BX), Y6
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -7086,28 +6972,21 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-7
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS (BX), Y6
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -7119,28 +6998,21 @@ groupmeet2mix:
 	VBLENDVPS    Y0, Y2, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-7
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS (BX), Y6
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -7152,11 +7024,19 @@ groupmeet3mix:
 	VBLENDVPS    Y0, Y3, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-7
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -8056,7 +7936,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -8070,31 +7949,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -8108,31 +7979,23 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -8146,31 +8009,23 @@ groupmeet2mix:
 	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -8184,12 +8039,21 @@ groupmeet3mix:
 	VBLENDVPS    Y3, Y5, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -9053,7 +8917,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -9067,31 +8930,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -9105,31 +8960,23 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
@@ -9143,31 +8990,23 @@ groupmeet2mix:
 	VBLENDVPS    Y2, Y3, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
@@ -9181,12 +9020,21 @@ groupmeet3mix:
 	VBLENDVPS    Y2, Y4, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -9992,7 +9840,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -10004,28 +9851,21 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-7
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS (BX), Y6
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -10037,28 +9877,21 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-7
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS (BX), Y6
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -10070,28 +9903,21 @@ groupmeet2mix:
 	VBLENDVPS    Y0, Y2, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-7
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS (BX), Y6
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -10103,11 +9929,19 @@ groupmeet3mix:
 	VBLENDVPS    Y0, Y3, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-7
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -11033,7 +10867,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -11047,31 +10880,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -11085,31 +10910,23 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -11123,31 +10940,23 @@ groupmeet2mix:
 	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -11161,12 +10970,21 @@ groupmeet3mix:
 	VBLENDVPS    Y3, Y5, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -12054,7 +11872,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -12068,31 +11885,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -12106,31 +11915,23 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
@@ -12144,31 +11945,23 @@ groupmeet2mix:
 	VBLENDVPS    Y2, Y3, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
@@ -12182,12 +11975,21 @@ groupmeet3mix:
 	VBLENDVPS    Y2, Y4, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10

@@ -366,7 +366,6 @@ grouprare:
 	ADD $128, RSP, R4
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -384,27 +383,20 @@ groupmeet0mix:
 	VMOV V1.B16, V14.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V15.S4]
-	VLD1R (R3), [V14.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -422,27 +414,20 @@ groupmeet1mix:
 	VMOV V4.B16, V14.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V15.S4]
-	VLD1R (R3), [V14.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -460,27 +445,20 @@ groupmeet2mix:
 	VMOV V4.B16, V14.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V15.S4]
-	VLD1R (R3), [V14.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -498,11 +476,19 @@ groupmeet3mix:
 	VMOV V7.B16, V14.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -1031,7 +1017,6 @@ grouprare:
 	ADD $128, RSP, R4
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1049,27 +1034,20 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1087,27 +1065,20 @@ groupmeet1mix:
 	VMOV V4.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1125,27 +1096,20 @@ groupmeet2mix:
 	VMOV V4.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1163,11 +1127,19 @@ groupmeet3mix:
 	VMOV V7.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -1737,7 +1709,6 @@ grouprare:
 	ADD $192, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1760,30 +1731,22 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1806,30 +1769,22 @@ groupmeet1mix:
 	VMOV V5.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1852,30 +1807,22 @@ groupmeet2mix:
 	VMOV V1.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1898,12 +1845,21 @@ groupmeet3mix:
 	VMOV V8.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -2412,7 +2368,6 @@ grouprare:
 	ADD $192, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2435,30 +2390,22 @@ groupmeet0mix:
 	VMOV V1.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2481,30 +2428,22 @@ groupmeet1mix:
 	VMOV V4.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2527,30 +2466,22 @@ groupmeet2mix:
 	VMOV V4.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2573,12 +2504,21 @@ groupmeet3mix:
 	VMOV V7.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -3074,7 +3014,6 @@ grouprare:
 	ADD $128, RSP, R4
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3092,27 +3031,20 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3130,27 +3062,20 @@ groupmeet1mix:
 	VMOV V4.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3168,27 +3093,20 @@ groupmeet2mix:
 	VMOV V4.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3206,11 +3124,19 @@ groupmeet3mix:
 	VMOV V7.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -3780,7 +3706,6 @@ grouprare:
 	ADD $192, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3803,30 +3728,22 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3849,30 +3766,22 @@ groupmeet1mix:
 	VMOV V5.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3895,30 +3804,22 @@ groupmeet2mix:
 	VMOV V1.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3941,12 +3842,21 @@ groupmeet3mix:
 	VMOV V8.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -4455,7 +4365,6 @@ grouprare:
 	ADD $192, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4478,30 +4387,22 @@ groupmeet0mix:
 	VMOV V1.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4524,30 +4425,22 @@ groupmeet1mix:
 	VMOV V4.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4570,30 +4463,22 @@ groupmeet2mix:
 	VMOV V4.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4616,12 +4501,21 @@ groupmeet3mix:
 	VMOV V7.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -5129,7 +5023,6 @@ grouprare:
 	ADD $128, RSP, R4
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5147,27 +5040,20 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5185,27 +5071,20 @@ groupmeet1mix:
 	VMOV V4.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5223,27 +5102,20 @@ groupmeet2mix:
 	VMOV V4.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5261,11 +5133,19 @@ groupmeet3mix:
 	VMOV V7.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -5850,7 +5730,6 @@ grouprare:
 	ADD $192, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5873,30 +5752,22 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5919,30 +5790,22 @@ groupmeet1mix:
 	VMOV V5.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5965,30 +5828,22 @@ groupmeet2mix:
 	VMOV V1.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -6011,12 +5866,21 @@ groupmeet3mix:
 	VMOV V8.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -6537,7 +6401,6 @@ grouprare:
 	ADD $192, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -6560,30 +6423,22 @@ groupmeet0mix:
 	VMOV V1.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -6606,30 +6461,22 @@ groupmeet1mix:
 	VMOV V4.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -6652,30 +6499,22 @@ groupmeet2mix:
 	VMOV V4.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -6698,12 +6537,21 @@ groupmeet3mix:
 	VMOV V7.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -7226,7 +7074,6 @@ grouprare:
 	ADD $128, RSP, R4
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -7244,27 +7091,20 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -7282,27 +7122,20 @@ groupmeet1mix:
 	VMOV V4.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -7320,27 +7153,20 @@ groupmeet2mix:
 	VMOV V4.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -7358,11 +7184,19 @@ groupmeet3mix:
 	VMOV V7.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -7962,7 +7796,6 @@ grouprare:
 	ADD $192, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -7985,30 +7818,22 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -8031,30 +7856,22 @@ groupmeet1mix:
 	VMOV V5.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -8077,30 +7894,22 @@ groupmeet2mix:
 	VMOV V1.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -8123,12 +7932,21 @@ groupmeet3mix:
 	VMOV V8.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -8661,7 +8479,6 @@ grouprare:
 	ADD $192, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -8684,30 +8501,22 @@ groupmeet0mix:
 	VMOV V1.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -8730,30 +8539,22 @@ groupmeet1mix:
 	VMOV V4.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -8776,30 +8577,22 @@ groupmeet2mix:
 	VMOV V4.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -8822,12 +8615,21 @@ groupmeet3mix:
 	VMOV V7.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9

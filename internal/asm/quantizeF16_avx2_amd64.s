@@ -500,7 +500,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -512,28 +511,21 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-7
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -545,28 +537,21 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-7
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -578,28 +563,21 @@ groupmeet2mix:
 	VBLENDVPS    Y0, Y2, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-7
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -611,11 +589,19 @@ groupmeet3mix:
 	VBLENDVPS    Y0, Y3, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-7
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1373,7 +1359,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -1385,28 +1370,21 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-7
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (BX), Y8
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -1418,28 +1396,21 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-7
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (BX), Y8
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -1451,28 +1422,21 @@ groupmeet2mix:
 	VBLENDVPS    Y0, Y2, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-7
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (BX), Y8
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -1484,11 +1448,19 @@ groupmeet3mix:
 	VBLENDVPS    Y0, Y3, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-7
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -2300,7 +2272,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -2314,31 +2285,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -2352,31 +2315,23 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -2390,31 +2345,23 @@ groupmeet2mix:
 	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -2428,12 +2375,21 @@ groupmeet3mix:
 	VBLENDVPS    Y3, Y5, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -3215,7 +3171,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -3229,31 +3184,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -3267,31 +3214,23 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
@@ -3305,31 +3244,23 @@ groupmeet2mix:
 	VBLENDVPS    Y2, Y3, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
@@ -3343,12 +3274,21 @@ groupmeet3mix:
 	VBLENDVPS    Y2, Y4, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -4062,7 +4002,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -4074,28 +4013,21 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-7
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (BX), Y8
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -4107,28 +4039,21 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-7
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (BX), Y8
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -4140,28 +4065,21 @@ groupmeet2mix:
 	VBLENDVPS    Y0, Y2, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-7
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (BX), Y8
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -4173,11 +4091,19 @@ groupmeet3mix:
 	VBLENDVPS    Y0, Y3, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-7
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -4989,7 +4915,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -5003,31 +4928,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -5041,31 +4958,23 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -5079,31 +4988,23 @@ groupmeet2mix:
 	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -5117,12 +5018,21 @@ groupmeet3mix:
 	VBLENDVPS    Y3, Y5, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -5904,7 +5814,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -5918,31 +5827,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -5956,31 +5857,23 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
@@ -5994,31 +5887,23 @@ groupmeet2mix:
 	VBLENDVPS    Y2, Y3, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
@@ -6032,12 +5917,21 @@ groupmeet3mix:
 	VBLENDVPS    Y2, Y4, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -6781,7 +6675,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -6793,28 +6686,21 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-7
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS (BX), Y6
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -6826,28 +6712,21 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-7
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS (BX), Y6
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -6859,28 +6738,21 @@ groupmeet2mix:
 	VBLENDVPS    Y0, Y2, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-7
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS (BX), Y6
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -6892,11 +6764,19 @@ groupmeet3mix:
 	VBLENDVPS    Y0, Y3, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-7
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -7760,7 +7640,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -7774,31 +7653,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -7812,31 +7683,23 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -7850,31 +7713,23 @@ groupmeet2mix:
 	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -7888,12 +7743,21 @@ groupmeet3mix:
 	VBLENDVPS    Y3, Y5, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -8725,7 +8589,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -8739,31 +8602,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -8777,31 +8632,23 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
@@ -8815,31 +8662,23 @@ groupmeet2mix:
 	VBLENDVPS    Y2, Y3, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
@@ -8853,12 +8692,21 @@ groupmeet3mix:
 	VBLENDVPS    Y2, Y4, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -9632,7 +9480,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -9644,28 +9491,21 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-7
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS (BX), Y6
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -9677,28 +9517,21 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-7
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS (BX), Y6
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -9710,28 +9543,21 @@ groupmeet2mix:
 	VBLENDVPS    Y0, Y2, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-7
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS (BX), Y6
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -9743,11 +9569,19 @@ groupmeet3mix:
 	VBLENDVPS    Y0, Y3, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-7
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -10637,7 +10471,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -10651,31 +10484,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -10689,31 +10514,23 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -10727,31 +10544,23 @@ groupmeet2mix:
 	VBLENDVPS    Y1, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R9), Y8
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -10765,12 +10574,21 @@ groupmeet3mix:
 	VBLENDVPS    Y3, Y5, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -11626,7 +11444,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -11640,31 +11457,23 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-7
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -11678,31 +11487,23 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-7
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
@@ -11716,31 +11517,23 @@ groupmeet2mix:
 	VBLENDVPS    Y2, Y3, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-7
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS (R8), Y8
-	VBROADCASTSS (BX), Y7
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
@@ -11754,12 +11547,21 @@ groupmeet3mix:
 	VBLENDVPS    Y2, Y4, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-7
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10

@@ -944,7 +944,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -953,28 +952,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-15
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z13
-	VBROADCASTSS (BX), Z12
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -983,28 +975,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-15
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z13
-	VBROADCASTSS (BX), Z12
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -1013,28 +998,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-15
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z13
-	VBROADCASTSS (BX), Z12
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -1043,11 +1021,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-15
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 704(SP)
@@ -2359,7 +2345,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -2368,28 +2353,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-15
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -2398,28 +2376,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-15
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -2428,28 +2399,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-15
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -2458,11 +2422,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-15
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 704(SP)
@@ -3867,7 +3839,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -3877,31 +3848,23 @@ groupmeet0mix:
 	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-15
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R9), Z7
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -3911,31 +3874,23 @@ groupmeet1mix:
 	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-15
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R9), Z7
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -3945,31 +3900,23 @@ groupmeet2mix:
 	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-15
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R9), Z7
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -3979,12 +3926,21 @@ groupmeet3mix:
 	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-15
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 960(SP)
@@ -5277,7 +5233,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -5287,31 +5242,23 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-15
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -5321,31 +5268,23 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-15
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -5355,31 +5294,23 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-15
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -5389,12 +5320,21 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-15
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 960(SP)
@@ -6662,7 +6602,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -6671,28 +6610,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-15
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -6701,28 +6633,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-15
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -6731,28 +6656,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-15
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -6761,11 +6679,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-15
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 704(SP)
@@ -8170,7 +8096,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -8180,31 +8105,23 @@ groupmeet0mix:
 	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-15
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R9), Z7
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -8214,31 +8131,23 @@ groupmeet1mix:
 	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-15
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R9), Z7
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -8248,31 +8157,23 @@ groupmeet2mix:
 	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-15
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z9
-	VBROADCASTSS (BX), Z8
-	VBROADCASTSS (R9), Z7
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -8282,12 +8183,21 @@ groupmeet3mix:
 	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-15
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 960(SP)
@@ -9580,7 +9490,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -9590,31 +9499,23 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-15
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -9624,31 +9525,23 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-15
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -9658,31 +9551,23 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-15
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Z8
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -9692,12 +9577,21 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-15
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 960(SP)
@@ -11028,7 +10922,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -11037,28 +10930,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-15
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -11067,28 +10953,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-15
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -11097,28 +10976,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-15
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -11127,11 +10999,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-15
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 672(SP)
@@ -12615,7 +12495,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -12625,31 +12504,23 @@ groupmeet0mix:
 	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-15
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R9), Z5
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -12659,31 +12530,23 @@ groupmeet1mix:
 	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-15
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R9), Z5
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -12693,31 +12556,23 @@ groupmeet2mix:
 	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-15
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	VBROADCASTSS (R9), Z5
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -12727,12 +12582,21 @@ groupmeet3mix:
 	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-15
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 928(SP)
@@ -14087,7 +13951,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -14097,31 +13960,23 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-15
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -14131,31 +13986,23 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-15
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -14165,31 +14012,23 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-15
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Z6
-	VBROADCASTSS (R8), Z5
-	VBROADCASTSS (BX), Z4
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -14199,12 +14038,21 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-15
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 928(SP)
@@ -15562,7 +15410,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -15571,28 +15418,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-15
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -15601,28 +15441,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-15
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -15631,28 +15464,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-15
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -15661,11 +15487,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-15
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 656(SP)
@@ -17169,7 +17003,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -17179,31 +17012,23 @@ groupmeet0mix:
 	VBROADCASTSS 4(R9), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-15
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R9), Z4
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -17213,31 +17038,23 @@ groupmeet1mix:
 	VBROADCASTSS 4(R9), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-15
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R9), Z4
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -17247,31 +17064,23 @@ groupmeet2mix:
 	VBROADCASTSS 4(R9), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-15
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z6
-	VBROADCASTSS (BX), Z5
-	VBROADCASTSS (R9), Z4
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -17281,12 +17090,21 @@ groupmeet3mix:
 	VBROADCASTSS 4(R9), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-15
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 912(SP)
@@ -18658,7 +18476,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -18668,31 +18485,23 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R10, $-15
+	JGE  groupmeet0
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R10, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R9), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (BX), Z3
-	CMPQ         R10, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -18702,31 +18511,23 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R10, $-15
+	JGE  groupmeet1
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R10, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R9), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (BX), Z3
-	CMPQ         R10, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -18736,31 +18537,23 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R10, $-15
+	JGE  groupmeet2
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R10, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	CMPQ         R10, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R9), Z5
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (BX), Z3
-	CMPQ         R10, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -18770,12 +18563,21 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R10, $-15
+	JGE  groupmeet3
+	ADDQ R11, R10
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	ADDQ $+4, R9
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 912(SP)

@@ -280,7 +280,6 @@ grouprare:
 	ADD $160, RSP, R4
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -298,27 +297,20 @@ groupmeet0mix:
 	VMOV V1.B16, V14.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V15.S4]
-	VLD1R (R3), [V14.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -336,27 +328,20 @@ groupmeet1mix:
 	VMOV V3.B16, V14.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V15.S4]
-	VLD1R (R3), [V14.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -374,27 +359,20 @@ groupmeet2mix:
 	VMOV V4.B16, V14.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V15.S4]
-	VLD1R (R3), [V14.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -412,11 +390,19 @@ groupmeet3mix:
 	VMOV V6.B16, V14.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -812,7 +798,6 @@ grouprare:
 	ADD $160, RSP, R4
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -830,27 +815,20 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -868,27 +846,20 @@ groupmeet1mix:
 	VMOV V3.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -906,27 +877,20 @@ groupmeet2mix:
 	VMOV V4.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -944,11 +908,19 @@ groupmeet3mix:
 	VMOV V6.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -1379,7 +1351,6 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1402,30 +1373,22 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1448,30 +1411,22 @@ groupmeet1mix:
 	VMOV V4.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1494,30 +1449,22 @@ groupmeet2mix:
 	VMOV V3.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1540,12 +1487,21 @@ groupmeet3mix:
 	VMOV V7.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -1994,7 +1950,6 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2017,30 +1972,22 @@ groupmeet0mix:
 	VMOV V1.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2063,30 +2010,22 @@ groupmeet1mix:
 	VMOV V3.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2109,30 +2048,22 @@ groupmeet2mix:
 	VMOV V4.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2155,12 +2086,21 @@ groupmeet3mix:
 	VMOV V6.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -2566,7 +2506,6 @@ grouprare:
 	ADD $160, RSP, R4
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2584,27 +2523,20 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2622,27 +2554,20 @@ groupmeet1mix:
 	VMOV V3.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2660,27 +2585,20 @@ groupmeet2mix:
 	VMOV V4.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2698,11 +2616,19 @@ groupmeet3mix:
 	VMOV V6.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -3133,7 +3059,6 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3156,30 +3081,22 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3202,30 +3119,22 @@ groupmeet1mix:
 	VMOV V4.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3248,30 +3157,22 @@ groupmeet2mix:
 	VMOV V3.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3294,12 +3195,21 @@ groupmeet3mix:
 	VMOV V7.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -3748,7 +3658,6 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3771,30 +3680,22 @@ groupmeet0mix:
 	VMOV V1.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3817,30 +3718,22 @@ groupmeet1mix:
 	VMOV V3.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3863,30 +3756,22 @@ groupmeet2mix:
 	VMOV V4.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3909,12 +3794,21 @@ groupmeet3mix:
 	VMOV V6.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -4329,7 +4223,6 @@ grouprare:
 	ADD $160, RSP, R4
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4347,27 +4240,20 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4385,27 +4271,20 @@ groupmeet1mix:
 	VMOV V3.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4423,27 +4302,20 @@ groupmeet2mix:
 	VMOV V4.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4461,11 +4333,19 @@ groupmeet3mix:
 	VMOV V6.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -4908,7 +4788,6 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4931,30 +4810,22 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -4977,30 +4848,22 @@ groupmeet1mix:
 	VMOV V4.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5023,30 +4886,22 @@ groupmeet2mix:
 	VMOV V3.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5069,12 +4924,21 @@ groupmeet3mix:
 	VMOV V7.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -5535,7 +5399,6 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5558,30 +5421,22 @@ groupmeet0mix:
 	VMOV V1.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5604,30 +5459,22 @@ groupmeet1mix:
 	VMOV V3.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5650,30 +5497,22 @@ groupmeet2mix:
 	VMOV V4.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -5696,12 +5535,21 @@ groupmeet3mix:
 	VMOV V6.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -6128,7 +5976,6 @@ grouprare:
 	ADD $160, RSP, R4
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -6146,27 +5993,20 @@ groupmeet0mix:
 	VMOV V1.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -6184,27 +6024,20 @@ groupmeet1mix:
 	VMOV V3.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -6222,27 +6055,20 @@ groupmeet2mix:
 	VMOV V4.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -6260,11 +6086,19 @@ groupmeet3mix:
 	VMOV V6.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -6719,7 +6553,6 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -6742,30 +6575,22 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -6788,30 +6613,22 @@ groupmeet1mix:
 	VMOV V4.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -6834,30 +6651,22 @@ groupmeet2mix:
 	VMOV V3.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -6880,12 +6689,21 @@ groupmeet3mix:
 	VMOV V7.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -7358,7 +7176,6 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R6, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -7381,30 +7198,22 @@ groupmeet0mix:
 	VMOV V1.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R6, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -7427,30 +7236,22 @@ groupmeet1mix:
 	VMOV V3.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -7473,30 +7274,22 @@ groupmeet2mix:
 	VMOV V4.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $3, R6, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R6
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R6, R16
 	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -7519,12 +7312,21 @@ groupmeet3mix:
 	VMOV V6.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R7, R6, R6
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	ADD $4, R5, R5
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R6, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9

@@ -695,7 +695,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -707,28 +706,21 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-7
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -740,28 +732,21 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-7
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -773,28 +758,21 @@ groupmeet2mix:
 	VBLENDVPS    Y0, Y3, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-7
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -806,11 +784,19 @@ groupmeet3mix:
 	VBLENDVPS    Y0, Y4, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-7
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1649,7 +1635,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -1659,25 +1644,19 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R8, $-7
+	JGE  groupmeet0
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R8, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y9
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -1687,25 +1666,19 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R8, $-7
+	JGE  groupmeet1
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R8, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y9
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
@@ -1715,25 +1688,19 @@ groupmeet2mix:
 	VBLENDVPS    Y2, Y3, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R8, $-7
+	JGE  groupmeet2
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R8, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y9
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -1743,10 +1710,17 @@ groupmeet3mix:
 	VBLENDVPS    Y3, Y4, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R8, $-7
+	JGE  groupmeet3
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R10, R8
@@ -2636,7 +2610,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -2648,28 +2621,21 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-7
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -2681,28 +2647,21 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-7
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -2714,28 +2673,21 @@ groupmeet2mix:
 	VBLENDVPS    Y0, Y3, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-7
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -2747,11 +2699,19 @@ groupmeet3mix:
 	VBLENDVPS    Y0, Y4, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-7
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -3598,7 +3558,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -3608,25 +3567,19 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R8, $-7
+	JGE  groupmeet0
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R8, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y9
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -3636,25 +3589,19 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y2, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R8, $-7
+	JGE  groupmeet1
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R8, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y9
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
@@ -3664,25 +3611,19 @@ groupmeet2mix:
 	VBLENDVPS    Y2, Y3, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R8, $-7
+	JGE  groupmeet2
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R8, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y9
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -3692,10 +3633,17 @@ groupmeet3mix:
 	VBLENDVPS    Y3, Y4, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R8, $-7
+	JGE  groupmeet3
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R10, R8
@@ -4603,7 +4551,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -4615,28 +4562,21 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-7
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -4648,28 +4588,21 @@ groupmeet1mix:
 	VBLENDVPS    Y0, Y2, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-7
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -4681,28 +4614,21 @@ groupmeet2mix:
 	VBLENDVPS    Y0, Y3, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-7
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (BX), Y9
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -4714,11 +4640,19 @@ groupmeet3mix:
 	VBLENDVPS    Y0, Y4, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-7
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -5568,7 +5502,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -5578,25 +5511,19 @@ groupmeet0mix:
 	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R8, $-7
+	JGE  groupmeet0
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R8, $-7
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-7
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Y8
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -5606,25 +5533,19 @@ groupmeet1mix:
 	VBLENDVPS    Y1, Y2, Y8, Y8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R8, $-7
+	JGE  groupmeet1
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R8, $-7
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-7
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Y8
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
@@ -5634,25 +5555,19 @@ groupmeet2mix:
 	VBLENDVPS    Y2, Y3, Y8, Y8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R8, $-7
+	JGE  groupmeet2
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R8, $-7
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-7
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Y8
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -5662,10 +5577,17 @@ groupmeet3mix:
 	VBLENDVPS    Y3, Y4, Y8, Y8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R8, $-7
+	JGE  groupmeet3
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet3
 
 groupmeetrare:
 	MOVQ R10, R8

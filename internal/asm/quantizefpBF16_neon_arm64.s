@@ -484,7 +484,6 @@ grouprare:
 	ADD $128, RSP, R4
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -502,27 +501,20 @@ groupmeet0mix:
 	VMOV V1.B16, V7.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -540,27 +532,20 @@ groupmeet1mix:
 	VMOV V3.B16, V7.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -578,27 +563,20 @@ groupmeet2mix:
 	VMOV V3.B16, V7.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -616,11 +594,19 @@ groupmeet3mix:
 	VMOV V5.B16, V7.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -1103,7 +1089,6 @@ grouprare:
 	ADD $64, RSP, R3
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1116,24 +1101,18 @@ groupmeet0mix:
 	VMOV V1.B16, V8.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V8.S4]
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1146,24 +1125,18 @@ groupmeet1mix:
 	VMOV V3.B16, V8.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V8.S4]
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1176,24 +1149,18 @@ groupmeet2mix:
 	VMOV V3.B16, V8.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V8.S4]
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1206,10 +1173,17 @@ groupmeet3mix:
 	VMOV V5.B16, V8.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R6, R4
 	SUB R3, R7, R7
@@ -1795,7 +1769,6 @@ grouprare:
 	ADD $128, RSP, R4
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1813,27 +1786,20 @@ groupmeet0mix:
 	VMOV V1.B16, V7.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1851,27 +1817,20 @@ groupmeet1mix:
 	VMOV V3.B16, V7.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1889,27 +1848,20 @@ groupmeet2mix:
 	VMOV V3.B16, V7.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V8.S4]
-	VLD1R (R3), [V7.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -1927,11 +1879,19 @@ groupmeet3mix:
 	VMOV V5.B16, V7.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -2413,7 +2373,6 @@ grouprare:
 	ADD $64, RSP, R3
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2426,24 +2385,18 @@ groupmeet0mix:
 	VMOV V1.B16, V8.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V8.S4]
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2456,24 +2409,18 @@ groupmeet1mix:
 	VMOV V3.B16, V8.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V8.S4]
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2486,24 +2433,18 @@ groupmeet2mix:
 	VMOV V3.B16, V8.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V8.S4]
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -2516,10 +2457,17 @@ groupmeet3mix:
 	VMOV V5.B16, V8.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R6, R4
 	SUB R3, R7, R7
@@ -3113,7 +3061,6 @@ grouprare:
 	ADD $128, RSP, R4
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R5, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3131,27 +3078,20 @@ groupmeet0mix:
 	VMOV V1.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3169,27 +3109,20 @@ groupmeet1mix:
 	VMOV V3.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R5, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3207,27 +3140,20 @@ groupmeet2mix:
 	VMOV V3.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $3, R5, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-	CMP $0, R5
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R5, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3245,11 +3171,19 @@ groupmeet3mix:
 	VMOV V5.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R6, R5, R5
+	ADD $4, R3, R3
+	ADD $4, R4, R4
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R5, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -3727,7 +3661,6 @@ grouprare:
 	ADD $64, RSP, R3
 	B rare
 groupmeet0cross:
-groupmeet0mix:
 	ADD $4, R4, R16
 	VDUP R16, V1.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3740,24 +3673,18 @@ groupmeet0mix:
 	VMOV V1.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet0reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet0cross
+groupmeet0reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet0
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0mix
+	B groupmeet0
 groupmeet1cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1mix
-groupmeet1next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet1next
-	VLD1R (R3), [V9.S4]
-	CMP $0, R4
-	BGE groupmeet1
-groupmeet1mix:
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3770,24 +3697,18 @@ groupmeet1mix:
 	VMOV V3.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet1reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet1cross
+groupmeet1reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet1
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet1mix
+	B groupmeet1
 groupmeet2cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2mix
-groupmeet2next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet2next
-	VLD1R (R3), [V9.S4]
-	CMP $0, R4
-	BGE groupmeet2
-groupmeet2mix:
 	ADD $4, R4, R16
 	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3800,24 +3721,18 @@ groupmeet2mix:
 	VMOV V3.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet2reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet2cross
+groupmeet2reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet2
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet2mix
+	B groupmeet2
 groupmeet3cross:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3mix
-groupmeet3next:
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	ADD $3, R4, R16
-	CMP $0, R16
-	BLT groupmeet3next
-	VLD1R (R3), [V9.S4]
-	CMP $0, R4
-	BGE groupmeet3
-groupmeet3mix:
 	ADD $4, R4, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
@@ -3830,10 +3745,17 @@ groupmeet3mix:
 	VMOV V5.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
+	BGE groupmeet3reached
+	ADD R5, R4, R4
+	ADD $4, R3, R3
+	B groupmeet3cross
+groupmeet3reached:
+	ADD $3, R4, R16
+	CMP $0, R16
 	BGE groupmeet3
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet3mix
+	B groupmeet3
 groupmeetrare:
 	MOVD R6, R4
 	SUB R3, R7, R7

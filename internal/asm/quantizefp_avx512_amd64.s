@@ -1053,7 +1053,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -1062,28 +1061,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-15
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -1092,28 +1084,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-15
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -1122,28 +1107,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-15
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -1152,11 +1130,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-15
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 832(SP)
@@ -2368,7 +2354,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -2376,25 +2361,19 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R8, $-15
+	JGE  groupmeet0
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R8, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z7
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -2402,25 +2381,19 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R8, $-15
+	JGE  groupmeet1
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R8, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z7
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -2428,25 +2401,19 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R8, $-15
+	JGE  groupmeet2
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R8, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z7
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -2454,10 +2421,17 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R8, $-15
+	JGE  groupmeet3
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 576(SP)
@@ -3790,7 +3764,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -3799,28 +3772,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-15
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -3829,28 +3795,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-15
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -3859,28 +3818,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-15
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -3889,11 +3841,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-15
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 832(SP)
@@ -5120,7 +5080,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -5128,25 +5087,19 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R8, $-15
+	JGE  groupmeet0
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R8, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z7
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -5154,25 +5107,19 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R8, $-15
+	JGE  groupmeet1
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R8, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z7
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -5180,25 +5127,19 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R8, $-15
+	JGE  groupmeet2
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R8, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z7
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -5206,10 +5147,17 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R8, $-15
+	JGE  groupmeet3
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 576(SP)
@@ -6565,7 +6513,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -6574,28 +6521,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R9, $-15
+	JGE  groupmeet0
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R9, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	CMPQ         R9, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -6604,28 +6544,21 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R9, $-15
+	JGE  groupmeet1
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R9, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	CMPQ         R9, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -6634,28 +6567,21 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R9, $-15
+	JGE  groupmeet2
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R9, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	CMPQ         R9, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (R8), Z7
-	VBROADCASTSS (BX), Z6
-	CMPQ         R9, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -6664,11 +6590,19 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R9, $-15
+	JGE  groupmeet3
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 800(SP)
@@ -7911,7 +7845,6 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-groupmeet0mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -7919,25 +7852,19 @@ groupmeet0mix:
 	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0
+	JGE          groupmeet0reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0mix
+	JMP          groupmeet0cross
+
+groupmeet0reached:
+	CMPQ R8, $-15
+	JGE  groupmeet0
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet0
 
 groupmeet1cross:
-	CMPQ R8, $-15
-	JGE  groupmeet1mix
-
-groupmeet1next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-15
-	JLT          groupmeet1next
-	VBROADCASTSS (BX), Z7
-	CMPQ         R8, $+0
-	JGE          groupmeet1
-
-groupmeet1mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -7945,25 +7872,19 @@ groupmeet1mix:
 	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet1
+	JGE          groupmeet1reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet1mix
+	JMP          groupmeet1cross
+
+groupmeet1reached:
+	CMPQ R8, $-15
+	JGE  groupmeet1
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet1
 
 groupmeet2cross:
-	CMPQ R8, $-15
-	JGE  groupmeet2mix
-
-groupmeet2next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-15
-	JLT          groupmeet2next
-	VBROADCASTSS (BX), Z7
-	CMPQ         R8, $+0
-	JGE          groupmeet2
-
-groupmeet2mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -7971,25 +7892,19 @@ groupmeet2mix:
 	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet2
+	JGE          groupmeet2reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet2mix
+	JMP          groupmeet2cross
+
+groupmeet2reached:
+	CMPQ R8, $-15
+	JGE  groupmeet2
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet2
 
 groupmeet3cross:
-	CMPQ R8, $-15
-	JGE  groupmeet3mix
-
-groupmeet3next:
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	CMPQ         R8, $-15
-	JLT          groupmeet3next
-	VBROADCASTSS (BX), Z7
-	CMPQ         R8, $+0
-	JGE          groupmeet3
-
-groupmeet3mix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -7997,10 +7912,17 @@ groupmeet3mix:
 	VBROADCASTSS 4(BX), K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet3
+	JGE          groupmeet3reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet3mix
+	JMP          groupmeet3cross
+
+groupmeet3reached:
+	CMPQ R8, $-15
+	JGE  groupmeet3
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	JMP  groupmeet3
 
 groupstage:
 	MOVQ SI, 544(SP)
