@@ -46,6 +46,7 @@ func (m *Machine) Width() int { return 4 }
 const (
 	spare          = asm.V(31)
 	r0, r1, r2, r3 = asm.R(16), asm.R(17), asm.R(19), asm.R(20)
+	r4             = asm.R(21)
 )
 
 // Regs lists what may be allocated.

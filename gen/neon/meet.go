@@ -77,3 +77,10 @@ func (m *Machine) BranchBelow(a, b plan.GPR, l string) {
 	m.XCMP(asm.R(a), asm.R(b))
 	m.BLT(l)
 }
+
+// SetSlot notes a slot, and BranchSlot jumps if it is that.
+func (m *Machine) SetSlot(slot int) { m.XMOVI(r4, slot) }
+func (m *Machine) BranchSlot(slot int, l string) {
+	m.XCMPI(r4, slot)
+	m.BEQ(l)
+}

@@ -113,6 +113,8 @@ type Machine interface {
 	BranchReach(a, b GPR, l string)             // jumps if a >= b
 	BranchReaches(behind, length GPR, l string) // jumps if behind + length >= 0
 	BranchBelow(a, b GPR, l string)             // jumps if a < b
+	SetSlot(slot int)                           // in a register of its own
+	BranchSlot(slot int, l string)              // jumps if it is that
 
 	Begin(f *Func)
 	Comment(lines ...string)

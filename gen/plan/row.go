@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/lowbit-go/lowbit/gen/ir"
 )
@@ -10,7 +11,8 @@ import (
 // are. While a group has whole tiles these are done with its values in
 // registers. A tile in which groups meet has code of its own: for each of its
 // four registers of elements a branch tells whether the group ends within or before it,
-// and leads to what puts the next group's values in the lanes behind the end.
+// and leads to what puts the next group's values in the lanes behind the end: once
+// for all of them, and back by the slot's number.
 
 // mixture is what a segment with groups that meet knows of values per group.
 type mixture struct {
@@ -19,6 +21,7 @@ type mixture struct {
 	kept  map[[2]int]V // copies for what is computed of a slot's elements later
 	used  map[[2]int]bool
 	begun [4]bool // slots of which something is computed
+	cross *cross  // that of all slots, unless registers are few
 }
 
 // mixed finds the values per group that elements need.
@@ -85,7 +88,7 @@ func (s *Seg) with(slot int, f func()) {
 		return
 	}
 	x.begun[slot] = true
-	s.cross(slot)
+	s.meetAt(slot)
 	for i, n := range x.roots {
 		key := [2]int{n.ID, slot}
 		s.vals[key] = x.now[i]
@@ -135,47 +138,59 @@ func (s *Seg) prune() {
 	s.insts = insts
 }
 
-// nextGroup computes roots of the group behind the one that the pointers are at, in
-// registers of its own. Parameters need none.
-func (s *Seg) nextGroup() (seg *Seg, roots []V) {
-	seg = s.p.seg(s.up, false, 1)
-	seg.next = 1
+// cross is the code that puts the next group's values in the lanes behind a group's end.
+type cross struct {
+	next  *Seg // computes roots of the group behind the one that the pointers are at; parameters need none
+	roots []V
+	masks []V
+	same  map[V]V // whose register a value of next takes
+	temps []V     // all registers but those of roots
+	uses  []V
+}
+
+// newCross makes such code.
+func (s *Seg) newCross() *cross {
+	c := &cross{next: s.p.seg(s.up, false, 1), masks: s.p.m.MixTemps(s)}
+	c.next.next = 1
 	for _, n := range s.mixture.roots {
 		v := V(-1)
 		if n.Op != ir.OpParam {
-			v = seg.demand(n, 0)
+			v = c.next.demand(n, 0)
 		}
-		roots = append(roots, v)
+		c.roots = append(c.roots, v)
 	}
-	return seg, roots
-}
-
-// cross emits the branch before a slot's elements. What the group has behind the slot is
-// below zero where it ends within it, and below 1-W where it ends before it, as the pointers
-// stay at a group until a slot has none of its elements.
-func (s *Seg) cross(slot int) {
-	p, m, w, x := s.p, s.p.m, s.p.m.Width(), s.mixture
-	next, nextRoots := s.nextGroup()
-	masks := m.MixTemps(s)
-	temps := append([]V(nil), masks...)
-	in := Inst{Defs: append([]V(nil), x.now...), Uses: append([]V(nil), x.now...), Apart: true}
-	same := p.squeeze(next.insts, nextRoots)
-	for _, inst := range next.insts {
+	c.temps, c.same = slices.Clone(c.masks), s.p.squeeze(c.next.insts, c.roots)
+	for _, inst := range c.next.insts {
 		for _, d := range inst.Defs {
-			if same[d] == d {
-				temps = append(temps, d)
+			if c.same[d] == d {
+				c.temps = append(c.temps, d)
 			}
 		}
 		for _, u := range inst.Uses {
-			if _, own := same[u]; !own {
-				in.Uses = append(in.Uses, u)
+			if _, own := c.same[u]; !own {
+				c.uses = append(c.uses, u)
 			}
 		}
 	}
-	in.Defs = append(in.Defs, temps...)
-	behind, name := p.counts.groups, fmt.Sprintf("%s%d", s.name, slot)
+	return c
+}
+
+// meetAt emits the branch before a slot's elements. What the group has behind the slot is
+// below zero where it ends within it, and below 1-W where it ends before it, as the pointers
+// stay at a group until a slot has none of its elements.
+func (s *Seg) meetAt(slot int) {
+	p, m, x := s.p, s.p.m, s.mixture
+	c, behind, name := x.cross, p.counts.groups, fmt.Sprintf("%s%d", s.name, slot)
+	shared := c != nil
+	if !shared {
+		c = s.newCross()
+	}
+	in := Inst{Defs: slices.Concat(x.now, c.temps), Uses: slices.Concat(x.now, c.uses), Apart: true}
+	if shared { // in registers that all slots leave alone
+		in.Uses = append(in.Uses, c.temps...)
+	}
 	in.Emit = func(d, u []int) {
-		m.SubBranch(behind, w, name+"cross")
+		m.SubBranch(behind, p.m.Width(), name+"cross")
 		m.Label(name)
 		at := assignment{}
 		for i, v := range in.Uses {
@@ -184,38 +199,60 @@ func (s *Seg) cross(slot int) {
 		for i, v := range in.Defs {
 			at[v] = d[i]
 		}
-		for v, as := range same {
+		for v, as := range c.same {
 			at[v] = at[as]
-		}
-		var mask []int
-		for _, v := range masks {
-			mask = append(mask, at[v])
-		}
-		advance := func() {
-			m.Add(behind, p.counts.length)
-			p.advanceParams(1)
 		}
 		p.aside = append(p.aside, func() {
 			m.Label(name + "cross")
-			next.print(at)
-			m.MixMask(behind, mask)
-			for i, n := range x.roots {
-				if n.Op == ir.OpParam {
-					m.MixParam(at[x.now[i]], Addr{Reg: p.ptr[n.Name], Disp: 4}, mask)
-				} else {
-					m.Mix(at[x.now[i]], at[nextRoots[i]], mask)
+			switch {
+			case !shared:
+				s.printCross(c, at, name)
+				m.Jump(name)
+			case slot > 0:
+				m.SetSlot(slot)
+				m.Jump(s.name + "mix")
+			default:
+				m.SetSlot(slot)
+				s.printCross(c, at, s.name)
+				for other := 1; other < 4; other++ {
+					m.BranchSlot(other, fmt.Sprintf("%s%d", s.name, other))
 				}
+				m.Jump(name)
 			}
-			m.BranchReaches(behind, p.counts.length, name+"reached")
-			advance()
-			m.Jump(name + "cross")
-			m.Label(name + "reached")
-			m.Branch(behind, GreaterEqual, 1-w, name)
-			advance()
-			m.Jump(name)
 		})
 	}
 	s.Add(in)
+}
+
+// printCross prints the code, up to where it goes back to the slot's elements.
+func (s *Seg) printCross(c *cross, at assignment, name string) {
+	p, m, x := s.p, s.p.m, s.mixture
+	behind := p.counts.groups
+	var mask []int
+	for _, v := range c.masks {
+		mask = append(mask, at[v])
+	}
+	advance := func() {
+		m.Add(behind, p.counts.length)
+		p.advanceParams(1)
+	}
+	m.Label(name + "mix")
+	c.next.print(at)
+	m.MixMask(behind, mask)
+	for i, n := range x.roots {
+		if n.Op == ir.OpParam {
+			m.MixParam(at[x.now[i]], Addr{Reg: p.ptr[n.Name], Disp: 4}, mask)
+		} else {
+			m.Mix(at[x.now[i]], at[c.roots[i]], mask)
+		}
+	}
+	m.BranchReaches(behind, p.counts.length, name+"reached")
+	advance()
+	m.Jump(name + "mix")
+	m.Label(name + "reached")
+	m.Branch(behind, GreaterEqual, 1-m.Width(), name+"mixed")
+	advance()
+	m.Label(name + "mixed")
 }
 
 // squeeze has values that instructions make share registers, those to keep
@@ -268,6 +305,10 @@ func (p *planner) meeting(pr *program, sh *shape, at map[string]Addr) *Seg {
 	}
 	for _, n := range s.mixture.roots {
 		s.mixture.now = append(s.mixture.now, sh.values.demand(n, 0))
+	}
+	if !p.crowd.separate {
+		s.mixture.cross = s.newCross()
+		sh.values.Add(Inst{Defs: s.mixture.cross.temps, Emit: func([]int, []int) {}})
 	}
 	s.body(nil)
 	s.prune()
@@ -387,14 +428,19 @@ func (p *printer) row() {
 // crowd is what is done where groups meet if registers run out there, and
 // there only: nothing that loops over whole tiles would notice.
 type crowd struct {
-	found   bool         // they did
-	apart   bool         // no registers are left alone for those loops, which begin anew
-	spilled map[int]Addr // values per group that are kept in the frame
+	found    bool         // they did
+	separate bool         // each slot has code of its own for groups that meet
+	apart    bool         // no registers are left alone for those loops, which begin anew
+	spilled  map[int]Addr // values per group that are kept in the frame
 }
 
 // relieve has more done, if there is something left.
 func (p *planner) relieve() bool {
-	if !p.crowd.apart {
+	switch {
+	case !p.crowd.separate:
+		p.crowd.separate = true
+		return true
+	case !p.crowd.apart:
 		p.crowd.apart = true
 		return true
 	}

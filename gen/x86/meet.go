@@ -2,6 +2,7 @@ package x86
 
 import (
 	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
 
 	"github.com/lowbit-go/lowbit/gen/plan"
 )
@@ -88,4 +89,11 @@ func (m *Machine) BranchReaches(behind, length plan.GPR, l string) {
 func (m *Machine) BranchBelow(a, b plan.GPR, l string) {
 	m.i("CMPQ", gprs[a], gprs[b])
 	m.i("JLT", operand.LabelRef(l))
+}
+
+// SetSlot notes a slot, and BranchSlot jumps if it is that.
+func (m *Machine) SetSlot(slot int) { m.i("MOVL", operand.U32(uint32(slot)), reg.R14.As32()) }
+func (m *Machine) BranchSlot(slot int, l string) {
+	m.i("CMPL", reg.R14.As32(), operand.I8(int8(slot)))
+	m.i("JEQ", operand.LabelRef(l))
 }

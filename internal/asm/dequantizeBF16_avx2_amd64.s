@@ -10,7 +10,7 @@ TEXT ·DequantizeInt8BF16AVX2(SB), $272-48
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y15 0x0, Y14 0x7fff
 	// per group: Y13 scale
-	// vector registers in use at once: 7
+	// vector registers in use at once: 8
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -418,92 +418,49 @@ groupstream:
 	JMP         groupwhole
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
+	VMOVD        AX, X12
+	VPBROADCASTD X12, Y12
+	VMOVDQU      constantsAVX2<>+4(SB), Y11
+	VPCMPGTD     Y12, Y11, Y12
+	VBROADCASTSS 4(BX), Y11
+	VBLENDVPS    Y12, Y11, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R8, $-7
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R9, R8
 	ADDQ $+4, BX
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y13, Y13
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R8, $-7
-	JGE  groupmeet1
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R8, $-7
-	JGE  groupmeet2
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y13, Y13
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R8, $-7
-	JGE  groupmeet3
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
@@ -576,7 +533,7 @@ TEXT ·DequantizeZeroPointInt8BF16AVX2(SB), $400-56
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y15 0x0, Y14 0x7fff
 	// per group: Y13 scale, Y0 zeroPoint, Y12 ToFloat
-	// vector registers in use at once: 9
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -1028,112 +985,54 @@ groupstream:
 	JMP         groupwhole
 
 groupmeet0cross:
-	VBROADCASTSS 4(R8), Y2
-	VCVTDQ2PS    Y2, Y3
+	MOVL $0x00000000, R14
+
+groupmeetmix:
+	VBROADCASTSS 4(R8), Y9
+	VCVTDQ2PS    Y9, Y8
 	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
+	VMOVD        AX, X11
+	VPBROADCASTD X11, Y11
+	VMOVDQU      constantsAVX2<>+4(SB), Y10
+	VPCMPGTD     Y11, Y10, Y11
+	VBLENDVPS    Y11, Y8, Y13, Y13
+	VBROADCASTSS 4(BX), Y10
+	VBLENDVPS    Y11, Y10, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-7
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	VBROADCASTSS 4(R8), Y3
-	VCVTDQ2PS    Y3, Y4
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y4, Y13, Y13
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y12, Y12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-7
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	VBROADCASTSS 4(R8), Y2
-	VCVTDQ2PS    Y2, Y3
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-7
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	VBROADCASTSS 4(R8), Y3
-	VCVTDQ2PS    Y3, Y4
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y4, Y13, Y13
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y12, Y12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-7
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
@@ -1684,108 +1583,53 @@ groupstream:
 	JMP         groupwhole
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
+	VMOVD        AX, X11
+	VPBROADCASTD X11, Y11
+	VMOVDQU      constantsAVX2<>+4(SB), Y10
+	VPCMPGTD     Y11, Y10, Y11
+	VBROADCASTSS 4(BX), Y10
+	VBLENDVPS    Y11, Y10, Y13, Y13
+	VBROADCASTSS 4(R8), Y10
+	VBLENDVPS    Y11, Y10, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-7
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y13, Y13
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y1, Y2, Y12, Y12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-7
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-7
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y13, Y13
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y1, Y2, Y12, Y12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-7
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
@@ -1874,7 +1718,7 @@ TEXT ·DequantizeUint8BF16AVX2(SB), $272-48
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y15 0x0, Y14 0x7fff
 	// per group: Y13 scale
-	// vector registers in use at once: 7
+	// vector registers in use at once: 8
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -2282,92 +2126,49 @@ groupstream:
 	JMP         groupwhole
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
+	VMOVD        AX, X12
+	VPBROADCASTD X12, Y12
+	VMOVDQU      constantsAVX2<>+4(SB), Y11
+	VPCMPGTD     Y12, Y11, Y12
+	VBROADCASTSS 4(BX), Y11
+	VBLENDVPS    Y12, Y11, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R8, $-7
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R9, R8
 	ADDQ $+4, BX
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y13, Y13
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R8, $-7
-	JGE  groupmeet1
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R8, $-7
-	JGE  groupmeet2
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y13, Y13
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R8, $-7
-	JGE  groupmeet3
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
@@ -2440,7 +2241,7 @@ TEXT ·DequantizeZeroPointUint8BF16AVX2(SB), $400-56
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y15 0x0, Y14 0x7fff
 	// per group: Y13 scale, Y0 zeroPoint, Y12 ToFloat
-	// vector registers in use at once: 9
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -2892,112 +2693,54 @@ groupstream:
 	JMP         groupwhole
 
 groupmeet0cross:
-	VBROADCASTSS 4(R8), Y2
-	VCVTDQ2PS    Y2, Y3
+	MOVL $0x00000000, R14
+
+groupmeetmix:
+	VBROADCASTSS 4(R8), Y9
+	VCVTDQ2PS    Y9, Y8
 	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
+	VMOVD        AX, X11
+	VPBROADCASTD X11, Y11
+	VMOVDQU      constantsAVX2<>+4(SB), Y10
+	VPCMPGTD     Y11, Y10, Y11
+	VBLENDVPS    Y11, Y8, Y13, Y13
+	VBROADCASTSS 4(BX), Y10
+	VBLENDVPS    Y11, Y10, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-7
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	VBROADCASTSS 4(R8), Y3
-	VCVTDQ2PS    Y3, Y4
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y4, Y13, Y13
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y12, Y12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-7
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	VBROADCASTSS 4(R8), Y2
-	VCVTDQ2PS    Y2, Y3
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-7
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	VBROADCASTSS 4(R8), Y3
-	VCVTDQ2PS    Y3, Y4
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y4, Y13, Y13
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y12, Y12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-7
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
@@ -3548,108 +3291,53 @@ groupstream:
 	JMP         groupwhole
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
+	VMOVD        AX, X11
+	VPBROADCASTD X11, Y11
+	VMOVDQU      constantsAVX2<>+4(SB), Y10
+	VPCMPGTD     Y11, Y10, Y11
+	VBROADCASTSS 4(BX), Y10
+	VBLENDVPS    Y11, Y10, Y13, Y13
+	VBROADCASTSS 4(R8), Y10
+	VBLENDVPS    Y11, Y10, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-7
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y13, Y13
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y1, Y2, Y12, Y12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-7
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-7
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y13, Y13
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y1, Y2, Y12, Y12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-7
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
@@ -3738,7 +3426,7 @@ TEXT ·DequantizePacked4BF16AVX2(SB), NOSPLIT, $256-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y0 sign, Y15 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table, Y12 0x7fff
 	// per group: Y11 scale
-	// vector registers in use at once: 9
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -4214,92 +3902,49 @@ groupstream:
 	JMP          groupwhole
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VMOVD        AX, X10
+	VPBROADCASTD X10, Y10
+	VMOVDQU      constantsAVX2<>+4(SB), Y9
+	VPCMPGTD     Y10, Y9, Y10
+	VBROADCASTSS 4(BX), Y9
+	VBLENDVPS    Y10, Y9, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R8, $-7
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R9, R8
 	ADDQ $+4, BX
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y11, Y11
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R8, $-7
-	JGE  groupmeet1
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R8, $-7
-	JGE  groupmeet2
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y11, Y11
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R8, $-7
-	JGE  groupmeet3
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
@@ -4384,7 +4029,7 @@ TEXT ·DequantizeZeroPointPacked4BF16AVX2(SB), $384-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y0 sign, Y15 0x0, Y1 0x0, Y1 ISub, Y0 0xf, Y14 Or, Y13 table, Y12 0x7fff
 	// per group: Y11 scale, Y0 zeroPoint, Y10 ToFloat
-	// vector registers in use at once: 11
+	// vector registers in use at once: 13
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -4904,112 +4549,54 @@ groupstream:
 	JMP          groupwhole
 
 groupmeet0cross:
-	VBROADCASTSS 4(R8), Y2
-	VCVTDQ2PS    Y2, Y3
+	MOVL $0x00000000, R14
+
+groupmeetmix:
+	VBROADCASTSS 4(R8), Y7
+	VCVTDQ2PS    Y7, Y6
 	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VMOVD        AX, X9
+	VPBROADCASTD X9, Y9
+	VMOVDQU      constantsAVX2<>+4(SB), Y8
+	VPCMPGTD     Y9, Y8, Y9
+	VBLENDVPS    Y9, Y6, Y11, Y11
+	VBROADCASTSS 4(BX), Y8
+	VBLENDVPS    Y9, Y8, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-7
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	VBROADCASTSS 4(R8), Y3
-	VCVTDQ2PS    Y3, Y4
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y4, Y11, Y11
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y10, Y10
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-7
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	VBROADCASTSS 4(R8), Y2
-	VCVTDQ2PS    Y2, Y3
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-7
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	VBROADCASTSS 4(R8), Y3
-	VCVTDQ2PS    Y3, Y4
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y4, Y11, Y11
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y10, Y10
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-7
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
@@ -5640,108 +5227,53 @@ groupstream:
 	JMP          groupwhole
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VMOVD        AX, X9
+	VPBROADCASTD X9, Y9
+	VMOVDQU      constantsAVX2<>+4(SB), Y8
+	VPCMPGTD     Y9, Y8, Y9
+	VBROADCASTSS 4(BX), Y8
+	VBLENDVPS    Y9, Y8, Y11, Y11
+	VBROADCASTSS 4(R8), Y8
+	VBLENDVPS    Y9, Y8, Y10, Y10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-7
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y11, Y11
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y1, Y2, Y10, Y10
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-7
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-7
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y11, Y11
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y1, Y2, Y10, Y10
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-7
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
@@ -5842,7 +5374,7 @@ TEXT ·DequantizePacked2BF16AVX2(SB), NOSPLIT, $256-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Y0 sign, Y15 0x0, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table, Y11 0x7fff
 	// per group: Y10 scale
-	// vector registers in use at once: 10
+	// vector registers in use at once: 11
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -6279,92 +5811,49 @@ groupstream:
 	JMP          groupwhole
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VMOVD        AX, X9
+	VPBROADCASTD X9, Y9
+	VMOVDQU      constantsAVX2<>+4(SB), Y8
+	VPCMPGTD     Y9, Y8, Y9
+	VBROADCASTSS 4(BX), Y8
+	VBLENDVPS    Y9, Y8, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R8, $-7
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R9, R8
 	ADDQ $+4, BX
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y10, Y10
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R8, $-7
-	JGE  groupmeet1
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R8, $-7
-	JGE  groupmeet2
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y10, Y10
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R8, $-7
-	JGE  groupmeet3
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
@@ -6441,7 +5930,7 @@ TEXT ·DequantizeZeroPointPacked2BF16AVX2(SB), $384-64
 	// pointers: SI y, DX q, BX scale, R8 zeroPoint, DI elements left, R9 groups left, R10 length
 	// per call: Y0 sign, Y15 0x0, Y1 table, Y1 Xor, Y1 ISub, Y14 ToFloat, Y13 table, Y12 table, Y11 0x7fff
 	// per group: Y10 scale, Y0 zeroPoint, Y9 ToFloat
-	// vector registers in use at once: 12
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -6922,112 +6411,54 @@ groupstream:
 	JMP          groupwhole
 
 groupmeet0cross:
-	VBROADCASTSS 4(R8), Y2
-	VCVTDQ2PS    Y2, Y3
+	MOVL $0x00000000, R14
+
+groupmeetmix:
+	VBROADCASTSS 4(R8), Y6
+	VCVTDQ2PS    Y6, Y5
 	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Y8
+	VMOVDQU      constantsAVX2<>+4(SB), Y7
+	VPCMPGTD     Y8, Y7, Y8
+	VBLENDVPS    Y8, Y5, Y10, Y10
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y8, Y7, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-7
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	VBROADCASTSS 4(R8), Y3
-	VCVTDQ2PS    Y3, Y4
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y4, Y10, Y10
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-7
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	VBROADCASTSS 4(R8), Y2
-	VCVTDQ2PS    Y2, Y3
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-7
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	VBROADCASTSS 4(R8), Y3
-	VCVTDQ2PS    Y3, Y4
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y4, Y10, Y10
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-7
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
@@ -7611,108 +7042,53 @@ groupstream:
 	JMP          groupwhole
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Y8
+	VMOVDQU      constantsAVX2<>+4(SB), Y7
+	VPCMPGTD     Y8, Y7, Y8
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y8, Y7, Y10, Y10
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y8, Y7, Y9, Y9
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-7
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y10, Y10
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y1, Y2, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-7
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+4(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-7
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+4(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y10, Y10
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y1, Y2, Y9, Y9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-7
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)

@@ -10,7 +10,7 @@ TEXT ·DequantizeInt8BF16NEON(SB), NOSPLIT, $168-48
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080, V12 0x10000, V11 0x7fff
 	// per group: V10 scale
-	// vector registers in use at once: 11
+	// vector registers in use at once: 13
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -264,101 +264,47 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R5, R4, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R4, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R5, R4, R4
 	ADD $4, R3, R3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V10.B16, V31.B16, V2.B16
-	VMOV V2.B16, V10.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -380,7 +326,7 @@ TEXT ·DequantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $232-56
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V0 zeroPoint, V9 ToFloat
-	// vector registers in use at once: 14
+	// vector registers in use at once: 16
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -665,133 +611,55 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
+	VLD1R (R16), [V6.S4]
+	WORD $0x4e21d8c5 // scvtf v5.4s, v6.4s
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V3.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
+	VMOV V8.B16, V7.B16
+	VBSL V10.B16, V5.B16, V7.B16
+	VMOV V7.B16, V10.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V8.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V6.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VBSL V10.B16, V4.B16, V2.B16
-	VMOV V2.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V9.B16, V31.B16, V2.B16
-	VMOV V2.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V3.B16
-	VBSL V10.B16, V5.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -818,7 +686,7 @@ TEXT ·DequantizeMinvalInt8BF16NEON(SB), NOSPLIT, $232-64
 	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
 	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000080, V12 0x80808080, V11 0x10000, V10 0x7fff
 	// per group: V9 scale, V8 minval
-	// vector registers in use at once: 13
+	// vector registers in use at once: 15
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1098,129 +966,54 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V7.B16, V6.B16
+	VBSL V9.B16, V31.B16, V6.B16
+	VMOV V6.B16, V9.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VMOV V7.B16, V6.B16
+	VBSL V8.B16, V31.B16, V6.B16
+	VMOV V6.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V9.B16, V31.B16, V2.B16
-	VMOV V2.B16, V9.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V8.B16, V31.B16, V2.B16
-	VMOV V2.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V8.B16, V31.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -1247,7 +1040,7 @@ TEXT ·DequantizeUint8BF16NEON(SB), NOSPLIT, $168-48
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000, V13 0x10000, V12 0x7fff
 	// per group: V11 scale
-	// vector registers in use at once: 10
+	// vector registers in use at once: 12
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1496,101 +1289,47 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VDUP R16, V1.S4
+	VDUP R16, V9.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
+	VCMEQ V31.S4, V10.S4, V10.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V10.B16, V9.B16
+	VBSL V11.B16, V31.B16, V9.B16
+	VMOV V9.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R4, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R5, R4, R4
 	ADD $4, R3, R3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V31.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -1612,7 +1351,7 @@ TEXT ·DequantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $232-56
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000, V13 0x10000, V12 0x7fff
 	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
-	// vector registers in use at once: 13
+	// vector registers in use at once: 15
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1892,133 +1631,55 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
+	VLD1R (R16), [V7.S4]
+	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V3.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
+	VMOV V9.B16, V8.B16
+	VBSL V11.B16, V6.B16, V8.B16
+	VMOV V8.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	VMOV V2.B16, V4.B16
-	VBSL V11.B16, V6.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V4.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V10.B16, V31.B16, V2.B16
-	VMOV V2.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V3.B16
-	VBSL V11.B16, V5.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -2045,7 +1706,7 @@ TEXT ·DequantizeMinvalUint8BF16NEON(SB), NOSPLIT, $232-64
 	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
 	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000000, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V9 minval
-	// vector registers in use at once: 12
+	// vector registers in use at once: 14
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -2320,129 +1981,54 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V8.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V8.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V10.B16, V31.B16, V2.B16
-	VMOV V2.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V9.B16, V31.B16, V2.B16
-	VMOV V2.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -2469,7 +2055,7 @@ TEXT ·DequantizePacked4BF16NEON(SB), NOSPLIT, $168-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8, V11 0x10000, V10 0x7fff
 	// per group: V9 scale
-	// vector registers in use at once: 12
+	// vector registers in use at once: 14
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -2740,101 +2326,47 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VDUP R16, V1.S4
+	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V8.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R4, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R5, R4, R4
 	ADD $4, R3, R3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V9.B16, V31.B16, V2.B16
-	VMOV V2.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -2856,7 +2388,7 @@ TEXT ·DequantizeZeroPointPacked4BF16NEON(SB), NOSPLIT, $232-64
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8, V11 0x10000, V10 0x7fff
 	// per group: V9 scale, V0 zeroPoint, V8 ToFloat
-	// vector registers in use at once: 15
+	// vector registers in use at once: 17
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -2982,10 +2514,10 @@ groupmeet1:
 	VFMLA V8.S4, V1.S4, V2.S4
 	VCMTST V11.S4, V3.S4, V1.S4
 	VSUB V1.S4, V10.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
+	VCMTST V11.S4, V2.S4, V16.S4
+	VSUB V16.S4, V10.S4, V16.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	WORD $0x4e704043 // addhn2 v3.8h, v2.4s, v16.4s
 	FMOVQ F3, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
@@ -3158,133 +2690,55 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
-	ADD $4, R5, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V3.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet0
-groupmeet1cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V5.S4]
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
+	WORD $0x4e21d8a4 // scvtf v4.4s, v5.4s
 	ADD $4, R5, R16
-	VDUP R16, V4.S4
+	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	VMOV V2.B16, V4.B16
-	VBSL V9.B16, V6.B16, V4.B16
-	VMOV V4.B16, V9.B16
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
+	VMOV V7.B16, V6.B16
+	VBSL V9.B16, V4.B16, V6.B16
+	VMOV V6.B16, V9.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
+	VMOV V7.B16, V6.B16
+	VBSL V8.B16, V31.B16, V6.B16
+	VMOV V6.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet1reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet1
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VBSL V9.B16, V4.B16, V2.B16
-	VMOV V2.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V8.B16, V31.B16, V2.B16
-	VMOV V2.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V3.B16
-	VBSL V9.B16, V5.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V8.B16, V31.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -3311,7 +2765,7 @@ TEXT ·DequantizeMinvalPacked4BF16NEON(SB), NOSPLIT, $232-64
 	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 least, V15 ToFloat, V14 0xf0f0f0f, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8, V10 0x10000, V9 0x7fff
 	// per group: V8 scale, V7 minval
-	// vector registers in use at once: 14
+	// vector registers in use at once: 16
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -3608,129 +3062,54 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea567e6 // smax v6.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VMOV V6.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V7.B16, V31.B16, V1.B16
-	VMOV V1.B16, V7.B16
+	VMOV V6.B16, V5.B16
+	VBSL V7.B16, V31.B16, V5.B16
+	VMOV V5.B16, V7.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V7.B16, V31.B16, V4.B16
-	VMOV V4.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V8.B16, V31.B16, V2.B16
-	VMOV V2.B16, V8.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V7.B16, V31.B16, V2.B16
-	VMOV V2.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V8.B16, V31.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V7.B16, V31.B16, V3.B16
-	VMOV V3.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -3757,7 +3136,7 @@ TEXT ·DequantizePacked2BF16NEON(SB), NOSPLIT, $168-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8, V11 0x10000, V10 0x7fff
 	// per group: V9 scale
-	// vector registers in use at once: 12
+	// vector registers in use at once: 14
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -4034,101 +3413,47 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VDUP R16, V1.S4
+	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V8.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R4, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R5, R4, R4
 	ADD $4, R3, R3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V9.B16, V31.B16, V2.B16
-	VMOV V2.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -4150,7 +3475,7 @@ TEXT ·DequantizeZeroPointPacked2BF16NEON(SB), NOSPLIT, $232-64
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8, V11 0x10000, V10 0x7fff
 	// per group: V9 scale, V0 zeroPoint, V8 ToFloat
-	// vector registers in use at once: 15
+	// vector registers in use at once: 17
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -4280,10 +3605,10 @@ groupmeet1:
 	VFMLA V8.S4, V1.S4, V2.S4
 	VCMTST V11.S4, V3.S4, V1.S4
 	VSUB V1.S4, V10.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
+	VCMTST V11.S4, V2.S4, V16.S4
+	VSUB V16.S4, V10.S4, V16.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
-	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	WORD $0x4e704043 // addhn2 v3.8h, v2.4s, v16.4s
 	FMOVQ F3, (R1)
 	SUB $4, R5, R5
 	CMP $0, R5
@@ -4458,133 +3783,55 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
-	ADD $4, R5, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V3.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet0
-groupmeet1cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
 	VLD1R (R16), [V5.S4]
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
+	WORD $0x4e21d8a4 // scvtf v4.4s, v5.4s
 	ADD $4, R5, R16
-	VDUP R16, V4.S4
+	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	VMOV V2.B16, V4.B16
-	VBSL V9.B16, V6.B16, V4.B16
-	VMOV V4.B16, V9.B16
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
+	VMOV V7.B16, V6.B16
+	VBSL V9.B16, V4.B16, V6.B16
+	VMOV V6.B16, V9.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
+	VMOV V7.B16, V6.B16
+	VBSL V8.B16, V31.B16, V6.B16
+	VMOV V6.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet1reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet1
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VBSL V9.B16, V4.B16, V2.B16
-	VMOV V2.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V8.B16, V31.B16, V2.B16
-	VMOV V2.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V3.B16
-	VBSL V9.B16, V5.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V8.B16, V31.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -4611,7 +3858,7 @@ TEXT ·DequantizeMinvalPacked2BF16NEON(SB), NOSPLIT, $232-64
 	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 least, V15 ToFloat, V14 0x3030303, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8, V10 0x10000, V9 0x7fff
 	// per group: V8 scale, V7 minval
-	// vector registers in use at once: 14
+	// vector registers in use at once: 16
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -4914,129 +4161,54 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea567e6 // smax v6.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VMOV V6.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V7.B16, V31.B16, V1.B16
-	VMOV V1.B16, V7.B16
+	VMOV V6.B16, V5.B16
+	VBSL V7.B16, V31.B16, V5.B16
+	VMOV V5.B16, V7.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V7.B16, V31.B16, V4.B16
-	VMOV V4.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V8.B16, V31.B16, V2.B16
-	VMOV V2.B16, V8.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V7.B16, V31.B16, V2.B16
-	VMOV V2.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V8.B16, V31.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V7.B16, V31.B16, V3.B16
-	VMOV V3.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1

@@ -10,7 +10,7 @@ TEXT ·DequantizeInt8F16NEON(SB), NOSPLIT, $168-48
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080
 	// per group: V12 scale
-	// vector registers in use at once: 9
+	// vector registers in use at once: 10
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -236,101 +236,47 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VDUP R16, V1.S4
+	VDUP R16, V10.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4eaa67eb // smax v11.4s, v31.4s, v10.4s
+	VCMEQ V31.S4, V11.S4, V11.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
+	VMOV V11.B16, V10.B16
+	VBSL V12.B16, V31.B16, V10.B16
+	VMOV V10.B16, V12.B16
 	ADD R5, R4, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R4, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R5, R4, R4
 	ADD $4, R3, R3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V12.B16, V31.B16, V4.B16
-	VMOV V4.B16, V12.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V12.B16, V31.B16, V2.B16
-	VMOV V2.B16, V12.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V12.B16, V31.B16, V3.B16
-	VMOV V3.B16, V12.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -352,7 +298,7 @@ TEXT ·DequantizeZeroPointInt8F16NEON(SB), NOSPLIT, $232-56
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080
 	// per group: V12 scale, V0 zeroPoint, V11 ToFloat
-	// vector registers in use at once: 12
+	// vector registers in use at once: 13
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -609,133 +555,55 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
+	VLD1R (R16), [V8.S4]
+	WORD $0x4e21d907 // scvtf v7.4s, v8.4s
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V9.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V3.B16, V1.B16
-	VMOV V1.B16, V12.B16
+	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
+	VCMEQ V31.S4, V10.S4, V10.S4
+	VMOV V10.B16, V9.B16
+	VBSL V12.B16, V7.B16, V9.B16
+	VMOV V9.B16, V12.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V10.B16, V9.B16
+	VBSL V11.B16, V31.B16, V9.B16
+	VMOV V9.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	VMOV V2.B16, V4.B16
-	VBSL V12.B16, V6.B16, V4.B16
-	VMOV V4.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VBSL V12.B16, V4.B16, V2.B16
-	VMOV V2.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V31.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V3.B16
-	VBSL V12.B16, V5.B16, V3.B16
-	VMOV V3.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -1014,129 +882,54 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V9.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V31.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V10.B16, V31.B16, V2.B16
-	VMOV V2.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -1163,7 +956,7 @@ TEXT ·DequantizeUint8F16NEON(SB), NOSPLIT, $168-48
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000
 	// per group: V13 scale
-	// vector registers in use at once: 8
+	// vector registers in use at once: 9
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1384,101 +1177,47 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VDUP R16, V1.S4
+	VDUP R16, V11.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4eab67ec // smax v12.4s, v31.4s, v11.4s
+	VCMEQ V31.S4, V12.S4, V12.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V13.B16, V31.B16, V1.B16
-	VMOV V1.B16, V13.B16
+	VMOV V12.B16, V11.B16
+	VBSL V13.B16, V31.B16, V11.B16
+	VMOV V11.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R4, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R5, R4, R4
 	ADD $4, R3, R3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V13.B16, V31.B16, V4.B16
-	VMOV V4.B16, V13.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V13.B16, V31.B16, V2.B16
-	VMOV V2.B16, V13.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V13.B16, V31.B16, V3.B16
-	VMOV V3.B16, V13.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -1500,7 +1239,7 @@ TEXT ·DequantizeZeroPointUint8F16NEON(SB), NOSPLIT, $232-56
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000
 	// per group: V13 scale, V0 zeroPoint, V12 ToFloat
-	// vector registers in use at once: 11
+	// vector registers in use at once: 12
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1752,133 +1491,55 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
+	VLD1R (R16), [V9.S4]
+	WORD $0x4e21d928 // scvtf v8.4s, v9.4s
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V10.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	VMOV V0.B16, V1.B16
-	VBSL V13.B16, V3.B16, V1.B16
-	VMOV V1.B16, V13.B16
+	WORD $0x4eaa67eb // smax v11.4s, v31.4s, v10.4s
+	VCMEQ V31.S4, V11.S4, V11.S4
+	VMOV V11.B16, V10.B16
+	VBSL V13.B16, V8.B16, V10.B16
+	VMOV V10.B16, V13.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
+	VMOV V11.B16, V10.B16
+	VBSL V12.B16, V31.B16, V10.B16
+	VMOV V10.B16, V12.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	VMOV V2.B16, V4.B16
-	VBSL V13.B16, V6.B16, V4.B16
-	VMOV V4.B16, V13.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V12.B16, V31.B16, V4.B16
-	VMOV V4.B16, V12.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VBSL V13.B16, V4.B16, V2.B16
-	VMOV V2.B16, V13.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V12.B16, V31.B16, V2.B16
-	VMOV V2.B16, V12.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V3.B16
-	VBSL V13.B16, V5.B16, V3.B16
-	VMOV V3.B16, V13.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V12.B16, V31.B16, V3.B16
-	VMOV V3.B16, V12.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -2152,129 +1813,54 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V9.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
+	VCMEQ V31.S4, V10.S4, V10.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
+	VMOV V10.B16, V9.B16
+	VBSL V12.B16, V31.B16, V9.B16
+	VMOV V9.B16, V12.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V10.B16, V9.B16
+	VBSL V11.B16, V31.B16, V9.B16
+	VMOV V9.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V12.B16, V31.B16, V4.B16
-	VMOV V4.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V12.B16, V31.B16, V2.B16
-	VMOV V2.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V31.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V12.B16, V31.B16, V3.B16
-	VMOV V3.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -2301,7 +1887,7 @@ TEXT ·DequantizePacked4F16NEON(SB), NOSPLIT, $168-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale
-	// vector registers in use at once: 10
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -2544,101 +2130,47 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VDUP R16, V1.S4
+	VDUP R16, V9.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
+	VCMEQ V31.S4, V10.S4, V10.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V10.B16, V9.B16
+	VBSL V11.B16, V31.B16, V9.B16
+	VMOV V9.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R4, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R5, R4, R4
 	ADD $4, R3, R3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V31.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -2660,7 +2192,7 @@ TEXT ·DequantizeZeroPointPacked4F16NEON(SB), NOSPLIT, $232-64
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
-	// vector registers in use at once: 13
+	// vector registers in use at once: 14
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -2934,133 +2466,55 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
+	VLD1R (R16), [V7.S4]
+	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V3.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
+	VMOV V9.B16, V8.B16
+	VBSL V11.B16, V6.B16, V8.B16
+	VMOV V8.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	VMOV V2.B16, V4.B16
-	VBSL V11.B16, V6.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V4.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V10.B16, V31.B16, V2.B16
-	VMOV V2.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V3.B16
-	VBSL V11.B16, V5.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -3356,129 +2810,54 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V8.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V8.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V10.B16, V31.B16, V2.B16
-	VMOV V2.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V9.B16, V31.B16, V2.B16
-	VMOV V2.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -3505,7 +2884,7 @@ TEXT ·DequantizePacked2F16NEON(SB), NOSPLIT, $168-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale
-	// vector registers in use at once: 10
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -3754,101 +3133,47 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VDUP R16, V1.S4
+	VDUP R16, V9.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
+	VCMEQ V31.S4, V10.S4, V10.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V10.B16, V9.B16
+	VBSL V11.B16, V31.B16, V9.B16
+	VMOV V9.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R4, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R5, R4, R4
 	ADD $4, R3, R3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V31.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
@@ -3870,7 +3195,7 @@ TEXT ·DequantizeZeroPointPacked2F16NEON(SB), NOSPLIT, $232-64
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
-	// vector registers in use at once: 13
+	// vector registers in use at once: 14
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -4150,133 +3475,55 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
+	VLD1R (R16), [V7.S4]
+	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V3.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
+	VMOV V9.B16, V8.B16
+	VBSL V11.B16, V6.B16, V8.B16
+	VMOV V8.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	VMOV V2.B16, V4.B16
-	VBSL V11.B16, V6.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V4.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V10.B16, V31.B16, V2.B16
-	VMOV V2.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V3.B16
-	VBSL V11.B16, V5.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -4578,129 +3825,54 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V8.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V8.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V10.B16, V31.B16, V2.B16
-	VMOV V2.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V9.B16, V31.B16, V2.B16
-	VMOV V2.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1

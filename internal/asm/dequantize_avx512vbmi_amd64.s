@@ -401,6 +401,9 @@ groupstream:
 	JMP            groupwhole
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -408,77 +411,37 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R8, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R9, R8
 	ADDQ $+4, BX
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R8, $-15
-	JGE  groupmeet1
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R8, $-15
-	JGE  groupmeet2
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R8, $-15
-	JGE  groupmeet3
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 short2stream:
 	PREFETCHNTA      (DX)(CX*1)
@@ -1011,104 +974,52 @@ groupstream:
 	JMP            groupwhole
 
 groupmeet0cross:
-	VBROADCASTSS 4(R8), Z0
-	VCVTDQ2PS    Z0, Z1
+	MOVL $0x00000000, R14
+
+groupmeetmix:
+	VBROADCASTSS 4(R8), Z7
+	VCVTDQ2PS    Z7, Z6
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z1, K7, Z9
+	VMOVAPS      Z6, K7, Z9
 	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	VBROADCASTSS 4(R8), Z3
-	VCVTDQ2PS    Z3, Z4
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z4, K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-15
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	VBROADCASTSS 4(R8), Z2
-	VCVTDQ2PS    Z2, Z3
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z3, K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-15
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	VBROADCASTSS 4(R8), Z0
-	VCVTDQ2PS    Z0, Z2
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-15
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 short2stream:
 	PREFETCHNTA      (DX)(CX*1)
@@ -1678,6 +1589,9 @@ groupstream:
 	JMP            groupwhole
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -1686,88 +1600,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(R8), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(R8), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-15
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(R8), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-15
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	VBROADCASTSS 4(R8), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-15
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 short2stream:
 	PREFETCHNTA    (DX)(CX*1)

@@ -10,7 +10,7 @@ TEXT ·DequantizeInt8NEON(SB), NOSPLIT, $200-48
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080
 	// per group: V12 scale
-	// vector registers in use at once: 8
+	// vector registers in use at once: 10
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -230,101 +230,47 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VDUP R16, V1.S4
+	VDUP R16, V10.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4eaa67eb // smax v11.4s, v31.4s, v10.4s
+	VCMEQ V31.S4, V11.S4, V11.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
+	VMOV V11.B16, V10.B16
+	VBSL V12.B16, V31.B16, V10.B16
+	VMOV V10.B16, V12.B16
 	ADD R5, R4, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R4, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R5, R4, R4
 	ADD $4, R3, R3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V12.B16, V31.B16, V3.B16
-	VMOV V3.B16, V12.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V12.B16, V31.B16, V2.B16
-	VMOV V2.B16, V12.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V12.B16, V31.B16, V2.B16
-	VMOV V2.B16, V12.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
@@ -346,7 +292,7 @@ TEXT ·DequantizeZeroPointInt8NEON(SB), NOSPLIT, $264-56
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000080, V13 0x80808080
 	// per group: V12 scale, V0 zeroPoint, V11 ToFloat
-	// vector registers in use at once: 11
+	// vector registers in use at once: 13
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -597,133 +543,55 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
+	VLD1R (R16), [V8.S4]
+	WORD $0x4e21d907 // scvtf v7.4s, v8.4s
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V9.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V3.B16, V1.B16
-	VMOV V1.B16, V12.B16
+	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
+	VCMEQ V31.S4, V10.S4, V10.S4
+	VMOV V10.B16, V9.B16
+	VBSL V12.B16, V7.B16, V9.B16
+	VMOV V9.B16, V12.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V10.B16, V9.B16
+	VBSL V11.B16, V31.B16, V9.B16
+	VMOV V9.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VBSL V12.B16, V5.B16, V3.B16
-	VMOV V3.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VBSL V12.B16, V4.B16, V2.B16
-	VMOV V2.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V31.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VBSL V12.B16, V4.B16, V2.B16
-	VMOV V2.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V31.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -750,7 +618,7 @@ TEXT ·DequantizeMinvalInt8NEON(SB), NOSPLIT, $264-64
 	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
 	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000080, V12 0x80808080
 	// per group: V11 scale, V10 minval
-	// vector registers in use at once: 10
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -996,129 +864,54 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V9.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V31.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V10.B16, V31.B16, V2.B16
-	VMOV V2.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V31.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V10.B16, V31.B16, V2.B16
-	VMOV V2.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -1145,7 +938,7 @@ TEXT ·DequantizeUint8NEON(SB), NOSPLIT, $200-48
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000
 	// per group: V13 scale
-	// vector registers in use at once: 7
+	// vector registers in use at once: 9
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1360,101 +1153,47 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VDUP R16, V1.S4
+	VDUP R16, V11.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4eab67ec // smax v12.4s, v31.4s, v11.4s
+	VCMEQ V31.S4, V12.S4, V12.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V13.B16, V31.B16, V1.B16
-	VMOV V1.B16, V13.B16
+	VMOV V12.B16, V11.B16
+	VBSL V13.B16, V31.B16, V11.B16
+	VMOV V11.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R4, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R5, R4, R4
 	ADD $4, R3, R3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V13.B16, V31.B16, V3.B16
-	VMOV V3.B16, V13.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V13.B16, V31.B16, V2.B16
-	VMOV V2.B16, V13.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V13.B16, V31.B16, V2.B16
-	VMOV V2.B16, V13.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
@@ -1476,7 +1215,7 @@ TEXT ·DequantizeZeroPointUint8NEON(SB), NOSPLIT, $264-56
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 0x0, V15 0x4b004b00, V14 0x4b000000
 	// per group: V13 scale, V0 zeroPoint, V12 ToFloat
-	// vector registers in use at once: 10
+	// vector registers in use at once: 12
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1722,133 +1461,55 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
+	VLD1R (R16), [V9.S4]
+	WORD $0x4e21d928 // scvtf v8.4s, v9.4s
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V10.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	VMOV V0.B16, V1.B16
-	VBSL V13.B16, V3.B16, V1.B16
-	VMOV V1.B16, V13.B16
+	WORD $0x4eaa67eb // smax v11.4s, v31.4s, v10.4s
+	VCMEQ V31.S4, V11.S4, V11.S4
+	VMOV V11.B16, V10.B16
+	VBSL V13.B16, V8.B16, V10.B16
+	VMOV V10.B16, V13.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
+	VMOV V11.B16, V10.B16
+	VBSL V12.B16, V31.B16, V10.B16
+	VMOV V10.B16, V12.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VBSL V13.B16, V5.B16, V3.B16
-	VMOV V3.B16, V13.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V12.B16, V31.B16, V3.B16
-	VMOV V3.B16, V12.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VBSL V13.B16, V4.B16, V2.B16
-	VMOV V2.B16, V13.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V12.B16, V31.B16, V2.B16
-	VMOV V2.B16, V12.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VBSL V13.B16, V4.B16, V2.B16
-	VMOV V2.B16, V13.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V12.B16, V31.B16, V2.B16
-	VMOV V2.B16, V12.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -1875,7 +1536,7 @@ TEXT ·DequantizeMinvalUint8NEON(SB), NOSPLIT, $264-64
 	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
 	// per call: V0 least, V15 ToFloat, V14 0x4b004b00, V13 0x4b000000
 	// per group: V12 scale, V11 minval
-	// vector registers in use at once: 9
+	// vector registers in use at once: 10
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -2116,129 +1777,54 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V9.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
+	VCMEQ V31.S4, V10.S4, V10.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
+	VMOV V10.B16, V9.B16
+	VBSL V12.B16, V31.B16, V9.B16
+	VMOV V9.B16, V12.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V10.B16, V9.B16
+	VBSL V11.B16, V31.B16, V9.B16
+	VMOV V9.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V12.B16, V31.B16, V3.B16
-	VMOV V3.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V12.B16, V31.B16, V2.B16
-	VMOV V2.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V31.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V12.B16, V31.B16, V2.B16
-	VMOV V2.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V31.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -2265,7 +1851,7 @@ TEXT ·DequantizePacked4NEON(SB), NOSPLIT, $200-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale
-	// vector registers in use at once: 9
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -2502,101 +2088,47 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VDUP R16, V1.S4
+	VDUP R16, V9.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
+	VCMEQ V31.S4, V10.S4, V10.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V10.B16, V9.B16
+	VBSL V11.B16, V31.B16, V9.B16
+	VMOV V9.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R4, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R5, R4, R4
 	ADD $4, R3, R3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V31.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V31.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
@@ -2618,7 +2150,7 @@ TEXT ·DequantizeZeroPointPacked4NEON(SB), NOSPLIT, $264-64
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 0x0, V15 0xf0f0f0f, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
-	// vector registers in use at once: 12
+	// vector registers in use at once: 14
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -2886,133 +2418,55 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
+	VLD1R (R16), [V7.S4]
+	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V3.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
+	VMOV V9.B16, V8.B16
+	VBSL V11.B16, V6.B16, V8.B16
+	VMOV V8.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VBSL V11.B16, V5.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V4.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V10.B16, V31.B16, V2.B16
-	VMOV V2.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V4.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V10.B16, V31.B16, V2.B16
-	VMOV V2.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -3039,7 +2493,7 @@ TEXT ·DequantizeMinvalPacked4NEON(SB), NOSPLIT, $264-64
 	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 least, V15 ToFloat, V14 0xf0f0f0f, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 minval
-	// vector registers in use at once: 11
+	// vector registers in use at once: 12
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -3302,129 +2756,54 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V8.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V8.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V10.B16, V31.B16, V2.B16
-	VMOV V2.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V9.B16, V31.B16, V2.B16
-	VMOV V2.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V10.B16, V31.B16, V2.B16
-	VMOV V2.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V9.B16, V31.B16, V2.B16
-	VMOV V2.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -3451,7 +2830,7 @@ TEXT ·DequantizePacked2NEON(SB), NOSPLIT, $200-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale
-	// vector registers in use at once: 9
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -3694,101 +3073,47 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VDUP R16, V1.S4
+	VDUP R16, V9.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
+	VCMEQ V31.S4, V10.S4, V10.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V10.B16, V9.B16
+	VBSL V11.B16, V31.B16, V9.B16
+	VMOV V9.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R4, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R5, R4, R4
 	ADD $4, R3, R3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V31.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V31.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1
@@ -3810,7 +3135,7 @@ TEXT ·DequantizeZeroPointPacked2NEON(SB), NOSPLIT, $264-64
 	// pointers: R1 y, R2 q, R3 scale, R4 zeroPoint, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 0x0, V15 0x3030303, V14 0x4b004b00, V1 0x4b000000, V2 ToFloat, V13 Add, V1 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V0 zeroPoint, V10 ToFloat
-	// vector registers in use at once: 12
+	// vector registers in use at once: 14
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -4084,133 +3409,55 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x4e21d843 // scvtf v3.4s, v2.4s
+	VLD1R (R16), [V7.S4]
+	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V3.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
+	VMOV V9.B16, V8.B16
+	VBSL V11.B16, V6.B16, V8.B16
+	VMOV V8.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VBSL V11.B16, V5.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V4.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V10.B16, V31.B16, V2.B16
-	VMOV V2.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VLD1R (R16), [V3.S4]
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	VMOV V1.B16, V2.B16
-	VBSL V11.B16, V4.B16, V2.B16
-	VMOV V2.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V10.B16, V31.B16, V2.B16
-	VMOV V2.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -4237,7 +3484,7 @@ TEXT ·DequantizeMinvalPacked2NEON(SB), NOSPLIT, $264-64
 	// pointers: R1 y, R2 q, R3 scale, R4 minval, R0 elements left, R5 groups left, R6 length
 	// per call: V0 sign, V1 least, V15 ToFloat, V14 0x3030303, V13 0x4b004b00, V1 0x4b000000, V2 ToFloat, V12 Add, V1 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 minval
-	// vector registers in use at once: 11
+	// vector registers in use at once: 12
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -4506,129 +3753,54 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V8.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V8.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V10.B16, V31.B16, V2.B16
-	VMOV V2.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V9.B16, V31.B16, V2.B16
-	VMOV V2.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V10.B16, V31.B16, V2.B16
-	VMOV V2.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V9.B16, V31.B16, V2.B16
-	VMOV V2.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1

@@ -10,7 +10,7 @@ TEXT ·DequantizeFpE4M3BF16AVX512(SB), $496-48
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x43800000, Z14 0x80808080, Z13 0xffffffff, Z12 table, Z11 0xbfffbfff, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table
 	// per group: Z0 scale, Z6 Mul, Z0 Sub, K1 Ordered, Z5 Select
-	// vector registers in use at once: 20
+	// vector registers in use at once: 21
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -136,22 +136,22 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS Z5, Z2
-	VMOVAPS Z6, Z3
+	VMOVAPS Z6, Z16
 	SUBQ    $+16, R8
 	JLT     groupmeet2cross
 
 groupmeet2:
-	VMOVAPS Z5, Z4
-	VMOVAPS Z6, Z16
+	VMOVAPS Z5, Z17
+	VMOVAPS Z6, Z18
 	SUBQ    $+16, R8
 	JLT     groupmeet3cross
 
 groupmeet3:
-	VMOVAPS        Z5, Z17
-	VMOVAPS        Z6, Z18
+	VMOVAPS        Z5, Z19
+	VMOVAPS        Z6, Z20
 	VPORD          Z2, Z0, Z0
-	VPORD          Z17, Z4, Z4
-	VPORD          Z4, Z0, Z0
+	VPORD          Z19, Z17, Z17
+	VPORD          Z17, Z0, Z0
 	VMOVDQU8       (DX), Z2
 	VPORD          Z0, Z2, Z2
 	VPCMPEQB       Z13, Z2, K1
@@ -168,7 +168,7 @@ groupmeet3:
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z3, Z1, Z1
+	VMULPS         Z16, Z1, Z1
 	VMOVDQA64      Z2, Z0
 	VPERMT2W       Z1, Z7, Z0
 	VPERMT2W       Z1, Z8, Z2
@@ -181,13 +181,13 @@ groupmeet3:
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z16, Z1, Z1
+	VMULPS         Z18, Z1, Z1
 	VBROADCASTI128 48(DX), Y0
 	VPSHUFB        Y12, Y0, Y0
 	VPSRAW         $0x01, Y0, Y2
 	VPAND          Y11, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS         Z18, Z2, Z2
+	VMULPS         Z20, Z2, Z2
 	VMOVDQA64      Z1, Z0
 	VPERMT2W       Z2, Z7, Z0
 	VPERMT2W       Z2, Z8, Z1
@@ -662,108 +662,53 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-	VBROADCASTSS 4(BX), Z0
-	VMULPS       Z15, Z0, Z1
-	VSUBPS       Z1, Z1, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z14, Z13, K1, Z0
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z0, K7, Z5
-	VMOVAPS      Z1, K7, Z6
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet0cross
+	MOVL $0x00000000, R14
 
-groupmeet0reached:
-	CMPQ R8, $-15
-	JGE  groupmeet0
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet0
-
-groupmeet1cross:
-	VBROADCASTSS 4(BX), Z2
-	VMULPS       Z15, Z2, Z3
-	VSUBPS       Z3, Z3, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z14, Z13, K1, Z2
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z5
-	VMOVAPS      Z3, K7, Z6
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R8, $-15
-	JGE  groupmeet1
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet1
-
-groupmeet2cross:
+groupmeetmix:
 	VBROADCASTSS 4(BX), Z4
-	VMULPS       Z15, Z4, Z16
-	VSUBPS       Z16, Z16, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBLENDMPS    Z14, Z13, K1, Z4
+	VMULPS       Z15, Z4, Z3
+	VSUBPS       Z3, Z3, Z4
+	VCMPPS       $0x07, Z4, Z4, K6
+	VBLENDMPS    Z14, Z13, K6, Z4
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VMOVAPS      Z4, K7, Z5
-	VMOVAPS      Z16, K7, Z6
+	VMOVAPS      Z3, K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet2reached
+	JGE          groupmeetreached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet2cross
+	JMP          groupmeetmix
 
-groupmeet2reached:
+groupmeetreached:
 	CMPQ R8, $-15
-	JGE  groupmeet2
+	JGE  groupmeetmixed
 	ADDQ R9, R8
 	ADDQ $+4, BX
-	JMP  groupmeet2
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
+	JMP  groupmeet0
+
+groupmeet1cross:
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
+
+groupmeet2cross:
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	VBROADCASTSS 4(BX), Z17
-	VMULPS       Z15, Z17, Z18
-	VSUBPS       Z18, Z18, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z14, Z13, K1, Z17
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z17, K7, Z5
-	VMOVAPS      Z18, K7, Z6
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R8, $-15
-	JGE  groupmeet3
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 448(SP)
@@ -1876,6 +1821,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -1883,77 +1831,37 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R8, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R9, R8
 	ADDQ $+4, BX
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R8, $-15
-	JGE  groupmeet1
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R8, $-15
-	JGE  groupmeet2
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R8, $-15
-	JGE  groupmeet3
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 448(SP)
@@ -2657,6 +2565,9 @@ groupstream:
 	JMP         groupwhole
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -2664,77 +2575,37 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R8, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R9, R8
 	ADDQ $+4, BX
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R8, $-15
-	JGE  groupmeet1
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R8, $-15
-	JGE  groupmeet2
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R8, $-15
-	JGE  groupmeet3
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 short2stream:
 	PREFETCHNTA (DX)(CX*1)

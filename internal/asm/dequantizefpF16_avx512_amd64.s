@@ -10,7 +10,7 @@ TEXT ·DequantizeFpE4M3F16AVX512(SB), $496-48
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x43800000, Z14 0x80808080, Z13 0xffffffff, Z12 table, Z11 0xbfffbfff
 	// per group: Z0 scale, Z10 Mul, Z0 Sub, K1 Ordered, Z9 Select
-	// vector registers in use at once: 15
+	// vector registers in use at once: 17
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -138,7 +138,7 @@ groupmeet2:
 
 groupmeet3:
 	VMOVAPS        Z9, Z6
-	VMOVAPS        Z10, Z7
+	VMOVAPS        Z10, Z16
 	VPORD          Z2, Z0, Z0
 	VPORD          Z6, Z4, Z4
 	VPORD          Z4, Z0, Z0
@@ -176,7 +176,7 @@ groupmeet3:
 	VPSRAW         $0x01, Y0, Y1
 	VPAND          Y11, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z7, Z1, Z1
+	VMULPS         Z16, Z1, Z1
 	VCVTPS2PH      $0x00, Z1, Y1
 	VMOVUPS        Y1, 96(SI)
 	ADDQ           $+128, SI
@@ -614,108 +614,53 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-	VBROADCASTSS 4(BX), Z0
-	VMULPS       Z15, Z0, Z1
-	VSUBPS       Z1, Z1, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z14, Z13, K1, Z0
+	MOVL $0x00000000, R14
+
+groupmeetmix:
+	VBROADCASTSS 4(BX), Z8
+	VMULPS       Z15, Z8, Z7
+	VSUBPS       Z7, Z7, Z8
+	VCMPPS       $0x07, Z8, Z8, K6
+	VBLENDMPS    Z14, Z13, K6, Z8
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z0, K7, Z9
-	VMOVAPS      Z1, K7, Z10
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet0cross
-
-groupmeet0reached:
-	CMPQ R8, $-15
-	JGE  groupmeet0
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet0
-
-groupmeet1cross:
-	VBROADCASTSS 4(BX), Z2
-	VMULPS       Z15, Z2, Z3
-	VSUBPS       Z3, Z3, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z14, Z13, K1, Z2
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z2, K7, Z9
-	VMOVAPS      Z3, K7, Z10
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R8, $-15
-	JGE  groupmeet1
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet1
-
-groupmeet2cross:
-	VBROADCASTSS 4(BX), Z4
-	VMULPS       Z15, Z4, Z5
-	VSUBPS       Z5, Z5, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBLENDMPS    Z14, Z13, K1, Z4
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z4, K7, Z9
-	VMOVAPS      Z5, K7, Z10
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R8, $-15
-	JGE  groupmeet2
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet2
-
-groupmeet3cross:
-	VBROADCASTSS 4(BX), Z6
-	VMULPS       Z15, Z6, Z7
-	VSUBPS       Z7, Z7, Z6
-	VCMPPS       $0x07, Z6, Z6, K1
-	VBLENDMPS    Z14, Z13, K1, Z6
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VMOVAPS      Z6, K7, Z9
+	VMOVAPS      Z8, K7, Z9
 	VMOVAPS      Z7, K7, Z10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet3reached
+	JGE          groupmeetreached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet3cross
+	JMP          groupmeetmix
 
-groupmeet3reached:
+groupmeetreached:
 	CMPQ R8, $-15
-	JGE  groupmeet3
+	JGE  groupmeetmixed
 	ADDQ R9, R8
 	ADDQ $+4, BX
-	JMP  groupmeet3
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
+	JMP  groupmeet0
+
+groupmeet1cross:
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
+
+groupmeet2cross:
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
+
+groupmeet3cross:
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 448(SP)
@@ -1726,6 +1671,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -1733,77 +1681,37 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z14
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R8, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R9, R8
 	ADDQ $+4, BX
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z14
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R8, $-15
-	JGE  groupmeet1
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z14
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R8, $-15
-	JGE  groupmeet2
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z14
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R8, $-15
-	JGE  groupmeet3
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 448(SP)
@@ -2445,6 +2353,9 @@ groupstream:
 	JMP         groupwhole
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
@@ -2452,77 +2363,37 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R8, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R9, R8
 	ADDQ $+4, BX
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z13
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R8, $-15
-	JGE  groupmeet1
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z13
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R8, $-15
-	JGE  groupmeet2
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z13
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R8, $-15
-	JGE  groupmeet3
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 short2stream:
 	PREFETCHNTA (DX)(CX*1)

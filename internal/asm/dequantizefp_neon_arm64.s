@@ -10,7 +10,7 @@ TEXT ·DequantizeFpE4M3NEON(SB), NOSPLIT, $200-48
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V15 0x43800000, V14 0x80808080, V13 0xffffffff, V12 0xbfffbfff
 	// per group: V0 scale, V11 Mul, V0 Sub, V0 Ordered, V10 Select
-	// vector registers in use at once: 17
+	// vector registers in use at once: 20
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -109,22 +109,22 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V10.B16, V4.B16
-	VMOV V11.B16, V5.B16
+	VMOV V11.B16, V16.B16
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V10.B16, V6.B16
-	VMOV V11.B16, V7.B16
-	FMOVQ (R2), F8
-	VORR V0.B16, V8.B16, V8.B16
-	VORR V2.B16, V8.B16, V8.B16
-	VORR V4.B16, V8.B16, V8.B16
-	VORR V6.B16, V8.B16, V8.B16
-	VCMEQ V13.B16, V8.B16, V8.B16
-	VCMTST V8.S4, V8.S4, V8.S4
-	WORD $0x6e30f908 // fmaxv s8, v8.4s
-	FCMPS F8, F8
+	VMOV V10.B16, V17.B16
+	VMOV V11.B16, V18.B16
+	FMOVQ (R2), F19
+	VORR V0.B16, V19.B16, V19.B16
+	VORR V2.B16, V19.B16, V19.B16
+	VORR V4.B16, V19.B16, V19.B16
+	VORR V17.B16, V19.B16, V19.B16
+	VCMEQ V13.B16, V19.B16, V19.B16
+	VCMTST V19.S4, V19.S4, V19.S4
+	WORD $0x6e30fa73 // fmaxv s19, v19.4s
+	FCMPS F19, F19
 	BVS groupmeetrare
 	FMOVQ (R2), F0
 	WORD $0x0f08a402 // sshll v2.8h, v0.8b, #0
@@ -140,10 +140,10 @@ groupmeet3:
 	VSHL $7, V0.H8, V0.H8
 	VAND V12.B16, V0.B16, V0.B16
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
+	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
 	FMOVQ F1, 32(R1)
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
+	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
 	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
 	ADD $16, R2, R2
@@ -295,133 +295,55 @@ grouprare:
 	ADD $96, RSP, R3
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R3, R16
-	VLD1R (R16), [V2.S4]
-	WORD $0x6e2fdc43 // fmul v3.4s, v2.4s, v15.4s
-	WORD $0x4ea3d462 // fsub v2.4s, v3.4s, v3.4s
-	WORD $0x4e22e444 // fcmeq v4.4s, v2.4s, v2.4s
-	VMOV V4.B16, V2.B16
-	VBSL V13.B16, V14.B16, V2.B16
+	VLD1R (R16), [V7.S4]
+	WORD $0x6e2fdce6 // fmul v6.4s, v7.4s, v15.4s
+	WORD $0x4ea6d4c7 // fsub v7.4s, v6.4s, v6.4s
+	WORD $0x4e27e4e5 // fcmeq v5.4s, v7.4s, v7.4s
+	VMOV V5.B16, V7.B16
+	VBSL V13.B16, V14.B16, V7.B16
 	ADD $4, R4, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V2.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V3.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V7.B16, V8.B16
+	VMOV V8.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V11.B16, V6.B16, V8.B16
+	VMOV V8.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R4, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R5, R4, R4
 	ADD $4, R3, R3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R3, R16
-	VLD1R (R16), [V4.S4]
-	WORD $0x6e2fdc85 // fmul v5.4s, v4.4s, v15.4s
-	WORD $0x4ea5d4a4 // fsub v4.4s, v5.4s, v5.4s
-	WORD $0x4e24e486 // fcmeq v6.4s, v4.4s, v4.4s
-	VMOV V6.B16, V4.B16
-	VBSL V13.B16, V14.B16, V4.B16
-	ADD $4, R4, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	VMOV V2.B16, V3.B16
-	VBSL V10.B16, V4.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	VMOV V2.B16, V3.B16
-	VBSL V11.B16, V5.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R3, R16
-	VLD1R (R16), [V6.S4]
-	WORD $0x6e2fdcc7 // fmul v7.4s, v6.4s, v15.4s
-	WORD $0x4ea7d4e6 // fsub v6.4s, v7.4s, v7.4s
-	WORD $0x4e26e4c8 // fcmeq v8.4s, v6.4s, v6.4s
-	VMOV V8.B16, V6.B16
-	VBSL V13.B16, V14.B16, V6.B16
-	ADD $4, R4, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V4.S4, V4.S4
-	VMOV V4.B16, V5.B16
-	VBSL V10.B16, V6.B16, V5.B16
-	VMOV V5.B16, V10.B16
-	VMOV V4.B16, V5.B16
-	VBSL V11.B16, V7.B16, V5.B16
-	VMOV V5.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R3, R16
-	VLD1R (R16), [V8.S4]
-	WORD $0x6e2fdd09 // fmul v9.4s, v8.4s, v15.4s
-	WORD $0x4ea9d528 // fsub v8.4s, v9.4s, v9.4s
-	WORD $0x4e28e510 // fcmeq v16.4s, v8.4s, v8.4s
-	VMOV V16.B16, V8.B16
-	VBSL V13.B16, V14.B16, V8.B16
-	ADD $4, R4, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	VMOV V6.B16, V7.B16
-	VBSL V10.B16, V8.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	VMOV V6.B16, V7.B16
-	VBSL V11.B16, V9.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R6, R4
 	SUB R3, R7, R7
@@ -543,7 +465,7 @@ TEXT ·DequantizeFpE5M2NEON(SB), NOSPLIT, $200-48
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: nothing
 	// per group: V15 scale
-	// vector registers in use at once: 7
+	// vector registers in use at once: 9
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -760,101 +682,47 @@ grouprare:
 	ADD $96, RSP, R3
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VDUP R16, V1.S4
+	VDUP R16, V13.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ead67ee // smax v14.4s, v31.4s, v13.4s
+	VCMEQ V31.S4, V14.S4, V14.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V15.B16, V31.B16, V1.B16
-	VMOV V1.B16, V15.B16
+	VMOV V14.B16, V13.B16
+	VBSL V15.B16, V31.B16, V13.B16
+	VMOV V13.B16, V15.B16
 	ADD R5, R4, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R4, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R5, R4, R4
 	ADD $4, R3, R3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V15.B16, V31.B16, V4.B16
-	VMOV V4.B16, V15.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V15.B16, V31.B16, V4.B16
-	VMOV V4.B16, V15.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V5.B16
-	VBSL V15.B16, V31.B16, V5.B16
-	VMOV V5.B16, V15.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R6, R4
 	SUB R3, R7, R7
@@ -926,7 +794,7 @@ TEXT ·DequantizeFpE2M1NEON(SB), NOSPLIT, $200-48
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
 	// per call: V15 0xf0f0f0f, V14 table
 	// per group: V13 scale
-	// vector registers in use at once: 7
+	// vector registers in use at once: 8
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1127,101 +995,47 @@ lanetail:
 laneend:
 	RET
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VDUP R16, V1.S4
+	VDUP R16, V11.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4eab67ec // smax v12.4s, v31.4s, v11.4s
+	VCMEQ V31.S4, V12.S4, V12.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V13.B16, V31.B16, V1.B16
-	VMOV V1.B16, V13.B16
+	VMOV V12.B16, V11.B16
+	VBSL V13.B16, V31.B16, V11.B16
+	VMOV V11.B16, V13.B16
 	ADD R5, R4, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R4, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R5, R4, R4
 	ADD $4, R3, R3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V13.B16, V31.B16, V3.B16
-	VMOV V3.B16, V13.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V13.B16, V31.B16, V2.B16
-	VMOV V2.B16, V13.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V13.B16, V31.B16, V2.B16
-	VMOV V2.B16, V13.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 lanestage:
 	MOVD R1, 160(RSP)
 	ADD $16, RSP, R1

@@ -736,6 +736,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -751,17 +752,20 @@ groupmeet0cross:
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R9, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -777,17 +781,20 @@ groupmeet1cross:
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R9, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -803,17 +810,20 @@ groupmeet2cross:
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R9, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -829,15 +839,17 @@ groupmeet3cross:
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R9, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -2017,6 +2029,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	VBROADCASTSS least+40(FP), Y2
 	VBROADCASTSS 4(R9), Y3
 	VPSUBD       Y3, Y2, Y4
@@ -2042,18 +2055,21 @@ groupmeet0cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	VBROADCASTSS least+40(FP), Y3
 	VBROADCASTSS 4(R9), Y4
 	VPSUBD       Y4, Y3, Y5
@@ -2079,18 +2095,21 @@ groupmeet1cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R10, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	VBROADCASTSS least+40(FP), Y4
 	VBROADCASTSS 4(R9), Y5
 	VPSUBD       Y5, Y4, Y6
@@ -2116,18 +2135,21 @@ groupmeet2cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R10, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	VBROADCASTSS least+40(FP), Y5
 	VBROADCASTSS 4(R9), Y6
 	VPSUBD       Y6, Y5, Y7
@@ -2153,16 +2175,18 @@ groupmeet3cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R10, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VXORPS       Y15, Y15, Y15
@@ -3318,6 +3342,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -3336,18 +3361,21 @@ groupmeet0cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -3366,18 +3394,21 @@ groupmeet1cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R10, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -3396,18 +3427,21 @@ groupmeet2cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R10, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -3426,16 +3460,18 @@ groupmeet3cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R10, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS least+40(FP), Y0
@@ -4570,6 +4606,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -4585,17 +4622,20 @@ groupmeet0cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -4611,17 +4651,20 @@ groupmeet1cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R10, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -4637,17 +4680,20 @@ groupmeet2cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R10, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -4663,15 +4709,17 @@ groupmeet3cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R10, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS least+40(FP), Y0
@@ -6025,6 +6073,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	VBROADCASTSS least+48(FP), Y2
 	VBROADCASTSS 4(R10), Y3
 	VPSUBD       Y3, Y2, Y4
@@ -6051,18 +6100,21 @@ groupmeet0cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R11, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	VBROADCASTSS least+48(FP), Y4
 	VBROADCASTSS 4(R10), Y5
 	VPSUBD       Y5, Y4, Y6
@@ -6089,18 +6141,21 @@ groupmeet1cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R11, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	VBROADCASTSS least+48(FP), Y6
 	VBROADCASTSS 4(R10), Y7
 	VPSUBD       Y7, Y6, Y8
@@ -6127,18 +6182,21 @@ groupmeet2cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R11, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	VBROADCASTSS least+48(FP), Y8
 	VBROADCASTSS 4(R10), Y9
 	VPSUBD       Y9, Y8, Y10
@@ -6165,16 +6223,18 @@ groupmeet3cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R11, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	MOVQ R13, R11
@@ -7468,6 +7528,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -7486,18 +7547,21 @@ groupmeet0cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R11, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -7516,18 +7580,21 @@ groupmeet1cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R11, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -7546,18 +7613,21 @@ groupmeet2cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R11, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -7576,16 +7646,18 @@ groupmeet3cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R11, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS least+48(FP), Y0
@@ -8741,6 +8813,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -8756,17 +8829,20 @@ groupmeet0cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -8782,17 +8858,20 @@ groupmeet1cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R10, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -8808,17 +8887,20 @@ groupmeet2cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R10, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -8834,15 +8916,17 @@ groupmeet3cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R10, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -10205,6 +10289,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	VBROADCASTSS least+48(FP), Y2
 	VBROADCASTSS 4(R10), Y3
 	VPSUBD       Y3, Y2, Y4
@@ -10231,18 +10316,21 @@ groupmeet0cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R11, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	VBROADCASTSS least+48(FP), Y4
 	VBROADCASTSS 4(R10), Y5
 	VPSUBD       Y5, Y4, Y6
@@ -10269,18 +10357,21 @@ groupmeet1cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R11, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	VBROADCASTSS least+48(FP), Y6
 	VBROADCASTSS 4(R10), Y7
 	VPSUBD       Y7, Y6, Y8
@@ -10307,18 +10398,21 @@ groupmeet2cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R11, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	VBROADCASTSS least+48(FP), Y8
 	VBROADCASTSS 4(R10), Y9
 	VPSUBD       Y9, Y8, Y10
@@ -10345,16 +10439,18 @@ groupmeet3cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R11, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	MOVQ R13, R11
@@ -11658,6 +11754,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -11676,18 +11773,21 @@ groupmeet0cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R11, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -11706,18 +11806,21 @@ groupmeet1cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R11, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -11736,18 +11839,21 @@ groupmeet2cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R11, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -11766,16 +11872,18 @@ groupmeet3cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R11, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS least+48(FP), Y0

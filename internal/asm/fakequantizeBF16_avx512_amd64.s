@@ -1310,6 +1310,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -1318,88 +1321,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-15
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-15
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-15
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 768(SP)
@@ -3222,6 +3176,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	VBROADCASTSS 4(R9), Z0
 	VPSUBD       Z0, Z15, Z1
 	VCVTDQ2PS    Z1, Z2
@@ -3242,18 +3197,21 @@ groupmeet0cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	VBROADCASTSS 4(R9), Z16
 	VPSUBD       Z16, Z15, Z18
 	VCVTDQ2PS    Z18, Z19
@@ -3274,18 +3232,21 @@ groupmeet1cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R10, $-15
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	VBROADCASTSS 4(R9), Z20
 	VPSUBD       Z20, Z15, Z22
 	VCVTDQ2PS    Z22, Z23
@@ -3306,18 +3267,21 @@ groupmeet2cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R10, $-15
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	VBROADCASTSS 4(R9), Z24
 	VPSUBD       Z24, Z15, Z26
 	VCVTDQ2PS    Z26, Z27
@@ -3338,16 +3302,18 @@ groupmeet3cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R10, $-15
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupstage:
 	MOVQ SI, 1024(SP)
@@ -5009,6 +4975,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -5018,99 +4987,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1024(SP)
@@ -6968,6 +6879,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -6976,88 +6890,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(R8), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 832(SP)
@@ -9157,6 +9022,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	VBROADCASTSS 4(R10), Z0
 	VPSUBD       Z0, Z15, Z1
 	VCVTDQ2PS    Z1, Z16
@@ -9177,18 +9043,21 @@ groupmeet0cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R11, $-15
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	VBROADCASTSS 4(R10), Z17
 	VPSUBD       Z17, Z15, Z19
 	VCVTDQ2PS    Z19, Z20
@@ -9209,18 +9078,21 @@ groupmeet1cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R11, $-15
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	VBROADCASTSS 4(R10), Z21
 	VPSUBD       Z21, Z15, Z23
 	VCVTDQ2PS    Z23, Z24
@@ -9241,18 +9113,21 @@ groupmeet2cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R11, $-15
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	VBROADCASTSS 4(R10), Z25
 	VPSUBD       Z25, Z15, Z27
 	VCVTDQ2PS    Z27, Z28
@@ -9273,16 +9148,18 @@ groupmeet3cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R11, $-15
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupstage:
 	MOVQ SI, 1088(SP)
@@ -11178,6 +11055,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
@@ -11187,99 +11067,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(R8), K7, Z3
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R11, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R10), K7, Z5
-	VBROADCASTSS 4(R9), K7, Z4
-	VBROADCASTSS 4(R8), K7, Z3
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet1reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R11, $-15
-	JGE  groupmeet1
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R10), K7, Z5
-	VBROADCASTSS 4(R9), K7, Z4
-	VBROADCASTSS 4(R8), K7, Z3
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet2reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R11, $-15
-	JGE  groupmeet2
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R10), K7, Z5
-	VBROADCASTSS 4(R9), K7, Z4
-	VBROADCASTSS 4(R8), K7, Z3
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R11, $-15
-	JGE  groupmeet3
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1088(SP)
@@ -13175,6 +12997,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -13183,88 +13008,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(R8), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 784(SP)
@@ -15356,6 +15132,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	VBROADCASTSS 4(R10), Z0
 	VPSUBD       Z0, Z15, Z1
 	VCVTDQ2PS    Z1, Z2
@@ -15376,18 +15153,21 @@ groupmeet0cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R11, $-15
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	VBROADCASTSS 4(R10), Z16
 	VPSUBD       Z16, Z15, Z18
 	VCVTDQ2PS    Z18, Z19
@@ -15408,18 +15188,21 @@ groupmeet1cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R11, $-15
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	VBROADCASTSS 4(R10), Z20
 	VPSUBD       Z20, Z15, Z22
 	VCVTDQ2PS    Z22, Z23
@@ -15440,18 +15223,21 @@ groupmeet2cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R11, $-15
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	VBROADCASTSS 4(R10), Z24
 	VPSUBD       Z24, Z15, Z26
 	VCVTDQ2PS    Z26, Z27
@@ -15472,16 +15258,18 @@ groupmeet3cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R11, $-15
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupstage:
 	MOVQ SI, 1040(SP)
@@ -17368,6 +17156,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
@@ -17377,99 +17168,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(R8), K7, Z4
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R11, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R10), K7, Z6
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet1reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R11, $-15
-	JGE  groupmeet1
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R10), K7, Z6
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet2reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R11, $-15
-	JGE  groupmeet2
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R10), K7, Z6
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R11, $-15
-	JGE  groupmeet3
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1040(SP)

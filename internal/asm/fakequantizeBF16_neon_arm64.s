@@ -11,7 +11,7 @@ TEXT ·FakeQuantizeBF16NEON(SB), NOSPLIT, $248-64
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V9 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 17
+	// vector registers in use at once: 19
 	MOVD y+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -153,21 +153,21 @@ groupmeet2:
 	VMOV V9.B16, V1.B16
 	FMOVQ 16(R2), F5
 	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
-	WORD $0x6e2adcc7 // fmul v7.4s, v6.4s, v10.4s
-	VFMLS V9.S4, V7.S4, V6.S4
-	VFMLA V10.S4, V6.S4, V7.S4
+	WORD $0x6e2adcd0 // fmul v16.4s, v6.4s, v10.4s
+	VFMLS V9.S4, V16.S4, V6.S4
+	VFMLA V10.S4, V6.S4, V16.S4
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet3cross
 groupmeet3:
 	VMOV V9.B16, V6.B16
 	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
-	WORD $0x6e2adca8 // fmul v8.4s, v5.4s, v10.4s
-	VFMLS V9.S4, V8.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V8.S4
+	WORD $0x6e2adcb1 // fmul v17.4s, v5.4s, v10.4s
+	VFMLS V9.S4, V17.S4, V5.S4
+	VFMLA V10.S4, V5.S4, V17.S4
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e28f4f0 // fmax v16.4s, v7.4s, v8.4s
-	WORD $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
+	WORD $0x4e31f612 // fmax v18.4s, v16.4s, v17.4s
+	WORD $0x4e32f4a5 // fmax v5.4s, v5.4s, v18.4s
 	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
 	FCMPS F5, F5
 	BVS groupmeetrare
@@ -188,16 +188,16 @@ groupmeet3:
 	WORD $0x0e6240a5 // addhn v5.4h, v5.4s, v2.4s
 	WORD $0x4e634005 // addhn2 v5.8h, v0.4s, v3.4s
 	FMOVQ F5, (R1)
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e2ff610 // fmax v16.4s, v16.4s, v15.4s
+	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V1.S4, V7.S4, V0.S4
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e2ff508 // fmax v8.4s, v8.4s, v15.4s
-	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	VFMLA V1.S4, V16.S4, V0.S4
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	WORD $0x4e2ff631 // fmax v17.4s, v17.4s, v15.4s
+	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V6.S4, V8.S4, V1.S4
+	VFMLA V6.S4, V17.S4, V1.S4
 	VCMTST V12.S4, V0.S4, V2.S4
 	VSUB V2.S4, V11.S4, V2.S4
 	VCMTST V12.S4, V1.S4, V3.S4
@@ -473,129 +473,54 @@ grouprare:
 	ADD $144, RSP, R4
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V8.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V8.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V10.B16, V31.B16, V5.B16
-	VMOV V5.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V9.B16, V31.B16, V5.B16
-	VMOV V5.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e6 // smax v6.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V8.B16
-	VBSL V9.B16, V31.B16, V8.B16
-	VMOV V8.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -1271,6 +1196,7 @@ grouprare:
 	ADD $208, RSP, R5
 	B rare
 groupmeet0cross:
+groupmeet0mix:
 	ADD $4, R5, R16
 	VLD1R (R16), [V2.S4]
 	VSUB V2.S4, V15.S4, V3.S4
@@ -1305,17 +1231,19 @@ groupmeet0cross:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0cross
+	B groupmeet0mix
 groupmeet0reached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeet0mixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeet0mixed:
 	B groupmeet0
 groupmeet1cross:
+groupmeet1mix:
 	ADD $4, R5, R16
 	VLD1R (R16), [V16.S4]
 	VSUB V16.S4, V15.S4, V17.S4
@@ -1350,17 +1278,19 @@ groupmeet1cross:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1cross
+	B groupmeet1mix
 groupmeet1reached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet1
+	BGE groupmeet1mixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeet1mixed:
 	B groupmeet1
 groupmeet2cross:
+groupmeet2mix:
 	ADD $4, R5, R16
 	VLD1R (R16), [V19.S4]
 	VSUB V19.S4, V15.S4, V20.S4
@@ -1395,17 +1325,19 @@ groupmeet2cross:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2cross
+	B groupmeet2mix
 groupmeet2reached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet2
+	BGE groupmeet2mixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeet2mixed:
 	B groupmeet2
 groupmeet3cross:
+groupmeet3mix:
 	ADD $4, R5, R16
 	VLD1R (R16), [V24.S4]
 	VSUB V24.S4, V15.S4, V25.S4
@@ -1440,15 +1372,16 @@ groupmeet3cross:
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3cross
+	B groupmeet3mix
 groupmeet3reached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet3
+	BGE groupmeet3mixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeet3mixed:
 	B groupmeet3
 groupmeetrare:
 	MOVD R8, R6
@@ -1648,7 +1581,7 @@ TEXT ·FakeQuantizeMinvalBF16NEON(SB), NOSPLIT, $328-72
 	// pointers: R1 y, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 22
+	// vector registers in use at once: 24
 	MOVD y+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1789,69 +1722,69 @@ groupmeet1:
 	VMOV V8.B16, V5.B16
 	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
 	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x6e29dc46 // fmul v6.4s, v2.4s, v9.4s
-	VFMLS V8.S4, V6.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V6.S4
+	WORD $0x6e29dc50 // fmul v16.4s, v2.4s, v9.4s
+	VFMLS V8.S4, V16.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V16.S4
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V10.B16, V2.B16
-	VMOV V8.B16, V7.B16
-	FMOVQ 16(R2), F16
-	WORD $0x2e613a11 // shll v17.4s, v16.4h, #16
-	WORD $0x4eaad631 // fsub v17.4s, v17.4s, v10.4s
-	WORD $0x6e29de32 // fmul v18.4s, v17.4s, v9.4s
-	VFMLS V8.S4, V18.S4, V17.S4
-	VFMLA V9.S4, V17.S4, V18.S4
+	VMOV V8.B16, V17.B16
+	FMOVQ 16(R2), F18
+	WORD $0x2e613a53 // shll v19.4s, v18.4h, #16
+	WORD $0x4eaad673 // fsub v19.4s, v19.4s, v10.4s
+	WORD $0x6e29de74 // fmul v20.4s, v19.4s, v9.4s
+	VFMLS V8.S4, V20.S4, V19.S4
+	VFMLA V9.S4, V19.S4, V20.S4
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V10.B16, V17.B16
-	VMOV V8.B16, V19.B16
-	WORD $0x6e613a10 // shll2 v16.4s, v16.8h, #16
-	WORD $0x4eaad610 // fsub v16.4s, v16.4s, v10.4s
-	WORD $0x6e29de14 // fmul v20.4s, v16.4s, v9.4s
-	VFMLS V8.S4, V20.S4, V16.S4
-	VFMLA V9.S4, V16.S4, V20.S4
-	WORD $0x4e26f490 // fmax v16.4s, v4.4s, v6.4s
-	WORD $0x4e34f655 // fmax v21.4s, v18.4s, v20.4s
-	WORD $0x4e35f610 // fmax v16.4s, v16.4s, v21.4s
-	WORD $0x6e30fa10 // fmaxv s16, v16.4s
-	FCMPS F16, F16
+	VMOV V10.B16, V19.B16
+	VMOV V8.B16, V21.B16
+	WORD $0x6e613a52 // shll2 v18.4s, v18.8h, #16
+	WORD $0x4eaad652 // fsub v18.4s, v18.4s, v10.4s
+	WORD $0x6e29de56 // fmul v22.4s, v18.4s, v9.4s
+	VFMLS V8.S4, V22.S4, V18.S4
+	VFMLA V9.S4, V18.S4, V22.S4
+	WORD $0x4e30f492 // fmax v18.4s, v4.4s, v16.4s
+	WORD $0x4e36f697 // fmax v23.4s, v20.4s, v22.4s
+	WORD $0x4e37f652 // fmax v18.4s, v18.4s, v23.4s
+	WORD $0x6e30fa52 // fmaxv s18, v18.4s
+	FCMPS F18, F18
 	BVS groupmeetrare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V1.S4, V4.S4, V16.S4
-	WORD $0x4e20d610 // fadd v16.4s, v16.4s, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
+	VFMLA V1.S4, V4.S4, V18.S4
+	WORD $0x4e20d652 // fadd v18.4s, v18.4s, v0.4s
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e2ff610 // fmax v16.4s, v16.4s, v15.4s
+	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V6.S4, V0.S4
+	VFMLA V5.S4, V16.S4, V0.S4
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	VCMTST V12.S4, V16.S4, V1.S4
+	VCMTST V12.S4, V18.S4, V1.S4
 	VSUB V1.S4, V11.S4, V1.S4
 	VCMTST V12.S4, V0.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e614210 // addhn v16.4h, v16.4s, v1.4s
-	WORD $0x4e634010 // addhn2 v16.8h, v0.4s, v3.4s
-	FMOVQ F16, (R1)
-	WORD $0x4e218a52 // frintn v18.4s, v18.4s
-	WORD $0x4e2ff652 // fmax v18.4s, v18.4s, v15.4s
-	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V18.S4, V0.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e614252 // addhn v18.4h, v18.4s, v1.4s
+	WORD $0x4e634012 // addhn2 v18.8h, v0.4s, v3.4s
+	FMOVQ F18, (R1)
 	WORD $0x4e218a94 // frintn v20.4s, v20.4s
 	WORD $0x4e2ff694 // fmax v20.4s, v20.4s, v15.4s
 	WORD $0x4eaef694 // fmin v20.4s, v20.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V17.S4, V20.S4, V0.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x4e218ad6 // frintn v22.4s, v22.4s
+	WORD $0x4e2ff6d6 // fmax v22.4s, v22.4s, v15.4s
+	WORD $0x4eaef6d6 // fmin v22.4s, v22.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V19.S4, V20.S4, V1.S4
-	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
+	VFMLA V21.S4, V22.S4, V1.S4
+	WORD $0x4e33d421 // fadd v1.4s, v1.4s, v19.4s
 	VCMTST V12.S4, V0.S4, V2.S4
 	VSUB V2.S4, V11.S4, V2.S4
 	VCMTST V12.S4, V1.S4, V3.S4
@@ -2053,157 +1986,61 @@ grouprare:
 	ADD $208, RSP, R5
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VDUP R16, V1.S4
+	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V7.B16, V6.B16
+	VBSL V10.B16, V31.B16, V6.B16
+	VMOV V6.B16, V10.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V7.B16, V6.B16
+	VBSL V9.B16, V31.B16, V6.B16
+	VMOV V6.B16, V9.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VMOV V7.B16, V6.B16
+	VBSL V8.B16, V31.B16, V6.B16
+	VMOV V6.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V10.B16, V31.B16, V5.B16
-	VMOV V5.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V9.B16, V31.B16, V5.B16
-	VMOV V5.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V8.B16, V31.B16, V5.B16
-	VMOV V5.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e2 // smax v2.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V7.B16
-	VBSL V8.B16, V31.B16, V7.B16
-	VMOV V7.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V19.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb367f1 // smax v17.4s, v31.4s, v19.4s
-	VCMEQ V31.S4, V17.S4, V17.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V17.B16, V19.B16
-	VBSL V10.B16, V31.B16, V19.B16
-	VMOV V19.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V17.B16, V19.B16
-	VBSL V9.B16, V31.B16, V19.B16
-	VMOV V19.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V17.B16, V19.B16
-	VBSL V8.B16, V31.B16, V19.B16
-	VMOV V19.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -2333,7 +2170,7 @@ TEXT ·FakeQuantizeBytesBF16NEON(SB), NOSPLIT, $280-72
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V9 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 17
+	// vector registers in use at once: 19
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -2486,29 +2323,29 @@ groupmeet2:
 	VMOV V9.B16, V1.B16
 	FMOVQ 16(R3), F5
 	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
-	WORD $0x6e2adcc7 // fmul v7.4s, v6.4s, v10.4s
-	VFMLS V9.S4, V7.S4, V6.S4
-	VFMLA V10.S4, V6.S4, V7.S4
+	WORD $0x6e2adcd0 // fmul v16.4s, v6.4s, v10.4s
+	VFMLS V9.S4, V16.S4, V6.S4
+	VFMLA V10.S4, V6.S4, V16.S4
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
 	VMOV V9.B16, V6.B16
 	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
-	WORD $0x6e2adca8 // fmul v8.4s, v5.4s, v10.4s
-	VFMLS V9.S4, V8.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V8.S4
+	WORD $0x6e2adcb1 // fmul v17.4s, v5.4s, v10.4s
+	VFMLS V9.S4, V17.S4, V5.S4
+	VFMLA V10.S4, V5.S4, V17.S4
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e28f4f0 // fmax v16.4s, v7.4s, v8.4s
-	WORD $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
+	WORD $0x4e31f612 // fmax v18.4s, v16.4s, v17.4s
+	WORD $0x4e32f4a5 // fmax v5.4s, v5.4s, v18.4s
 	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
 	FCMPS F5, F5
 	BVS groupmeetrare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff465 // fmax v5.4s, v3.4s, v15.4s
 	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V0.S4, V5.S4, V16.S4
+	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
+	VFMLA V0.S4, V5.S4, V18.S4
 	WORD $0x4e23e4a5 // fcmeq v5.4s, v5.4s, v3.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
@@ -2516,31 +2353,31 @@ groupmeet3:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V0.S4, V3.S4
 	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
-	VCMTST V12.S4, V16.S4, V2.S4
+	VCMTST V12.S4, V18.S4, V2.S4
 	VSUB V2.S4, V11.S4, V2.S4
 	VCMTST V12.S4, V3.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e624210 // addhn v16.4h, v16.4s, v2.4s
-	WORD $0x4e644070 // addhn2 v16.8h, v3.4s, v4.4s
-	FMOVQ F16, (R1)
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
+	WORD $0x0e624252 // addhn v18.4h, v18.4s, v2.4s
+	WORD $0x4e644072 // addhn2 v18.8h, v3.4s, v4.4s
+	FMOVQ F18, (R1)
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e2ff602 // fmax v2.4s, v16.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V1.S4, V2.S4, V3.S4
-	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e2ff501 // fmax v1.4s, v8.4s, v15.4s
+	WORD $0x4e30e442 // fcmeq v2.4s, v2.4s, v16.4s
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	WORD $0x4e2ff621 // fmax v1.4s, v17.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V6.S4, V1.S4, V4.S4
-	WORD $0x4e28e421 // fcmeq v1.4s, v1.4s, v8.4s
+	WORD $0x4e31e421 // fcmeq v1.4s, v1.4s, v17.4s
 	VCMTST V12.S4, V3.S4, V6.S4
 	VSUB V6.S4, V11.S4, V6.S4
-	VCMTST V12.S4, V4.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
+	VCMTST V12.S4, V4.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
 	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e674083 // addhn2 v3.8h, v4.4s, v7.4s
+	WORD $0x4e704083 // addhn2 v3.8h, v4.4s, v16.4s
 	FMOVQ F3, 16(R1)
 	VUZP1 V0.H8, V5.H8, V5.H8
 	VUZP1 V1.H8, V2.H8, V2.H8
@@ -2852,129 +2689,54 @@ grouprare:
 	ADD $160, RSP, R5
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VDUP R16, V1.S4
+	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V8.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V8.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V10.B16, V31.B16, V5.B16
-	VMOV V5.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V9.B16, V31.B16, V5.B16
-	VMOV V5.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e6 // smax v6.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V8.B16
-	VBSL V9.B16, V31.B16, V8.B16
-	VMOV V8.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R4, R9, R9
@@ -3720,6 +3482,7 @@ grouprare:
 	ADD $224, RSP, R6
 	B rare
 groupmeet0cross:
+groupmeet0mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V2.S4]
 	VSUB V2.S4, V15.S4, V3.S4
@@ -3754,17 +3517,19 @@ groupmeet0cross:
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet0cross
+	B groupmeet0mix
 groupmeet0reached:
 	ADD $3, R7, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeet0mixed
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
+groupmeet0mixed:
 	B groupmeet0
 groupmeet1cross:
+groupmeet1mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V16.S4]
 	VSUB V16.S4, V15.S4, V17.S4
@@ -3799,17 +3564,19 @@ groupmeet1cross:
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet1cross
+	B groupmeet1mix
 groupmeet1reached:
 	ADD $3, R7, R16
 	CMP $0, R16
-	BGE groupmeet1
+	BGE groupmeet1mixed
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
+groupmeet1mixed:
 	B groupmeet1
 groupmeet2cross:
+groupmeet2mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V19.S4]
 	VSUB V19.S4, V15.S4, V20.S4
@@ -3844,17 +3611,19 @@ groupmeet2cross:
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet2cross
+	B groupmeet2mix
 groupmeet2reached:
 	ADD $3, R7, R16
 	CMP $0, R16
-	BGE groupmeet2
+	BGE groupmeet2mixed
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
+groupmeet2mixed:
 	B groupmeet2
 groupmeet3cross:
+groupmeet3mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V24.S4]
 	VSUB V24.S4, V15.S4, V25.S4
@@ -3889,15 +3658,16 @@ groupmeet3cross:
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet3cross
+	B groupmeet3mix
 groupmeet3reached:
 	ADD $3, R7, R16
 	CMP $0, R16
-	BGE groupmeet3
+	BGE groupmeet3mixed
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
+groupmeet3mixed:
 	B groupmeet3
 groupmeetrare:
 	MOVD R9, R7
@@ -4110,7 +3880,7 @@ TEXT ·FakeQuantizeMinvalBytesBF16NEON(SB), NOSPLIT, $344-80
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
 	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 22
+	// vector registers in use at once: 24
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -4262,85 +4032,85 @@ groupmeet1:
 	VMOV V8.B16, V5.B16
 	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
 	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x6e29dc46 // fmul v6.4s, v2.4s, v9.4s
-	VFMLS V8.S4, V6.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V6.S4
+	WORD $0x6e29dc50 // fmul v16.4s, v2.4s, v9.4s
+	VFMLS V8.S4, V16.S4, V2.S4
+	VFMLA V9.S4, V2.S4, V16.S4
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V10.B16, V2.B16
-	VMOV V8.B16, V7.B16
-	FMOVQ 16(R3), F16
-	WORD $0x2e613a11 // shll v17.4s, v16.4h, #16
-	WORD $0x4eaad631 // fsub v17.4s, v17.4s, v10.4s
-	WORD $0x6e29de32 // fmul v18.4s, v17.4s, v9.4s
-	VFMLS V8.S4, V18.S4, V17.S4
-	VFMLA V9.S4, V17.S4, V18.S4
+	VMOV V8.B16, V17.B16
+	FMOVQ 16(R3), F18
+	WORD $0x2e613a53 // shll v19.4s, v18.4h, #16
+	WORD $0x4eaad673 // fsub v19.4s, v19.4s, v10.4s
+	WORD $0x6e29de74 // fmul v20.4s, v19.4s, v9.4s
+	VFMLS V8.S4, V20.S4, V19.S4
+	VFMLA V9.S4, V19.S4, V20.S4
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V10.B16, V17.B16
-	VMOV V8.B16, V19.B16
-	WORD $0x6e613a10 // shll2 v16.4s, v16.8h, #16
-	WORD $0x4eaad610 // fsub v16.4s, v16.4s, v10.4s
-	WORD $0x6e29de14 // fmul v20.4s, v16.4s, v9.4s
-	VFMLS V8.S4, V20.S4, V16.S4
-	VFMLA V9.S4, V16.S4, V20.S4
-	WORD $0x4e26f490 // fmax v16.4s, v4.4s, v6.4s
-	WORD $0x4e34f655 // fmax v21.4s, v18.4s, v20.4s
-	WORD $0x4e35f610 // fmax v16.4s, v16.4s, v21.4s
-	WORD $0x6e30fa10 // fmaxv s16, v16.4s
-	FCMPS F16, F16
+	VMOV V10.B16, V19.B16
+	VMOV V8.B16, V21.B16
+	WORD $0x6e613a52 // shll2 v18.4s, v18.8h, #16
+	WORD $0x4eaad652 // fsub v18.4s, v18.4s, v10.4s
+	WORD $0x6e29de56 // fmul v22.4s, v18.4s, v9.4s
+	VFMLS V8.S4, V22.S4, V18.S4
+	VFMLA V9.S4, V18.S4, V22.S4
+	WORD $0x4e30f492 // fmax v18.4s, v4.4s, v16.4s
+	WORD $0x4e36f697 // fmax v23.4s, v20.4s, v22.4s
+	WORD $0x4e37f652 // fmax v18.4s, v18.4s, v23.4s
+	WORD $0x6e30fa52 // fmaxv s18, v18.4s
+	FCMPS F18, F18
 	BVS groupmeetrare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff490 // fmax v16.4s, v4.4s, v15.4s
-	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
-	WORD $0x6f00e415 // movi v21.2d, #0000000000000000
-	VFMLA V1.S4, V16.S4, V21.S4
-	WORD $0x4e20d6b5 // fadd v21.4s, v21.4s, v0.4s
-	WORD $0x4e24e610 // fcmeq v16.4s, v16.4s, v4.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
+	WORD $0x4e2ff492 // fmax v18.4s, v4.4s, v15.4s
+	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
+	WORD $0x6f00e417 // movi v23.2d, #0000000000000000
+	VFMLA V1.S4, V18.S4, V23.S4
+	WORD $0x4e20d6f7 // fadd v23.4s, v23.4s, v0.4s
+	WORD $0x4e24e652 // fcmeq v18.4s, v18.4s, v4.4s
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e2ff600 // fmax v0.4s, v16.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V5.S4, V0.S4, V1.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
-	VCMTST V12.S4, V21.S4, V3.S4
+	WORD $0x4e30e400 // fcmeq v0.4s, v0.4s, v16.4s
+	VCMTST V12.S4, V23.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
 	VCMTST V12.S4, V1.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6342b5 // addhn v21.4h, v21.4s, v3.4s
-	WORD $0x4e644035 // addhn2 v21.8h, v1.4s, v4.4s
-	FMOVQ F21, (R1)
-	WORD $0x4e218a52 // frintn v18.4s, v18.4s
-	WORD $0x4e2ff641 // fmax v1.4s, v18.4s, v15.4s
+	WORD $0x0e6342f7 // addhn v23.4h, v23.4s, v3.4s
+	WORD $0x4e644037 // addhn2 v23.8h, v1.4s, v4.4s
+	FMOVQ F23, (R1)
+	WORD $0x4e218a94 // frintn v20.4s, v20.4s
+	WORD $0x4e2ff681 // fmax v1.4s, v20.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V7.S4, V1.S4, V3.S4
+	VFMLA V17.S4, V1.S4, V3.S4
 	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4e32e421 // fcmeq v1.4s, v1.4s, v18.4s
-	WORD $0x4e218a94 // frintn v20.4s, v20.4s
-	WORD $0x4e2ff682 // fmax v2.4s, v20.4s, v15.4s
+	WORD $0x4e34e421 // fcmeq v1.4s, v1.4s, v20.4s
+	WORD $0x4e218ad6 // frintn v22.4s, v22.4s
+	WORD $0x4e2ff6c2 // fmax v2.4s, v22.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V19.S4, V2.S4, V4.S4
-	WORD $0x4e31d484 // fadd v4.4s, v4.4s, v17.4s
-	WORD $0x4e34e442 // fcmeq v2.4s, v2.4s, v20.4s
+	VFMLA V21.S4, V2.S4, V4.S4
+	WORD $0x4e33d484 // fadd v4.4s, v4.4s, v19.4s
+	WORD $0x4e36e442 // fcmeq v2.4s, v2.4s, v22.4s
 	VCMTST V12.S4, V3.S4, V5.S4
 	VSUB V5.S4, V11.S4, V5.S4
-	VCMTST V12.S4, V4.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
+	VCMTST V12.S4, V4.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
 	WORD $0x0e654063 // addhn v3.4h, v3.4s, v5.4s
-	WORD $0x4e664083 // addhn2 v3.8h, v4.4s, v6.4s
+	WORD $0x4e704083 // addhn2 v3.8h, v4.4s, v16.4s
 	FMOVQ F3, 16(R1)
-	VUZP1 V0.H8, V16.H8, V16.H8
+	VUZP1 V0.H8, V18.H8, V18.H8
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V16.B16, V16.B16
-	VUSHR $7, V16.B16, V16.B16
-	FMOVQ F16, (R2)
+	VUZP1 V1.B16, V18.B16, V18.B16
+	VUSHR $7, V18.B16, V18.B16
+	FMOVQ F18, (R2)
 	ADD $32, R1, R1
 	ADD $16, R2, R2
 	ADD $32, R3, R3
@@ -4557,157 +4327,61 @@ grouprare:
 	ADD $224, RSP, R6
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R7, R16
-	VDUP R16, V1.S4
+	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
 	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V7.B16, V6.B16
+	VBSL V10.B16, V31.B16, V6.B16
+	VMOV V6.B16, V10.B16
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V7.B16, V6.B16
+	VBSL V9.B16, V31.B16, V6.B16
+	VMOV V6.B16, V9.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VMOV V7.B16, V6.B16
+	VBSL V8.B16, V31.B16, V6.B16
+	VMOV V6.B16, V8.B16
 	ADD R8, R7, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R7, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R7, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V10.B16, V31.B16, V5.B16
-	VMOV V5.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V9.B16, V31.B16, V5.B16
-	VMOV V5.B16, V9.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V8.B16, V31.B16, V5.B16
-	VMOV V5.B16, V8.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R7, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e2 // smax v2.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V7.B16
-	VBSL V8.B16, V31.B16, V7.B16
-	VMOV V7.B16, V8.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R7, R16
-	VDUP R16, V19.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb367f1 // smax v17.4s, v31.4s, v19.4s
-	VCMEQ V31.S4, V17.S4, V17.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V17.B16, V19.B16
-	VBSL V10.B16, V31.B16, V19.B16
-	VMOV V19.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V17.B16, V19.B16
-	VBSL V9.B16, V31.B16, V19.B16
-	VMOV V19.B16, V9.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V17.B16, V19.B16
-	VBSL V8.B16, V31.B16, V19.B16
-	VMOV V19.B16, V8.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10
@@ -4848,7 +4522,7 @@ TEXT ·FakeQuantizeBitsBF16NEON(SB), NOSPLIT, $280-72
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff, V10 table
 	// per group: V9 scale, V8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 18
+	// vector registers in use at once: 20
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -5004,30 +4678,30 @@ groupmeet1:
 groupmeet2:
 	VMOV V8.B16, V1.B16
 	FMOVQ 16(R3), F5
-	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
-	WORD $0x6e29dcc7 // fmul v7.4s, v6.4s, v9.4s
-	VFMLS V8.S4, V7.S4, V6.S4
-	VFMLA V9.S4, V6.S4, V7.S4
+	WORD $0x2e6138b0 // shll v16.4s, v5.4h, #16
+	WORD $0x6e29de11 // fmul v17.4s, v16.4s, v9.4s
+	VFMLS V8.S4, V17.S4, V16.S4
+	VFMLA V9.S4, V16.S4, V17.S4
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V8.B16, V6.B16
+	VMOV V8.B16, V16.B16
 	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
-	WORD $0x6e29dcb0 // fmul v16.4s, v5.4s, v9.4s
-	VFMLS V8.S4, V16.S4, V5.S4
-	VFMLA V9.S4, V5.S4, V16.S4
+	WORD $0x6e29dcb2 // fmul v18.4s, v5.4s, v9.4s
+	VFMLS V8.S4, V18.S4, V5.S4
+	VFMLA V9.S4, V5.S4, V18.S4
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e30f4f1 // fmax v17.4s, v7.4s, v16.4s
-	WORD $0x4e31f4a5 // fmax v5.4s, v5.4s, v17.4s
+	WORD $0x4e32f633 // fmax v19.4s, v17.4s, v18.4s
+	WORD $0x4e33f4a5 // fmax v5.4s, v5.4s, v19.4s
 	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
 	FCMPS F5, F5
 	BVS groupmeetrare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff465 // fmax v5.4s, v3.4s, v15.4s
 	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
-	VFMLA V0.S4, V5.S4, V17.S4
+	WORD $0x6f00e413 // movi v19.2d, #0000000000000000
+	VFMLA V0.S4, V5.S4, V19.S4
 	WORD $0x4e23e4a5 // fcmeq v5.4s, v5.4s, v3.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
@@ -5035,31 +4709,31 @@ groupmeet3:
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V0.S4, V3.S4
 	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
-	VCMTST V12.S4, V17.S4, V2.S4
+	VCMTST V12.S4, V19.S4, V2.S4
 	VSUB V2.S4, V11.S4, V2.S4
 	VCMTST V12.S4, V3.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e624231 // addhn v17.4h, v17.4s, v2.4s
-	WORD $0x4e644071 // addhn2 v17.8h, v3.4s, v4.4s
-	FMOVQ F17, (R1)
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
+	WORD $0x0e624273 // addhn v19.4h, v19.4s, v2.4s
+	WORD $0x4e644073 // addhn2 v19.8h, v3.4s, v4.4s
+	FMOVQ F19, (R1)
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	WORD $0x4e2ff622 // fmax v2.4s, v17.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V1.S4, V2.S4, V3.S4
-	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e2ff601 // fmax v1.4s, v16.4s, v15.4s
+	WORD $0x4e31e442 // fcmeq v2.4s, v2.4s, v17.4s
+	WORD $0x4e218a52 // frintn v18.4s, v18.4s
+	WORD $0x4e2ff641 // fmax v1.4s, v18.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V6.S4, V1.S4, V4.S4
-	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
-	VCMTST V12.S4, V3.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	VCMTST V12.S4, V4.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e674083 // addhn2 v3.8h, v4.4s, v7.4s
+	VFMLA V16.S4, V1.S4, V4.S4
+	WORD $0x4e32e421 // fcmeq v1.4s, v1.4s, v18.4s
+	VCMTST V12.S4, V3.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
+	VCMTST V12.S4, V4.S4, V17.S4
+	VSUB V17.S4, V11.S4, V17.S4
+	WORD $0x0e704063 // addhn v3.4h, v3.4s, v16.4s
+	WORD $0x4e714083 // addhn2 v3.8h, v4.4s, v17.4s
 	FMOVQ F3, 16(R1)
 	VUZP1 V0.H8, V5.H8, V5.H8
 	VUZP1 V1.H8, V2.H8, V2.H8
@@ -5380,129 +5054,54 @@ grouprare:
 	ADD $160, RSP, R5
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VDUP R16, V1.S4
+	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V7.B16, V6.B16
+	VBSL V9.B16, V31.B16, V6.B16
+	VMOV V6.B16, V9.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VMOV V7.B16, V6.B16
+	VBSL V8.B16, V31.B16, V6.B16
+	VMOV V6.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V9.B16, V31.B16, V5.B16
-	VMOV V5.B16, V9.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V8.B16, V31.B16, V5.B16
-	VMOV V5.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V16.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb067e6 // smax v6.4s, v31.4s, v16.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V16.B16
-	VBSL V9.B16, V31.B16, V16.B16
-	VMOV V16.B16, V9.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V16.B16
-	VBSL V8.B16, V31.B16, V16.B16
-	VMOV V16.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R4, R9, R9
@@ -6264,6 +5863,7 @@ grouprare:
 	ADD $224, RSP, R6
 	B rare
 groupmeet0cross:
+groupmeet0mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V2.S4]
 	VSUB V2.S4, V15.S4, V3.S4
@@ -6298,17 +5898,19 @@ groupmeet0cross:
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet0cross
+	B groupmeet0mix
 groupmeet0reached:
 	ADD $3, R7, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeet0mixed
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
+groupmeet0mixed:
 	B groupmeet0
 groupmeet1cross:
+groupmeet1mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V17.S4]
 	VSUB V17.S4, V15.S4, V18.S4
@@ -6343,17 +5945,19 @@ groupmeet1cross:
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet1cross
+	B groupmeet1mix
 groupmeet1reached:
 	ADD $3, R7, R16
 	CMP $0, R16
-	BGE groupmeet1
+	BGE groupmeet1mixed
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
+groupmeet1mixed:
 	B groupmeet1
 groupmeet2cross:
+groupmeet2mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V20.S4]
 	VSUB V20.S4, V15.S4, V21.S4
@@ -6388,17 +5992,19 @@ groupmeet2cross:
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet2cross
+	B groupmeet2mix
 groupmeet2reached:
 	ADD $3, R7, R16
 	CMP $0, R16
-	BGE groupmeet2
+	BGE groupmeet2mixed
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
+groupmeet2mixed:
 	B groupmeet2
 groupmeet3cross:
+groupmeet3mix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V25.S4]
 	VSUB V25.S4, V15.S4, V26.S4
@@ -6433,15 +6039,16 @@ groupmeet3cross:
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet3cross
+	B groupmeet3mix
 groupmeet3reached:
 	ADD $3, R7, R16
 	CMP $0, R16
-	BGE groupmeet3
+	BGE groupmeet3mixed
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
+groupmeet3mixed:
 	B groupmeet3
 groupmeetrare:
 	MOVD R9, R7
@@ -6657,7 +6264,7 @@ TEXT ·FakeQuantizeMinvalBitsBF16NEON(SB), NOSPLIT, $344-80
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff, V10 table
 	// per group: V9 scale, V8 recip, V7 minval
-	// vector registers in use at once: 23
+	// vector registers in use at once: 25
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -6810,91 +6417,91 @@ groupmeet0:
 	BLT groupmeet1cross
 groupmeet1:
 	VMOV V9.B16, V3.B16
-	VMOV V7.B16, V5.B16
+	VMOV V7.B16, V16.B16
 	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
 	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
-	WORD $0x6e28dc46 // fmul v6.4s, v2.4s, v8.4s
-	VFMLS V7.S4, V6.S4, V2.S4
-	VFMLA V8.S4, V2.S4, V6.S4
+	WORD $0x6e28dc51 // fmul v17.4s, v2.4s, v8.4s
+	VFMLS V7.S4, V17.S4, V2.S4
+	VFMLA V8.S4, V2.S4, V17.S4
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V9.B16, V2.B16
-	VMOV V7.B16, V16.B16
-	FMOVQ 16(R3), F17
-	WORD $0x2e613a32 // shll v18.4s, v17.4h, #16
-	WORD $0x4ea9d652 // fsub v18.4s, v18.4s, v9.4s
-	WORD $0x6e28de53 // fmul v19.4s, v18.4s, v8.4s
-	VFMLS V7.S4, V19.S4, V18.S4
-	VFMLA V8.S4, V18.S4, V19.S4
+	VMOV V7.B16, V18.B16
+	FMOVQ 16(R3), F19
+	WORD $0x2e613a74 // shll v20.4s, v19.4h, #16
+	WORD $0x4ea9d694 // fsub v20.4s, v20.4s, v9.4s
+	WORD $0x6e28de95 // fmul v21.4s, v20.4s, v8.4s
+	VFMLS V7.S4, V21.S4, V20.S4
+	VFMLA V8.S4, V20.S4, V21.S4
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V9.B16, V18.B16
-	VMOV V7.B16, V20.B16
-	WORD $0x6e613a31 // shll2 v17.4s, v17.8h, #16
-	WORD $0x4ea9d631 // fsub v17.4s, v17.4s, v9.4s
-	WORD $0x6e28de35 // fmul v21.4s, v17.4s, v8.4s
-	VFMLS V7.S4, V21.S4, V17.S4
-	VFMLA V8.S4, V17.S4, V21.S4
-	WORD $0x4e26f491 // fmax v17.4s, v4.4s, v6.4s
-	WORD $0x4e35f676 // fmax v22.4s, v19.4s, v21.4s
-	WORD $0x4e36f631 // fmax v17.4s, v17.4s, v22.4s
-	WORD $0x6e30fa31 // fmaxv s17, v17.4s
-	FCMPS F17, F17
+	VMOV V9.B16, V20.B16
+	VMOV V7.B16, V22.B16
+	WORD $0x6e613a73 // shll2 v19.4s, v19.8h, #16
+	WORD $0x4ea9d673 // fsub v19.4s, v19.4s, v9.4s
+	WORD $0x6e28de77 // fmul v23.4s, v19.4s, v8.4s
+	VFMLS V7.S4, V23.S4, V19.S4
+	VFMLA V8.S4, V19.S4, V23.S4
+	WORD $0x4e31f493 // fmax v19.4s, v4.4s, v17.4s
+	WORD $0x4e37f6b8 // fmax v24.4s, v21.4s, v23.4s
+	WORD $0x4e38f673 // fmax v19.4s, v19.4s, v24.4s
+	WORD $0x6e30fa73 // fmaxv s19, v19.4s
+	FCMPS F19, F19
 	BVS groupmeetrare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff491 // fmax v17.4s, v4.4s, v15.4s
-	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
-	WORD $0x6f00e416 // movi v22.2d, #0000000000000000
-	VFMLA V1.S4, V17.S4, V22.S4
-	WORD $0x4e20d6d6 // fadd v22.4s, v22.4s, v0.4s
-	WORD $0x4e24e631 // fcmeq v17.4s, v17.4s, v4.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
+	WORD $0x4e2ff493 // fmax v19.4s, v4.4s, v15.4s
+	WORD $0x4eaef673 // fmin v19.4s, v19.4s, v14.4s
+	WORD $0x6f00e418 // movi v24.2d, #0000000000000000
+	VFMLA V1.S4, V19.S4, V24.S4
+	WORD $0x4e20d718 // fadd v24.4s, v24.4s, v0.4s
+	WORD $0x4e24e673 // fcmeq v19.4s, v19.4s, v4.4s
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	WORD $0x4e2ff620 // fmax v0.4s, v17.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V1.S4
+	VFMLA V16.S4, V0.S4, V1.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
-	VCMTST V12.S4, V22.S4, V3.S4
+	WORD $0x4e31e400 // fcmeq v0.4s, v0.4s, v17.4s
+	VCMTST V12.S4, V24.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
 	VCMTST V12.S4, V1.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6342d6 // addhn v22.4h, v22.4s, v3.4s
-	WORD $0x4e644036 // addhn2 v22.8h, v1.4s, v4.4s
-	FMOVQ F22, (R1)
-	WORD $0x4e218a73 // frintn v19.4s, v19.4s
-	WORD $0x4e2ff661 // fmax v1.4s, v19.4s, v15.4s
+	WORD $0x0e634318 // addhn v24.4h, v24.4s, v3.4s
+	WORD $0x4e644038 // addhn2 v24.8h, v1.4s, v4.4s
+	FMOVQ F24, (R1)
+	WORD $0x4e218ab5 // frintn v21.4s, v21.4s
+	WORD $0x4e2ff6a1 // fmax v1.4s, v21.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V16.S4, V1.S4, V3.S4
+	VFMLA V18.S4, V1.S4, V3.S4
 	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4e33e421 // fcmeq v1.4s, v1.4s, v19.4s
-	WORD $0x4e218ab5 // frintn v21.4s, v21.4s
-	WORD $0x4e2ff6a2 // fmax v2.4s, v21.4s, v15.4s
+	WORD $0x4e35e421 // fcmeq v1.4s, v1.4s, v21.4s
+	WORD $0x4e218af7 // frintn v23.4s, v23.4s
+	WORD $0x4e2ff6e2 // fmax v2.4s, v23.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V20.S4, V2.S4, V4.S4
-	WORD $0x4e32d484 // fadd v4.4s, v4.4s, v18.4s
-	WORD $0x4e35e442 // fcmeq v2.4s, v2.4s, v21.4s
-	VCMTST V12.S4, V3.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	VCMTST V12.S4, V4.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x0e654063 // addhn v3.4h, v3.4s, v5.4s
-	WORD $0x4e664083 // addhn2 v3.8h, v4.4s, v6.4s
+	VFMLA V22.S4, V2.S4, V4.S4
+	WORD $0x4e34d484 // fadd v4.4s, v4.4s, v20.4s
+	WORD $0x4e37e442 // fcmeq v2.4s, v2.4s, v23.4s
+	VCMTST V12.S4, V3.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
+	VCMTST V12.S4, V4.S4, V17.S4
+	VSUB V17.S4, V11.S4, V17.S4
+	WORD $0x0e704063 // addhn v3.4h, v3.4s, v16.4s
+	WORD $0x4e714083 // addhn2 v3.8h, v4.4s, v17.4s
 	FMOVQ F3, 16(R1)
-	VUZP1 V0.H8, V17.H8, V17.H8
+	VUZP1 V0.H8, V19.H8, V19.H8
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V17.B16, V17.B16
-	VAND V10.B16, V17.B16, V17.B16
-	VADDP V17.B16, V17.B16, V17.B16
-	VADDP V17.B16, V17.B16, V17.B16
-	VADDP V17.B16, V17.B16, V17.B16
-	WORD $0x7d000051 // str h17, [x2]
+	VUZP1 V1.B16, V19.B16, V19.B16
+	VAND V10.B16, V19.B16, V19.B16
+	VADDP V19.B16, V19.B16, V19.B16
+	VADDP V19.B16, V19.B16, V19.B16
+	VADDP V19.B16, V19.B16, V19.B16
+	WORD $0x7d000053 // str h19, [x2]
 	ADD $32, R1, R1
 	ADD $2, R2, R2
 	ADD $32, R3, R3
@@ -7114,157 +6721,61 @@ grouprare:
 	ADD $224, RSP, R6
 	B rare
 groupmeet0cross:
-	ADD $4, R7, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V7.B16, V31.B16, V1.B16
-	VMOV V1.B16, V7.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet0
-groupmeet1cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R7, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
+	WORD $0x4ea567e6 // smax v6.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
 	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
+	VMOV V6.B16, V5.B16
 	VBSL V9.B16, V31.B16, V5.B16
 	VMOV V5.B16, V9.B16
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
+	VMOV V6.B16, V5.B16
 	VBSL V8.B16, V31.B16, V5.B16
 	VMOV V5.B16, V8.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
+	VMOV V6.B16, V5.B16
 	VBSL V7.B16, V31.B16, V5.B16
 	VMOV V5.B16, V7.B16
 	ADD R8, R7, R16
 	CMP $0, R16
-	BGE groupmeet1reached
+	BGE groupmeetreached
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet1cross
-groupmeet1reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R7, R16
 	CMP $0, R16
-	BGE groupmeet1
+	BGE groupmeetmixed
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet1
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R7, R16
-	VDUP R16, V16.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb067e2 // smax v2.4s, v31.4s, v16.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V16.B16
-	VBSL V9.B16, V31.B16, V16.B16
-	VMOV V16.B16, V9.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V16.B16
-	VBSL V8.B16, V31.B16, V16.B16
-	VMOV V16.B16, V8.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V16.B16
-	VBSL V7.B16, V31.B16, V16.B16
-	VMOV V16.B16, V7.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R7, R16
-	VDUP R16, V20.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb467f2 // smax v18.4s, v31.4s, v20.4s
-	VCMEQ V31.S4, V18.S4, V18.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V18.B16, V20.B16
-	VBSL V9.B16, V31.B16, V20.B16
-	VMOV V20.B16, V9.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V18.B16, V20.B16
-	VBSL V8.B16, V31.B16, V20.B16
-	VMOV V20.B16, V8.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V18.B16, V20.B16
-	VBSL V7.B16, V31.B16, V20.B16
-	VMOV V20.B16, V7.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10

@@ -603,6 +603,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -618,17 +619,20 @@ groupmeet0cross:
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R9, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -644,17 +648,20 @@ groupmeet1cross:
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R9, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -670,17 +677,20 @@ groupmeet2cross:
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R9, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -696,15 +706,17 @@ groupmeet3cross:
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R9, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1676,6 +1688,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	VBROADCASTSS least+40(FP), Y2
 	VBROADCASTSS 4(R9), Y3
 	VPSUBD       Y3, Y2, Y4
@@ -1700,18 +1713,21 @@ groupmeet0cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	VBROADCASTSS least+40(FP), Y3
 	VBROADCASTSS 4(R9), Y4
 	VPSUBD       Y4, Y3, Y5
@@ -1736,18 +1752,21 @@ groupmeet1cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R10, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	VBROADCASTSS least+40(FP), Y4
 	VBROADCASTSS 4(R9), Y5
 	VPSUBD       Y5, Y4, Y6
@@ -1772,18 +1791,21 @@ groupmeet2cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R10, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	VBROADCASTSS least+40(FP), Y5
 	VBROADCASTSS 4(R9), Y6
 	VPSUBD       Y6, Y5, Y7
@@ -1808,16 +1830,18 @@ groupmeet3cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R10, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS most+44(FP), Y15
@@ -2779,6 +2803,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -2797,18 +2822,21 @@ groupmeet0cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -2827,18 +2855,21 @@ groupmeet1cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R10, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -2857,18 +2888,21 @@ groupmeet2cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R10, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -2887,16 +2921,18 @@ groupmeet3cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R10, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS least+40(FP), Y0
@@ -3831,6 +3867,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -3846,17 +3883,20 @@ groupmeet0cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -3872,17 +3912,20 @@ groupmeet1cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R10, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -3898,17 +3941,20 @@ groupmeet2cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R10, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -3924,15 +3970,17 @@ groupmeet3cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R10, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -5053,6 +5101,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	VBROADCASTSS least+48(FP), Y2
 	VBROADCASTSS 4(R10), Y3
 	VPSUBD       Y3, Y2, Y4
@@ -5077,18 +5126,21 @@ groupmeet0cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R11, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	VBROADCASTSS least+48(FP), Y3
 	VBROADCASTSS 4(R10), Y4
 	VPSUBD       Y4, Y3, Y5
@@ -5113,18 +5165,21 @@ groupmeet1cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R11, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	VBROADCASTSS least+48(FP), Y4
 	VBROADCASTSS 4(R10), Y5
 	VPSUBD       Y5, Y4, Y6
@@ -5149,18 +5204,21 @@ groupmeet2cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R11, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	VBROADCASTSS least+48(FP), Y5
 	VBROADCASTSS 4(R10), Y6
 	VPSUBD       Y6, Y5, Y7
@@ -5185,16 +5243,18 @@ groupmeet3cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R11, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS most+52(FP), Y15
@@ -6275,6 +6335,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -6293,18 +6354,21 @@ groupmeet0cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R11, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -6323,18 +6387,21 @@ groupmeet1cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R11, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -6353,18 +6420,21 @@ groupmeet2cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R11, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -6383,16 +6453,18 @@ groupmeet3cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R11, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS least+48(FP), Y0
@@ -7367,6 +7439,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -7382,17 +7455,20 @@ groupmeet0cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -7408,17 +7484,20 @@ groupmeet1cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R10, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -7434,17 +7513,20 @@ groupmeet2cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R10, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -7460,15 +7542,17 @@ groupmeet3cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R10, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -8605,6 +8689,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	VBROADCASTSS least+48(FP), Y2
 	VBROADCASTSS 4(R10), Y3
 	VPSUBD       Y3, Y2, Y4
@@ -8629,18 +8714,21 @@ groupmeet0cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R11, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	VBROADCASTSS least+48(FP), Y3
 	VBROADCASTSS 4(R10), Y4
 	VPSUBD       Y4, Y3, Y5
@@ -8665,18 +8753,21 @@ groupmeet1cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R11, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	VBROADCASTSS least+48(FP), Y4
 	VBROADCASTSS 4(R10), Y5
 	VPSUBD       Y5, Y4, Y6
@@ -8701,18 +8792,21 @@ groupmeet2cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R11, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	VBROADCASTSS least+48(FP), Y5
 	VBROADCASTSS 4(R10), Y6
 	VPSUBD       Y6, Y5, Y7
@@ -8737,16 +8831,18 @@ groupmeet3cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R11, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS most+52(FP), Y15
@@ -9837,6 +9933,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -9855,18 +9952,21 @@ groupmeet0cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R11, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -9885,18 +9985,21 @@ groupmeet1cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R11, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -9915,18 +10018,21 @@ groupmeet2cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R11, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -9945,16 +10051,18 @@ groupmeet3cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R11, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS least+48(FP), Y0

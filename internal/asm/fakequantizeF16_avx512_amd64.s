@@ -1208,6 +1208,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -1216,88 +1219,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z11
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-15
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-15
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-15
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 768(SP)
@@ -1989,35 +1943,35 @@ groupmeet0:
 groupmeet1:
 	VMOVAPS      Z11, Z3
 	VMOVAPS      Z10, Z5
-	VMOVAPS      Z9, Z6
-	VCVTPH2PS    32(DX), Z7
-	VMULPS       Z12, Z7, Z8
-	VFNMADD231PS Z11, Z8, Z7
-	VFMADD231PS  Z12, Z7, Z8
+	VMOVAPS      Z9, Z16
+	VCVTPH2PS    32(DX), Z17
+	VMULPS       Z12, Z17, Z18
+	VFNMADD231PS Z11, Z18, Z17
+	VFMADD231PS  Z12, Z17, Z18
 	SUBQ         $+16, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Z11, Z7
-	VMOVAPS      Z10, Z16
-	VMOVAPS      Z9, Z17
-	VCVTPH2PS    64(DX), Z18
-	VMULPS       Z12, Z18, Z19
-	VFNMADD231PS Z11, Z19, Z18
-	VFMADD231PS  Z12, Z18, Z19
+	VMOVAPS      Z11, Z17
+	VMOVAPS      Z10, Z19
+	VMOVAPS      Z9, Z20
+	VCVTPH2PS    64(DX), Z21
+	VMULPS       Z12, Z21, Z22
+	VFNMADD231PS Z11, Z22, Z21
+	VFMADD231PS  Z12, Z21, Z22
 	SUBQ         $+16, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Z11, Z18
-	VMOVAPS      Z10, Z20
-	VMOVAPS      Z9, Z21
-	VCVTPH2PS    96(DX), Z22
-	VMULPS       Z12, Z22, Z23
-	VFNMADD231PS Z11, Z23, Z22
-	VFMADD231PS  Z12, Z22, Z23
-	VCMPPS       $0x03, Z8, Z4, K1
-	VCMPPS       $0x03, Z23, Z19, K2
+	VMOVAPS      Z11, Z21
+	VMOVAPS      Z10, Z23
+	VMOVAPS      Z9, Z24
+	VCVTPH2PS    96(DX), Z25
+	VMULPS       Z12, Z25, Z26
+	VFNMADD231PS Z11, Z26, Z25
+	VFMADD231PS  Z12, Z25, Z26
+	VCMPPS       $0x03, Z18, Z4, K1
+	VCMPPS       $0x03, Z26, Z22, K2
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z4, Z4
@@ -2026,24 +1980,24 @@ groupmeet3:
 	VFMADD213PS  Z13, Z0, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
 	VMOVUPS      Y4, (SI)
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z5, Z8
-	VMINPS       Z8, Z6, Z8
-	VFMADD213PS  Z13, Z3, Z8
-	VCVTPS2PH    $0x00, Z8, Y8
-	VMOVUPS      Y8, 32(SI)
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z16, Z19
-	VMINPS       Z19, Z17, Z19
-	VFMADD213PS  Z13, Z7, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVUPS      Y19, 64(SI)
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z20, Z23
-	VMINPS       Z23, Z21, Z23
-	VFMADD213PS  Z13, Z18, Z23
-	VCVTPS2PH    $0x00, Z23, Y23
-	VMOVUPS      Y23, 96(SI)
+	VRNDSCALEPS  $0x08, Z18, Z18
+	VMAXPS       Z18, Z5, Z18
+	VMINPS       Z18, Z16, Z18
+	VFMADD213PS  Z13, Z3, Z18
+	VCVTPS2PH    $0x00, Z18, Y18
+	VMOVUPS      Y18, 32(SI)
+	VRNDSCALEPS  $0x08, Z22, Z22
+	VMAXPS       Z22, Z19, Z22
+	VMINPS       Z22, Z20, Z22
+	VFMADD213PS  Z13, Z17, Z22
+	VCVTPS2PH    $0x00, Z22, Y22
+	VMOVUPS      Y22, 64(SI)
+	VRNDSCALEPS  $0x08, Z26, Z26
+	VMAXPS       Z26, Z23, Z26
+	VMINPS       Z26, Z24, Z26
+	VFMADD213PS  Z13, Z21, Z26
+	VCVTPS2PH    $0x00, Z26, Y26
+	VMOVUPS      Y26, 96(SI)
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
 	SUBQ         $+64, DI
@@ -3012,43 +2966,14 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-	VBROADCASTSS 4(R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z2
-	VPSUBD       Z0, Z14, Z1
-	VCVTDQ2PS    Z1, Z0
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	VMOVAPS      Z2, K7, Z10
-	VMOVAPS      Z0, K7, Z9
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	MOVL $0x00000000, R14
 
-groupmeet0reached:
-	CMPQ R10, $-15
-	JGE  groupmeet0
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet0
-
-groupmeet1cross:
-	VBROADCASTSS 4(R9), Z3
-	VPSUBD       Z3, Z15, Z5
-	VCVTDQ2PS    Z5, Z6
-	VPSUBD       Z3, Z14, Z5
-	VCVTDQ2PS    Z5, Z3
+groupmeetmix:
+	VBROADCASTSS 4(R9), Z8
+	VPSUBD       Z8, Z15, Z7
+	VCVTDQ2PS    Z7, Z6
+	VPSUBD       Z8, Z14, Z7
+	VCVTDQ2PS    Z7, Z8
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -3056,88 +2981,44 @@ groupmeet1cross:
 	VBROADCASTSS 4(R8), K7, Z12
 	VBROADCASTSS 4(BX), K7, Z11
 	VMOVAPS      Z6, K7, Z10
-	VMOVAPS      Z3, K7, Z9
+	VMOVAPS      Z8, K7, Z9
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet1reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeetmix
 
-groupmeet1reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet1
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
+	JMP  groupmeet0
+
+groupmeet1cross:
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	VBROADCASTSS 4(R9), Z7
-	VPSUBD       Z7, Z15, Z16
-	VCVTDQ2PS    Z16, Z17
-	VPSUBD       Z7, Z14, Z16
-	VCVTDQ2PS    Z16, Z7
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	VMOVAPS      Z17, K7, Z10
-	VMOVAPS      Z7, K7, Z9
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	VBROADCASTSS 4(R9), Z18
-	VPSUBD       Z18, Z15, Z20
-	VCVTDQ2PS    Z20, Z21
-	VPSUBD       Z18, Z14, Z20
-	VCVTDQ2PS    Z20, Z18
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	VMOVAPS      Z21, K7, Z10
-	VMOVAPS      Z18, K7, Z9
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1024(SP)
@@ -4729,6 +4610,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -4738,99 +4622,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z12
-	VBROADCASTSS 4(R8), K7, Z11
-	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z12
-	VBROADCASTSS 4(R8), K7, Z11
-	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z12
-	VBROADCASTSS 4(R8), K7, Z11
-	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1024(SP)
@@ -6568,6 +6394,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -6576,88 +6405,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(R8), K7, Z10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z11
-	VBROADCASTSS 4(R8), K7, Z10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z11
-	VBROADCASTSS 4(R8), K7, Z10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z11
-	VBROADCASTSS 4(R8), K7, Z10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 832(SP)
@@ -7459,36 +7239,36 @@ groupmeet0:
 
 groupmeet1:
 	VMOVAPS      Z10, Z3
-	VMOVAPS      Z9, Z5
-	VMOVAPS      Z8, Z6
-	VCVTPH2PS    32(BX), Z7
-	VMULPS       Z11, Z7, Z16
-	VFNMADD231PS Z10, Z16, Z7
-	VFMADD231PS  Z11, Z7, Z16
+	VMOVAPS      Z9, Z16
+	VMOVAPS      Z8, Z17
+	VCVTPH2PS    32(BX), Z18
+	VMULPS       Z11, Z18, Z19
+	VFNMADD231PS Z10, Z19, Z18
+	VFMADD231PS  Z11, Z18, Z19
 	SUBQ         $+16, R11
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Z10, Z7
-	VMOVAPS      Z9, Z17
-	VMOVAPS      Z8, Z18
-	VCVTPH2PS    64(BX), Z19
-	VMULPS       Z11, Z19, Z20
-	VFNMADD231PS Z10, Z20, Z19
-	VFMADD231PS  Z11, Z19, Z20
+	VMOVAPS      Z10, Z18
+	VMOVAPS      Z9, Z20
+	VMOVAPS      Z8, Z21
+	VCVTPH2PS    64(BX), Z22
+	VMULPS       Z11, Z22, Z23
+	VFNMADD231PS Z10, Z23, Z22
+	VFMADD231PS  Z11, Z22, Z23
 	SUBQ         $+16, R11
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Z10, Z19
-	VMOVAPS      Z9, Z21
-	VMOVAPS      Z8, Z22
-	VCVTPH2PS    96(BX), Z23
-	VMULPS       Z11, Z23, Z24
-	VFNMADD231PS Z10, Z24, Z23
-	VFMADD231PS  Z11, Z23, Z24
-	VCMPPS       $0x03, Z16, Z4, K1
-	VCMPPS       $0x03, Z24, Z20, K2
+	VMOVAPS      Z10, Z22
+	VMOVAPS      Z9, Z24
+	VMOVAPS      Z8, Z25
+	VCVTPH2PS    96(BX), Z26
+	VMULPS       Z11, Z26, Z27
+	VFNMADD231PS Z10, Z27, Z26
+	VFMADD231PS  Z11, Z26, Z27
+	VCMPPS       $0x03, Z19, Z4, K1
+	VCMPPS       $0x03, Z27, Z23, K2
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z4, Z4
@@ -7498,27 +7278,27 @@ groupmeet3:
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, (SI)
 	VCMPPS       $0x00, Z4, Z1, K1
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z5, Z5
-	VMINPS       Z5, Z6, Z5
-	VFMADD213PS  Z13, Z5, Z3
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z16, Z16
+	VMINPS       Z16, Z17, Z16
+	VFMADD213PS  Z13, Z16, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, 32(SI)
-	VCMPPS       $0x00, Z16, Z5, K2
-	VRNDSCALEPS  $0x08, Z20, Z20
-	VMAXPS       Z20, Z17, Z17
-	VMINPS       Z17, Z18, Z17
-	VFMADD213PS  Z13, Z17, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 64(SI)
-	VCMPPS       $0x00, Z20, Z17, K3
-	VRNDSCALEPS  $0x08, Z24, Z24
-	VMAXPS       Z24, Z21, Z21
-	VMINPS       Z21, Z22, Z21
-	VFMADD213PS  Z13, Z21, Z19
-	VCVTPS2PH    $0x00, Z19, Y19
-	VMOVUPS      Y19, 96(SI)
-	VCMPPS       $0x00, Z24, Z21, K4
+	VCMPPS       $0x00, Z19, Z16, K2
+	VRNDSCALEPS  $0x08, Z23, Z23
+	VMAXPS       Z23, Z20, Z20
+	VMINPS       Z20, Z21, Z20
+	VFMADD213PS  Z13, Z20, Z18
+	VCVTPS2PH    $0x00, Z18, Y18
+	VMOVUPS      Y18, 64(SI)
+	VCMPPS       $0x00, Z23, Z20, K3
+	VRNDSCALEPS  $0x08, Z27, Z27
+	VMAXPS       Z27, Z24, Z24
+	VMINPS       Z24, Z25, Z24
+	VFMADD213PS  Z13, Z24, Z22
+	VCVTPS2PH    $0x00, Z22, Y22
+	VMOVUPS      Y22, 96(SI)
+	VCMPPS       $0x00, Z27, Z24, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -8649,132 +8429,59 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-	VBROADCASTSS 4(R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z2
-	VPSUBD       Z0, Z14, Z1
-	VCVTDQ2PS    Z1, Z0
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z11
-	VBROADCASTSS 4(R8), K7, Z10
-	VMOVAPS      Z2, K7, Z9
-	VMOVAPS      Z0, K7, Z8
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet0reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet0cross
+	MOVL $0x00000000, R14
 
-groupmeet0reached:
-	CMPQ R11, $-15
-	JGE  groupmeet0
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	JMP  groupmeet0
-
-groupmeet1cross:
-	VBROADCASTSS 4(R10), Z3
-	VPSUBD       Z3, Z15, Z5
-	VCVTDQ2PS    Z5, Z6
-	VPSUBD       Z3, Z14, Z5
-	VCVTDQ2PS    Z5, Z3
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z11
-	VBROADCASTSS 4(R8), K7, Z10
-	VMOVAPS      Z6, K7, Z9
-	VMOVAPS      Z3, K7, Z8
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet1reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R11, $-15
-	JGE  groupmeet1
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	JMP  groupmeet1
-
-groupmeet2cross:
+groupmeetmix:
 	VBROADCASTSS 4(R10), Z7
-	VPSUBD       Z7, Z15, Z17
-	VCVTDQ2PS    Z17, Z18
-	VPSUBD       Z7, Z14, Z17
-	VCVTDQ2PS    Z17, Z7
+	VPSUBD       Z7, Z15, Z6
+	VCVTDQ2PS    Z6, Z5
+	VPSUBD       Z7, Z14, Z6
+	VCVTDQ2PS    Z6, Z7
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
 	VBROADCASTSS 4(R9), K7, Z11
 	VBROADCASTSS 4(R8), K7, Z10
-	VMOVAPS      Z18, K7, Z9
+	VMOVAPS      Z5, K7, Z9
 	VMOVAPS      Z7, K7, Z8
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet2reached
+	JGE          groupmeetreached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2cross
+	JMP          groupmeetmix
 
-groupmeet2reached:
+groupmeetreached:
 	CMPQ R11, $-15
-	JGE  groupmeet2
+	JGE  groupmeetmixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet2
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
+	JMP  groupmeet0
+
+groupmeet1cross:
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
+
+groupmeet2cross:
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	VBROADCASTSS 4(R10), Z19
-	VPSUBD       Z19, Z15, Z21
-	VCVTDQ2PS    Z21, Z22
-	VPSUBD       Z19, Z14, Z21
-	VCVTDQ2PS    Z21, Z19
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z11
-	VBROADCASTSS 4(R8), K7, Z10
-	VMOVAPS      Z22, K7, Z9
-	VMOVAPS      Z19, K7, Z8
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R11, $-15
-	JGE  groupmeet3
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1088(SP)
@@ -10600,6 +10307,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
@@ -10609,99 +10319,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(R8), K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R11, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R10), K7, Z11
-	VBROADCASTSS 4(R9), K7, Z10
-	VBROADCASTSS 4(R8), K7, Z9
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet1reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R11, $-15
-	JGE  groupmeet1
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R10), K7, Z11
-	VBROADCASTSS 4(R9), K7, Z10
-	VBROADCASTSS 4(R8), K7, Z9
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet2reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R11, $-15
-	JGE  groupmeet2
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R10), K7, Z11
-	VBROADCASTSS 4(R9), K7, Z10
-	VBROADCASTSS 4(R8), K7, Z9
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R11, $-15
-	JGE  groupmeet3
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1088(SP)
@@ -12477,6 +12129,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -12485,88 +12140,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(R8), K7, Z11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z12
-	VBROADCASTSS 4(R8), K7, Z11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z12
-	VBROADCASTSS 4(R8), K7, Z11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z12
-	VBROADCASTSS 4(R8), K7, Z11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 784(SP)
@@ -13365,35 +12971,35 @@ groupmeet0:
 groupmeet1:
 	VMOVAPS      Z11, Z3
 	VMOVAPS      Z10, Z5
-	VMOVAPS      Z9, Z6
-	VCVTPH2PS    32(BX), Z7
-	VMULPS       Z12, Z7, Z8
-	VFNMADD231PS Z11, Z8, Z7
-	VFMADD231PS  Z12, Z7, Z8
+	VMOVAPS      Z9, Z16
+	VCVTPH2PS    32(BX), Z17
+	VMULPS       Z12, Z17, Z18
+	VFNMADD231PS Z11, Z18, Z17
+	VFMADD231PS  Z12, Z17, Z18
 	SUBQ         $+16, R11
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Z11, Z7
-	VMOVAPS      Z10, Z16
-	VMOVAPS      Z9, Z17
-	VCVTPH2PS    64(BX), Z18
-	VMULPS       Z12, Z18, Z19
-	VFNMADD231PS Z11, Z19, Z18
-	VFMADD231PS  Z12, Z18, Z19
+	VMOVAPS      Z11, Z17
+	VMOVAPS      Z10, Z19
+	VMOVAPS      Z9, Z20
+	VCVTPH2PS    64(BX), Z21
+	VMULPS       Z12, Z21, Z22
+	VFNMADD231PS Z11, Z22, Z21
+	VFMADD231PS  Z12, Z21, Z22
 	SUBQ         $+16, R11
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Z11, Z18
-	VMOVAPS      Z10, Z20
-	VMOVAPS      Z9, Z21
-	VCVTPH2PS    96(BX), Z22
-	VMULPS       Z12, Z22, Z23
-	VFNMADD231PS Z11, Z23, Z22
-	VFMADD231PS  Z12, Z22, Z23
-	VCMPPS       $0x03, Z8, Z4, K1
-	VCMPPS       $0x03, Z23, Z19, K2
+	VMOVAPS      Z11, Z21
+	VMOVAPS      Z10, Z23
+	VMOVAPS      Z9, Z24
+	VCVTPH2PS    96(BX), Z25
+	VMULPS       Z12, Z25, Z26
+	VFNMADD231PS Z11, Z26, Z25
+	VFMADD231PS  Z12, Z25, Z26
+	VCMPPS       $0x03, Z18, Z4, K1
+	VCMPPS       $0x03, Z26, Z22, K2
 	KORTESTQ     K1, K2
 	JNE          groupmeetrare
 	VRNDSCALEPS  $0x08, Z4, Z4
@@ -13403,27 +13009,27 @@ groupmeet3:
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, (SI)
 	VCMPPS       $0x00, Z4, Z1, K1
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z5, Z5
-	VMINPS       Z5, Z6, Z5
+	VRNDSCALEPS  $0x08, Z18, Z18
+	VMAXPS       Z18, Z5, Z5
+	VMINPS       Z5, Z16, Z5
 	VFMADD213PS  Z13, Z5, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, 32(SI)
-	VCMPPS       $0x00, Z8, Z5, K2
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z16, Z16
-	VMINPS       Z16, Z17, Z16
-	VFMADD213PS  Z13, Z16, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 64(SI)
-	VCMPPS       $0x00, Z19, Z16, K3
-	VRNDSCALEPS  $0x08, Z23, Z23
-	VMAXPS       Z23, Z20, Z20
-	VMINPS       Z20, Z21, Z20
-	VFMADD213PS  Z13, Z20, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 96(SI)
-	VCMPPS       $0x00, Z23, Z20, K4
+	VCMPPS       $0x00, Z18, Z5, K2
+	VRNDSCALEPS  $0x08, Z22, Z22
+	VMAXPS       Z22, Z19, Z19
+	VMINPS       Z19, Z20, Z19
+	VFMADD213PS  Z13, Z19, Z17
+	VCVTPS2PH    $0x00, Z17, Y17
+	VMOVUPS      Y17, 64(SI)
+	VCMPPS       $0x00, Z22, Z19, K3
+	VRNDSCALEPS  $0x08, Z26, Z26
+	VMAXPS       Z26, Z23, Z23
+	VMINPS       Z23, Z24, Z23
+	VFMADD213PS  Z13, Z23, Z21
+	VCVTPS2PH    $0x00, Z21, Y21
+	VMOVUPS      Y21, 96(SI)
+	VCMPPS       $0x00, Z26, Z23, K4
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
@@ -14550,43 +14156,14 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-	VBROADCASTSS 4(R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z2
-	VPSUBD       Z0, Z14, Z1
-	VCVTDQ2PS    Z1, Z0
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z12
-	VBROADCASTSS 4(R8), K7, Z11
-	VMOVAPS      Z2, K7, Z10
-	VMOVAPS      Z0, K7, Z9
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet0reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet0cross
+	MOVL $0x00000000, R14
 
-groupmeet0reached:
-	CMPQ R11, $-15
-	JGE  groupmeet0
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	JMP  groupmeet0
-
-groupmeet1cross:
-	VBROADCASTSS 4(R10), Z3
-	VPSUBD       Z3, Z15, Z5
-	VCVTDQ2PS    Z5, Z6
-	VPSUBD       Z3, Z14, Z5
-	VCVTDQ2PS    Z5, Z3
+groupmeetmix:
+	VBROADCASTSS 4(R10), Z8
+	VPSUBD       Z8, Z15, Z7
+	VCVTDQ2PS    Z7, Z6
+	VPSUBD       Z8, Z14, Z7
+	VCVTDQ2PS    Z7, Z8
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
@@ -14594,88 +14171,44 @@ groupmeet1cross:
 	VBROADCASTSS 4(R9), K7, Z12
 	VBROADCASTSS 4(R8), K7, Z11
 	VMOVAPS      Z6, K7, Z10
-	VMOVAPS      Z3, K7, Z9
+	VMOVAPS      Z8, K7, Z9
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet1reached
+	JGE          groupmeetreached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1cross
+	JMP          groupmeetmix
 
-groupmeet1reached:
+groupmeetreached:
 	CMPQ R11, $-15
-	JGE  groupmeet1
+	JGE  groupmeetmixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet1
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
+	JMP  groupmeet0
+
+groupmeet1cross:
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	VBROADCASTSS 4(R10), Z7
-	VPSUBD       Z7, Z15, Z16
-	VCVTDQ2PS    Z16, Z17
-	VPSUBD       Z7, Z14, Z16
-	VCVTDQ2PS    Z16, Z7
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z12
-	VBROADCASTSS 4(R8), K7, Z11
-	VMOVAPS      Z17, K7, Z10
-	VMOVAPS      Z7, K7, Z9
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet2reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R11, $-15
-	JGE  groupmeet2
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	VBROADCASTSS 4(R10), Z18
-	VPSUBD       Z18, Z15, Z20
-	VCVTDQ2PS    Z20, Z21
-	VPSUBD       Z18, Z14, Z20
-	VCVTDQ2PS    Z20, Z18
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z12
-	VBROADCASTSS 4(R8), K7, Z11
-	VMOVAPS      Z21, K7, Z10
-	VMOVAPS      Z18, K7, Z9
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R11, $-15
-	JGE  groupmeet3
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1040(SP)
@@ -16492,6 +16025,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R11, AX, AX
 	SHRL         $0x10, AX
@@ -16501,99 +16037,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(R8), K7, Z10
 	MOVQ         R11, AX
 	ADDQ         R12, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R12, R11
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R11, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R10), K7, Z12
-	VBROADCASTSS 4(R9), K7, Z11
-	VBROADCASTSS 4(R8), K7, Z10
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet1reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R11, $-15
-	JGE  groupmeet1
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R10), K7, Z12
-	VBROADCASTSS 4(R9), K7, Z11
-	VBROADCASTSS 4(R8), K7, Z10
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet2reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R11, $-15
-	JGE  groupmeet2
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R10), K7, Z12
-	VBROADCASTSS 4(R9), K7, Z11
-	VBROADCASTSS 4(R8), K7, Z10
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R11, $-15
-	JGE  groupmeet3
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1040(SP)

@@ -11,7 +11,7 @@ TEXT ·FakeQuantizeF16NEON(SB), NOSPLIT, $248-64
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 15
+	// vector registers in use at once: 17
 	MOVD y+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -154,8 +154,8 @@ groupmeet3:
 	VFMLS V11.S4, V8.S4, V5.S4
 	VFMLA V12.S4, V5.S4, V8.S4
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e28f4e9 // fmax v9.4s, v7.4s, v8.4s
-	WORD $0x4e29f4a5 // fmax v5.4s, v5.4s, v9.4s
+	WORD $0x4e28f4f0 // fmax v16.4s, v7.4s, v8.4s
+	WORD $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
 	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
 	FCMPS F5, F5
 	BVS groupmeetrare
@@ -437,129 +437,54 @@ grouprare:
 	ADD $144, RSP, R4
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V9.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
+	VCMEQ V31.S4, V10.S4, V10.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
+	VMOV V10.B16, V9.B16
+	VBSL V12.B16, V31.B16, V9.B16
+	VMOV V9.B16, V12.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V10.B16, V9.B16
+	VBSL V11.B16, V31.B16, V9.B16
+	VMOV V9.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V12.B16, V31.B16, V4.B16
-	VMOV V4.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V12.B16, V31.B16, V5.B16
-	VMOV V5.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V11.B16, V31.B16, V5.B16
-	VMOV V5.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e6 // smax v6.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V8.B16
-	VBSL V12.B16, V31.B16, V8.B16
-	VMOV V8.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -708,7 +633,7 @@ TEXT ·FakeQuantizeZeroPointF16NEON(SB), NOSPLIT, $328-72
 	// per call: V15 least, V14 most, V13 0x0
 	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 25
+	// vector registers in use at once: 30
 	MOVD y+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -829,74 +754,74 @@ groupmeet0:
 	VMOV V10.B16, V1.B16
 	VMOV V9.B16, V2.B16
 	FMOVQ (R2), F3
-	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
-	WORD $0x6e2cdc85 // fmul v5.4s, v4.4s, v12.4s
-	VFMLS V11.S4, V5.S4, V4.S4
-	VFMLA V12.S4, V4.S4, V5.S4
+	WORD $0x0e217870 // fcvtl v16.4s, v3.4h
+	WORD $0x6e2cde11 // fmul v17.4s, v16.4s, v12.4s
+	VFMLS V11.S4, V17.S4, V16.S4
+	VFMLA V12.S4, V16.S4, V17.S4
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet1cross
 groupmeet1:
-	VMOV V11.B16, V4.B16
-	VMOV V10.B16, V6.B16
-	VMOV V9.B16, V7.B16
+	VMOV V11.B16, V16.B16
+	VMOV V10.B16, V18.B16
+	VMOV V9.B16, V19.B16
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	WORD $0x6e2cdc68 // fmul v8.4s, v3.4s, v12.4s
-	VFMLS V11.S4, V8.S4, V3.S4
-	VFMLA V12.S4, V3.S4, V8.S4
+	WORD $0x6e2cdc74 // fmul v20.4s, v3.4s, v12.4s
+	VFMLS V11.S4, V20.S4, V3.S4
+	VFMLA V12.S4, V3.S4, V20.S4
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V11.B16, V3.B16
-	VMOV V10.B16, V16.B16
-	VMOV V9.B16, V17.B16
-	FMOVQ 16(R2), F18
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x6e2cde74 // fmul v20.4s, v19.4s, v12.4s
-	VFMLS V11.S4, V20.S4, V19.S4
-	VFMLA V12.S4, V19.S4, V20.S4
+	VMOV V10.B16, V21.B16
+	VMOV V9.B16, V22.B16
+	FMOVQ 16(R2), F23
+	WORD $0x0e217af8 // fcvtl v24.4s, v23.4h
+	WORD $0x6e2cdf19 // fmul v25.4s, v24.4s, v12.4s
+	VFMLS V11.S4, V25.S4, V24.S4
+	VFMLA V12.S4, V24.S4, V25.S4
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V11.B16, V19.B16
-	VMOV V10.B16, V21.B16
-	VMOV V9.B16, V22.B16
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x6e2cde57 // fmul v23.4s, v18.4s, v12.4s
-	VFMLS V11.S4, V23.S4, V18.S4
-	VFMLA V12.S4, V18.S4, V23.S4
-	WORD $0x4e28f4b2 // fmax v18.4s, v5.4s, v8.4s
-	WORD $0x4e37f698 // fmax v24.4s, v20.4s, v23.4s
-	WORD $0x4e38f652 // fmax v18.4s, v18.4s, v24.4s
-	WORD $0x6e30fa52 // fmaxv s18, v18.4s
-	FCMPS F18, F18
+	VMOV V11.B16, V24.B16
+	VMOV V10.B16, V26.B16
+	VMOV V9.B16, V27.B16
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x6e2cdefc // fmul v28.4s, v23.4s, v12.4s
+	VFMLS V11.S4, V28.S4, V23.S4
+	VFMLA V12.S4, V23.S4, V28.S4
+	WORD $0x4e34f637 // fmax v23.4s, v17.4s, v20.4s
+	WORD $0x4e3cf73d // fmax v29.4s, v25.4s, v28.4s
+	WORD $0x4e3df6f7 // fmax v23.4s, v23.4s, v29.4s
+	WORD $0x6e30faf7 // fmaxv s23, v23.4s
+	FCMPS F23, F23
 	BVS groupmeetrare
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	WORD $0x4e21f631 // fmax v17.4s, v17.4s, v1.4s
+	WORD $0x4ea2f631 // fmin v17.4s, v17.4s, v2.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V0.S4, V5.S4, V1.S4
+	VFMLA V0.S4, V17.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e26f508 // fmax v8.4s, v8.4s, v6.4s
-	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x4e218a94 // frintn v20.4s, v20.4s
+	WORD $0x4e32f694 // fmax v20.4s, v20.4s, v18.4s
+	WORD $0x4eb3f694 // fmin v20.4s, v20.4s, v19.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V8.S4, V0.S4
+	VFMLA V16.S4, V20.S4, V0.S4
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, (R1)
-	WORD $0x4e218a94 // frintn v20.4s, v20.4s
-	WORD $0x4e30f694 // fmax v20.4s, v20.4s, v16.4s
-	WORD $0x4eb1f694 // fmin v20.4s, v20.4s, v17.4s
+	WORD $0x4e218b39 // frintn v25.4s, v25.4s
+	WORD $0x4e35f739 // fmax v25.4s, v25.4s, v21.4s
+	WORD $0x4eb6f739 // fmin v25.4s, v25.4s, v22.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V20.S4, V0.S4
+	VFMLA V3.S4, V25.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218af7 // frintn v23.4s, v23.4s
-	WORD $0x4e35f6f7 // fmax v23.4s, v23.4s, v21.4s
-	WORD $0x4eb6f6f7 // fmin v23.4s, v23.4s, v22.4s
+	WORD $0x4e218b9c // frintn v28.4s, v28.4s
+	WORD $0x4e3af79c // fmax v28.4s, v28.4s, v26.4s
+	WORD $0x4ebbf79c // fmin v28.4s, v28.4s, v27.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V19.S4, V23.S4, V1.S4
+	VFMLA V24.S4, V28.S4, V1.S4
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
 	FMOVQ F0, 16(R1)
 	ADD $32, R1, R1
@@ -1191,185 +1116,68 @@ grouprare:
 	ADD $208, RSP, R5
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VLD1R (R16), [V2.S4]
-	VSUB V2.S4, V15.S4, V3.S4
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VSUB V2.S4, V14.S4, V3.S4
-	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
+	VLD1R (R16), [V6.S4]
+	VSUB V6.S4, V15.S4, V5.S4
+	WORD $0x4e21d8a4 // scvtf v4.4s, v5.4s
+	VSUB V6.S4, V14.S4, V5.S4
+	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
 	ADD $4, R6, R16
-	VDUP R16, V1.S4
+	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
+	VMOV V8.B16, V7.B16
+	VBSL V12.B16, V31.B16, V7.B16
+	VMOV V7.B16, V12.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V4.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V2.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V8.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	VMOV V8.B16, V7.B16
+	VBSL V10.B16, V4.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	VMOV V8.B16, V7.B16
+	VBSL V9.B16, V6.B16, V7.B16
+	VMOV V7.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VLD1R (R16), [V7.S4]
-	VSUB V7.S4, V15.S4, V8.S4
-	WORD $0x4e21d910 // scvtf v16.4s, v8.4s
-	VSUB V7.S4, V14.S4, V8.S4
-	WORD $0x4e21d907 // scvtf v7.4s, v8.4s
-	ADD $4, R6, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e4 // smax v4.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V6.B16
-	VBSL V12.B16, V31.B16, V6.B16
-	VMOV V6.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V6.B16
-	VBSL V11.B16, V31.B16, V6.B16
-	VMOV V6.B16, V11.B16
-	VMOV V4.B16, V6.B16
-	VBSL V10.B16, V16.B16, V6.B16
-	VMOV V6.B16, V10.B16
-	VMOV V4.B16, V6.B16
-	VBSL V9.B16, V7.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VLD1R (R16), [V17.S4]
-	VSUB V17.S4, V15.S4, V18.S4
-	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
-	VSUB V17.S4, V14.S4, V18.S4
-	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
-	ADD $4, R6, R16
-	VDUP R16, V16.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb067e3 // smax v3.4s, v31.4s, v16.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V16.B16
-	VBSL V12.B16, V31.B16, V16.B16
-	VMOV V16.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V16.B16
-	VBSL V11.B16, V31.B16, V16.B16
-	VMOV V16.B16, V11.B16
-	VMOV V3.B16, V16.B16
-	VBSL V10.B16, V19.B16, V16.B16
-	VMOV V16.B16, V10.B16
-	VMOV V3.B16, V16.B16
-	VBSL V9.B16, V17.B16, V16.B16
-	VMOV V16.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VLD1R (R16), [V22.S4]
-	VSUB V22.S4, V15.S4, V23.S4
-	WORD $0x4e21daf8 // scvtf v24.4s, v23.4s
-	VSUB V22.S4, V14.S4, V23.S4
-	WORD $0x4e21daf6 // scvtf v22.4s, v23.4s
-	ADD $4, R6, R16
-	VDUP R16, V21.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb567f3 // smax v19.4s, v31.4s, v21.4s
-	VCMEQ V31.S4, V19.S4, V19.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V19.B16, V21.B16
-	VBSL V12.B16, V31.B16, V21.B16
-	VMOV V21.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V19.B16, V21.B16
-	VBSL V11.B16, V31.B16, V21.B16
-	VMOV V21.B16, V11.B16
-	VMOV V19.B16, V21.B16
-	VBSL V10.B16, V24.B16, V21.B16
-	VMOV V21.B16, V10.B16
-	VMOV V19.B16, V21.B16
-	VBSL V9.B16, V22.B16, V21.B16
-	VMOV V21.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -1560,7 +1368,7 @@ TEXT ·FakeQuantizeMinvalF16NEON(SB), NOSPLIT, $328-72
 	// pointers: R1 y, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip, V10 minval
-	// vector registers in use at once: 20
+	// vector registers in use at once: 22
 	MOVD y+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1698,57 +1506,57 @@ groupmeet1:
 groupmeet2:
 	VMOV V12.B16, V2.B16
 	VMOV V10.B16, V7.B16
-	FMOVQ 16(R2), F8
-	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
-	WORD $0x4eacd529 // fsub v9.4s, v9.4s, v12.4s
-	WORD $0x6e2bdd30 // fmul v16.4s, v9.4s, v11.4s
-	VFMLS V10.S4, V16.S4, V9.S4
-	VFMLA V11.S4, V9.S4, V16.S4
+	FMOVQ 16(R2), F16
+	WORD $0x0e217a11 // fcvtl v17.4s, v16.4h
+	WORD $0x4eacd631 // fsub v17.4s, v17.4s, v12.4s
+	WORD $0x6e2bde32 // fmul v18.4s, v17.4s, v11.4s
+	VFMLS V10.S4, V18.S4, V17.S4
+	VFMLA V11.S4, V17.S4, V18.S4
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V12.B16, V9.B16
-	VMOV V10.B16, V17.B16
-	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
-	WORD $0x4eacd508 // fsub v8.4s, v8.4s, v12.4s
-	WORD $0x6e2bdd12 // fmul v18.4s, v8.4s, v11.4s
-	VFMLS V10.S4, V18.S4, V8.S4
-	VFMLA V11.S4, V8.S4, V18.S4
-	WORD $0x4e26f488 // fmax v8.4s, v4.4s, v6.4s
-	WORD $0x4e32f613 // fmax v19.4s, v16.4s, v18.4s
-	WORD $0x4e33f508 // fmax v8.4s, v8.4s, v19.4s
-	WORD $0x6e30f908 // fmaxv s8, v8.4s
-	FCMPS F8, F8
+	VMOV V12.B16, V17.B16
+	VMOV V10.B16, V19.B16
+	WORD $0x4e217a10 // fcvtl2 v16.4s, v16.8h
+	WORD $0x4eacd610 // fsub v16.4s, v16.4s, v12.4s
+	WORD $0x6e2bde14 // fmul v20.4s, v16.4s, v11.4s
+	VFMLS V10.S4, V20.S4, V16.S4
+	VFMLA V11.S4, V16.S4, V20.S4
+	WORD $0x4e26f490 // fmax v16.4s, v4.4s, v6.4s
+	WORD $0x4e34f655 // fmax v21.4s, v18.4s, v20.4s
+	WORD $0x4e35f610 // fmax v16.4s, v16.4s, v21.4s
+	WORD $0x6e30fa10 // fmaxv s16, v16.4s
+	FCMPS F16, F16
 	BVS groupmeetrare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
 	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	VFMLA V1.S4, V4.S4, V8.S4
-	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
-	WORD $0x0e216908 // fcvtn v8.4h, v8.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V1.S4, V4.S4, V16.S4
+	WORD $0x4e20d610 // fadd v16.4s, v16.4s, v0.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
 	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V5.S4, V6.S4, V0.S4
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	WORD $0x4e216808 // fcvtn2 v8.8h, v0.4s
-	FMOVQ F8, (R1)
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e2ff610 // fmax v16.4s, v16.4s, v15.4s
-	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V16.S4, V0.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e216810 // fcvtn2 v16.8h, v0.4s
+	FMOVQ F16, (R1)
 	WORD $0x4e218a52 // frintn v18.4s, v18.4s
 	WORD $0x4e2ff652 // fmax v18.4s, v18.4s, v15.4s
 	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V7.S4, V18.S4, V0.S4
+	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e218a94 // frintn v20.4s, v20.4s
+	WORD $0x4e2ff694 // fmax v20.4s, v20.4s, v15.4s
+	WORD $0x4eaef694 // fmin v20.4s, v20.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V17.S4, V18.S4, V1.S4
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	VFMLA V19.S4, V20.S4, V1.S4
+	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
 	FMOVQ F0, 16(R1)
 	ADD $32, R1, R1
@@ -1937,157 +1745,61 @@ grouprare:
 	ADD $208, RSP, R5
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0
-groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V12.B16, V31.B16, V5.B16
-	VMOV V5.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V11.B16, V31.B16, V5.B16
-	VMOV V5.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V10.B16, V31.B16, V5.B16
-	VMOV V5.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
-groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e2 // smax v2.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V7.B16
-	VBSL V12.B16, V31.B16, V7.B16
-	VMOV V7.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
-groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V17.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb167e9 // smax v9.4s, v31.4s, v17.4s
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
 	VCMEQ V31.S4, V9.S4, V9.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V17.B16
-	VBSL V12.B16, V31.B16, V17.B16
-	VMOV V17.B16, V12.B16
+	VMOV V9.B16, V8.B16
+	VBSL V12.B16, V31.B16, V8.B16
+	VMOV V8.B16, V12.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V17.B16
-	VBSL V11.B16, V31.B16, V17.B16
-	VMOV V17.B16, V11.B16
+	VMOV V9.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V17.B16
-	VBSL V10.B16, V31.B16, V17.B16
-	VMOV V17.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet3reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet3
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
+groupmeet2cross:
+	MOVD $2, R21
+	B groupmeetmix
+groupmeet3cross:
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -2209,7 +1921,7 @@ TEXT ·FakeQuantizeBytesF16NEON(SB), NOSPLIT, $280-72
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 15
+	// vector registers in use at once: 17
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -2363,25 +2075,25 @@ groupmeet3:
 	VFMLS V11.S4, V8.S4, V5.S4
 	VFMLA V12.S4, V5.S4, V8.S4
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e28f4e9 // fmax v9.4s, v7.4s, v8.4s
-	WORD $0x4e29f4a5 // fmax v5.4s, v5.4s, v9.4s
+	WORD $0x4e28f4f0 // fmax v16.4s, v7.4s, v8.4s
+	WORD $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
 	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
 	FCMPS F5, F5
 	BVS groupmeetrare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff465 // fmax v5.4s, v3.4s, v15.4s
 	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	VFMLA V0.S4, V5.S4, V9.S4
-	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V0.S4, V5.S4, V16.S4
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
 	WORD $0x4e23e4a5 // fcmeq v5.4s, v5.4s, v3.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e216869 // fcvtn2 v9.8h, v3.4s
-	FMOVQ F9, (R1)
+	WORD $0x4e216870 // fcvtn2 v16.8h, v3.4s
+	FMOVQ F16, (R1)
 	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
 	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
@@ -2692,129 +2404,54 @@ grouprare:
 	ADD $160, RSP, R5
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VDUP R16, V1.S4
+	VDUP R16, V9.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
+	VCMEQ V31.S4, V10.S4, V10.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
+	VMOV V10.B16, V9.B16
+	VBSL V12.B16, V31.B16, V9.B16
+	VMOV V9.B16, V12.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V10.B16, V9.B16
+	VBSL V11.B16, V31.B16, V9.B16
+	VMOV V9.B16, V11.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V12.B16, V31.B16, V4.B16
-	VMOV V4.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V12.B16, V31.B16, V5.B16
-	VMOV V5.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V11.B16, V31.B16, V5.B16
-	VMOV V5.B16, V11.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e6 // smax v6.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V8.B16
-	VBSL V12.B16, V31.B16, V8.B16
-	VMOV V8.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R4, R9, R9
@@ -2976,7 +2613,7 @@ TEXT ·FakeQuantizeZeroPointBytesF16NEON(SB), NOSPLIT, $344-80
 	// per call: V15 least, V14 most, V13 0x0
 	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 25
+	// vector registers in use at once: 30
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -3108,83 +2745,83 @@ groupmeet0:
 	VMOV V10.B16, V1.B16
 	VMOV V9.B16, V2.B16
 	FMOVQ (R3), F3
-	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
-	WORD $0x6e2cdc85 // fmul v5.4s, v4.4s, v12.4s
-	VFMLS V11.S4, V5.S4, V4.S4
-	VFMLA V12.S4, V4.S4, V5.S4
+	WORD $0x0e217870 // fcvtl v16.4s, v3.4h
+	WORD $0x6e2cde11 // fmul v17.4s, v16.4s, v12.4s
+	VFMLS V11.S4, V17.S4, V16.S4
+	VFMLA V12.S4, V16.S4, V17.S4
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet1cross
 groupmeet1:
-	VMOV V11.B16, V4.B16
-	VMOV V10.B16, V6.B16
-	VMOV V9.B16, V7.B16
+	VMOV V11.B16, V16.B16
+	VMOV V10.B16, V18.B16
+	VMOV V9.B16, V19.B16
 	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	WORD $0x6e2cdc68 // fmul v8.4s, v3.4s, v12.4s
-	VFMLS V11.S4, V8.S4, V3.S4
-	VFMLA V12.S4, V3.S4, V8.S4
+	WORD $0x6e2cdc74 // fmul v20.4s, v3.4s, v12.4s
+	VFMLS V11.S4, V20.S4, V3.S4
+	VFMLA V12.S4, V3.S4, V20.S4
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V11.B16, V3.B16
-	VMOV V10.B16, V16.B16
-	VMOV V9.B16, V17.B16
-	FMOVQ 16(R3), F18
-	WORD $0x0e217a53 // fcvtl v19.4s, v18.4h
-	WORD $0x6e2cde74 // fmul v20.4s, v19.4s, v12.4s
-	VFMLS V11.S4, V20.S4, V19.S4
-	VFMLA V12.S4, V19.S4, V20.S4
+	VMOV V10.B16, V21.B16
+	VMOV V9.B16, V22.B16
+	FMOVQ 16(R3), F23
+	WORD $0x0e217af8 // fcvtl v24.4s, v23.4h
+	WORD $0x6e2cdf19 // fmul v25.4s, v24.4s, v12.4s
+	VFMLS V11.S4, V25.S4, V24.S4
+	VFMLA V12.S4, V24.S4, V25.S4
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V11.B16, V19.B16
-	VMOV V10.B16, V21.B16
-	VMOV V9.B16, V22.B16
-	WORD $0x4e217a52 // fcvtl2 v18.4s, v18.8h
-	WORD $0x6e2cde57 // fmul v23.4s, v18.4s, v12.4s
-	VFMLS V11.S4, V23.S4, V18.S4
-	VFMLA V12.S4, V18.S4, V23.S4
-	WORD $0x4e28f4b2 // fmax v18.4s, v5.4s, v8.4s
-	WORD $0x4e37f698 // fmax v24.4s, v20.4s, v23.4s
-	WORD $0x4e38f652 // fmax v18.4s, v18.4s, v24.4s
-	WORD $0x6e30fa52 // fmaxv s18, v18.4s
-	FCMPS F18, F18
+	VMOV V11.B16, V24.B16
+	VMOV V10.B16, V26.B16
+	VMOV V9.B16, V27.B16
+	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
+	WORD $0x6e2cdefc // fmul v28.4s, v23.4s, v12.4s
+	VFMLS V11.S4, V28.S4, V23.S4
+	VFMLA V12.S4, V23.S4, V28.S4
+	WORD $0x4e34f637 // fmax v23.4s, v17.4s, v20.4s
+	WORD $0x4e3cf73d // fmax v29.4s, v25.4s, v28.4s
+	WORD $0x4e3df6f7 // fmax v23.4s, v23.4s, v29.4s
+	WORD $0x6e30faf7 // fmaxv s23, v23.4s
+	FCMPS F23, F23
 	BVS groupmeetrare
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	WORD $0x4e21f621 // fmax v1.4s, v17.4s, v1.4s
 	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V0.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e25e421 // fcmeq v1.4s, v1.4s, v5.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e26f506 // fmax v6.4s, v8.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e31e421 // fcmeq v1.4s, v1.4s, v17.4s
+	WORD $0x4e218a94 // frintn v20.4s, v20.4s
+	WORD $0x4e32f692 // fmax v18.4s, v20.4s, v18.4s
+	WORD $0x4eb3f652 // fmin v18.4s, v18.4s, v19.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V6.S4, V0.S4
+	VFMLA V16.S4, V18.S4, V0.S4
 	WORD $0x4e216802 // fcvtn2 v2.8h, v0.4s
 	FMOVQ F2, (R1)
-	WORD $0x4e28e4c6 // fcmeq v6.4s, v6.4s, v8.4s
-	WORD $0x4e218a94 // frintn v20.4s, v20.4s
-	WORD $0x4e30f690 // fmax v16.4s, v20.4s, v16.4s
-	WORD $0x4eb1f610 // fmin v16.4s, v16.4s, v17.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V16.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e34e610 // fcmeq v16.4s, v16.4s, v20.4s
-	WORD $0x4e218af7 // frintn v23.4s, v23.4s
-	WORD $0x4e35f6f5 // fmax v21.4s, v23.4s, v21.4s
+	WORD $0x4e34e652 // fcmeq v18.4s, v18.4s, v20.4s
+	WORD $0x4e218b39 // frintn v25.4s, v25.4s
+	WORD $0x4e35f735 // fmax v21.4s, v25.4s, v21.4s
 	WORD $0x4eb6f6b5 // fmin v21.4s, v21.4s, v22.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V3.S4, V21.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e39e6b5 // fcmeq v21.4s, v21.4s, v25.4s
+	WORD $0x4e218b9c // frintn v28.4s, v28.4s
+	WORD $0x4e3af79a // fmax v26.4s, v28.4s, v26.4s
+	WORD $0x4ebbf75a // fmin v26.4s, v26.4s, v27.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V19.S4, V21.S4, V2.S4
+	VFMLA V24.S4, V26.S4, V2.S4
 	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
 	FMOVQ F0, 16(R1)
-	WORD $0x4e37e6b5 // fcmeq v21.4s, v21.4s, v23.4s
-	VUZP1 V6.H8, V1.H8, V1.H8
-	VUZP1 V21.H8, V16.H8, V16.H8
-	VUZP1 V16.B16, V1.B16, V1.B16
+	WORD $0x4e3ce75a // fcmeq v26.4s, v26.4s, v28.4s
+	VUZP1 V18.H8, V1.H8, V1.H8
+	VUZP1 V26.H8, V21.H8, V21.H8
+	VUZP1 V21.B16, V1.B16, V1.B16
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, (R2)
 	ADD $32, R1, R1
@@ -3516,185 +3153,68 @@ grouprare:
 	ADD $224, RSP, R6
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VLD1R (R16), [V2.S4]
-	VSUB V2.S4, V15.S4, V3.S4
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VSUB V2.S4, V14.S4, V3.S4
-	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
+	VLD1R (R16), [V6.S4]
+	VSUB V6.S4, V15.S4, V5.S4
+	WORD $0x4e21d8a4 // scvtf v4.4s, v5.4s
+	VSUB V6.S4, V14.S4, V5.S4
+	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
 	ADD $4, R7, R16
-	VDUP R16, V1.S4
+	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
+	VMOV V8.B16, V7.B16
+	VBSL V12.B16, V31.B16, V7.B16
+	VMOV V7.B16, V12.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V4.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V2.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V8.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	VMOV V8.B16, V7.B16
+	VBSL V10.B16, V4.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	VMOV V8.B16, V7.B16
+	VBSL V9.B16, V6.B16, V7.B16
+	VMOV V7.B16, V9.B16
 	ADD R8, R7, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R7, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R6, R16
-	VLD1R (R16), [V7.S4]
-	VSUB V7.S4, V15.S4, V8.S4
-	WORD $0x4e21d910 // scvtf v16.4s, v8.4s
-	VSUB V7.S4, V14.S4, V8.S4
-	WORD $0x4e21d907 // scvtf v7.4s, v8.4s
-	ADD $4, R7, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e4 // smax v4.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V6.B16
-	VBSL V12.B16, V31.B16, V6.B16
-	VMOV V6.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V6.B16
-	VBSL V11.B16, V31.B16, V6.B16
-	VMOV V6.B16, V11.B16
-	VMOV V4.B16, V6.B16
-	VBSL V10.B16, V16.B16, V6.B16
-	VMOV V6.B16, V10.B16
-	VMOV V4.B16, V6.B16
-	VBSL V9.B16, V7.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VLD1R (R16), [V17.S4]
-	VSUB V17.S4, V15.S4, V18.S4
-	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
-	VSUB V17.S4, V14.S4, V18.S4
-	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
-	ADD $4, R7, R16
-	VDUP R16, V16.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb067e3 // smax v3.4s, v31.4s, v16.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V16.B16
-	VBSL V12.B16, V31.B16, V16.B16
-	VMOV V16.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V16.B16
-	VBSL V11.B16, V31.B16, V16.B16
-	VMOV V16.B16, V11.B16
-	VMOV V3.B16, V16.B16
-	VBSL V10.B16, V19.B16, V16.B16
-	VMOV V16.B16, V10.B16
-	VMOV V3.B16, V16.B16
-	VBSL V9.B16, V17.B16, V16.B16
-	VMOV V16.B16, V9.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VLD1R (R16), [V22.S4]
-	VSUB V22.S4, V15.S4, V23.S4
-	WORD $0x4e21daf8 // scvtf v24.4s, v23.4s
-	VSUB V22.S4, V14.S4, V23.S4
-	WORD $0x4e21daf6 // scvtf v22.4s, v23.4s
-	ADD $4, R7, R16
-	VDUP R16, V21.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb567f3 // smax v19.4s, v31.4s, v21.4s
-	VCMEQ V31.S4, V19.S4, V19.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V19.B16, V21.B16
-	VBSL V12.B16, V31.B16, V21.B16
-	VMOV V21.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V19.B16, V21.B16
-	VBSL V11.B16, V31.B16, V21.B16
-	VMOV V21.B16, V11.B16
-	VMOV V19.B16, V21.B16
-	VBSL V10.B16, V24.B16, V21.B16
-	VMOV V21.B16, V10.B16
-	VMOV V19.B16, V21.B16
-	VBSL V9.B16, V22.B16, V21.B16
-	VMOV V21.B16, V9.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10
@@ -3898,7 +3418,7 @@ TEXT ·FakeQuantizeMinvalBytesF16NEON(SB), NOSPLIT, $344-80
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip, V10 minval
-	// vector registers in use at once: 20
+	// vector registers in use at once: 22
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -4047,68 +3567,68 @@ groupmeet1:
 groupmeet2:
 	VMOV V12.B16, V2.B16
 	VMOV V10.B16, V7.B16
-	FMOVQ 16(R3), F8
-	WORD $0x0e217909 // fcvtl v9.4s, v8.4h
-	WORD $0x4eacd529 // fsub v9.4s, v9.4s, v12.4s
-	WORD $0x6e2bdd30 // fmul v16.4s, v9.4s, v11.4s
-	VFMLS V10.S4, V16.S4, V9.S4
-	VFMLA V11.S4, V9.S4, V16.S4
+	FMOVQ 16(R3), F16
+	WORD $0x0e217a11 // fcvtl v17.4s, v16.4h
+	WORD $0x4eacd631 // fsub v17.4s, v17.4s, v12.4s
+	WORD $0x6e2bde32 // fmul v18.4s, v17.4s, v11.4s
+	VFMLS V10.S4, V18.S4, V17.S4
+	VFMLA V11.S4, V17.S4, V18.S4
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V12.B16, V9.B16
-	VMOV V10.B16, V17.B16
-	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
-	WORD $0x4eacd508 // fsub v8.4s, v8.4s, v12.4s
-	WORD $0x6e2bdd12 // fmul v18.4s, v8.4s, v11.4s
-	VFMLS V10.S4, V18.S4, V8.S4
-	VFMLA V11.S4, V8.S4, V18.S4
-	WORD $0x4e26f488 // fmax v8.4s, v4.4s, v6.4s
-	WORD $0x4e32f613 // fmax v19.4s, v16.4s, v18.4s
-	WORD $0x4e33f508 // fmax v8.4s, v8.4s, v19.4s
-	WORD $0x6e30f908 // fmaxv s8, v8.4s
-	FCMPS F8, F8
+	VMOV V12.B16, V17.B16
+	VMOV V10.B16, V19.B16
+	WORD $0x4e217a10 // fcvtl2 v16.4s, v16.8h
+	WORD $0x4eacd610 // fsub v16.4s, v16.4s, v12.4s
+	WORD $0x6e2bde14 // fmul v20.4s, v16.4s, v11.4s
+	VFMLS V10.S4, V20.S4, V16.S4
+	VFMLA V11.S4, V16.S4, V20.S4
+	WORD $0x4e26f490 // fmax v16.4s, v4.4s, v6.4s
+	WORD $0x4e34f655 // fmax v21.4s, v18.4s, v20.4s
+	WORD $0x4e35f610 // fmax v16.4s, v16.4s, v21.4s
+	WORD $0x6e30fa10 // fmaxv s16, v16.4s
+	FCMPS F16, F16
 	BVS groupmeetrare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff488 // fmax v8.4s, v4.4s, v15.4s
-	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
-	WORD $0x6f00e413 // movi v19.2d, #0000000000000000
-	VFMLA V1.S4, V8.S4, V19.S4
-	WORD $0x4e20d673 // fadd v19.4s, v19.4s, v0.4s
-	WORD $0x0e216a73 // fcvtn v19.4h, v19.4s
-	WORD $0x4e24e508 // fcmeq v8.4s, v8.4s, v4.4s
+	WORD $0x4e2ff490 // fmax v16.4s, v4.4s, v15.4s
+	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
+	WORD $0x6f00e415 // movi v21.2d, #0000000000000000
+	VFMLA V1.S4, V16.S4, V21.S4
+	WORD $0x4e20d6b5 // fadd v21.4s, v21.4s, v0.4s
+	WORD $0x0e216ab5 // fcvtn v21.4h, v21.4s
+	WORD $0x4e24e610 // fcmeq v16.4s, v16.4s, v4.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V5.S4, V0.S4, V1.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e216833 // fcvtn2 v19.8h, v1.4s
-	FMOVQ F19, (R1)
+	WORD $0x4e216835 // fcvtn2 v21.8h, v1.4s
+	FMOVQ F21, (R1)
 	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e2ff601 // fmax v1.4s, v16.4s, v15.4s
+	WORD $0x4e218a52 // frintn v18.4s, v18.4s
+	WORD $0x4e2ff641 // fmax v1.4s, v18.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V7.S4, V1.S4, V3.S4
 	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
-	WORD $0x4e218a52 // frintn v18.4s, v18.4s
-	WORD $0x4e2ff642 // fmax v2.4s, v18.4s, v15.4s
+	WORD $0x4e32e421 // fcmeq v1.4s, v1.4s, v18.4s
+	WORD $0x4e218a94 // frintn v20.4s, v20.4s
+	WORD $0x4e2ff682 // fmax v2.4s, v20.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V17.S4, V2.S4, V4.S4
-	WORD $0x4e29d484 // fadd v4.4s, v4.4s, v9.4s
+	VFMLA V19.S4, V2.S4, V4.S4
+	WORD $0x4e31d484 // fadd v4.4s, v4.4s, v17.4s
 	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
 	FMOVQ F3, 16(R1)
-	WORD $0x4e32e442 // fcmeq v2.4s, v2.4s, v18.4s
-	VUZP1 V0.H8, V8.H8, V8.H8
+	WORD $0x4e34e442 // fcmeq v2.4s, v2.4s, v20.4s
+	VUZP1 V0.H8, V16.H8, V16.H8
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V8.B16, V8.B16
-	VUSHR $7, V8.B16, V8.B16
-	FMOVQ F8, (R2)
+	VUZP1 V1.B16, V16.B16, V16.B16
+	VUSHR $7, V16.B16, V16.B16
+	FMOVQ F16, (R2)
 	ADD $32, R1, R1
 	ADD $16, R2, R2
 	ADD $32, R3, R3
@@ -4317,157 +3837,61 @@ grouprare:
 	ADD $224, RSP, R6
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R7, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet0
-groupmeet1cross:
-	ADD $4, R7, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V12.B16, V31.B16, V5.B16
-	VMOV V5.B16, V12.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V11.B16, V31.B16, V5.B16
-	VMOV V5.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V10.B16, V31.B16, V5.B16
-	VMOV V5.B16, V10.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet1
-groupmeet2cross:
-	ADD $4, R7, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e2 // smax v2.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V7.B16
-	VBSL V12.B16, V31.B16, V7.B16
-	VMOV V7.B16, V12.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet2
-groupmeet3cross:
-	ADD $4, R7, R16
-	VDUP R16, V17.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb167e9 // smax v9.4s, v31.4s, v17.4s
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
 	VCMEQ V31.S4, V9.S4, V9.S4
 	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V17.B16
-	VBSL V12.B16, V31.B16, V17.B16
-	VMOV V17.B16, V12.B16
+	VMOV V9.B16, V8.B16
+	VBSL V12.B16, V31.B16, V8.B16
+	VMOV V8.B16, V12.B16
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V17.B16
-	VBSL V11.B16, V31.B16, V17.B16
-	VMOV V17.B16, V11.B16
+	VMOV V9.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V17.B16
-	VBSL V10.B16, V31.B16, V17.B16
-	VMOV V17.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R8, R7, R16
 	CMP $0, R16
-	BGE groupmeet3reached
+	BGE groupmeetreached
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet3cross
-groupmeet3reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R7, R16
 	CMP $0, R16
-	BGE groupmeet3
+	BGE groupmeetmixed
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
+groupmeet2cross:
+	MOVD $2, R21
+	B groupmeetmix
+groupmeet3cross:
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10
@@ -4600,7 +4024,7 @@ TEXT ·FakeQuantizeBitsF16NEON(SB), NOSPLIT, $280-72
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 16
+	// vector registers in use at once: 18
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -4754,29 +4178,29 @@ groupmeet2:
 groupmeet3:
 	VMOV V10.B16, V6.B16
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x6e2bdca8 // fmul v8.4s, v5.4s, v11.4s
-	VFMLS V10.S4, V8.S4, V5.S4
-	VFMLA V11.S4, V5.S4, V8.S4
+	WORD $0x6e2bdcb0 // fmul v16.4s, v5.4s, v11.4s
+	VFMLS V10.S4, V16.S4, V5.S4
+	VFMLA V11.S4, V5.S4, V16.S4
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e28f4e9 // fmax v9.4s, v7.4s, v8.4s
-	WORD $0x4e29f4a5 // fmax v5.4s, v5.4s, v9.4s
+	WORD $0x4e30f4f1 // fmax v17.4s, v7.4s, v16.4s
+	WORD $0x4e31f4a5 // fmax v5.4s, v5.4s, v17.4s
 	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
 	FCMPS F5, F5
 	BVS groupmeetrare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff465 // fmax v5.4s, v3.4s, v15.4s
 	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	VFMLA V0.S4, V5.S4, V9.S4
-	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	VFMLA V0.S4, V5.S4, V17.S4
+	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
 	WORD $0x4e23e4a5 // fcmeq v5.4s, v5.4s, v3.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e216869 // fcvtn2 v9.8h, v3.4s
-	FMOVQ F9, (R1)
+	WORD $0x4e216871 // fcvtn2 v17.8h, v3.4s
+	FMOVQ F17, (R1)
 	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
 	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
@@ -4785,14 +4209,14 @@ groupmeet3:
 	VFMLA V1.S4, V2.S4, V3.S4
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e2ff501 // fmax v1.4s, v8.4s, v15.4s
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e2ff601 // fmax v1.4s, v16.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	VFMLA V6.S4, V1.S4, V4.S4
 	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
 	FMOVQ F3, 16(R1)
-	WORD $0x4e28e421 // fcmeq v1.4s, v1.4s, v8.4s
+	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
 	VUZP1 V0.H8, V5.H8, V5.H8
 	VUZP1 V1.H8, V2.H8, V2.H8
 	VUZP1 V2.B16, V5.B16, V5.B16
@@ -5096,129 +4520,54 @@ grouprare:
 	ADD $160, RSP, R5
 	B rare
 groupmeet0cross:
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0
-groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
-groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V11.B16, V31.B16, V5.B16
-	VMOV V5.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V10.B16, V31.B16, V5.B16
-	VMOV V5.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
-groupmeet3cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
 	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e6 // smax v6.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V8.B16
+	VMOV V9.B16, V8.B16
 	VBSL V11.B16, V31.B16, V8.B16
 	VMOV V8.B16, V11.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V8.B16
+	VMOV V9.B16, V8.B16
 	VBSL V10.B16, V31.B16, V8.B16
 	VMOV V8.B16, V10.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet3reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet3
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
+groupmeet2cross:
+	MOVD $2, R21
+	B groupmeetmix
+groupmeet3cross:
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R4, R9, R9
@@ -5383,7 +4732,7 @@ TEXT ·FakeQuantizeZeroPointBitsF16NEON(SB), NOSPLIT, $344-80
 	// per call: V15 least, V14 most, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V1 ISub, V0 ISub, V9 ToFloat, V8 ToFloat
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 26
+	// vector registers in use at once: 31
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -5518,84 +4867,84 @@ groupmeet0:
 	VMOV V10.B16, V0.B16
 	VMOV V9.B16, V1.B16
 	VMOV V8.B16, V2.B16
-	FMOVQ (R3), F3
-	WORD $0x0e217864 // fcvtl v4.4s, v3.4h
-	WORD $0x6e2bdc85 // fmul v5.4s, v4.4s, v11.4s
-	VFMLS V10.S4, V5.S4, V4.S4
-	VFMLA V11.S4, V4.S4, V5.S4
+	FMOVQ (R3), F16
+	WORD $0x0e217a11 // fcvtl v17.4s, v16.4h
+	WORD $0x6e2bde32 // fmul v18.4s, v17.4s, v11.4s
+	VFMLS V10.S4, V18.S4, V17.S4
+	VFMLA V11.S4, V17.S4, V18.S4
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet1cross
 groupmeet1:
-	VMOV V10.B16, V4.B16
-	VMOV V9.B16, V6.B16
-	VMOV V8.B16, V7.B16
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	WORD $0x6e2bdc70 // fmul v16.4s, v3.4s, v11.4s
-	VFMLS V10.S4, V16.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V16.S4
+	VMOV V10.B16, V17.B16
+	VMOV V9.B16, V19.B16
+	VMOV V8.B16, V20.B16
+	WORD $0x4e217a10 // fcvtl2 v16.4s, v16.8h
+	WORD $0x6e2bde15 // fmul v21.4s, v16.4s, v11.4s
+	VFMLS V10.S4, V21.S4, V16.S4
+	VFMLA V11.S4, V16.S4, V21.S4
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet2cross
 groupmeet2:
-	VMOV V10.B16, V3.B16
-	VMOV V9.B16, V17.B16
-	VMOV V8.B16, V18.B16
-	FMOVQ 16(R3), F19
-	WORD $0x0e217a74 // fcvtl v20.4s, v19.4h
-	WORD $0x6e2bde95 // fmul v21.4s, v20.4s, v11.4s
-	VFMLS V10.S4, V21.S4, V20.S4
-	VFMLA V11.S4, V20.S4, V21.S4
+	VMOV V10.B16, V16.B16
+	VMOV V9.B16, V22.B16
+	VMOV V8.B16, V23.B16
+	FMOVQ 16(R3), F24
+	WORD $0x0e217b19 // fcvtl v25.4s, v24.4h
+	WORD $0x6e2bdf3a // fmul v26.4s, v25.4s, v11.4s
+	VFMLS V10.S4, V26.S4, V25.S4
+	VFMLA V11.S4, V25.S4, V26.S4
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V10.B16, V20.B16
-	VMOV V9.B16, V22.B16
-	VMOV V8.B16, V23.B16
-	WORD $0x4e217a73 // fcvtl2 v19.4s, v19.8h
-	WORD $0x6e2bde78 // fmul v24.4s, v19.4s, v11.4s
-	VFMLS V10.S4, V24.S4, V19.S4
-	VFMLA V11.S4, V19.S4, V24.S4
-	WORD $0x4e30f4b3 // fmax v19.4s, v5.4s, v16.4s
-	WORD $0x4e38f6b9 // fmax v25.4s, v21.4s, v24.4s
-	WORD $0x4e39f673 // fmax v19.4s, v19.4s, v25.4s
-	WORD $0x6e30fa73 // fmaxv s19, v19.4s
-	FCMPS F19, F19
+	VMOV V10.B16, V25.B16
+	VMOV V9.B16, V27.B16
+	VMOV V8.B16, V28.B16
+	WORD $0x4e217b18 // fcvtl2 v24.4s, v24.8h
+	WORD $0x6e2bdf1d // fmul v29.4s, v24.4s, v11.4s
+	VFMLS V10.S4, V29.S4, V24.S4
+	VFMLA V11.S4, V24.S4, V29.S4
+	WORD $0x4e35f658 // fmax v24.4s, v18.4s, v21.4s
+	WORD $0x4e3df75e // fmax v30.4s, v26.4s, v29.4s
+	WORD $0x4e3ef718 // fmax v24.4s, v24.4s, v30.4s
+	WORD $0x6e30fb18 // fmaxv s24, v24.4s
+	FCMPS F24, F24
 	BVS groupmeetrare
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
+	WORD $0x4e218a52 // frintn v18.4s, v18.4s
+	WORD $0x4e21f641 // fmax v1.4s, v18.4s, v1.4s
 	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V0.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e25e421 // fcmeq v1.4s, v1.4s, v5.4s
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e26f606 // fmax v6.4s, v16.4s, v6.4s
-	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x4e32e421 // fcmeq v1.4s, v1.4s, v18.4s
+	WORD $0x4e218ab5 // frintn v21.4s, v21.4s
+	WORD $0x4e33f6b3 // fmax v19.4s, v21.4s, v19.4s
+	WORD $0x4eb4f673 // fmin v19.4s, v19.4s, v20.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V6.S4, V0.S4
+	VFMLA V17.S4, V19.S4, V0.S4
 	WORD $0x4e216802 // fcvtn2 v2.8h, v0.4s
 	FMOVQ F2, (R1)
-	WORD $0x4e30e4c6 // fcmeq v6.4s, v6.4s, v16.4s
-	WORD $0x4e218ab5 // frintn v21.4s, v21.4s
-	WORD $0x4e31f6b1 // fmax v17.4s, v21.4s, v17.4s
-	WORD $0x4eb2f631 // fmin v17.4s, v17.4s, v18.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V17.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e35e631 // fcmeq v17.4s, v17.4s, v21.4s
-	WORD $0x4e218b18 // frintn v24.4s, v24.4s
-	WORD $0x4e36f716 // fmax v22.4s, v24.4s, v22.4s
+	WORD $0x4e35e673 // fcmeq v19.4s, v19.4s, v21.4s
+	WORD $0x4e218b5a // frintn v26.4s, v26.4s
+	WORD $0x4e36f756 // fmax v22.4s, v26.4s, v22.4s
 	WORD $0x4eb7f6d6 // fmin v22.4s, v22.4s, v23.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V16.S4, V22.S4, V0.S4
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e3ae6d6 // fcmeq v22.4s, v22.4s, v26.4s
+	WORD $0x4e218bbd // frintn v29.4s, v29.4s
+	WORD $0x4e3bf7bb // fmax v27.4s, v29.4s, v27.4s
+	WORD $0x4ebcf77b // fmin v27.4s, v27.4s, v28.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V20.S4, V22.S4, V2.S4
+	VFMLA V25.S4, V27.S4, V2.S4
 	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
 	FMOVQ F0, 16(R1)
-	WORD $0x4e38e6d6 // fcmeq v22.4s, v22.4s, v24.4s
-	VUZP1 V6.H8, V1.H8, V1.H8
-	VUZP1 V22.H8, V17.H8, V17.H8
-	VUZP1 V17.B16, V1.B16, V1.B16
+	WORD $0x4e3de77b // fcmeq v27.4s, v27.4s, v29.4s
+	VUZP1 V19.H8, V1.H8, V1.H8
+	VUZP1 V27.H8, V22.H8, V22.H8
+	VUZP1 V22.B16, V1.B16, V1.B16
 	VAND V12.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -5936,185 +5285,68 @@ grouprare:
 	ADD $224, RSP, R6
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VLD1R (R16), [V2.S4]
-	VSUB V2.S4, V15.S4, V3.S4
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VSUB V2.S4, V14.S4, V3.S4
-	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
-	ADD $4, R7, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V4.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V2.B16, V1.B16
-	VMOV V1.B16, V8.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet0
-groupmeet1cross:
-	ADD $4, R6, R16
-	VLD1R (R16), [V7.S4]
-	VSUB V7.S4, V15.S4, V16.S4
-	WORD $0x4e21da11 // scvtf v17.4s, v16.4s
-	VSUB V7.S4, V14.S4, V16.S4
-	WORD $0x4e21da07 // scvtf v7.4s, v16.4s
+	VLD1R (R16), [V5.S4]
+	VSUB V5.S4, V15.S4, V4.S4
+	WORD $0x4e21d883 // scvtf v3.4s, v4.4s
+	VSUB V5.S4, V14.S4, V4.S4
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	ADD $4, R7, R16
 	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e4 // smax v4.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V4.S4, V4.S4
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V6.B16
+	VMOV V7.B16, V6.B16
 	VBSL V11.B16, V31.B16, V6.B16
 	VMOV V6.B16, V11.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V6.B16
+	VMOV V7.B16, V6.B16
 	VBSL V10.B16, V31.B16, V6.B16
 	VMOV V6.B16, V10.B16
-	VMOV V4.B16, V6.B16
-	VBSL V9.B16, V17.B16, V6.B16
+	VMOV V7.B16, V6.B16
+	VBSL V9.B16, V3.B16, V6.B16
 	VMOV V6.B16, V9.B16
-	VMOV V4.B16, V6.B16
-	VBSL V8.B16, V7.B16, V6.B16
+	VMOV V7.B16, V6.B16
+	VBSL V8.B16, V5.B16, V6.B16
 	VMOV V6.B16, V8.B16
 	ADD R8, R7, R16
 	CMP $0, R16
-	BGE groupmeet1reached
+	BGE groupmeetreached
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet1cross
-groupmeet1reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R7, R16
 	CMP $0, R16
-	BGE groupmeet1
+	BGE groupmeetmixed
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet1
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VLD1R (R16), [V18.S4]
-	VSUB V18.S4, V15.S4, V19.S4
-	WORD $0x4e21da74 // scvtf v20.4s, v19.4s
-	VSUB V18.S4, V14.S4, V19.S4
-	WORD $0x4e21da72 // scvtf v18.4s, v19.4s
-	ADD $4, R7, R16
-	VDUP R16, V17.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb167e3 // smax v3.4s, v31.4s, v17.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V17.B16
-	VBSL V11.B16, V31.B16, V17.B16
-	VMOV V17.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V17.B16
-	VBSL V10.B16, V31.B16, V17.B16
-	VMOV V17.B16, V10.B16
-	VMOV V3.B16, V17.B16
-	VBSL V9.B16, V20.B16, V17.B16
-	VMOV V17.B16, V9.B16
-	VMOV V3.B16, V17.B16
-	VBSL V8.B16, V18.B16, V17.B16
-	VMOV V17.B16, V8.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VLD1R (R16), [V23.S4]
-	VSUB V23.S4, V15.S4, V24.S4
-	WORD $0x4e21db19 // scvtf v25.4s, v24.4s
-	VSUB V23.S4, V14.S4, V24.S4
-	WORD $0x4e21db17 // scvtf v23.4s, v24.4s
-	ADD $4, R7, R16
-	VDUP R16, V22.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb667f4 // smax v20.4s, v31.4s, v22.4s
-	VCMEQ V31.S4, V20.S4, V20.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V20.B16, V22.B16
-	VBSL V11.B16, V31.B16, V22.B16
-	VMOV V22.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V20.B16, V22.B16
-	VBSL V10.B16, V31.B16, V22.B16
-	VMOV V22.B16, V10.B16
-	VMOV V20.B16, V22.B16
-	VBSL V9.B16, V25.B16, V22.B16
-	VMOV V22.B16, V9.B16
-	VMOV V20.B16, V22.B16
-	VBSL V8.B16, V23.B16, V22.B16
-	VMOV V22.B16, V8.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10
@@ -6321,7 +5553,7 @@ TEXT ·FakeQuantizeMinvalBitsF16NEON(SB), NOSPLIT, $344-80
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V9 minval
-	// vector registers in use at once: 21
+	// vector registers in use at once: 23
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -6473,72 +5705,72 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V11.B16, V2.B16
-	VMOV V9.B16, V7.B16
-	FMOVQ 16(R3), F8
-	WORD $0x0e217910 // fcvtl v16.4s, v8.4h
-	WORD $0x4eabd610 // fsub v16.4s, v16.4s, v11.4s
-	WORD $0x6e2ade11 // fmul v17.4s, v16.4s, v10.4s
-	VFMLS V9.S4, V17.S4, V16.S4
-	VFMLA V10.S4, V16.S4, V17.S4
+	VMOV V9.B16, V16.B16
+	FMOVQ 16(R3), F17
+	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
+	WORD $0x4eabd652 // fsub v18.4s, v18.4s, v11.4s
+	WORD $0x6e2ade53 // fmul v19.4s, v18.4s, v10.4s
+	VFMLS V9.S4, V19.S4, V18.S4
+	VFMLA V10.S4, V18.S4, V19.S4
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V11.B16, V16.B16
-	VMOV V9.B16, V18.B16
-	WORD $0x4e217908 // fcvtl2 v8.4s, v8.8h
-	WORD $0x4eabd508 // fsub v8.4s, v8.4s, v11.4s
-	WORD $0x6e2add13 // fmul v19.4s, v8.4s, v10.4s
-	VFMLS V9.S4, V19.S4, V8.S4
-	VFMLA V10.S4, V8.S4, V19.S4
-	WORD $0x4e26f488 // fmax v8.4s, v4.4s, v6.4s
-	WORD $0x4e33f634 // fmax v20.4s, v17.4s, v19.4s
-	WORD $0x4e34f508 // fmax v8.4s, v8.4s, v20.4s
-	WORD $0x6e30f908 // fmaxv s8, v8.4s
-	FCMPS F8, F8
+	VMOV V11.B16, V18.B16
+	VMOV V9.B16, V20.B16
+	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
+	WORD $0x4eabd631 // fsub v17.4s, v17.4s, v11.4s
+	WORD $0x6e2ade35 // fmul v21.4s, v17.4s, v10.4s
+	VFMLS V9.S4, V21.S4, V17.S4
+	VFMLA V10.S4, V17.S4, V21.S4
+	WORD $0x4e26f491 // fmax v17.4s, v4.4s, v6.4s
+	WORD $0x4e35f676 // fmax v22.4s, v19.4s, v21.4s
+	WORD $0x4e36f631 // fmax v17.4s, v17.4s, v22.4s
+	WORD $0x6e30fa31 // fmaxv s17, v17.4s
+	FCMPS F17, F17
 	BVS groupmeetrare
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff488 // fmax v8.4s, v4.4s, v15.4s
-	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
-	WORD $0x6f00e414 // movi v20.2d, #0000000000000000
-	VFMLA V1.S4, V8.S4, V20.S4
-	WORD $0x4e20d694 // fadd v20.4s, v20.4s, v0.4s
-	WORD $0x0e216a94 // fcvtn v20.4h, v20.4s
-	WORD $0x4e24e508 // fcmeq v8.4s, v8.4s, v4.4s
+	WORD $0x4e2ff491 // fmax v17.4s, v4.4s, v15.4s
+	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
+	WORD $0x6f00e416 // movi v22.2d, #0000000000000000
+	VFMLA V1.S4, V17.S4, V22.S4
+	WORD $0x4e20d6d6 // fadd v22.4s, v22.4s, v0.4s
+	WORD $0x0e216ad6 // fcvtn v22.4h, v22.4s
+	WORD $0x4e24e631 // fcmeq v17.4s, v17.4s, v4.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V5.S4, V0.S4, V1.S4
 	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e216834 // fcvtn2 v20.8h, v1.4s
-	FMOVQ F20, (R1)
+	WORD $0x4e216836 // fcvtn2 v22.8h, v1.4s
+	FMOVQ F22, (R1)
 	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
-	WORD $0x4e218a31 // frintn v17.4s, v17.4s
-	WORD $0x4e2ff621 // fmax v1.4s, v17.4s, v15.4s
+	WORD $0x4e218a73 // frintn v19.4s, v19.4s
+	WORD $0x4e2ff661 // fmax v1.4s, v19.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V7.S4, V1.S4, V3.S4
+	VFMLA V16.S4, V1.S4, V3.S4
 	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x4e31e421 // fcmeq v1.4s, v1.4s, v17.4s
-	WORD $0x4e218a73 // frintn v19.4s, v19.4s
-	WORD $0x4e2ff662 // fmax v2.4s, v19.4s, v15.4s
+	WORD $0x4e33e421 // fcmeq v1.4s, v1.4s, v19.4s
+	WORD $0x4e218ab5 // frintn v21.4s, v21.4s
+	WORD $0x4e2ff6a2 // fmax v2.4s, v21.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V18.S4, V2.S4, V4.S4
-	WORD $0x4e30d484 // fadd v4.4s, v4.4s, v16.4s
+	VFMLA V20.S4, V2.S4, V4.S4
+	WORD $0x4e32d484 // fadd v4.4s, v4.4s, v18.4s
 	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
 	FMOVQ F3, 16(R1)
-	WORD $0x4e33e442 // fcmeq v2.4s, v2.4s, v19.4s
-	VUZP1 V0.H8, V8.H8, V8.H8
+	WORD $0x4e35e442 // fcmeq v2.4s, v2.4s, v21.4s
+	VUZP1 V0.H8, V17.H8, V17.H8
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V8.B16, V8.B16
-	VAND V12.B16, V8.B16, V8.B16
-	VADDP V8.B16, V8.B16, V8.B16
-	VADDP V8.B16, V8.B16, V8.B16
-	VADDP V8.B16, V8.B16, V8.B16
-	WORD $0x7d000048 // str h8, [x2]
+	VUZP1 V1.B16, V17.B16, V17.B16
+	VAND V12.B16, V17.B16, V17.B16
+	VADDP V17.B16, V17.B16, V17.B16
+	VADDP V17.B16, V17.B16, V17.B16
+	VADDP V17.B16, V17.B16, V17.B16
+	WORD $0x7d000051 // str h17, [x2]
 	ADD $32, R1, R1
 	ADD $2, R2, R2
 	ADD $32, R3, R3
@@ -6750,157 +5982,61 @@ grouprare:
 	ADD $224, RSP, R6
 	B rare
 groupmeet0cross:
-	ADD $4, R7, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet0
-groupmeet1cross:
-	ADD $4, R7, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V11.B16, V31.B16, V5.B16
-	VMOV V5.B16, V11.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V10.B16, V31.B16, V5.B16
-	VMOV V5.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V9.B16, V31.B16, V5.B16
-	VMOV V5.B16, V9.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet1
-groupmeet2cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R7, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e2 // smax v2.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V7.B16
+	VMOV V8.B16, V7.B16
 	VBSL V11.B16, V31.B16, V7.B16
 	VMOV V7.B16, V11.B16
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V7.B16
+	VMOV V8.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
 	VMOV V7.B16, V10.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V7.B16
+	VMOV V8.B16, V7.B16
 	VBSL V9.B16, V31.B16, V7.B16
 	VMOV V7.B16, V9.B16
 	ADD R8, R7, R16
 	CMP $0, R16
-	BGE groupmeet2reached
+	BGE groupmeetreached
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet2cross
-groupmeet2reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R7, R16
 	CMP $0, R16
-	BGE groupmeet2
+	BGE groupmeetmixed
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet2
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
+groupmeet2cross:
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R7, R16
-	VDUP R16, V18.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb267f0 // smax v16.4s, v31.4s, v18.4s
-	VCMEQ V31.S4, V16.S4, V16.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V16.B16, V18.B16
-	VBSL V11.B16, V31.B16, V18.B16
-	VMOV V18.B16, V11.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V16.B16, V18.B16
-	VBSL V10.B16, V31.B16, V18.B16
-	VMOV V18.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V16.B16, V18.B16
-	VBSL V9.B16, V31.B16, V18.B16
-	VMOV V18.B16, V9.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10

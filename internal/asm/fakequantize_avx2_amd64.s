@@ -483,6 +483,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -498,17 +499,20 @@ groupmeet0cross:
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R9, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -524,17 +528,20 @@ groupmeet1cross:
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R9, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -550,17 +557,20 @@ groupmeet2cross:
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R9, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -576,15 +586,17 @@ groupmeet3cross:
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R9, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1332,6 +1344,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	VBROADCASTSS least+40(FP), Y2
 	VBROADCASTSS 4(R9), Y3
 	VPSUBD       Y3, Y2, Y4
@@ -1356,18 +1369,21 @@ groupmeet0cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	VBROADCASTSS least+40(FP), Y3
 	VBROADCASTSS 4(R9), Y4
 	VPSUBD       Y4, Y3, Y5
@@ -1392,18 +1408,21 @@ groupmeet1cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R10, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	VBROADCASTSS least+40(FP), Y4
 	VBROADCASTSS 4(R9), Y5
 	VPSUBD       Y5, Y4, Y6
@@ -1428,18 +1447,21 @@ groupmeet2cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R10, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	VBROADCASTSS least+40(FP), Y5
 	VBROADCASTSS 4(R9), Y6
 	VPSUBD       Y6, Y5, Y7
@@ -1464,16 +1486,18 @@ groupmeet3cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R10, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS most+44(FP), Y15
@@ -2306,6 +2330,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -2324,18 +2349,21 @@ groupmeet0cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -2354,18 +2382,21 @@ groupmeet1cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R10, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -2384,18 +2415,21 @@ groupmeet2cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R10, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -2414,16 +2448,18 @@ groupmeet3cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R10, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS least+40(FP), Y0
@@ -3211,6 +3247,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -3226,17 +3263,20 @@ groupmeet0cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -3252,17 +3292,20 @@ groupmeet1cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R10, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -3278,17 +3321,20 @@ groupmeet2cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R10, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -3304,15 +3350,17 @@ groupmeet3cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R10, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -4171,6 +4219,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	VBROADCASTSS least+48(FP), Y2
 	VBROADCASTSS 4(R10), Y3
 	VPSUBD       Y3, Y2, Y4
@@ -4195,18 +4244,21 @@ groupmeet0cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R11, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	VBROADCASTSS least+48(FP), Y3
 	VBROADCASTSS 4(R10), Y4
 	VPSUBD       Y4, Y3, Y5
@@ -4231,18 +4283,21 @@ groupmeet1cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R11, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	VBROADCASTSS least+48(FP), Y4
 	VBROADCASTSS 4(R10), Y5
 	VPSUBD       Y5, Y4, Y6
@@ -4267,18 +4322,21 @@ groupmeet2cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R11, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	VBROADCASTSS least+48(FP), Y5
 	VBROADCASTSS 4(R10), Y6
 	VPSUBD       Y6, Y5, Y7
@@ -4303,16 +4361,18 @@ groupmeet3cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R11, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS most+52(FP), Y15
@@ -5246,6 +5306,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -5264,18 +5325,21 @@ groupmeet0cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R11, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -5294,18 +5358,21 @@ groupmeet1cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R11, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -5324,18 +5391,21 @@ groupmeet2cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R11, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -5354,16 +5424,18 @@ groupmeet3cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R11, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS least+48(FP), Y0
@@ -6187,6 +6259,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -6202,17 +6275,20 @@ groupmeet0cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -6228,17 +6304,20 @@ groupmeet1cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R10, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -6254,17 +6333,20 @@ groupmeet2cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R10, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -6280,15 +6362,17 @@ groupmeet3cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R10, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -7158,6 +7242,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	VBROADCASTSS least+48(FP), Y2
 	VBROADCASTSS 4(R10), Y3
 	VPSUBD       Y3, Y2, Y4
@@ -7182,18 +7267,21 @@ groupmeet0cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R11, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	VBROADCASTSS least+48(FP), Y3
 	VBROADCASTSS 4(R10), Y4
 	VPSUBD       Y4, Y3, Y5
@@ -7218,18 +7306,21 @@ groupmeet1cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R11, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	VBROADCASTSS least+48(FP), Y4
 	VBROADCASTSS 4(R10), Y5
 	VPSUBD       Y5, Y4, Y6
@@ -7254,18 +7345,21 @@ groupmeet2cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R11, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	VBROADCASTSS least+48(FP), Y5
 	VBROADCASTSS 4(R10), Y6
 	VPSUBD       Y6, Y5, Y7
@@ -7290,16 +7384,18 @@ groupmeet3cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R11, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS most+52(FP), Y15
@@ -8242,6 +8338,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -8260,18 +8357,21 @@ groupmeet0cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R11, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -8290,18 +8390,21 @@ groupmeet1cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R11, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -8320,18 +8423,21 @@ groupmeet2cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R11, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
@@ -8350,16 +8456,18 @@ groupmeet3cross:
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
 	ADDQ         $+4, R10
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R11, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R12, R11
 	ADDQ $+4, R8
 	ADDQ $+4, R9
 	ADDQ $+4, R10
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS least+48(FP), Y0

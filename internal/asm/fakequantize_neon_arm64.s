@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeNEON(SB), NOSPLIT, $312-64
 	// pointers: R1 y, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip
-	// vector registers in use at once: 15
+	// vector registers in use at once: 17
 	MOVD y+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -141,8 +141,8 @@ groupmeet3:
 	VFMLS V11.S4, V8.S4, V7.S4
 	VFMLA V12.S4, V7.S4, V8.S4
 	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c9 // fmax v9.4s, v6.4s, v8.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x4e28f4d0 // fmax v16.4s, v6.4s, v8.4s
+	WORD $0x4e30f4e7 // fmax v7.4s, v7.4s, v16.4s
 	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
 	FCMPS F7, F7
 	BVS groupmeetrare
@@ -330,129 +330,54 @@ grouprare:
 	ADD $208, RSP, R4
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V9.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
+	VCMEQ V31.S4, V10.S4, V10.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
+	VMOV V10.B16, V9.B16
+	VBSL V12.B16, V31.B16, V9.B16
+	VMOV V9.B16, V12.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V10.B16, V9.B16
+	VBSL V11.B16, V31.B16, V9.B16
+	VMOV V9.B16, V11.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V12.B16, V31.B16, V3.B16
-	VMOV V3.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V12.B16, V31.B16, V5.B16
-	VMOV V5.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V11.B16, V31.B16, V5.B16
-	VMOV V5.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V12.B16, V31.B16, V7.B16
-	VMOV V7.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -553,7 +478,7 @@ TEXT ·FakeQuantizeZeroPointNEON(SB), NOSPLIT, $392-72
 	// pointers: R1 y, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V14 most, V13 0x0
 	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
-	// vector registers in use at once: 25
+	// vector registers in use at once: 30
 	MOVD y+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -664,71 +589,71 @@ groupmeet0:
 	VMOV V10.B16, V1.B16
 	VMOV V9.B16, V2.B16
 	FMOVQ (R2), F3
-	WORD $0x6e2cdc64 // fmul v4.4s, v3.4s, v12.4s
-	VFMLS V11.S4, V4.S4, V3.S4
-	VFMLA V12.S4, V3.S4, V4.S4
+	WORD $0x6e2cdc70 // fmul v16.4s, v3.4s, v12.4s
+	VFMLS V11.S4, V16.S4, V3.S4
+	VFMLA V12.S4, V3.S4, V16.S4
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet1cross
 groupmeet1:
 	VMOV V11.B16, V3.B16
-	VMOV V10.B16, V5.B16
-	VMOV V9.B16, V6.B16
-	FMOVQ 16(R2), F7
-	WORD $0x6e2cdce8 // fmul v8.4s, v7.4s, v12.4s
-	VFMLS V11.S4, V8.S4, V7.S4
-	VFMLA V12.S4, V7.S4, V8.S4
+	VMOV V10.B16, V17.B16
+	VMOV V9.B16, V18.B16
+	FMOVQ 16(R2), F19
+	WORD $0x6e2cde74 // fmul v20.4s, v19.4s, v12.4s
+	VFMLS V11.S4, V20.S4, V19.S4
+	VFMLA V12.S4, V19.S4, V20.S4
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet2cross
 groupmeet2:
-	VMOV V11.B16, V7.B16
-	VMOV V10.B16, V16.B16
-	VMOV V9.B16, V17.B16
-	FMOVQ 32(R2), F18
-	WORD $0x6e2cde53 // fmul v19.4s, v18.4s, v12.4s
-	VFMLS V11.S4, V19.S4, V18.S4
-	VFMLA V12.S4, V18.S4, V19.S4
+	VMOV V11.B16, V19.B16
+	VMOV V10.B16, V21.B16
+	VMOV V9.B16, V22.B16
+	FMOVQ 32(R2), F23
+	WORD $0x6e2cdef8 // fmul v24.4s, v23.4s, v12.4s
+	VFMLS V11.S4, V24.S4, V23.S4
+	VFMLA V12.S4, V23.S4, V24.S4
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V11.B16, V18.B16
-	VMOV V10.B16, V20.B16
-	VMOV V9.B16, V21.B16
-	FMOVQ 48(R2), F22
-	WORD $0x6e2cded7 // fmul v23.4s, v22.4s, v12.4s
-	VFMLS V11.S4, V23.S4, V22.S4
-	VFMLA V12.S4, V22.S4, V23.S4
-	WORD $0x4e28f496 // fmax v22.4s, v4.4s, v8.4s
-	WORD $0x4e37f678 // fmax v24.4s, v19.4s, v23.4s
-	WORD $0x4e38f6d6 // fmax v22.4s, v22.4s, v24.4s
-	WORD $0x6e30fad6 // fmaxv s22, v22.4s
-	FCMPS F22, F22
+	VMOV V11.B16, V23.B16
+	VMOV V10.B16, V25.B16
+	VMOV V9.B16, V26.B16
+	FMOVQ 48(R2), F27
+	WORD $0x6e2cdf7c // fmul v28.4s, v27.4s, v12.4s
+	VFMLS V11.S4, V28.S4, V27.S4
+	VFMLA V12.S4, V27.S4, V28.S4
+	WORD $0x4e34f61b // fmax v27.4s, v16.4s, v20.4s
+	WORD $0x4e3cf71d // fmax v29.4s, v24.4s, v28.4s
+	WORD $0x4e3df77b // fmax v27.4s, v27.4s, v29.4s
+	WORD $0x6e30fb7b // fmaxv s27, v27.4s
+	FCMPS F27, F27
 	BVS groupmeetrare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e21f484 // fmax v4.4s, v4.4s, v1.4s
-	WORD $0x4ea2f484 // fmin v4.4s, v4.4s, v2.4s
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e21f610 // fmax v16.4s, v16.4s, v1.4s
+	WORD $0x4ea2f610 // fmin v16.4s, v16.4s, v2.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V0.S4, V4.S4, V1.S4
+	VFMLA V0.S4, V16.S4, V1.S4
 	FMOVQ F1, (R1)
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e25f508 // fmax v8.4s, v8.4s, v5.4s
-	WORD $0x4ea6f508 // fmin v8.4s, v8.4s, v6.4s
+	WORD $0x4e218a94 // frintn v20.4s, v20.4s
+	WORD $0x4e31f694 // fmax v20.4s, v20.4s, v17.4s
+	WORD $0x4eb2f694 // fmin v20.4s, v20.4s, v18.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V8.S4, V0.S4
+	VFMLA V3.S4, V20.S4, V0.S4
 	FMOVQ F0, 16(R1)
-	WORD $0x4e218a73 // frintn v19.4s, v19.4s
-	WORD $0x4e30f673 // fmax v19.4s, v19.4s, v16.4s
-	WORD $0x4eb1f673 // fmin v19.4s, v19.4s, v17.4s
+	WORD $0x4e218b18 // frintn v24.4s, v24.4s
+	WORD $0x4e35f718 // fmax v24.4s, v24.4s, v21.4s
+	WORD $0x4eb6f718 // fmin v24.4s, v24.4s, v22.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V19.S4, V0.S4
+	VFMLA V19.S4, V24.S4, V0.S4
 	FMOVQ F0, 32(R1)
-	WORD $0x4e218af7 // frintn v23.4s, v23.4s
-	WORD $0x4e34f6f7 // fmax v23.4s, v23.4s, v20.4s
-	WORD $0x4eb5f6f7 // fmin v23.4s, v23.4s, v21.4s
+	WORD $0x4e218b9c // frintn v28.4s, v28.4s
+	WORD $0x4e39f79c // fmax v28.4s, v28.4s, v25.4s
+	WORD $0x4ebaf79c // fmin v28.4s, v28.4s, v26.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V18.S4, V23.S4, V0.S4
+	VFMLA V23.S4, V28.S4, V0.S4
 	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -924,185 +849,68 @@ grouprare:
 	ADD $272, RSP, R5
 	B rare
 groupmeet0cross:
-	ADD $4, R5, R16
-	VLD1R (R16), [V2.S4]
-	VSUB V2.S4, V15.S4, V3.S4
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VSUB V2.S4, V14.S4, V3.S4
-	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V4.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V2.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0
-groupmeet1cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
 	VLD1R (R16), [V6.S4]
-	VSUB V6.S4, V15.S4, V7.S4
-	WORD $0x4e21d8e8 // scvtf v8.4s, v7.4s
-	VSUB V6.S4, V14.S4, V7.S4
-	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
+	VSUB V6.S4, V15.S4, V5.S4
+	WORD $0x4e21d8a4 // scvtf v4.4s, v5.4s
+	VSUB V6.S4, V14.S4, V5.S4
+	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
 	ADD $4, R6, R16
-	VDUP R16, V5.S4
+	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V12.B16, V31.B16, V5.B16
-	VMOV V5.B16, V12.B16
+	VMOV V8.B16, V7.B16
+	VBSL V12.B16, V31.B16, V7.B16
+	VMOV V7.B16, V12.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V11.B16, V31.B16, V5.B16
-	VMOV V5.B16, V11.B16
-	VMOV V3.B16, V5.B16
-	VBSL V10.B16, V8.B16, V5.B16
-	VMOV V5.B16, V10.B16
-	VMOV V3.B16, V5.B16
-	VBSL V9.B16, V6.B16, V5.B16
-	VMOV V5.B16, V9.B16
+	VMOV V8.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	VMOV V8.B16, V7.B16
+	VBSL V10.B16, V4.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	VMOV V8.B16, V7.B16
+	VBSL V9.B16, V6.B16, V7.B16
+	VMOV V7.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet1reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet1
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VLD1R (R16), [V17.S4]
-	VSUB V17.S4, V15.S4, V18.S4
-	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
-	VSUB V17.S4, V14.S4, V18.S4
-	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
-	ADD $4, R6, R16
-	VDUP R16, V16.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb067e7 // smax v7.4s, v31.4s, v16.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V16.B16
-	VBSL V12.B16, V31.B16, V16.B16
-	VMOV V16.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V16.B16
-	VBSL V11.B16, V31.B16, V16.B16
-	VMOV V16.B16, V11.B16
-	VMOV V7.B16, V16.B16
-	VBSL V10.B16, V19.B16, V16.B16
-	VMOV V16.B16, V10.B16
-	VMOV V7.B16, V16.B16
-	VBSL V9.B16, V17.B16, V16.B16
-	VMOV V16.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VLD1R (R16), [V21.S4]
-	VSUB V21.S4, V15.S4, V22.S4
-	WORD $0x4e21dad7 // scvtf v23.4s, v22.4s
-	VSUB V21.S4, V14.S4, V22.S4
-	WORD $0x4e21dad5 // scvtf v21.4s, v22.4s
-	ADD $4, R6, R16
-	VDUP R16, V20.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb467f2 // smax v18.4s, v31.4s, v20.4s
-	VCMEQ V31.S4, V18.S4, V18.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V18.B16, V20.B16
-	VBSL V12.B16, V31.B16, V20.B16
-	VMOV V20.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V18.B16, V20.B16
-	VBSL V11.B16, V31.B16, V20.B16
-	VMOV V20.B16, V11.B16
-	VMOV V18.B16, V20.B16
-	VBSL V10.B16, V23.B16, V20.B16
-	VMOV V20.B16, V10.B16
-	VMOV V18.B16, V20.B16
-	VBSL V9.B16, V21.B16, V20.B16
-	VMOV V20.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -1235,7 +1043,7 @@ TEXT ·FakeQuantizeMinvalNEON(SB), NOSPLIT, $392-72
 	// pointers: R1 y, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip, V10 minval
-	// vector registers in use at once: 20
+	// vector registers in use at once: 22
 	MOVD y+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1368,35 +1176,35 @@ groupmeet1:
 groupmeet2:
 	VMOV V12.B16, V5.B16
 	VMOV V10.B16, V7.B16
-	FMOVQ 32(R2), F8
-	WORD $0x4eacd508 // fsub v8.4s, v8.4s, v12.4s
-	WORD $0x6e2bdd09 // fmul v9.4s, v8.4s, v11.4s
-	VFMLS V10.S4, V9.S4, V8.S4
-	VFMLA V11.S4, V8.S4, V9.S4
+	FMOVQ 32(R2), F16
+	WORD $0x4eacd610 // fsub v16.4s, v16.4s, v12.4s
+	WORD $0x6e2bde11 // fmul v17.4s, v16.4s, v11.4s
+	VFMLS V10.S4, V17.S4, V16.S4
+	VFMLA V11.S4, V16.S4, V17.S4
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V12.B16, V8.B16
-	VMOV V10.B16, V16.B16
-	FMOVQ 48(R2), F17
-	WORD $0x4eacd631 // fsub v17.4s, v17.4s, v12.4s
-	WORD $0x6e2bde32 // fmul v18.4s, v17.4s, v11.4s
-	VFMLS V10.S4, V18.S4, V17.S4
-	VFMLA V11.S4, V17.S4, V18.S4
-	WORD $0x4e26f471 // fmax v17.4s, v3.4s, v6.4s
-	WORD $0x4e32f533 // fmax v19.4s, v9.4s, v18.4s
-	WORD $0x4e33f631 // fmax v17.4s, v17.4s, v19.4s
-	WORD $0x6e30fa31 // fmaxv s17, v17.4s
-	FCMPS F17, F17
+	VMOV V12.B16, V16.B16
+	VMOV V10.B16, V18.B16
+	FMOVQ 48(R2), F19
+	WORD $0x4eacd673 // fsub v19.4s, v19.4s, v12.4s
+	WORD $0x6e2bde74 // fmul v20.4s, v19.4s, v11.4s
+	VFMLS V10.S4, V20.S4, V19.S4
+	VFMLA V11.S4, V19.S4, V20.S4
+	WORD $0x4e26f473 // fmax v19.4s, v3.4s, v6.4s
+	WORD $0x4e34f635 // fmax v21.4s, v17.4s, v20.4s
+	WORD $0x4e35f673 // fmax v19.4s, v19.4s, v21.4s
+	WORD $0x6e30fa73 // fmaxv s19, v19.4s
+	FCMPS F19, F19
 	BVS groupmeetrare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
 	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
-	VFMLA V1.S4, V3.S4, V17.S4
-	WORD $0x4e20d631 // fadd v17.4s, v17.4s, v0.4s
-	FMOVQ F17, (R1)
+	WORD $0x6f00e413 // movi v19.2d, #0000000000000000
+	VFMLA V1.S4, V3.S4, V19.S4
+	WORD $0x4e20d673 // fadd v19.4s, v19.4s, v0.4s
+	FMOVQ F19, (R1)
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
 	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
@@ -1404,19 +1212,19 @@ groupmeet3:
 	VFMLA V4.S4, V6.S4, V0.S4
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	FMOVQ F0, 16(R1)
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e2ff529 // fmax v9.4s, v9.4s, v15.4s
-	WORD $0x4eaef529 // fmin v9.4s, v9.4s, v14.4s
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	WORD $0x4e2ff631 // fmax v17.4s, v17.4s, v15.4s
+	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V9.S4, V0.S4
+	VFMLA V7.S4, V17.S4, V0.S4
 	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
 	FMOVQ F0, 32(R1)
-	WORD $0x4e218a52 // frintn v18.4s, v18.4s
-	WORD $0x4e2ff652 // fmax v18.4s, v18.4s, v15.4s
-	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
+	WORD $0x4e218a94 // frintn v20.4s, v20.4s
+	WORD $0x4e2ff694 // fmax v20.4s, v20.4s, v15.4s
+	WORD $0x4eaef694 // fmin v20.4s, v20.4s, v14.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V16.S4, V18.S4, V0.S4
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
+	VFMLA V18.S4, V20.S4, V0.S4
+	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
 	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -1600,157 +1408,61 @@ grouprare:
 	ADD $272, RSP, R5
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
+	VMOV V9.B16, V8.B16
+	VBSL V12.B16, V31.B16, V8.B16
+	VMOV V8.B16, V12.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V9.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V12.B16, V31.B16, V4.B16
-	VMOV V4.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V12.B16, V31.B16, V7.B16
-	VMOV V7.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V16.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb067e8 // smax v8.4s, v31.4s, v16.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V16.B16
-	VBSL V12.B16, V31.B16, V16.B16
-	VMOV V16.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V16.B16
-	VBSL V11.B16, V31.B16, V16.B16
-	VMOV V16.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V16.B16
-	VBSL V10.B16, V31.B16, V16.B16
-	VMOV V16.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -1867,7 +1579,7 @@ TEXT ·FakeQuantizeBytesNEON(SB), NOSPLIT, $344-72
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip
-	// vector registers in use at once: 15
+	// vector registers in use at once: 17
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -2009,17 +1721,17 @@ groupmeet3:
 	VFMLS V11.S4, V8.S4, V7.S4
 	VFMLA V12.S4, V7.S4, V8.S4
 	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c9 // fmax v9.4s, v6.4s, v8.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x4e28f4d0 // fmax v16.4s, v6.4s, v8.4s
+	WORD $0x4e30f4e7 // fmax v7.4s, v7.4s, v16.4s
 	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
 	FCMPS F7, F7
 	BVS groupmeetrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e2ff447 // fmax v7.4s, v2.4s, v15.4s
 	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	VFMLA V0.S4, V7.S4, V9.S4
-	FMOVQ F9, (R1)
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V0.S4, V7.S4, V16.S4
+	FMOVQ F16, (R1)
 	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
@@ -2229,129 +1941,54 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VDUP R16, V1.S4
+	VDUP R16, V9.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
+	VCMEQ V31.S4, V10.S4, V10.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
+	VMOV V10.B16, V9.B16
+	VBSL V12.B16, V31.B16, V9.B16
+	VMOV V9.B16, V12.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V10.B16, V9.B16
+	VBSL V11.B16, V31.B16, V9.B16
+	VMOV V9.B16, V11.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V12.B16, V31.B16, V3.B16
-	VMOV V3.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V12.B16, V31.B16, V5.B16
-	VMOV V5.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V11.B16, V31.B16, V5.B16
-	VMOV V5.B16, V11.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V12.B16, V31.B16, V7.B16
-	VMOV V7.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R4, R9, R9
@@ -2463,7 +2100,7 @@ TEXT ·FakeQuantizeZeroPointBytesNEON(SB), NOSPLIT, $408-80
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R7 groups left, R8 length
 	// per call: V15 least, V14 most, V13 0x0
 	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
-	// vector registers in use at once: 25
+	// vector registers in use at once: 30
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -2585,79 +2222,79 @@ groupmeet0:
 	VMOV V10.B16, V1.B16
 	VMOV V9.B16, V2.B16
 	FMOVQ (R3), F3
-	WORD $0x6e2cdc64 // fmul v4.4s, v3.4s, v12.4s
-	VFMLS V11.S4, V4.S4, V3.S4
-	VFMLA V12.S4, V3.S4, V4.S4
+	WORD $0x6e2cdc70 // fmul v16.4s, v3.4s, v12.4s
+	VFMLS V11.S4, V16.S4, V3.S4
+	VFMLA V12.S4, V3.S4, V16.S4
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet1cross
 groupmeet1:
 	VMOV V11.B16, V3.B16
-	VMOV V10.B16, V5.B16
-	VMOV V9.B16, V6.B16
-	FMOVQ 16(R3), F7
-	WORD $0x6e2cdce8 // fmul v8.4s, v7.4s, v12.4s
-	VFMLS V11.S4, V8.S4, V7.S4
-	VFMLA V12.S4, V7.S4, V8.S4
+	VMOV V10.B16, V17.B16
+	VMOV V9.B16, V18.B16
+	FMOVQ 16(R3), F19
+	WORD $0x6e2cde74 // fmul v20.4s, v19.4s, v12.4s
+	VFMLS V11.S4, V20.S4, V19.S4
+	VFMLA V12.S4, V19.S4, V20.S4
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet2cross
 groupmeet2:
-	VMOV V11.B16, V7.B16
-	VMOV V10.B16, V16.B16
-	VMOV V9.B16, V17.B16
-	FMOVQ 32(R3), F18
-	WORD $0x6e2cde53 // fmul v19.4s, v18.4s, v12.4s
-	VFMLS V11.S4, V19.S4, V18.S4
-	VFMLA V12.S4, V18.S4, V19.S4
+	VMOV V11.B16, V19.B16
+	VMOV V10.B16, V21.B16
+	VMOV V9.B16, V22.B16
+	FMOVQ 32(R3), F23
+	WORD $0x6e2cdef8 // fmul v24.4s, v23.4s, v12.4s
+	VFMLS V11.S4, V24.S4, V23.S4
+	VFMLA V12.S4, V23.S4, V24.S4
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V11.B16, V18.B16
-	VMOV V10.B16, V20.B16
-	VMOV V9.B16, V21.B16
-	FMOVQ 48(R3), F22
-	WORD $0x6e2cded7 // fmul v23.4s, v22.4s, v12.4s
-	VFMLS V11.S4, V23.S4, V22.S4
-	VFMLA V12.S4, V22.S4, V23.S4
-	WORD $0x4e28f496 // fmax v22.4s, v4.4s, v8.4s
-	WORD $0x4e37f678 // fmax v24.4s, v19.4s, v23.4s
-	WORD $0x4e38f6d6 // fmax v22.4s, v22.4s, v24.4s
-	WORD $0x6e30fad6 // fmaxv s22, v22.4s
-	FCMPS F22, F22
+	VMOV V11.B16, V23.B16
+	VMOV V10.B16, V25.B16
+	VMOV V9.B16, V26.B16
+	FMOVQ 48(R3), F27
+	WORD $0x6e2cdf7c // fmul v28.4s, v27.4s, v12.4s
+	VFMLS V11.S4, V28.S4, V27.S4
+	VFMLA V12.S4, V27.S4, V28.S4
+	WORD $0x4e34f61b // fmax v27.4s, v16.4s, v20.4s
+	WORD $0x4e3cf71d // fmax v29.4s, v24.4s, v28.4s
+	WORD $0x4e3df77b // fmax v27.4s, v27.4s, v29.4s
+	WORD $0x6e30fb7b // fmaxv s27, v27.4s
+	FCMPS F27, F27
 	BVS groupmeetrare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e21f601 // fmax v1.4s, v16.4s, v1.4s
 	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V0.S4, V1.S4, V2.S4
 	FMOVQ F2, (R1)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e25f505 // fmax v5.4s, v8.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
+	WORD $0x4e218a94 // frintn v20.4s, v20.4s
+	WORD $0x4e31f691 // fmax v17.4s, v20.4s, v17.4s
+	WORD $0x4eb2f631 // fmin v17.4s, v17.4s, v18.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V5.S4, V0.S4
+	VFMLA V3.S4, V17.S4, V0.S4
 	FMOVQ F0, 16(R1)
-	WORD $0x4e28e4a5 // fcmeq v5.4s, v5.4s, v8.4s
-	WORD $0x4e218a73 // frintn v19.4s, v19.4s
-	WORD $0x4e30f670 // fmax v16.4s, v19.4s, v16.4s
-	WORD $0x4eb1f610 // fmin v16.4s, v16.4s, v17.4s
+	WORD $0x4e34e631 // fcmeq v17.4s, v17.4s, v20.4s
+	WORD $0x4e218b18 // frintn v24.4s, v24.4s
+	WORD $0x4e35f715 // fmax v21.4s, v24.4s, v21.4s
+	WORD $0x4eb6f6b5 // fmin v21.4s, v21.4s, v22.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V16.S4, V0.S4
+	VFMLA V19.S4, V21.S4, V0.S4
 	FMOVQ F0, 32(R1)
-	WORD $0x4e33e610 // fcmeq v16.4s, v16.4s, v19.4s
-	WORD $0x4e218af7 // frintn v23.4s, v23.4s
-	WORD $0x4e34f6f4 // fmax v20.4s, v23.4s, v20.4s
-	WORD $0x4eb5f694 // fmin v20.4s, v20.4s, v21.4s
+	WORD $0x4e38e6b5 // fcmeq v21.4s, v21.4s, v24.4s
+	WORD $0x4e218b9c // frintn v28.4s, v28.4s
+	WORD $0x4e39f799 // fmax v25.4s, v28.4s, v25.4s
+	WORD $0x4ebaf739 // fmin v25.4s, v25.4s, v26.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V18.S4, V20.S4, V0.S4
+	VFMLA V23.S4, V25.S4, V0.S4
 	FMOVQ F0, 48(R1)
-	WORD $0x4e37e694 // fcmeq v20.4s, v20.4s, v23.4s
-	VUZP1 V5.H8, V1.H8, V1.H8
-	VUZP1 V20.H8, V16.H8, V16.H8
-	VUZP1 V16.B16, V1.B16, V1.B16
+	WORD $0x4e3ce739 // fcmeq v25.4s, v25.4s, v28.4s
+	VUZP1 V17.H8, V1.H8, V1.H8
+	VUZP1 V25.H8, V21.H8, V21.H8
+	VUZP1 V21.B16, V1.B16, V1.B16
 	VUSHR $7, V1.B16, V1.B16
 	FMOVQ F1, (R2)
 	ADD $64, R1, R1
@@ -2876,185 +2513,68 @@ grouprare:
 	ADD $288, RSP, R6
 	B rare
 groupmeet0cross:
-	ADD $4, R6, R16
-	VLD1R (R16), [V2.S4]
-	VSUB V2.S4, V15.S4, V3.S4
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VSUB V2.S4, V14.S4, V3.S4
-	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
-	ADD $4, R7, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V4.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V2.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet0
-groupmeet1cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
 	VLD1R (R16), [V6.S4]
-	VSUB V6.S4, V15.S4, V7.S4
-	WORD $0x4e21d8e8 // scvtf v8.4s, v7.4s
-	VSUB V6.S4, V14.S4, V7.S4
-	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
+	VSUB V6.S4, V15.S4, V5.S4
+	WORD $0x4e21d8a4 // scvtf v4.4s, v5.4s
+	VSUB V6.S4, V14.S4, V5.S4
+	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
 	ADD $4, R7, R16
-	VDUP R16, V5.S4
+	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V12.B16, V31.B16, V5.B16
-	VMOV V5.B16, V12.B16
+	VMOV V8.B16, V7.B16
+	VBSL V12.B16, V31.B16, V7.B16
+	VMOV V7.B16, V12.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V11.B16, V31.B16, V5.B16
-	VMOV V5.B16, V11.B16
-	VMOV V3.B16, V5.B16
-	VBSL V10.B16, V8.B16, V5.B16
-	VMOV V5.B16, V10.B16
-	VMOV V3.B16, V5.B16
-	VBSL V9.B16, V6.B16, V5.B16
-	VMOV V5.B16, V9.B16
+	VMOV V8.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
+	VMOV V8.B16, V7.B16
+	VBSL V10.B16, V4.B16, V7.B16
+	VMOV V7.B16, V10.B16
+	VMOV V8.B16, V7.B16
+	VBSL V9.B16, V6.B16, V7.B16
+	VMOV V7.B16, V9.B16
 	ADD R8, R7, R16
 	CMP $0, R16
-	BGE groupmeet1reached
+	BGE groupmeetreached
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet1cross
-groupmeet1reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R7, R16
 	CMP $0, R16
-	BGE groupmeet1
+	BGE groupmeetmixed
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet1
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VLD1R (R16), [V17.S4]
-	VSUB V17.S4, V15.S4, V18.S4
-	WORD $0x4e21da53 // scvtf v19.4s, v18.4s
-	VSUB V17.S4, V14.S4, V18.S4
-	WORD $0x4e21da51 // scvtf v17.4s, v18.4s
-	ADD $4, R7, R16
-	VDUP R16, V16.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb067e7 // smax v7.4s, v31.4s, v16.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V16.B16
-	VBSL V12.B16, V31.B16, V16.B16
-	VMOV V16.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V16.B16
-	VBSL V11.B16, V31.B16, V16.B16
-	VMOV V16.B16, V11.B16
-	VMOV V7.B16, V16.B16
-	VBSL V10.B16, V19.B16, V16.B16
-	VMOV V16.B16, V10.B16
-	VMOV V7.B16, V16.B16
-	VBSL V9.B16, V17.B16, V16.B16
-	VMOV V16.B16, V9.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VLD1R (R16), [V21.S4]
-	VSUB V21.S4, V15.S4, V22.S4
-	WORD $0x4e21dad7 // scvtf v23.4s, v22.4s
-	VSUB V21.S4, V14.S4, V22.S4
-	WORD $0x4e21dad5 // scvtf v21.4s, v22.4s
-	ADD $4, R7, R16
-	VDUP R16, V20.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb467f2 // smax v18.4s, v31.4s, v20.4s
-	VCMEQ V31.S4, V18.S4, V18.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V18.B16, V20.B16
-	VBSL V12.B16, V31.B16, V20.B16
-	VMOV V20.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V18.B16, V20.B16
-	VBSL V11.B16, V31.B16, V20.B16
-	VMOV V20.B16, V11.B16
-	VMOV V18.B16, V20.B16
-	VBSL V10.B16, V23.B16, V20.B16
-	VMOV V20.B16, V10.B16
-	VMOV V18.B16, V20.B16
-	VBSL V9.B16, V21.B16, V20.B16
-	VMOV V20.B16, V9.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10
@@ -3198,7 +2718,7 @@ TEXT ·FakeQuantizeMinvalBytesNEON(SB), NOSPLIT, $408-80
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
 	// per group: V12 scale, V11 recip, V10 minval
-	// vector registers in use at once: 20
+	// vector registers in use at once: 22
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -3342,36 +2862,36 @@ groupmeet1:
 groupmeet2:
 	VMOV V12.B16, V5.B16
 	VMOV V10.B16, V7.B16
-	FMOVQ 32(R3), F8
-	WORD $0x4eacd508 // fsub v8.4s, v8.4s, v12.4s
-	WORD $0x6e2bdd09 // fmul v9.4s, v8.4s, v11.4s
-	VFMLS V10.S4, V9.S4, V8.S4
-	VFMLA V11.S4, V8.S4, V9.S4
+	FMOVQ 32(R3), F16
+	WORD $0x4eacd610 // fsub v16.4s, v16.4s, v12.4s
+	WORD $0x6e2bde11 // fmul v17.4s, v16.4s, v11.4s
+	VFMLS V10.S4, V17.S4, V16.S4
+	VFMLA V11.S4, V16.S4, V17.S4
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V12.B16, V8.B16
-	VMOV V10.B16, V16.B16
-	FMOVQ 48(R3), F17
-	WORD $0x4eacd631 // fsub v17.4s, v17.4s, v12.4s
-	WORD $0x6e2bde32 // fmul v18.4s, v17.4s, v11.4s
-	VFMLS V10.S4, V18.S4, V17.S4
-	VFMLA V11.S4, V17.S4, V18.S4
-	WORD $0x4e26f471 // fmax v17.4s, v3.4s, v6.4s
-	WORD $0x4e32f533 // fmax v19.4s, v9.4s, v18.4s
-	WORD $0x4e33f631 // fmax v17.4s, v17.4s, v19.4s
-	WORD $0x6e30fa31 // fmaxv s17, v17.4s
-	FCMPS F17, F17
+	VMOV V12.B16, V16.B16
+	VMOV V10.B16, V18.B16
+	FMOVQ 48(R3), F19
+	WORD $0x4eacd673 // fsub v19.4s, v19.4s, v12.4s
+	WORD $0x6e2bde74 // fmul v20.4s, v19.4s, v11.4s
+	VFMLS V10.S4, V20.S4, V19.S4
+	VFMLA V11.S4, V19.S4, V20.S4
+	WORD $0x4e26f473 // fmax v19.4s, v3.4s, v6.4s
+	WORD $0x4e34f635 // fmax v21.4s, v17.4s, v20.4s
+	WORD $0x4e35f673 // fmax v19.4s, v19.4s, v21.4s
+	WORD $0x6e30fa73 // fmaxv s19, v19.4s
+	FCMPS F19, F19
 	BVS groupmeetrare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff471 // fmax v17.4s, v3.4s, v15.4s
-	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
-	WORD $0x6f00e413 // movi v19.2d, #0000000000000000
-	VFMLA V1.S4, V17.S4, V19.S4
-	WORD $0x4e20d673 // fadd v19.4s, v19.4s, v0.4s
-	FMOVQ F19, (R1)
-	WORD $0x4e23e631 // fcmeq v17.4s, v17.4s, v3.4s
+	WORD $0x4e2ff473 // fmax v19.4s, v3.4s, v15.4s
+	WORD $0x4eaef673 // fmin v19.4s, v19.4s, v14.4s
+	WORD $0x6f00e415 // movi v21.2d, #0000000000000000
+	VFMLA V1.S4, V19.S4, V21.S4
+	WORD $0x4e20d6b5 // fadd v21.4s, v21.4s, v0.4s
+	FMOVQ F21, (R1)
+	WORD $0x4e23e673 // fcmeq v19.4s, v19.4s, v3.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
@@ -3380,27 +2900,27 @@ groupmeet3:
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 16(R1)
 	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e2ff521 // fmax v1.4s, v9.4s, v15.4s
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	WORD $0x4e2ff621 // fmax v1.4s, v17.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V7.S4, V1.S4, V2.S4
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	FMOVQ F2, 32(R1)
-	WORD $0x4e29e421 // fcmeq v1.4s, v1.4s, v9.4s
-	WORD $0x4e218a52 // frintn v18.4s, v18.4s
-	WORD $0x4e2ff642 // fmax v2.4s, v18.4s, v15.4s
+	WORD $0x4e31e421 // fcmeq v1.4s, v1.4s, v17.4s
+	WORD $0x4e218a94 // frintn v20.4s, v20.4s
+	WORD $0x4e2ff682 // fmax v2.4s, v20.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V16.S4, V2.S4, V3.S4
-	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	VFMLA V18.S4, V2.S4, V3.S4
+	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
 	FMOVQ F3, 48(R1)
-	WORD $0x4e32e442 // fcmeq v2.4s, v2.4s, v18.4s
-	VUZP1 V0.H8, V17.H8, V17.H8
+	WORD $0x4e34e442 // fcmeq v2.4s, v2.4s, v20.4s
+	VUZP1 V0.H8, V19.H8, V19.H8
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V17.B16, V17.B16
-	VUSHR $7, V17.B16, V17.B16
-	FMOVQ F17, (R2)
+	VUZP1 V1.B16, V19.B16, V19.B16
+	VUSHR $7, V19.B16, V19.B16
+	FMOVQ F19, (R2)
 	ADD $64, R1, R1
 	ADD $16, R2, R2
 	ADD $64, R3, R3
@@ -3605,157 +3125,61 @@ grouprare:
 	ADD $288, RSP, R6
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R7, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
 	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V12.B16, V31.B16, V1.B16
-	VMOV V1.B16, V12.B16
+	VMOV V9.B16, V8.B16
+	VBSL V12.B16, V31.B16, V8.B16
+	VMOV V8.B16, V12.B16
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V9.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R8, R7, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R7, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R7, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V12.B16, V31.B16, V4.B16
-	VMOV V4.B16, V12.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R7, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V12.B16, V31.B16, V7.B16
-	VMOV V7.B16, V12.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R7, R16
-	VDUP R16, V16.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb067e8 // smax v8.4s, v31.4s, v16.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V16.B16
-	VBSL V12.B16, V31.B16, V16.B16
-	VMOV V16.B16, V12.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V16.B16
-	VBSL V11.B16, V31.B16, V16.B16
-	VMOV V16.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V16.B16
-	VBSL V10.B16, V31.B16, V16.B16
-	VMOV V16.B16, V10.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10
@@ -3883,7 +3307,7 @@ TEXT ·FakeQuantizeBitsNEON(SB), NOSPLIT, $344-72
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 16
+	// vector registers in use at once: 18
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -4025,21 +3449,21 @@ groupmeet2:
 groupmeet3:
 	VMOV V10.B16, V5.B16
 	FMOVQ 48(R3), F7
-	WORD $0x6e2bdce8 // fmul v8.4s, v7.4s, v11.4s
-	VFMLS V10.S4, V8.S4, V7.S4
-	VFMLA V11.S4, V7.S4, V8.S4
+	WORD $0x6e2bdcf0 // fmul v16.4s, v7.4s, v11.4s
+	VFMLS V10.S4, V16.S4, V7.S4
+	VFMLA V11.S4, V7.S4, V16.S4
 	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c9 // fmax v9.4s, v6.4s, v8.4s
-	WORD $0x4e29f4e7 // fmax v7.4s, v7.4s, v9.4s
+	WORD $0x4e30f4d1 // fmax v17.4s, v6.4s, v16.4s
+	WORD $0x4e31f4e7 // fmax v7.4s, v7.4s, v17.4s
 	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
 	FCMPS F7, F7
 	BVS groupmeetrare
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
 	WORD $0x4e2ff447 // fmax v7.4s, v2.4s, v15.4s
 	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	VFMLA V0.S4, V7.S4, V9.S4
-	FMOVQ F9, (R1)
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	VFMLA V0.S4, V7.S4, V17.S4
+	FMOVQ F17, (R1)
 	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
@@ -4055,13 +3479,13 @@ groupmeet3:
 	VFMLA V3.S4, V1.S4, V2.S4
 	FMOVQ F2, 32(R1)
 	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e2ff502 // fmax v2.4s, v8.4s, v15.4s
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e2ff602 // fmax v2.4s, v16.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 	VFMLA V5.S4, V2.S4, V3.S4
 	FMOVQ F3, 48(R1)
-	WORD $0x4e28e442 // fcmeq v2.4s, v2.4s, v8.4s
+	WORD $0x4e30e442 // fcmeq v2.4s, v2.4s, v16.4s
 	VUZP1 V0.H8, V7.H8, V7.H8
 	VUZP1 V2.H8, V1.H8, V1.H8
 	VUZP1 V1.B16, V7.B16, V7.B16
@@ -4255,129 +3679,54 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V9.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V11.B16, V31.B16, V5.B16
-	VMOV V5.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V10.B16, V31.B16, V5.B16
-	VMOV V5.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R4, R9, R9
@@ -4492,7 +3841,7 @@ TEXT ·FakeQuantizeZeroPointBitsNEON(SB), NOSPLIT, $408-80
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R7 groups left, R8 length
 	// per call: V15 least, V14 most, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V1 ISub, V0 ISub, V9 ToFloat, V8 ToFloat
-	// vector registers in use at once: 26
+	// vector registers in use at once: 31
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -4617,80 +3966,80 @@ groupmeet0:
 	VMOV V10.B16, V0.B16
 	VMOV V9.B16, V1.B16
 	VMOV V8.B16, V2.B16
-	FMOVQ (R3), F3
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
+	FMOVQ (R3), F16
+	WORD $0x6e2bde11 // fmul v17.4s, v16.4s, v11.4s
+	VFMLS V10.S4, V17.S4, V16.S4
+	VFMLA V11.S4, V16.S4, V17.S4
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet1cross
 groupmeet1:
-	VMOV V10.B16, V3.B16
-	VMOV V9.B16, V5.B16
-	VMOV V8.B16, V6.B16
-	FMOVQ 16(R3), F7
-	WORD $0x6e2bdcf0 // fmul v16.4s, v7.4s, v11.4s
-	VFMLS V10.S4, V16.S4, V7.S4
-	VFMLA V11.S4, V7.S4, V16.S4
+	VMOV V10.B16, V16.B16
+	VMOV V9.B16, V18.B16
+	VMOV V8.B16, V19.B16
+	FMOVQ 16(R3), F20
+	WORD $0x6e2bde95 // fmul v21.4s, v20.4s, v11.4s
+	VFMLS V10.S4, V21.S4, V20.S4
+	VFMLA V11.S4, V20.S4, V21.S4
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet2cross
 groupmeet2:
-	VMOV V10.B16, V7.B16
-	VMOV V9.B16, V17.B16
-	VMOV V8.B16, V18.B16
-	FMOVQ 32(R3), F19
-	WORD $0x6e2bde74 // fmul v20.4s, v19.4s, v11.4s
-	VFMLS V10.S4, V20.S4, V19.S4
-	VFMLA V11.S4, V19.S4, V20.S4
+	VMOV V10.B16, V20.B16
+	VMOV V9.B16, V22.B16
+	VMOV V8.B16, V23.B16
+	FMOVQ 32(R3), F24
+	WORD $0x6e2bdf19 // fmul v25.4s, v24.4s, v11.4s
+	VFMLS V10.S4, V25.S4, V24.S4
+	VFMLA V11.S4, V24.S4, V25.S4
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V10.B16, V19.B16
-	VMOV V9.B16, V21.B16
-	VMOV V8.B16, V22.B16
-	FMOVQ 48(R3), F23
-	WORD $0x6e2bdef8 // fmul v24.4s, v23.4s, v11.4s
-	VFMLS V10.S4, V24.S4, V23.S4
-	VFMLA V11.S4, V23.S4, V24.S4
-	WORD $0x4e30f497 // fmax v23.4s, v4.4s, v16.4s
-	WORD $0x4e38f699 // fmax v25.4s, v20.4s, v24.4s
-	WORD $0x4e39f6f7 // fmax v23.4s, v23.4s, v25.4s
-	WORD $0x6e30faf7 // fmaxv s23, v23.4s
-	FCMPS F23, F23
+	VMOV V10.B16, V24.B16
+	VMOV V9.B16, V26.B16
+	VMOV V8.B16, V27.B16
+	FMOVQ 48(R3), F28
+	WORD $0x6e2bdf9d // fmul v29.4s, v28.4s, v11.4s
+	VFMLS V10.S4, V29.S4, V28.S4
+	VFMLA V11.S4, V28.S4, V29.S4
+	WORD $0x4e35f63c // fmax v28.4s, v17.4s, v21.4s
+	WORD $0x4e3df73e // fmax v30.4s, v25.4s, v29.4s
+	WORD $0x4e3ef79c // fmax v28.4s, v28.4s, v30.4s
+	WORD $0x6e30fb9c // fmaxv s28, v28.4s
+	FCMPS F28, F28
 	BVS groupmeetrare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e21f481 // fmax v1.4s, v4.4s, v1.4s
+	WORD $0x4e218a31 // frintn v17.4s, v17.4s
+	WORD $0x4e21f621 // fmax v1.4s, v17.4s, v1.4s
 	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V0.S4, V1.S4, V2.S4
 	FMOVQ F2, (R1)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e25f605 // fmax v5.4s, v16.4s, v5.4s
-	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x4e31e421 // fcmeq v1.4s, v1.4s, v17.4s
+	WORD $0x4e218ab5 // frintn v21.4s, v21.4s
+	WORD $0x4e32f6b2 // fmax v18.4s, v21.4s, v18.4s
+	WORD $0x4eb3f652 // fmin v18.4s, v18.4s, v19.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V5.S4, V0.S4
+	VFMLA V16.S4, V18.S4, V0.S4
 	FMOVQ F0, 16(R1)
-	WORD $0x4e30e4a5 // fcmeq v5.4s, v5.4s, v16.4s
-	WORD $0x4e218a94 // frintn v20.4s, v20.4s
-	WORD $0x4e31f691 // fmax v17.4s, v20.4s, v17.4s
-	WORD $0x4eb2f631 // fmin v17.4s, v17.4s, v18.4s
+	WORD $0x4e35e652 // fcmeq v18.4s, v18.4s, v21.4s
+	WORD $0x4e218b39 // frintn v25.4s, v25.4s
+	WORD $0x4e36f736 // fmax v22.4s, v25.4s, v22.4s
+	WORD $0x4eb7f6d6 // fmin v22.4s, v22.4s, v23.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V17.S4, V0.S4
+	VFMLA V20.S4, V22.S4, V0.S4
 	FMOVQ F0, 32(R1)
-	WORD $0x4e34e631 // fcmeq v17.4s, v17.4s, v20.4s
-	WORD $0x4e218b18 // frintn v24.4s, v24.4s
-	WORD $0x4e35f715 // fmax v21.4s, v24.4s, v21.4s
-	WORD $0x4eb6f6b5 // fmin v21.4s, v21.4s, v22.4s
+	WORD $0x4e39e6d6 // fcmeq v22.4s, v22.4s, v25.4s
+	WORD $0x4e218bbd // frintn v29.4s, v29.4s
+	WORD $0x4e3af7ba // fmax v26.4s, v29.4s, v26.4s
+	WORD $0x4ebbf75a // fmin v26.4s, v26.4s, v27.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V19.S4, V21.S4, V0.S4
+	VFMLA V24.S4, V26.S4, V0.S4
 	FMOVQ F0, 48(R1)
-	WORD $0x4e38e6b5 // fcmeq v21.4s, v21.4s, v24.4s
-	VUZP1 V5.H8, V1.H8, V1.H8
-	VUZP1 V21.H8, V17.H8, V17.H8
-	VUZP1 V17.B16, V1.B16, V1.B16
+	WORD $0x4e3de75a // fcmeq v26.4s, v26.4s, v29.4s
+	VUZP1 V18.H8, V1.H8, V1.H8
+	VUZP1 V26.H8, V22.H8, V22.H8
+	VUZP1 V22.B16, V1.B16, V1.B16
 	VAND V12.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
 	VADDP V1.B16, V1.B16, V1.B16
@@ -4915,185 +4264,68 @@ grouprare:
 	ADD $288, RSP, R6
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VLD1R (R16), [V2.S4]
-	VSUB V2.S4, V15.S4, V3.S4
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VSUB V2.S4, V14.S4, V3.S4
-	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
+	VLD1R (R16), [V5.S4]
+	VSUB V5.S4, V15.S4, V4.S4
+	WORD $0x4e21d883 // scvtf v3.4s, v4.4s
+	VSUB V5.S4, V14.S4, V4.S4
+	WORD $0x4e21d885 // scvtf v5.4s, v4.4s
 	ADD $4, R7, R16
-	VDUP R16, V1.S4
+	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V4.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V2.B16, V1.B16
-	VMOV V1.B16, V8.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet0
-groupmeet1cross:
-	ADD $4, R6, R16
-	VLD1R (R16), [V6.S4]
-	VSUB V6.S4, V15.S4, V7.S4
-	WORD $0x4e21d8f0 // scvtf v16.4s, v7.4s
-	VSUB V6.S4, V14.S4, V7.S4
-	WORD $0x4e21d8e6 // scvtf v6.4s, v7.4s
-	ADD $4, R7, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V11.B16, V31.B16, V5.B16
-	VMOV V5.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V10.B16, V31.B16, V5.B16
-	VMOV V5.B16, V10.B16
-	VMOV V3.B16, V5.B16
-	VBSL V9.B16, V16.B16, V5.B16
-	VMOV V5.B16, V9.B16
-	VMOV V3.B16, V5.B16
-	VBSL V8.B16, V6.B16, V5.B16
-	VMOV V5.B16, V8.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet1
-groupmeet2cross:
-	ADD $4, R6, R16
-	VLD1R (R16), [V18.S4]
-	VSUB V18.S4, V15.S4, V19.S4
-	WORD $0x4e21da74 // scvtf v20.4s, v19.4s
-	VSUB V18.S4, V14.S4, V19.S4
-	WORD $0x4e21da72 // scvtf v18.4s, v19.4s
-	ADD $4, R7, R16
-	VDUP R16, V17.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb167e7 // smax v7.4s, v31.4s, v17.4s
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
 	VCMEQ V31.S4, V7.S4, V7.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V17.B16
-	VBSL V11.B16, V31.B16, V17.B16
-	VMOV V17.B16, V11.B16
+	VMOV V7.B16, V6.B16
+	VBSL V11.B16, V31.B16, V6.B16
+	VMOV V6.B16, V11.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V17.B16
-	VBSL V10.B16, V31.B16, V17.B16
-	VMOV V17.B16, V10.B16
-	VMOV V7.B16, V17.B16
-	VBSL V9.B16, V20.B16, V17.B16
-	VMOV V17.B16, V9.B16
-	VMOV V7.B16, V17.B16
-	VBSL V8.B16, V18.B16, V17.B16
-	VMOV V17.B16, V8.B16
+	VMOV V7.B16, V6.B16
+	VBSL V10.B16, V31.B16, V6.B16
+	VMOV V6.B16, V10.B16
+	VMOV V7.B16, V6.B16
+	VBSL V9.B16, V3.B16, V6.B16
+	VMOV V6.B16, V9.B16
+	VMOV V7.B16, V6.B16
+	VBSL V8.B16, V5.B16, V6.B16
+	VMOV V6.B16, V8.B16
 	ADD R8, R7, R16
 	CMP $0, R16
-	BGE groupmeet2reached
+	BGE groupmeetreached
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet2cross
-groupmeet2reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R7, R16
 	CMP $0, R16
-	BGE groupmeet2
+	BGE groupmeetmixed
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet2
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
+groupmeet2cross:
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VLD1R (R16), [V22.S4]
-	VSUB V22.S4, V15.S4, V23.S4
-	WORD $0x4e21daf8 // scvtf v24.4s, v23.4s
-	VSUB V22.S4, V14.S4, V23.S4
-	WORD $0x4e21daf6 // scvtf v22.4s, v23.4s
-	ADD $4, R7, R16
-	VDUP R16, V21.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb567f3 // smax v19.4s, v31.4s, v21.4s
-	VCMEQ V31.S4, V19.S4, V19.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V19.B16, V21.B16
-	VBSL V11.B16, V31.B16, V21.B16
-	VMOV V21.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V19.B16, V21.B16
-	VBSL V10.B16, V31.B16, V21.B16
-	VMOV V21.B16, V10.B16
-	VMOV V19.B16, V21.B16
-	VBSL V9.B16, V24.B16, V21.B16
-	VMOV V21.B16, V9.B16
-	VMOV V19.B16, V21.B16
-	VBSL V8.B16, V22.B16, V21.B16
-	VMOV V21.B16, V8.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10
@@ -5240,7 +4472,7 @@ TEXT ·FakeQuantizeMinvalBitsNEON(SB), NOSPLIT, $408-80
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V9 minval
-	// vector registers in use at once: 21
+	// vector registers in use at once: 23
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -5387,37 +4619,37 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V11.B16, V5.B16
-	VMOV V9.B16, V7.B16
-	FMOVQ 32(R3), F8
-	WORD $0x4eabd508 // fsub v8.4s, v8.4s, v11.4s
-	WORD $0x6e2add10 // fmul v16.4s, v8.4s, v10.4s
-	VFMLS V9.S4, V16.S4, V8.S4
-	VFMLA V10.S4, V8.S4, V16.S4
+	VMOV V9.B16, V16.B16
+	FMOVQ 32(R3), F17
+	WORD $0x4eabd631 // fsub v17.4s, v17.4s, v11.4s
+	WORD $0x6e2ade32 // fmul v18.4s, v17.4s, v10.4s
+	VFMLS V9.S4, V18.S4, V17.S4
+	VFMLA V10.S4, V17.S4, V18.S4
 	SUB $4, R7, R7
 	CMP $0, R7
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V11.B16, V8.B16
-	VMOV V9.B16, V17.B16
-	FMOVQ 48(R3), F18
-	WORD $0x4eabd652 // fsub v18.4s, v18.4s, v11.4s
-	WORD $0x6e2ade53 // fmul v19.4s, v18.4s, v10.4s
-	VFMLS V9.S4, V19.S4, V18.S4
-	VFMLA V10.S4, V18.S4, V19.S4
-	WORD $0x4e26f472 // fmax v18.4s, v3.4s, v6.4s
-	WORD $0x4e33f614 // fmax v20.4s, v16.4s, v19.4s
-	WORD $0x4e34f652 // fmax v18.4s, v18.4s, v20.4s
-	WORD $0x6e30fa52 // fmaxv s18, v18.4s
-	FCMPS F18, F18
+	VMOV V11.B16, V17.B16
+	VMOV V9.B16, V19.B16
+	FMOVQ 48(R3), F20
+	WORD $0x4eabd694 // fsub v20.4s, v20.4s, v11.4s
+	WORD $0x6e2ade95 // fmul v21.4s, v20.4s, v10.4s
+	VFMLS V9.S4, V21.S4, V20.S4
+	VFMLA V10.S4, V20.S4, V21.S4
+	WORD $0x4e26f474 // fmax v20.4s, v3.4s, v6.4s
+	WORD $0x4e35f656 // fmax v22.4s, v18.4s, v21.4s
+	WORD $0x4e36f694 // fmax v20.4s, v20.4s, v22.4s
+	WORD $0x6e30fa94 // fmaxv s20, v20.4s
+	FCMPS F20, F20
 	BVS groupmeetrare
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff472 // fmax v18.4s, v3.4s, v15.4s
-	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
-	WORD $0x6f00e414 // movi v20.2d, #0000000000000000
-	VFMLA V1.S4, V18.S4, V20.S4
-	WORD $0x4e20d694 // fadd v20.4s, v20.4s, v0.4s
-	FMOVQ F20, (R1)
-	WORD $0x4e23e652 // fcmeq v18.4s, v18.4s, v3.4s
+	WORD $0x4e2ff474 // fmax v20.4s, v3.4s, v15.4s
+	WORD $0x4eaef694 // fmin v20.4s, v20.4s, v14.4s
+	WORD $0x6f00e416 // movi v22.2d, #0000000000000000
+	VFMLA V1.S4, V20.S4, V22.S4
+	WORD $0x4e20d6d6 // fadd v22.4s, v22.4s, v0.4s
+	FMOVQ F22, (R1)
+	WORD $0x4e23e694 // fcmeq v20.4s, v20.4s, v3.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
@@ -5426,30 +4658,30 @@ groupmeet3:
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 16(R1)
 	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e2ff601 // fmax v1.4s, v16.4s, v15.4s
+	WORD $0x4e218a52 // frintn v18.4s, v18.4s
+	WORD $0x4e2ff641 // fmax v1.4s, v18.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V7.S4, V1.S4, V2.S4
+	VFMLA V16.S4, V1.S4, V2.S4
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	FMOVQ F2, 32(R1)
-	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
-	WORD $0x4e218a73 // frintn v19.4s, v19.4s
-	WORD $0x4e2ff662 // fmax v2.4s, v19.4s, v15.4s
+	WORD $0x4e32e421 // fcmeq v1.4s, v1.4s, v18.4s
+	WORD $0x4e218ab5 // frintn v21.4s, v21.4s
+	WORD $0x4e2ff6a2 // fmax v2.4s, v21.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V17.S4, V2.S4, V3.S4
-	WORD $0x4e28d463 // fadd v3.4s, v3.4s, v8.4s
+	VFMLA V19.S4, V2.S4, V3.S4
+	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
 	FMOVQ F3, 48(R1)
-	WORD $0x4e33e442 // fcmeq v2.4s, v2.4s, v19.4s
-	VUZP1 V0.H8, V18.H8, V18.H8
+	WORD $0x4e35e442 // fcmeq v2.4s, v2.4s, v21.4s
+	VUZP1 V0.H8, V20.H8, V20.H8
 	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V18.B16, V18.B16
-	VAND V12.B16, V18.B16, V18.B16
-	VADDP V18.B16, V18.B16, V18.B16
-	VADDP V18.B16, V18.B16, V18.B16
-	VADDP V18.B16, V18.B16, V18.B16
-	WORD $0x7d000052 // str h18, [x2]
+	VUZP1 V1.B16, V20.B16, V20.B16
+	VAND V12.B16, V20.B16, V20.B16
+	VADDP V20.B16, V20.B16, V20.B16
+	VADDP V20.B16, V20.B16, V20.B16
+	VADDP V20.B16, V20.B16, V20.B16
+	WORD $0x7d000054 // str h20, [x2]
 	ADD $64, R1, R1
 	ADD $2, R2, R2
 	ADD $64, R3, R3
@@ -5657,157 +4889,61 @@ grouprare:
 	ADD $288, RSP, R6
 	B rare
 groupmeet0cross:
-	ADD $4, R7, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet0
-groupmeet1cross:
-	ADD $4, R7, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet1
-groupmeet2cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R7, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R6, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
+	VMOV V8.B16, V7.B16
 	VBSL V11.B16, V31.B16, V7.B16
 	VMOV V7.B16, V11.B16
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
+	VMOV V8.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
 	VMOV V7.B16, V10.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
+	VMOV V8.B16, V7.B16
 	VBSL V9.B16, V31.B16, V7.B16
 	VMOV V7.B16, V9.B16
 	ADD R8, R7, R16
 	CMP $0, R16
-	BGE groupmeet2reached
+	BGE groupmeetreached
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet2cross
-groupmeet2reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R7, R16
 	CMP $0, R16
-	BGE groupmeet2
+	BGE groupmeetmixed
 	ADD R8, R7, R7
 	ADD $4, R4, R4
 	ADD $4, R5, R5
 	ADD $4, R6, R6
-	B groupmeet2
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
+groupmeet2cross:
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R7, R16
-	VDUP R16, V17.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb167e8 // smax v8.4s, v31.4s, v17.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V17.B16
-	VBSL V11.B16, V31.B16, V17.B16
-	VMOV V17.B16, V11.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V17.B16
-	VBSL V10.B16, V31.B16, V17.B16
-	VMOV V17.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V17.B16
-	VBSL V9.B16, V31.B16, V17.B16
-	VMOV V17.B16, V9.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R9, R7
 	SUB R4, R10, R10

@@ -11,7 +11,7 @@ TEXT ·FakeQuantizeFpBF16NEON(SB), NOSPLIT, $248-72
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff, V9 0x10000, V8 0x7fff
 	// per group: V7 scale, V6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 20
+	// vector registers in use at once: 22
 	MOVD y+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -176,84 +176,84 @@ groupmeet0:
 groupmeet1:
 	VMOV V6.B16, V2.B16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e27dc24 // fmul v4.4s, v1.4s, v7.4s
+	WORD $0x6e27dc30 // fmul v16.4s, v1.4s, v7.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V6.S4, V4.S4, V1.S4
-	VFMLS V7.S4, V1.S4, V4.S4
+	VFMLA V6.S4, V16.S4, V1.S4
+	VFMLS V7.S4, V1.S4, V16.S4
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V6.B16, V1.B16
-	FMOVQ 16(R2), F5
-	WORD $0x2e6138b0 // shll v16.4s, v5.4h, #16
-	WORD $0x6e27de11 // fmul v17.4s, v16.4s, v7.4s
-	WORD $0x6ea0fa10 // fneg v16.4s, v16.4s
-	VFMLA V6.S4, V17.S4, V16.S4
-	VFMLS V7.S4, V16.S4, V17.S4
+	FMOVQ 16(R2), F17
+	WORD $0x2e613a32 // shll v18.4s, v17.4h, #16
+	WORD $0x6e27de53 // fmul v19.4s, v18.4s, v7.4s
+	WORD $0x6ea0fa52 // fneg v18.4s, v18.4s
+	VFMLA V6.S4, V19.S4, V18.S4
+	VFMLS V7.S4, V18.S4, V19.S4
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V6.B16, V16.B16
-	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
-	WORD $0x6e27dcb2 // fmul v18.4s, v5.4s, v7.4s
-	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
-	VFMLA V6.S4, V18.S4, V5.S4
-	VFMLS V7.S4, V5.S4, V18.S4
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e32f633 // fmax v19.4s, v17.4s, v18.4s
-	WORD $0x4e33f4a5 // fmax v5.4s, v5.4s, v19.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
+	VMOV V6.B16, V18.B16
+	WORD $0x6e613a31 // shll2 v17.4s, v17.8h, #16
+	WORD $0x6e27de34 // fmul v20.4s, v17.4s, v7.4s
+	WORD $0x6ea0fa31 // fneg v17.4s, v17.4s
+	VFMLA V6.S4, V20.S4, V17.S4
+	VFMLS V7.S4, V17.S4, V20.S4
+	WORD $0x4e30f471 // fmax v17.4s, v3.4s, v16.4s
+	WORD $0x4e34f675 // fmax v21.4s, v19.4s, v20.4s
+	WORD $0x4e35f631 // fmax v17.4s, v17.4s, v21.4s
+	WORD $0x6e30fa31 // fmaxv s17, v17.4s
+	FCMPS F17, F17
 	BVS groupmeetrare
-	VAND V10.B16, V3.B16, V5.B16
-	VUMIN V14.S4, V5.S4, V5.S4
-	VAND V13.B16, V5.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V12.S4, V19.S4, V19.S4
-	WORD $0x4e33d4a5 // fadd v5.4s, v5.4s, v19.4s
-	WORD $0x4eb3d4a5 // fsub v5.4s, v5.4s, v19.4s
+	VAND V10.B16, V3.B16, V17.B16
+	VUMIN V14.S4, V17.S4, V17.S4
+	VAND V13.B16, V17.B16, V21.B16
+	VUMAX V15.S4, V21.S4, V21.S4
+	VADD V12.S4, V21.S4, V21.S4
+	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
+	WORD $0x4eb5d631 // fsub v17.4s, v17.4s, v21.4s
 	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V5.B16, V5.B16
-	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
-	VAND V10.B16, V4.B16, V0.B16
+	VORR V3.B16, V17.B16, V17.B16
+	WORD $0x6e20de31 // fmul v17.4s, v17.4s, v0.4s
+	VAND V10.B16, V16.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V0.S4
 	VAND V13.B16, V0.B16, V3.B16
 	VUMAX V15.S4, V3.S4, V3.S4
 	VADD V12.S4, V3.S4, V3.S4
 	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
 	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
+	VAND V11.B16, V16.B16, V16.B16
+	VORR V16.B16, V0.B16, V0.B16
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	VCMTST V9.S4, V5.S4, V2.S4
+	VCMTST V9.S4, V17.S4, V2.S4
 	VSUB V2.S4, V8.S4, V2.S4
 	VCMTST V9.S4, V0.S4, V3.S4
 	VSUB V3.S4, V8.S4, V3.S4
-	WORD $0x0e6240a5 // addhn v5.4h, v5.4s, v2.4s
-	WORD $0x4e634005 // addhn2 v5.8h, v0.4s, v3.4s
-	FMOVQ F5, (R1)
-	VAND V10.B16, V17.B16, V0.B16
+	WORD $0x0e624231 // addhn v17.4h, v17.4s, v2.4s
+	WORD $0x4e634011 // addhn2 v17.8h, v0.4s, v3.4s
+	FMOVQ F17, (R1)
+	VAND V10.B16, V19.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V0.S4
 	VAND V13.B16, V0.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
 	VADD V12.S4, V2.S4, V2.S4
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VAND V11.B16, V17.B16, V17.B16
-	VORR V17.B16, V0.B16, V0.B16
+	VAND V11.B16, V19.B16, V19.B16
+	VORR V19.B16, V0.B16, V0.B16
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V18.B16, V1.B16
+	VAND V10.B16, V20.B16, V1.B16
 	VUMIN V14.S4, V1.S4, V1.S4
 	VAND V13.B16, V1.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
 	VADD V12.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V11.B16, V18.B16, V18.B16
-	VORR V18.B16, V1.B16, V1.B16
-	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
+	VAND V11.B16, V20.B16, V20.B16
+	VORR V20.B16, V1.B16, V1.B16
+	WORD $0x6e32dc21 // fmul v1.4s, v1.4s, v18.4s
 	VCMTST V9.S4, V0.S4, V2.S4
 	VSUB V2.S4, V8.S4, V2.S4
 	VCMTST V9.S4, V1.S4, V3.S4
@@ -573,129 +573,54 @@ grouprare:
 	ADD $144, RSP, R4
 	B rare
 groupmeet0cross:
-	ADD $4, R5, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V7.B16, V31.B16, V1.B16
-	VMOV V1.B16, V7.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V6.B16, V31.B16, V1.B16
-	VMOV V1.B16, V6.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet0
-groupmeet1cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
+	WORD $0x4ea467e5 // smax v5.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
+	VMOV V5.B16, V4.B16
 	VBSL V7.B16, V31.B16, V4.B16
 	VMOV V4.B16, V7.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
+	VMOV V5.B16, V4.B16
 	VBSL V6.B16, V31.B16, V4.B16
 	VMOV V4.B16, V6.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet1reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet1
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet1
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V7.B16, V31.B16, V5.B16
-	VMOV V5.B16, V7.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V6.B16, V31.B16, V5.B16
-	VMOV V5.B16, V6.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V18.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb267f0 // smax v16.4s, v31.4s, v18.4s
-	VCMEQ V31.S4, V16.S4, V16.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V16.B16, V18.B16
-	VBSL V7.B16, V31.B16, V18.B16
-	VMOV V18.B16, V7.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V16.B16, V18.B16
-	VBSL V6.B16, V31.B16, V18.B16
-	VMOV V18.B16, V6.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -868,7 +793,7 @@ TEXT ·FakeQuantizeFpBytesBF16NEON(SB), NOSPLIT, $280-80
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff, V9 0x10000, V8 0x7fff
 	// per group: V7 scale, V6 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 22
+	// vector registers in use at once: 24
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -1044,100 +969,100 @@ groupmeet0:
 groupmeet1:
 	VMOV V6.B16, V2.B16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e27dc24 // fmul v4.4s, v1.4s, v7.4s
+	WORD $0x6e27dc30 // fmul v16.4s, v1.4s, v7.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V6.S4, V4.S4, V1.S4
-	VFMLS V7.S4, V1.S4, V4.S4
+	VFMLA V6.S4, V16.S4, V1.S4
+	VFMLS V7.S4, V1.S4, V16.S4
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V6.B16, V1.B16
-	FMOVQ 16(R3), F5
-	WORD $0x2e6138b0 // shll v16.4s, v5.4h, #16
-	WORD $0x6e27de11 // fmul v17.4s, v16.4s, v7.4s
-	WORD $0x6ea0fa10 // fneg v16.4s, v16.4s
-	VFMLA V6.S4, V17.S4, V16.S4
-	VFMLS V7.S4, V16.S4, V17.S4
+	FMOVQ 16(R3), F17
+	WORD $0x2e613a32 // shll v18.4s, v17.4h, #16
+	WORD $0x6e27de53 // fmul v19.4s, v18.4s, v7.4s
+	WORD $0x6ea0fa52 // fneg v18.4s, v18.4s
+	VFMLA V6.S4, V19.S4, V18.S4
+	VFMLS V7.S4, V18.S4, V19.S4
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V6.B16, V16.B16
-	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
-	WORD $0x6e27dcb2 // fmul v18.4s, v5.4s, v7.4s
-	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
-	VFMLA V6.S4, V18.S4, V5.S4
-	VFMLS V7.S4, V5.S4, V18.S4
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e32f633 // fmax v19.4s, v17.4s, v18.4s
-	WORD $0x4e33f4a5 // fmax v5.4s, v5.4s, v19.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
+	VMOV V6.B16, V18.B16
+	WORD $0x6e613a31 // shll2 v17.4s, v17.8h, #16
+	WORD $0x6e27de34 // fmul v20.4s, v17.4s, v7.4s
+	WORD $0x6ea0fa31 // fneg v17.4s, v17.4s
+	VFMLA V6.S4, V20.S4, V17.S4
+	VFMLS V7.S4, V17.S4, V20.S4
+	WORD $0x4e30f471 // fmax v17.4s, v3.4s, v16.4s
+	WORD $0x4e34f675 // fmax v21.4s, v19.4s, v20.4s
+	WORD $0x4e35f631 // fmax v17.4s, v17.4s, v21.4s
+	WORD $0x6e30fa31 // fmaxv s17, v17.4s
+	FCMPS F17, F17
 	BVS groupmeetrare
-	VAND V10.B16, V3.B16, V5.B16
-	VUMIN V14.S4, V5.S4, V19.S4
-	VAND V13.B16, V19.B16, V20.B16
-	VUMAX V15.S4, V20.S4, V20.S4
-	VADD V12.S4, V20.S4, V20.S4
-	WORD $0x4e34d675 // fadd v21.4s, v19.4s, v20.4s
-	WORD $0x4eb4d6b5 // fsub v21.4s, v21.4s, v20.4s
+	VAND V10.B16, V3.B16, V17.B16
+	VUMIN V14.S4, V17.S4, V21.S4
+	VAND V13.B16, V21.B16, V22.B16
+	VUMAX V15.S4, V22.S4, V22.S4
+	VADD V12.S4, V22.S4, V22.S4
+	WORD $0x4e36d6b7 // fadd v23.4s, v21.4s, v22.4s
+	WORD $0x4eb6d6f7 // fsub v23.4s, v23.4s, v22.4s
 	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V21.B16, V21.B16
-	WORD $0x6e20deb5 // fmul v21.4s, v21.4s, v0.4s
-	VCMEQ V5.S4, V19.S4, V19.S4
-	VAND V10.B16, V4.B16, V0.B16
+	VORR V3.B16, V23.B16, V23.B16
+	WORD $0x6e20def7 // fmul v23.4s, v23.4s, v0.4s
+	VCMEQ V17.S4, V21.S4, V21.S4
+	VAND V10.B16, V16.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d474 // fadd v20.4s, v3.4s, v5.4s
-	WORD $0x4ea5d694 // fsub v20.4s, v20.4s, v5.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V20.B16, V20.B16
-	WORD $0x6e22de94 // fmul v20.4s, v20.4s, v2.4s
+	VAND V13.B16, V3.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d476 // fadd v22.4s, v3.4s, v17.4s
+	WORD $0x4eb1d6d6 // fsub v22.4s, v22.4s, v17.4s
+	VAND V11.B16, V16.B16, V16.B16
+	VORR V16.B16, V22.B16, V22.B16
+	WORD $0x6e22ded6 // fmul v22.4s, v22.4s, v2.4s
 	VCMEQ V0.S4, V3.S4, V3.S4
-	VCMTST V9.S4, V21.S4, V0.S4
+	VCMTST V9.S4, V23.S4, V0.S4
 	VSUB V0.S4, V8.S4, V0.S4
-	VCMTST V9.S4, V20.S4, V2.S4
+	VCMTST V9.S4, V22.S4, V2.S4
 	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x0e6042b5 // addhn v21.4h, v21.4s, v0.4s
-	WORD $0x4e624295 // addhn2 v21.8h, v20.4s, v2.4s
-	FMOVQ F21, (R1)
-	VAND V10.B16, V17.B16, V0.B16
+	WORD $0x0e6042f7 // addhn v23.4h, v23.4s, v0.4s
+	WORD $0x4e6242d7 // addhn2 v23.8h, v22.4s, v2.4s
+	FMOVQ F23, (R1)
+	VAND V10.B16, V19.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V17.B16, V17.B16
-	VORR V17.B16, V5.B16, V5.B16
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	VAND V13.B16, V2.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d451 // fadd v17.4s, v2.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
+	VAND V11.B16, V19.B16, V19.B16
+	VORR V19.B16, V17.B16, V17.B16
+	WORD $0x6e21de31 // fmul v17.4s, v17.4s, v1.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V10.B16, V18.B16, V0.B16
+	VAND V10.B16, V20.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d431 // fadd v17.4s, v1.4s, v4.4s
-	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
-	VAND V11.B16, V18.B16, V18.B16
-	VORR V18.B16, V17.B16, V17.B16
-	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
+	VAND V13.B16, V1.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d433 // fadd v19.4s, v1.4s, v16.4s
+	WORD $0x4eb0d673 // fsub v19.4s, v19.4s, v16.4s
+	VAND V11.B16, V20.B16, V20.B16
+	VORR V20.B16, V19.B16, V19.B16
+	WORD $0x6e32de73 // fmul v19.4s, v19.4s, v18.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VCMTST V9.S4, V5.S4, V0.S4
+	VCMTST V9.S4, V17.S4, V0.S4
 	VSUB V0.S4, V8.S4, V0.S4
-	VCMTST V9.S4, V17.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
-	WORD $0x4e644225 // addhn2 v5.8h, v17.4s, v4.4s
-	FMOVQ F5, 16(R1)
-	VUZP1 V3.H8, V19.H8, V19.H8
+	VCMTST V9.S4, V19.S4, V16.S4
+	VSUB V16.S4, V8.S4, V16.S4
+	WORD $0x0e604231 // addhn v17.4h, v17.4s, v0.4s
+	WORD $0x4e704271 // addhn2 v17.8h, v19.4s, v16.4s
+	FMOVQ F17, 16(R1)
+	VUZP1 V3.H8, V21.H8, V21.H8
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V19.B16, V19.B16
-	VUSHR $7, V19.B16, V19.B16
-	FMOVQ F19, (R2)
+	VUZP1 V2.B16, V21.B16, V21.B16
+	VUSHR $7, V21.B16, V21.B16
+	FMOVQ F21, (R2)
 	ADD $32, R1, R1
 	ADD $16, R2, R2
 	ADD $32, R3, R3
@@ -1487,129 +1412,54 @@ grouprare:
 	ADD $160, RSP, R5
 	B rare
 groupmeet0cross:
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V7.B16, V31.B16, V1.B16
-	VMOV V1.B16, V7.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V6.B16, V31.B16, V1.B16
-	VMOV V1.B16, V6.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0
-groupmeet1cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
 	VDUP R16, V4.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
+	WORD $0x4ea467e5 // smax v5.4s, v31.4s, v4.4s
+	VCMEQ V31.S4, V5.S4, V5.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
+	VMOV V5.B16, V4.B16
 	VBSL V7.B16, V31.B16, V4.B16
 	VMOV V4.B16, V7.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
+	VMOV V5.B16, V4.B16
 	VBSL V6.B16, V31.B16, V4.B16
 	VMOV V4.B16, V6.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet1reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet1
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet1
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V7.B16, V31.B16, V5.B16
-	VMOV V5.B16, V7.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V6.B16, V31.B16, V5.B16
-	VMOV V5.B16, V6.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V18.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb267f0 // smax v16.4s, v31.4s, v18.4s
-	VCMEQ V31.S4, V16.S4, V16.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V16.B16, V18.B16
-	VBSL V7.B16, V31.B16, V18.B16
-	VMOV V18.B16, V7.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V16.B16, V18.B16
-	VBSL V6.B16, V31.B16, V18.B16
-	VMOV V18.B16, V6.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R4, R9, R9
@@ -1795,7 +1645,7 @@ TEXT ·FakeQuantizeFpBitsBF16NEON(SB), NOSPLIT, $280-80
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff, V9 0x10000, V8 0x7fff, V7 table
 	// per group: V6 scale, V5 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 23
+	// vector registers in use at once: 25
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -1965,113 +1815,113 @@ groupmeet0:
 	VMOV V5.B16, V0.B16
 	FMOVQ (R3), F1
 	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	WORD $0x6e26dc43 // fmul v3.4s, v2.4s, v6.4s
+	WORD $0x6e26dc50 // fmul v16.4s, v2.4s, v6.4s
 	WORD $0x6ea0f842 // fneg v2.4s, v2.4s
-	VFMLA V5.S4, V3.S4, V2.S4
-	VFMLS V6.S4, V2.S4, V3.S4
+	VFMLA V5.S4, V16.S4, V2.S4
+	VFMLS V6.S4, V2.S4, V16.S4
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet1cross
 groupmeet1:
 	VMOV V5.B16, V2.B16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e26dc24 // fmul v4.4s, v1.4s, v6.4s
+	WORD $0x6e26dc31 // fmul v17.4s, v1.4s, v6.4s
 	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V5.S4, V4.S4, V1.S4
-	VFMLS V6.S4, V1.S4, V4.S4
+	VFMLA V5.S4, V17.S4, V1.S4
+	VFMLS V6.S4, V1.S4, V17.S4
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V5.B16, V1.B16
-	FMOVQ 16(R3), F16
-	WORD $0x2e613a11 // shll v17.4s, v16.4h, #16
-	WORD $0x6e26de32 // fmul v18.4s, v17.4s, v6.4s
-	WORD $0x6ea0fa31 // fneg v17.4s, v17.4s
-	VFMLA V5.S4, V18.S4, V17.S4
-	VFMLS V6.S4, V17.S4, V18.S4
+	FMOVQ 16(R3), F18
+	WORD $0x2e613a53 // shll v19.4s, v18.4h, #16
+	WORD $0x6e26de74 // fmul v20.4s, v19.4s, v6.4s
+	WORD $0x6ea0fa73 // fneg v19.4s, v19.4s
+	VFMLA V5.S4, V20.S4, V19.S4
+	VFMLS V6.S4, V19.S4, V20.S4
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V5.B16, V17.B16
-	WORD $0x6e613a10 // shll2 v16.4s, v16.8h, #16
-	WORD $0x6e26de13 // fmul v19.4s, v16.4s, v6.4s
-	WORD $0x6ea0fa10 // fneg v16.4s, v16.4s
-	VFMLA V5.S4, V19.S4, V16.S4
-	VFMLS V6.S4, V16.S4, V19.S4
-	WORD $0x4e24f470 // fmax v16.4s, v3.4s, v4.4s
-	WORD $0x4e33f654 // fmax v20.4s, v18.4s, v19.4s
-	WORD $0x4e34f610 // fmax v16.4s, v16.4s, v20.4s
-	WORD $0x6e30fa10 // fmaxv s16, v16.4s
-	FCMPS F16, F16
+	VMOV V5.B16, V19.B16
+	WORD $0x6e613a52 // shll2 v18.4s, v18.8h, #16
+	WORD $0x6e26de55 // fmul v21.4s, v18.4s, v6.4s
+	WORD $0x6ea0fa52 // fneg v18.4s, v18.4s
+	VFMLA V5.S4, V21.S4, V18.S4
+	VFMLS V6.S4, V18.S4, V21.S4
+	WORD $0x4e31f612 // fmax v18.4s, v16.4s, v17.4s
+	WORD $0x4e35f696 // fmax v22.4s, v20.4s, v21.4s
+	WORD $0x4e36f652 // fmax v18.4s, v18.4s, v22.4s
+	WORD $0x6e30fa52 // fmaxv s18, v18.4s
+	FCMPS F18, F18
 	BVS groupmeetrare
-	VAND V10.B16, V3.B16, V16.B16
-	VUMIN V14.S4, V16.S4, V20.S4
-	VAND V13.B16, V20.B16, V21.B16
-	VUMAX V15.S4, V21.S4, V21.S4
-	VADD V12.S4, V21.S4, V21.S4
-	WORD $0x4e35d696 // fadd v22.4s, v20.4s, v21.4s
-	WORD $0x4eb5d6d6 // fsub v22.4s, v22.4s, v21.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V22.B16, V22.B16
-	WORD $0x6e20ded6 // fmul v22.4s, v22.4s, v0.4s
-	VCMEQ V16.S4, V20.S4, V20.S4
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V3.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d475 // fadd v21.4s, v3.4s, v16.4s
-	WORD $0x4eb0d6b5 // fsub v21.4s, v21.4s, v16.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V21.B16, V21.B16
-	WORD $0x6e22deb5 // fmul v21.4s, v21.4s, v2.4s
-	VCMEQ V0.S4, V3.S4, V3.S4
-	VCMTST V9.S4, V22.S4, V0.S4
+	VAND V10.B16, V16.B16, V18.B16
+	VUMIN V14.S4, V18.S4, V22.S4
+	VAND V13.B16, V22.B16, V23.B16
+	VUMAX V15.S4, V23.S4, V23.S4
+	VADD V12.S4, V23.S4, V23.S4
+	WORD $0x4e37d6d8 // fadd v24.4s, v22.4s, v23.4s
+	WORD $0x4eb7d718 // fsub v24.4s, v24.4s, v23.4s
+	VAND V11.B16, V16.B16, V16.B16
+	VORR V16.B16, V24.B16, V24.B16
+	WORD $0x6e20df18 // fmul v24.4s, v24.4s, v0.4s
+	VCMEQ V18.S4, V22.S4, V22.S4
+	VAND V10.B16, V17.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V16.S4
+	VAND V13.B16, V16.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
+	WORD $0x4e32d617 // fadd v23.4s, v16.4s, v18.4s
+	WORD $0x4eb2d6f7 // fsub v23.4s, v23.4s, v18.4s
+	VAND V11.B16, V17.B16, V17.B16
+	VORR V17.B16, V23.B16, V23.B16
+	WORD $0x6e22def7 // fmul v23.4s, v23.4s, v2.4s
+	VCMEQ V0.S4, V16.S4, V16.S4
+	VCMTST V9.S4, V24.S4, V0.S4
 	VSUB V0.S4, V8.S4, V0.S4
-	VCMTST V9.S4, V21.S4, V2.S4
+	VCMTST V9.S4, V23.S4, V2.S4
 	VSUB V2.S4, V8.S4, V2.S4
-	WORD $0x0e6042d6 // addhn v22.4h, v22.4s, v0.4s
-	WORD $0x4e6242b6 // addhn2 v22.8h, v21.4s, v2.4s
-	FMOVQ F22, (R1)
-	VAND V10.B16, V18.B16, V0.B16
+	WORD $0x0e604318 // addhn v24.4h, v24.4s, v0.4s
+	WORD $0x4e6242f8 // addhn2 v24.8h, v23.4s, v2.4s
+	FMOVQ F24, (R1)
+	VAND V10.B16, V20.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d450 // fadd v16.4s, v2.4s, v4.4s
-	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	VAND V11.B16, V18.B16, V18.B16
-	VORR V18.B16, V16.B16, V16.B16
-	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
+	VAND V13.B16, V2.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d452 // fadd v18.4s, v2.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
+	VAND V11.B16, V20.B16, V20.B16
+	VORR V20.B16, V18.B16, V18.B16
+	WORD $0x6e21de52 // fmul v18.4s, v18.4s, v1.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V10.B16, V19.B16, V0.B16
+	VAND V10.B16, V21.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d432 // fadd v18.4s, v1.4s, v4.4s
-	WORD $0x4ea4d652 // fsub v18.4s, v18.4s, v4.4s
-	VAND V11.B16, V19.B16, V19.B16
-	VORR V19.B16, V18.B16, V18.B16
-	WORD $0x6e31de52 // fmul v18.4s, v18.4s, v17.4s
+	VAND V13.B16, V1.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d434 // fadd v20.4s, v1.4s, v17.4s
+	WORD $0x4eb1d694 // fsub v20.4s, v20.4s, v17.4s
+	VAND V11.B16, V21.B16, V21.B16
+	VORR V21.B16, V20.B16, V20.B16
+	WORD $0x6e33de94 // fmul v20.4s, v20.4s, v19.4s
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VCMTST V9.S4, V16.S4, V0.S4
+	VCMTST V9.S4, V18.S4, V0.S4
 	VSUB V0.S4, V8.S4, V0.S4
-	VCMTST V9.S4, V18.S4, V4.S4
-	VSUB V4.S4, V8.S4, V4.S4
-	WORD $0x0e604210 // addhn v16.4h, v16.4s, v0.4s
-	WORD $0x4e644250 // addhn2 v16.8h, v18.4s, v4.4s
-	FMOVQ F16, 16(R1)
-	VUZP1 V3.H8, V20.H8, V20.H8
+	VCMTST V9.S4, V20.S4, V17.S4
+	VSUB V17.S4, V8.S4, V17.S4
+	WORD $0x0e604252 // addhn v18.4h, v18.4s, v0.4s
+	WORD $0x4e714292 // addhn2 v18.8h, v20.4s, v17.4s
+	FMOVQ F18, 16(R1)
+	VUZP1 V16.H8, V22.H8, V22.H8
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V20.B16, V20.B16
-	VAND V7.B16, V20.B16, V20.B16
-	VADDP V20.B16, V20.B16, V20.B16
-	VADDP V20.B16, V20.B16, V20.B16
-	VADDP V20.B16, V20.B16, V20.B16
-	WORD $0x7d000054 // str h20, [x2]
+	VUZP1 V2.B16, V22.B16, V22.B16
+	VAND V7.B16, V22.B16, V22.B16
+	VADDP V22.B16, V22.B16, V22.B16
+	VADDP V22.B16, V22.B16, V22.B16
+	VADDP V22.B16, V22.B16, V22.B16
+	WORD $0x7d000056 // str h22, [x2]
 	ADD $32, R1, R1
 	ADD $2, R2, R2
 	ADD $32, R3, R3
@@ -2427,129 +2277,54 @@ grouprare:
 	ADD $160, RSP, R5
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VDUP R16, V1.S4
+	VDUP R16, V3.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea367e4 // smax v4.4s, v31.4s, v3.4s
+	VCMEQ V31.S4, V4.S4, V4.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V6.B16, V31.B16, V1.B16
-	VMOV V1.B16, V6.B16
+	VMOV V4.B16, V3.B16
+	VBSL V6.B16, V31.B16, V3.B16
+	VMOV V3.B16, V6.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V5.B16, V31.B16, V1.B16
-	VMOV V1.B16, V5.B16
+	VMOV V4.B16, V3.B16
+	VBSL V5.B16, V31.B16, V3.B16
+	VMOV V3.B16, V5.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V6.B16, V31.B16, V4.B16
-	VMOV V4.B16, V6.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V5.B16, V31.B16, V4.B16
-	VMOV V4.B16, V5.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V16.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb067e1 // smax v1.4s, v31.4s, v16.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V16.B16
-	VBSL V6.B16, V31.B16, V16.B16
-	VMOV V16.B16, V6.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V16.B16
-	VBSL V5.B16, V31.B16, V16.B16
-	VMOV V16.B16, V5.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V19.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb367f1 // smax v17.4s, v31.4s, v19.4s
-	VCMEQ V31.S4, V17.S4, V17.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V17.B16, V19.B16
-	VBSL V6.B16, V31.B16, V19.B16
-	VMOV V19.B16, V6.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V17.B16, V19.B16
-	VBSL V5.B16, V31.B16, V19.B16
-	VMOV V19.B16, V5.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R4, R9, R9

@@ -770,6 +770,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -785,17 +786,20 @@ groupmeet0cross:
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R9, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -811,17 +815,20 @@ groupmeet1cross:
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R9, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -837,17 +844,20 @@ groupmeet2cross:
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R9, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -863,15 +873,17 @@ groupmeet3cross:
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R9, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS least+32(FP), Y15
@@ -2116,6 +2128,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -2131,17 +2144,20 @@ groupmeet0cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -2157,17 +2173,20 @@ groupmeet1cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R10, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -2183,17 +2202,20 @@ groupmeet2cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R10, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -2209,15 +2231,17 @@ groupmeet3cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R10, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
@@ -3536,6 +3560,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -3551,17 +3576,20 @@ groupmeet0cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -3577,17 +3605,20 @@ groupmeet1cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R10, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -3603,17 +3634,20 @@ groupmeet2cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R10, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -3629,15 +3663,17 @@ groupmeet3cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R10, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15

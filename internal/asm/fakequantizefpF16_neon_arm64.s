@@ -11,7 +11,7 @@ TEXT ·FakeQuantizeFpF16NEON(SB), NOSPLIT, $248-72
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff
 	// per group: V9 scale, V8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 18
+	// vector registers in use at once: 20
 	MOVD y+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -174,34 +174,34 @@ groupmeet1:
 groupmeet2:
 	VMOV V8.B16, V1.B16
 	FMOVQ 16(R2), F5
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x6e29dcc7 // fmul v7.4s, v6.4s, v9.4s
-	WORD $0x6ea0f8c6 // fneg v6.4s, v6.4s
-	VFMLA V8.S4, V7.S4, V6.S4
-	VFMLS V9.S4, V6.S4, V7.S4
+	WORD $0x0e2178b0 // fcvtl v16.4s, v5.4h
+	WORD $0x6e29de11 // fmul v17.4s, v16.4s, v9.4s
+	WORD $0x6ea0fa10 // fneg v16.4s, v16.4s
+	VFMLA V8.S4, V17.S4, V16.S4
+	VFMLS V9.S4, V16.S4, V17.S4
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V8.B16, V6.B16
+	VMOV V8.B16, V16.B16
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x6e29dcb0 // fmul v16.4s, v5.4s, v9.4s
+	WORD $0x6e29dcb2 // fmul v18.4s, v5.4s, v9.4s
 	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
-	VFMLA V8.S4, V16.S4, V5.S4
-	VFMLS V9.S4, V5.S4, V16.S4
+	VFMLA V8.S4, V18.S4, V5.S4
+	VFMLS V9.S4, V5.S4, V18.S4
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e30f4f1 // fmax v17.4s, v7.4s, v16.4s
-	WORD $0x4e31f4a5 // fmax v5.4s, v5.4s, v17.4s
+	WORD $0x4e32f633 // fmax v19.4s, v17.4s, v18.4s
+	WORD $0x4e33f4a5 // fmax v5.4s, v5.4s, v19.4s
 	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
 	FCMPS F5, F5
 	BVS groupmeetrare
 	VAND V10.B16, V3.B16, V5.B16
 	VUMIN V14.S4, V5.S4, V5.S4
-	VAND V13.B16, V5.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d4a5 // fadd v5.4s, v5.4s, v17.4s
-	WORD $0x4eb1d4a5 // fsub v5.4s, v5.4s, v17.4s
+	VAND V13.B16, V5.B16, V19.B16
+	VUMAX V15.S4, V19.S4, V19.S4
+	VADD V12.S4, V19.S4, V19.S4
+	WORD $0x4e33d4a5 // fadd v5.4s, v5.4s, v19.4s
+	WORD $0x4eb3d4a5 // fsub v5.4s, v5.4s, v19.4s
 	VAND V11.B16, V3.B16, V3.B16
 	VORR V3.B16, V5.B16, V5.B16
 	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
@@ -218,27 +218,27 @@ groupmeet3:
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e216805 // fcvtn2 v5.8h, v0.4s
 	FMOVQ F5, (R1)
-	VAND V10.B16, V7.B16, V0.B16
+	VAND V10.B16, V17.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V0.S4
 	VAND V13.B16, V0.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
 	VADD V12.S4, V2.S4, V2.S4
 	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
 	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VAND V11.B16, V7.B16, V7.B16
-	VORR V7.B16, V0.B16, V0.B16
+	VAND V11.B16, V17.B16, V17.B16
+	VORR V17.B16, V0.B16, V0.B16
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	VAND V10.B16, V16.B16, V1.B16
+	VAND V10.B16, V18.B16, V1.B16
 	VUMIN V14.S4, V1.S4, V1.S4
 	VAND V13.B16, V1.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
 	VADD V12.S4, V2.S4, V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V11.B16, V16.B16, V16.B16
-	VORR V16.B16, V1.B16, V1.B16
-	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
+	VAND V11.B16, V18.B16, V18.B16
+	VORR V18.B16, V1.B16, V1.B16
+	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
 	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
 	FMOVQ F0, 16(R1)
 	ADD $32, R1, R1
@@ -537,129 +537,54 @@ grouprare:
 	ADD $144, RSP, R4
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V7.B16, V6.B16
+	VBSL V9.B16, V31.B16, V6.B16
+	VMOV V6.B16, V9.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VMOV V7.B16, V6.B16
+	VBSL V8.B16, V31.B16, V6.B16
+	VMOV V6.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V9.B16, V31.B16, V5.B16
-	VMOV V5.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V8.B16, V31.B16, V5.B16
-	VMOV V5.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V16.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb067e6 // smax v6.4s, v31.4s, v16.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V16.B16
-	VBSL V9.B16, V31.B16, V16.B16
-	VMOV V16.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V16.B16
-	VBSL V8.B16, V31.B16, V16.B16
-	VMOV V16.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -824,7 +749,7 @@ TEXT ·FakeQuantizeFpBytesF16NEON(SB), NOSPLIT, $280-80
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff
 	// per group: V9 scale, V8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 20
+	// vector registers in use at once: 22
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -998,82 +923,82 @@ groupmeet1:
 groupmeet2:
 	VMOV V8.B16, V1.B16
 	FMOVQ 16(R3), F5
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x6e29dcc7 // fmul v7.4s, v6.4s, v9.4s
-	WORD $0x6ea0f8c6 // fneg v6.4s, v6.4s
-	VFMLA V8.S4, V7.S4, V6.S4
-	VFMLS V9.S4, V6.S4, V7.S4
+	WORD $0x0e2178b0 // fcvtl v16.4s, v5.4h
+	WORD $0x6e29de11 // fmul v17.4s, v16.4s, v9.4s
+	WORD $0x6ea0fa10 // fneg v16.4s, v16.4s
+	VFMLA V8.S4, V17.S4, V16.S4
+	VFMLS V9.S4, V16.S4, V17.S4
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V8.B16, V6.B16
+	VMOV V8.B16, V16.B16
 	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x6e29dcb0 // fmul v16.4s, v5.4s, v9.4s
+	WORD $0x6e29dcb2 // fmul v18.4s, v5.4s, v9.4s
 	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
-	VFMLA V8.S4, V16.S4, V5.S4
-	VFMLS V9.S4, V5.S4, V16.S4
+	VFMLA V8.S4, V18.S4, V5.S4
+	VFMLS V9.S4, V5.S4, V18.S4
 	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e30f4f1 // fmax v17.4s, v7.4s, v16.4s
-	WORD $0x4e31f4a5 // fmax v5.4s, v5.4s, v17.4s
+	WORD $0x4e32f633 // fmax v19.4s, v17.4s, v18.4s
+	WORD $0x4e33f4a5 // fmax v5.4s, v5.4s, v19.4s
 	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
 	FCMPS F5, F5
 	BVS groupmeetrare
 	VAND V10.B16, V3.B16, V5.B16
-	VUMIN V14.S4, V5.S4, V17.S4
-	VAND V13.B16, V17.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
-	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VUMIN V14.S4, V5.S4, V19.S4
+	VAND V13.B16, V19.B16, V20.B16
+	VUMAX V15.S4, V20.S4, V20.S4
+	VADD V12.S4, V20.S4, V20.S4
+	WORD $0x4e34d675 // fadd v21.4s, v19.4s, v20.4s
+	WORD $0x4eb4d6b5 // fsub v21.4s, v21.4s, v20.4s
 	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V19.B16, V19.B16
-	WORD $0x6e20de73 // fmul v19.4s, v19.4s, v0.4s
-	WORD $0x0e216a73 // fcvtn v19.4h, v19.4s
-	VCMEQ V5.S4, V17.S4, V17.S4
+	VORR V3.B16, V21.B16, V21.B16
+	WORD $0x6e20deb5 // fmul v21.4s, v21.4s, v0.4s
+	WORD $0x0e216ab5 // fcvtn v21.4h, v21.4s
+	VCMEQ V5.S4, V19.S4, V19.S4
 	VAND V10.B16, V4.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V3.S4
 	VAND V13.B16, V3.B16, V5.B16
 	VUMAX V15.S4, V5.S4, V5.S4
 	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d472 // fadd v18.4s, v3.4s, v5.4s
-	WORD $0x4ea5d652 // fsub v18.4s, v18.4s, v5.4s
+	WORD $0x4e25d474 // fadd v20.4s, v3.4s, v5.4s
+	WORD $0x4ea5d694 // fsub v20.4s, v20.4s, v5.4s
 	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V18.B16, V18.B16
-	WORD $0x6e22de52 // fmul v18.4s, v18.4s, v2.4s
-	WORD $0x4e216a53 // fcvtn2 v19.8h, v18.4s
-	FMOVQ F19, (R1)
+	VORR V4.B16, V20.B16, V20.B16
+	WORD $0x6e22de94 // fmul v20.4s, v20.4s, v2.4s
+	WORD $0x4e216a95 // fcvtn2 v21.8h, v20.4s
+	FMOVQ F21, (R1)
 	VCMEQ V0.S4, V3.S4, V3.S4
-	VAND V10.B16, V7.B16, V0.B16
+	VAND V10.B16, V17.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V2.S4
 	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
 	VADD V12.S4, V4.S4, V4.S4
 	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
 	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V7.B16, V7.B16
-	VORR V7.B16, V5.B16, V5.B16
+	VAND V11.B16, V17.B16, V17.B16
+	VORR V17.B16, V5.B16, V5.B16
 	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V10.B16, V16.B16, V0.B16
+	VAND V10.B16, V18.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V1.S4
 	VAND V13.B16, V1.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
 	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d427 // fadd v7.4s, v1.4s, v4.4s
-	WORD $0x4ea4d4e7 // fsub v7.4s, v7.4s, v4.4s
-	VAND V11.B16, V16.B16, V16.B16
-	VORR V16.B16, V7.B16, V7.B16
-	WORD $0x6e26dce7 // fmul v7.4s, v7.4s, v6.4s
-	WORD $0x4e2168e5 // fcvtn2 v5.8h, v7.4s
+	WORD $0x4e24d431 // fadd v17.4s, v1.4s, v4.4s
+	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
+	VAND V11.B16, V18.B16, V18.B16
+	VORR V18.B16, V17.B16, V17.B16
+	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
+	WORD $0x4e216a25 // fcvtn2 v5.8h, v17.4s
 	FMOVQ F5, 16(R1)
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VUZP1 V3.H8, V17.H8, V17.H8
+	VUZP1 V3.H8, V19.H8, V19.H8
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V17.B16, V17.B16
-	VUSHR $7, V17.B16, V17.B16
-	FMOVQ F17, (R2)
+	VUZP1 V2.B16, V19.B16, V19.B16
+	VUSHR $7, V19.B16, V19.B16
+	FMOVQ F19, (R2)
 	ADD $32, R1, R1
 	ADD $16, R2, R2
 	ADD $32, R3, R3
@@ -1407,129 +1332,54 @@ grouprare:
 	ADD $160, RSP, R5
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VDUP R16, V1.S4
+	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V7.B16, V6.B16
+	VBSL V9.B16, V31.B16, V6.B16
+	VMOV V6.B16, V9.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VMOV V7.B16, V6.B16
+	VBSL V8.B16, V31.B16, V6.B16
+	VMOV V6.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V9.B16, V31.B16, V5.B16
-	VMOV V5.B16, V9.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
-	VBSL V8.B16, V31.B16, V5.B16
-	VMOV V5.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V16.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb067e6 // smax v6.4s, v31.4s, v16.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V16.B16
-	VBSL V9.B16, V31.B16, V16.B16
-	VMOV V16.B16, V9.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V16.B16
-	VBSL V8.B16, V31.B16, V16.B16
-	VMOV V16.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R4, R9, R9
@@ -1707,7 +1557,7 @@ TEXT ·FakeQuantizeFpBitsF16NEON(SB), NOSPLIT, $280-80
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff, V9 table
 	// per group: V8 scale, V7 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 21
+	// vector registers in use at once: 23
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -1884,86 +1734,86 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V7.B16, V1.B16
-	FMOVQ 16(R3), F5
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x6e28dcd0 // fmul v16.4s, v6.4s, v8.4s
-	WORD $0x6ea0f8c6 // fneg v6.4s, v6.4s
-	VFMLA V7.S4, V16.S4, V6.S4
-	VFMLS V8.S4, V6.S4, V16.S4
+	FMOVQ 16(R3), F16
+	WORD $0x0e217a11 // fcvtl v17.4s, v16.4h
+	WORD $0x6e28de32 // fmul v18.4s, v17.4s, v8.4s
+	WORD $0x6ea0fa31 // fneg v17.4s, v17.4s
+	VFMLA V7.S4, V18.S4, V17.S4
+	VFMLS V8.S4, V17.S4, V18.S4
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V7.B16, V6.B16
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x6e28dcb1 // fmul v17.4s, v5.4s, v8.4s
-	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
-	VFMLA V7.S4, V17.S4, V5.S4
-	VFMLS V8.S4, V5.S4, V17.S4
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e31f612 // fmax v18.4s, v16.4s, v17.4s
-	WORD $0x4e32f4a5 // fmax v5.4s, v5.4s, v18.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
+	VMOV V7.B16, V17.B16
+	WORD $0x4e217a10 // fcvtl2 v16.4s, v16.8h
+	WORD $0x6e28de13 // fmul v19.4s, v16.4s, v8.4s
+	WORD $0x6ea0fa10 // fneg v16.4s, v16.4s
+	VFMLA V7.S4, V19.S4, V16.S4
+	VFMLS V8.S4, V16.S4, V19.S4
+	WORD $0x4e24f470 // fmax v16.4s, v3.4s, v4.4s
+	WORD $0x4e33f654 // fmax v20.4s, v18.4s, v19.4s
+	WORD $0x4e34f610 // fmax v16.4s, v16.4s, v20.4s
+	WORD $0x6e30fa10 // fmaxv s16, v16.4s
+	FCMPS F16, F16
 	BVS groupmeetrare
-	VAND V10.B16, V3.B16, V5.B16
-	VUMIN V14.S4, V5.S4, V18.S4
-	VAND V13.B16, V18.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V12.S4, V19.S4, V19.S4
-	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
-	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
+	VAND V10.B16, V3.B16, V16.B16
+	VUMIN V14.S4, V16.S4, V20.S4
+	VAND V13.B16, V20.B16, V21.B16
+	VUMAX V15.S4, V21.S4, V21.S4
+	VADD V12.S4, V21.S4, V21.S4
+	WORD $0x4e35d696 // fadd v22.4s, v20.4s, v21.4s
+	WORD $0x4eb5d6d6 // fsub v22.4s, v22.4s, v21.4s
 	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V20.B16, V20.B16
-	WORD $0x6e20de94 // fmul v20.4s, v20.4s, v0.4s
-	WORD $0x0e216a94 // fcvtn v20.4h, v20.4s
-	VCMEQ V5.S4, V18.S4, V18.S4
+	VORR V3.B16, V22.B16, V22.B16
+	WORD $0x6e20ded6 // fmul v22.4s, v22.4s, v0.4s
+	WORD $0x0e216ad6 // fcvtn v22.4h, v22.4s
+	VCMEQ V16.S4, V20.S4, V20.S4
 	VAND V10.B16, V4.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V3.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d473 // fadd v19.4s, v3.4s, v5.4s
-	WORD $0x4ea5d673 // fsub v19.4s, v19.4s, v5.4s
+	VAND V13.B16, V3.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d475 // fadd v21.4s, v3.4s, v16.4s
+	WORD $0x4eb0d6b5 // fsub v21.4s, v21.4s, v16.4s
 	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V19.B16, V19.B16
-	WORD $0x6e22de73 // fmul v19.4s, v19.4s, v2.4s
-	WORD $0x4e216a74 // fcvtn2 v20.8h, v19.4s
-	FMOVQ F20, (R1)
+	VORR V4.B16, V21.B16, V21.B16
+	WORD $0x6e22deb5 // fmul v21.4s, v21.4s, v2.4s
+	WORD $0x4e216ab6 // fcvtn2 v22.8h, v21.4s
+	FMOVQ F22, (R1)
 	VCMEQ V0.S4, V3.S4, V3.S4
-	VAND V10.B16, V16.B16, V0.B16
+	VAND V10.B16, V18.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V2.S4
 	VAND V13.B16, V2.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
 	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d445 // fadd v5.4s, v2.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V16.B16, V16.B16
-	VORR V16.B16, V5.B16, V5.B16
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e24d450 // fadd v16.4s, v2.4s, v4.4s
+	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	VAND V11.B16, V18.B16, V18.B16
+	VORR V18.B16, V16.B16, V16.B16
+	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V10.B16, V17.B16, V0.B16
+	VAND V10.B16, V19.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V1.S4
 	VAND V13.B16, V1.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
 	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d430 // fadd v16.4s, v1.4s, v4.4s
-	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	VAND V11.B16, V17.B16, V17.B16
-	VORR V17.B16, V16.B16, V16.B16
-	WORD $0x6e26de10 // fmul v16.4s, v16.4s, v6.4s
-	WORD $0x4e216a05 // fcvtn2 v5.8h, v16.4s
-	FMOVQ F5, 16(R1)
+	WORD $0x4e24d432 // fadd v18.4s, v1.4s, v4.4s
+	WORD $0x4ea4d652 // fsub v18.4s, v18.4s, v4.4s
+	VAND V11.B16, V19.B16, V19.B16
+	VORR V19.B16, V18.B16, V18.B16
+	WORD $0x6e31de52 // fmul v18.4s, v18.4s, v17.4s
+	WORD $0x4e216a50 // fcvtn2 v16.8h, v18.4s
+	FMOVQ F16, 16(R1)
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VUZP1 V3.H8, V18.H8, V18.H8
+	VUZP1 V3.H8, V20.H8, V20.H8
 	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V18.B16, V18.B16
-	VAND V9.B16, V18.B16, V18.B16
-	VADDP V18.B16, V18.B16, V18.B16
-	VADDP V18.B16, V18.B16, V18.B16
-	VADDP V18.B16, V18.B16, V18.B16
-	WORD $0x7d000052 // str h18, [x2]
+	VUZP1 V2.B16, V20.B16, V20.B16
+	VAND V9.B16, V20.B16, V20.B16
+	VADDP V20.B16, V20.B16, V20.B16
+	VADDP V20.B16, V20.B16, V20.B16
+	VADDP V20.B16, V20.B16, V20.B16
+	WORD $0x7d000054 // str h20, [x2]
 	ADD $32, R1, R1
 	ADD $2, R2, R2
 	ADD $32, R3, R3
@@ -2303,129 +2153,54 @@ grouprare:
 	ADD $160, RSP, R5
 	B rare
 groupmeet0cross:
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V7.B16, V31.B16, V1.B16
-	VMOV V1.B16, V7.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0
-groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V7.B16, V31.B16, V4.B16
-	VMOV V4.B16, V7.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
-groupmeet2cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e1 // smax v1.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
+	WORD $0x4ea567e6 // smax v6.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
+	VMOV V6.B16, V5.B16
 	VBSL V8.B16, V31.B16, V5.B16
 	VMOV V5.B16, V8.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V5.B16
+	VMOV V6.B16, V5.B16
 	VBSL V7.B16, V31.B16, V5.B16
 	VMOV V5.B16, V7.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet2reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet2
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
+groupmeet2cross:
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V17.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb167e6 // smax v6.4s, v31.4s, v17.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V17.B16
-	VBSL V8.B16, V31.B16, V17.B16
-	VMOV V17.B16, V8.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V17.B16
-	VBSL V7.B16, V31.B16, V17.B16
-	VMOV V17.B16, V7.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R4, R9, R9

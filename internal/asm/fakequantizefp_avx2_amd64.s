@@ -626,6 +626,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -641,17 +642,20 @@ groupmeet0cross:
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R9, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -667,17 +671,20 @@ groupmeet1cross:
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R9, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -693,17 +700,20 @@ groupmeet2cross:
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R9, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R9), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -719,15 +729,17 @@ groupmeet3cross:
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R9, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS least+32(FP), Y15
@@ -1682,6 +1694,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -1697,17 +1710,20 @@ groupmeet0cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -1723,17 +1739,20 @@ groupmeet1cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R10, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -1749,17 +1768,20 @@ groupmeet2cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R10, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -1775,15 +1797,17 @@ groupmeet3cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R10, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
@@ -2787,6 +2811,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -2802,17 +2827,20 @@ groupmeet0cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -2828,17 +2856,20 @@ groupmeet1cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R10, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -2854,17 +2885,20 @@ groupmeet2cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R10, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -2880,15 +2914,17 @@ groupmeet3cross:
 	ADDQ         R11, R10
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R10, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R11, R10
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15

@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeFpNEON(SB), NOSPLIT, $312-72
 	// pointers: R1 y, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff
 	// per group: V9 scale, V8 recip
-	// vector registers in use at once: 18
+	// vector registers in use at once: 20
 	MOVD y+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -162,37 +162,37 @@ groupmeet1:
 groupmeet2:
 	VMOV V8.B16, V3.B16
 	FMOVQ 32(R2), F5
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	WORD $0x6e29dcb0 // fmul v16.4s, v5.4s, v9.4s
 	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
-	VFMLA V8.S4, V6.S4, V5.S4
-	VFMLS V9.S4, V5.S4, V6.S4
+	VFMLA V8.S4, V16.S4, V5.S4
+	VFMLS V9.S4, V5.S4, V16.S4
 	SUB $4, R5, R5
 	CMP $0, R5
 	BLT groupmeet3cross
 groupmeet3:
 	VMOV V8.B16, V5.B16
-	FMOVQ 48(R2), F7
-	WORD $0x6e29dcf0 // fmul v16.4s, v7.4s, v9.4s
-	WORD $0x6ea0f8e7 // fneg v7.4s, v7.4s
-	VFMLA V8.S4, V16.S4, V7.S4
-	VFMLS V9.S4, V7.S4, V16.S4
-	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
-	WORD $0x4e30f4d1 // fmax v17.4s, v6.4s, v16.4s
-	WORD $0x4e31f4e7 // fmax v7.4s, v7.4s, v17.4s
-	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
-	FCMPS F7, F7
+	FMOVQ 48(R2), F17
+	WORD $0x6e29de32 // fmul v18.4s, v17.4s, v9.4s
+	WORD $0x6ea0fa31 // fneg v17.4s, v17.4s
+	VFMLA V8.S4, V18.S4, V17.S4
+	VFMLS V9.S4, V17.S4, V18.S4
+	WORD $0x4e24f451 // fmax v17.4s, v2.4s, v4.4s
+	WORD $0x4e32f613 // fmax v19.4s, v16.4s, v18.4s
+	WORD $0x4e33f631 // fmax v17.4s, v17.4s, v19.4s
+	WORD $0x6e30fa31 // fmaxv s17, v17.4s
+	FCMPS F17, F17
 	BVS groupmeetrare
-	VAND V10.B16, V2.B16, V7.B16
-	VUMIN V14.S4, V7.S4, V7.S4
-	VAND V13.B16, V7.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d4e7 // fadd v7.4s, v7.4s, v17.4s
-	WORD $0x4eb1d4e7 // fsub v7.4s, v7.4s, v17.4s
+	VAND V10.B16, V2.B16, V17.B16
+	VUMIN V14.S4, V17.S4, V17.S4
+	VAND V13.B16, V17.B16, V19.B16
+	VUMAX V15.S4, V19.S4, V19.S4
+	VADD V12.S4, V19.S4, V19.S4
+	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
+	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
 	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V7.B16, V7.B16
-	WORD $0x6e20dce7 // fmul v7.4s, v7.4s, v0.4s
-	FMOVQ F7, (R1)
+	VORR V2.B16, V17.B16, V17.B16
+	WORD $0x6e20de31 // fmul v17.4s, v17.4s, v0.4s
+	FMOVQ F17, (R1)
 	VAND V10.B16, V4.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V0.S4
 	VAND V13.B16, V0.B16, V2.B16
@@ -204,17 +204,6 @@ groupmeet3:
 	VORR V4.B16, V0.B16, V0.B16
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	FMOVQ F0, 16(R1)
-	VAND V10.B16, V6.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V6.B16, V6.B16
-	VORR V6.B16, V0.B16, V0.B16
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ F0, 32(R1)
 	VAND V10.B16, V16.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V0.S4
 	VAND V13.B16, V0.B16, V1.B16
@@ -224,6 +213,17 @@ groupmeet3:
 	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
 	VAND V11.B16, V16.B16, V16.B16
 	VORR V16.B16, V0.B16, V0.B16
+	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
+	FMOVQ F0, 32(R1)
+	VAND V10.B16, V18.B16, V0.B16
+	VUMIN V14.S4, V0.S4, V0.S4
+	VAND V13.B16, V0.B16, V1.B16
+	VUMAX V15.S4, V1.S4, V1.S4
+	VADD V12.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	VAND V11.B16, V18.B16, V18.B16
+	VORR V18.B16, V0.B16, V0.B16
 	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
 	FMOVQ F0, 48(R1)
 	ADD $64, R1, R1
@@ -410,129 +410,54 @@ grouprare:
 	ADD $208, RSP, R4
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V7.B16, V6.B16
+	VBSL V9.B16, V31.B16, V6.B16
+	VMOV V6.B16, V9.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VMOV V7.B16, V6.B16
+	VBSL V8.B16, V31.B16, V6.B16
+	VMOV V6.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V8.B16, V31.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V9.B16, V31.B16, V5.B16
-	VMOV V5.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V8.B16, V31.B16, V5.B16
-	VMOV V5.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V8.B16, V31.B16, V7.B16
-	VMOV V7.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -649,7 +574,7 @@ TEXT ·FakeQuantizeFpBytesNEON(SB), NOSPLIT, $344-80
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff
 	// per group: V9 scale, V8 recip
-	// vector registers in use at once: 20
+	// vector registers in use at once: 22
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -812,79 +737,79 @@ groupmeet1:
 groupmeet2:
 	VMOV V8.B16, V3.B16
 	FMOVQ 32(R3), F5
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
+	WORD $0x6e29dcb0 // fmul v16.4s, v5.4s, v9.4s
 	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
-	VFMLA V8.S4, V6.S4, V5.S4
-	VFMLS V9.S4, V5.S4, V6.S4
+	VFMLA V8.S4, V16.S4, V5.S4
+	VFMLS V9.S4, V5.S4, V16.S4
 	SUB $4, R6, R6
 	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
 	VMOV V8.B16, V5.B16
-	FMOVQ 48(R3), F7
-	WORD $0x6e29dcf0 // fmul v16.4s, v7.4s, v9.4s
-	WORD $0x6ea0f8e7 // fneg v7.4s, v7.4s
-	VFMLA V8.S4, V16.S4, V7.S4
-	VFMLS V9.S4, V7.S4, V16.S4
-	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
-	WORD $0x4e30f4d1 // fmax v17.4s, v6.4s, v16.4s
-	WORD $0x4e31f4e7 // fmax v7.4s, v7.4s, v17.4s
-	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
-	FCMPS F7, F7
+	FMOVQ 48(R3), F17
+	WORD $0x6e29de32 // fmul v18.4s, v17.4s, v9.4s
+	WORD $0x6ea0fa31 // fneg v17.4s, v17.4s
+	VFMLA V8.S4, V18.S4, V17.S4
+	VFMLS V9.S4, V17.S4, V18.S4
+	WORD $0x4e24f451 // fmax v17.4s, v2.4s, v4.4s
+	WORD $0x4e32f613 // fmax v19.4s, v16.4s, v18.4s
+	WORD $0x4e33f631 // fmax v17.4s, v17.4s, v19.4s
+	WORD $0x6e30fa31 // fmaxv s17, v17.4s
+	FCMPS F17, F17
 	BVS groupmeetrare
-	VAND V10.B16, V2.B16, V7.B16
-	VUMIN V14.S4, V7.S4, V17.S4
-	VAND V13.B16, V17.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
-	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VAND V10.B16, V2.B16, V17.B16
+	VUMIN V14.S4, V17.S4, V19.S4
+	VAND V13.B16, V19.B16, V20.B16
+	VUMAX V15.S4, V20.S4, V20.S4
+	VADD V12.S4, V20.S4, V20.S4
+	WORD $0x4e34d675 // fadd v21.4s, v19.4s, v20.4s
+	WORD $0x4eb4d6b5 // fsub v21.4s, v21.4s, v20.4s
 	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V19.B16, V19.B16
-	WORD $0x6e20de73 // fmul v19.4s, v19.4s, v0.4s
-	FMOVQ F19, (R1)
-	VCMEQ V7.S4, V17.S4, V17.S4
+	VORR V2.B16, V21.B16, V21.B16
+	WORD $0x6e20deb5 // fmul v21.4s, v21.4s, v0.4s
+	FMOVQ F21, (R1)
+	VCMEQ V17.S4, V19.S4, V19.S4
 	VAND V10.B16, V4.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V12.S4, V7.S4, V7.S4
-	WORD $0x4e27d452 // fadd v18.4s, v2.4s, v7.4s
-	WORD $0x4ea7d652 // fsub v18.4s, v18.4s, v7.4s
+	VAND V13.B16, V2.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d454 // fadd v20.4s, v2.4s, v17.4s
+	WORD $0x4eb1d694 // fsub v20.4s, v20.4s, v17.4s
 	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V18.B16, V18.B16
-	WORD $0x6e21de52 // fmul v18.4s, v18.4s, v1.4s
-	FMOVQ F18, 16(R1)
+	VORR V4.B16, V20.B16, V20.B16
+	WORD $0x6e21de94 // fmul v20.4s, v20.4s, v1.4s
+	FMOVQ F20, 16(R1)
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V10.B16, V6.B16, V0.B16
+	VAND V10.B16, V16.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V1.S4
 	VAND V13.B16, V1.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
 	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d427 // fadd v7.4s, v1.4s, v4.4s
-	WORD $0x4ea4d4e7 // fsub v7.4s, v7.4s, v4.4s
-	VAND V11.B16, V6.B16, V6.B16
-	VORR V6.B16, V7.B16, V7.B16
-	WORD $0x6e23dce7 // fmul v7.4s, v7.4s, v3.4s
-	FMOVQ F7, 32(R1)
+	WORD $0x4e24d431 // fadd v17.4s, v1.4s, v4.4s
+	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
+	VAND V11.B16, V16.B16, V16.B16
+	VORR V16.B16, V17.B16, V17.B16
+	WORD $0x6e23de31 // fmul v17.4s, v17.4s, v3.4s
+	FMOVQ F17, 32(R1)
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V10.B16, V16.B16, V0.B16
+	VAND V10.B16, V18.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V3.S4
 	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
 	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d466 // fadd v6.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
-	VAND V11.B16, V16.B16, V16.B16
-	VORR V16.B16, V6.B16, V6.B16
-	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
-	FMOVQ F6, 48(R1)
+	WORD $0x4e24d470 // fadd v16.4s, v3.4s, v4.4s
+	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
+	VAND V11.B16, V18.B16, V18.B16
+	VORR V18.B16, V16.B16, V16.B16
+	WORD $0x6e25de10 // fmul v16.4s, v16.4s, v5.4s
+	FMOVQ F16, 48(R1)
 	VCMEQ V0.S4, V3.S4, V3.S4
-	VUZP1 V2.H8, V17.H8, V17.H8
+	VUZP1 V2.H8, V19.H8, V19.H8
 	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V17.B16, V17.B16
-	VUSHR $7, V17.B16, V17.B16
-	FMOVQ F17, (R2)
+	VUZP1 V1.B16, V19.B16, V19.B16
+	VUSHR $7, V19.B16, V19.B16
+	FMOVQ F19, (R2)
 	ADD $64, R1, R1
 	ADD $16, R2, R2
 	ADD $64, R3, R3
@@ -1091,129 +1016,54 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VDUP R16, V1.S4
+	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V7.B16, V6.B16
+	VBSL V9.B16, V31.B16, V6.B16
+	VMOV V6.B16, V9.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VMOV V7.B16, V6.B16
+	VBSL V8.B16, V31.B16, V6.B16
+	VMOV V6.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V8.B16, V31.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V9.B16, V31.B16, V5.B16
-	VMOV V5.B16, V9.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
-	VBSL V8.B16, V31.B16, V5.B16
-	VMOV V5.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e5 // smax v5.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V7.B16
-	VBSL V8.B16, V31.B16, V7.B16
-	VMOV V7.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R4, R9, R9
@@ -1341,7 +1191,7 @@ TEXT ·FakeQuantizeFpBitsNEON(SB), NOSPLIT, $344-80
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff, V9 table
 	// per group: V8 scale, V7 recip
-	// vector registers in use at once: 21
+	// vector registers in use at once: 23
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -1507,83 +1357,83 @@ groupmeet1:
 	BLT groupmeet2cross
 groupmeet2:
 	VMOV V7.B16, V3.B16
-	FMOVQ 32(R3), F5
-	WORD $0x6e28dca6 // fmul v6.4s, v5.4s, v8.4s
-	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
-	VFMLA V7.S4, V6.S4, V5.S4
-	VFMLS V8.S4, V5.S4, V6.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V7.B16, V5.B16
-	FMOVQ 48(R3), F16
+	FMOVQ 32(R3), F16
 	WORD $0x6e28de11 // fmul v17.4s, v16.4s, v8.4s
 	WORD $0x6ea0fa10 // fneg v16.4s, v16.4s
 	VFMLA V7.S4, V17.S4, V16.S4
 	VFMLS V8.S4, V16.S4, V17.S4
-	WORD $0x4e24f450 // fmax v16.4s, v2.4s, v4.4s
-	WORD $0x4e31f4d2 // fmax v18.4s, v6.4s, v17.4s
-	WORD $0x4e32f610 // fmax v16.4s, v16.4s, v18.4s
-	WORD $0x6e30fa10 // fmaxv s16, v16.4s
-	FCMPS F16, F16
+	SUB $4, R6, R6
+	CMP $0, R6
+	BLT groupmeet3cross
+groupmeet3:
+	VMOV V7.B16, V16.B16
+	FMOVQ 48(R3), F18
+	WORD $0x6e28de53 // fmul v19.4s, v18.4s, v8.4s
+	WORD $0x6ea0fa52 // fneg v18.4s, v18.4s
+	VFMLA V7.S4, V19.S4, V18.S4
+	VFMLS V8.S4, V18.S4, V19.S4
+	WORD $0x4e24f452 // fmax v18.4s, v2.4s, v4.4s
+	WORD $0x4e33f634 // fmax v20.4s, v17.4s, v19.4s
+	WORD $0x4e34f652 // fmax v18.4s, v18.4s, v20.4s
+	WORD $0x6e30fa52 // fmaxv s18, v18.4s
+	FCMPS F18, F18
 	BVS groupmeetrare
-	VAND V10.B16, V2.B16, V16.B16
-	VUMIN V14.S4, V16.S4, V18.S4
-	VAND V13.B16, V18.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V12.S4, V19.S4, V19.S4
-	WORD $0x4e33d654 // fadd v20.4s, v18.4s, v19.4s
-	WORD $0x4eb3d694 // fsub v20.4s, v20.4s, v19.4s
+	VAND V10.B16, V2.B16, V18.B16
+	VUMIN V14.S4, V18.S4, V20.S4
+	VAND V13.B16, V20.B16, V21.B16
+	VUMAX V15.S4, V21.S4, V21.S4
+	VADD V12.S4, V21.S4, V21.S4
+	WORD $0x4e35d696 // fadd v22.4s, v20.4s, v21.4s
+	WORD $0x4eb5d6d6 // fsub v22.4s, v22.4s, v21.4s
 	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V20.B16, V20.B16
-	WORD $0x6e20de94 // fmul v20.4s, v20.4s, v0.4s
-	FMOVQ F20, (R1)
-	VCMEQ V16.S4, V18.S4, V18.S4
+	VORR V2.B16, V22.B16, V22.B16
+	WORD $0x6e20ded6 // fmul v22.4s, v22.4s, v0.4s
+	FMOVQ F22, (R1)
+	VCMEQ V18.S4, V20.S4, V20.S4
 	VAND V10.B16, V4.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d453 // fadd v19.4s, v2.4s, v16.4s
-	WORD $0x4eb0d673 // fsub v19.4s, v19.4s, v16.4s
+	VAND V13.B16, V2.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
+	WORD $0x4e32d455 // fadd v21.4s, v2.4s, v18.4s
+	WORD $0x4eb2d6b5 // fsub v21.4s, v21.4s, v18.4s
 	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V19.B16, V19.B16
-	WORD $0x6e21de73 // fmul v19.4s, v19.4s, v1.4s
-	FMOVQ F19, 16(R1)
+	VORR V4.B16, V21.B16, V21.B16
+	WORD $0x6e21deb5 // fmul v21.4s, v21.4s, v1.4s
+	FMOVQ F21, 16(R1)
 	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V10.B16, V6.B16, V0.B16
+	VAND V10.B16, V17.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V1.S4
 	VAND V13.B16, V1.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
 	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d430 // fadd v16.4s, v1.4s, v4.4s
-	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	VAND V11.B16, V6.B16, V6.B16
-	VORR V6.B16, V16.B16, V16.B16
-	WORD $0x6e23de10 // fmul v16.4s, v16.4s, v3.4s
-	FMOVQ F16, 32(R1)
+	WORD $0x4e24d432 // fadd v18.4s, v1.4s, v4.4s
+	WORD $0x4ea4d652 // fsub v18.4s, v18.4s, v4.4s
+	VAND V11.B16, V17.B16, V17.B16
+	VORR V17.B16, V18.B16, V18.B16
+	WORD $0x6e23de52 // fmul v18.4s, v18.4s, v3.4s
+	FMOVQ F18, 32(R1)
 	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V10.B16, V17.B16, V0.B16
+	VAND V10.B16, V19.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V3.S4
 	VAND V13.B16, V3.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
 	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d466 // fadd v6.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4c6 // fsub v6.4s, v6.4s, v4.4s
-	VAND V11.B16, V17.B16, V17.B16
-	VORR V17.B16, V6.B16, V6.B16
-	WORD $0x6e25dcc6 // fmul v6.4s, v6.4s, v5.4s
-	FMOVQ F6, 48(R1)
+	WORD $0x4e24d471 // fadd v17.4s, v3.4s, v4.4s
+	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
+	VAND V11.B16, V19.B16, V19.B16
+	VORR V19.B16, V17.B16, V17.B16
+	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
+	FMOVQ F17, 48(R1)
 	VCMEQ V0.S4, V3.S4, V3.S4
-	VUZP1 V2.H8, V18.H8, V18.H8
+	VUZP1 V2.H8, V20.H8, V20.H8
 	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V18.B16, V18.B16
-	VAND V9.B16, V18.B16, V18.B16
-	VADDP V18.B16, V18.B16, V18.B16
-	VADDP V18.B16, V18.B16, V18.B16
-	VADDP V18.B16, V18.B16, V18.B16
-	WORD $0x7d000052 // str h18, [x2]
+	VUZP1 V1.B16, V20.B16, V20.B16
+	VAND V9.B16, V20.B16, V20.B16
+	VADDP V20.B16, V20.B16, V20.B16
+	VADDP V20.B16, V20.B16, V20.B16
+	VADDP V20.B16, V20.B16, V20.B16
+	WORD $0x7d000054 // str h20, [x2]
 	ADD $64, R1, R1
 	ADD $2, R2, R2
 	ADD $64, R3, R3
@@ -1793,129 +1643,54 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V7.B16, V31.B16, V1.B16
-	VMOV V1.B16, V7.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0
-groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e1 // smax v1.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V8.B16, V31.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V3.B16
-	VBSL V7.B16, V31.B16, V3.B16
-	VMOV V3.B16, V7.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
-groupmeet2cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
 	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e3 // smax v3.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
+	WORD $0x4ea567e6 // smax v6.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
+	VMOV V6.B16, V5.B16
 	VBSL V8.B16, V31.B16, V5.B16
 	VMOV V5.B16, V8.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V5.B16
+	VMOV V6.B16, V5.B16
 	VBSL V7.B16, V31.B16, V5.B16
 	VMOV V5.B16, V7.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet2reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet2
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet2
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
+groupmeet2cross:
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V16.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb067e5 // smax v5.4s, v31.4s, v16.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V16.B16
-	VBSL V8.B16, V31.B16, V16.B16
-	VMOV V16.B16, V8.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V16.B16
-	VBSL V7.B16, V31.B16, V16.B16
-	VMOV V16.B16, V7.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R4, R9, R9

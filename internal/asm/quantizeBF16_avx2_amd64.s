@@ -524,108 +524,53 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
+	VMOVD        AX, X11
+	VPBROADCASTD X11, Y11
+	VMOVDQU      constantsAVX2<>+48(SB), Y10
+	VPCMPGTD     Y11, Y10, Y11
+	VBROADCASTSS 4(R8), Y10
+	VBLENDVPS    Y11, Y10, Y13, Y13
+	VBROADCASTSS 4(BX), Y10
+	VBLENDVPS    Y11, Y10, Y12, Y12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-7
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y12, Y12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-7
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y12, Y12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-7
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-7
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -1419,108 +1364,53 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
+	VMOVD        AX, X7
+	VPBROADCASTD X7, Y7
+	VMOVDQU      constantsAVX2<>+48(SB), Y6
+	VPCMPGTD     Y7, Y6, Y7
+	VBROADCASTSS 4(R8), Y6
+	VBLENDVPS    Y7, Y6, Y9, Y9
+	VBROADCASTSS 4(BX), Y6
+	VBLENDVPS    Y7, Y6, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-7
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-7
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-7
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-7
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -2368,6 +2258,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -2386,18 +2277,21 @@ groupmeet0cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -2416,18 +2310,21 @@ groupmeet1cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R10, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -2446,18 +2343,21 @@ groupmeet2cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R10, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -2476,16 +2376,18 @@ groupmeet3cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R10, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -2794,7 +2696,7 @@ TEXT ·QuantizeMinvalInt8BF16AVX2(SB), $544-72
 	// per call: Y15 least, Y11 most, Y14 Narrow16, Y12 NarrowS8, Y0 Narrow16, Y10 NarrowS8, Y13 table
 	// per group: Y9 scale, Y8 recip
 	// loaded at each use: minval, 0x80008000
-	// vector registers in use at once: 15
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -3299,124 +3201,57 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y7, Y7
+	VMOVD        AX, X6
+	VPBROADCASTD X6, Y6
+	VMOVDQU      constantsAVX2<>+48(SB), Y5
+	VPCMPGTD     Y6, Y5, Y6
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y6, Y5, Y9, Y9
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y6, Y5, Y8, Y8
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y6, Y5, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R9), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y8, Y8
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y7, Y7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	LEAL         7(R10), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y2, Y3, Y9, Y9
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y2, Y3, Y8, Y8
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y2, Y3, Y7, Y7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	LEAL         7(R10), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+48(SB), Y4
-	VPCMPGTD     Y2, Y4, Y2
-	VBROADCASTSS 4(R9), Y4
-	VBLENDVPS    Y2, Y4, Y9, Y9
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y2, Y4, Y8, Y8
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y2, Y4, Y7, Y7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -4162,108 +3997,53 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
+	VMOVD        AX, X7
+	VPBROADCASTD X7, Y7
+	VMOVDQU      constantsAVX2<>+48(SB), Y6
+	VPCMPGTD     Y7, Y6, Y7
+	VBROADCASTSS 4(R8), Y6
+	VBLENDVPS    Y7, Y6, Y9, Y9
+	VBROADCASTSS 4(BX), Y6
+	VBLENDVPS    Y7, Y6, Y8, Y8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-7
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-7
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-7
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-7
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -5111,6 +4891,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -5129,18 +4910,21 @@ groupmeet0cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -5159,18 +4943,21 @@ groupmeet1cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R10, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -5189,18 +4976,21 @@ groupmeet2cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R10, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -5219,16 +5009,18 @@ groupmeet3cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R10, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -5537,7 +5329,7 @@ TEXT ·QuantizeMinvalUint8BF16AVX2(SB), $544-72
 	// per call: Y15 least, Y11 most, Y14 Narrow16, Y12 NarrowU8, Y0 Narrow16, Y10 NarrowU8, Y13 table
 	// per group: Y9 scale, Y8 recip
 	// loaded at each use: minval, 0x80008000
-	// vector registers in use at once: 15
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -6042,124 +5834,57 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y7, Y7
+	VMOVD        AX, X6
+	VPBROADCASTD X6, Y6
+	VMOVDQU      constantsAVX2<>+48(SB), Y5
+	VPCMPGTD     Y6, Y5, Y6
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y6, Y5, Y9, Y9
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y6, Y5, Y8, Y8
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y6, Y5, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R9), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y8, Y8
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y7, Y7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	LEAL         7(R10), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y2, Y3, Y9, Y9
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y2, Y3, Y8, Y8
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y2, Y3, Y7, Y7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	LEAL         7(R10), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+48(SB), Y4
-	VPCMPGTD     Y2, Y4, Y2
-	VBROADCASTSS 4(R9), Y4
-	VBLENDVPS    Y2, Y4, Y9, Y9
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y2, Y4, Y8, Y8
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y2, Y4, Y7, Y7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -6935,108 +6660,53 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y7, Y7
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y6, Y6
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+48(SB), Y4
+	VPCMPGTD     Y5, Y4, Y5
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y5, Y4, Y7, Y7
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y5, Y4, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-7
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y7, Y7
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y6, Y6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-7
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y7, Y7
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y6, Y6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-7
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y7, Y7
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y6, Y6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-7
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -7936,6 +7606,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -7954,18 +7625,21 @@ groupmeet0cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -7984,18 +7658,21 @@ groupmeet1cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R10, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -8014,18 +7691,21 @@ groupmeet2cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R10, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -8044,16 +7724,18 @@ groupmeet3cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R10, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -8380,7 +8062,7 @@ TEXT ·QuantizeMinvalPacked4BF16AVX2(SB), $528-72
 	// per call: Y15 least, Y11 most, Y14 Narrow16, Y12 NarrowS8, Y0 Narrow16, Y10 NarrowS8, Y13 table
 	// per group: Y9 scale, Y8 recip
 	// loaded at each use: minval, 0x80008000, 0x10011001, 0xf0f0f0f
-	// vector registers in use at once: 15
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -8917,124 +8599,57 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y7, Y7
+	VMOVD        AX, X6
+	VPBROADCASTD X6, Y6
+	VMOVDQU      constantsAVX2<>+48(SB), Y5
+	VPCMPGTD     Y6, Y5, Y6
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y6, Y5, Y9, Y9
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y6, Y5, Y8, Y8
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y6, Y5, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R9), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y8, Y8
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y7, Y7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	LEAL         7(R10), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y2, Y3, Y9, Y9
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y2, Y3, Y8, Y8
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y2, Y3, Y7, Y7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	LEAL         7(R10), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+48(SB), Y4
-	VPCMPGTD     Y2, Y4, Y2
-	VBROADCASTSS 4(R9), Y4
-	VBLENDVPS    Y2, Y4, Y9, Y9
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y2, Y4, Y8, Y8
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y2, Y4, Y7, Y7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -9840,108 +9455,53 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y7, Y7
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y6, Y6
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+48(SB), Y4
+	VPCMPGTD     Y5, Y4, Y5
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y5, Y4, Y7, Y7
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y5, Y4, Y6, Y6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-7
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y7, Y7
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y6, Y6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-7
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y7, Y7
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y6, Y6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-7
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y7, Y7
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y6, Y6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-7
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupmeetrare:
 	MOVQ R11, R9
@@ -10867,6 +10427,7 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
@@ -10885,18 +10446,21 @@ groupmeet0cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeet0mix
 
 groupmeet0reached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeet0mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet0
+
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
+groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -10915,18 +10479,21 @@ groupmeet1cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet1cross
+	JMP          groupmeet1mix
 
 groupmeet1reached:
 	CMPQ R10, $-7
-	JGE  groupmeet1
+	JGE  groupmeet1mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet1
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
+groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
@@ -10945,18 +10512,21 @@ groupmeet2cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet2cross
+	JMP          groupmeet2mix
 
 groupmeet2reached:
 	CMPQ R10, $-7
-	JGE  groupmeet2
+	JGE  groupmeet2mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet2
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
+groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
@@ -10975,16 +10545,18 @@ groupmeet3cross:
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet3cross
+	JMP          groupmeet3mix
 
 groupmeet3reached:
 	CMPQ R10, $-7
-	JGE  groupmeet3
+	JGE  groupmeet3mixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
-	JMP  groupmeet3
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	MOVQ R12, R10
@@ -11320,7 +10892,7 @@ TEXT ·QuantizeMinvalPacked2BF16AVX2(SB), $528-72
 	// per call: Y15 least, Y11 most, Y14 Narrow16, Y12 NarrowS8, Y0 Narrow16, Y10 NarrowS8, Y13 table
 	// per group: Y9 scale, Y8 recip
 	// loaded at each use: minval, 0x80008000, 0x4010401, 0x3030303, 0x100001
-	// vector registers in use at once: 15
+	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	MOVQ         scale+16(FP), BX
@@ -11872,124 +11444,57 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y7, Y7
+	VMOVD        AX, X6
+	VPBROADCASTD X6, Y6
+	VMOVDQU      constantsAVX2<>+48(SB), Y5
+	VPCMPGTD     Y6, Y5, Y6
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y6, Y5, Y9, Y9
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y6, Y5, Y8, Y8
+	VBROADCASTSS 4(BX), Y5
+	VBLENDVPS    Y6, Y5, Y7, Y7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-7
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R9), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y8, Y8
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y7, Y7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	LEAL         7(R10), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y2, Y3, Y9, Y9
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y2, Y3, Y8, Y8
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y2, Y3, Y7, Y7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	LEAL         7(R10), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+48(SB), Y4
-	VPCMPGTD     Y2, Y4, Y2
-	VBROADCASTSS 4(R9), Y4
-	VBLENDVPS    Y2, Y4, Y9, Y9
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y2, Y4, Y8, Y8
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y2, Y4, Y7, Y7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupmeetrare:
 	MOVQ R12, R10

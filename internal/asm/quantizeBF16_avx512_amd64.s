@@ -956,6 +956,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -964,88 +967,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z10
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z11
-	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-15
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z11
-	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-15
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z11
-	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-15
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 704(SP)
@@ -2369,6 +2323,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -2377,88 +2334,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-15
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-15
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-15
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 704(SP)
@@ -3875,6 +3783,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -3884,99 +3795,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(R9), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(R9), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(R9), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 960(SP)
@@ -5277,6 +5130,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -5286,99 +5142,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 960(SP)
@@ -6658,6 +6456,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -6666,88 +6467,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-15
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-15
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-15
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 704(SP)
@@ -8164,6 +7916,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -8173,99 +7928,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(R9), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(R9), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(R9), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 960(SP)
@@ -9566,6 +9263,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -9575,99 +9275,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 960(SP)
@@ -11010,6 +10652,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -11018,88 +10663,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-15
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-15
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-15
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 672(SP)
@@ -12595,6 +12191,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -12604,99 +12203,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(R9), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(R9), K7, Z3
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(R9), K7, Z3
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	VBROADCASTSS 4(R9), K7, Z3
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 928(SP)
@@ -14059,6 +13600,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -14068,99 +13612,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z2
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z4
-	VBROADCASTSS 4(R8), K7, Z3
-	VBROADCASTSS 4(BX), K7, Z2
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z4
-	VBROADCASTSS 4(R8), K7, Z3
-	VBROADCASTSS 4(BX), K7, Z2
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z4
-	VBROADCASTSS 4(R8), K7, Z3
-	VBROADCASTSS 4(BX), K7, Z2
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 928(SP)
@@ -15530,6 +15016,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -15538,88 +15027,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z3
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-15
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-15
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-15
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 656(SP)
@@ -17135,6 +16575,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -17144,99 +16587,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(R9), K7, Z2
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	VBROADCASTSS 4(R9), K7, Z2
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	VBROADCASTSS 4(R9), K7, Z2
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	VBROADCASTSS 4(R9), K7, Z2
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 912(SP)
@@ -18616,6 +18001,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -18625,99 +18013,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z16
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z3
-	VBROADCASTSS 4(R8), K7, Z2
-	VBROADCASTSS 4(BX), K7, Z16
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z3
-	VBROADCASTSS 4(R8), K7, Z2
-	VBROADCASTSS 4(BX), K7, Z16
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z3
-	VBROADCASTSS 4(R8), K7, Z2
-	VBROADCASTSS 4(BX), K7, Z16
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 912(SP)

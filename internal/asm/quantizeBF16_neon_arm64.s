@@ -11,7 +11,7 @@ TEXT ·QuantizeWholeInt8BF16NEON(SB), NOSPLIT, $232-56
 	// per call: nothing
 	// per group: V15 scale, V14 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 10
+	// vector registers in use at once: 11
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -366,129 +366,54 @@ grouprare:
 	ADD $128, RSP, R4
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V12.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4eac67ed // smax v13.4s, v31.4s, v12.4s
+	VCMEQ V31.S4, V13.S4, V13.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V15.B16, V31.B16, V1.B16
-	VMOV V1.B16, V15.B16
+	VMOV V13.B16, V12.B16
+	VBSL V15.B16, V31.B16, V12.B16
+	VMOV V12.B16, V15.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V14.B16, V31.B16, V1.B16
-	VMOV V1.B16, V14.B16
+	VMOV V13.B16, V12.B16
+	VBSL V14.B16, V31.B16, V12.B16
+	VMOV V12.B16, V14.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V15.B16, V31.B16, V4.B16
-	VMOV V4.B16, V15.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V14.B16, V31.B16, V4.B16
-	VMOV V4.B16, V14.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V15.B16, V31.B16, V4.B16
-	VMOV V4.B16, V15.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V14.B16, V31.B16, V4.B16
-	VMOV V4.B16, V14.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V15.B16, V31.B16, V7.B16
-	VMOV V7.B16, V15.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V14.B16, V31.B16, V7.B16
-	VMOV V7.B16, V14.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -642,7 +567,7 @@ TEXT ·QuantizeInt8BF16NEON(SB), NOSPLIT, $232-64
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 14
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1017,129 +942,54 @@ grouprare:
 	ADD $128, RSP, R4
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V9.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -1289,7 +1139,7 @@ TEXT ·QuantizeZeroPointInt8BF16NEON(SB), NOSPLIT, $312-72
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 16
+	// vector registers in use at once: 18
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1433,19 +1283,19 @@ groupmeet2:
 	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V9.B16, V7.B16
+	VMOV V9.B16, V16.B16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e2bdc28 // fmul v8.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V8.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V8.S4
-	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
+	WORD $0x6e2bdc31 // fmul v17.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V17.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V17.S4
+	WORD $0x4e21aa21 // fcvtns v1.4s, v17.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148e0 // sqxtn2 v0.8h, v7.4s
+	WORD $0x4e614a00 // sqxtn2 v0.8h, v16.4s
 	WORD $0x4e600c84 // sqadd v4.8h, v4.8h, v0.8h
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4e31f4c6 // fmax v6.4s, v6.4s, v17.4s
 	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
 	WORD $0x6e30f863 // fmaxv s3, v3.4s
 	FCMPS F3, F3
@@ -1709,157 +1559,61 @@ grouprare:
 	ADD $192, RSP, R5
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VDUP R16, V1.S4
+	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V8.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V8.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V8.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V5.B16
-	VBSL V11.B16, V31.B16, V5.B16
-	VMOV V5.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V5.B16
-	VBSL V10.B16, V31.B16, V5.B16
-	VMOV V5.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V5.B16
-	VBSL V9.B16, V31.B16, V5.B16
-	VMOV V5.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e7 // smax v7.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V8.B16
-	VBSL V9.B16, V31.B16, V8.B16
-	VMOV V8.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -2039,7 +1793,7 @@ TEXT ·QuantizeMinvalInt8BF16NEON(SB), NOSPLIT, $312-72
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 16
+	// vector registers in use at once: 17
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -2179,15 +1933,15 @@ groupmeet2:
 groupmeet3:
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
-	VFMLS V8.S4, V6.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x6e29dc10 // fmul v16.4s, v0.4s, v9.4s
+	VFMLS V8.S4, V16.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V16.S4
+	WORD $0x4e21aa00 // fcvtns v0.4s, v16.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
 	WORD $0x4e6e0c84 // sqadd v4.8h, v4.8h, v14.8h
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
 	WORD $0x6e30f842 // fmaxv s2, v2.4s
 	FCMPS F2, F2
@@ -2368,157 +2122,61 @@ grouprare:
 	ADD $192, RSP, R5
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VDUP R16, V1.S4
+	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V7.B16, V6.B16
+	VBSL V10.B16, V31.B16, V6.B16
+	VMOV V6.B16, V10.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V7.B16, V6.B16
+	VBSL V9.B16, V31.B16, V6.B16
+	VMOV V6.B16, V9.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VMOV V7.B16, V6.B16
+	VBSL V8.B16, V31.B16, V6.B16
+	VMOV V6.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V8.B16, V31.B16, V7.B16
-	VMOV V7.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -2639,7 +2297,7 @@ TEXT ·QuantizeUint8BF16NEON(SB), NOSPLIT, $232-64
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
 	// per group: V11 scale, V10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 14
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -3014,129 +2672,54 @@ grouprare:
 	ADD $128, RSP, R4
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V9.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -3286,7 +2869,7 @@ TEXT ·QuantizeZeroPointUint8BF16NEON(SB), NOSPLIT, $312-72
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 16
+	// vector registers in use at once: 18
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -3430,19 +3013,19 @@ groupmeet2:
 	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V9.B16, V7.B16
+	VMOV V9.B16, V16.B16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e2bdc28 // fmul v8.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V8.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V8.S4
-	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
+	WORD $0x6e2bdc31 // fmul v17.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V17.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V17.S4
+	WORD $0x4e21aa21 // fcvtns v1.4s, v17.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148e0 // sqxtn2 v0.8h, v7.4s
+	WORD $0x4e614a00 // sqxtn2 v0.8h, v16.4s
 	WORD $0x4e600c84 // sqadd v4.8h, v4.8h, v0.8h
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4e31f4c6 // fmax v6.4s, v6.4s, v17.4s
 	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
 	WORD $0x6e30f863 // fmaxv s3, v3.4s
 	FCMPS F3, F3
@@ -3706,157 +3289,61 @@ grouprare:
 	ADD $192, RSP, R5
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VDUP R16, V1.S4
+	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V8.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V8.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V8.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V5.B16
-	VBSL V11.B16, V31.B16, V5.B16
-	VMOV V5.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V5.B16
-	VBSL V10.B16, V31.B16, V5.B16
-	VMOV V5.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V5.B16
-	VBSL V9.B16, V31.B16, V5.B16
-	VMOV V5.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e7 // smax v7.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V8.B16
-	VBSL V9.B16, V31.B16, V8.B16
-	VMOV V8.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -4036,7 +3523,7 @@ TEXT ·QuantizeMinvalUint8BF16NEON(SB), NOSPLIT, $312-72
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowU8, V0 Narrow16, V11 NarrowU8
 	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 16
+	// vector registers in use at once: 17
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -4176,15 +3663,15 @@ groupmeet2:
 groupmeet3:
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
-	VFMLS V8.S4, V6.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x6e29dc10 // fmul v16.4s, v0.4s, v9.4s
+	VFMLS V8.S4, V16.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V16.S4
+	WORD $0x4e21aa00 // fcvtns v0.4s, v16.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
 	WORD $0x4e6e0c84 // sqadd v4.8h, v4.8h, v14.8h
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
 	WORD $0x6e30f842 // fmaxv s2, v2.4s
 	FCMPS F2, F2
@@ -4365,157 +3852,61 @@ grouprare:
 	ADD $192, RSP, R5
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VDUP R16, V1.S4
+	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V7.B16, V6.B16
+	VBSL V10.B16, V31.B16, V6.B16
+	VMOV V6.B16, V10.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V7.B16, V6.B16
+	VBSL V9.B16, V31.B16, V6.B16
+	VMOV V6.B16, V9.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VMOV V7.B16, V6.B16
+	VBSL V8.B16, V31.B16, V6.B16
+	VMOV V6.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V8.B16, V31.B16, V7.B16
-	VMOV V7.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -4636,7 +4027,7 @@ TEXT ·QuantizePacked4BF16NEON(SB), NOSPLIT, $232-64
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 14
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -5023,129 +4414,54 @@ grouprare:
 	ADD $128, RSP, R4
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V9.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -5298,7 +4614,7 @@ TEXT ·QuantizeZeroPointPacked4BF16NEON(SB), NOSPLIT, $312-72
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 16
+	// vector registers in use at once: 18
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -5445,19 +4761,19 @@ groupmeet2:
 	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V9.B16, V7.B16
+	VMOV V9.B16, V16.B16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e2bdc28 // fmul v8.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V8.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V8.S4
-	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
+	WORD $0x6e2bdc31 // fmul v17.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V17.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V17.S4
+	WORD $0x4e21aa21 // fcvtns v1.4s, v17.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148e0 // sqxtn2 v0.8h, v7.4s
+	WORD $0x4e614a00 // sqxtn2 v0.8h, v16.4s
 	WORD $0x4e600c84 // sqadd v4.8h, v4.8h, v0.8h
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4e31f4c6 // fmax v6.4s, v6.4s, v17.4s
 	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
 	WORD $0x6e30f863 // fmaxv s3, v3.4s
 	FCMPS F3, F3
@@ -5730,157 +5046,61 @@ grouprare:
 	ADD $192, RSP, R5
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VDUP R16, V1.S4
+	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V8.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V8.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V8.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V5.B16
-	VBSL V11.B16, V31.B16, V5.B16
-	VMOV V5.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V5.B16
-	VBSL V10.B16, V31.B16, V5.B16
-	VMOV V5.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V5.B16
-	VBSL V9.B16, V31.B16, V5.B16
-	VMOV V5.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e7 // smax v7.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V8.B16
-	VBSL V9.B16, V31.B16, V8.B16
-	VMOV V8.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -6063,7 +5283,7 @@ TEXT ·QuantizeMinvalPacked4BF16NEON(SB), NOSPLIT, $312-72
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 16
+	// vector registers in use at once: 17
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -6206,15 +5426,15 @@ groupmeet2:
 groupmeet3:
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
-	VFMLS V8.S4, V6.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x6e29dc10 // fmul v16.4s, v0.4s, v9.4s
+	VFMLS V8.S4, V16.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V16.S4
+	WORD $0x4e21aa00 // fcvtns v0.4s, v16.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
 	WORD $0x4e6e0c84 // sqadd v4.8h, v4.8h, v14.8h
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
 	WORD $0x6e30f842 // fmaxv s2, v2.4s
 	FCMPS F2, F2
@@ -6401,157 +5621,61 @@ grouprare:
 	ADD $192, RSP, R5
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VDUP R16, V1.S4
+	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V7.B16, V6.B16
+	VBSL V10.B16, V31.B16, V6.B16
+	VMOV V6.B16, V10.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V7.B16, V6.B16
+	VBSL V9.B16, V31.B16, V6.B16
+	VMOV V6.B16, V9.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VMOV V7.B16, V6.B16
+	VBSL V8.B16, V31.B16, V6.B16
+	VMOV V6.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V8.B16, V31.B16, V7.B16
-	VMOV V7.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -6675,7 +5799,7 @@ TEXT ·QuantizePacked2BF16NEON(SB), NOSPLIT, $232-64
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 14
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -7074,129 +6198,54 @@ grouprare:
 	ADD $128, RSP, R4
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V9.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -7352,7 +6401,7 @@ TEXT ·QuantizeZeroPointPacked2BF16NEON(SB), NOSPLIT, $312-72
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 16
+	// vector registers in use at once: 18
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -7502,19 +6551,19 @@ groupmeet2:
 	CMP $0, R6
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V9.B16, V7.B16
+	VMOV V9.B16, V16.B16
 	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e2bdc28 // fmul v8.4s, v1.4s, v11.4s
-	VFMLS V10.S4, V8.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V8.S4
-	WORD $0x4e21a901 // fcvtns v1.4s, v8.4s
+	WORD $0x6e2bdc31 // fmul v17.4s, v1.4s, v11.4s
+	VFMLS V10.S4, V17.S4, V1.S4
+	VFMLA V11.S4, V1.S4, V17.S4
+	WORD $0x4e21aa21 // fcvtns v1.4s, v17.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614824 // sqxtn2 v4.8h, v1.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
-	WORD $0x4e6148e0 // sqxtn2 v0.8h, v7.4s
+	WORD $0x4e614a00 // sqxtn2 v0.8h, v16.4s
 	WORD $0x4e600c84 // sqadd v4.8h, v4.8h, v0.8h
 	WORD $0x4e25f463 // fmax v3.4s, v3.4s, v5.4s
-	WORD $0x4e28f4c6 // fmax v6.4s, v6.4s, v8.4s
+	WORD $0x4e31f4c6 // fmax v6.4s, v6.4s, v17.4s
 	WORD $0x4e26f463 // fmax v3.4s, v3.4s, v6.4s
 	WORD $0x6e30f863 // fmaxv s3, v3.4s
 	FCMPS F3, F3
@@ -7796,157 +6845,61 @@ grouprare:
 	ADD $192, RSP, R5
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VDUP R16, V1.S4
+	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V8.B16, V7.B16
+	VBSL V11.B16, V31.B16, V7.B16
+	VMOV V7.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V8.B16, V7.B16
+	VBSL V10.B16, V31.B16, V7.B16
+	VMOV V7.B16, V10.B16
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V8.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e4 // smax v4.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V5.B16
-	VBSL V11.B16, V31.B16, V5.B16
-	VMOV V5.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V5.B16
-	VBSL V10.B16, V31.B16, V5.B16
-	VMOV V5.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V5.B16
-	VBSL V9.B16, V31.B16, V5.B16
-	VMOV V5.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e7 // smax v7.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V8.B16
-	VBSL V9.B16, V31.B16, V8.B16
-	VMOV V8.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -8132,7 +7085,7 @@ TEXT ·QuantizeMinvalPacked2BF16NEON(SB), NOSPLIT, $312-72
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 16
+	// vector registers in use at once: 17
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -8278,15 +7231,15 @@ groupmeet2:
 groupmeet3:
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
 	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e29dc06 // fmul v6.4s, v0.4s, v9.4s
-	VFMLS V8.S4, V6.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V6.S4
-	WORD $0x4e21a8c0 // fcvtns v0.4s, v6.4s
+	WORD $0x6e29dc10 // fmul v16.4s, v0.4s, v9.4s
+	VFMLS V8.S4, V16.S4, V0.S4
+	VFMLA V9.S4, V0.S4, V16.S4
+	WORD $0x4e21aa00 // fcvtns v0.4s, v16.4s
 	WORD $0x0e614884 // sqxtn v4.4h, v4.4s
 	WORD $0x4e614804 // sqxtn2 v4.8h, v0.4s
 	WORD $0x4e6e0c84 // sqadd v4.8h, v4.8h, v14.8h
 	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4e26f4a5 // fmax v5.4s, v5.4s, v6.4s
+	WORD $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
 	WORD $0x6e30f842 // fmaxv s2, v2.4s
 	FCMPS F2, F2
@@ -8479,157 +7432,61 @@ grouprare:
 	ADD $192, RSP, R5
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
-	VDUP R16, V1.S4
+	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V7.B16, V6.B16
+	VBSL V10.B16, V31.B16, V6.B16
+	VMOV V6.B16, V10.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V7.B16, V6.B16
+	VBSL V9.B16, V31.B16, V6.B16
+	VMOV V6.B16, V9.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VMOV V7.B16, V6.B16
+	VBSL V8.B16, V31.B16, V6.B16
+	VMOV V6.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
-	VBSL V8.B16, V31.B16, V7.B16
-	VMOV V7.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9

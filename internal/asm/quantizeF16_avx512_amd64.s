@@ -944,6 +944,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -952,88 +955,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z13
-	VBROADCASTSS 4(BX), K7, Z12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-15
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z13
-	VBROADCASTSS 4(BX), K7, Z12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-15
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z13
-	VBROADCASTSS 4(BX), K7, Z12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-15
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 704(SP)
@@ -2345,6 +2299,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -2353,88 +2310,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-15
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-15
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-15
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 704(SP)
@@ -3839,6 +3747,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -3848,99 +3759,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(R9), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(R9), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(R9), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 960(SP)
@@ -5233,6 +5086,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -5242,99 +5098,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 960(SP)
@@ -6602,6 +6400,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -6610,88 +6411,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-15
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-15
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-15
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 704(SP)
@@ -8096,6 +7848,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -8105,99 +7860,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(R9), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(R9), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(R9), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 960(SP)
@@ -9490,6 +9187,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -9499,99 +9199,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 960(SP)
@@ -10922,6 +10564,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -10930,88 +10575,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-15
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-15
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-15
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 672(SP)
@@ -12495,6 +12091,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -12504,99 +12103,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(R9), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(R9), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(R9), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 928(SP)
@@ -13951,6 +13492,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -13960,99 +13504,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 928(SP)
@@ -15410,6 +14896,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -15418,88 +14907,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-15
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-15
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-15
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 656(SP)
@@ -17003,6 +16443,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -17012,99 +16455,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(R9), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(R9), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(R9), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(R9), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 912(SP)
@@ -18476,6 +17861,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -18485,99 +17873,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 912(SP)

@@ -763,6 +763,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -771,88 +774,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z12
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z13
-	VBROADCASTSS 4(BX), K7, Z12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-15
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z13
-	VBROADCASTSS 4(BX), K7, Z12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-15
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z13
-	VBROADCASTSS 4(BX), K7, Z12
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-15
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 832(SP)
@@ -1895,6 +1849,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -1903,88 +1860,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-15
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-15
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-15
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 832(SP)
@@ -3109,6 +3017,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -3118,99 +3029,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(R9), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(R9), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(R9), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1088(SP)
@@ -4407,6 +4260,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -4416,99 +4272,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1088(SP)
@@ -5593,6 +5391,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -5601,88 +5402,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z8
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-15
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-15
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-15
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 832(SP)
@@ -6807,6 +6559,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -6816,99 +6571,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(R9), K7, Z7
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(R9), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(R9), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z9
-	VBROADCASTSS 4(BX), K7, Z8
-	VBROADCASTSS 4(R9), K7, Z7
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1088(SP)
@@ -8105,6 +7802,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -8114,99 +7814,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z8
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1088(SP)
@@ -9337,6 +8979,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -9345,88 +8990,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-15
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-15
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-15
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 800(SP)
@@ -10608,6 +10204,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -10617,99 +10216,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(R9), K7, Z5
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(R9), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(R9), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z7
-	VBROADCASTSS 4(BX), K7, Z6
-	VBROADCASTSS 4(R9), K7, Z5
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1056(SP)
@@ -11963,6 +11504,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -11972,99 +11516,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z6
-	VBROADCASTSS 4(R8), K7, Z5
-	VBROADCASTSS 4(BX), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1056(SP)
@@ -13219,6 +12705,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R9, AX, AX
 	SHRL         $0x10, AX
@@ -13227,88 +12716,39 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z5
 	MOVQ         R9, AX
 	ADDQ         R10, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R10, R9
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R9, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R10, R9
 	ADDQ $+4, BX
 	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R9, $-15
-	JGE  groupmeet1
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R9, $-15
-	JGE  groupmeet2
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R9, $-15
-	JGE  groupmeet3
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 784(SP)
@@ -14506,6 +13946,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -14515,99 +13958,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(R9), K7, Z4
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(R9), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(R9), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z6
-	VBROADCASTSS 4(BX), K7, Z5
-	VBROADCASTSS 4(R9), K7, Z4
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1040(SP)
@@ -15877,6 +15262,9 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
 	MOVL         $0xffffffff, AX
 	SHLXL        R10, AX, AX
 	SHRL         $0x10, AX
@@ -15886,99 +15274,41 @@ groupmeet0cross:
 	VBROADCASTSS 4(BX), K7, Z3
 	MOVQ         R10, AX
 	ADDQ         R11, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R11, R10
 	ADDQ         $+4, BX
 	ADDQ         $+4, R8
 	ADDQ         $+4, R9
-	JMP          groupmeet0cross
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R10, $-15
-	JGE  groupmeet0
+	JGE  groupmeetmixed
 	ADDQ R11, R10
 	ADDQ $+4, BX
 	ADDQ $+4, R8
 	ADDQ $+4, R9
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
 	JMP  groupmeet0
 
 groupmeet1cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1cross
-
-groupmeet1reached:
-	CMPQ R10, $-15
-	JGE  groupmeet1
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2cross
-
-groupmeet2reached:
-	CMPQ R10, $-15
-	JGE  groupmeet2
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z5
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3cross
-
-groupmeet3reached:
-	CMPQ R10, $-15
-	JGE  groupmeet3
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	JMP  groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupstage:
 	MOVQ SI, 1040(SP)

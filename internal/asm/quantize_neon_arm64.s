@@ -10,7 +10,7 @@ TEXT ·QuantizeWholeInt8NEON(SB), NOSPLIT, $264-56
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: nothing
 	// per group: V15 scale, V14 recip
-	// vector registers in use at once: 9
+	// vector registers in use at once: 11
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -280,129 +280,54 @@ grouprare:
 	ADD $160, RSP, R4
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V12.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4eac67ed // smax v13.4s, v31.4s, v12.4s
+	VCMEQ V31.S4, V13.S4, V13.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V15.B16, V31.B16, V1.B16
-	VMOV V1.B16, V15.B16
+	VMOV V13.B16, V12.B16
+	VBSL V15.B16, V31.B16, V12.B16
+	VMOV V12.B16, V15.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V14.B16, V31.B16, V1.B16
-	VMOV V1.B16, V14.B16
+	VMOV V13.B16, V12.B16
+	VBSL V14.B16, V31.B16, V12.B16
+	VMOV V12.B16, V14.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V15.B16, V31.B16, V3.B16
-	VMOV V3.B16, V15.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V14.B16, V31.B16, V3.B16
-	VMOV V3.B16, V14.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V15.B16, V31.B16, V4.B16
-	VMOV V4.B16, V15.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V14.B16, V31.B16, V4.B16
-	VMOV V4.B16, V14.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
-	VBSL V15.B16, V31.B16, V6.B16
-	VMOV V6.B16, V15.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
-	VBSL V14.B16, V31.B16, V6.B16
-	VMOV V6.B16, V14.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -510,7 +435,7 @@ TEXT ·QuantizeInt8NEON(SB), NOSPLIT, $264-64
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 13
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -798,129 +723,54 @@ grouprare:
 	ADD $160, RSP, R4
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V9.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
-	VBSL V11.B16, V31.B16, V6.B16
-	VMOV V6.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
-	VBSL V10.B16, V31.B16, V6.B16
-	VMOV V6.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -1024,7 +874,7 @@ TEXT ·QuantizeZeroPointInt8NEON(SB), NOSPLIT, $344-72
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
-	// vector registers in use at once: 16
+	// vector registers in use at once: 18
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1159,18 +1009,18 @@ groupmeet2:
 	BLT groupmeet3cross
 groupmeet3:
 	VMOV V9.B16, V6.B16
-	FMOVQ 48(R2), F7
-	WORD $0x6e2bdce8 // fmul v8.4s, v7.4s, v11.4s
-	VFMLS V10.S4, V8.S4, V7.S4
-	VFMLA V11.S4, V7.S4, V8.S4
-	WORD $0x4e21a907 // fcvtns v7.4s, v8.4s
+	FMOVQ 48(R2), F16
+	WORD $0x6e2bde11 // fmul v17.4s, v16.4s, v11.4s
+	VFMLS V10.S4, V17.S4, V16.S4
+	VFMLA V11.S4, V16.S4, V17.S4
+	WORD $0x4e21aa30 // fcvtns v16.4s, v17.4s
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148e3 // sqxtn2 v3.8h, v7.4s
+	WORD $0x4e614a03 // sqxtn2 v3.8h, v16.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e6148c0 // sqxtn2 v0.8h, v6.4s
 	WORD $0x4e600c63 // sqadd v3.8h, v3.8h, v0.8h
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x4e31f484 // fmax v4.4s, v4.4s, v17.4s
 	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
 	WORD $0x6e30f842 // fmaxv s2, v2.4s
 	FCMPS F2, F2
@@ -1351,157 +1201,61 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0
-groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
-groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
-groupmeet3cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
+	VMOV V8.B16, V7.B16
 	VBSL V11.B16, V31.B16, V7.B16
 	VMOV V7.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
+	VMOV V8.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
 	VMOV V7.B16, V10.B16
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
+	VMOV V8.B16, V7.B16
 	VBSL V9.B16, V31.B16, V7.B16
 	VMOV V7.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet3reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet3
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
+groupmeet2cross:
+	MOVD $2, R21
+	B groupmeetmix
+groupmeet3cross:
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -1627,7 +1381,7 @@ TEXT ·QuantizeMinvalInt8NEON(SB), NOSPLIT, $344-72
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 15
+	// vector registers in use at once: 17
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -1763,15 +1517,15 @@ groupmeet2:
 groupmeet3:
 	FMOVQ 48(R2), F5
 	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
-	VFMLS V8.S4, V6.S4, V5.S4
-	VFMLA V9.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x6e29dcb0 // fmul v16.4s, v5.4s, v9.4s
+	VFMLS V8.S4, V16.S4, V5.S4
+	VFMLA V9.S4, V5.S4, V16.S4
+	WORD $0x4e21aa05 // fcvtns v5.4s, v16.4s
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
 	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e30f484 // fmax v4.4s, v4.4s, v16.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
 	WORD $0x6e30f821 // fmaxv s1, v1.4s
 	FCMPS F1, F1
@@ -1950,157 +1704,61 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0
-groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V8.B16, V31.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
-groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
-groupmeet3cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
 	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
+	VMOV V7.B16, V6.B16
 	VBSL V10.B16, V31.B16, V6.B16
 	VMOV V6.B16, V10.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
+	VMOV V7.B16, V6.B16
 	VBSL V9.B16, V31.B16, V6.B16
 	VMOV V6.B16, V9.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
+	VMOV V7.B16, V6.B16
 	VBSL V8.B16, V31.B16, V6.B16
 	VMOV V6.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet3reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet3
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
+groupmeet2cross:
+	MOVD $2, R21
+	B groupmeetmix
+groupmeet3cross:
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -2218,7 +1876,7 @@ TEXT ·QuantizeUint8NEON(SB), NOSPLIT, $264-64
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
 	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 13
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -2506,129 +2164,54 @@ grouprare:
 	ADD $160, RSP, R4
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V9.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
-	VBSL V11.B16, V31.B16, V6.B16
-	VMOV V6.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
-	VBSL V10.B16, V31.B16, V6.B16
-	VMOV V6.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -2732,7 +2315,7 @@ TEXT ·QuantizeZeroPointUint8NEON(SB), NOSPLIT, $344-72
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowU8, V0 Narrow16, V12 NarrowU8
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
-	// vector registers in use at once: 16
+	// vector registers in use at once: 18
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -2867,18 +2450,18 @@ groupmeet2:
 	BLT groupmeet3cross
 groupmeet3:
 	VMOV V9.B16, V6.B16
-	FMOVQ 48(R2), F7
-	WORD $0x6e2bdce8 // fmul v8.4s, v7.4s, v11.4s
-	VFMLS V10.S4, V8.S4, V7.S4
-	VFMLA V11.S4, V7.S4, V8.S4
-	WORD $0x4e21a907 // fcvtns v7.4s, v8.4s
+	FMOVQ 48(R2), F16
+	WORD $0x6e2bde11 // fmul v17.4s, v16.4s, v11.4s
+	VFMLS V10.S4, V17.S4, V16.S4
+	VFMLA V11.S4, V16.S4, V17.S4
+	WORD $0x4e21aa30 // fcvtns v16.4s, v17.4s
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148e3 // sqxtn2 v3.8h, v7.4s
+	WORD $0x4e614a03 // sqxtn2 v3.8h, v16.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e6148c0 // sqxtn2 v0.8h, v6.4s
 	WORD $0x4e600c63 // sqadd v3.8h, v3.8h, v0.8h
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x4e31f484 // fmax v4.4s, v4.4s, v17.4s
 	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
 	WORD $0x6e30f842 // fmaxv s2, v2.4s
 	FCMPS F2, F2
@@ -3059,157 +2642,61 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0
-groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
-groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
-groupmeet3cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
+	VMOV V8.B16, V7.B16
 	VBSL V11.B16, V31.B16, V7.B16
 	VMOV V7.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
+	VMOV V8.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
 	VMOV V7.B16, V10.B16
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
+	VMOV V8.B16, V7.B16
 	VBSL V9.B16, V31.B16, V7.B16
 	VMOV V7.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet3reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet3
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
+groupmeet2cross:
+	MOVD $2, R21
+	B groupmeetmix
+groupmeet3cross:
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -3335,7 +2822,7 @@ TEXT ·QuantizeMinvalUint8NEON(SB), NOSPLIT, $344-72
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowU8, V0 Narrow16, V11 NarrowU8
 	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 15
+	// vector registers in use at once: 17
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -3471,15 +2958,15 @@ groupmeet2:
 groupmeet3:
 	FMOVQ 48(R2), F5
 	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
-	VFMLS V8.S4, V6.S4, V5.S4
-	VFMLA V9.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x6e29dcb0 // fmul v16.4s, v5.4s, v9.4s
+	VFMLS V8.S4, V16.S4, V5.S4
+	VFMLA V9.S4, V5.S4, V16.S4
+	WORD $0x4e21aa05 // fcvtns v5.4s, v16.4s
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
 	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e30f484 // fmax v4.4s, v4.4s, v16.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
 	WORD $0x6e30f821 // fmaxv s1, v1.4s
 	FCMPS F1, F1
@@ -3658,157 +3145,61 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0
-groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V8.B16, V31.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
-groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
-groupmeet3cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
 	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
+	VMOV V7.B16, V6.B16
 	VBSL V10.B16, V31.B16, V6.B16
 	VMOV V6.B16, V10.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
+	VMOV V7.B16, V6.B16
 	VBSL V9.B16, V31.B16, V6.B16
 	VMOV V6.B16, V9.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
+	VMOV V7.B16, V6.B16
 	VBSL V8.B16, V31.B16, V6.B16
 	VMOV V6.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet3reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet3
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
+groupmeet2cross:
+	MOVD $2, R21
+	B groupmeetmix
+groupmeet3cross:
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -3926,7 +3317,7 @@ TEXT ·QuantizePacked4NEON(SB), NOSPLIT, $264-64
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 13
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -4223,129 +3614,54 @@ grouprare:
 	ADD $160, RSP, R4
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V9.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
-	VBSL V11.B16, V31.B16, V6.B16
-	VMOV V6.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
-	VBSL V10.B16, V31.B16, V6.B16
-	VMOV V6.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -4452,7 +3768,7 @@ TEXT ·QuantizeZeroPointPacked4NEON(SB), NOSPLIT, $344-72
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
-	// vector registers in use at once: 16
+	// vector registers in use at once: 18
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -4590,18 +3906,18 @@ groupmeet2:
 	BLT groupmeet3cross
 groupmeet3:
 	VMOV V9.B16, V6.B16
-	FMOVQ 48(R2), F7
-	WORD $0x6e2bdce8 // fmul v8.4s, v7.4s, v11.4s
-	VFMLS V10.S4, V8.S4, V7.S4
-	VFMLA V11.S4, V7.S4, V8.S4
-	WORD $0x4e21a907 // fcvtns v7.4s, v8.4s
+	FMOVQ 48(R2), F16
+	WORD $0x6e2bde11 // fmul v17.4s, v16.4s, v11.4s
+	VFMLS V10.S4, V17.S4, V16.S4
+	VFMLA V11.S4, V16.S4, V17.S4
+	WORD $0x4e21aa30 // fcvtns v16.4s, v17.4s
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148e3 // sqxtn2 v3.8h, v7.4s
+	WORD $0x4e614a03 // sqxtn2 v3.8h, v16.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e6148c0 // sqxtn2 v0.8h, v6.4s
 	WORD $0x4e600c63 // sqadd v3.8h, v3.8h, v0.8h
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x4e31f484 // fmax v4.4s, v4.4s, v17.4s
 	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
 	WORD $0x6e30f842 // fmaxv s2, v2.4s
 	FCMPS F2, F2
@@ -4788,157 +4104,61 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0
-groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
-groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
-groupmeet3cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
+	VMOV V8.B16, V7.B16
 	VBSL V11.B16, V31.B16, V7.B16
 	VMOV V7.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
+	VMOV V8.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
 	VMOV V7.B16, V10.B16
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
+	VMOV V8.B16, V7.B16
 	VBSL V9.B16, V31.B16, V7.B16
 	VMOV V7.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet3reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet3
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
+groupmeet2cross:
+	MOVD $2, R21
+	B groupmeetmix
+groupmeet3cross:
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -5067,7 +4287,7 @@ TEXT ·QuantizeMinvalPacked4NEON(SB), NOSPLIT, $344-72
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 15
+	// vector registers in use at once: 17
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -5206,15 +4426,15 @@ groupmeet2:
 groupmeet3:
 	FMOVQ 48(R2), F5
 	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
-	VFMLS V8.S4, V6.S4, V5.S4
-	VFMLA V9.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x6e29dcb0 // fmul v16.4s, v5.4s, v9.4s
+	VFMLS V8.S4, V16.S4, V5.S4
+	VFMLA V9.S4, V5.S4, V16.S4
+	WORD $0x4e21aa05 // fcvtns v5.4s, v16.4s
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
 	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e30f484 // fmax v4.4s, v4.4s, v16.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
 	WORD $0x6e30f821 // fmaxv s1, v1.4s
 	FCMPS F1, F1
@@ -5399,157 +4619,61 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0
-groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V8.B16, V31.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
-groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
-groupmeet3cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
 	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
+	VMOV V7.B16, V6.B16
 	VBSL V10.B16, V31.B16, V6.B16
 	VMOV V6.B16, V10.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
+	VMOV V7.B16, V6.B16
 	VBSL V9.B16, V31.B16, V6.B16
 	VMOV V6.B16, V9.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
+	VMOV V7.B16, V6.B16
 	VBSL V8.B16, V31.B16, V6.B16
 	VMOV V6.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet3reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet3
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
+groupmeet2cross:
+	MOVD $2, R21
+	B groupmeetmix
+groupmeet3cross:
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -5670,7 +4794,7 @@ TEXT ·QuantizePacked2NEON(SB), NOSPLIT, $264-64
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 13
+	// vector registers in use at once: 15
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -5976,129 +5100,54 @@ grouprare:
 	ADD $160, RSP, R4
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V8.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	VMOV V9.B16, V8.B16
+	VBSL V11.B16, V31.B16, V8.B16
+	VMOV V8.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V31.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
-	VBSL V11.B16, V31.B16, V6.B16
-	VMOV V6.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
-	VBSL V10.B16, V31.B16, V6.B16
-	VMOV V6.B16, V10.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -6208,7 +5257,7 @@ TEXT ·QuantizeZeroPointPacked2NEON(SB), NOSPLIT, $344-72
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V13 most, V0 Narrow16, V14 NarrowS8, V0 Narrow16, V12 NarrowS8
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V9 Narrow16
-	// vector registers in use at once: 16
+	// vector registers in use at once: 18
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -6349,18 +5398,18 @@ groupmeet2:
 	BLT groupmeet3cross
 groupmeet3:
 	VMOV V9.B16, V6.B16
-	FMOVQ 48(R2), F7
-	WORD $0x6e2bdce8 // fmul v8.4s, v7.4s, v11.4s
-	VFMLS V10.S4, V8.S4, V7.S4
-	VFMLA V11.S4, V7.S4, V8.S4
-	WORD $0x4e21a907 // fcvtns v7.4s, v8.4s
+	FMOVQ 48(R2), F16
+	WORD $0x6e2bde11 // fmul v17.4s, v16.4s, v11.4s
+	VFMLS V10.S4, V17.S4, V16.S4
+	VFMLA V11.S4, V16.S4, V17.S4
+	WORD $0x4e21aa30 // fcvtns v16.4s, v17.4s
 	WORD $0x0e614863 // sqxtn v3.4h, v3.4s
-	WORD $0x4e6148e3 // sqxtn2 v3.8h, v7.4s
+	WORD $0x4e614a03 // sqxtn2 v3.8h, v16.4s
 	WORD $0x0e614800 // sqxtn v0.4h, v0.4s
 	WORD $0x4e6148c0 // sqxtn2 v0.8h, v6.4s
 	WORD $0x4e600c63 // sqadd v3.8h, v3.8h, v0.8h
 	WORD $0x4e25f442 // fmax v2.4s, v2.4s, v5.4s
-	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
+	WORD $0x4e31f484 // fmax v4.4s, v4.4s, v17.4s
 	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
 	WORD $0x6e30f842 // fmaxv s2, v2.4s
 	FCMPS F2, F2
@@ -6553,157 +5602,61 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V11.B16, V31.B16, V1.B16
-	VMOV V1.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0
-groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V11.B16, V31.B16, V4.B16
-	VMOV V4.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
-groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V11.B16, V31.B16, V3.B16
-	VMOV V3.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
-groupmeet3cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
 	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e6 // smax v6.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
+	VMOV V8.B16, V7.B16
 	VBSL V11.B16, V31.B16, V7.B16
 	VMOV V7.B16, V11.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
+	VMOV V8.B16, V7.B16
 	VBSL V10.B16, V31.B16, V7.B16
 	VMOV V7.B16, V10.B16
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V7.B16
+	VMOV V8.B16, V7.B16
 	VBSL V9.B16, V31.B16, V7.B16
 	VMOV V7.B16, V9.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet3reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet3
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
+groupmeet2cross:
+	MOVD $2, R21
+	B groupmeetmix
+groupmeet3cross:
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9
@@ -6835,7 +5788,7 @@ TEXT ·QuantizeMinvalPacked2NEON(SB), NOSPLIT, $344-72
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V12 most, V14 Narrow16, V13 NarrowS8, V0 Narrow16, V11 NarrowS8
 	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 15
+	// vector registers in use at once: 17
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -6977,15 +5930,15 @@ groupmeet2:
 groupmeet3:
 	FMOVQ 48(R2), F5
 	WORD $0x4eaad4a5 // fsub v5.4s, v5.4s, v10.4s
-	WORD $0x6e29dca6 // fmul v6.4s, v5.4s, v9.4s
-	VFMLS V8.S4, V6.S4, V5.S4
-	VFMLA V9.S4, V5.S4, V6.S4
-	WORD $0x4e21a8c5 // fcvtns v5.4s, v6.4s
+	WORD $0x6e29dcb0 // fmul v16.4s, v5.4s, v9.4s
+	VFMLS V8.S4, V16.S4, V5.S4
+	VFMLA V9.S4, V5.S4, V16.S4
+	WORD $0x4e21aa05 // fcvtns v5.4s, v16.4s
 	WORD $0x0e614842 // sqxtn v2.4h, v2.4s
 	WORD $0x4e6148a2 // sqxtn2 v2.8h, v5.4s
 	WORD $0x4e6e0c42 // sqadd v2.8h, v2.8h, v14.8h
 	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
-	WORD $0x4e26f484 // fmax v4.4s, v4.4s, v6.4s
+	WORD $0x4e30f484 // fmax v4.4s, v4.4s, v16.4s
 	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
 	WORD $0x6e30f821 // fmaxv s1, v1.4s
 	FCMPS F1, F1
@@ -7176,157 +6129,61 @@ grouprare:
 	ADD $224, RSP, R5
 	B rare
 groupmeet0cross:
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0cross
-groupmeet0reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet0
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0
-groupmeet1cross:
-	ADD $4, R6, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V10.B16, V31.B16, V3.B16
-	VMOV V3.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V8.B16, V31.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1
-groupmeet2cross:
-	ADD $4, R6, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e2 // smax v2.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V10.B16, V31.B16, V4.B16
-	VMOV V4.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2
-groupmeet3cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R6, R16
 	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e5 // smax v5.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V5.S4, V5.S4
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
 	ADD $4, R5, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
+	VMOV V7.B16, V6.B16
 	VBSL V10.B16, V31.B16, V6.B16
 	VMOV V6.B16, V10.B16
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
+	VMOV V7.B16, V6.B16
 	VBSL V9.B16, V31.B16, V6.B16
 	VMOV V6.B16, V9.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V5.B16, V6.B16
+	VMOV V7.B16, V6.B16
 	VBSL V8.B16, V31.B16, V6.B16
 	VMOV V6.B16, V8.B16
 	ADD R7, R6, R16
 	CMP $0, R16
-	BGE groupmeet3reached
+	BGE groupmeetreached
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3cross
-groupmeet3reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R6, R16
 	CMP $0, R16
-	BGE groupmeet3
+	BGE groupmeetmixed
 	ADD R7, R6, R6
 	ADD $4, R3, R3
 	ADD $4, R4, R4
 	ADD $4, R5, R5
-	B groupmeet3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
+	B groupmeet0
+groupmeet1cross:
+	MOVD $1, R21
+	B groupmeetmix
+groupmeet2cross:
+	MOVD $2, R21
+	B groupmeetmix
+groupmeet3cross:
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R8, R6
 	SUB R3, R9, R9

@@ -165,36 +165,36 @@ groupmeet3:
 	VFMLA V7.S4, V4.S4, V0.S4
 	VFMLS V8.S4, V0.S4, V4.S4
 	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x4e24f470 // fmax v16.4s, v3.4s, v4.4s
+	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS groupmeetrare
 	VAND V12.B16, V1.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V0.S4, V5.S4
+	VAND V11.B16, V1.B16, V16.B16
+	VFMLA V14.S4, V0.S4, V16.S4
 	VAND V12.B16, V2.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V11.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
-	VADD V5.H8, V0.H8, V0.H8
+	VAND V11.B16, V2.B16, V17.B16
+	VFMLA V14.S4, V0.S4, V17.S4
+	VUZP1 V17.H8, V16.H8, V0.H8
+	VUZP2 V17.H8, V16.H8, V16.H8
+	WORD $0x4e69b610 // sqdmulh v16.8h, v16.8h, v9.8h
+	VADD V16.H8, V0.H8, V0.H8
 	VUZP2 V2.H8, V1.H8, V1.H8
 	VAND V12.B16, V3.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V11.B16, V3.B16, V5.B16
-	VFMLA V14.S4, V2.S4, V5.S4
+	VAND V11.B16, V3.B16, V16.B16
+	VFMLA V14.S4, V2.S4, V16.S4
 	VAND V12.B16, V4.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V11.B16, V4.B16, V6.B16
-	VFMLA V14.S4, V2.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V2.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
-	VADD V5.H8, V2.H8, V2.H8
+	VAND V11.B16, V4.B16, V17.B16
+	VFMLA V14.S4, V2.S4, V17.S4
+	VUZP1 V17.H8, V16.H8, V2.H8
+	VUZP2 V17.H8, V16.H8, V16.H8
+	WORD $0x4e69b610 // sqdmulh v16.8h, v16.8h, v9.8h
+	VADD V16.H8, V2.H8, V2.H8
 	VUZP2 V4.H8, V3.H8, V3.H8
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
 	WORD $0x6e212840 // sqxtun2 v0.16b, v2.8h
@@ -376,129 +376,54 @@ grouprare:
 	ADD $160, RSP, R4
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea567e6 // smax v6.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VMOV V6.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V7.B16, V31.B16, V1.B16
-	VMOV V1.B16, V7.B16
+	VMOV V6.B16, V5.B16
+	VBSL V7.B16, V31.B16, V5.B16
+	VMOV V5.B16, V7.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e0 // smax v0.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V2.B16
-	VBSL V8.B16, V31.B16, V2.B16
-	VMOV V2.B16, V8.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V2.B16
-	VBSL V7.B16, V31.B16, V2.B16
-	VMOV V2.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V8.B16, V31.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V7.B16, V31.B16, V3.B16
-	VMOV V3.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V7.B16, V31.B16, V4.B16
-	VMOV V4.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -756,10 +681,10 @@ groupmeet3:
 	VFMLA V14.S4, V4.S4, V5.S4
 	VAND V12.B16, V1.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V11.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
+	VAND V11.B16, V1.B16, V16.B16
+	VFMLA V14.S4, V4.S4, V16.S4
+	VUZP1 V16.H8, V5.H8, V4.H8
+	VUZP2 V16.H8, V5.H8, V5.H8
 	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
 	VADD V5.H8, V4.H8, V4.H8
 	VUZP2 V1.H8, V0.H8, V0.H8
@@ -769,10 +694,10 @@ groupmeet3:
 	VFMLA V14.S4, V1.S4, V5.S4
 	VAND V12.B16, V3.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V11.B16, V3.B16, V6.B16
-	VFMLA V14.S4, V1.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V1.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
+	VAND V11.B16, V3.B16, V16.B16
+	VFMLA V14.S4, V1.S4, V16.S4
+	VUZP1 V16.H8, V5.H8, V1.H8
+	VUZP2 V16.H8, V5.H8, V5.H8
 	WORD $0x4e69b4a5 // sqdmulh v5.8h, v5.8h, v9.8h
 	VADD V5.H8, V1.H8, V1.H8
 	VUZP2 V3.H8, V2.H8, V2.H8
@@ -930,101 +855,47 @@ grouprare:
 	ADD $96, RSP, R3
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VDUP R16, V1.S4
+	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VMOV V7.B16, V6.B16
+	VBSL V8.B16, V31.B16, V6.B16
+	VMOV V6.B16, V8.B16
 	ADD R5, R4, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R4, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R5, R4, R4
 	ADD $4, R3, R3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V8.B16, V31.B16, V2.B16
-	VMOV V2.B16, V8.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V8.B16, V31.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R6, R4
 	SUB R3, R7, R7
@@ -1286,35 +1157,35 @@ groupmeet3:
 	VFMLA V7.S4, V4.S4, V0.S4
 	VFMLS V8.S4, V0.S4, V4.S4
 	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
+	WORD $0x4e24f470 // fmax v16.4s, v3.4s, v4.4s
+	WORD $0x4e30f400 // fmax v0.4s, v0.4s, v16.4s
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
 	BVS groupmeetrare
 	VAND V13.B16, V1.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V1.B16, V5.B16
-	VFMLA V14.S4, V0.S4, V5.S4
+	VAND V12.B16, V1.B16, V16.B16
+	VFMLA V14.S4, V0.S4, V16.S4
 	VAND V13.B16, V2.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V0.H8
+	VAND V12.B16, V2.B16, V17.B16
+	VFMLA V14.S4, V0.S4, V17.S4
+	VUZP1 V17.H8, V16.H8, V0.H8
+	VUZP2 V17.H8, V16.H8, V16.H8
+	VUSRA $6, V16.H8, V0.H8
 	VUMIN V10.H8, V0.H8, V0.H8
 	VUZP2 V2.H8, V1.H8, V1.H8
 	VAND V13.B16, V3.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V3.B16, V5.B16
-	VFMLA V14.S4, V2.S4, V5.S4
+	VAND V12.B16, V3.B16, V16.B16
+	VFMLA V14.S4, V2.S4, V16.S4
 	VAND V13.B16, V4.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V4.B16, V6.B16
-	VFMLA V14.S4, V2.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V2.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
-	VUSRA $6, V5.H8, V2.H8
+	VAND V12.B16, V4.B16, V17.B16
+	VFMLA V14.S4, V2.S4, V17.S4
+	VUZP1 V17.H8, V16.H8, V2.H8
+	VUZP2 V17.H8, V16.H8, V16.H8
+	VUSRA $6, V16.H8, V2.H8
 	VUMIN V10.H8, V2.H8, V2.H8
 	VUZP2 V4.H8, V3.H8, V3.H8
 	WORD $0x2e212800 // sqxtun v0.8b, v0.8h
@@ -1499,129 +1370,54 @@ grouprare:
 	ADD $160, RSP, R4
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V5.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea567e6 // smax v6.4s, v31.4s, v5.4s
+	VCMEQ V31.S4, V6.S4, V6.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VMOV V6.B16, V5.B16
+	VBSL V8.B16, V31.B16, V5.B16
+	VMOV V5.B16, V8.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V7.B16, V31.B16, V1.B16
-	VMOV V1.B16, V7.B16
+	VMOV V6.B16, V5.B16
+	VBSL V7.B16, V31.B16, V5.B16
+	VMOV V5.B16, V7.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e0 // smax v0.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V2.B16
-	VBSL V8.B16, V31.B16, V2.B16
-	VMOV V2.B16, V8.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V2.B16
-	VBSL V7.B16, V31.B16, V2.B16
-	VMOV V2.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V8.B16, V31.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V7.B16, V31.B16, V3.B16
-	VMOV V3.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V7.B16, V31.B16, V4.B16
-	VMOV V4.B16, V7.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -1876,10 +1672,10 @@ groupmeet3:
 	VFMLA V14.S4, V4.S4, V5.S4
 	VAND V13.B16, V1.B16, V4.B16
 	VUMAX V15.S4, V4.S4, V4.S4
-	VAND V12.B16, V1.B16, V6.B16
-	VFMLA V14.S4, V4.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V4.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
+	VAND V12.B16, V1.B16, V16.B16
+	VFMLA V14.S4, V4.S4, V16.S4
+	VUZP1 V16.H8, V5.H8, V4.H8
+	VUZP2 V16.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V4.H8
 	VUMIN V10.H8, V4.H8, V4.H8
 	VUZP2 V1.H8, V0.H8, V0.H8
@@ -1889,10 +1685,10 @@ groupmeet3:
 	VFMLA V14.S4, V1.S4, V5.S4
 	VAND V13.B16, V3.B16, V1.B16
 	VUMAX V15.S4, V1.S4, V1.S4
-	VAND V12.B16, V3.B16, V6.B16
-	VFMLA V14.S4, V1.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V1.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
+	VAND V12.B16, V3.B16, V16.B16
+	VFMLA V14.S4, V1.S4, V16.S4
+	VUZP1 V16.H8, V5.H8, V1.H8
+	VUZP2 V16.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V1.H8
 	VUMIN V10.H8, V1.H8, V1.H8
 	VUZP2 V3.H8, V2.H8, V2.H8
@@ -2052,101 +1848,47 @@ grouprare:
 	ADD $96, RSP, R3
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VDUP R16, V1.S4
+	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VMOV V7.B16, V6.B16
+	VBSL V8.B16, V31.B16, V6.B16
+	VMOV V6.B16, V8.B16
 	ADD R5, R4, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R4, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R5, R4, R4
 	ADD $4, R3, R3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V8.B16, V31.B16, V2.B16
-	VMOV V2.B16, V8.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V8.B16, V31.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R6, R4
 	SUB R3, R7, R7
@@ -2258,7 +2000,7 @@ TEXT ·QuantizeFpE2M1PackedNEON(SB), NOSPLIT, $264-56
 	// pointers: R1 q, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
 	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
 	// per group: V9 scale, V8 recip
-	// vector registers in use at once: 15
+	// vector registers in use at once: 17
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD scale+16(FP), R3
@@ -2421,10 +2163,10 @@ groupmeet3:
 	VFMLA V14.S4, V0.S4, V5.S4
 	VAND V13.B16, V2.B16, V0.B16
 	VUMAX V15.S4, V0.S4, V0.S4
-	VAND V12.B16, V2.B16, V6.B16
-	VFMLA V14.S4, V0.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V0.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
+	VAND V12.B16, V2.B16, V16.B16
+	VFMLA V14.S4, V0.S4, V16.S4
+	VUZP1 V16.H8, V5.H8, V0.H8
+	VUZP2 V16.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V0.H8
 	VUMIN V10.H8, V0.H8, V0.H8
 	VUZP2 V2.H8, V1.H8, V1.H8
@@ -2434,10 +2176,10 @@ groupmeet3:
 	VFMLA V14.S4, V2.S4, V5.S4
 	VAND V13.B16, V4.B16, V2.B16
 	VUMAX V15.S4, V2.S4, V2.S4
-	VAND V12.B16, V4.B16, V6.B16
-	VFMLA V14.S4, V2.S4, V6.S4
-	VUZP1 V6.H8, V5.H8, V2.H8
-	VUZP2 V6.H8, V5.H8, V5.H8
+	VAND V12.B16, V4.B16, V16.B16
+	VFMLA V14.S4, V2.S4, V16.S4
+	VUZP1 V16.H8, V5.H8, V2.H8
+	VUZP2 V16.H8, V5.H8, V5.H8
 	VUSRA $6, V5.H8, V2.H8
 	VUMIN V10.H8, V2.H8, V2.H8
 	VUZP2 V4.H8, V3.H8, V3.H8
@@ -2627,129 +2369,54 @@ grouprare:
 	ADD $160, RSP, R4
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R5, R16
-	VDUP R16, V1.S4
+	VDUP R16, V6.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
+	VCMEQ V31.S4, V7.S4, V7.S4
 	ADD $4, R4, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V7.B16, V6.B16
+	VBSL V9.B16, V31.B16, V6.B16
+	VMOV V6.B16, V9.B16
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V31.B16, V1.B16
-	VMOV V1.B16, V8.B16
+	VMOV V7.B16, V6.B16
+	VBSL V8.B16, V31.B16, V6.B16
+	VMOV V6.B16, V8.B16
 	ADD R6, R5, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R5, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R6, R5, R5
 	ADD $4, R3, R3
 	ADD $4, R4, R4
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R5, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e0 // smax v0.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V2.B16
-	VBSL V9.B16, V31.B16, V2.B16
-	VMOV V2.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V2.B16
-	VBSL V8.B16, V31.B16, V2.B16
-	VMOV V2.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R5, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e0 // smax v0.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V3.B16
-	VBSL V8.B16, V31.B16, V3.B16
-	VMOV V3.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R5, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e0 // smax v0.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V4.B16
-	VBSL V8.B16, V31.B16, V4.B16
-	VMOV V4.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R7, R5
 	SUB R3, R8, R8
@@ -2860,7 +2527,7 @@ TEXT ·QuantizeFpPowerOfTwoE2M1PackedNEON(SB), NOSPLIT, $200-48
 	// pointers: R1 q, R2 x, R3 recip, R0 elements left, R4 groups left, R5 length
 	// per call: V15 0x3f800000, V14 0x4a80fed6, V13 0x7f800000, V12 0x7fffffff, V11 0x8080808, V10 0x70007
 	// per group: V9 recip
-	// vector registers in use at once: 14
+	// vector registers in use at once: 16
 	MOVD q+0(FP), R1
 	MOVD x+8(FP), R2
 	MOVD recip+16(FP), R3
@@ -3176,101 +2843,47 @@ grouprare:
 	ADD $96, RSP, R3
 	B rare
 groupmeet0cross:
+	MOVD $0, R21
+groupmeetmix:
 	ADD $4, R4, R16
-	VDUP R16, V1.S4
+	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
 	ADD $4, R3, R16
 	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
+	VMOV V8.B16, V7.B16
+	VBSL V9.B16, V31.B16, V7.B16
+	VMOV V7.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
-	BGE groupmeet0reached
+	BGE groupmeetreached
 	ADD R5, R4, R4
 	ADD $4, R3, R3
-	B groupmeet0cross
-groupmeet0reached:
+	B groupmeetmix
+groupmeetreached:
 	ADD $3, R4, R16
 	CMP $0, R16
-	BGE groupmeet0
+	BGE groupmeetmixed
 	ADD R5, R4, R4
 	ADD $4, R3, R3
+groupmeetmixed:
+	CMP $1, R21
+	BEQ groupmeet1
+	CMP $2, R21
+	BEQ groupmeet2
+	CMP $3, R21
+	BEQ groupmeet3
 	B groupmeet0
 groupmeet1cross:
-	ADD $4, R4, R16
-	VDUP R16, V2.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea267e1 // smax v1.4s, v31.4s, v2.4s
-	VCMEQ V31.S4, V1.S4, V1.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V1.B16, V2.B16
-	VBSL V9.B16, V31.B16, V2.B16
-	VMOV V2.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1cross
-groupmeet1reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet1
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet1
+	MOVD $1, R21
+	B groupmeetmix
 groupmeet2cross:
-	ADD $4, R4, R16
-	VDUP R16, V3.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea367e2 // smax v2.4s, v31.4s, v3.4s
-	VCMEQ V31.S4, V2.S4, V2.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V2.B16, V3.B16
-	VBSL V9.B16, V31.B16, V3.B16
-	VMOV V3.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2cross
-groupmeet2reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet2
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet2
+	MOVD $2, R21
+	B groupmeetmix
 groupmeet3cross:
-	ADD $4, R4, R16
-	VDUP R16, V4.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea467e3 // smax v3.4s, v31.4s, v4.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V4.B16
-	VBSL V9.B16, V31.B16, V4.B16
-	VMOV V4.B16, V9.B16
-	ADD R5, R4, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3cross
-groupmeet3reached:
-	ADD $3, R4, R16
-	CMP $0, R16
-	BGE groupmeet3
-	ADD R5, R4, R4
-	ADD $4, R3, R3
-	B groupmeet3
+	MOVD $3, R21
+	B groupmeetmix
 groupmeetrare:
 	MOVD R6, R4
 	SUB R3, R7, R7
