@@ -18,9 +18,22 @@
 //   - A memory type or a kind of mask: a Mem in ir/ir.go, and a case in load and
 //     store of each target. Tails are handled already.
 //   - A float format: a format in formula/float.go, and a Mem for reading it.
+//   - A parameter that is no float32 or int32 (float16, bfloat16, E8M0, E4M3): a Mem
+//     for Kernel.Param, which OpParam's lowering widens as a load does, and so do the routine
+//     spread and MixParam. Package plan steps by 4 bytes in Seg.place, advanceParams and
+//     arrays; there a parameter's own size comes in.
+//   - A block layout with scales between the codes (scale, codes, scale, codes): a stride of
+//     streams and of parameters. Seg.place and advanceStreams alone take elements to be adjacent
+//     and groups to follow each other; the loop over groups one by one and that over several
+//     short ones serve such a layout, lanes and tiles in which groups meet do not.
 //   - An implementation: a type with the methods of plan.Machine and File, and a
 //     line in targets; package kernels must learn when it can be used. It may
 //     have some kernels only, and leave the others to another, as AVX512VBMI does.
+//
+// What is left of a tile is copied to the stack by routines that all functions call,
+// goes through the loop's own code there, and is copied back; AVX-512 has masks for that.
+// A tile that the formula is not right for is done by one copy of its slow path, from
+// whatever loop it comes, with its parameters one for each element.
 //
 // A tile is four registers of float32, so the code of a 32-bit operation is
 // emitted for one register after the other, narrower ones once or twice.
