@@ -24,11 +24,27 @@ func dequantizeInts[T Float](impl isa, st storage, y, q unsafe.Pointer, p *IntPa
 	elem, scale := elemOf[T](), &p.Scale[first]
 	switch {
 	case p.Minval != nil:
-		asm.DequantizeMinval[T](impl, st.code, elem, y, q, scale, &p.Minval[first], st.sign, int32(p.Min), groups, length, ahead)
+		dequantizeMinvals[T](impl, st, y, q, scale, &p.Minval[first], int32(p.Min), groups, length, ahead)
 	case p.ZeroPoint != nil:
 		asm.DequantizeZeroPoint[T](impl, st.code, elem, y, q, scale, &p.ZeroPoint[first], st.sign, groups, length, ahead)
 	default:
 		asm.Dequantize[T](impl, st.code, elem, y, q, scale, st.sign, groups, length, ahead)
+	}
+}
+
+// dequantizeMinvals is dequantizeInts with minvals: elements of 16 bits are made of
+// float32s, in pieces that stay in the L1 cache.
+func dequantizeMinvals[T Float](impl isa, st storage, y, q unsafe.Pointer, scale, minval *float32, least int32, groups, length, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		asm.DequantizeMinval(impl, st.code, asm.F32, (*float32)(y), q, scale, minval, st.sign, least, groups, length, ahead)
+		return
+	}
+	var buf [widenedLen]float32
+	s := spans{g: Grid{1, groups, length}, n: groups, most: len(buf)}
+	for s.advance() {
+		asm.DequantizeMinval(impl, st.code, asm.F32, &buf[0], unsafe.Add(q, s.off*st.bits/8), step(scale, s.first), step(minval, s.first),
+			st.sign, least, s.groups, s.length, 0)
+		asm.Encode(impl, elemOf[T](), (*uint16)(unsafe.Add(y, 2*s.off)), &buf[0], s.groups*s.length, ahead)
 	}
 }
 

@@ -42,16 +42,10 @@ func step[E float32 | int32](p *E, i int) *E { return (*E)(unsafe.Add(unsafe.Poi
 
 // run fake-quantizes groups of length elements from element off on; first is
 // the first of them, counted from that of the first reciprocal.
-func (c *fakeCall[T]) run(kind asm.Mask, mask *byte, off, first, groups, length, ahead int) {
+func (c *fakeCall[T]) run(kind int32, mask *byte, off, first, groups, length, ahead int) {
 	if c.formula != fakeMinval && hasProducts[T](c.impl, length) && int(c.most)-int(c.least) < mostMiddles {
 		for i := range groups {
-			m := mask
-			switch kind {
-			case asm.ByteMask:
-				m = (*byte)(unsafe.Add(unsafe.Pointer(mask), i*length))
-			case asm.BitMask:
-				m = (*byte)(unsafe.Add(unsafe.Pointer(mask), i*length/8))
-			}
+			m := maskAt(kind, mask, i*length)
 			if !c.runProduct(kind, m, off+i*length, first+i, length, ahead) {
 				c.runGroups(kind, m, off+i*length, first+i, 1, length, ahead)
 			}
@@ -62,7 +56,7 @@ func (c *fakeCall[T]) run(kind asm.Mask, mask *byte, off, first, groups, length,
 }
 
 // runProduct fake-quantizes one group by products, if they will do.
-func (c *fakeCall[T]) runProduct(kind asm.Mask, mask *byte, off, first, length, ahead int) bool {
+func (c *fakeCall[T]) runProduct(kind int32, mask *byte, off, first, length, ahead int) bool {
 	y, x := unsafe.Add(c.y, off*c.size), (*uint16)(unsafe.Add(c.x, off*c.size))
 	group := c.base + first
 	scale := *step(c.scale, group)
@@ -70,7 +64,7 @@ func (c *fakeCall[T]) runProduct(kind asm.Mask, mask *byte, off, first, length, 
 		recip, ok := product(c.impl, c.elem, scale, c.middles, c.largest)
 		if ok {
 			unit := 1.5 * math.Float32frombits(uint32(c.step+127<<23))
-			asm.FakeQuantizeFpProduct(c.impl, kind, c.elem, (*uint16)(y), mask, x, c.field, c.step, c.largest, scale, recip, unit, length, ahead)
+			asm.FakeQuantizeFpProduct(c.impl, c.elem, (*uint16)(y), mask, x, c.field, c.step, c.largest, scale, recip, unit, kind, length, ahead)
 		}
 		return ok
 	}
@@ -93,25 +87,54 @@ func (c *fakeCall[T]) runProduct(kind asm.Mask, mask *byte, off, first, length, 
 	recip, ok := product(c.impl, c.elem, scale, intMiddles(least, most, 0), 0)
 	if ok {
 		low |= -0x7fff8000 // negative, in both halves
-		asm.FakeQuantizeProduct(c.impl, kind, c.elem, (*uint16)(y), mask, x, high, low, scale, recip, least, most, length, ahead)
+		asm.FakeQuantizeProduct(c.impl, c.elem, (*uint16)(y), mask, x, high, low, scale, recip, kind, least, most, length, ahead)
 	}
 	return ok
 }
 
-func (c *fakeCall[T]) runGroups(kind asm.Mask, mask *byte, off, first, groups, length, ahead int) {
+func (c *fakeCall[T]) runGroups(kind int32, mask *byte, off, first, groups, length, ahead int) {
 	y, x := unsafe.Add(c.y, off*c.size), unsafe.Add(c.x, off*c.size)
 	recip, group := step(c.recip, first), c.base+first
 	scale := step(c.scale, group)
 	switch c.formula {
 	case fakePlain:
-		asm.FakeQuantize[T](c.impl, kind, c.elem, y, mask, x, scale, recip, c.least, c.most, groups, length, ahead)
+		asm.FakeQuantize[T](c.impl, c.elem, y, mask, x, scale, recip, c.least, c.most, kind, groups, length, ahead)
 	case fakeZeroPoint:
-		asm.FakeQuantizeZeroPoint[T](c.impl, kind, c.elem, y, mask, x, scale, recip, step(c.zeroPoint, group), c.least, c.most, groups, length, ahead)
+		asm.FakeQuantizeZeroPoint[T](c.impl, c.elem, y, mask, x, scale, recip, step(c.zeroPoint, group), c.least, c.most, kind, groups, length, ahead)
 	case fakeMinval:
-		asm.FakeQuantizeMinval[T](c.impl, kind, c.elem, y, mask, x, scale, recip, step(c.minval, group), c.least, c.most, groups, length, ahead)
+		c.runMinvals(kind, y, mask, x, scale, recip, step(c.minval, group), groups, length, ahead)
 	case fakeFloat:
-		asm.FakeQuantizeFp[T](c.impl, kind, c.elem, y, mask, x, scale, recip, c.field, c.step, c.largest, groups, length, ahead)
+		asm.FakeQuantizeFp[T](c.impl, c.elem, y, mask, x, scale, recip, c.field, c.step, c.largest, kind, groups, length, ahead)
 	}
+}
+
+// runMinvals is runGroups with minvals: elements of 16 bits become float32s and are
+// made of them again, in pieces that stay in the L1 cache.
+func (c *fakeCall[T]) runMinvals(kind int32, y unsafe.Pointer, mask *byte, x unsafe.Pointer, scale, recip, minval *float32, groups, length, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		asm.FakeQuantizeMinval(c.impl, asm.F32, (*float32)(y), mask, (*float32)(x), scale, recip, minval, c.least, c.most, kind, groups, length, ahead)
+		return
+	}
+	var buf [widenedLen]float32
+	s := spans{g: Grid{1, groups, length}, n: groups, most: len(buf)}
+	for s.advance() {
+		m := maskAt(kind, mask, s.off)
+		asm.Decode(c.impl, c.elem, &buf[0], (*uint16)(unsafe.Add(x, 2*s.off)), s.groups*s.length, 0)
+		asm.FakeQuantizeMinval(c.impl, asm.F32, &buf[0], m, &buf[0], step(scale, s.first), step(recip, s.first), step(minval, s.first),
+			c.least, c.most, kind, s.groups, s.length, 0)
+		asm.Encode(c.impl, c.elem, (*uint16)(unsafe.Add(y, 2*s.off)), &buf[0], s.groups*s.length, ahead)
+	}
+}
+
+// maskAt is where a mask has what it says of element off on.
+func maskAt(kind int32, mask *byte, off int) *byte {
+	switch kind {
+	case int32(asm.ByteMask):
+		return (*byte)(unsafe.Add(unsafe.Pointer(mask), off))
+	case int32(asm.BitMask):
+		return (*byte)(unsafe.Add(unsafe.Pointer(mask), off/8))
+	}
+	return nil
 }
 
 // rows runs over so many groups of every row of the grid, from base on.
@@ -120,7 +143,7 @@ func (c *fakeCall[T]) rows(mask Mask, g Grid, groups int) {
 		c.oddRows(mask.data, g, groups)
 		return
 	}
-	kind := [...]asm.Mask{noMask: asm.NoMask, byteMask: asm.ByteMask, bitMask: asm.BitMask}[mask.kind]
+	kind := int32([...]asm.Mask{noMask: asm.NoMask, byteMask: asm.ByteMask, bitMask: asm.BitMask}[mask.kind])
 	s := spans{g: g, base: c.base, n: groups, most: mostElements, to: c.to}
 	for s.advance() {
 		var m *byte
@@ -141,7 +164,7 @@ func (c *fakeCall[T]) oddRows(bits []byte, g Grid, groups int) {
 	var bytes [4096]byte
 	s := spans{g: g, base: c.base, n: groups, most: len(bytes)}
 	for s.advance() {
-		c.run(asm.ByteMask, &bytes[0], s.off, s.first, s.groups, s.length, 0)
+		c.run(int32(asm.ByteMask), &bytes[0], s.off, s.first, s.groups, s.length, 0)
 		putBits(bits, s.off, bytes[:s.groups*s.length])
 	}
 }

@@ -13,6 +13,10 @@ const (
 	fewGroups  = 16
 )
 
+// widenedLen is how many elements of 16 bits become float32s at a time where there is
+// no assembly for them.
+const widenedLen = 2048
+
 // mostElements is what one call of assembly works on: it cannot be preempted,
 // and the collector waits for it.
 const mostElements = 1 << 20

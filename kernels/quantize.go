@@ -15,7 +15,7 @@ func QuantizeInt[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams) {
 	if isSmall(impl, g, len(src), dst) {
 		if code, ok := p.smallCode(ownFormat[C]()); ok && p.isApart(memory("", dst), memory("", src)) {
 			recip := [1]float32{1 / p.Scale[0]}
-			quantizeIntGroup[T](impl, code, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), p, 0, recip[:], 1, len(src), 0)
+			quantizeIntGroup[T](impl, storage{code: code, bits: 8}, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), p, 0, recip[:], 1, len(src), 0)
 			return
 		}
 	}

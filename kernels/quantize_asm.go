@@ -32,37 +32,52 @@ func quantizeIntRuns[T Float](impl isa, st storage, dst unsafe.Pointer, src []T,
 
 // quantizeIntGroups quantizes the groups from base on, with the reciprocals of their scales.
 func quantizeIntGroups[T Float](impl isa, st storage, dst unsafe.Pointer, src []T, g Grid, p *IntParams, base int, recip []float32, to streaming) {
-	code := st.code
 	s := spans{g: g, base: base, n: len(recip), most: mostElements, to: to}
 	for s.advance() {
 		if p.Minval == nil && hasProducts[T](impl, s.length) {
 			for i := range s.groups {
 				group, off := base+s.first+i, s.off+i*s.length
 				q, x := unsafe.Add(dst, off*st.bits/8), unsafe.Pointer(&src[off])
-				if !quantizeIntProduct(impl, code, elemOf[T](), q, x, p, group, s.length, s.ahead) {
-					quantizeIntGroup[T](impl, code, q, x, p, group, recip[s.first+i:], 1, s.length, s.ahead)
+				if !quantizeIntProduct(impl, st.code, elemOf[T](), q, x, p, group, s.length, s.ahead) {
+					quantizeIntGroup[T](impl, st, q, x, p, group, recip[s.first+i:], 1, s.length, s.ahead)
 				}
 			}
 			continue
 		}
 		q, x := unsafe.Add(dst, s.off*st.bits/8), unsafe.Pointer(&src[s.off])
-		quantizeIntGroup[T](impl, code, q, x, p, base+s.first, recip[s.first:], s.groups, s.length, s.ahead)
+		quantizeIntGroup[T](impl, st, q, x, p, base+s.first, recip[s.first:], s.groups, s.length, s.ahead)
 	}
 }
 
 // quantizeIntGroup quantizes adjacent groups from first on; recip are their scales' reciprocals.
-func quantizeIntGroup[T Float](impl isa, code asm.Code, q, x unsafe.Pointer, p *IntParams, first int, recip []float32, groups, length, ahead int) {
-	elem, least, most := elemOf[T](), int32(p.Min), int32(p.Max)
+func quantizeIntGroup[T Float](impl isa, st storage, q, x unsafe.Pointer, p *IntParams, first int, recip []float32, groups, length, ahead int) {
+	code, elem, least, most := st.code, elemOf[T](), int32(p.Min), int32(p.Max)
 	scale, r := &p.Scale[first], &recip[0]
 	switch {
 	case p.Minval != nil:
-		asm.QuantizeMinval[T](impl, code, elem, q, x, scale, r, &p.Minval[first], least, most, groups, length, ahead)
+		quantizeMinvals[T](impl, st, q, x, scale, r, &p.Minval[first], least, most, groups, length, ahead)
 	case p.ZeroPoint != nil:
 		asm.QuantizeZeroPoint[T](impl, code, elem, q, x, scale, r, &p.ZeroPoint[first], least, most, groups, length, ahead)
 	case code == asm.Int8 && least == -128 && most == 127: // the usual range has no clips to do
 		asm.QuantizeWhole[T](impl, code, elem, (*int8)(q), x, scale, r, groups, length, ahead)
 	default:
 		asm.Quantize[T](impl, code, elem, q, x, scale, r, least, most, groups, length, ahead)
+	}
+}
+
+// quantizeMinvals is quantizeIntGroup with minvals: elements of 16 bits become
+// float32s first, in pieces that stay in the L1 cache.
+func quantizeMinvals[T Float](impl isa, st storage, q, x unsafe.Pointer, scale, recip, minval *float32, least, most int32, groups, length, ahead int) {
+	if unsafe.Sizeof(*new(T)) == 4 {
+		asm.QuantizeMinval(impl, st.code, asm.F32, q, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
+		return
+	}
+	var buf [widenedLen]float32
+	s := spans{g: Grid{1, groups, length}, n: groups, most: len(buf)}
+	for s.advance() {
+		asm.Decode(impl, elemOf[T](), &buf[0], (*uint16)(unsafe.Add(x, 2*s.off)), s.groups*s.length, 0)
+		asm.QuantizeMinval(impl, st.code, asm.F32, unsafe.Add(q, s.off*st.bits/8), &buf[0], step(scale, s.first), step(recip, s.first), step(minval, s.first),
+			least, most, s.groups, s.length, ahead)
 	}
 }
 

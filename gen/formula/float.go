@@ -58,31 +58,27 @@ func (f format) value(k *ir.Kernel, code, signed *ir.Node, bits uint32) *ir.Node
 }
 
 // fakeQuantizeFp serves every float format: the grid is given by two words.
-func fakeQuantizeFp(t tensor) []*ir.Kernel {
-	var ks []*ir.Kernel
-	for _, m := range masks {
-		k := ir.New("fakequantizefp"+t.name, "FakeQuantizeFp", `sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most)`+m.tells("c == v")+`.
+func fakeQuantizeFp(t tensor) *ir.Kernel {
+	k := ir.New("fakequantizefp"+t.name, "FakeQuantizeFp", `sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most)`+toldByMask("c == v")+`.
 grid rounds to the format that least and step describe: the exponent field of its least normal
-number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
-		least, step, most := k.Word("least", ir.MemI32), k.Word("step", ir.MemI32), k.Word("most", ir.MemF32)
-		x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
-		v := t.quotient(x, s, r, signedQuotient(x, s, r)).OrAlarm()
-		c := v.Clip(most)
-		k.Store("y", t.mem, withSign(k, onGrid(k, c, least, step), v).Mul(s))
-		m.store(k, c.Inside(v))
-		k.Rarely(func() { t.rarelyFakeQuantizeFp(k, m, x, s, least, step, most) })
-		ks = append(ks, k)
-	}
-	return ks
+number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.`, Elems.Of(t.name))
+	least, step, most := k.Word("least", ir.MemI32), k.Word("step", ir.MemI32), k.Word("most", ir.MemF32)
+	x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
+	v := t.quotient(x, s, r, signedQuotient(x, s, r)).OrAlarm()
+	c := v.Clip(most)
+	k.Store("y", t.mem, withSign(k, onGrid(k, c, least, step), v).Mul(s))
+	storeMask(k, c.Inside(v))
+	k.Rarely(func() { t.rarelyFakeQuantizeFp(k, x, s, least, step, most) })
+	return k
 }
 
 // rarelyFakeQuantizeFp divides, and has NaN stay one.
-func (t tensor) rarelyFakeQuantizeFp(k *ir.Kernel, m maskKind, x, s, least, step, most *ir.Node) {
+func (t tensor) rarelyFakeQuantizeFp(k *ir.Kernel, x, s, least, step, most *ir.Node) {
 	v := x.Div(s)
 	p := v.Magnitude()
 	c := p.Min(most)
 	k.Store("y", t.mem, oneNaN(k, withSign(k, onGrid(k, c, least, step), v).Mul(s)))
-	m.store(k, c.Eq(p))
+	storeMask(k, c.Eq(p))
 }
 
 // fpCode is a code that a quantizer writes: of four bits E2M1's, and of a byte

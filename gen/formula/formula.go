@@ -14,7 +14,7 @@ func All() []*ir.Kernel {
 		ks = append(ks, fakeQuantize(t)...)
 		ks = append(ks, quantize(t)...)
 		ks = append(ks, dequantize(t, stored)...)
-		ks = append(ks, fakeQuantizeFp(t)...)
+		ks = append(ks, fakeQuantizeFp(t))
 		ks = append(ks, quantizeFp(t)...)
 		ks = append(ks, dequantizeFp(t, []format{e4m3, e5m2, e2m1}, false)...)
 		ks = append(ks, backward(t)...)
@@ -55,7 +55,7 @@ var (
 
 	Codes = &ir.Kind{Type: "Code", Doc: "Code is what a quantizer writes. Packed4 and Packed2 are integers of four and of two bits, the first in the lowest bits of a byte.",
 		Choices: codeNames, Names: codeNames}
-	Masks = &ir.Kind{Type: "Mask", Doc: "Mask is how a kernel says what was clipped.",
+	Masks = &ir.Kind{Type: "Mask", Doc: "Mask is how a kernel says what was clipped; the word kind of a kernel that has any is one of these.",
 		Choices: []string{"NoMask", "ByteMask", "BitMask"}, Names: []string{"", "Bytes", "Bits"}}
 	Elems = &ir.Kind{Type: "Elem", Doc: "Elem is a tensor's element type.",
 		Choices: []string{"F32", "F16", "BF16"}, Names: []string{"", "F16", "BF16"}}
@@ -110,22 +110,10 @@ func (t tensor) quotient(x, s, r, three *ir.Node) *ir.Node {
 	return x.MulAdd(below, x.Mul(rest)).Else(three)
 }
 
-// maskKind is a way to say what was clipped, with the name it gives a kernel.
-type maskKind struct {
-	name, doc string
-	store     func(k *ir.Kernel, m *ir.Node)
+// toldByMask says for a kernel's declaration what its mask tells.
+func toldByMask(what string) string {
+	return ",\nand mask, of the kind that a word says, to whether " + what
 }
 
-// tells says for a kernel's declaration what a mask of this kind is.
-func (m maskKind) tells(what string) string {
-	if m.doc == "" {
-		return ""
-	}
-	return ",\nand mask, " + m.doc + ", to whether " + what
-}
-
-var masks = []maskKind{
-	{"", "", func(*ir.Kernel, *ir.Node) {}},
-	{"Bytes", "a byte each, 0 or 1", func(k *ir.Kernel, m *ir.Node) { k.Store("mask", ir.MemU8, m.Bytes()) }},
-	{"Bits", "a bit each, the first element's lowest", func(k *ir.Kernel, m *ir.Node) { k.Store("mask", ir.MemBits, m) }},
-}
+// storeMask stores the mask of a fake-quantization.
+func storeMask(k *ir.Kernel, m *ir.Node) { k.StoreMask("mask", k.Word("kind", ir.MemI32), m) }

@@ -6,59 +6,60 @@ import "github.com/lowbit-go/lowbit/gen/ir"
 // the range's ends are from zero; what that changes the mask tells.
 func fakeQuantize(t tensor) []*ir.Kernel {
 	var ks []*ir.Kernel
-	for _, m := range masks {
-		add := func(family, doc string, parameters func(k *ir.Kernel, least, most *ir.Node) (lo, hi, minval *ir.Node)) {
-			k := ir.New("fakequantize"+t.name, family, doc+m.tells("it did not clip")+`.
-recip is Prepare's. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
-			x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
-			lo, hi, minval := parameters(k, k.Word("least", ir.MemI32), k.Word("most", ir.MemI32))
-			if minval != nil {
-				x = x.Sub(minval)
-			}
-			q := quotient(x, s, r)
-			if minval == nil {
-				q = t.quotient(x, s, r, q)
-			}
-			lo, hi = lo.ToFloat(), hi.ToFloat()
-			v := q.OrAlarm().Round()
-			c := v.Max(lo).Min(hi)
-			y := c.MulAdd(s, k.Const(0))
-			if minval != nil {
-				y = y.Add(minval)
-			}
-			k.Store("y", t.mem, y)
-			m.store(k, c.Eq(v))
-
-			k.Rarely(func() {
-				if minval == nil {
-					minval = k.Const(0)
-				}
-				t.rarelyFakeQuantize(k, m, x, s, lo, hi, minval)
-			})
-			ks = append(ks, k)
+	add := func(family, doc string, parameters func(k *ir.Kernel, least, most *ir.Node) (lo, hi, minval *ir.Node)) {
+		k := ir.New("fakequantize"+t.name, family, doc+toldByMask("it did not clip")+`.
+recip is Prepare's. In place (y == x) is allowed.`, Elems.Of(t.name))
+		x, s, r := k.Load("x", t.mem), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
+		lo, hi, minval := parameters(k, k.Word("least", ir.MemI32), k.Word("most", ir.MemI32))
+		if minval != nil {
+			x = x.Sub(minval)
 		}
-		add("FakeQuantize", `sets y = clip(round(x/scale))*scale, clipping to least..most`,
-			func(k *ir.Kernel, least, most *ir.Node) (lo, hi, minval *ir.Node) { return least, most, nil })
-		add("FakeQuantizeZeroPoint", `sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint`,
-			func(k *ir.Kernel, least, most *ir.Node) (lo, hi, minval *ir.Node) {
-				z := k.Param("zeroPoint", ir.MemI32)
-				return least.ISub(z), most.ISub(z), nil
-			})
-		add("FakeQuantizeMinval", `sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most`,
-			func(k *ir.Kernel, least, most *ir.Node) (lo, hi, minval *ir.Node) {
-				return least, most, k.Param("minval", ir.MemF32)
-			})
+		q := quotient(x, s, r)
+		if minval == nil {
+			q = t.quotient(x, s, r, q)
+		}
+		lo, hi = lo.ToFloat(), hi.ToFloat()
+		v := q.OrAlarm().Round()
+		c := v.Max(lo).Min(hi)
+		y := c.MulAdd(s, k.Const(0))
+		if minval != nil {
+			y = y.Add(minval)
+		}
+		k.Store("y", t.mem, y)
+		storeMask(k, c.Eq(v))
+
+		k.Rarely(func() {
+			if minval == nil {
+				minval = k.Const(0)
+			}
+			t.rarelyFakeQuantize(k, x, s, lo, hi, minval)
+		})
+		ks = append(ks, k)
 	}
+	add("FakeQuantize", `sets y = clip(round(x/scale))*scale, clipping to least..most`,
+		func(k *ir.Kernel, least, most *ir.Node) (lo, hi, minval *ir.Node) { return least, most, nil })
+	add("FakeQuantizeZeroPoint", `sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint`,
+		func(k *ir.Kernel, least, most *ir.Node) (lo, hi, minval *ir.Node) {
+			z := k.Param("zeroPoint", ir.MemI32)
+			return least.ISub(z), most.ISub(z), nil
+		})
+	if t.mem != ir.MemF32 { // others are widened first
+		return ks
+	}
+	add("FakeQuantizeMinval", `sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most`,
+		func(k *ir.Kernel, least, most *ir.Node) (lo, hi, minval *ir.Node) {
+			return least, most, k.Param("minval", ir.MemF32)
+		})
 	return ks
 }
 
 // rarelyFakeQuantize divides, and has NaN stay one.
-func (t tensor) rarelyFakeQuantize(k *ir.Kernel, m maskKind, x, s, lo, hi, minval *ir.Node) {
+func (t tensor) rarelyFakeQuantize(k *ir.Kernel, x, s, lo, hi, minval *ir.Node) {
 	v := x.Div(s).Round()
 	c := v.Max(lo).Min(hi)
 	// +0 for -0, whatever the scale's sign
 	k.Store("y", t.mem, oneNaN(k, c.Add(k.Const(0)).Mul(s).Add(minval)))
-	m.store(k, c.Eq(v))
+	storeMask(k, c.Eq(v))
 }
 
 // codes are the ways to store integer codes.
@@ -125,6 +126,9 @@ recip is Prepare's.`, Codes.Of(c.name), Elems.Of(t.name))
 			func(k *ir.Kernel) (zero, minval *ir.Node) { return nil, nil })
 		add("QuantizeZeroPoint", `sets q = min(max(round(x/scale) + zeroPoint, least), most)`,
 			func(k *ir.Kernel) (zero, minval *ir.Node) { return k.Param("zeroPoint", ir.MemI32), nil })
+		if t.mem != ir.MemF32 { // others are widened first
+			continue
+		}
 		add("QuantizeMinval", `sets q = min(max(round((x-minval)/scale) + least, least), most)`,
 			func(k *ir.Kernel) (zero, minval *ir.Node) {
 				return k.Word("least", ir.MemI32), k.Param("minval", ir.MemF32)
@@ -171,6 +175,9 @@ func dequantize(t tensor, codes []storedCode) []*ir.Kernel {
 			func(k *ir.Kernel, q, s *ir.Node) *ir.Node {
 				return q.Sub(k.Param("zeroPoint", ir.MemI32).ToFloat()).MulAdd(s, k.Const(0))
 			})
+		if t.mem != ir.MemF32 { // others are narrowed behind
+			continue
+		}
 		add("DequantizeMinval", `sets y = (q - least)*scale + minval.`,
 			func(k *ir.Kernel, q, s *ir.Node) *ir.Node {
 				mv := k.Param("minval", ir.MemF32)

@@ -8,9 +8,9 @@ import "github.com/lowbit-go/lowbit/gen/ir"
 func Products() []*ir.Kernel {
 	var ks []*ir.Kernel
 	for _, t := range tensors[1:] {
-		ks = append(ks, fakeQuantizeProduct(t)...)
+		ks = append(ks, fakeQuantizeProduct(t))
 		ks = append(ks, quantizeProduct(t)...)
-		ks = append(ks, fakeQuantizeFpProduct(t)...)
+		ks = append(ks, fakeQuantizeFpProduct(t))
 		ks = append(ks, quantizeFpProduct(t)...)
 	}
 	for _, k := range ks {
@@ -35,27 +35,23 @@ func (t tensor) ties() *ir.Kernel {
 // fakeQuantizeProduct clips elements, 32 to a register, and not quotients: kernels
 // has found which are the last that are not clipped. Infinities and NaN take the
 // rare way.
-func fakeQuantizeProduct(t tensor) []*ir.Kernel {
+func fakeQuantizeProduct(t tensor) *ir.Kernel {
 	finite := uint16(0x7bff)
 	if t.mem == ir.MemBF16 {
 		finite = 0x7f7f
 	}
-	var ks []*ir.Kernel
-	for _, m := range masks {
-		k := ir.New("product"+t.name, "FakeQuantizeProduct", `sets y = clip(round(x*recip))*scale, clipping to least..most`+m.tells("it did not clip")+`.
+	k := ir.New("product"+t.name, "FakeQuantizeProduct", `sets y = clip(round(x*recip))*scale, clipping to least..most`+toldByMask("it did not clip")+`.
 The elements that are not clipped are low to high, both given in each half of a word. Where x has an infinity or a
-NaN it divides. In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
-		x := k.Load("x", t.bits)
-		c := x.IMin(k.Word("high", ir.MemI32).As(ir.I16)).UMin(k.Word("low", ir.MemI32).As(ir.I16))
-		s, r := k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32)
-		v := c.Widen(t.mem).Mul(r).OrAlarmAbove(x.And(k.Short(0x7fff)), k.Short(finite))
-		k.Store("y", t.mem, v.Round().MulAdd(s, k.Const(0)))
-		m.store(k, x.IEq(c))
-		lo, hi := k.Word("least", ir.MemI32).ToFloat(), k.Word("most", ir.MemI32).ToFloat()
-		k.Rarely(func() { t.rarelyFakeQuantize(k, m, k.Load("x", t.mem), s, lo, hi, k.Const(0)) })
-		ks = append(ks, k)
-	}
-	return ks
+NaN it divides. In place (y == x) is allowed.`, Elems.Of(t.name))
+	x := k.Load("x", t.bits)
+	c := x.IMin(k.Word("high", ir.MemI32).As(ir.I16)).UMin(k.Word("low", ir.MemI32).As(ir.I16))
+	s, r := k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32)
+	v := c.Widen(t.mem).Mul(r).OrAlarmAbove(x.And(k.Short(0x7fff)), k.Short(finite))
+	k.Store("y", t.mem, v.Round().MulAdd(s, k.Const(0)))
+	storeMask(k, x.IEq(c))
+	lo, hi := k.Word("least", ir.MemI32).ToFloat(), k.Word("most", ir.MemI32).ToFloat()
+	k.Rarely(func() { t.rarelyFakeQuantize(k, k.Load("x", t.mem), s, lo, hi, k.Const(0)) })
+	return k
 }
 
 // quantizeProduct clips codes, as quantize does: the packs do most of it.
@@ -83,22 +79,18 @@ func quantizeWholeProduct(t tensor) *ir.Kernel {
 	return k
 }
 
-func fakeQuantizeFpProduct(t tensor) []*ir.Kernel {
-	var ks []*ir.Kernel
-	for _, m := range masks {
-		k := ir.New("product"+t.name, "FakeQuantizeFpProduct", `sets y = grid(c)*scale with v = x*recip and c = min(max(v, -most), most)`+m.tells("c == v")+`.
-grid is FakeQuantizeFp's, and unit 3*2^(22 - mantissa bits). In place (y == x) is allowed.`, Masks.Of(m.name), Elems.Of(t.name))
-		least, step, most := k.Word("least", ir.MemI32), k.Word("step", ir.MemI32), k.Word("most", ir.MemF32)
-		x, s, r, unit := k.Load("x", t.mem), k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32), k.Word("unit", ir.MemF32)
-		v := x.Mul(r).OrAlarm()
-		c := v.Clip(most)
-		e := exponent(k, c).UMax(least).As(ir.F32) // onGrid's M is e*unit
-		k.Store("y", t.mem, withSign(k, e.MulSubFrom(unit, e.MulAdd(unit, c)), v).Mul(s))
-		m.store(k, c.Inside(v))
-		k.Rarely(func() { t.rarelyFakeQuantizeFp(k, m, x, s, least, step, most) })
-		ks = append(ks, k)
-	}
-	return ks
+func fakeQuantizeFpProduct(t tensor) *ir.Kernel {
+	k := ir.New("product"+t.name, "FakeQuantizeFpProduct", `sets y = grid(c)*scale with v = x*recip and c = min(max(v, -most), most)`+toldByMask("c == v")+`.
+grid is FakeQuantizeFp's, and unit 3*2^(22 - mantissa bits). In place (y == x) is allowed.`, Elems.Of(t.name))
+	least, step, most := k.Word("least", ir.MemI32), k.Word("step", ir.MemI32), k.Word("most", ir.MemF32)
+	x, s, r, unit := k.Load("x", t.mem), k.Word("scale", ir.MemF32), k.Word("recip", ir.MemF32), k.Word("unit", ir.MemF32)
+	v := x.Mul(r).OrAlarm()
+	c := v.Clip(most)
+	e := exponent(k, c).UMax(least).As(ir.F32) // onGrid's M is e*unit
+	k.Store("y", t.mem, withSign(k, e.MulSubFrom(unit, e.MulAdd(unit, c)), v).Mul(s))
+	storeMask(k, c.Inside(v))
+	k.Rarely(func() { t.rarelyFakeQuantizeFp(k, x, s, least, step, most) })
+	return k
 }
 
 func quantizeFpProduct(t tensor) []*ir.Kernel {

@@ -450,20 +450,25 @@ func (k *Kernel) Store(name string, m Mem, v *Node) {
 }
 
 // StoreMask writes the tile's mask to an output in the way that a word of the call says: MaskNone,
-// MaskBytes or MaskBits.
+// MaskBytes or MaskBits. The mask is a comparison for equality, and is made only if it is wanted.
 func (k *Kernel) StoreMask(name string, kind, m *Node) {
 	if kind.Op != OpWord || kind.Mem != MemI32 {
 		panic("ir: StoreMask by what is no word")
 	}
-	m.want("StoreMask", Mask, Mask16)
+	if m.Op != OpEq && m.Op != OpIEq && m.Op != OpInside {
+		panic("ir: StoreMask of what is no equality")
+	}
 	k.stream(name, MemMask, true)
 	for _, s := range k.Streams {
 		if s.Name == name {
 			s.Kind = kind.Name
 		}
 	}
-	k.add(Node{Op: OpStore, Args: []*Node{m}, Name: name, Mem: MemMask, Kind: kind.Name})
+	k.add(Node{Op: OpStore, Args: m.Args, Name: name, Mem: MemMask, Kind: kind.Name, Bits: uint32(m.Op)})
 }
+
+// Equality is the operation that a store of MemMask compares its two arguments by.
+func (n *Node) Equality() Op { return Op(n.Bits) }
 
 // Result stores a folded number for the group: F32, or of I32 the upper half.
 func (k *Kernel) Result(name string, m Mem, v *Node) {

@@ -63,7 +63,11 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 	case n.Op == ir.OpLoad && n.Mem == ir.MemBits:
 		return []*ir.Node{k.TableConst([]uint32{1, 2, 4, 8}), k.TableConst([]uint32{16, 32, 64, 128})}
 	case n.Op == ir.OpStore && (n.Mem == ir.MemBits || n.Mem == ir.MemMask):
-		return []*ir.Node{k.TableConst([]uint32{0x08040201, 0x80402010, 0x08040201, 0x80402010})}
+		extras := []*ir.Node{k.TableConst([]uint32{0x08040201, 0x80402010, 0x08040201, 0x80402010})}
+		if n.Mem == ir.MemMask && n.Equality() == ir.OpInside {
+			extras = append(extras, n.Args[1].Magnitude())
+		}
+		return extras
 	case n.Op == ir.OpStore && n.Mem == ir.MemBF16:
 		return []*ir.Node{k.Int(0x10000), k.Int(0x7fff)}
 	}

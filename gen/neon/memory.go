@@ -143,32 +143,44 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) 
 		}
 		put(asm.H, b)
 	case ir.MemMask:
-		m.storeMask(s, n, v, args[1][0], at)
+		m.storeMask(s, n, args, at)
 	default:
 		panic(fmt.Sprintf("neon: cannot store memory type %d", n.Mem))
 	}
 }
 
-// storeMask stores a mask of the kind that a word says, and brings the pointer behind it.
-func (m *Machine) storeMask(s *plan.Seg, n *ir.Node, v []plan.V, weights plan.V, at plan.Addr) {
-	temps := []plan.V{s.New(plan.Vec), s.New(plan.Vec)}
-	s.Add(plan.Inst{Defs: temps, Uses: append([]plan.V{weights}, v...), Apart: true, Emit: func(d, u []int) {
-		a, b := asm.V(d[0]), asm.V(d[1])
+// storeMask compares, and stores the mask of the kind that a word says, and brings
+// the pointer behind it.
+func (m *Machine) storeMask(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) {
+	a, b, equal := args[0], args[1], sized(asm.S, m.CMEQ)
+	switch n.Equality() {
+	case ir.OpEq:
+		equal = m.FCMEQ
+	case ir.OpInside:
+		b = args[3]
+	}
+	temps := []plan.V{s.New(plan.Vec), s.New(plan.Vec), s.New(plan.Vec)}
+	uses := append(append([]plan.V{args[2][0]}, a...), b...)
+	s.Add(plan.Inst{Defs: temps, Uses: uses, Apart: true, Emit: func(d, u []int) {
+		lower, upper, t := asm.V(d[0]), asm.V(d[1]), asm.V(d[2])
 		m.maskKind(n.Kind, func(bits int) {
-			m.UZP1(asm.H, a, asm.V(u[1]), asm.V(u[2]))
-			m.UZP1(asm.H, b, asm.V(u[3]), asm.V(u[4]))
-			m.UZP1(asm.B, a, a, b)
+			for pair, to := range []asm.V{lower, upper} {
+				equal(to, asm.V(u[1+2*pair]), asm.V(u[5+2*pair]))
+				equal(t, asm.V(u[2+2*pair]), asm.V(u[6+2*pair]))
+				m.UZP1(asm.H, to, to, t)
+			}
+			m.UZP1(asm.B, lower, lower, upper)
 			size := asm.Q
 			if bits == 1 { // as of MemBits
 				size = asm.H
-				m.AND(a, a, asm.V(u[0]))
+				m.AND(lower, lower, asm.V(u[0]))
 				for range 3 {
-					m.ADDP(asm.B, a, a, a)
+					m.ADDP(asm.B, lower, lower, lower)
 				}
 			} else {
-				m.USHR(asm.B, a, a, 7)
+				m.USHR(asm.B, lower, lower, 7)
 			}
-			m.STR(size, m.mem(at), a)
+			m.STR(size, m.mem(at), lower)
 			m.AddImm(at.Reg, 16*bits/8)
 		})
 	}})

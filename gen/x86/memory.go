@@ -3,6 +3,7 @@ package x86
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/mmcloughlin/avo/operand"
 	"github.com/mmcloughlin/avo/reg"
@@ -116,11 +117,18 @@ func (m *Machine) storeExtras(n *ir.Node) []*ir.Node {
 	switch n.Mem {
 	case ir.MemBF16:
 		return m.roundExtras(k)
-	case ir.MemMask: // as of OpBytes
+	case ir.MemMask: // as of OpBytes, and of OpInside
 		if m.wide {
 			return []*ir.Node{k.Int(0x01010101)}
 		}
-		return []*ir.Node{k.TableConst(m.order())}
+		extras := []*ir.Node{k.TableConst(m.order())}
+		if n.Equality() == ir.OpInside {
+			extras = append(extras, n.Args[1].Magnitude(), n.Args[0].Args[1])
+		}
+		if early(n) {
+			extras = append(extras, n.Args[0].Eq(n.Args[1]))
+		}
+		return extras
 	case ir.MemE2M1: // low + 16*high
 		return []*ir.Node{k.Int(0x10011001)}
 	case ir.MemU4: // the same; the bits that count
@@ -455,31 +463,62 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 			}
 		}, v...)
 	case ir.MemMask:
-		m.storeMask(s, n, v, args[1][0], at)
+		m.storeMask(s, n, args, at)
 	default:
 		panic(fmt.Sprintf("x86: cannot store memory type %d", n.Mem))
 	}
 }
 
-// storeMask stores a mask of the kind that a word says, and brings the pointer behind it.
-func (m *Machine) storeMask(s *plan.Seg, n *ir.Node, v []plan.V, c plan.V, at plan.Addr) {
+// early reports whether numbers are compared before it is known if a mask is wanted,
+// as there are no registers to keep them until then: where there are minvals.
+func early(n *ir.Node) bool {
+	return slices.ContainsFunc(ir.Of(n).Params, func(p *ir.Node) bool { return p.Name == "minval" })
+}
+
+// storeMask compares, and stores the mask of the kind that a word says, and brings
+// the pointer behind it.
+func (m *Machine) storeMask(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) {
+	a, b, order := args[0], args[1], args[2][0]
+	name, predicate := "VPCMPEQD", uint64(0)
+	switch {
+	case n.Equality() == ir.OpEq:
+		name = "VCMPPS"
+	case n.Args[0].Type == ir.I16:
+		name = "VPCMPEQW"
+	case n.Equality() == ir.OpInside && !m.wide: // the magnitude is no more than that to which it was clipped
+		most := args[4][0]
+		name, predicate, a, b = "VCMPPS", 2, args[3], []plan.V{most, most, most, most}
+	}
+	equal := func(a, b int, to reg.Register) {
+		if name == "VCMPPS" {
+			m.i(name, operand.Imm(predicate), m.vec(b), m.vec(a), to)
+		} else {
+			m.i(name, m.vec(b), m.vec(a), to)
+		}
+	}
 	advance := func(bytes int) {
 		if !at.Stack { // else a tail's end does
 			m.AddImm(at.Reg, bytes)
 		}
 	}
-	tile := 4 * m.Width()
+	tile, slots := 4*m.Width(), len(a)
+	uses := append(append([]plan.V{order}, a...), b...)
 	if m.wide {
-		temps := []plan.V{s.New(plan.Vec), s.New(plan.Mask), s.New(plan.Mask)}
-		s.Add(plan.Inst{Defs: temps, Uses: append([]plan.V{c}, v...), Apart: true, Emit: func(d, u []int) {
+		temps := []plan.V{s.New(plan.Vec), s.New(plan.Mask), s.New(plan.Mask), s.New(plan.Mask)}
+		s.Add(plan.Inst{Defs: temps, Uses: uses, Apart: true, Emit: func(d, u []int) {
 			m.maskKind(n.Kind, func(bits int) {
-				all, upper, k := ks[d[1]], ks[d[2]], u[1:]
-				if len(k) == 2 {
-					m.i("KUNPCKDQ", ks[k[0]], ks[k[1]], all)
+				all, lower, upper := ks[d[1]], ks[d[2]], ks[d[3]]
+				compare := func(slot int, to reg.Register) { equal(u[1+slot], u[1+slots+slot], to) }
+				compare(0, all)
+				compare(1, lower)
+				if slots == 2 {
+					m.i("KUNPCKDQ", all, lower, all)
 				} else {
-					m.i("KUNPCKWD", ks[k[0]], ks[k[1]], all)
-					m.i("KUNPCKWD", ks[k[2]], ks[k[3]], upper)
-					m.i("KUNPCKDQ", all, upper, all)
+					m.i("KUNPCKWD", all, lower, all)
+					compare(2, lower)
+					compare(3, upper)
+					m.i("KUNPCKWD", lower, upper, lower)
+					m.i("KUNPCKDQ", all, lower, all)
 				}
 				if bits == 1 {
 					m.i("KMOVQ", all, m.mem(at, 0))
@@ -492,22 +531,33 @@ func (m *Machine) storeMask(s *plan.Seg, n *ir.Node, v []plan.V, c plan.V, at pl
 		}})
 		return
 	}
-	temps := []plan.V{s.New(plan.Vec), s.New(plan.Vec)}
-	s.Add(plan.Inst{Defs: temps, Uses: append([]plan.V{c}, v...), Apart: true, Emit: func(d, u []int) {
+	if early(n) {
+		uses = append([]plan.V{order}, args[3]...)
+	}
+	temps := []plan.V{s.New(plan.Vec), s.New(plan.Vec), s.New(plan.Vec)}
+	s.Add(plan.Inst{Defs: temps, Uses: uses, Apart: true, Emit: func(d, u []int) {
 		m.maskKind(n.Kind, func(bits int) {
-			a, b, k := m.vec(d[0]), m.vec(d[1]), u[1:]
+			compare := func(slot, to int) reg.VecPhysical {
+				if early(n) {
+					return m.vec(u[1+slot])
+				}
+				equal(u[1+slot], u[5+slot], m.vec(to))
+				return m.vec(to)
+			}
 			if bits == 1 {
-				for i, r := range k {
-					m.i("VMOVMSKPS", m.vec(r), scratch.As32())
-					m.i("MOVB", scratch.As8(), m.mem(at, i))
+				for slot := range 4 {
+					m.i("VMOVMSKPS", compare(slot, d[0]), scratch.As32())
+					m.i("MOVB", scratch.As8(), m.mem(at, slot))
 				}
 			} else {
-				m.i("VPACKSSDW", m.vec(k[1]), m.vec(k[0]), a)
-				m.i("VPACKSSDW", m.vec(k[3]), m.vec(k[2]), b)
-				m.i("VPACKSSWB", b, a, a)
-				m.i("VPERMD", a, m.vec(u[0]), a)
-				m.i("VPABSB", a, a)
-				m.i("VMOVUPS", a, m.mem(at, 0))
+				for pair := range 2 {
+					even, odd := compare(2*pair, d[pair]), compare(2*pair+1, d[2])
+					m.i("VPACKSSDW", odd, even, m.vec(d[pair]))
+				}
+				m.i("VPACKSSWB", m.vec(d[1]), m.vec(d[0]), m.vec(d[0]))
+				m.i("VPERMD", m.vec(d[0]), m.vec(u[0]), m.vec(d[0]))
+				m.i("VPABSB", m.vec(d[0]), m.vec(d[0]))
+				m.i("VMOVUPS", m.vec(d[0]), m.mem(at, 0))
 			}
 			advance(tile * bits / 8)
 		})

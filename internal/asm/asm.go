@@ -67,7 +67,7 @@ const (
 	Packed2
 )
 
-// Mask is how a kernel says what was clipped.
+// Mask is how a kernel says what was clipped; the word kind of a kernel that has any is one of these.
 type Mask uint8
 
 // Choices of Mask.

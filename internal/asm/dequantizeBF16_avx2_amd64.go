@@ -22,15 +22,6 @@ func DequantizeInt8BF16AVX2(y *uint16, q *int8, scale *float32, groups int, leng
 //go:noescape
 func DequantizeZeroPointInt8BF16AVX2(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 
-// DequantizeMinvalInt8BF16AVX2 sets y = (q - least)*scale + minval.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func DequantizeMinvalInt8BF16AVX2(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
-
 // DequantizeUint8BF16AVX2 sets y = q*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -48,15 +39,6 @@ func DequantizeUint8BF16AVX2(y *uint16, q *uint8, scale *float32, groups int, le
 //
 //go:noescape
 func DequantizeZeroPointUint8BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
-
-// DequantizeMinvalUint8BF16AVX2 sets y = (q - least)*scale + minval.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func DequantizeMinvalUint8BF16AVX2(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 
 // DequantizePacked4BF16AVX2 sets y = q*scale.
 // sign is the highest bit of a signed code, 0 if they are unsigned.
@@ -78,16 +60,6 @@ func DequantizePacked4BF16AVX2(y *uint16, q *uint8, scale *float32, sign int32, 
 //go:noescape
 func DequantizeZeroPointPacked4BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-// DequantizeMinvalPacked4BF16AVX2 sets y = (q - least)*scale + minval.
-// sign is the highest bit of a signed code, 0 if they are unsigned.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func DequantizeMinvalPacked4BF16AVX2(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-
 // DequantizePacked2BF16AVX2 sets y = q*scale.
 // sign is the highest bit of a signed code, 0 if they are unsigned.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -107,13 +79,3 @@ func DequantizePacked2BF16AVX2(y *uint16, q *uint8, scale *float32, sign int32, 
 //
 //go:noescape
 func DequantizeZeroPointPacked2BF16AVX2(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-
-// DequantizeMinvalPacked2BF16AVX2 sets y = (q - least)*scale + minval.
-// sign is the highest bit of a signed code, 0 if they are unsigned.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func DequantizeMinvalPacked2BF16AVX2(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)

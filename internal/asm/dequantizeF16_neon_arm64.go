@@ -18,13 +18,6 @@ func DequantizeInt8F16NEON(y *uint16, q *int8, scale *float32, groups int, lengt
 //go:noescape
 func DequantizeZeroPointInt8F16NEON(y *uint16, q *int8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
 
-// DequantizeMinvalInt8F16NEON sets y = (q - least)*scale + minval.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func DequantizeMinvalInt8F16NEON(y *uint16, q *int8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
-
 // DequantizeUint8F16NEON sets y = q*scale.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -38,13 +31,6 @@ func DequantizeUint8F16NEON(y *uint16, q *uint8, scale *float32, groups int, len
 //
 //go:noescape
 func DequantizeZeroPointUint8F16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, groups int, length int, ahead int)
-
-// DequantizeMinvalUint8F16NEON sets y = (q - least)*scale + minval.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func DequantizeMinvalUint8F16NEON(y *uint16, q *uint8, scale *float32, minval *float32, least int32, groups int, length int, ahead int)
 
 // DequantizePacked4F16NEON sets y = q*scale.
 // sign is the highest bit of a signed code, 0 if they are unsigned.
@@ -62,14 +48,6 @@ func DequantizePacked4F16NEON(y *uint16, q *uint8, scale *float32, sign int32, g
 //go:noescape
 func DequantizeZeroPointPacked4F16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
 
-// DequantizeMinvalPacked4F16NEON sets y = (q - least)*scale + minval.
-// sign is the highest bit of a signed code, 0 if they are unsigned.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func DequantizeMinvalPacked4F16NEON(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)
-
 // DequantizePacked2F16NEON sets y = q*scale.
 // sign is the highest bit of a signed code, 0 if they are unsigned.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -85,11 +63,3 @@ func DequantizePacked2F16NEON(y *uint16, q *uint8, scale *float32, sign int32, g
 //
 //go:noescape
 func DequantizeZeroPointPacked2F16NEON(y *uint16, q *uint8, scale *float32, zeroPoint *int32, sign int32, groups int, length int, ahead int)
-
-// DequantizeMinvalPacked2F16NEON sets y = (q - least)*scale + minval.
-// sign is the highest bit of a signed code, 0 if they are unsigned.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func DequantizeMinvalPacked2F16NEON(y *uint16, q *uint8, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int)

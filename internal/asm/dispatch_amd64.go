@@ -6,203 +6,81 @@ package asm
 
 import "unsafe"
 
-// FakeQuantize sets y = clip(round(x/scale))*scale, clipping to least..most.
+// FakeQuantize sets y = clip(round(x/scale))*scale, clipping to least..most,
+// and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantize[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
+func FakeQuantize[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
-			FakeQuantizeAVX2((*float32)(y), (*float32)(x), scale, recip, least, most, groups, length, ahead)
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F32)<<0:
+			FakeQuantizeAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, most, kind, groups, length, ahead)
 			return
-		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-			FakeQuantizeBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
-			FakeQuantizeBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F32)<<4:
-			FakeQuantizeAVX512((*float32)(y), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-			FakeQuantizeBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
-			FakeQuantizeBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
+		case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
+			FakeQuantizeAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, most, kind, groups, length, ahead)
 			return
 		}
 	} else {
-		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
-			FakeQuantizeF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F16)<<0:
+			FakeQuantizeF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, kind, groups, length, ahead)
 			return
-		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-			FakeQuantizeBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		case int(AVX2)<<16 | int(BF16)<<0:
+			FakeQuantizeBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, kind, groups, length, ahead)
 			return
-		case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
-			FakeQuantizeBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+			FakeQuantizeF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, kind, groups, length, ahead)
 			return
-		case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-			FakeQuantizeBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-			FakeQuantizeBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-			FakeQuantizeBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
-			FakeQuantizeF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-			FakeQuantizeBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
-			FakeQuantizeBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-			FakeQuantizeBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-			FakeQuantizeBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-			FakeQuantizeBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+			FakeQuantizeBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, kind, groups, length, ahead)
 			return
 		}
 	}
 	panic("asm: no such implementation of FakeQuantize")
 }
 
-// FakeQuantizeZeroPoint sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
+// FakeQuantizeZeroPoint sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
+// and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeZeroPoint[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
+func FakeQuantizeZeroPoint[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
-			FakeQuantizeZeroPointAVX2((*float32)(y), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F32)<<0:
+			FakeQuantizeZeroPointAVX2((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
 			return
-		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-			FakeQuantizeZeroPointBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
-			FakeQuantizeZeroPointBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F32)<<4:
-			FakeQuantizeZeroPointAVX512((*float32)(y), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-			FakeQuantizeZeroPointBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
-			FakeQuantizeZeroPointBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
+			FakeQuantizeZeroPointAVX512((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
 			return
 		}
 	} else {
-		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
-			FakeQuantizeZeroPointF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F16)<<0:
+			FakeQuantizeZeroPointF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
 			return
-		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-			FakeQuantizeZeroPointBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		case int(AVX2)<<16 | int(BF16)<<0:
+			FakeQuantizeZeroPointBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
 			return
-		case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
-			FakeQuantizeZeroPointBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+			FakeQuantizeZeroPointF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
 			return
-		case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-			FakeQuantizeZeroPointBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-			FakeQuantizeZeroPointBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-			FakeQuantizeZeroPointBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
-			FakeQuantizeZeroPointF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-			FakeQuantizeZeroPointBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
-			FakeQuantizeZeroPointBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-			FakeQuantizeZeroPointBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-			FakeQuantizeZeroPointBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-			FakeQuantizeZeroPointBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+			FakeQuantizeZeroPointBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
 			return
 		}
 	}
 	panic("asm: no such implementation of FakeQuantizeZeroPoint")
 }
 
-// FakeQuantizeMinval sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
+// FakeQuantizeMinval sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
+// and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeMinval[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
-	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
-			FakeQuantizeMinvalAVX2((*float32)(y), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-			FakeQuantizeMinvalBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
-			FakeQuantizeMinvalBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F32)<<4:
-			FakeQuantizeMinvalAVX512((*float32)(y), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-			FakeQuantizeMinvalBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
-			FakeQuantizeMinvalBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
-			FakeQuantizeMinvalF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-			FakeQuantizeMinvalBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
-			FakeQuantizeMinvalBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-			FakeQuantizeMinvalBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-			FakeQuantizeMinvalBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-			FakeQuantizeMinvalBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
-			FakeQuantizeMinvalF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-			FakeQuantizeMinvalBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
-			FakeQuantizeMinvalBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-			FakeQuantizeMinvalBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-			FakeQuantizeMinvalBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-			FakeQuantizeMinvalBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		}
+func FakeQuantizeMinval(isa ISA, elemKind Elem, y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, kind int32, groups int, length int, ahead int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX2)<<16 | int(F32)<<0:
+		FakeQuantizeMinvalAVX2(y, mask, x, scale, recip, minval, least, most, kind, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
+		FakeQuantizeMinvalAVX512(y, mask, x, scale, recip, minval, least, most, kind, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of FakeQuantizeMinval")
 }
@@ -410,85 +288,32 @@ func QuantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.
 
 // QuantizeMinval sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
 // recip is Prepare's.
-func QuantizeMinval[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
-	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-			QuantizeMinvalInt8AVX2((*int8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-			QuantizeMinvalUint8AVX2((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
-			QuantizeMinvalPacked4AVX2((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
-			QuantizeMinvalPacked2AVX2((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-			QuantizeMinvalInt8AVX512((*int8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
-			QuantizeMinvalUint8AVX512((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
-			QuantizeMinvalPacked4AVX512((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
-			QuantizeMinvalPacked2AVX512((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-			QuantizeMinvalInt8F16AVX2((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-			QuantizeMinvalUint8F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
-			QuantizeMinvalPacked4F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
-			QuantizeMinvalPacked2F16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-			QuantizeMinvalInt8BF16AVX2((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-			QuantizeMinvalUint8BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-			QuantizeMinvalPacked4BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-			QuantizeMinvalPacked2BF16AVX2((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-			QuantizeMinvalInt8F16AVX512((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
-			QuantizeMinvalUint8F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
-			QuantizeMinvalPacked4F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
-			QuantizeMinvalPacked2F16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-			QuantizeMinvalInt8BF16AVX512((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-			QuantizeMinvalUint8BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-			QuantizeMinvalPacked4BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-			QuantizeMinvalPacked2BF16AVX512((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		}
+func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
+		QuantizeMinvalInt8AVX2((*int8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		QuantizeMinvalUint8AVX2((*uint8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		QuantizeMinvalPacked4AVX2((*uint8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		QuantizeMinvalPacked2AVX2((*uint8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
+		QuantizeMinvalInt8AVX512((*int8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		QuantizeMinvalUint8AVX512((*uint8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		QuantizeMinvalPacked4AVX512((*uint8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		QuantizeMinvalPacked2AVX512((*uint8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of QuantizeMinval")
 }
@@ -668,154 +493,66 @@ func DequantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, y unsaf
 }
 
 // DequantizeMinval sets y = (q - least)*scale + minval.
-func DequantizeMinval[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int) {
-	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
-			DequantizeMinvalInt8AVX2((*float32)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
-			DequantizeMinvalUint8AVX2((*float32)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
-			DequantizeMinvalPacked4AVX2((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
-			DequantizeMinvalPacked2AVX2((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
-			DequantizeMinvalInt8AVX512((*float32)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
-			DequantizeMinvalUint8AVX512((*float32)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
-			DequantizeMinvalPacked4AVX512((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
-			DequantizeMinvalPacked2AVX512((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-			return
-		case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
-			DequantizeMinvalPacked4AVX512VBMI((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(Int8)<<0 | int(F16)<<4:
-			DequantizeMinvalInt8F16AVX2((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Uint8)<<0 | int(F16)<<4:
-			DequantizeMinvalUint8F16AVX2((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed4)<<0 | int(F16)<<4:
-			DequantizeMinvalPacked4F16AVX2((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed2)<<0 | int(F16)<<4:
-			DequantizeMinvalPacked2F16AVX2((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Int8)<<0 | int(BF16)<<4:
-			DequantizeMinvalInt8BF16AVX2((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-			DequantizeMinvalUint8BF16AVX2((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-			DequantizeMinvalPacked4BF16AVX2((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-			DequantizeMinvalPacked2BF16AVX2((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Int8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F16)<<4:
-			DequantizeMinvalInt8F16AVX512((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Uint8)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F16)<<4:
-			DequantizeMinvalUint8F16AVX512((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed4)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F16)<<4:
-			DequantizeMinvalPacked4F16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed2)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F16)<<4:
-			DequantizeMinvalPacked2F16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Int8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(BF16)<<4:
-			DequantizeMinvalInt8BF16AVX512((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Uint8)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-			DequantizeMinvalUint8BF16AVX512((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed4)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-			DequantizeMinvalPacked4BF16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(Packed2)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-			DequantizeMinvalPacked2BF16AVX512((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-			return
-		}
+func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y *float32, q unsafe.Pointer, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(AVX2)<<16 | int(Int8)<<0 | int(F32)<<4:
+		DequantizeMinvalInt8AVX2(y, (*int8)(q), scale, minval, least, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		DequantizeMinvalUint8AVX2(y, (*uint8)(q), scale, minval, least, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		DequantizeMinvalPacked4AVX2(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+		return
+	case int(AVX2)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		DequantizeMinvalPacked2AVX2(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Int8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Int8)<<0 | int(F32)<<4:
+		DequantizeMinvalInt8AVX512(y, (*int8)(q), scale, minval, least, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Uint8)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		DequantizeMinvalUint8AVX512(y, (*uint8)(q), scale, minval, least, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		DequantizeMinvalPacked4AVX512(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+		return
+	case int(AVX512)<<16 | int(Packed2)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		DequantizeMinvalPacked2AVX512(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+		return
+	case int(AVX512VBMI)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		DequantizeMinvalPacked4AVX512VBMI(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of DequantizeMinval")
 }
 
-// FakeQuantizeFp sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
+// FakeQuantizeFp sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
+// and mask, of the kind that a word says, to whether c == v.
 // grid rounds to the format that least and step describe: the exponent field of its least normal
 // number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeFp[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int) {
+func FakeQuantizeFp[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(NoMask)<<0 | int(F32)<<4:
-			FakeQuantizeFpAVX2((*float32)(y), (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F32)<<0:
+			FakeQuantizeFpAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, kind, groups, length, ahead)
 			return
-		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-			FakeQuantizeFpBytesAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(BitMask)<<0 | int(F32)<<4:
-			FakeQuantizeFpBitsAVX2((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(NoMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F32)<<4:
-			FakeQuantizeFpAVX512((*float32)(y), (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-			FakeQuantizeFpBytesAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(BitMask)<<0 | int(F32)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F32)<<4:
-			FakeQuantizeFpBitsAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
+		case int(AVX512)<<16 | int(F32)<<0, int(AVX512VBMI)<<16 | int(F32)<<0:
+			FakeQuantizeFpAVX512((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, kind, groups, length, ahead)
 			return
 		}
 	} else {
-		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-		case int(AVX2)<<16 | int(NoMask)<<0 | int(F16)<<4:
-			FakeQuantizeFpF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(AVX2)<<16 | int(F16)<<0:
+			FakeQuantizeFpF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, kind, groups, length, ahead)
 			return
-		case int(AVX2)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-			FakeQuantizeFpBytesF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
+		case int(AVX2)<<16 | int(BF16)<<0:
+			FakeQuantizeFpBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, kind, groups, length, ahead)
 			return
-		case int(AVX2)<<16 | int(BitMask)<<0 | int(F16)<<4:
-			FakeQuantizeFpBitsF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
+		case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+			FakeQuantizeFpF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, kind, groups, length, ahead)
 			return
-		case int(AVX2)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-			FakeQuantizeFpBF16AVX2((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-			FakeQuantizeFpBytesBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-			return
-		case int(AVX2)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-			FakeQuantizeFpBitsBF16AVX2((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
-			FakeQuantizeFpF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-			FakeQuantizeFpBytesF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
-			FakeQuantizeFpBitsF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-			FakeQuantizeFpBF16AVX512((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-			FakeQuantizeFpBytesBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-			return
-		case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-			FakeQuantizeFpBitsBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
+		case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+			FakeQuantizeFpBF16AVX512((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, kind, groups, length, ahead)
 			return
 		}
 	}
@@ -1646,28 +1383,17 @@ func Copy(isa ISA, mixKind Mix, storesKind Stores, dst *uint8, src *uint8, n int
 	panic("asm: no such implementation of Copy")
 }
 
-// FakeQuantizeProduct sets y = clip(round(x*recip))*scale, clipping to least..most.
+// FakeQuantizeProduct sets y = clip(round(x*recip))*scale, clipping to least..most,
+// and mask, of the kind that a word says, to whether it did not clip.
 // The elements that are not clipped are low to high, both given in each half of a word. Where x has an infinity or a
 // NaN it divides. In place (y == x) is allowed.
-func FakeQuantizeProduct(isa ISA, maskKind Mask, elemKind Elem, y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int) {
-	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeProductF16AVX512(y, x, high, low, scale, recip, least, most, n, ahead)
+func FakeQuantizeProduct(isa ISA, elemKind Elem, y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, kind int32, least int32, most int32, n int, ahead int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+		FakeQuantizeProductF16AVX512(y, mask, x, high, low, scale, recip, kind, least, most, n, ahead)
 		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeProductBytesF16AVX512(y, mask, x, high, low, scale, recip, least, most, n, ahead)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeProductBitsF16AVX512(y, mask, x, high, low, scale, recip, least, most, n, ahead)
-		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeProductBF16AVX512(y, x, high, low, scale, recip, least, most, n, ahead)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeProductBytesBF16AVX512(y, mask, x, high, low, scale, recip, least, most, n, ahead)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeProductBitsBF16AVX512(y, mask, x, high, low, scale, recip, least, most, n, ahead)
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+		FakeQuantizeProductBF16AVX512(y, mask, x, high, low, scale, recip, kind, least, most, n, ahead)
 		return
 	}
 	panic("asm: no such implementation of FakeQuantizeProduct")
@@ -1717,27 +1443,16 @@ func QuantizeProduct(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x 
 	panic("asm: no such implementation of QuantizeProduct")
 }
 
-// FakeQuantizeFpProduct sets y = grid(c)*scale with v = x*recip and c = min(max(v, -most), most).
+// FakeQuantizeFpProduct sets y = grid(c)*scale with v = x*recip and c = min(max(v, -most), most),
+// and mask, of the kind that a word says, to whether c == v.
 // grid is FakeQuantizeFp's, and unit 3*2^(22 - mantissa bits). In place (y == x) is allowed.
-func FakeQuantizeFpProduct(isa ISA, maskKind Mask, elemKind Elem, y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, n int, ahead int) {
-	switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpProductF16AVX512(y, x, least, step, most, scale, recip, unit, n, ahead)
+func FakeQuantizeFpProduct(isa ISA, elemKind Elem, y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, kind int32, n int, ahead int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(AVX512)<<16 | int(F16)<<0, int(AVX512VBMI)<<16 | int(F16)<<0:
+		FakeQuantizeFpProductF16AVX512(y, mask, x, least, step, most, scale, recip, unit, kind, n, ahead)
 		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpProductBytesF16AVX512(y, mask, x, least, step, most, scale, recip, unit, n, ahead)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(F16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(F16)<<4:
-		FakeQuantizeFpProductBitsF16AVX512(y, mask, x, least, step, most, scale, recip, unit, n, ahead)
-		return
-	case int(AVX512)<<16 | int(NoMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpProductBF16AVX512(y, x, least, step, most, scale, recip, unit, n, ahead)
-		return
-	case int(AVX512)<<16 | int(ByteMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpProductBytesBF16AVX512(y, mask, x, least, step, most, scale, recip, unit, n, ahead)
-		return
-	case int(AVX512)<<16 | int(BitMask)<<0 | int(BF16)<<4, int(AVX512VBMI)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-		FakeQuantizeFpProductBitsBF16AVX512(y, mask, x, least, step, most, scale, recip, unit, n, ahead)
+	case int(AVX512)<<16 | int(BF16)<<0, int(AVX512VBMI)<<16 | int(BF16)<<0:
+		FakeQuantizeFpProductBF16AVX512(y, mask, x, least, step, most, scale, recip, unit, kind, n, ahead)
 		return
 	}
 	panic("asm: no such implementation of FakeQuantizeFpProduct")

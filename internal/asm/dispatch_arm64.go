@@ -6,122 +6,60 @@ package asm
 
 import "unsafe"
 
-// FakeQuantize sets y = clip(round(x/scale))*scale, clipping to least..most.
+// FakeQuantize sets y = clip(round(x/scale))*scale, clipping to least..most,
+// and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantize[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
+func FakeQuantize[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(NoMask)<<0 | int(F32)<<4:
-			FakeQuantizeNEON((*float32)(y), (*float32)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-			FakeQuantizeBytesNEON((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(BitMask)<<0 | int(F32)<<4:
-			FakeQuantizeBitsNEON((*float32)(y), mask, (*float32)(x), scale, recip, least, most, groups, length, ahead)
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(NEON)<<16 | int(F32)<<0:
+			FakeQuantizeNEON((*float32)(y), mask, (*float32)(x), scale, recip, least, most, kind, groups, length, ahead)
 			return
 		}
 	} else {
-		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(NoMask)<<0 | int(F16)<<4:
-			FakeQuantizeF16NEON((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(NEON)<<16 | int(F16)<<0:
+			FakeQuantizeF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, kind, groups, length, ahead)
 			return
-		case int(NEON)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-			FakeQuantizeBytesF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(BitMask)<<0 | int(F16)<<4:
-			FakeQuantizeBitsF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-			FakeQuantizeBF16NEON((*uint16)(y), (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-			FakeQuantizeBytesBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-			FakeQuantizeBitsBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, groups, length, ahead)
+		case int(NEON)<<16 | int(BF16)<<0:
+			FakeQuantizeBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, most, kind, groups, length, ahead)
 			return
 		}
 	}
 	panic("asm: no such implementation of FakeQuantize")
 }
 
-// FakeQuantizeZeroPoint sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
+// FakeQuantizeZeroPoint sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
+// and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeZeroPoint[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
+func FakeQuantizeZeroPoint[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(NoMask)<<0 | int(F32)<<4:
-			FakeQuantizeZeroPointNEON((*float32)(y), (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-			FakeQuantizeZeroPointBytesNEON((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(BitMask)<<0 | int(F32)<<4:
-			FakeQuantizeZeroPointBitsNEON((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(NEON)<<16 | int(F32)<<0:
+			FakeQuantizeZeroPointNEON((*float32)(y), mask, (*float32)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
 			return
 		}
 	} else {
-		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(NoMask)<<0 | int(F16)<<4:
-			FakeQuantizeZeroPointF16NEON((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(NEON)<<16 | int(F16)<<0:
+			FakeQuantizeZeroPointF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
 			return
-		case int(NEON)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-			FakeQuantizeZeroPointBytesF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(BitMask)<<0 | int(F16)<<4:
-			FakeQuantizeZeroPointBitsF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-			FakeQuantizeZeroPointBF16NEON((*uint16)(y), (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-			FakeQuantizeZeroPointBytesBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-			FakeQuantizeZeroPointBitsBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, groups, length, ahead)
+		case int(NEON)<<16 | int(BF16)<<0:
+			FakeQuantizeZeroPointBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, zeroPoint, least, most, kind, groups, length, ahead)
 			return
 		}
 	}
 	panic("asm: no such implementation of FakeQuantizeZeroPoint")
 }
 
-// FakeQuantizeMinval sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
+// FakeQuantizeMinval sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
+// and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeMinval[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
-	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(NoMask)<<0 | int(F32)<<4:
-			FakeQuantizeMinvalNEON((*float32)(y), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-			FakeQuantizeMinvalBytesNEON((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(BitMask)<<0 | int(F32)<<4:
-			FakeQuantizeMinvalBitsNEON((*float32)(y), mask, (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(NoMask)<<0 | int(F16)<<4:
-			FakeQuantizeMinvalF16NEON((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-			FakeQuantizeMinvalBytesF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(BitMask)<<0 | int(F16)<<4:
-			FakeQuantizeMinvalBitsF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-			FakeQuantizeMinvalBF16NEON((*uint16)(y), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-			FakeQuantizeMinvalBytesBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-			FakeQuantizeMinvalBitsBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		}
+func FakeQuantizeMinval(isa ISA, elemKind Elem, y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, kind int32, groups int, length int, ahead int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F32)<<0:
+		FakeQuantizeMinvalNEON(y, mask, x, scale, recip, minval, least, most, kind, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of FakeQuantizeMinval")
 }
@@ -248,49 +186,20 @@ func QuantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.
 
 // QuantizeMinval sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
 // recip is Prepare's.
-func QuantizeMinval[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
-	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-			QuantizeMinvalInt8NEON((*int8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
-			QuantizeMinvalUint8NEON((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
-			QuantizeMinvalPacked4NEON((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
-			QuantizeMinvalPacked2NEON((*uint8)(q), (*float32)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
-			QuantizeMinvalInt8F16NEON((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
-			QuantizeMinvalUint8F16NEON((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4:
-			QuantizeMinvalPacked4F16NEON((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4:
-			QuantizeMinvalPacked2F16NEON((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
-			QuantizeMinvalInt8BF16NEON((*int8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-			QuantizeMinvalUint8BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-			QuantizeMinvalPacked4BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-			QuantizeMinvalPacked2BF16NEON((*uint8)(q), (*uint16)(x), scale, recip, minval, least, most, groups, length, ahead)
-			return
-		}
+func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
+		QuantizeMinvalInt8NEON((*int8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		QuantizeMinvalUint8NEON((*uint8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		QuantizeMinvalPacked4NEON((*uint8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		QuantizeMinvalPacked2NEON((*uint8)(q), x, scale, recip, minval, least, most, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of QuantizeMinval")
 }
@@ -392,88 +301,42 @@ func DequantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, y unsaf
 }
 
 // DequantizeMinval sets y = (q - least)*scale + minval.
-func DequantizeMinval[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int) {
-	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
-			DequantizeMinvalInt8NEON((*float32)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
-			DequantizeMinvalUint8NEON((*float32)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
-			DequantizeMinvalPacked4NEON((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
-			DequantizeMinvalPacked2NEON((*float32)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-			return
-		}
-	} else {
-		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(Int8)<<0 | int(F16)<<4:
-			DequantizeMinvalInt8F16NEON((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Uint8)<<0 | int(F16)<<4:
-			DequantizeMinvalUint8F16NEON((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed4)<<0 | int(F16)<<4:
-			DequantizeMinvalPacked4F16NEON((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed2)<<0 | int(F16)<<4:
-			DequantizeMinvalPacked2F16NEON((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Int8)<<0 | int(BF16)<<4:
-			DequantizeMinvalInt8BF16NEON((*uint16)(y), (*int8)(q), scale, minval, least, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Uint8)<<0 | int(BF16)<<4:
-			DequantizeMinvalUint8BF16NEON((*uint16)(y), (*uint8)(q), scale, minval, least, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed4)<<0 | int(BF16)<<4:
-			DequantizeMinvalPacked4BF16NEON((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(Packed2)<<0 | int(BF16)<<4:
-			DequantizeMinvalPacked2BF16NEON((*uint16)(y), (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
-			return
-		}
+func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y *float32, q unsafe.Pointer, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int) {
+	switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
+	case int(NEON)<<16 | int(Int8)<<0 | int(F32)<<4:
+		DequantizeMinvalInt8NEON(y, (*int8)(q), scale, minval, least, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Uint8)<<0 | int(F32)<<4:
+		DequantizeMinvalUint8NEON(y, (*uint8)(q), scale, minval, least, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed4)<<0 | int(F32)<<4:
+		DequantizeMinvalPacked4NEON(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+		return
+	case int(NEON)<<16 | int(Packed2)<<0 | int(F32)<<4:
+		DequantizeMinvalPacked2NEON(y, (*uint8)(q), scale, minval, sign, least, groups, length, ahead)
+		return
 	}
 	panic("asm: no such implementation of DequantizeMinval")
 }
 
-// FakeQuantizeFp sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
+// FakeQuantizeFp sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
+// and mask, of the kind that a word says, to whether c == v.
 // grid rounds to the format that least and step describe: the exponent field of its least normal
 // number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeFp[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int) {
+func FakeQuantizeFp[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
-		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(NoMask)<<0 | int(F32)<<4:
-			FakeQuantizeFpNEON((*float32)(y), (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(ByteMask)<<0 | int(F32)<<4:
-			FakeQuantizeFpBytesNEON((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(BitMask)<<0 | int(F32)<<4:
-			FakeQuantizeFpBitsNEON((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, groups, length, ahead)
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(NEON)<<16 | int(F32)<<0:
+			FakeQuantizeFpNEON((*float32)(y), mask, (*float32)(x), scale, recip, least, step, most, kind, groups, length, ahead)
 			return
 		}
 	} else {
-		switch int(isa)<<16 | int(maskKind)<<0 | int(elemKind)<<4 {
-		case int(NEON)<<16 | int(NoMask)<<0 | int(F16)<<4:
-			FakeQuantizeFpF16NEON((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
+		switch int(isa)<<16 | int(elemKind)<<0 {
+		case int(NEON)<<16 | int(F16)<<0:
+			FakeQuantizeFpF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, kind, groups, length, ahead)
 			return
-		case int(NEON)<<16 | int(ByteMask)<<0 | int(F16)<<4:
-			FakeQuantizeFpBytesF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(BitMask)<<0 | int(F16)<<4:
-			FakeQuantizeFpBitsF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(NoMask)<<0 | int(BF16)<<4:
-			FakeQuantizeFpBF16NEON((*uint16)(y), (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(ByteMask)<<0 | int(BF16)<<4:
-			FakeQuantizeFpBytesBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(BitMask)<<0 | int(BF16)<<4:
-			FakeQuantizeFpBitsBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, groups, length, ahead)
+		case int(NEON)<<16 | int(BF16)<<0:
+			FakeQuantizeFpBF16NEON((*uint16)(y), mask, (*uint16)(x), scale, recip, least, step, most, kind, groups, length, ahead)
 			return
 		}
 	}
@@ -974,10 +837,11 @@ func Copy(isa ISA, mixKind Mix, storesKind Stores, dst *uint8, src *uint8, n int
 	panic("asm: no such implementation of Copy")
 }
 
-// FakeQuantizeProduct sets y = clip(round(x*recip))*scale, clipping to least..most.
+// FakeQuantizeProduct sets y = clip(round(x*recip))*scale, clipping to least..most,
+// and mask, of the kind that a word says, to whether it did not clip.
 // The elements that are not clipped are low to high, both given in each half of a word. Where x has an infinity or a
 // NaN it divides. In place (y == x) is allowed.
-func FakeQuantizeProduct(isa ISA, maskKind Mask, elemKind Elem, y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int) {
+func FakeQuantizeProduct(isa ISA, elemKind Elem, y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, kind int32, least int32, most int32, n int, ahead int) {
 	panic("asm: no such implementation of FakeQuantizeProduct")
 }
 
@@ -991,9 +855,10 @@ func QuantizeProduct(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x 
 	panic("asm: no such implementation of QuantizeProduct")
 }
 
-// FakeQuantizeFpProduct sets y = grid(c)*scale with v = x*recip and c = min(max(v, -most), most).
+// FakeQuantizeFpProduct sets y = grid(c)*scale with v = x*recip and c = min(max(v, -most), most),
+// and mask, of the kind that a word says, to whether c == v.
 // grid is FakeQuantizeFp's, and unit 3*2^(22 - mantissa bits). In place (y == x) is allowed.
-func FakeQuantizeFpProduct(isa ISA, maskKind Mask, elemKind Elem, y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, n int, ahead int) {
+func FakeQuantizeFpProduct(isa ISA, elemKind Elem, y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, kind int32, n int, ahead int) {
 	panic("asm: no such implementation of FakeQuantizeFpProduct")
 }
 

@@ -6,21 +6,24 @@ package asm
 
 import "unsafe"
 
-// FakeQuantize sets y = clip(round(x/scale))*scale, clipping to least..most.
+// FakeQuantize sets y = clip(round(x/scale))*scale, clipping to least..most,
+// and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantize[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int) {
+func FakeQuantize[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of FakeQuantize")
 }
 
-// FakeQuantizeZeroPoint sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
+// FakeQuantizeZeroPoint sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
+// and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeZeroPoint[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int) {
+func FakeQuantizeZeroPoint[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of FakeQuantizeZeroPoint")
 }
 
-// FakeQuantizeMinval sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
+// FakeQuantizeMinval sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
+// and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeMinval[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
+func FakeQuantizeMinval(isa ISA, elemKind Elem, y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, kind int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of FakeQuantizeMinval")
 }
 
@@ -44,7 +47,7 @@ func QuantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.
 
 // QuantizeMinval sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
 // recip is Prepare's.
-func QuantizeMinval[T Float](isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x unsafe.Pointer, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
+func QuantizeMinval(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of QuantizeMinval")
 }
 
@@ -59,14 +62,15 @@ func DequantizeZeroPoint[T Float](isa ISA, codeKind Code, elemKind Elem, y unsaf
 }
 
 // DequantizeMinval sets y = (q - least)*scale + minval.
-func DequantizeMinval[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q unsafe.Pointer, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int) {
+func DequantizeMinval(isa ISA, codeKind Code, elemKind Elem, y *float32, q unsafe.Pointer, scale *float32, minval *float32, sign int32, least int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of DequantizeMinval")
 }
 
-// FakeQuantizeFp sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
+// FakeQuantizeFp sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
+// and mask, of the kind that a word says, to whether c == v.
 // grid rounds to the format that least and step describe: the exponent field of its least normal
 // number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
-func FakeQuantizeFp[T Float](isa ISA, maskKind Mask, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int) {
+func FakeQuantizeFp[T Float](isa ISA, elemKind Elem, y unsafe.Pointer, mask *uint8, x unsafe.Pointer, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of FakeQuantizeFp")
 }
 
@@ -199,10 +203,11 @@ func Copy(isa ISA, mixKind Mix, storesKind Stores, dst *uint8, src *uint8, n int
 	panic("asm: no such implementation of Copy")
 }
 
-// FakeQuantizeProduct sets y = clip(round(x*recip))*scale, clipping to least..most.
+// FakeQuantizeProduct sets y = clip(round(x*recip))*scale, clipping to least..most,
+// and mask, of the kind that a word says, to whether it did not clip.
 // The elements that are not clipped are low to high, both given in each half of a word. Where x has an infinity or a
 // NaN it divides. In place (y == x) is allowed.
-func FakeQuantizeProduct(isa ISA, maskKind Mask, elemKind Elem, y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int) {
+func FakeQuantizeProduct(isa ISA, elemKind Elem, y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, kind int32, least int32, most int32, n int, ahead int) {
 	panic("asm: no such implementation of FakeQuantizeProduct")
 }
 
@@ -216,9 +221,10 @@ func QuantizeProduct(isa ISA, codeKind Code, elemKind Elem, q unsafe.Pointer, x 
 	panic("asm: no such implementation of QuantizeProduct")
 }
 
-// FakeQuantizeFpProduct sets y = grid(c)*scale with v = x*recip and c = min(max(v, -most), most).
+// FakeQuantizeFpProduct sets y = grid(c)*scale with v = x*recip and c = min(max(v, -most), most),
+// and mask, of the kind that a word says, to whether c == v.
 // grid is FakeQuantizeFp's, and unit 3*2^(22 - mantissa bits). In place (y == x) is allowed.
-func FakeQuantizeFpProduct(isa ISA, maskKind Mask, elemKind Elem, y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, n int, ahead int) {
+func FakeQuantizeFpProduct(isa ISA, elemKind Elem, y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, kind int32, n int, ahead int) {
 	panic("asm: no such implementation of FakeQuantizeFpProduct")
 }
 

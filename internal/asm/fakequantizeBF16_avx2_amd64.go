@@ -4,7 +4,8 @@
 
 package asm
 
-// FakeQuantizeBF16AVX2 sets y = clip(round(x/scale))*scale, clipping to least..most.
+// FakeQuantizeBF16AVX2 sets y = clip(round(x/scale))*scale, clipping to least..most,
+// and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -12,9 +13,10 @@ package asm
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func FakeQuantizeBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+func FakeQuantizeBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-// FakeQuantizeZeroPointBF16AVX2 sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
+// FakeQuantizeZeroPointBF16AVX2 sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
+// and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -22,80 +24,4 @@ func FakeQuantizeBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, 
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func FakeQuantizeZeroPointBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeMinvalBF16AVX2 sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func FakeQuantizeMinvalBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeBytesBF16AVX2 sets y = clip(round(x/scale))*scale, clipping to least..most,
-// and mask, a byte each, 0 or 1, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func FakeQuantizeBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeZeroPointBytesBF16AVX2 sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
-// and mask, a byte each, 0 or 1, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func FakeQuantizeZeroPointBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeMinvalBytesBF16AVX2 sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
-// and mask, a byte each, 0 or 1, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func FakeQuantizeMinvalBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeBitsBF16AVX2 sets y = clip(round(x/scale))*scale, clipping to least..most,
-// and mask, a bit each, the first element's lowest, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func FakeQuantizeBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeZeroPointBitsBF16AVX2 sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
-// and mask, a bit each, the first element's lowest, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func FakeQuantizeZeroPointBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeMinvalBitsBF16AVX2 sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
-// and mask, a bit each, the first element's lowest, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func FakeQuantizeMinvalBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+func FakeQuantizeZeroPointBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)

@@ -4,1208 +4,25 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// func FakeQuantizeBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeBF16AVX2(SB), $432-64
-	// pointers: SI y, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
-	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 0x7fff
-	// per group: Y11 scale, Y10 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
+TEXT ·FakeQuantizeBF16AVX2(SB), $480-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
+	// per call: Y15 ToFloat, Y14 ToFloat
+	// per group: nothing
+	// loaded at each use: scale, recip, least, most, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000, 0x7fff, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Y0
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
+	VBROADCASTSS least+40(FP), Y0
 	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+36(FP), Y0
+	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
-	VXORPS       Y13, Y13, Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+16
-	JEQ          short2
-	CMPQ         R10, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R10
-	JEQ          longs
-	CMPQ         R9, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	SUBQ         R9, DI
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y11, Y1
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y11, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y11, Y3
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y11, Y4
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y4, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R9, $+0
-	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (BX), Y10
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Y10, Y0
-	VPMOVZXWD    (DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y11, Y1, Y2
-	VFNMADD231PS Y10, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Y10, Y1
-	VPMOVZXWD    16(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y11, Y3, Y4
-	VFNMADD231PS Y10, Y4, Y3
-	VFMADD231PS  Y11, Y3, Y4
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Y10, Y3
-	VPMOVZXWD    32(DX), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y11, Y5, Y6
-	VFNMADD231PS Y10, Y6, Y5
-	VFMADD231PS  Y11, Y5, Y6
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Y10, Y5
-	VPMOVZXWD    48(DX), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VMULPS       Y11, Y7, Y8
-	VFNMADD231PS Y10, Y8, Y7
-	VFMADD231PS  Y11, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y0, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y1, Y4
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y4, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VFMADD213PS  Y13, Y3, Y6
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y8
-	VMINPS       Y8, Y14, Y8
-	VFMADD213PS  Y13, Y5, Y8
-	VPSLLD       $0x0f, Y6, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y6, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y8, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y8, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	ADDQ         $+64, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	MOVQ         SI, 384(SP)
-	LEAQ         (SP), SI
-	LEAQ         64(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 392(SP)
-	LEAQ         64(SP), DX
-	MOVQ         R9, 416(SP)
-	SUBQ         R9, R9
-	JMP          grouploop
-
-groupstaged:
-	MOVQ  384(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  392(SP), DX
-	LEAQ  (DX)(DI*2), DX
-	MOVQ  416(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VFNMADD231PS Y11, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y9
-	MOVQ         R10, DI
-	CMPQ         DI, $+32
-	JLT          longstage
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	VPMOVZXWD   (DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y1
-	VFMADD231PS Y10, Y0, Y1
-	VPMOVZXWD   16(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y2
-	VFMADD231PS Y10, Y0, Y2
-	VPMOVZXWD   32(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y3
-	VFMADD231PS Y10, Y0, Y3
-	VPMOVZXWD   48(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y15, Y1
-	VMINPS      Y1, Y14, Y1
-	VFMADD213PS Y13, Y11, Y1
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y15, Y2
-	VMINPS      Y2, Y14, Y2
-	VFMADD213PS Y13, Y11, Y2
-	VPSLLD      $0x0f, Y1, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y1, Y0
-	VPADDD      Y12, Y0, Y0
-	VPSLLD      $0x0f, Y2, Y1
-	VPSRLD      $0x1f, Y1, Y1
-	VPADDD      Y1, Y2, Y1
-	VPADDD      Y12, Y1, Y1
-	VPSRLD      $0x10, Y0, Y0
-	VPSRLD      $0x10, Y1, Y1
-	VPACKUSDW   Y1, Y0, Y0
-	VPERMQ      $0xd8, Y0, Y0
-	VMOVUPS     Y0, (SI)
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y15, Y3
-	VMINPS      Y3, Y14, Y3
-	VFMADD213PS Y13, Y11, Y3
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y15, Y4
-	VMINPS      Y4, Y14, Y4
-	VFMADD213PS Y13, Y11, Y4
-	VPSLLD      $0x0f, Y3, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y3, Y0
-	VPADDD      Y12, Y0, Y0
-	VPSLLD      $0x0f, Y4, Y1
-	VPSRLD      $0x1f, Y1, Y1
-	VPADDD      Y1, Y4, Y1
-	VPADDD      Y12, Y1, Y1
-	VPSRLD      $0x10, Y0, Y0
-	VPSRLD      $0x10, Y1, Y1
-	VPACKUSDW   Y1, Y0, Y0
-	VPERMQ      $0xd8, Y0, Y0
-	VMOVUPS     Y0, 32(SI)
-
-longback:
-	ADDQ $+64, SI
-	ADDQ $+64, DX
-	SUBQ $+32, DI
-	CMPQ DI, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JGE   longstage
-	ADDQ  $+32, DI
-	MOVQ  384(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  392(SP), DX
-	LEAQ  (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   longs
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R9, $+2
-	JLT  short2end
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y8, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y11, Y1
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y11, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y10, Y3
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y10, Y4
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y4, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+64, SI
-	ADDQ $+64, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, DI
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (R8), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R8), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R8), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R8), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y3, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y5, Y4
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y4, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VFMADD213PS  Y13, Y7, Y6
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y8
-	VMINPS       Y8, Y14, Y8
-	VFMADD213PS  Y13, Y9, Y8
-	VPSLLD       $0x0f, Y6, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y6, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y8, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y8, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  384(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	MOVQ  392(SP), DX
-	MOVQ  400(SP), BX
-	MOVQ  408(SP), R8
-
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y11, Y1
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y11, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y11, Y3
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y11, Y4
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y4, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, 32(SI)
-	ADDQ         $+64, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 424(SP)
-	LEAQ 128(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 400(SP)
-	LEAQ 128(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 408(SP)
-	LEAQ 256(SP), R8
-	JMP  rare
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R9, $-7
-	JGE  groupmeet0mixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R9, $-7
-	JGE  groupmeet1mixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+16(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y10, Y10
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R9, $-7
-	JGE  groupmeet2mixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+16(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y11, Y11
-	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y5, Y7, Y10, Y10
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R9, $-7
-	JGE  groupmeet3mixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeet3mixed:
-	JMP groupmeet3
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA (DX)(CX*1)
-	VPMOVZXWD   (DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y1
-	VFMADD231PS Y10, Y0, Y1
-	VPMOVZXWD   16(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y2
-	VFMADD231PS Y10, Y0, Y2
-	VPMOVZXWD   32(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y3
-	VFMADD231PS Y10, Y0, Y3
-	VPMOVZXWD   48(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y15, Y1
-	VMINPS      Y1, Y14, Y1
-	VFMADD213PS Y13, Y11, Y1
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y15, Y2
-	VMINPS      Y2, Y14, Y2
-	VFMADD213PS Y13, Y11, Y2
-	VPSLLD      $0x0f, Y1, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y1, Y0
-	VPADDD      Y12, Y0, Y0
-	VPSLLD      $0x0f, Y2, Y1
-	VPSRLD      $0x1f, Y1, Y1
-	VPADDD      Y1, Y2, Y1
-	VPADDD      Y12, Y1, Y1
-	VPSRLD      $0x10, Y0, Y0
-	VPSRLD      $0x10, Y1, Y1
-	VPACKUSDW   Y1, Y0, Y0
-	VPERMQ      $0xd8, Y0, Y0
-	VMOVNTPS    Y0, (SI)
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y15, Y3
-	VMINPS      Y3, Y14, Y3
-	VFMADD213PS Y13, Y11, Y3
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y15, Y4
-	VMINPS      Y4, Y14, Y4
-	VFMADD213PS Y13, Y11, Y4
-	VPSLLD      $0x0f, Y3, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y3, Y0
-	VPADDD      Y12, Y0, Y0
-	VPSLLD      $0x0f, Y4, Y1
-	VPSRLD      $0x1f, Y1, Y1
-	VPADDD      Y1, Y4, Y1
-	VPADDD      Y12, Y1, Y1
-	VPSRLD      $0x10, Y0, Y0
-	VPSRLD      $0x10, Y1, Y1
-	VPACKUSDW   Y1, Y0, Y0
-	VPERMQ      $0xd8, Y0, Y0
-	VMOVNTPS    Y0, 32(SI)
-	ADDQ        $+64, SI
-	ADDQ        $+64, DX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 424(SP)
-	LEAQ 128(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 400(SP)
-	LEAQ 128(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 408(SP)
-	LEAQ 256(SP), R8
-	JMP  rare
-
-longstage:
-	MOVQ SI, 384(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 392(SP)
-	LEAQ 64(SP), DX
-	JMP  longloop
-
-short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS 4(BX), Y10
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS 4(R8), Y8
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y8, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y11, Y1
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y11, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y10, Y3
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y10, Y4
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y4, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, 32(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+64, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	MOVQ $+3, 424(SP)
-	LEAQ 128(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 400(SP)
-	LEAQ 128(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 408(SP)
-	LEAQ 256(SP), R8
-	JMP  rare
-
-lanerare:
-	MOVQ $+4, 424(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 384(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 392(SP)
-	LEAQ 64(SP), DX
-	LEAQ 128(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 400(SP)
-	LEAQ 128(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 408(SP)
-	LEAQ 256(SP), R8
-	JMP  laneloop
-
-rare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y3, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y3
-	VDIVPS       Y3, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y3, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	CMPQ         424(SP), $+1
-	JEQ          groupresume
-	CMPQ         424(SP), $+2
-	JEQ          longresume
-	CMPQ         424(SP), $+3
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         400(SP), BX
-	MOVQ         408(SP), R8
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y10
-	JMP          groupback
-
-longresume:
-	MOVQ         400(SP), BX
-	MOVQ         408(SP), R8
-	VBROADCASTSS (BX), Y11
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VFNMADD231PS Y11, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y9
-	JMP          longback
-
-short2resume:
-	MOVQ 400(SP), BX
-	MOVQ 408(SP), R8
-	JMP  short2back
-
-// func FakeQuantizeZeroPointBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBF16AVX2(SB), $1088-72
-	// pointers: SI y, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
-	// per call: Y15 0x0, Y14 0x7fff
-	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y11 ToFloat, Y10 ToFloat
-	// loaded at each use: least, most, 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         zeroPoint+32(FP), R9
-	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
+	MOVQ         groups+56(FP), R10
+	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
 	JEQ          lanes
 	CMPQ         R11, $+16
@@ -1223,1460 +40,47 @@ groups:
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS most+44(FP), Y0
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
-	SUBQ         R10, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y2
-	VMINPS       Y2, Y10, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y3
-	VMINPS       Y3, Y10, Y3
-	VFMADD213PS  Y15, Y13, Y3
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y4
-	VMINPS       Y4, Y10, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y4, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R10
+	CMPQ DI, $+32
+	JLT  grouptail
 	CMPQ R10, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R10, $+0
-	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS most+44(FP), Y0
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      Y12, 568(SP)
-	VMOVUPS      Y11, 824(SP)
-	VMOVUPS      Y10, 952(SP)
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y13, Y0, Y1
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      Y12, 600(SP)
-	VMOVUPS      Y11, 856(SP)
-	VMOVUPS      Y10, 984(SP)
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y13, Y0, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      Y12, 632(SP)
-	VMOVUPS      Y11, 888(SP)
-	VMOVUPS      Y10, 1016(SP)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y13, Y0, Y3
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      Y12, 664(SP)
-	VMOVUPS      Y11, 920(SP)
-	VMOVUPS      Y10, 1048(SP)
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y13, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMOVUPS      824(SP), Y0
-	VMAXPS       Y1, Y0, Y1
-	VMOVUPS      952(SP), Y0
-	VMINPS       Y1, Y0, Y1
-	VMOVUPS      568(SP), Y0
-	VFMADD213PS  Y15, Y0, Y1
-	VROUNDPS     $0x08, Y2, Y2
-	VMOVUPS      856(SP), Y0
-	VMAXPS       Y2, Y0, Y2
-	VMOVUPS      984(SP), Y0
-	VMINPS       Y2, Y0, Y2
-	VMOVUPS      600(SP), Y0
-	VFMADD213PS  Y15, Y0, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMOVUPS      888(SP), Y0
-	VMAXPS       Y3, Y0, Y3
-	VMOVUPS      1016(SP), Y0
-	VMINPS       Y3, Y0, Y3
-	VMOVUPS      632(SP), Y0
-	VFMADD213PS  Y15, Y0, Y3
-	VROUNDPS     $0x08, Y4, Y4
-	VMOVUPS      920(SP), Y0
-	VMAXPS       Y4, Y0, Y4
-	VMOVUPS      1048(SP), Y0
-	VMINPS       Y4, Y0, Y4
-	VMOVUPS      664(SP), Y0
-	VFMADD213PS  Y15, Y0, Y4
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y4, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	ADDQ         $+64, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupmet
-	CMPQ         DI, $+32
-	JLT          groupmet
-	CMPQ         R10, $+32
-	JLT          groupmeet
-
-groupmet:
-	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS most+44(FP), Y0
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
-	MOVQ         SI, 512(SP)
-	LEAQ         (SP), SI
-	LEAQ         64(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 520(SP)
-	LEAQ         64(SP), DX
-	MOVQ         R10, 552(SP)
-	SUBQ         R10, R10
-	JMP          grouploop
-
-groupstaged:
-	MOVQ  512(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  520(SP), DX
-	LEAQ  (DX)(DI*2), DX
-	MOVQ  552(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPSUBD       Y1, Y0, Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VFNMADD231PS Y13, Y12, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y11
-	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS most+44(FP), Y0
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
-	MOVQ         R11, DI
-	CMPQ         DI, $+32
-	JLT          longstage
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	VPMOVZXWD   (DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y1
-	VFMADD231PS Y12, Y0, Y1
-	VPMOVZXWD   16(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y2
-	VFMADD231PS Y12, Y0, Y2
-	VPMOVZXWD   32(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y3
-	VFMADD231PS Y12, Y0, Y3
-	VPMOVZXWD   48(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y4
-	VFMADD231PS Y12, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y10, Y1
-	VMINPS      Y1, Y9, Y1
-	VFMADD213PS Y15, Y13, Y1
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y10, Y2
-	VMINPS      Y2, Y9, Y2
-	VFMADD213PS Y15, Y13, Y2
-	VPSLLD      $0x0f, Y1, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y1, Y0
-	VPADDD      Y14, Y0, Y0
-	VPSLLD      $0x0f, Y2, Y1
-	VPSRLD      $0x1f, Y1, Y1
-	VPADDD      Y1, Y2, Y1
-	VPADDD      Y14, Y1, Y1
-	VPSRLD      $0x10, Y0, Y0
-	VPSRLD      $0x10, Y1, Y1
-	VPACKUSDW   Y1, Y0, Y0
-	VPERMQ      $0xd8, Y0, Y0
-	VMOVUPS     Y0, (SI)
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y10, Y3
-	VMINPS      Y3, Y9, Y3
-	VFMADD213PS Y15, Y13, Y3
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y10, Y4
-	VMINPS      Y4, Y9, Y4
-	VFMADD213PS Y15, Y13, Y4
-	VPSLLD      $0x0f, Y3, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y3, Y0
-	VPADDD      Y14, Y0, Y0
-	VPSLLD      $0x0f, Y4, Y1
-	VPSRLD      $0x1f, Y1, Y1
-	VPADDD      Y1, Y4, Y1
-	VPADDD      Y14, Y1, Y1
-	VPSRLD      $0x10, Y0, Y0
-	VPSRLD      $0x10, Y1, Y1
-	VPACKUSDW   Y1, Y0, Y0
-	VPERMQ      $0xd8, Y0, Y0
-	VMOVUPS     Y0, 32(SI)
-
-longback:
-	ADDQ $+64, SI
-	ADDQ $+64, DX
-	SUBQ $+32, DI
-	CMPQ DI, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JGE   longstage
-	ADDQ  $+32, DI
-	MOVQ  512(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  520(SP), DX
-	LEAQ  (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   longs
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-	MOVQ ahead+64(FP), CX
+	JLT  grouptomeet
+	SUBQ R10, DI
+	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS 4(R9), Y2
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y8
-	VBROADCASTSS most+44(FP), Y0
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y7
-	VBROADCASTSS most+44(FP), Y0
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y6
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y9, Y1
-	VMINPS       Y1, Y7, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y9, Y2
-	VMINPS       Y2, Y7, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y8, Y3
-	VMINPS       Y3, Y6, Y3
-	VFMADD213PS  Y15, Y12, Y3
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y8, Y4
-	VMINPS       Y4, Y6, Y4
-	VFMADD213PS  Y15, Y12, Y4
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y4, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+64, SI
-	ADDQ $+64, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, DI
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (R8), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R8), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R8), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R8), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VMOVUPS      (R9), Y0
-	VBROADCASTSS least+40(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS most+44(FP), Y10
-	VPSUBD       Y0, Y10, Y10
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y10, Y10
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y1, Y2
-	VMINPS       Y2, Y10, Y2
-	VFMADD213PS  Y15, Y3, Y2
-	VMOVUPS      32(R9), Y0
-	VBROADCASTSS least+40(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS most+44(FP), Y3
-	VPSUBD       Y0, Y3, Y3
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y3, Y3
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y1, Y4
-	VMINPS       Y4, Y3, Y4
-	VFMADD213PS  Y15, Y5, Y4
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y4, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VMOVUPS      64(R9), Y0
-	VBROADCASTSS least+40(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS most+44(FP), Y2
-	VPSUBD       Y0, Y2, Y2
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y1, Y6
-	VMINPS       Y6, Y2, Y6
-	VFMADD213PS  Y15, Y7, Y6
-	VMOVUPS      96(R9), Y0
-	VBROADCASTSS least+40(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS most+44(FP), Y2
-	VPSUBD       Y0, Y2, Y2
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y2, Y2
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y1, Y8
-	VMINPS       Y8, Y2, Y8
-	VFMADD213PS  Y15, Y9, Y8
-	VPSLLD       $0x0f, Y6, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y6, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y8, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y8, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  512(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	MOVQ  520(SP), DX
-	MOVQ  528(SP), BX
-	MOVQ  536(SP), R8
-	MOVQ  544(SP), R9
-
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y2
-	VMINPS       Y2, Y10, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y3
-	VMINPS       Y3, Y10, Y3
-	VFMADD213PS  Y15, Y13, Y3
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y4
-	VMINPS       Y4, Y10, Y4
-	VFMADD213PS  Y15, Y13, Y4
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y4, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, 32(SI)
-	ADDQ         $+64, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 560(SP)
-	LEAQ 128(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 528(SP)
-	LEAQ 128(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 536(SP)
-	LEAQ 256(SP), R8
-	LEAQ 384(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 544(SP)
-	LEAQ 384(SP), R9
-	JMP  rare
-
-groupmeet0cross:
-groupmeet0mix:
-	VBROADCASTSS least+40(FP), Y2
-	VBROADCASTSS 4(R9), Y3
-	VPSUBD       Y3, Y2, Y4
-	VCVTDQ2PS    Y4, Y2
-	VBROADCASTSS most+44(FP), Y4
-	VPSUBD       Y3, Y4, Y5
-	VCVTDQ2PS    Y5, Y3
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBLENDVPS    Y0, Y2, Y11, Y11
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R10, $-7
-	JGE  groupmeet0mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	VBROADCASTSS least+40(FP), Y3
-	VBROADCASTSS 4(R9), Y4
-	VPSUBD       Y4, Y3, Y5
-	VCVTDQ2PS    Y5, Y3
-	VBROADCASTSS most+44(FP), Y5
-	VPSUBD       Y4, Y5, Y6
-	VCVTDQ2PS    Y6, Y4
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y12, Y12
-	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBLENDVPS    Y0, Y4, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	VBROADCASTSS least+40(FP), Y4
-	VBROADCASTSS 4(R9), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS most+44(FP), Y6
-	VPSUBD       Y5, Y6, Y7
-	VCVTDQ2PS    Y7, Y5
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBLENDVPS    Y0, Y4, Y11, Y11
-	VBLENDVPS    Y0, Y5, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	VBROADCASTSS least+40(FP), Y5
-	VBROADCASTSS 4(R9), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
-	VBROADCASTSS most+44(FP), Y7
-	VPSUBD       Y6, Y7, Y8
-	VCVTDQ2PS    Y8, Y6
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y0, Y4, Y13, Y13
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y12, Y12
-	VBLENDVPS    Y0, Y5, Y11, Y11
-	VBLENDVPS    Y0, Y6, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet3mixed:
-	JMP groupmeet3
-
-groupmeetrare:
-	VXORPS       Y15, Y15, Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	MOVQ         R12, R10
-	SUBQ         BX, R13
-	ADDQ         R13, BX
-	ADDQ         R13, R8
-	ADDQ         R13, R9
-	MOVQ         DI, R12
-	SUBQ         R13, R13
-	ADDQ         $+32, R13
-	JMP          grouppieces
-
-longstream:
-	PREFETCHNTA (DX)(CX*1)
-	VPMOVZXWD   (DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y1
-	VFMADD231PS Y12, Y0, Y1
-	VPMOVZXWD   16(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y2
-	VFMADD231PS Y12, Y0, Y2
-	VPMOVZXWD   32(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y3
-	VFMADD231PS Y12, Y0, Y3
-	VPMOVZXWD   48(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y11, Y0, Y4
-	VFMADD231PS Y12, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y10, Y1
-	VMINPS      Y1, Y9, Y1
-	VFMADD213PS Y15, Y13, Y1
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y10, Y2
-	VMINPS      Y2, Y9, Y2
-	VFMADD213PS Y15, Y13, Y2
-	VPSLLD      $0x0f, Y1, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y1, Y0
-	VPADDD      Y14, Y0, Y0
-	VPSLLD      $0x0f, Y2, Y1
-	VPSRLD      $0x1f, Y1, Y1
-	VPADDD      Y1, Y2, Y1
-	VPADDD      Y14, Y1, Y1
-	VPSRLD      $0x10, Y0, Y0
-	VPSRLD      $0x10, Y1, Y1
-	VPACKUSDW   Y1, Y0, Y0
-	VPERMQ      $0xd8, Y0, Y0
-	VMOVNTPS    Y0, (SI)
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y10, Y3
-	VMINPS      Y3, Y9, Y3
-	VFMADD213PS Y15, Y13, Y3
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y10, Y4
-	VMINPS      Y4, Y9, Y4
-	VFMADD213PS Y15, Y13, Y4
-	VPSLLD      $0x0f, Y3, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y3, Y0
-	VPADDD      Y14, Y0, Y0
-	VPSLLD      $0x0f, Y4, Y1
-	VPSRLD      $0x1f, Y1, Y1
-	VPADDD      Y1, Y4, Y1
-	VPADDD      Y14, Y1, Y1
-	VPSRLD      $0x10, Y0, Y0
-	VPSRLD      $0x10, Y1, Y1
-	VPACKUSDW   Y1, Y0, Y0
-	VPERMQ      $0xd8, Y0, Y0
-	VMOVNTPS    Y0, 32(SI)
-	ADDQ        $+64, SI
-	ADDQ        $+64, DX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 560(SP)
-	LEAQ 128(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 528(SP)
-	LEAQ 128(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 536(SP)
-	LEAQ 256(SP), R8
-	LEAQ 384(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 544(SP)
-	LEAQ 384(SP), R9
-	JMP  rare
-
-longstage:
-	MOVQ SI, 512(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 520(SP)
-	LEAQ 64(SP), DX
-	JMP  longloop
-
-short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS 4(R9), Y2
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y8
-	VBROADCASTSS most+44(FP), Y0
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y7
-	VBROADCASTSS most+44(FP), Y0
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y6
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y9, Y1
-	VMINPS       Y1, Y7, Y1
-	VFMADD213PS  Y15, Y13, Y1
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y9, Y2
-	VMINPS       Y2, Y7, Y2
-	VFMADD213PS  Y15, Y13, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y8, Y3
-	VMINPS       Y3, Y6, Y3
-	VFMADD213PS  Y15, Y12, Y3
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y8, Y4
-	VMINPS       Y4, Y6, Y4
-	VFMADD213PS  Y15, Y12, Y4
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y4, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y4, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVNTPS     Y0, 32(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+64, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	MOVQ $+3, 560(SP)
-	LEAQ 128(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 528(SP)
-	LEAQ 128(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 536(SP)
-	LEAQ 256(SP), R8
-	LEAQ 384(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 544(SP)
-	LEAQ 384(SP), R9
-	JMP  rare
-
-lanerare:
-	MOVQ $+4, 560(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 512(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 520(SP)
-	LEAQ 64(SP), DX
-	LEAQ 128(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 528(SP)
-	LEAQ 128(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 536(SP)
-	LEAQ 256(SP), R8
-	LEAQ 384(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 544(SP)
-	LEAQ 384(SP), R9
-	JMP  laneloop
-
-rare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VBROADCASTSS most+44(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y4, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y3
-	VMOVUPS      32(R9), Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPSUBD       Y4, Y5, Y5
-	VBROADCASTSS most+44(FP), Y6
-	VPSUBD       Y4, Y6, Y6
-	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y6, Y6
-	VDIVPS       Y3, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y5, Y0
-	VMINPS       Y0, Y6, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y3, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R9), Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPSUBD       Y3, Y4, Y4
-	VBROADCASTSS most+44(FP), Y5
-	VPSUBD       Y3, Y5, Y5
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y5, Y5
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y5, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y3
-	VMOVUPS      96(R9), Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPSUBD       Y4, Y5, Y5
-	VBROADCASTSS most+44(FP), Y6
-	VPSUBD       Y4, Y6, Y6
-	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y6, Y6
-	VDIVPS       Y3, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y5, Y0
-	VMINPS       Y0, Y6, Y0
-	VADDPS       Y15, Y0, Y0
-	VMULPS       Y3, Y0, Y0
-	VADDPS       Y15, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y14, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	CMPQ         560(SP), $+1
-	JEQ          groupresume
-	CMPQ         560(SP), $+2
-	JEQ          longresume
-	CMPQ         560(SP), $+3
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         528(SP), BX
-	MOVQ         536(SP), R8
-	MOVQ         544(SP), R9
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS most+44(FP), Y0
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
-	JMP          groupback
-
-longresume:
-	MOVQ         528(SP), BX
-	MOVQ         536(SP), R8
-	MOVQ         544(SP), R9
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPSUBD       Y1, Y0, Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VFNMADD231PS Y13, Y12, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y11
-	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS most+44(FP), Y0
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
-	JMP          longback
-
-short2resume:
-	MOVQ 528(SP), BX
-	MOVQ 536(SP), R8
-	MOVQ 544(SP), R9
-	JMP  short2back
-
-// func FakeQuantizeMinvalBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalBF16AVX2(SB), $704-72
-	// pointers: SI y, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
-	// per call: Y15 ToFloat, Y14 ToFloat
-	// per group: Y13 scale, Y12 minval
-	// loaded at each use: recip, least, most, 0x0, 0x7fc00000, 0x7fff
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         minval+32(FP), R9
-	VBROADCASTSS least+40(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	SUBQ         R10, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
+	JGT  groupstream
 
 grouploop:
-	VPMOVZXWD    (DX), Y0
+	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
 	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y1, Y0
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
+	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
 	VBROADCASTSS (R8), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
+	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
 	VBROADCASTSS (R8), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VBROADCASTSS (R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
+	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
 	VBROADCASTSS (R8), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VBROADCASTSS (R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -2685,61 +89,93 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y1, Y0
-	VADDPS       Y12, Y0, Y0
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VBROADCASTSS (R8), Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y5, Y0, Y6
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y1, Y1, Y1
-	VFMADD231PS  Y13, Y2, Y1
-	VADDPS       Y12, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SI)
+	VMAXPS       Y2, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y5, Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPSLLD       $0x0f, Y6, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y6, Y9
+	VPADDD       Y7, Y9, Y9
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y7, Y6, Y6
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y3, Y0
-	VADDPS       Y12, Y0, Y0
+	VMAXPS       Y3, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y6, Y8
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y1, Y1, Y1
-	VFMADD231PS  Y13, Y4, Y1
-	VADDPS       Y12, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
+	VMAXPS       Y4, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VBROADCASTSS (R8), Y9
+	VXORPS       Y10, Y10, Y10
+	VFMADD231PS  Y9, Y7, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPSLLD       $0x0f, Y8, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y8, Y11
+	VPADDD       Y9, Y11, Y11
+	VPSLLD       $0x0f, Y10, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y10, Y8
+	VPADDD       Y9, Y8, Y8
+	VPSRLD       $0x10, Y11, Y11
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVUPS      Y11, 32(SI)
+	VMOVUPS      constantsAVX2<>+4(SB), Y8
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone2
+	JEQ          maskbytes1
+	VCMPPS       $0x00, Y1, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y2, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y3, Y6, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y4, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone2
 
+maskbytes1:
+	VCMPPS    $0x00, Y1, Y0, Y9
+	VCMPPS    $0x00, Y2, Y5, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y3, Y6, Y10
+	VCMPPS    $0x00, Y4, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y8, Y9
+	VPABSB    Y9, Y9
+	VMOVUPS   Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone2:
 groupback:
 	ADDQ $+64, SI
-	ADDQ $+64, DX
+	ADDQ $+64, BX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
@@ -2756,1159 +192,6 @@ groupwhole:
 grouptomeet:
 	VBROADCASTSS (R9), Y13
 	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      Y13, 568(SP)
-	VMOVAPS      Y11, Y0
-	VPMOVZXWD    (DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y13, Y1, Y1
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      Y13, 600(SP)
-	VMOVAPS      Y11, Y1
-	VPMOVZXWD    16(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VSUBPS       Y13, Y3, Y3
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y11, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      Y13, 632(SP)
-	VMOVAPS      Y11, Y3
-	VPMOVZXWD    32(DX), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VSUBPS       Y13, Y5, Y5
-	VMULPS       Y12, Y5, Y6
-	VFNMADD231PS Y11, Y6, Y5
-	VFMADD231PS  Y12, Y5, Y6
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      Y13, 664(SP)
-	VMOVAPS      Y11, Y5
-	VPMOVZXWD    48(DX), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VSUBPS       Y13, Y7, Y7
-	VMULPS       Y12, Y7, Y8
-	VFNMADD231PS Y11, Y8, Y7
-	VFMADD231PS  Y12, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y0, Y2, Y7
-	VMOVUPS      568(SP), Y0
-	VADDPS       Y0, Y7, Y7
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y1, Y4, Y0
-	VMOVUPS      600(SP), Y1
-	VADDPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPSLLD       $0x0f, Y7, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y7, Y2
-	VPADDD       Y1, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y1, Y4, Y4
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y3, Y6, Y0
-	VMOVUPS      632(SP), Y1
-	VADDPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y8
-	VMINPS       Y8, Y14, Y8
-	VXORPS       Y1, Y1, Y1
-	VFMADD231PS  Y5, Y8, Y1
-	VMOVUPS      664(SP), Y2
-	VADDPS       Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
-	ADDQ         $+64, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupmet
-	CMPQ         DI, $+32
-	JLT          groupmet
-	CMPQ         R10, $+32
-	JLT          groupmeet
-
-groupmet:
-	VBROADCASTSS least+40(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	MOVQ         SI, 512(SP)
-	LEAQ         (SP), SI
-	LEAQ         64(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 520(SP)
-	LEAQ         64(SP), DX
-	MOVQ         R10, 552(SP)
-	SUBQ         R10, R10
-	JMP          grouploop
-
-groupstaged:
-	MOVQ  512(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  520(SP), DX
-	LEAQ  (DX)(DI*2), DX
-	MOVQ  552(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y1, Y0
-	VADDPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y1, Y1, Y1
-	VFMADD231PS  Y13, Y2, Y1
-	VADDPS       Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y12, Y3, Y0
-	VADDPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y1, Y1, Y1
-	VFMADD231PS  Y12, Y4, Y1
-	VADDPS       Y10, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+64, SI
-	ADDQ $+64, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, DI
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (R9), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      (R8), Y2
-	VMULPS       Y2, Y0, Y3
-	VMOVUPS      (BX), Y4
-	VFNMADD231PS Y4, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      32(R8), Y5
-	VMULPS       Y5, Y0, Y6
-	VMOVUPS      32(BX), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y5, Y0, Y6
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R9), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      64(R8), Y8
-	VMULPS       Y8, Y0, Y9
-	VMOVUPS      64(BX), Y10
-	VFNMADD231PS Y10, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R9), Y8
-	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      96(R8), Y11
-	VMULPS       Y11, Y0, Y12
-	VMOVUPS      96(BX), Y13
-	VFNMADD231PS Y13, Y12, Y0
-	VFMADD231PS  Y11, Y0, Y12
-	VCMPPS       $0x03, Y6, Y3, Y0
-	VCMPPS       $0x03, Y12, Y9, Y11
-	VORPS        Y11, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y4, Y3, Y0
-	VADDPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VXORPS       Y1, Y1, Y1
-	VFMADD231PS  Y7, Y6, Y1
-	VADDPS       Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SI)
-	VROUNDPS     $0x08, Y9, Y9
-	VMAXPS       Y9, Y15, Y9
-	VMINPS       Y9, Y14, Y9
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y10, Y9, Y0
-	VADDPS       Y5, Y0, Y0
-	VROUNDPS     $0x08, Y12, Y12
-	VMAXPS       Y12, Y15, Y12
-	VMINPS       Y12, Y14, Y12
-	VXORPS       Y1, Y1, Y1
-	VFMADD231PS  Y13, Y12, Y1
-	VADDPS       Y8, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  512(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	MOVQ  520(SP), DX
-	MOVQ  528(SP), BX
-	MOVQ  536(SP), R8
-	MOVQ  544(SP), R9
-
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y1, Y0
-	VADDPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y1, Y1, Y1
-	VFMADD231PS  Y13, Y2, Y1
-	VADDPS       Y12, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVNTPS     Y5, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y3, Y0
-	VADDPS       Y12, Y0, Y0
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y1, Y1, Y1
-	VFMADD231PS  Y13, Y4, Y1
-	VADDPS       Y12, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVNTPS     Y3, 32(SI)
-	ADDQ         $+64, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 560(SP)
-	LEAQ 128(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 528(SP)
-	LEAQ 128(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 536(SP)
-	LEAQ 256(SP), R8
-	LEAQ 384(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 544(SP)
-	LEAQ 384(SP), R9
-	JMP  rare
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R10, $-7
-	JGE  groupmeet0mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+16(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+16(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R9), Y7
-	VBLENDVPS    Y5, Y7, Y13, Y13
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y5, Y7, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet3mixed:
-	JMP groupmeet3
-
-groupmeetrare:
-	VBROADCASTSS least+40(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	MOVQ         R12, R10
-	SUBQ         BX, R13
-	ADDQ         R13, BX
-	ADDQ         R13, R8
-	ADDQ         R13, R9
-	MOVQ         DI, R12
-	SUBQ         R13, R13
-	ADDQ         $+32, R13
-	JMP          grouppieces
-
-short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y1, Y0
-	VADDPS       Y11, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y1, Y1, Y1
-	VFMADD231PS  Y13, Y2, Y1
-	VADDPS       Y11, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVNTPS     Y5, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y12, Y3, Y0
-	VADDPS       Y10, Y0, Y0
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y1, Y1, Y1
-	VFMADD231PS  Y12, Y4, Y1
-	VADDPS       Y10, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y0, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y0, Y3
-	VPADDD       Y2, Y3, Y3
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y2, Y0, Y0
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVNTPS     Y3, 32(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+64, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	MOVQ $+2, 560(SP)
-	LEAQ 128(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 528(SP)
-	LEAQ 128(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 536(SP)
-	LEAQ 256(SP), R8
-	LEAQ 384(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 544(SP)
-	LEAQ 384(SP), R9
-	JMP  rare
-
-lanerare:
-	MOVQ $+3, 560(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 512(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 520(SP)
-	LEAQ 64(SP), DX
-	LEAQ 128(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 528(SP)
-	LEAQ 128(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 536(SP)
-	LEAQ 256(SP), R8
-	LEAQ 384(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 544(SP)
-	LEAQ 384(SP), R9
-	JMP  laneloop
-
-rare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    16(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(BX), Y2
-	VMOVUPS      32(R9), Y3
-	VSUBPS       Y3, Y0, Y0
-	VDIVPS       Y2, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y0, Y0
-	VMULPS       Y2, Y0, Y0
-	VADDPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y3
-	VBLENDVPS    Y2, Y0, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, (SI)
-	VPMOVZXWD    32(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VPMOVZXWD    48(DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(BX), Y2
-	VMOVUPS      96(R9), Y3
-	VSUBPS       Y3, Y0, Y0
-	VDIVPS       Y2, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y0, Y0
-	VMULPS       Y2, Y0, Y0
-	VADDPS       Y3, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y3
-	VBLENDVPS    Y2, Y0, Y3, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y1, Y3
-	VPADDD       Y0, Y3, Y3
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y3, Y3
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y3, Y3
-	VPERMQ       $0xd8, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
-	CMPQ         560(SP), $+1
-	JEQ          groupresume
-	CMPQ         560(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         528(SP), BX
-	MOVQ         536(SP), R8
-	MOVQ         544(SP), R9
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	JMP          groupback
-
-short2resume:
-	MOVQ 528(SP), BX
-	MOVQ 536(SP), R8
-	MOVQ 544(SP), R9
-	JMP  short2back
-
-// func FakeQuantizeBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeBytesBF16AVX2(SB), $736-72
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
-	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 0x7fff, Y11 table
-	// per group: Y10 scale, Y9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         scale+24(FP), R8
-	MOVQ         recip+32(FP), R9
-	VBROADCASTSS least+40(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	VXORPS       Y13, Y13, Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VMOVUPS      constantsAVX2<>+52(SB), Y11
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+16
-	JEQ          short2
-	CMPQ         R11, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R11
-	JEQ          longs
-	CMPQ         R10, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (R9), Y9
-	SUBQ         R10, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y10, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y10, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y10, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y10, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SI)
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y11, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+32, DX
-	ADDQ $+64, BX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R10, $+0
-	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R9), Y10
-	VBROADCASTSS (R8), Y9
 
 groupmeet:
 	MOVQ R10, R12
@@ -3917,130 +200,139 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y9, 472(SP)
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y9, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VMOVAPS      Y12, Y0
+	VPMOVZXWD    (BX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y12, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y9, 504(SP)
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y9, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VMOVAPS      Y12, Y1
+	VPMOVZXWD    16(BX), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y9, 536(SP)
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VMOVAPS      Y12, Y3
+	VPMOVZXWD    32(BX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMULPS       Y13, Y5, Y6
+	VFNMADD231PS Y12, Y6, Y5
+	VFMADD231PS  Y13, Y5, Y6
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y9, 568(SP)
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y9, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
+	VMOVAPS      Y12, Y5
+	VPMOVZXWD    48(BX), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMULPS       Y13, Y7, Y8
+	VFNMADD231PS Y12, Y8, Y7
+	VFMADD231PS  Y13, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVUPS      472(SP), Y5
-	VFMADD213PS  Y13, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVUPS      504(SP), Y6
-	VFMADD213PS  Y13, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVUPS      536(SP), Y5
-	VFMADD213PS  Y13, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
+	VMAXPS       Y2, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y0, Y7, Y9
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
+	VMAXPS       Y4, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y10, Y10, Y10
+	VFMADD231PS  Y1, Y0, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPSLLD       $0x0f, Y9, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y9, Y11
+	VPADDD       Y1, Y11, Y11
+	VPSLLD       $0x0f, Y10, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y10, Y9
+	VPADDD       Y1, Y9, Y9
+	VPSRLD       $0x10, Y11, Y11
+	VPSRLD       $0x10, Y9, Y9
+	VPACKUSDW    Y9, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVUPS      Y11, (SI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y3, Y1, Y9
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VMOVUPS      568(SP), Y6
-	VFMADD213PS  Y13, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SI)
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y11, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
-	ADDQ         $+64, SI
-	ADDQ         $+32, DX
-	ADDQ         $+64, BX
-	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupmet
-	CMPQ         DI, $+32
-	JLT          groupmet
-	CMPQ         R10, $+32
-	JLT          groupmeet
+	VXORPS       Y10, Y10, Y10
+	VFMADD231PS  Y5, Y3, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPSLLD       $0x0f, Y9, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y9, Y11
+	VPADDD       Y5, Y11, Y11
+	VPSLLD       $0x0f, Y10, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y10, Y9
+	VPADDD       Y5, Y9, Y9
+	VPSRLD       $0x10, Y11, Y11
+	VPSRLD       $0x10, Y9, Y9
+	VPACKUSDW    Y9, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVUPS      Y11, 32(SI)
+	VMOVUPS      constantsAVX2<>+4(SB), Y5
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone4
+	JEQ          maskbytes3
+	VCMPPS       $0x00, Y2, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y4, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y6, Y1, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y8, Y3, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone4
 
-groupmet:
-	VBROADCASTSS least+40(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	VXORPS       Y13, Y13, Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VMOVUPS      constantsAVX2<>+52(SB), Y11
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+maskbytes3:
+	VCMPPS    $0x00, Y2, Y7, Y9
+	VCMPPS    $0x00, Y4, Y0, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y6, Y1, Y10
+	VCMPPS    $0x00, Y8, Y3, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y5, Y9
+	VPABSB    Y9, Y9
+	VMOVUPS   Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone4:
+	ADDQ $+64, SI
+	ADDQ $+64, BX
+	SUBQ $+32, DI
+	CMPQ R10, $+1
+	JLT  groupnext
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R10, $+32
+	JLT  groupmeet
+	JMP  groupbegin
 
 groupnext:
 	TESTQ DI, DI
@@ -4065,32 +357,44 @@ grouppieces:
 	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (R9), Y9
-	MOVQ         SI, 416(SP)
-	LEAQ         (SP), SI
-	MOVQ         DX, 424(SP)
-	LEAQ         64(SP), DX
-	LEAQ         96(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         BX, 432(SP)
-	LEAQ         96(SP), BX
-	MOVQ         R10, 456(SP)
-	SUBQ         R10, R10
-	JMP          grouploop
+	MOVQ SI, 416(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 424(SP)
+	LEAQ 64(SP), DX
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn16AVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 96(SP), BX
+	MOVQ R10, 456(SP)
+	SUBQ R10, R10
+	JMP  grouploop
 
 groupstaged:
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  424(SP), DX
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (DX)(DI*1), DX
+	MOVQ 416(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX2(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 424(SP), DX
+	CMPL kind+48(FP), $+1
+	JLT  maskdone6
+	JEQ  maskbytes5
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX2(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone6
+
+maskbytes5:
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, DX
+
+maskdone6:
 	MOVQ  432(SP), BX
 	LEAQ  (BX)(DI*2), BX
 	MOVQ  456(SP), R10
@@ -4112,112 +416,139 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+64(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 longs:
-	VBROADCASTSS (R8), Y10
 	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPSUBD       Y1, Y0, Y9
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VFNMADD231PS Y10, Y9, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y8
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y13
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y13, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y13, Y1, Y12
 	MOVQ         R11, DI
 	CMPQ         DI, $+32
 	JLT          longstage
-	MOVQ         ahead+64(FP), CX
+	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
-	VPMOVZXWD   (BX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y1
-	VFMADD231PS Y9, Y0, Y1
-	VPMOVZXWD   16(BX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y2
-	VFMADD231PS Y9, Y0, Y2
-	VPMOVZXWD   32(BX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y3
-	VFMADD231PS Y9, Y0, Y3
-	VPMOVZXWD   48(BX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y4
-	VFMADD231PS Y9, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y15, Y0
-	VMINPS      Y0, Y14, Y0
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y10, Y0, Y5
-	VCMPPS      $0x00, Y1, Y0, Y0
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y15, Y1
-	VMINPS      Y1, Y14, Y1
-	VMOVAPS     Y13, Y6
-	VFMADD231PS Y10, Y1, Y6
-	VCMPPS      $0x00, Y2, Y1, Y1
-	VPSLLD      $0x0f, Y5, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y5, Y2
-	VPADDD      Y12, Y2, Y2
-	VPSLLD      $0x0f, Y6, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y6, Y5
-	VPADDD      Y12, Y5, Y5
-	VPSRLD      $0x10, Y2, Y2
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SI)
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y15, Y2
-	VMINPS      Y2, Y14, Y2
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y10, Y2, Y5
-	VCMPPS      $0x00, Y3, Y2, Y2
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y15, Y3
-	VMINPS      Y3, Y14, Y3
-	VMOVAPS     Y13, Y6
-	VFMADD231PS Y10, Y3, Y6
-	VCMPPS      $0x00, Y4, Y3, Y3
-	VPSLLD      $0x0f, Y5, Y4
-	VPSRLD      $0x1f, Y4, Y4
-	VPADDD      Y4, Y5, Y4
-	VPADDD      Y12, Y4, Y4
-	VPSLLD      $0x0f, Y6, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y6, Y5
-	VPADDD      Y12, Y5, Y5
-	VPSRLD      $0x10, Y4, Y4
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVUPS     Y4, 32(SI)
-	VPACKSSDW   Y1, Y0, Y0
-	VPACKSSDW   Y3, Y2, Y2
-	VPACKSSWB   Y2, Y0, Y0
-	VPERMD      Y0, Y11, Y0
-	VPABSB      Y0, Y0
-	VMOVUPS     Y0, (DX)
+	VPMOVZXWD    (BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y1
+	VFMADD231PS  Y13, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y2
+	VFMADD231PS  Y13, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y3
+	VFMADD231PS  Y13, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y4
+	VFMADD231PS  Y13, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VBROADCASTSS (R8), Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y5, Y0, Y6
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y5, Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPSLLD       $0x0f, Y6, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y6, Y9
+	VPADDD       Y7, Y9, Y9
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y7, Y6, Y6
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y6, Y8
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VBROADCASTSS (R8), Y9
+	VXORPS       Y10, Y10, Y10
+	VFMADD231PS  Y9, Y7, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPSLLD       $0x0f, Y8, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y8, Y11
+	VPADDD       Y9, Y11, Y11
+	VPSLLD       $0x0f, Y10, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y10, Y8
+	VPADDD       Y9, Y8, Y8
+	VPSRLD       $0x10, Y11, Y11
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVUPS      Y11, 32(SI)
+	VMOVUPS      constantsAVX2<>+4(SB), Y8
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone8
+	JEQ          maskbytes7
+	VCMPPS       $0x00, Y1, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y2, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y3, Y6, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y4, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone8
 
+maskbytes7:
+	VCMPPS    $0x00, Y1, Y0, Y9
+	VCMPPS    $0x00, Y2, Y5, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y3, Y6, Y10
+	VCMPPS    $0x00, Y4, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y8, Y9
+	VPABSB    Y9, Y9
+	VMOVUPS   Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone8:
 longback:
 	ADDQ $+64, SI
-	ADDQ $+32, DX
 	ADDQ $+64, BX
 	SUBQ $+32, DI
 	CMPQ DI, $+32
@@ -4235,12 +566,26 @@ longtail:
 	CALL  ·stageOut16AVX2(SB)
 	LEAQ  (SI)(DI*2), SI
 	MOVQ  424(SP), DX
+	CMPL  kind+48(FP), $+1
+	JLT   maskdone10
+	JEQ   maskbytes9
 	LEAQ  64(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (DX)(DI*1), DX
-	MOVQ  432(SP), BX
-	LEAQ  (BX)(DI*2), BX
+	CALL  ·stageOut1AVX2(SB)
+	LEAQ  7(DI), AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	JMP   maskdone10
+
+maskbytes9:
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, DX
+
+maskdone10:
+	MOVQ 432(SP), BX
+	LEAQ (BX)(DI*2), BX
 
 longend:
 	ADDQ  $+4, R8
@@ -4248,7 +593,7 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	MOVQ  ahead+64(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -4257,35 +602,43 @@ longend:
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
-	MOVQ ahead+64(FP), CX
+	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS 4(R8), Y9
-	VBROADCASTSS (R9), Y8
-	VBROADCASTSS 4(R9), Y7
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VBROADCASTSS (R9), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y1, Y0
+	VBROADCASTSS (R9), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VBROADCASTSS (R9), Y2
+	VMULPS       Y2, Y0, Y2
+	VBROADCASTSS (R8), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VBROADCASTSS (R9), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VBROADCASTSS 4(R9), Y3
+	VMULPS       Y3, Y0, Y3
+	VBROADCASTSS 4(R8), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VBROADCASTSS 4(R9), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y4
-	VFNMADD231PS Y9, Y4, Y0
-	VFMADD231PS  Y7, Y0, Y4
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y0, Y4
+	VBROADCASTSS 4(R8), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VBROADCASTSS 4(R9), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -4295,65 +648,92 @@ short2loop:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y10, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
+	VBROADCASTSS (R8), Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y5, Y0, Y6
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y10, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
+	VMAXPS       Y2, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y5, Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPSLLD       $0x0f, Y6, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y6, Y9
+	VPADDD       Y7, Y9, Y9
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y7, Y6, Y6
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y9, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
+	VMAXPS       Y3, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS 4(R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y6, Y8
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y9, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SI)
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y11, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
+	VMAXPS       Y4, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VBROADCASTSS 4(R8), Y9
+	VXORPS       Y10, Y10, Y10
+	VFMADD231PS  Y9, Y7, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPSLLD       $0x0f, Y8, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y8, Y11
+	VPADDD       Y9, Y11, Y11
+	VPSLLD       $0x0f, Y10, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y10, Y8
+	VPADDD       Y9, Y8, Y8
+	VPSRLD       $0x10, Y11, Y11
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVUPS      Y11, 32(SI)
+	VMOVUPS      constantsAVX2<>+4(SB), Y8
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone12
+	JEQ          maskbytes11
+	VCMPPS       $0x00, Y1, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y2, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y3, Y6, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y4, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone12
 
+maskbytes11:
+	VCMPPS    $0x00, Y1, Y0, Y9
+	VCMPPS    $0x00, Y2, Y5, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y3, Y6, Y10
+	VCMPPS    $0x00, Y4, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y8, Y9
+	VPABSB    Y9, Y9
+	VMOVUPS   Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone12:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+64, SI
-	ADDQ $+32, DX
 	ADDQ $+64, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
@@ -4362,7 +742,7 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -4411,59 +791,86 @@ laneloop:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VFMADD213PS  Y13, Y0, Y3
-	VCMPPS       $0x00, Y2, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y3, Y0, Y1
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y1, Y5
-	VCMPPS       $0x00, Y4, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y12, Y3, Y3
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y2, Y7
-	VCMPPS       $0x00, Y6, Y2, Y2
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y3
+	VMAXPS       Y4, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y3, Y9
-	VCMPPS       $0x00, Y8, Y3, Y3
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSLLD       $0x0f, Y9, Y5
+	VXORPS       Y10, Y10, Y10
+	VFMADD231PS  Y5, Y3, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPSLLD       $0x0f, Y1, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y1, Y11
+	VPADDD       Y5, Y11, Y11
+	VPSLLD       $0x0f, Y10, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y10, Y1
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x10, Y11, Y11
+	VPSRLD       $0x10, Y1, Y1
+	VPACKUSDW    Y1, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVUPS      Y11, (SI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y1
+	VMINPS       Y1, Y14, Y1
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y7, Y1, Y5
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VXORPS       Y10, Y10, Y10
+	VFMADD231PS  Y9, Y7, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPSLLD       $0x0f, Y5, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y5, Y11
+	VPADDD       Y9, Y11, Y11
+	VPSLLD       $0x0f, Y10, Y5
 	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y9, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y5, Y10, Y5
+	VPADDD       Y9, Y5, Y5
+	VPSRLD       $0x10, Y11, Y11
 	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SI)
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y11, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
+	VPACKUSDW    Y5, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVUPS      Y11, 32(SI)
+	VMOVUPS      constantsAVX2<>+4(SB), Y5
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone14
+	JEQ          maskbytes13
+	VCMPPS       $0x00, Y2, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y4, Y3, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y6, Y1, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y8, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone14
 
+maskbytes13:
+	VCMPPS    $0x00, Y2, Y0, Y9
+	VCMPPS    $0x00, Y4, Y3, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y6, Y1, Y10
+	VCMPPS    $0x00, Y8, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y5, Y9
+	VPABSB    Y9, Y9
+	VMOVUPS   Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone14:
 laneback:
 	ADDQ  $+64, SI
-	ADDQ  $+32, DX
 	ADDQ  $+64, BX
 	ADDQ  $+128, R8
 	ADDQ  $+128, R9
@@ -4480,15 +887,30 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
 	MOVQ  424(SP), DX
+	CMPL  kind+48(FP), $+1
+	JLT   maskdone16
+	JEQ   maskbytes15
 	LEAQ  64(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  432(SP), BX
-	MOVQ  440(SP), R8
-	MOVQ  448(SP), R9
+	CALL  ·stageOut1AVX2(SB)
+	LEAQ  7(DI), AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	JMP   maskdone16
+
+maskbytes15:
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, DX
+
+maskdone16:
+	MOVQ 432(SP), BX
+	MOVQ 440(SP), R8
+	MOVQ 448(SP), R9
 
 laneend:
-	MOVQ  ahead+64(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -4503,24 +925,36 @@ groupstream:
 	PREFETCHNTA  (BX)(CX*1)
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VBROADCASTSS (R9), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y1, Y0
+	VBROADCASTSS (R9), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VBROADCASTSS (R9), Y2
+	VMULPS       Y2, Y0, Y2
+	VBROADCASTSS (R8), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VBROADCASTSS (R9), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
+	VBROADCASTSS (R9), Y3
+	VMULPS       Y3, Y0, Y3
+	VBROADCASTSS (R8), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VBROADCASTSS (R9), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
+	VBROADCASTSS (R9), Y4
+	VMULPS       Y4, Y0, Y4
+	VBROADCASTSS (R8), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VBROADCASTSS (R9), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -4530,66 +964,94 @@ groupstream:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y10, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
+	VBROADCASTSS (R8), Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y5, Y0, Y6
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y10, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (SI)
+	VMAXPS       Y2, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y5, Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPSLLD       $0x0f, Y6, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y6, Y9
+	VPADDD       Y7, Y9, Y9
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y7, Y6, Y6
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVNTPS     Y9, (SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y10, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
+	VMAXPS       Y3, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y6, Y8
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y10, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(SI)
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y11, Y0
-	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (DX)
-	ADDQ         $+64, SI
-	ADDQ         $+32, DX
-	ADDQ         $+64, BX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          groupstream
-	JMP          groupwhole
+	VMAXPS       Y4, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VBROADCASTSS (R8), Y9
+	VXORPS       Y10, Y10, Y10
+	VFMADD231PS  Y9, Y7, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPSLLD       $0x0f, Y8, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y8, Y11
+	VPADDD       Y9, Y11, Y11
+	VPSLLD       $0x0f, Y10, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y10, Y8
+	VPADDD       Y9, Y8, Y8
+	VPSRLD       $0x10, Y11, Y11
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVNTPS     Y11, 32(SI)
+	VMOVUPS      constantsAVX2<>+4(SB), Y8
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone18
+	JEQ          maskbytes17
+	VCMPPS       $0x00, Y1, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y2, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y3, Y6, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y4, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone18
+
+maskbytes17:
+	VCMPPS    $0x00, Y1, Y0, Y9
+	VCMPPS    $0x00, Y2, Y5, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y3, Y6, Y10
+	VCMPPS    $0x00, Y4, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y8, Y9
+	VPABSB    Y9, Y9
+	VMOVNTPS  Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone18:
+	ADDQ $+64, SI
+	ADDQ $+64, BX
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  groupstream
+	JMP  groupwhole
 
 grouprare:
 	MOVQ $+1, 464(SP)
@@ -4610,12 +1072,12 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y13, Y13
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0reached
@@ -4637,14 +1099,14 @@ groupmeet0mixed:
 groupmeet1cross:
 groupmeet1mix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R9), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y13, Y13
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1reached
@@ -4666,14 +1128,14 @@ groupmeet1mixed:
 groupmeet2cross:
 groupmeet2mix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y3, Y5, Y13, Y13
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2reached
@@ -4695,14 +1157,14 @@ groupmeet2mixed:
 groupmeet3cross:
 groupmeet3mix:
 	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R9), Y4
-	VBLENDVPS    Y0, Y4, Y10, Y10
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+48(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R9), Y7
+	VBLENDVPS    Y5, Y7, Y13, Y13
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3reached
@@ -4722,109 +1184,130 @@ groupmeet3mixed:
 	JMP groupmeet3
 
 groupmeetrare:
-	VBROADCASTSS least+40(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	VXORPS       Y13, Y13, Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VMOVUPS      constantsAVX2<>+52(SB), Y11
-	MOVQ         R12, R10
-	SUBQ         R8, R13
-	ADDQ         R13, R8
-	ADDQ         R13, R9
-	MOVQ         DI, R12
-	SUBQ         R13, R13
-	ADDQ         $+32, R13
-	JMP          grouppieces
+	MOVQ R12, R10
+	SUBQ R8, R13
+	ADDQ R13, R8
+	ADDQ R13, R9
+	MOVQ DI, R12
+	SUBQ R13, R13
+	ADDQ $+32, R13
+	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA (BX)(CX*1)
-	VPMOVZXWD   (BX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y1
-	VFMADD231PS Y9, Y0, Y1
-	VPMOVZXWD   16(BX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y2
-	VFMADD231PS Y9, Y0, Y2
-	VPMOVZXWD   32(BX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y3
-	VFMADD231PS Y9, Y0, Y3
-	VPMOVZXWD   48(BX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y8, Y0, Y4
-	VFMADD231PS Y9, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y15, Y0
-	VMINPS      Y0, Y14, Y0
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y10, Y0, Y5
-	VCMPPS      $0x00, Y1, Y0, Y0
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y15, Y1
-	VMINPS      Y1, Y14, Y1
-	VMOVAPS     Y13, Y6
-	VFMADD231PS Y10, Y1, Y6
-	VCMPPS      $0x00, Y2, Y1, Y1
-	VPSLLD      $0x0f, Y5, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y5, Y2
-	VPADDD      Y12, Y2, Y2
-	VPSLLD      $0x0f, Y6, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y6, Y5
-	VPADDD      Y12, Y5, Y5
-	VPSRLD      $0x10, Y2, Y2
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, (SI)
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y15, Y2
-	VMINPS      Y2, Y14, Y2
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y10, Y2, Y5
-	VCMPPS      $0x00, Y3, Y2, Y2
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y15, Y3
-	VMINPS      Y3, Y14, Y3
-	VMOVAPS     Y13, Y6
-	VFMADD231PS Y10, Y3, Y6
-	VCMPPS      $0x00, Y4, Y3, Y3
-	VPSLLD      $0x0f, Y5, Y4
-	VPSRLD      $0x1f, Y4, Y4
-	VPADDD      Y4, Y5, Y4
-	VPADDD      Y12, Y4, Y4
-	VPSLLD      $0x0f, Y6, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y6, Y5
-	VPADDD      Y12, Y5, Y5
-	VPSRLD      $0x10, Y4, Y4
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVNTPS    Y4, 32(SI)
-	VPACKSSDW   Y1, Y0, Y0
-	VPACKSSDW   Y3, Y2, Y2
-	VPACKSSWB   Y2, Y0, Y0
-	VPERMD      Y0, Y11, Y0
-	VPABSB      Y0, Y0
-	VMOVNTPS    Y0, (DX)
-	ADDQ        $+64, SI
-	ADDQ        $+32, DX
-	ADDQ        $+64, BX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         longstream
-	JMP         longtail
+	PREFETCHNTA  (BX)(CX*1)
+	VPMOVZXWD    (BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y1
+	VFMADD231PS  Y13, Y0, Y1
+	VPMOVZXWD    16(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y2
+	VFMADD231PS  Y13, Y0, Y2
+	VPMOVZXWD    32(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y3
+	VFMADD231PS  Y13, Y0, Y3
+	VPMOVZXWD    48(BX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMULPS       Y12, Y0, Y4
+	VFMADD231PS  Y13, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          longrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VBROADCASTSS (R8), Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y5, Y0, Y6
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y5, Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPSLLD       $0x0f, Y6, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y6, Y9
+	VPADDD       Y7, Y9, Y9
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y7, Y6, Y6
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVNTPS     Y9, (SI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y6, Y8
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VBROADCASTSS (R8), Y9
+	VXORPS       Y10, Y10, Y10
+	VFMADD231PS  Y9, Y7, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPSLLD       $0x0f, Y8, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y8, Y11
+	VPADDD       Y9, Y11, Y11
+	VPSLLD       $0x0f, Y10, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y10, Y8
+	VPADDD       Y9, Y8, Y8
+	VPSRLD       $0x10, Y11, Y11
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVNTPS     Y11, 32(SI)
+	VMOVUPS      constantsAVX2<>+4(SB), Y8
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone20
+	JEQ          maskbytes19
+	VCMPPS       $0x00, Y1, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y2, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y3, Y6, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y4, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone20
+
+maskbytes19:
+	VCMPPS    $0x00, Y1, Y0, Y9
+	VCMPPS    $0x00, Y2, Y5, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y3, Y6, Y10
+	VCMPPS    $0x00, Y4, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y8, Y9
+	VPABSB    Y9, Y9
+	VMOVNTPS  Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone20:
+	ADDQ $+64, SI
+	ADDQ $+64, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JGE  longstream
+	JMP  longtail
 
 longrare:
 	MOVQ $+2, 464(SP)
@@ -4854,30 +1337,38 @@ longstage:
 
 short2stream:
 	PREFETCHNTA  (BX)(CX*1)
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS 4(R8), Y9
-	VBROADCASTSS (R9), Y8
-	VBROADCASTSS 4(R9), Y7
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y1
-	VFNMADD231PS Y10, Y1, Y0
-	VFMADD231PS  Y8, Y0, Y1
+	VBROADCASTSS (R9), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y1, Y0
+	VBROADCASTSS (R9), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y2
-	VFNMADD231PS Y10, Y2, Y0
-	VFMADD231PS  Y8, Y0, Y2
+	VBROADCASTSS (R9), Y2
+	VMULPS       Y2, Y0, Y2
+	VBROADCASTSS (R8), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VBROADCASTSS (R9), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y3
-	VFNMADD231PS Y9, Y3, Y0
-	VFMADD231PS  Y7, Y0, Y3
+	VBROADCASTSS 4(R9), Y3
+	VMULPS       Y3, Y0, Y3
+	VBROADCASTSS 4(R8), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VBROADCASTSS 4(R9), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y7, Y0, Y4
-	VFNMADD231PS Y9, Y4, Y0
-	VFMADD231PS  Y7, Y0, Y4
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y0, Y4
+	VBROADCASTSS 4(R8), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VBROADCASTSS 4(R9), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -4887,68 +1378,96 @@ short2stream:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y10, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
+	VBROADCASTSS (R8), Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y5, Y0, Y6
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y10, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (SI)
+	VMAXPS       Y2, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y5, Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPSLLD       $0x0f, Y6, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y6, Y9
+	VPADDD       Y7, Y9, Y9
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y7, Y6, Y6
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVNTPS     Y9, (SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y9, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
+	VMAXPS       Y3, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS 4(R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y6, Y8
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y9, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(SI)
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y11, Y0
-	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (DX)
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+64, SI
-	ADDQ         $+32, DX
-	ADDQ         $+64, BX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	VMAXPS       Y4, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VBROADCASTSS 4(R8), Y9
+	VXORPS       Y10, Y10, Y10
+	VFMADD231PS  Y9, Y7, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPSLLD       $0x0f, Y8, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y8, Y11
+	VPADDD       Y9, Y11, Y11
+	VPSLLD       $0x0f, Y10, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y10, Y8
+	VPADDD       Y9, Y8, Y8
+	VPSRLD       $0x10, Y11, Y11
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVNTPS     Y11, 32(SI)
+	VMOVUPS      constantsAVX2<>+4(SB), Y8
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone22
+	JEQ          maskbytes21
+	VCMPPS       $0x00, Y1, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y2, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y3, Y6, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y4, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone22
+
+maskbytes21:
+	VCMPPS    $0x00, Y1, Y0, Y9
+	VCMPPS    $0x00, Y2, Y5, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y3, Y6, Y10
+	VCMPPS    $0x00, Y4, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y8, Y9
+	VPABSB    Y9, Y9
+	VMOVNTPS  Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone22:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+64, BX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2stream
+	JMP  short2end
 
 short2rare:
 	MOVQ $+3, 464(SP)
@@ -4998,111 +1517,145 @@ rare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y3
 	VMULPS       Y1, Y3, Y3
-	VADDPS       Y13, Y3, Y3
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
 	VBLENDVPS    Y1, Y3, Y4, Y1
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R8), Y3
-	VDIVPS       Y3, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
+	VPMOVZXWD    16(BX), Y3
+	VPSLLD       $0x10, Y3, Y3
+	VMOVUPS      32(R8), Y4
+	VDIVPS       Y4, Y3, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y5
 	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y3, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y3
-	VBLENDVPS    Y3, Y6, Y4, Y3
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y5, Y6
+	VMULPS       Y4, Y6, Y6
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VBLENDVPS    Y4, Y6, Y7, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPSLLD       $0x0f, Y1, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y1, Y7
+	VPADDD       Y6, Y7, Y7
+	VPSLLD       $0x0f, Y4, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
+	VPADDD       Y1, Y4, Y1
+	VPADDD       Y6, Y1, Y1
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBLENDVPS    Y1, Y6, Y4, Y1
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R8), Y6
-	VDIVPS       Y6, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VADDPS       Y13, Y7, Y8
-	VMULPS       Y6, Y8, Y8
-	VADDPS       Y13, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y6
-	VBLENDVPS    Y6, Y8, Y4, Y6
-	VCMPPS       $0x00, Y0, Y7, Y7
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y6, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y6, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPACKSSDW    Y5, Y2, Y2
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKSSWB    Y3, Y2, Y2
-	VPERMD       Y2, Y11, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, (DX)
-	CMPQ         464(SP), $+1
-	JEQ          groupresume
-	CMPQ         464(SP), $+2
-	JEQ          longresume
-	CMPQ         464(SP), $+3
-	JEQ          short2resume
-	JMP          laneback
+	VPACKUSDW    Y1, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (SI)
+	VPMOVZXWD    32(BX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      64(R8), Y4
+	VDIVPS       Y4, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y7
+	VMULPS       Y4, Y7, Y7
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y7, Y7
+	VCMPPS       $0x07, Y7, Y7, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VBLENDVPS    Y4, Y7, Y8, Y4
+	VPMOVZXWD    48(BX), Y7
+	VPSLLD       $0x10, Y7, Y7
+	VMOVUPS      96(R8), Y8
+	VDIVPS       Y8, Y7, Y7
+	VROUNDPS     $0x08, Y7, Y7
+	VMAXPS       Y7, Y15, Y9
+	VMINPS       Y9, Y14, Y9
+	VXORPS       Y10, Y10, Y10
+	VADDPS       Y10, Y9, Y10
+	VMULPS       Y8, Y10, Y10
+	VXORPS       Y8, Y8, Y8
+	VADDPS       Y8, Y10, Y10
+	VCMPPS       $0x07, Y10, Y10, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y11
+	VBLENDVPS    Y8, Y10, Y11, Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPSLLD       $0x0f, Y4, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y4, Y11
+	VPADDD       Y10, Y11, Y11
+	VPSLLD       $0x0f, Y8, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y8, Y4
+	VPADDD       Y10, Y4, Y4
+	VPSRLD       $0x10, Y11, Y11
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVUPS      Y11, 32(SI)
+	VMOVUPS      constantsAVX2<>+4(SB), Y4
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone24
+	JEQ          maskbytes23
+	VCMPPS       $0x00, Y0, Y2, Y8
+	VMOVMSKPS    Y8, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y3, Y5, Y8
+	VMOVMSKPS    Y8, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y1, Y6, Y8
+	VMOVMSKPS    Y8, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y7, Y9, Y8
+	VMOVMSKPS    Y8, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone24
+
+maskbytes23:
+	VCMPPS    $0x00, Y0, Y2, Y8
+	VCMPPS    $0x00, Y3, Y5, Y11
+	VPACKSSDW Y11, Y8, Y8
+	VCMPPS    $0x00, Y1, Y6, Y10
+	VCMPPS    $0x00, Y7, Y9, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y8, Y8
+	VPERMD    Y8, Y4, Y8
+	VPABSB    Y8, Y8
+	VMOVUPS   Y8, (DX)
+	ADDQ      $+32, DX
+
+maskdone24:
+	CMPQ 464(SP), $+1
+	JEQ  groupresume
+	CMPQ 464(SP), $+2
+	JEQ  longresume
+	CMPQ 464(SP), $+3
+	JEQ  short2resume
+	JMP  laneback
 
 groupresume:
-	MOVQ         440(SP), R8
-	MOVQ         448(SP), R9
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS (R9), Y9
-	JMP          groupback
+	MOVQ 440(SP), R8
+	MOVQ 448(SP), R9
+	JMP  groupback
 
 longresume:
 	MOVQ         440(SP), R8
 	MOVQ         448(SP), R9
-	VBROADCASTSS (R8), Y10
 	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPSUBD       Y1, Y0, Y9
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VFNMADD231PS Y10, Y9, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y8
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y13
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y13, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y13, Y1, Y12
 	JMP          longback
 
 short2resume:
@@ -5110,13 +1663,13 @@ short2resume:
 	MOVQ 448(SP), R9
 	JMP  short2back
 
-// func FakeQuantizeZeroPointBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// func FakeQuantizeZeroPointBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBytesBF16AVX2(SB), $992-80
+TEXT ·FakeQuantizeZeroPointBF16AVX2(SB), $992-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: nothing
-	// per group: Y15 scale, Y14 recip, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
-	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000, 0x7fff, table
+	// per group: Y0 ISub, Y0 ISub, Y15 ToFloat, Y14 ToFloat
+	// loaded at each use: scale, recip, least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000, 0x7fff, table
 	// vector registers in use at once: 16
 	MOVQ  y+0(FP), SI
 	MOVQ  mask+8(FP), DX
@@ -5124,8 +1677,8 @@ TEXT ·FakeQuantizeZeroPointBytesBF16AVX2(SB), $992-80
 	MOVQ  scale+24(FP), R8
 	MOVQ  recip+32(FP), R9
 	MOVQ  zeroPoint+40(FP), R10
-	MOVQ  groups+56(FP), R11
-	MOVQ  length+64(FP), R12
+	MOVQ  groups+64(FP), R11
+	MOVQ  length+72(FP), R12
 	CMPQ  R12, $+1
 	JEQ   lanes
 	CMPQ  R12, $+16
@@ -5147,42 +1700,52 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (R9), Y14
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
+	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+52(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
+	VCVTDQ2PS    Y0, Y14
 	SUBQ         R11, DI
-	MOVQ         ahead+72(FP), CX
+	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y1
-	VFNMADD231PS Y15, Y1, Y0
-	VFMADD231PS  Y14, Y0, Y1
+	VBROADCASTSS (R9), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y1, Y0
+	VBROADCASTSS (R9), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y2
-	VFNMADD231PS Y15, Y2, Y0
-	VFMADD231PS  Y14, Y0, Y2
+	VBROADCASTSS (R9), Y2
+	VMULPS       Y2, Y0, Y2
+	VBROADCASTSS (R8), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VBROADCASTSS (R9), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y3
-	VFNMADD231PS Y15, Y3, Y0
-	VFMADD231PS  Y14, Y0, Y3
+	VBROADCASTSS (R9), Y3
+	VMULPS       Y3, Y0, Y3
+	VBROADCASTSS (R8), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VBROADCASTSS (R9), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y4
-	VFNMADD231PS Y15, Y4, Y0
-	VFMADD231PS  Y14, Y0, Y4
+	VBROADCASTSS (R9), Y4
+	VMULPS       Y4, Y0, Y4
+	VBROADCASTSS (R8), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VBROADCASTSS (R9), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -5190,68 +1753,92 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VBROADCASTSS (R8), Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y5, Y0, Y6
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SI)
+	VMAXPS       Y2, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y5, Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPSLLD       $0x0f, Y6, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y6, Y9
+	VPADDD       Y7, Y9, Y9
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y7, Y6, Y6
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
+	VMAXPS       Y3, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y6, Y8
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
+	VMAXPS       Y4, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VBROADCASTSS (R8), Y9
+	VXORPS       Y10, Y10, Y10
+	VFMADD231PS  Y9, Y7, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPSLLD       $0x0f, Y8, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y8, Y11
+	VPADDD       Y9, Y11, Y11
+	VPSLLD       $0x0f, Y10, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y10, Y8
+	VPADDD       Y9, Y8, Y8
+	VPSRLD       $0x10, Y11, Y11
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVUPS      Y11, 32(SI)
+	VMOVUPS      constantsAVX2<>+4(SB), Y8
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone2
+	JEQ          maskbytes1
+	VCMPPS       $0x00, Y1, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y2, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y3, Y6, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y4, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone2
 
+maskbytes1:
+	VCMPPS    $0x00, Y1, Y0, Y9
+	VCMPPS    $0x00, Y2, Y5, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y3, Y6, Y10
+	VCMPPS    $0x00, Y4, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y8, Y9
+	VPABSB    Y9, Y9
+	VMOVUPS   Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone2:
 groupback:
 	ADDQ $+64, SI
-	ADDQ $+32, DX
 	ADDQ $+64, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
@@ -5342,76 +1929,97 @@ groupmeet3:
 	VMOVUPS      608(SP), Y0
 	VXORPS       Y9, Y9, Y9
 	VFMADD231PS  Y0, Y7, Y9
-	VCMPPS       $0x00, Y2, Y7, Y7
 	VROUNDPS     $0x08, Y4, Y4
 	VMOVUPS      896(SP), Y0
 	VMAXPS       Y4, Y0, Y0
 	VMINPS       Y0, Y1, Y0
 	VMOVUPS      640(SP), Y1
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y1, Y0, Y2
-	VCMPPS       $0x00, Y4, Y0, Y0
+	VXORPS       Y10, Y10, Y10
+	VFMADD231PS  Y1, Y0, Y10
 	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPSLLD       $0x0f, Y9, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y9, Y4
-	VPADDD       Y1, Y4, Y4
-	VPSLLD       $0x0f, Y2, Y9
+	VPSLLD       $0x0f, Y9, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y9, Y11
+	VPADDD       Y1, Y11, Y11
+	VPSLLD       $0x0f, Y10, Y9
 	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y2, Y9
+	VPADDD       Y9, Y10, Y9
 	VPADDD       Y1, Y9, Y9
-	VPSRLD       $0x10, Y4, Y4
+	VPSRLD       $0x10, Y11, Y11
 	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
+	VPACKUSDW    Y9, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVUPS      Y11, (SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMOVUPS      928(SP), Y1
 	VMAXPS       Y6, Y1, Y1
 	VMINPS       Y1, Y3, Y1
-	VMOVUPS      672(SP), Y2
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y2, Y1, Y3
-	VCMPPS       $0x00, Y6, Y1, Y1
+	VMOVUPS      672(SP), Y3
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y3, Y1, Y9
 	VROUNDPS     $0x08, Y8, Y8
-	VMOVUPS      960(SP), Y2
-	VMAXPS       Y8, Y2, Y2
-	VMINPS       Y2, Y5, Y2
-	VMOVUPS      704(SP), Y4
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y4, Y2, Y5
-	VCMPPS       $0x00, Y8, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y4, Y3, Y3
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y3
-	VPACKSSDW    Y0, Y7, Y7
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y7, Y7
-	VPERMD       Y7, Y3, Y7
-	VPABSB       Y7, Y7
-	VMOVUPS      Y7, (DX)
-	ADDQ         $+64, SI
-	ADDQ         $+32, DX
-	ADDQ         $+64, BX
-	SUBQ         $+32, DI
-	CMPQ         R11, $+1
-	JLT          groupmet
-	CMPQ         DI, $+32
-	JLT          groupmet
-	CMPQ         R11, $+32
-	JLT          groupmeet
+	VMOVUPS      960(SP), Y3
+	VMAXPS       Y8, Y3, Y3
+	VMINPS       Y3, Y5, Y3
+	VMOVUPS      704(SP), Y5
+	VXORPS       Y10, Y10, Y10
+	VFMADD231PS  Y5, Y3, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPSLLD       $0x0f, Y9, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y9, Y11
+	VPADDD       Y5, Y11, Y11
+	VPSLLD       $0x0f, Y10, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y10, Y9
+	VPADDD       Y5, Y9, Y9
+	VPSRLD       $0x10, Y11, Y11
+	VPSRLD       $0x10, Y9, Y9
+	VPACKUSDW    Y9, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVUPS      Y11, 32(SI)
+	VMOVUPS      constantsAVX2<>+4(SB), Y5
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone4
+	JEQ          maskbytes3
+	VCMPPS       $0x00, Y2, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y4, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y6, Y1, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y8, Y3, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone4
+
+maskbytes3:
+	VCMPPS    $0x00, Y2, Y7, Y9
+	VCMPPS    $0x00, Y4, Y0, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y6, Y1, Y10
+	VCMPPS    $0x00, Y8, Y3, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y5, Y9
+	VPABSB    Y9, Y9
+	VMOVUPS   Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone4:
+	ADDQ $+64, SI
+	ADDQ $+64, BX
+	SUBQ $+32, DI
+	CMPQ R11, $+1
+	JLT  groupmet
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $+32
+	JLT  groupmeet
 
 groupmet:
 	CMPQ R11, $+1
@@ -5446,16 +2054,14 @@ grouppieces:
 	MOVQ R11, DI
 
 grouppiece:
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (R9), Y14
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
+	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+52(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
+	VCVTDQ2PS    Y0, Y14
 	MOVQ         SI, 544(SP)
 	LEAQ         (SP), SI
 	MOVQ         DX, 552(SP)
@@ -5470,16 +2076,30 @@ grouppiece:
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  544(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  552(SP), DX
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (DX)(DI*1), DX
+	MOVQ 544(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX2(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 552(SP), DX
+	CMPL kind+56(FP), $+1
+	JLT  maskdone6
+	JEQ  maskbytes5
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX2(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone6
+
+maskbytes5:
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, DX
+
+maskdone6:
 	MOVQ  560(SP), BX
 	LEAQ  (BX)(DI*2), BX
 	MOVQ  592(SP), R11
@@ -5502,54 +2122,54 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
 	RET
 
 longs:
-	VBROADCASTSS (R8), Y15
 	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPSUBD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VFNMADD231PS Y15, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y14, Y0, Y13
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y15
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y15, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y15, Y1, Y14
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
+	VCVTDQ2PS    Y0, Y13
 	VBROADCASTSS most+52(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
+	VCVTDQ2PS    Y0, Y12
 	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
-	MOVQ         ahead+72(FP), CX
+	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 
 longloop:
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y1
-	VFMADD231PS  Y14, Y0, Y1
+	VMULPS       Y14, Y0, Y1
+	VFMADD231PS  Y15, Y0, Y1
 	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y2
-	VFMADD231PS  Y14, Y0, Y2
+	VMULPS       Y14, Y0, Y2
+	VFMADD231PS  Y15, Y0, Y2
 	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y3
-	VFMADD231PS  Y14, Y0, Y3
+	VMULPS       Y14, Y0, Y3
+	VFMADD231PS  Y15, Y0, Y3
 	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y4
-	VFMADD231PS  Y14, Y0, Y4
+	VMULPS       Y14, Y0, Y4
+	VFMADD231PS  Y15, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -5557,68 +2177,92 @@ longloop:
 	TESTL        AX, AX
 	JNE          longrare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y12, Y0
-	VMINPS       Y0, Y11, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VBROADCASTSS (R8), Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y5, Y0, Y6
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y12, Y1
-	VMINPS       Y1, Y11, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SI)
+	VMAXPS       Y2, Y13, Y5
+	VMINPS       Y5, Y12, Y5
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y5, Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPSLLD       $0x0f, Y6, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y6, Y9
+	VPADDD       Y7, Y9, Y9
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y7, Y6, Y6
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y12, Y2
-	VMINPS       Y2, Y11, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
+	VMAXPS       Y3, Y13, Y6
+	VMINPS       Y6, Y12, Y6
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y6, Y8
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y12, Y3
-	VMINPS       Y3, Y11, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
+	VMAXPS       Y4, Y13, Y7
+	VMINPS       Y7, Y12, Y7
+	VBROADCASTSS (R8), Y9
+	VXORPS       Y10, Y10, Y10
+	VFMADD231PS  Y9, Y7, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPSLLD       $0x0f, Y8, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y8, Y11
+	VPADDD       Y9, Y11, Y11
+	VPSLLD       $0x0f, Y10, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y10, Y8
+	VPADDD       Y9, Y8, Y8
+	VPSRLD       $0x10, Y11, Y11
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVUPS      Y11, 32(SI)
+	VMOVUPS      constantsAVX2<>+4(SB), Y8
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone8
+	JEQ          maskbytes7
+	VCMPPS       $0x00, Y1, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y2, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y3, Y6, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y4, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone8
 
+maskbytes7:
+	VCMPPS    $0x00, Y1, Y0, Y9
+	VCMPPS    $0x00, Y2, Y5, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y3, Y6, Y10
+	VCMPPS    $0x00, Y4, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y8, Y9
+	VPABSB    Y9, Y9
+	VMOVUPS   Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone8:
 longback:
 	ADDQ $+64, SI
-	ADDQ $+32, DX
 	ADDQ $+64, BX
 	SUBQ $+32, DI
 	CMPQ DI, $+32
@@ -5636,12 +2280,26 @@ longtail:
 	CALL  ·stageOut16AVX2(SB)
 	LEAQ  (SI)(DI*2), SI
 	MOVQ  552(SP), DX
+	CMPL  kind+56(FP), $+1
+	JLT   maskdone10
+	JEQ   maskbytes9
 	LEAQ  64(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (DX)(DI*1), DX
-	MOVQ  560(SP), BX
-	LEAQ  (BX)(DI*2), BX
+	CALL  ·stageOut1AVX2(SB)
+	LEAQ  7(DI), AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	JMP   maskdone10
+
+maskbytes9:
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, DX
+
+maskdone10:
+	MOVQ 560(SP), BX
+	LEAQ (BX)(DI*2), BX
 
 longend:
 	ADDQ  $+4, R8
@@ -5650,7 +2308,7 @@ longend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   longs
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -5659,51 +2317,59 @@ longend:
 short2:
 	CMPQ R11, $+2
 	JLT  short2end
-	MOVQ ahead+72(FP), CX
+	MOVQ ahead+80(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS 4(R8), Y14
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS 4(R9), Y12
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
+	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS 4(R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
+	VCVTDQ2PS    Y0, Y14
 	VBROADCASTSS most+52(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
+	VCVTDQ2PS    Y0, Y13
 	VBROADCASTSS most+52(FP), Y0
 	VBROADCASTSS 4(R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y8
+	VCVTDQ2PS    Y0, Y12
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y1
-	VFNMADD231PS Y15, Y1, Y0
-	VFMADD231PS  Y13, Y0, Y1
+	VBROADCASTSS (R9), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y1, Y0
+	VBROADCASTSS (R9), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y2
-	VFNMADD231PS Y15, Y2, Y0
-	VFMADD231PS  Y13, Y0, Y2
+	VBROADCASTSS (R9), Y2
+	VMULPS       Y2, Y0, Y2
+	VBROADCASTSS (R8), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VBROADCASTSS (R9), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y14, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
+	VBROADCASTSS 4(R9), Y3
+	VMULPS       Y3, Y0, Y3
+	VBROADCASTSS 4(R8), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VBROADCASTSS 4(R9), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y14, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y0, Y4
+	VBROADCASTSS 4(R8), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VBROADCASTSS 4(R9), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -5711,71 +2377,95 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y0
-	VMINPS       Y0, Y9, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y13, Y0
+	VBROADCASTSS (R8), Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y5, Y0, Y6
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y1
-	VMINPS       Y1, Y9, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SI)
+	VMAXPS       Y2, Y15, Y5
+	VMINPS       Y5, Y13, Y5
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y5, Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPSLLD       $0x0f, Y6, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y6, Y9
+	VPADDD       Y7, Y9, Y9
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y7, Y6, Y6
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVUPS      Y9, (SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y10, Y2
-	VMINPS       Y2, Y8, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y14, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
+	VMAXPS       Y3, Y14, Y6
+	VMINPS       Y6, Y12, Y6
+	VBROADCASTSS 4(R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y6, Y8
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y10, Y3
-	VMINPS       Y3, Y8, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y14, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
+	VMAXPS       Y4, Y14, Y7
+	VMINPS       Y7, Y12, Y7
+	VBROADCASTSS 4(R8), Y9
+	VXORPS       Y10, Y10, Y10
+	VFMADD231PS  Y9, Y7, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPSLLD       $0x0f, Y8, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y8, Y11
+	VPADDD       Y9, Y11, Y11
+	VPSLLD       $0x0f, Y10, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y10, Y8
+	VPADDD       Y9, Y8, Y8
+	VPSRLD       $0x10, Y11, Y11
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVUPS      Y11, 32(SI)
+	VMOVUPS      constantsAVX2<>+4(SB), Y8
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone12
+	JEQ          maskbytes11
+	VCMPPS       $0x00, Y1, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y2, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y3, Y6, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y4, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone12
 
+maskbytes11:
+	VCMPPS    $0x00, Y1, Y0, Y9
+	VCMPPS    $0x00, Y2, Y5, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y3, Y6, Y10
+	VCMPPS    $0x00, Y4, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y8, Y9
+	VPABSB    Y9, Y9
+	VMOVUPS   Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone12:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
 	ADDQ $+64, SI
-	ADDQ $+32, DX
 	ADDQ $+64, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -5784,7 +2474,7 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -5842,85 +2532,105 @@ laneloop:
 	VMINPS       Y1, Y10, Y1
 	VXORPS       Y0, Y0, Y0
 	VFMADD231PS  Y3, Y1, Y0
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VMOVUPS      32(R10), Y2
-	VBROADCASTSS least+48(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y2, Y10, Y10
-	VCVTDQ2PS    Y3, Y3
+	VMOVUPS      32(R10), Y3
+	VBROADCASTSS least+48(FP), Y10
+	VPSUBD       Y3, Y10, Y10
+	VBROADCASTSS most+52(FP), Y11
+	VPSUBD       Y3, Y11, Y11
 	VCVTDQ2PS    Y10, Y10
+	VCVTDQ2PS    Y11, Y11
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y3, Y3
-	VMINPS       Y3, Y10, Y3
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y5, Y3, Y2
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y2, Y0
+	VMAXPS       Y4, Y10, Y10
+	VMINPS       Y10, Y11, Y10
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y5, Y10, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPSLLD       $0x0f, Y0, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y0, Y11
+	VPADDD       Y5, Y11, Y11
+	VPSLLD       $0x0f, Y3, Y0
 	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y4, Y0, Y0
-	VPSRLD       $0x10, Y5, Y5
+	VPADDD       Y0, Y3, Y0
+	VPADDD       Y5, Y0, Y0
+	VPSRLD       $0x10, Y11, Y11
 	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SI)
+	VPACKUSDW    Y0, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVUPS      Y11, (SI)
 	VMOVUPS      64(R10), Y0
-	VBROADCASTSS least+48(FP), Y2
-	VPSUBD       Y0, Y2, Y2
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y0, Y4, Y4
-	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y4, Y4
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y2, Y2
-	VMINPS       Y2, Y4, Y2
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y7, Y2, Y0
-	VCMPPS       $0x00, Y6, Y2, Y2
-	VMOVUPS      96(R10), Y4
-	VBROADCASTSS least+48(FP), Y5
-	VPSUBD       Y4, Y5, Y5
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y4, Y6, Y6
+	VBROADCASTSS least+48(FP), Y3
+	VPSUBD       Y0, Y3, Y3
+	VBROADCASTSS most+52(FP), Y5
+	VPSUBD       Y0, Y5, Y5
+	VCVTDQ2PS    Y3, Y3
 	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y6, Y6
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y3, Y3
+	VMINPS       Y3, Y5, Y3
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y7, Y3, Y0
+	VMOVUPS      96(R10), Y5
+	VBROADCASTSS least+48(FP), Y7
+	VPSUBD       Y5, Y7, Y7
+	VBROADCASTSS most+52(FP), Y11
+	VPSUBD       Y5, Y11, Y11
+	VCVTDQ2PS    Y7, Y7
+	VCVTDQ2PS    Y11, Y11
 	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VXORPS       Y4, Y4, Y4
-	VFMADD231PS  Y9, Y5, Y4
-	VCMPPS       $0x00, Y8, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPSLLD       $0x0f, Y0, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y0, Y7
-	VPADDD       Y6, Y7, Y7
-	VPSLLD       $0x0f, Y4, Y0
+	VMAXPS       Y8, Y7, Y7
+	VMINPS       Y7, Y11, Y7
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y9, Y7, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPSLLD       $0x0f, Y0, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y0, Y11
+	VPADDD       Y9, Y11, Y11
+	VPSLLD       $0x0f, Y5, Y0
 	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y4, Y0
-	VPADDD       Y6, Y0, Y0
-	VPSRLD       $0x10, Y7, Y7
+	VPADDD       Y0, Y5, Y0
+	VPADDD       Y9, Y0, Y0
+	VPSRLD       $0x10, Y11, Y11
 	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSDW    Y5, Y2, Y2
-	VPACKSSWB    Y2, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (DX)
+	VPACKUSDW    Y0, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVUPS      Y11, 32(SI)
+	VMOVUPS      constantsAVX2<>+4(SB), Y0
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone14
+	JEQ          maskbytes13
+	VCMPPS       $0x00, Y2, Y1, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y4, Y10, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y6, Y3, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y8, Y7, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone14
 
+maskbytes13:
+	VCMPPS    $0x00, Y2, Y1, Y5
+	VCMPPS    $0x00, Y4, Y10, Y11
+	VPACKSSDW Y11, Y5, Y5
+	VCMPPS    $0x00, Y6, Y3, Y9
+	VCMPPS    $0x00, Y8, Y7, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VPACKSSWB Y9, Y5, Y5
+	VPERMD    Y5, Y0, Y5
+	VPABSB    Y5, Y5
+	VMOVUPS   Y5, (DX)
+	ADDQ      $+32, DX
+
+maskdone14:
 laneback:
 	ADDQ  $+64, SI
-	ADDQ  $+32, DX
 	ADDQ  $+64, BX
 	ADDQ  $+128, R8
 	ADDQ  $+128, R9
@@ -5938,16 +2648,31 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
 	MOVQ  552(SP), DX
+	CMPL  kind+56(FP), $+1
+	JLT   maskdone16
+	JEQ   maskbytes15
 	LEAQ  64(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  560(SP), BX
-	MOVQ  568(SP), R8
-	MOVQ  576(SP), R9
-	MOVQ  584(SP), R10
+	CALL  ·stageOut1AVX2(SB)
+	LEAQ  7(DI), AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	JMP   maskdone16
+
+maskbytes15:
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, DX
+
+maskdone16:
+	MOVQ 560(SP), BX
+	MOVQ 568(SP), R8
+	MOVQ 576(SP), R9
+	MOVQ 584(SP), R10
 
 laneend:
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -5962,24 +2687,36 @@ groupstream:
 	PREFETCHNTA  (BX)(CX*1)
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y1
-	VFNMADD231PS Y15, Y1, Y0
-	VFMADD231PS  Y14, Y0, Y1
+	VBROADCASTSS (R9), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y1, Y0
+	VBROADCASTSS (R9), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y2
-	VFNMADD231PS Y15, Y2, Y0
-	VFMADD231PS  Y14, Y0, Y2
+	VBROADCASTSS (R9), Y2
+	VMULPS       Y2, Y0, Y2
+	VBROADCASTSS (R8), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VBROADCASTSS (R9), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y3
-	VFNMADD231PS Y15, Y3, Y0
-	VFMADD231PS  Y14, Y0, Y3
+	VBROADCASTSS (R9), Y3
+	VMULPS       Y3, Y0, Y3
+	VBROADCASTSS (R8), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VBROADCASTSS (R9), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y4
-	VFNMADD231PS Y15, Y4, Y0
-	VFMADD231PS  Y14, Y0, Y4
+	VBROADCASTSS (R9), Y4
+	VMULPS       Y4, Y0, Y4
+	VBROADCASTSS (R8), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VBROADCASTSS (R9), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -5987,71 +2724,96 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VBROADCASTSS (R8), Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y5, Y0, Y6
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (SI)
+	VMAXPS       Y2, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y5, Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPSLLD       $0x0f, Y6, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y6, Y9
+	VPADDD       Y7, Y9, Y9
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y7, Y6, Y6
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVNTPS     Y9, (SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
+	VMAXPS       Y3, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y6, Y8
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(SI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (DX)
-	ADDQ         $+64, SI
-	ADDQ         $+32, DX
-	ADDQ         $+64, BX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
+	VMAXPS       Y4, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VBROADCASTSS (R8), Y9
+	VXORPS       Y10, Y10, Y10
+	VFMADD231PS  Y9, Y7, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPSLLD       $0x0f, Y8, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y8, Y11
+	VPADDD       Y9, Y11, Y11
+	VPSLLD       $0x0f, Y10, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y10, Y8
+	VPADDD       Y9, Y8, Y8
+	VPSRLD       $0x10, Y11, Y11
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVNTPS     Y11, 32(SI)
+	VMOVUPS      constantsAVX2<>+4(SB), Y8
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone18
+	JEQ          maskbytes17
+	VCMPPS       $0x00, Y1, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y2, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y3, Y6, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y4, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone18
+
+maskbytes17:
+	VCMPPS    $0x00, Y1, Y0, Y9
+	VCMPPS    $0x00, Y2, Y5, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y3, Y6, Y10
+	VCMPPS    $0x00, Y4, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y8, Y9
+	VPABSB    Y9, Y9
+	VMOVNTPS  Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone18:
+	ADDQ $+64, SI
+	ADDQ $+64, BX
+	SUBQ $+32, R11
+	CMPQ R11, $+32
+	JGE  groupstream
+	JMP  groupwhole
 
 grouprare:
 	MOVQ $+1, 600(SP)
@@ -6085,7 +2847,7 @@ groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y15, Y15
@@ -6126,7 +2888,7 @@ groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y1, Y3, Y15, Y15
@@ -6167,7 +2929,7 @@ groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+16(SB), Y5
+	VMOVDQU      constantsAVX2<>+48(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R9), Y5
 	VBLENDVPS    Y3, Y5, Y15, Y15
@@ -6208,7 +2970,7 @@ groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+16(SB), Y7
+	VMOVDQU      constantsAVX2<>+48(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R9), Y7
 	VBLENDVPS    Y5, Y7, Y15, Y15
@@ -6251,20 +3013,20 @@ longstream:
 	PREFETCHNTA  (BX)(CX*1)
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y1
-	VFMADD231PS  Y14, Y0, Y1
+	VMULPS       Y14, Y0, Y1
+	VFMADD231PS  Y15, Y0, Y1
 	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y2
-	VFMADD231PS  Y14, Y0, Y2
+	VMULPS       Y14, Y0, Y2
+	VFMADD231PS  Y15, Y0, Y2
 	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y3
-	VFMADD231PS  Y14, Y0, Y3
+	VMULPS       Y14, Y0, Y3
+	VFMADD231PS  Y15, Y0, Y3
 	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y4
-	VFMADD231PS  Y14, Y0, Y4
+	VMULPS       Y14, Y0, Y4
+	VFMADD231PS  Y15, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -6272,71 +3034,96 @@ longstream:
 	TESTL        AX, AX
 	JNE          longrare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y12, Y0
-	VMINPS       Y0, Y11, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VBROADCASTSS (R8), Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y5, Y0, Y6
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y12, Y1
-	VMINPS       Y1, Y11, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (SI)
+	VMAXPS       Y2, Y13, Y5
+	VMINPS       Y5, Y12, Y5
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y5, Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPSLLD       $0x0f, Y6, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y6, Y9
+	VPADDD       Y7, Y9, Y9
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y7, Y6, Y6
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVNTPS     Y9, (SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y12, Y2
-	VMINPS       Y2, Y11, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
+	VMAXPS       Y3, Y13, Y6
+	VMINPS       Y6, Y12, Y6
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y6, Y8
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y12, Y3
-	VMINPS       Y3, Y11, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(SI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (DX)
-	ADDQ         $+64, SI
-	ADDQ         $+32, DX
-	ADDQ         $+64, BX
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          longstream
-	JMP          longtail
+	VMAXPS       Y4, Y13, Y7
+	VMINPS       Y7, Y12, Y7
+	VBROADCASTSS (R8), Y9
+	VXORPS       Y10, Y10, Y10
+	VFMADD231PS  Y9, Y7, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPSLLD       $0x0f, Y8, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y8, Y11
+	VPADDD       Y9, Y11, Y11
+	VPSLLD       $0x0f, Y10, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y10, Y8
+	VPADDD       Y9, Y8, Y8
+	VPSRLD       $0x10, Y11, Y11
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVNTPS     Y11, 32(SI)
+	VMOVUPS      constantsAVX2<>+4(SB), Y8
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone20
+	JEQ          maskbytes19
+	VCMPPS       $0x00, Y1, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y2, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y3, Y6, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y4, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone20
+
+maskbytes19:
+	VCMPPS    $0x00, Y1, Y0, Y9
+	VCMPPS    $0x00, Y2, Y5, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y3, Y6, Y10
+	VCMPPS    $0x00, Y4, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y8, Y9
+	VPABSB    Y9, Y9
+	VMOVNTPS  Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone20:
+	ADDQ $+64, SI
+	ADDQ $+64, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JGE  longstream
+	JMP  longtail
 
 longrare:
 	MOVQ $+2, 600(SP)
@@ -6371,46 +3158,54 @@ longstage:
 
 short2stream:
 	PREFETCHNTA  (BX)(CX*1)
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS 4(R8), Y14
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS 4(R9), Y12
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
+	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS 4(R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
+	VCVTDQ2PS    Y0, Y14
 	VBROADCASTSS most+52(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
+	VCVTDQ2PS    Y0, Y13
 	VBROADCASTSS most+52(FP), Y0
 	VBROADCASTSS 4(R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y8
+	VCVTDQ2PS    Y0, Y12
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y1
-	VFNMADD231PS Y15, Y1, Y0
-	VFMADD231PS  Y13, Y0, Y1
+	VBROADCASTSS (R9), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y1, Y0
+	VBROADCASTSS (R9), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y2
-	VFNMADD231PS Y15, Y2, Y0
-	VFMADD231PS  Y13, Y0, Y2
+	VBROADCASTSS (R9), Y2
+	VMULPS       Y2, Y0, Y2
+	VBROADCASTSS (R8), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VBROADCASTSS (R9), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y14, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
+	VBROADCASTSS 4(R9), Y3
+	VMULPS       Y3, Y0, Y3
+	VBROADCASTSS 4(R8), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VBROADCASTSS 4(R9), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y14, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y0, Y4
+	VBROADCASTSS 4(R8), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VBROADCASTSS 4(R9), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -6418,74 +3213,99 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y0
-	VMINPS       Y0, Y9, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y13, Y0
+	VBROADCASTSS (R8), Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y5, Y0, Y6
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y1
-	VMINPS       Y1, Y9, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (SI)
+	VMAXPS       Y2, Y15, Y5
+	VMINPS       Y5, Y13, Y5
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y5, Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPSLLD       $0x0f, Y6, Y9
+	VPSRLD       $0x1f, Y9, Y9
+	VPADDD       Y9, Y6, Y9
+	VPADDD       Y7, Y9, Y9
+	VPSLLD       $0x0f, Y8, Y6
+	VPSRLD       $0x1f, Y6, Y6
+	VPADDD       Y6, Y8, Y6
+	VPADDD       Y7, Y6, Y6
+	VPSRLD       $0x10, Y9, Y9
+	VPSRLD       $0x10, Y6, Y6
+	VPACKUSDW    Y6, Y9, Y9
+	VPERMQ       $0xd8, Y9, Y9
+	VMOVNTPS     Y9, (SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y10, Y2
-	VMINPS       Y2, Y8, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y14, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
+	VMAXPS       Y3, Y14, Y6
+	VMINPS       Y6, Y12, Y6
+	VBROADCASTSS 4(R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y6, Y8
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y10, Y3
-	VMINPS       Y3, Y8, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y14, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(SI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (DX)
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+64, SI
-	ADDQ         $+32, DX
-	ADDQ         $+64, BX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	VMAXPS       Y4, Y14, Y7
+	VMINPS       Y7, Y12, Y7
+	VBROADCASTSS 4(R8), Y9
+	VXORPS       Y10, Y10, Y10
+	VFMADD231PS  Y9, Y7, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPSLLD       $0x0f, Y8, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y8, Y11
+	VPADDD       Y9, Y11, Y11
+	VPSLLD       $0x0f, Y10, Y8
+	VPSRLD       $0x1f, Y8, Y8
+	VPADDD       Y8, Y10, Y8
+	VPADDD       Y9, Y8, Y8
+	VPSRLD       $0x10, Y11, Y11
+	VPSRLD       $0x10, Y8, Y8
+	VPACKUSDW    Y8, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVNTPS     Y11, 32(SI)
+	VMOVUPS      constantsAVX2<>+4(SB), Y8
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone22
+	JEQ          maskbytes21
+	VCMPPS       $0x00, Y1, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y2, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y3, Y6, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y4, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone22
+
+maskbytes21:
+	VCMPPS    $0x00, Y1, Y0, Y9
+	VCMPPS    $0x00, Y2, Y5, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y3, Y6, Y10
+	VCMPPS    $0x00, Y4, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y8, Y9
+	VPABSB    Y9, Y9
+	VMOVNTPS  Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone22:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+8, R10
+	ADDQ $+64, SI
+	ADDQ $+64, BX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  short2end
 
 short2rare:
 	MOVQ $+3, 600(SP)
@@ -6558,4346 +3378,170 @@ rare:
 	VXORPS       Y1, Y1, Y1
 	VADDPS       Y1, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
 	VBLENDVPS    Y1, Y2, Y4, Y1
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R8), Y2
-	VMOVUPS      32(R10), Y4
-	VBROADCASTSS least+48(FP), Y5
-	VPSUBD       Y4, Y5, Y5
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y4, Y6, Y6
-	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y6, Y6
-	VDIVPS       Y2, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y5, Y4
-	VMULPS       Y2, Y4, Y4
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VBLENDVPS    Y2, Y4, Y6, Y2
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R8), Y1
-	VMOVUPS      64(R10), Y2
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y2, Y6, Y6
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y6, Y6
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y6, Y4
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y4, Y2
-	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R8), Y2
-	VMOVUPS      96(R10), Y6
-	VBROADCASTSS least+48(FP), Y7
-	VPSUBD       Y6, Y7, Y7
-	VBROADCASTSS most+52(FP), Y8
-	VPSUBD       Y6, Y8, Y8
-	VCVTDQ2PS    Y7, Y7
-	VCVTDQ2PS    Y8, Y8
-	VDIVPS       Y2, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y8, Y7
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y7, Y6
-	VMULPS       Y2, Y6, Y6
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y8
-	VBLENDVPS    Y2, Y6, Y8, Y2
-	VCMPPS       $0x00, Y0, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSDW    Y7, Y4, Y4
-	VPACKSSWB    Y4, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPABSB       Y3, Y3
-	VMOVUPS      Y3, (DX)
-	CMPQ         600(SP), $+1
-	JEQ          groupresume
-	CMPQ         600(SP), $+2
-	JEQ          longresume
-	CMPQ         600(SP), $+3
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         568(SP), R8
-	MOVQ         576(SP), R9
-	MOVQ         584(SP), R10
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (R9), Y14
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	JMP          groupback
-
-longresume:
-	MOVQ         568(SP), R8
-	MOVQ         576(SP), R9
-	MOVQ         584(SP), R10
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPSUBD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VFNMADD231PS Y15, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y14, Y0, Y13
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	JMP          longback
-
-short2resume:
-	MOVQ 568(SP), R8
-	MOVQ 576(SP), R9
-	MOVQ 584(SP), R10
-	JMP  short2back
-
-// func FakeQuantizeMinvalBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalBytesBF16AVX2(SB), $736-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
-	// per call: Y15 ToFloat, Y14 ToFloat
-	// per group: Y13 scale, Y12 minval
-	// loaded at each use: recip, least, most, 0x0, 0x7fc00000, 0x7fff, table
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         scale+24(FP), R8
-	MOVQ         recip+32(FP), R9
-	MOVQ         minval+40(FP), R10
-	VBROADCASTSS least+48(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+52(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R12, DI
-	IMULQ R11, DI
-	MOVQ  R12, R11
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R10), Y12
-	SUBQ         R11, DI
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R9), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R9), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R9), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VADDPS       Y12, Y5, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
-	VADDPS       Y12, Y6, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VADDPS       Y12, Y5, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y3, Y6
-	VADDPS       Y12, Y6, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+32, DX
-	ADDQ $+64, BX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R10), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
-
-groupmeet:
-	MOVQ R11, R13
-	MOVQ R8, R15
-	SUBQ $+8, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      Y13, 608(SP)
-	VMOVAPS      Y11, Y0
-	VPMOVZXWD    (BX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y13, Y1, Y1
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	SUBQ         $+8, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      Y13, 640(SP)
-	VMOVAPS      Y11, Y1
-	VPMOVZXWD    16(BX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VSUBPS       Y13, Y3, Y3
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y11, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	SUBQ         $+8, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      Y13, 672(SP)
-	VMOVAPS      Y11, Y3
-	VPMOVZXWD    32(BX), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VSUBPS       Y13, Y5, Y5
-	VMULPS       Y12, Y5, Y6
-	VFNMADD231PS Y11, Y6, Y5
-	VFMADD231PS  Y12, Y5, Y6
-	SUBQ         $+8, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      Y13, 704(SP)
-	VMOVAPS      Y11, Y5
-	VPMOVZXWD    48(BX), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VSUBPS       Y13, Y7, Y7
-	VMULPS       Y12, Y7, Y8
-	VFNMADD231PS Y11, Y8, Y7
-	VFMADD231PS  Y12, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y0, Y7, Y9
-	VMOVUPS      608(SP), Y0
-	VADDPS       Y0, Y9, Y9
-	VCMPPS       $0x00, Y2, Y7, Y7
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      640(SP), Y1
-	VADDPS       Y1, Y2, Y2
-	VCMPPS       $0x00, Y4, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPSLLD       $0x0f, Y9, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y9, Y4
-	VPADDD       Y1, Y4, Y4
-	VPSLLD       $0x0f, Y2, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y2, Y9
-	VPADDD       Y1, Y9, Y9
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      672(SP), Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x00, Y6, Y1, Y1
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VFMADD231PS  Y5, Y3, Y4
-	VMOVUPS      704(SP), Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y8, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y5, Y6, Y6
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y5, Y2, Y2
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y2
-	VPACKSSDW    Y0, Y7, Y7
-	VPACKSSDW    Y3, Y1, Y1
-	VPACKSSWB    Y1, Y7, Y7
-	VPERMD       Y7, Y2, Y7
-	VPABSB       Y7, Y7
-	VMOVUPS      Y7, (DX)
-	ADDQ         $+64, SI
-	ADDQ         $+32, DX
-	ADDQ         $+64, BX
-	SUBQ         $+32, DI
-	CMPQ         R11, $+1
-	JLT          groupmet
-	CMPQ         DI, $+32
-	JLT          groupmet
-	CMPQ         R11, $+32
-	JLT          groupmeet
-
-groupmet:
-	VBROADCASTSS least+48(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+52(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	CMPQ R11, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R13
-	MOVQ DI, R15
-
-grouppieces:
-	MOVQ R15, DI
-	CMPQ R11, DI
-	JGE  grouppiece
-	MOVQ R11, DI
-
-grouppiece:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R10), Y12
-	MOVQ         SI, 544(SP)
-	LEAQ         (SP), SI
-	MOVQ         DX, 552(SP)
-	LEAQ         64(SP), DX
-	LEAQ         96(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         BX, 560(SP)
-	LEAQ         96(SP), BX
-	MOVQ         R11, 592(SP)
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ  544(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  552(SP), DX
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (DX)(DI*1), DX
-	MOVQ  560(SP), BX
-	LEAQ  (BX)(DI*2), BX
-	MOVQ  592(SP), R11
-	SUBQ  DI, R11
-	SUBQ  DI, R15
-	SUBQ  DI, R13
-	TESTQ R13, R13
-	JEQ   groupdone
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R11, $+2
-	JLT  short2end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
-	VBROADCASTSS (R10), Y11
-	VBROADCASTSS 4(R10), Y10
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R9), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R9), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R9), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R9), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VADDPS       Y11, Y5, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
-	VADDPS       Y11, Y6, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y12, Y2, Y5
-	VADDPS       Y10, Y5, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y12, Y3, Y6
-	VADDPS       Y10, Y6, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
-
-short2back:
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+8, R10
-	ADDQ $+64, SI
-	ADDQ $+32, DX
-	ADDQ $+64, BX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R11, DI
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (R10), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      (R9), Y2
-	VMULPS       Y2, Y0, Y3
-	VMOVUPS      (R8), Y4
-	VFNMADD231PS Y4, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R10), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      32(R9), Y5
-	VMULPS       Y5, Y0, Y6
-	VMOVUPS      32(R8), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y5, Y0, Y6
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R10), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      64(R9), Y8
-	VMULPS       Y8, Y0, Y9
-	VMOVUPS      64(R8), Y10
-	VFNMADD231PS Y10, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R10), Y8
-	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      96(R9), Y11
-	VMULPS       Y11, Y0, Y12
-	VMOVUPS      96(R8), Y13
-	VFNMADD231PS Y13, Y12, Y0
-	VFMADD231PS  Y11, Y0, Y12
-	VCMPPS       $0x03, Y6, Y3, Y0
-	VCMPPS       $0x03, Y12, Y9, Y11
-	VORPS        Y11, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y11, Y11, Y11
-	VFMADD231PS  Y4, Y0, Y11
-	VADDPS       Y1, Y11, Y11
-	VCMPPS       $0x00, Y3, Y0, Y0
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y7, Y1, Y3
-	VADDPS       Y2, Y3, Y3
-	VCMPPS       $0x00, Y6, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y11, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y11, Y4
-	VPADDD       Y2, Y4, Y4
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y2, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	VROUNDPS     $0x08, Y9, Y9
-	VMAXPS       Y9, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y10, Y2, Y3
-	VADDPS       Y5, Y3, Y3
-	VCMPPS       $0x00, Y9, Y2, Y2
-	VROUNDPS     $0x08, Y12, Y12
-	VMAXPS       Y12, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y4, Y5
-	VADDPS       Y8, Y5, Y5
-	VCMPPS       $0x00, Y12, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPSLLD       $0x0f, Y3, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y3, Y7
-	VPADDD       Y6, Y7, Y7
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y6, Y3, Y3
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y3
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y3, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+32, DX
-	ADDQ  $+64, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	ADDQ  $+128, R10
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  544(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	MOVQ  552(SP), DX
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  560(SP), BX
-	MOVQ  568(SP), R8
-	MOVQ  576(SP), R9
-	MOVQ  584(SP), R10
-
-laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R9), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R9), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R9), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VADDPS       Y12, Y5, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
-	VADDPS       Y12, Y6, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VADDPS       Y12, Y5, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y3, Y6
-	VADDPS       Y12, Y6, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(SI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (DX)
-	ADDQ         $+64, SI
-	ADDQ         $+32, DX
-	ADDQ         $+64, BX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 600(SP)
-	LEAQ 160(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 288(SP), R9
-	LEAQ 416(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R10, 584(SP)
-	LEAQ 416(SP), R10
-	JMP  rare
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R10), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet0reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R11, $-7
-	JGE  groupmeet0mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R11), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R10), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet1reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R11, $-7
-	JGE  groupmeet1mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R11), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+16(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R10), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet2reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R11, $-7
-	JGE  groupmeet2mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R11), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+16(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R10), Y7
-	VBLENDVPS    Y5, Y7, Y13, Y13
-	VBROADCASTSS 4(R9), Y7
-	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y11, Y11
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R11, $-7
-	JGE  groupmeet3mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet3mixed:
-	JMP groupmeet3
-
-groupmeetrare:
-	VBROADCASTSS least+48(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+52(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	MOVQ         R13, R11
-	SUBQ         R8, R15
-	ADDQ         R15, R8
-	ADDQ         R15, R9
-	ADDQ         R15, R10
-	MOVQ         DI, R13
-	SUBQ         R15, R15
-	ADDQ         $+32, R15
-	JMP          grouppieces
-
-short2stream:
-	PREFETCHNTA  (BX)(CX*1)
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
-	VBROADCASTSS (R10), Y11
-	VBROADCASTSS 4(R10), Y10
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R9), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R9), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R9), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R9), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VADDPS       Y11, Y5, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
-	VADDPS       Y11, Y6, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y12, Y2, Y5
-	VADDPS       Y10, Y5, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y12, Y3, Y6
-	VADDPS       Y10, Y6, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(SI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (DX)
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+64, SI
-	ADDQ         $+32, DX
-	ADDQ         $+64, BX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	MOVQ $+2, 600(SP)
-	LEAQ 160(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 288(SP), R9
-	LEAQ 416(SP), AX
-	MOVQ R10, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R10, 584(SP)
-	LEAQ 416(SP), R10
-	JMP  rare
-
-lanerare:
-	MOVQ $+3, 600(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 544(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 552(SP)
-	LEAQ 64(SP), DX
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 96(SP), BX
-	LEAQ 160(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 288(SP), R9
-	LEAQ 416(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R10, 584(SP)
-	LEAQ 416(SP), R10
-	JMP  laneloop
-
-rare:
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (R8), Y1
-	VMOVUPS      (R10), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y1, Y4, Y4
-	VADDPS       Y2, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBLENDVPS    Y1, Y4, Y2, Y1
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R8), Y2
-	VMOVUPS      32(R10), Y4
-	VSUBPS       Y4, Y0, Y0
-	VDIVPS       Y2, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
-	VMULPS       Y2, Y6, Y6
-	VADDPS       Y4, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4
-	VBLENDVPS    Y2, Y6, Y4, Y2
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R8), Y1
-	VMOVUPS      64(R10), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y4, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBLENDVPS    Y1, Y6, Y2, Y1
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R8), Y2
-	VMOVUPS      96(R10), Y6
-	VSUBPS       Y6, Y0, Y0
-	VDIVPS       Y2, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VXORPS       Y8, Y8, Y8
-	VADDPS       Y8, Y7, Y8
-	VMULPS       Y2, Y8, Y8
-	VADDPS       Y6, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VBLENDVPS    Y2, Y8, Y6, Y2
-	VCMPPS       $0x00, Y0, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SI)
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSDW    Y7, Y4, Y4
-	VPACKSSWB    Y4, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPABSB       Y3, Y3
-	VMOVUPS      Y3, (DX)
-	CMPQ         600(SP), $+1
-	JEQ          groupresume
-	CMPQ         600(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         568(SP), R8
-	MOVQ         576(SP), R9
-	MOVQ         584(SP), R10
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R10), Y12
-	JMP          groupback
-
-short2resume:
-	MOVQ 568(SP), R8
-	MOVQ 576(SP), R9
-	MOVQ 584(SP), R10
-	JMP  short2back
-
-// func FakeQuantizeBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeBitsBF16AVX2(SB), $464-72
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
-	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 0x7fff
-	// per group: Y11 scale, Y10 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         scale+24(FP), R8
-	MOVQ         recip+32(FP), R9
-	VBROADCASTSS least+40(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	VXORPS       Y13, Y13, Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+16
-	JEQ          short2
-	CMPQ         R11, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R11
-	JEQ          longs
-	CMPQ         R10, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
-	SUBQ         R10, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+4, DX
-	ADDQ $+64, BX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R10, $+0
-	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS (R8), Y10
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ R8, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Y10, Y0
-	VPMOVZXWD    (BX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y11, Y1, Y2
-	VFNMADD231PS Y10, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Y10, Y1
-	VPMOVZXWD    16(BX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y11, Y3, Y4
-	VFNMADD231PS Y10, Y4, Y3
-	VFMADD231PS  Y11, Y3, Y4
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Y10, Y3
-	VPMOVZXWD    32(BX), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y11, Y5, Y6
-	VFNMADD231PS Y10, Y6, Y5
-	VFMADD231PS  Y11, Y5, Y6
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Y10, Y5
-	VPMOVZXWD    48(BX), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VMULPS       Y11, Y7, Y8
-	VFNMADD231PS Y10, Y8, Y7
-	VFMADD231PS  Y11, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VFMADD213PS  Y13, Y7, Y0
-	VCMPPS       $0x00, Y2, Y7, Y7
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y2, Y1
-	VCMPPS       $0x00, Y4, Y2, Y2
-	VPSLLD       $0x0f, Y0, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y0, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VFMADD213PS  Y13, Y0, Y3
-	VCMPPS       $0x00, Y6, Y0, Y0
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y1, Y5
-	VCMPPS       $0x00, Y8, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y3, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y12, Y3, Y3
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SI)
-	VMOVMSKPS    Y7, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+64, SI
-	ADDQ         $+4, DX
-	ADDQ         $+64, BX
-	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
-	MOVQ         SI, 400(SP)
-	LEAQ         (SP), SI
-	MOVQ         DX, 408(SP)
-	LEAQ         64(SP), DX
-	LEAQ         80(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         BX, 416(SP)
-	LEAQ         80(SP), BX
-	MOVQ         R10, 440(SP)
-	SUBQ         R10, R10
-	JMP          grouploop
-
-groupstaged:
-	MOVQ  400(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  408(SP), DX
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
-	MOVQ  416(SP), BX
-	LEAQ  (BX)(DI*2), BX
-	MOVQ  440(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VFNMADD231PS Y11, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y9
-	MOVQ         R11, DI
-	CMPQ         DI, $+32
-	JLT          longstage
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	VPMOVZXWD   (BX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y1
-	VFMADD231PS Y10, Y0, Y1
-	VPMOVZXWD   16(BX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y2
-	VFMADD231PS Y10, Y0, Y2
-	VPMOVZXWD   32(BX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y3
-	VFMADD231PS Y10, Y0, Y3
-	VPMOVZXWD   48(BX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y15, Y0
-	VMINPS      Y0, Y14, Y0
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y11, Y0, Y5
-	VCMPPS      $0x00, Y1, Y0, Y0
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y15, Y1
-	VMINPS      Y1, Y14, Y1
-	VMOVAPS     Y13, Y6
-	VFMADD231PS Y11, Y1, Y6
-	VCMPPS      $0x00, Y2, Y1, Y1
-	VPSLLD      $0x0f, Y5, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y5, Y2
-	VPADDD      Y12, Y2, Y2
-	VPSLLD      $0x0f, Y6, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y6, Y5
-	VPADDD      Y12, Y5, Y5
-	VPSRLD      $0x10, Y2, Y2
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVUPS     Y2, (SI)
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y15, Y2
-	VMINPS      Y2, Y14, Y2
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y11, Y2, Y5
-	VCMPPS      $0x00, Y3, Y2, Y2
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y15, Y3
-	VMINPS      Y3, Y14, Y3
-	VMOVAPS     Y13, Y6
-	VFMADD231PS Y11, Y3, Y6
-	VCMPPS      $0x00, Y4, Y3, Y3
-	VPSLLD      $0x0f, Y5, Y4
-	VPSRLD      $0x1f, Y4, Y4
-	VPADDD      Y4, Y5, Y4
-	VPADDD      Y12, Y4, Y4
-	VPSLLD      $0x0f, Y6, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y6, Y5
-	VPADDD      Y12, Y5, Y5
-	VPSRLD      $0x10, Y4, Y4
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVUPS     Y4, 32(SI)
-	VMOVMSKPS   Y0, AX
-	MOVB        AL, (DX)
-	VMOVMSKPS   Y1, AX
-	MOVB        AL, 1(DX)
-	VMOVMSKPS   Y2, AX
-	MOVB        AL, 2(DX)
-	VMOVMSKPS   Y3, AX
-	MOVB        AL, 3(DX)
-
-longback:
-	ADDQ $+64, SI
-	ADDQ $+4, DX
-	ADDQ $+64, BX
-	SUBQ $+32, DI
-	CMPQ DI, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JGE   longstage
-	ADDQ  $+32, DI
-	MOVQ  400(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  408(SP), DX
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
-	MOVQ  416(SP), BX
-	LEAQ  (BX)(DI*2), BX
-
-longend:
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   longs
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS 4(R9), Y8
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y8, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y10, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y10, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-short2back:
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+64, SI
-	ADDQ $+4, DX
-	ADDQ $+64, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, DI
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (R9), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (R8), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R9), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R9), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(R8), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R9), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(R8), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VFMADD213PS  Y13, Y0, Y3
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y1, Y5
-	VCMPPS       $0x00, Y4, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y3, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y12, Y3, Y3
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y2, Y7
-	VCMPPS       $0x00, Y6, Y2, Y2
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y3, Y9
-	VCMPPS       $0x00, Y8, Y3, Y3
-	VPSLLD       $0x0f, Y7, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y7, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSLLD       $0x0f, Y9, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y9, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, 32(SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+4, DX
-	ADDQ  $+64, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  400(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	MOVQ  408(SP), DX
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	MOVQ  416(SP), BX
-	MOVQ  424(SP), R8
-	MOVQ  432(SP), R9
-
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+64, SI
-	ADDQ         $+4, DX
-	ADDQ         $+64, BX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 448(SP)
-	LEAQ 144(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 144(SP), R8
-	LEAQ 272(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 432(SP)
-	LEAQ 272(SP), R9
-	JMP  rare
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R10, $-7
-	JGE  groupmeet0mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+16(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+16(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R9), Y7
-	VBLENDVPS    Y5, Y7, Y11, Y11
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet3mixed:
-	JMP groupmeet3
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ R8, R13
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA (BX)(CX*1)
-	VPMOVZXWD   (BX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y1
-	VFMADD231PS Y10, Y0, Y1
-	VPMOVZXWD   16(BX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y2
-	VFMADD231PS Y10, Y0, Y2
-	VPMOVZXWD   32(BX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y3
-	VFMADD231PS Y10, Y0, Y3
-	VPMOVZXWD   48(BX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMULPS      Y9, Y0, Y4
-	VFMADD231PS Y10, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longrare
-	VROUNDPS    $0x08, Y1, Y1
-	VMAXPS      Y1, Y15, Y0
-	VMINPS      Y0, Y14, Y0
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y11, Y0, Y5
-	VCMPPS      $0x00, Y1, Y0, Y0
-	VROUNDPS    $0x08, Y2, Y2
-	VMAXPS      Y2, Y15, Y1
-	VMINPS      Y1, Y14, Y1
-	VMOVAPS     Y13, Y6
-	VFMADD231PS Y11, Y1, Y6
-	VCMPPS      $0x00, Y2, Y1, Y1
-	VPSLLD      $0x0f, Y5, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y5, Y2
-	VPADDD      Y12, Y2, Y2
-	VPSLLD      $0x0f, Y6, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y6, Y5
-	VPADDD      Y12, Y5, Y5
-	VPSRLD      $0x10, Y2, Y2
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, (SI)
-	VROUNDPS    $0x08, Y3, Y3
-	VMAXPS      Y3, Y15, Y2
-	VMINPS      Y2, Y14, Y2
-	VMOVAPS     Y13, Y5
-	VFMADD231PS Y11, Y2, Y5
-	VCMPPS      $0x00, Y3, Y2, Y2
-	VROUNDPS    $0x08, Y4, Y4
-	VMAXPS      Y4, Y15, Y3
-	VMINPS      Y3, Y14, Y3
-	VMOVAPS     Y13, Y6
-	VFMADD231PS Y11, Y3, Y6
-	VCMPPS      $0x00, Y4, Y3, Y3
-	VPSLLD      $0x0f, Y5, Y4
-	VPSRLD      $0x1f, Y4, Y4
-	VPADDD      Y4, Y5, Y4
-	VPADDD      Y12, Y4, Y4
-	VPSLLD      $0x0f, Y6, Y5
-	VPSRLD      $0x1f, Y5, Y5
-	VPADDD      Y5, Y6, Y5
-	VPADDD      Y12, Y5, Y5
-	VPSRLD      $0x10, Y4, Y4
-	VPSRLD      $0x10, Y5, Y5
-	VPACKUSDW   Y5, Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVNTPS    Y4, 32(SI)
-	VMOVMSKPS   Y0, AX
-	MOVB        AL, (DX)
-	VMOVMSKPS   Y1, AX
-	MOVB        AL, 1(DX)
-	VMOVMSKPS   Y2, AX
-	MOVB        AL, 2(DX)
-	VMOVMSKPS   Y3, AX
-	MOVB        AL, 3(DX)
-	ADDQ        $+64, SI
-	ADDQ        $+4, DX
-	ADDQ        $+64, BX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 448(SP)
-	LEAQ 144(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 144(SP), R8
-	LEAQ 272(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 432(SP)
-	LEAQ 272(SP), R9
-	JMP  rare
-
-longstage:
-	MOVQ SI, 400(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 408(SP)
-	LEAQ 64(SP), DX
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ BX, 416(SP)
-	LEAQ 80(SP), BX
-	JMP  longloop
-
-short2stream:
-	PREFETCHNTA  (BX)(CX*1)
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS 4(R9), Y8
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y8, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y11, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VPSLLD       $0x0f, Y5, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y5, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y2, Y2
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y2, Y2
-	VPERMQ       $0xd8, Y2, Y2
-	VMOVNTPS     Y2, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y10, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y6
-	VFMADD231PS  Y10, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VPSLLD       $0x0f, Y5, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y5, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y12, Y5, Y5
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVNTPS     Y4, 32(SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+64, SI
-	ADDQ         $+4, DX
-	ADDQ         $+64, BX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	MOVQ $+3, 448(SP)
-	LEAQ 144(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 144(SP), R8
-	LEAQ 272(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 432(SP)
-	LEAQ 272(SP), R9
-	JMP  rare
-
-lanerare:
-	MOVQ $+4, 448(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 400(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 408(SP)
-	LEAQ 64(SP), DX
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ BX, 416(SP)
-	LEAQ 80(SP), BX
-	LEAQ 144(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 144(SP), R8
-	LEAQ 272(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 432(SP)
-	LEAQ 272(SP), R9
-	JMP  laneloop
-
-rare:
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y1, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4
-	VBLENDVPS    Y1, Y3, Y4, Y1
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R8), Y3
-	VDIVPS       Y3, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y3, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y3
-	VBLENDVPS    Y3, Y6, Y4, Y3
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBLENDVPS    Y1, Y6, Y4, Y1
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R8), Y6
-	VDIVPS       Y6, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VADDPS       Y13, Y7, Y8
-	VMULPS       Y6, Y8, Y8
-	VADDPS       Y13, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y6
-	VBLENDVPS    Y6, Y8, Y4, Y6
-	VCMPPS       $0x00, Y0, Y7, Y7
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y6, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y6, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y7, AX
-	MOVB         AL, 3(DX)
-	CMPQ         448(SP), $+1
-	JEQ          groupresume
-	CMPQ         448(SP), $+2
-	JEQ          longresume
-	CMPQ         448(SP), $+3
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         424(SP), R8
-	MOVQ         432(SP), R9
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
-	JMP          groupback
-
-longresume:
-	MOVQ         424(SP), R8
-	MOVQ         432(SP), R9
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VFNMADD231PS Y11, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y9
-	JMP          longback
-
-short2resume:
-	MOVQ 424(SP), R8
-	MOVQ 432(SP), R9
-	JMP  short2back
-
-// func FakeQuantizeZeroPointBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBitsBF16AVX2(SB), $976-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: nothing
-	// per group: Y15 scale, Y14 recip, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
-	// loaded at each use: least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000, 0x7fff
-	// vector registers in use at once: 16
-	MOVQ  y+0(FP), SI
-	MOVQ  mask+8(FP), DX
-	MOVQ  x+16(FP), BX
-	MOVQ  scale+24(FP), R8
-	MOVQ  recip+32(FP), R9
-	MOVQ  zeroPoint+40(FP), R10
-	MOVQ  groups+56(FP), R11
-	MOVQ  length+64(FP), R12
-	CMPQ  R12, $+1
-	JEQ   lanes
-	CMPQ  R12, $+16
-	JEQ   short2
-	CMPQ  R12, $+256
-	JLT   groups
-	TESTQ $0x0000001f, R12
-	JEQ   longs
-	CMPQ  R11, $+1
-	JEQ   longs
-
-groups:
-	MOVQ  R12, DI
-	IMULQ R11, DI
-	MOVQ  R12, R11
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (R9), Y14
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	SUBQ         R11, DI
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y1
-	VFNMADD231PS Y15, Y1, Y0
-	VFMADD231PS  Y14, Y0, Y1
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y2
-	VFNMADD231PS Y15, Y2, Y0
-	VFMADD231PS  Y14, Y0, Y2
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y3
-	VFNMADD231PS Y15, Y3, Y0
-	VFMADD231PS  Y14, Y0, Y3
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y4
-	VFNMADD231PS Y15, Y4, Y0
-	VFMADD231PS  Y14, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+4, DX
-	ADDQ $+64, BX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R9), Y15
-	VBROADCASTSS (R8), Y14
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-
-groupmeet:
-	MOVQ R11, R13
-	MOVQ R8, R15
-	SUBQ $+8, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      Y14, 592(SP)
-	VMOVUPS      Y13, 848(SP)
-	VMOVAPS      Y12, Y0
-	VPMOVZXWD    (BX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y15, Y1, Y2
-	VFNMADD231PS Y14, Y2, Y1
-	VFMADD231PS  Y15, Y1, Y2
-	SUBQ         $+8, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      Y14, 624(SP)
-	VMOVUPS      Y13, 880(SP)
-	VMOVAPS      Y12, Y1
-	VPMOVZXWD    16(BX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y15, Y3, Y4
-	VFNMADD231PS Y14, Y4, Y3
-	VFMADD231PS  Y15, Y3, Y4
-	SUBQ         $+8, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      Y14, 656(SP)
-	VMOVUPS      Y13, 912(SP)
-	VMOVAPS      Y12, Y3
-	VPMOVZXWD    32(BX), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VMULPS       Y15, Y5, Y6
-	VFNMADD231PS Y14, Y6, Y5
-	VFMADD231PS  Y15, Y5, Y6
-	SUBQ         $+8, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      Y14, 688(SP)
-	VMOVUPS      Y13, 944(SP)
-	VMOVAPS      Y12, Y5
-	VPMOVZXWD    48(BX), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VMULPS       Y15, Y7, Y8
-	VFNMADD231PS Y14, Y8, Y7
-	VFMADD231PS  Y15, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMOVUPS      848(SP), Y7
-	VMAXPS       Y2, Y7, Y7
-	VMINPS       Y7, Y0, Y7
-	VMOVUPS      592(SP), Y0
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y0, Y7, Y9
-	VCMPPS       $0x00, Y2, Y7, Y7
-	VROUNDPS     $0x08, Y4, Y4
-	VMOVUPS      880(SP), Y0
-	VMAXPS       Y4, Y0, Y0
-	VMINPS       Y0, Y1, Y0
-	VMOVUPS      624(SP), Y1
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y1, Y0, Y2
-	VCMPPS       $0x00, Y4, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPSLLD       $0x0f, Y9, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y9, Y4
-	VPADDD       Y1, Y4, Y4
-	VPSLLD       $0x0f, Y2, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y2, Y9
-	VPADDD       Y1, Y9, Y9
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMOVUPS      912(SP), Y1
-	VMAXPS       Y6, Y1, Y1
-	VMINPS       Y1, Y3, Y1
-	VMOVUPS      656(SP), Y2
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y2, Y1, Y3
-	VCMPPS       $0x00, Y6, Y1, Y1
-	VROUNDPS     $0x08, Y8, Y8
-	VMOVUPS      944(SP), Y2
-	VMAXPS       Y8, Y2, Y2
-	VMINPS       Y2, Y5, Y2
-	VMOVUPS      688(SP), Y4
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y4, Y2, Y5
-	VCMPPS       $0x00, Y8, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y4, Y6, Y6
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y4, Y3, Y3
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SI)
-	VMOVMSKPS    Y7, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+64, SI
-	ADDQ         $+4, DX
-	ADDQ         $+64, BX
-	SUBQ         $+32, DI
-	CMPQ         R11, $+1
-	JLT          groupmet
-	CMPQ         DI, $+32
-	JLT          groupmet
-	CMPQ         R11, $+32
-	JLT          groupmeet
-
-groupmet:
-	CMPQ R11, $+1
-	JLT  groupnext
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  groupmeet
-	JMP  groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	CMPQ R11, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R13
-	MOVQ DI, R15
-
-grouppieces:
-	MOVQ R15, DI
-	CMPQ R11, DI
-	JGE  grouppiece
-	MOVQ R11, DI
-
-grouppiece:
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (R9), Y14
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	MOVQ         SI, 528(SP)
-	LEAQ         (SP), SI
-	MOVQ         DX, 536(SP)
-	LEAQ         64(SP), DX
-	LEAQ         80(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         BX, 544(SP)
-	LEAQ         80(SP), BX
-	MOVQ         R11, 576(SP)
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ  528(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  536(SP), DX
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
-	MOVQ  544(SP), BX
-	LEAQ  (BX)(DI*2), BX
-	MOVQ  576(SP), R11
-	SUBQ  DI, R11
-	SUBQ  DI, R15
-	SUBQ  DI, R13
-	TESTQ R13, R13
-	JEQ   groupdone
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPSUBD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VFNMADD231PS Y15, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y14, Y0, Y13
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	MOVQ         R12, DI
-	CMPQ         DI, $+32
-	JLT          longstage
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y1
-	VFMADD231PS  Y14, Y0, Y1
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y4
-	VFMADD231PS  Y14, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y12, Y0
-	VMINPS       Y0, Y11, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y12, Y1
-	VMINPS       Y1, Y11, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y12, Y2
-	VMINPS       Y2, Y11, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y12, Y3
-	VMINPS       Y3, Y11, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-longback:
-	ADDQ $+64, SI
-	ADDQ $+4, DX
-	ADDQ $+64, BX
-	SUBQ $+32, DI
-	CMPQ DI, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JGE   longstage
-	ADDQ  $+32, DI
-	MOVQ  528(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  536(SP), DX
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
-	MOVQ  544(SP), BX
-	LEAQ  (BX)(DI*2), BX
-
-longend:
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R11, $+2
-	JLT  short2end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS 4(R8), Y14
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS 4(R9), Y12
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS 4(R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y8
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y1
-	VFNMADD231PS Y15, Y1, Y0
-	VFMADD231PS  Y13, Y0, Y1
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y2
-	VFNMADD231PS Y15, Y2, Y0
-	VFMADD231PS  Y13, Y0, Y2
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y14, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y14, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y0
-	VMINPS       Y0, Y9, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y1
-	VMINPS       Y1, Y9, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y10, Y2
-	VMINPS       Y2, Y8, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y14, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y10, Y3
-	VMINPS       Y3, Y8, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y14, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-short2back:
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+8, R10
-	ADDQ $+64, SI
-	ADDQ $+4, DX
-	ADDQ $+64, BX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R11, DI
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (R9), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (R8), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R9), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R9), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(R8), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R9), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(R8), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VMOVUPS      (R10), Y0
-	VBROADCASTSS least+48(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y0, Y10, Y10
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y10, Y10
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y1, Y1
-	VMINPS       Y1, Y10, Y1
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y3, Y1, Y0
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VMOVUPS      32(R10), Y2
-	VBROADCASTSS least+48(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VBROADCASTSS most+52(FP), Y10
-	VPSUBD       Y2, Y10, Y10
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y10, Y10
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y3, Y3
-	VMINPS       Y3, Y10, Y3
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y5, Y3, Y2
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y0, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y0, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y2, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y2, Y0
-	VPADDD       Y4, Y0, Y0
-	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y5, Y5
-	VPERMQ       $0xd8, Y5, Y5
-	VMOVUPS      Y5, (SI)
-	VMOVUPS      64(R10), Y0
-	VBROADCASTSS least+48(FP), Y2
-	VPSUBD       Y0, Y2, Y2
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y0, Y4, Y4
-	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y4, Y4
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y2, Y2
-	VMINPS       Y2, Y4, Y2
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y7, Y2, Y0
-	VCMPPS       $0x00, Y6, Y2, Y2
-	VMOVUPS      96(R10), Y4
-	VBROADCASTSS least+48(FP), Y5
-	VPSUBD       Y4, Y5, Y5
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y4, Y6, Y6
-	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y6, Y6
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y5, Y5
-	VMINPS       Y5, Y6, Y5
-	VXORPS       Y4, Y4, Y4
-	VFMADD231PS  Y9, Y5, Y4
-	VCMPPS       $0x00, Y8, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPSLLD       $0x0f, Y0, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y0, Y7
-	VPADDD       Y6, Y7, Y7
-	VPSLLD       $0x0f, Y4, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y4, Y0
-	VPADDD       Y6, Y0, Y0
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y0, Y0
-	VPACKUSDW    Y0, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 3(DX)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+4, DX
-	ADDQ  $+64, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	ADDQ  $+128, R10
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  528(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	MOVQ  536(SP), DX
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	MOVQ  544(SP), BX
-	MOVQ  552(SP), R8
-	MOVQ  560(SP), R9
-	MOVQ  568(SP), R10
-
-laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y1
-	VFNMADD231PS Y15, Y1, Y0
-	VFMADD231PS  Y14, Y0, Y1
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y2
-	VFNMADD231PS Y15, Y2, Y0
-	VFMADD231PS  Y14, Y0, Y2
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y3
-	VFNMADD231PS Y15, Y3, Y0
-	VFMADD231PS  Y14, Y0, Y3
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y14, Y0, Y4
-	VFNMADD231PS Y15, Y4, Y0
-	VFMADD231PS  Y14, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y1
-	VMINPS       Y1, Y12, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y2
-	VMINPS       Y2, Y12, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y3
-	VMINPS       Y3, Y12, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+64, SI
-	ADDQ         $+4, DX
-	ADDQ         $+64, BX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 584(SP)
-	LEAQ 144(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 552(SP)
-	LEAQ 144(SP), R8
-	LEAQ 272(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 560(SP)
-	LEAQ 272(SP), R9
-	LEAQ 400(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R10, 568(SP)
-	LEAQ 400(SP), R10
-	JMP  rare
-
-groupmeet0cross:
-groupmeet0mix:
-	VBROADCASTSS least+48(FP), Y2
-	VBROADCASTSS 4(R10), Y3
-	VPSUBD       Y3, Y2, Y4
-	VCVTDQ2PS    Y4, Y2
-	VBROADCASTSS most+52(FP), Y3
-	VBROADCASTSS 4(R10), Y4
-	VPSUBD       Y4, Y3, Y5
-	VCVTDQ2PS    Y5, Y3
-	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y15
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y14, Y14
-	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet0reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R11, $-7
-	JGE  groupmeet0mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS 4(R10), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VBROADCASTSS most+52(FP), Y5
-	VBROADCASTSS 4(R10), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
-	LEAL         7(R11), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y15, Y15
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y14, Y14
-	VBLENDVPS    Y1, Y4, Y13, Y13
-	VBLENDVPS    Y1, Y5, Y12, Y12
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet1reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R11, $-7
-	JGE  groupmeet1mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
+	VPMOVZXWD    16(BX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      32(R8), Y4
+	VMOVUPS      32(R10), Y5
 	VBROADCASTSS least+48(FP), Y6
-	VBROADCASTSS 4(R10), Y7
-	VPSUBD       Y7, Y6, Y8
-	VCVTDQ2PS    Y8, Y6
+	VPSUBD       Y5, Y6, Y6
 	VBROADCASTSS most+52(FP), Y7
-	VBROADCASTSS 4(R10), Y8
-	VPSUBD       Y8, Y7, Y9
-	VCVTDQ2PS    Y9, Y7
-	LEAL         7(R11), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+16(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y15, Y15
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y14, Y14
-	VBLENDVPS    Y3, Y6, Y13, Y13
-	VBLENDVPS    Y3, Y7, Y12, Y12
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet2reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R11, $-7
-	JGE  groupmeet2mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	VBROADCASTSS least+48(FP), Y8
-	VBROADCASTSS 4(R10), Y9
-	VPSUBD       Y9, Y8, Y10
-	VCVTDQ2PS    Y10, Y8
-	VBROADCASTSS most+52(FP), Y9
-	VBROADCASTSS 4(R10), Y10
-	VPSUBD       Y10, Y9, Y11
-	VCVTDQ2PS    Y11, Y9
-	LEAL         7(R11), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+16(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R9), Y7
-	VBLENDVPS    Y5, Y7, Y15, Y15
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y14, Y14
-	VBLENDVPS    Y5, Y8, Y13, Y13
-	VBLENDVPS    Y5, Y9, Y12, Y12
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R11, $-7
-	JGE  groupmeet3mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet3mixed:
-	JMP groupmeet3
-
-groupmeetrare:
-	MOVQ R13, R11
-	SUBQ R8, R15
-	ADDQ R15, R8
-	ADDQ R15, R9
-	ADDQ R15, R10
-	MOVQ DI, R13
-	SUBQ R15, R15
-	ADDQ $+32, R15
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA  (BX)(CX*1)
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y1
-	VFMADD231PS  Y14, Y0, Y1
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y2
-	VFMADD231PS  Y14, Y0, Y2
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y3
-	VFMADD231PS  Y14, Y0, Y3
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y4
-	VFMADD231PS  Y14, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y12, Y0
-	VMINPS       Y0, Y11, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y12, Y1
-	VMINPS       Y1, Y11, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y12, Y2
-	VMINPS       Y2, Y11, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y12, Y3
-	VMINPS       Y3, Y11, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+64, SI
-	ADDQ         $+4, DX
-	ADDQ         $+64, BX
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          longstream
-	JMP          longtail
-
-longrare:
-	MOVQ $+2, 584(SP)
-	LEAQ 144(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 552(SP)
-	LEAQ 144(SP), R8
-	LEAQ 272(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 560(SP)
-	LEAQ 272(SP), R9
-	LEAQ 400(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R10, 568(SP)
-	LEAQ 400(SP), R10
-	JMP  rare
-
-longstage:
-	MOVQ SI, 528(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 536(SP)
-	LEAQ 64(SP), DX
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ BX, 544(SP)
-	LEAQ 80(SP), BX
-	JMP  longloop
-
-short2stream:
-	PREFETCHNTA  (BX)(CX*1)
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS 4(R8), Y14
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS 4(R9), Y12
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y10
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS 4(R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y8
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y1
-	VFNMADD231PS Y15, Y1, Y0
-	VFMADD231PS  Y13, Y0, Y1
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y13, Y0, Y2
-	VFNMADD231PS Y15, Y2, Y0
-	VFMADD231PS  Y13, Y0, Y2
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y14, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y14, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y0
-	VMINPS       Y0, Y9, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y15, Y0, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y1
-	VMINPS       Y1, Y9, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y15, Y1, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y10, Y2
-	VMINPS       Y2, Y8, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y14, Y2, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y10, Y3
-	VMINPS       Y3, Y8, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y14, Y3, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+64, SI
-	ADDQ         $+4, DX
-	ADDQ         $+64, BX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	MOVQ $+3, 584(SP)
-	LEAQ 144(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 552(SP)
-	LEAQ 144(SP), R8
-	LEAQ 272(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 560(SP)
-	LEAQ 272(SP), R9
-	LEAQ 400(SP), AX
-	MOVQ R10, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R10, 568(SP)
-	LEAQ 400(SP), R10
-	JMP  rare
-
-lanerare:
-	MOVQ $+4, 584(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 528(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 536(SP)
-	LEAQ 64(SP), DX
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ BX, 544(SP)
-	LEAQ 80(SP), BX
-	LEAQ 144(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 552(SP)
-	LEAQ 144(SP), R8
-	LEAQ 272(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 560(SP)
-	LEAQ 272(SP), R9
-	LEAQ 400(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R10, 568(SP)
-	LEAQ 400(SP), R10
-	JMP  laneloop
-
-rare:
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (R8), Y1
-	VMOVUPS      (R10), Y2
-	VBROADCASTSS least+48(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VBROADCASTSS most+52(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y4, Y4
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y4, Y3
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y3, Y2
-	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4
-	VBLENDVPS    Y1, Y2, Y4, Y1
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R8), Y2
-	VMOVUPS      32(R10), Y4
-	VBROADCASTSS least+48(FP), Y5
-	VPSUBD       Y4, Y5, Y5
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y4, Y6, Y6
-	VCVTDQ2PS    Y5, Y5
+	VPSUBD       Y5, Y7, Y7
 	VCVTDQ2PS    Y6, Y6
-	VDIVPS       Y2, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y6, Y5
+	VCVTDQ2PS    Y7, Y7
+	VDIVPS       Y4, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y6, Y6
+	VMINPS       Y6, Y7, Y6
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y6, Y5
+	VMULPS       Y4, Y5, Y5
 	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y5, Y4
-	VMULPS       Y2, Y4, Y4
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VBLENDVPS    Y2, Y4, Y6, Y2
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y2, Y1
+	VADDPS       Y4, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VBLENDVPS    Y4, Y5, Y7, Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPSLLD       $0x0f, Y1, Y7
+	VPSRLD       $0x1f, Y7, Y7
+	VPADDD       Y7, Y1, Y7
+	VPADDD       Y5, Y7, Y7
+	VPSLLD       $0x0f, Y4, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y4, Y4
+	VPADDD       Y1, Y4, Y1
+	VPADDD       Y5, Y1, Y1
+	VPSRLD       $0x10, Y7, Y7
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R8), Y1
-	VMOVUPS      64(R10), Y2
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y2, Y4, Y4
-	VBROADCASTSS most+52(FP), Y6
-	VPSUBD       Y2, Y6, Y6
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y6, Y6
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y4
-	VMINPS       Y4, Y6, Y4
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y4, Y2
-	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VBLENDVPS    Y1, Y2, Y6, Y1
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R8), Y2
-	VMOVUPS      96(R10), Y6
+	VPACKUSDW    Y1, Y7, Y7
+	VPERMQ       $0xd8, Y7, Y7
+	VMOVUPS      Y7, (SI)
+	VPMOVZXWD    32(BX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      64(R10), Y5
 	VBROADCASTSS least+48(FP), Y7
-	VPSUBD       Y6, Y7, Y7
+	VPSUBD       Y5, Y7, Y7
 	VBROADCASTSS most+52(FP), Y8
-	VPSUBD       Y6, Y8, Y8
+	VPSUBD       Y5, Y8, Y8
 	VCVTDQ2PS    Y7, Y7
 	VCVTDQ2PS    Y8, Y8
-	VDIVPS       Y2, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y7, Y7
+	VDIVPS       Y4, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y7, Y7
 	VMINPS       Y7, Y8, Y7
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y7, Y6
-	VMULPS       Y2, Y6, Y6
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y8
-	VBLENDVPS    Y2, Y6, Y8, Y2
-	VCMPPS       $0x00, Y0, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SI)
-	VMOVMSKPS    Y3, AX
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y7, Y5
+	VMULPS       Y4, Y5, Y5
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y4
+	VBROADCASTSS constantsAVX2<>+80(SB), Y8
+	VBLENDVPS    Y4, Y5, Y8, Y4
+	VPMOVZXWD    48(BX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      96(R8), Y8
+	VMOVUPS      96(R10), Y9
+	VBROADCASTSS least+48(FP), Y10
+	VPSUBD       Y9, Y10, Y10
+	VBROADCASTSS most+52(FP), Y11
+	VPSUBD       Y9, Y11, Y11
+	VCVTDQ2PS    Y10, Y10
+	VCVTDQ2PS    Y11, Y11
+	VDIVPS       Y8, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y5
+	VMAXPS       Y5, Y10, Y10
+	VMINPS       Y10, Y11, Y10
+	VXORPS       Y9, Y9, Y9
+	VADDPS       Y9, Y10, Y9
+	VMULPS       Y8, Y9, Y9
+	VXORPS       Y8, Y8, Y8
+	VADDPS       Y8, Y9, Y9
+	VCMPPS       $0x07, Y9, Y9, Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y11
+	VBLENDVPS    Y8, Y9, Y11, Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPSLLD       $0x0f, Y4, Y11
+	VPSRLD       $0x1f, Y11, Y11
+	VPADDD       Y11, Y4, Y11
+	VPADDD       Y9, Y11, Y11
+	VPSLLD       $0x0f, Y8, Y4
+	VPSRLD       $0x1f, Y4, Y4
+	VPADDD       Y4, Y8, Y4
+	VPADDD       Y9, Y4, Y4
+	VPSRLD       $0x10, Y11, Y11
+	VPSRLD       $0x10, Y4, Y4
+	VPACKUSDW    Y4, Y11, Y11
+	VPERMQ       $0xd8, Y11, Y11
+	VMOVUPS      Y11, 32(SI)
+	VMOVUPS      constantsAVX2<>+4(SB), Y4
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone24
+	JEQ          maskbytes23
+	VCMPPS       $0x00, Y0, Y3, Y8
+	VMOVMSKPS    Y8, AX
 	MOVB         AL, (DX)
-	VMOVMSKPS    Y5, AX
+	VCMPPS       $0x00, Y2, Y6, Y8
+	VMOVMSKPS    Y8, AX
 	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y4, AX
+	VCMPPS       $0x00, Y1, Y7, Y8
+	VMOVMSKPS    Y8, AX
 	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y7, AX
+	VCMPPS       $0x00, Y5, Y10, Y8
+	VMOVMSKPS    Y8, AX
 	MOVB         AL, 3(DX)
-	CMPQ         584(SP), $+1
-	JEQ          groupresume
-	CMPQ         584(SP), $+2
-	JEQ          longresume
-	CMPQ         584(SP), $+3
-	JEQ          short2resume
-	JMP          laneback
+	ADDQ         $+4, DX
+	JMP          maskdone24
+
+maskbytes23:
+	VCMPPS    $0x00, Y0, Y3, Y8
+	VCMPPS    $0x00, Y2, Y6, Y11
+	VPACKSSDW Y11, Y8, Y8
+	VCMPPS    $0x00, Y1, Y7, Y9
+	VCMPPS    $0x00, Y5, Y10, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VPACKSSWB Y9, Y8, Y8
+	VPERMD    Y8, Y4, Y8
+	VPABSB    Y8, Y8
+	VMOVUPS   Y8, (DX)
+	ADDQ      $+32, DX
+
+maskdone24:
+	CMPQ 600(SP), $+1
+	JEQ  groupresume
+	CMPQ 600(SP), $+2
+	JEQ  longresume
+	CMPQ 600(SP), $+3
+	JEQ  short2resume
+	JMP  laneback
 
 groupresume:
-	MOVQ         552(SP), R8
-	MOVQ         560(SP), R9
-	MOVQ         568(SP), R10
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (R9), Y14
+	MOVQ         568(SP), R8
+	MOVQ         576(SP), R9
+	MOVQ         584(SP), R10
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y14
+	JMP          groupback
+
+longresume:
+	MOVQ         568(SP), R8
+	MOVQ         576(SP), R9
+	MOVQ         584(SP), R10
+	VBROADCASTSS (R9), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPSUBD       Y1, Y0, Y15
+	VBROADCASTSS (R8), Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFNMADD231PS Y0, Y15, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y0
+	VFMADD231PS  Y0, Y1, Y1
+	VMULPS       Y15, Y1, Y14
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
@@ -10906,1313 +3550,33 @@ groupresume:
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
-	JMP          groupback
-
-longresume:
-	MOVQ         552(SP), R8
-	MOVQ         560(SP), R9
-	MOVQ         568(SP), R10
-	VBROADCASTSS (R8), Y15
-	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPSUBD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y0
-	VFNMADD231PS Y15, Y14, Y0
-	VBROADCASTSS constantsAVX2<>+12(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y14, Y0, Y13
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
 	JMP          longback
 
 short2resume:
-	MOVQ 552(SP), R8
-	MOVQ 560(SP), R9
-	MOVQ 568(SP), R10
-	JMP  short2back
-
-// func FakeQuantizeMinvalBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalBitsBF16AVX2(SB), $720-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
-	// per call: Y15 ToFloat, Y14 ToFloat
-	// per group: Y13 scale, Y12 minval
-	// loaded at each use: recip, least, most, 0x0, 0x7fc00000, 0x7fff
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         scale+24(FP), R8
-	MOVQ         recip+32(FP), R9
-	MOVQ         minval+40(FP), R10
-	VBROADCASTSS least+48(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+52(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R12, DI
-	IMULQ R11, DI
-	MOVQ  R12, R11
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R10), Y12
-	SUBQ         R11, DI
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R9), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R9), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R9), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VADDPS       Y12, Y5, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
-	VADDPS       Y12, Y6, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VADDPS       Y12, Y5, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y3, Y6
-	VADDPS       Y12, Y6, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+4, DX
-	ADDQ $+64, BX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R10), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
-
-groupmeet:
-	MOVQ R11, R13
-	MOVQ R8, R15
-	SUBQ $+8, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      Y13, 592(SP)
-	VMOVAPS      Y11, Y0
-	VPMOVZXWD    (BX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VSUBPS       Y13, Y1, Y1
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	SUBQ         $+8, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      Y13, 624(SP)
-	VMOVAPS      Y11, Y1
-	VPMOVZXWD    16(BX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VSUBPS       Y13, Y3, Y3
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y11, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	SUBQ         $+8, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      Y13, 656(SP)
-	VMOVAPS      Y11, Y3
-	VPMOVZXWD    32(BX), Y5
-	VPSLLD       $0x10, Y5, Y5
-	VSUBPS       Y13, Y5, Y5
-	VMULPS       Y12, Y5, Y6
-	VFNMADD231PS Y11, Y6, Y5
-	VFMADD231PS  Y12, Y5, Y6
-	SUBQ         $+8, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      Y13, 688(SP)
-	VMOVAPS      Y11, Y5
-	VPMOVZXWD    48(BX), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VSUBPS       Y13, Y7, Y7
-	VMULPS       Y12, Y7, Y8
-	VFNMADD231PS Y11, Y8, Y7
-	VFMADD231PS  Y12, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y0, Y7, Y9
-	VMOVUPS      592(SP), Y0
-	VADDPS       Y0, Y9, Y9
-	VCMPPS       $0x00, Y2, Y7, Y7
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      624(SP), Y1
-	VADDPS       Y1, Y2, Y2
-	VCMPPS       $0x00, Y4, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPSLLD       $0x0f, Y9, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y9, Y4
-	VPADDD       Y1, Y4, Y4
-	VPSLLD       $0x0f, Y2, Y9
-	VPSRLD       $0x1f, Y9, Y9
-	VPADDD       Y9, Y2, Y9
-	VPADDD       Y1, Y9, Y9
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y9, Y9
-	VPACKUSDW    Y9, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      656(SP), Y3
-	VADDPS       Y3, Y2, Y2
-	VCMPPS       $0x00, Y6, Y1, Y1
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VFMADD231PS  Y5, Y3, Y4
-	VMOVUPS      688(SP), Y5
-	VADDPS       Y5, Y4, Y4
-	VCMPPS       $0x00, Y8, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPSLLD       $0x0f, Y2, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y2, Y6
-	VPADDD       Y5, Y6, Y6
-	VPSLLD       $0x0f, Y4, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y4, Y2
-	VPADDD       Y5, Y2, Y2
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SI)
-	VMOVMSKPS    Y7, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+64, SI
-	ADDQ         $+4, DX
-	ADDQ         $+64, BX
-	SUBQ         $+32, DI
-	CMPQ         R11, $+1
-	JLT          groupmet
-	CMPQ         DI, $+32
-	JLT          groupmet
-	CMPQ         R11, $+32
-	JLT          groupmeet
-
-groupmet:
-	VBROADCASTSS least+48(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+52(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	CMPQ R11, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R13
-	MOVQ DI, R15
-
-grouppieces:
-	MOVQ R15, DI
-	CMPQ R11, DI
-	JGE  grouppiece
-	MOVQ R11, DI
-
-grouppiece:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R10), Y12
-	MOVQ         SI, 528(SP)
-	LEAQ         (SP), SI
-	MOVQ         DX, 536(SP)
-	LEAQ         64(SP), DX
-	LEAQ         80(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         BX, 544(SP)
-	LEAQ         80(SP), BX
-	MOVQ         R11, 576(SP)
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ  528(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  536(SP), DX
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
-	MOVQ  544(SP), BX
-	LEAQ  (BX)(DI*2), BX
-	MOVQ  576(SP), R11
-	SUBQ  DI, R11
-	SUBQ  DI, R15
-	SUBQ  DI, R13
-	TESTQ R13, R13
-	JEQ   groupdone
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R11, $+2
-	JLT  short2end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
-	VBROADCASTSS (R10), Y11
-	VBROADCASTSS 4(R10), Y10
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R9), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R9), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R9), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R9), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VADDPS       Y11, Y5, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
-	VADDPS       Y11, Y6, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y12, Y2, Y5
-	VADDPS       Y10, Y5, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y12, Y3, Y6
-	VADDPS       Y10, Y6, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-short2back:
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+8, R10
-	ADDQ $+64, SI
-	ADDQ $+4, DX
-	ADDQ $+64, BX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R11, DI
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (R10), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      (R9), Y2
-	VMULPS       Y2, Y0, Y3
-	VMOVUPS      (R8), Y4
-	VFNMADD231PS Y4, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R10), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      32(R9), Y5
-	VMULPS       Y5, Y0, Y6
-	VMOVUPS      32(R8), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y5, Y0, Y6
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R10), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      64(R9), Y8
-	VMULPS       Y8, Y0, Y9
-	VMOVUPS      64(R8), Y10
-	VFNMADD231PS Y10, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R10), Y8
-	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      96(R9), Y11
-	VMULPS       Y11, Y0, Y12
-	VMOVUPS      96(R8), Y13
-	VFNMADD231PS Y13, Y12, Y0
-	VFMADD231PS  Y11, Y0, Y12
-	VCMPPS       $0x03, Y6, Y3, Y0
-	VCMPPS       $0x03, Y12, Y9, Y11
-	VORPS        Y11, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y11, Y11, Y11
-	VFMADD231PS  Y4, Y0, Y11
-	VADDPS       Y1, Y11, Y11
-	VCMPPS       $0x00, Y3, Y0, Y0
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y7, Y1, Y3
-	VADDPS       Y2, Y3, Y3
-	VCMPPS       $0x00, Y6, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y11, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y11, Y4
-	VPADDD       Y2, Y4, Y4
-	VPSLLD       $0x0f, Y3, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y3, Y6
-	VPADDD       Y2, Y6, Y6
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y6, Y6
-	VPACKUSDW    Y6, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	VROUNDPS     $0x08, Y9, Y9
-	VMAXPS       Y9, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y10, Y2, Y3
-	VADDPS       Y5, Y3, Y3
-	VCMPPS       $0x00, Y9, Y2, Y2
-	VROUNDPS     $0x08, Y12, Y12
-	VMAXPS       Y12, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y4, Y5
-	VADDPS       Y8, Y5, Y5
-	VCMPPS       $0x00, Y12, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+0(SB), Y6
-	VPSLLD       $0x0f, Y3, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y3, Y7
-	VPADDD       Y6, Y7, Y7
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y6, Y3, Y3
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(DX)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+4, DX
-	ADDQ  $+64, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	ADDQ  $+128, R10
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  528(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	MOVQ  536(SP), DX
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	MOVQ  544(SP), BX
-	MOVQ  552(SP), R8
-	MOVQ  560(SP), R9
-	MOVQ  568(SP), R10
-
-laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R9), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R9), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R9), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VADDPS       Y12, Y5, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
-	VADDPS       Y12, Y6, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VADDPS       Y12, Y5, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y3, Y6
-	VADDPS       Y12, Y6, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+64, SI
-	ADDQ         $+4, DX
-	ADDQ         $+64, BX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 584(SP)
-	LEAQ 144(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 552(SP)
-	LEAQ 144(SP), R8
-	LEAQ 272(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 560(SP)
-	LEAQ 272(SP), R9
-	LEAQ 400(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R10, 568(SP)
-	LEAQ 400(SP), R10
-	JMP  rare
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R10), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet0reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R11, $-7
-	JGE  groupmeet0mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R11), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R10), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet1reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R11, $-7
-	JGE  groupmeet1mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R11), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+16(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R10), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet2reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R11, $-7
-	JGE  groupmeet2mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R11), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+16(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R10), Y7
-	VBLENDVPS    Y5, Y7, Y13, Y13
-	VBROADCASTSS 4(R9), Y7
-	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y11, Y11
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R11, $-7
-	JGE  groupmeet3mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet3mixed:
-	JMP groupmeet3
-
-groupmeetrare:
-	VBROADCASTSS least+48(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+52(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	MOVQ         R13, R11
-	SUBQ         R8, R15
-	ADDQ         R15, R8
-	ADDQ         R15, R9
-	ADDQ         R15, R10
-	MOVQ         DI, R13
-	SUBQ         R15, R15
-	ADDQ         $+32, R15
-	JMP          grouppieces
-
-short2stream:
-	PREFETCHNTA  (BX)(CX*1)
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
-	VBROADCASTSS (R10), Y11
-	VBROADCASTSS 4(R10), Y10
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R9), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R9), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R9), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R9), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VADDPS       Y11, Y5, Y5
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y1, Y6
-	VADDPS       Y11, Y6, Y6
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+0(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, (SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y12, Y2, Y5
-	VADDPS       Y10, Y5, Y5
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y12, Y3, Y6
-	VADDPS       Y10, Y6, Y6
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVNTPS     Y7, 32(SI)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+64, SI
-	ADDQ         $+4, DX
-	ADDQ         $+64, BX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	MOVQ $+2, 584(SP)
-	LEAQ 144(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 552(SP)
-	LEAQ 144(SP), R8
-	LEAQ 272(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 560(SP)
-	LEAQ 272(SP), R9
-	LEAQ 400(SP), AX
-	MOVQ R10, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R10, 568(SP)
-	LEAQ 400(SP), R10
-	JMP  rare
-
-lanerare:
-	MOVQ $+3, 584(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 528(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 536(SP)
-	LEAQ 64(SP), DX
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ BX, 544(SP)
-	LEAQ 80(SP), BX
-	LEAQ 144(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 552(SP)
-	LEAQ 144(SP), R8
-	LEAQ 272(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 560(SP)
-	LEAQ 272(SP), R9
-	LEAQ 400(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R10, 568(SP)
-	LEAQ 400(SP), R10
-	JMP  laneloop
-
-rare:
-	VPMOVZXWD    (BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (R8), Y1
-	VMOVUPS      (R10), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y1, Y4, Y4
-	VADDPS       Y2, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBLENDVPS    Y1, Y4, Y2, Y1
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VPMOVZXWD    16(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      32(R8), Y2
-	VMOVUPS      32(R10), Y4
-	VSUBPS       Y4, Y0, Y0
-	VDIVPS       Y2, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
-	VMULPS       Y2, Y6, Y6
-	VADDPS       Y4, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4
-	VBLENDVPS    Y2, Y6, Y4, Y2
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y1, Y4
-	VPADDD       Y0, Y4, Y4
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y4, Y4
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y4, Y4
-	VPERMQ       $0xd8, Y4, Y4
-	VMOVUPS      Y4, (SI)
-	VPMOVZXWD    32(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      64(R8), Y1
-	VMOVUPS      64(R10), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y4, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBLENDVPS    Y1, Y6, Y2, Y1
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VPMOVZXWD    48(BX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      96(R8), Y2
-	VMOVUPS      96(R10), Y6
-	VSUBPS       Y6, Y0, Y0
-	VDIVPS       Y2, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VXORPS       Y8, Y8, Y8
-	VADDPS       Y8, Y7, Y8
-	VMULPS       Y2, Y8, Y8
-	VADDPS       Y6, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y2
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VBLENDVPS    Y2, Y8, Y6, Y2
-	VCMPPS       $0x00, Y0, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VPSLLD       $0x0f, Y1, Y6
-	VPSRLD       $0x1f, Y6, Y6
-	VPADDD       Y6, Y1, Y6
-	VPADDD       Y0, Y6, Y6
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y0, Y1, Y1
-	VPSRLD       $0x10, Y6, Y6
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y6, Y6
-	VPERMQ       $0xd8, Y6, Y6
-	VMOVUPS      Y6, 32(SI)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y7, AX
-	MOVB         AL, 3(DX)
-	CMPQ         584(SP), $+1
-	JEQ          groupresume
-	CMPQ         584(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         552(SP), R8
-	MOVQ         560(SP), R9
-	MOVQ         568(SP), R10
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R10), Y12
-	JMP          groupback
-
-short2resume:
-	MOVQ 552(SP), R8
-	MOVQ 560(SP), R9
-	MOVQ 568(SP), R10
+	MOVQ 568(SP), R8
+	MOVQ 576(SP), R9
+	MOVQ 584(SP), R10
 	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0x00007fff
-DATA constantsAVX2<>+4(SB)/4, $0x00000001
-DATA constantsAVX2<>+8(SB)/4, $0x3f800000
-DATA constantsAVX2<>+12(SB)/4, $0x34800000
-DATA constantsAVX2<>+16(SB)/4, $0x00000000
-DATA constantsAVX2<>+20(SB)/4, $0x00000001
-DATA constantsAVX2<>+24(SB)/4, $0x00000002
+DATA constantsAVX2<>+4(SB)/4, $0x00000000
+DATA constantsAVX2<>+8(SB)/4, $0x00000004
+DATA constantsAVX2<>+12(SB)/4, $0x00000001
+DATA constantsAVX2<>+16(SB)/4, $0x00000005
+DATA constantsAVX2<>+20(SB)/4, $0x00000002
+DATA constantsAVX2<>+24(SB)/4, $0x00000006
 DATA constantsAVX2<>+28(SB)/4, $0x00000003
-DATA constantsAVX2<>+32(SB)/4, $0x00000004
-DATA constantsAVX2<>+36(SB)/4, $0x00000005
-DATA constantsAVX2<>+40(SB)/4, $0x00000006
-DATA constantsAVX2<>+44(SB)/4, $0x00000007
-DATA constantsAVX2<>+48(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+52(SB)/4, $0x00000000
-DATA constantsAVX2<>+56(SB)/4, $0x00000004
-DATA constantsAVX2<>+60(SB)/4, $0x00000001
-DATA constantsAVX2<>+64(SB)/4, $0x00000005
-DATA constantsAVX2<>+68(SB)/4, $0x00000002
+DATA constantsAVX2<>+32(SB)/4, $0x00000007
+DATA constantsAVX2<>+36(SB)/4, $0x00000001
+DATA constantsAVX2<>+40(SB)/4, $0x3f800000
+DATA constantsAVX2<>+44(SB)/4, $0x34800000
+DATA constantsAVX2<>+48(SB)/4, $0x00000000
+DATA constantsAVX2<>+52(SB)/4, $0x00000001
+DATA constantsAVX2<>+56(SB)/4, $0x00000002
+DATA constantsAVX2<>+60(SB)/4, $0x00000003
+DATA constantsAVX2<>+64(SB)/4, $0x00000004
+DATA constantsAVX2<>+68(SB)/4, $0x00000005
 DATA constantsAVX2<>+72(SB)/4, $0x00000006
-DATA constantsAVX2<>+76(SB)/4, $0x00000003
-DATA constantsAVX2<>+80(SB)/4, $0x00000007
+DATA constantsAVX2<>+76(SB)/4, $0x00000007
+DATA constantsAVX2<>+80(SB)/4, $0x7fc00000
 GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $84

@@ -4,80 +4,20 @@
 
 package asm
 
-// FakeQuantizeBF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most.
+// FakeQuantizeBF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most,
+// and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+func FakeQuantizeBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-// FakeQuantizeZeroPointBF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
+// FakeQuantizeZeroPointBF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
+// and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeZeroPointBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeMinvalBF16NEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeMinvalBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeBytesBF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most,
-// and mask, a byte each, 0 or 1, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeZeroPointBytesBF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
-// and mask, a byte each, 0 or 1, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeZeroPointBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeMinvalBytesBF16NEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
-// and mask, a byte each, 0 or 1, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeMinvalBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeBitsBF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most,
-// and mask, a bit each, the first element's lowest, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeZeroPointBitsBF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
-// and mask, a bit each, the first element's lowest, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeZeroPointBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeMinvalBitsBF16NEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
-// and mask, a bit each, the first element's lowest, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeMinvalBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+func FakeQuantizeZeroPointBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)

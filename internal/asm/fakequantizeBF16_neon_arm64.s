@@ -4,4525 +4,14 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// func FakeQuantizeBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeBF16NEON(SB), NOSPLIT, $248-64
-	// pointers: R1 y, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
-	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
-	// per group: V10 scale, V9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 19
-	MOVD y+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	FMOVS least+32(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+36(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD $65536, R16
-	VDUP R16, V12.S4
-	MOVD $32767, R16
-	VDUP R16, V11.S4
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
-	BEQ lanes
-	CMP $128, R6
-	BLT groups
-	AND $15, R6, R16
-	CBZ R16, longs
-	CMP $1, R5
-	BEQ longs
-groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
-	BLT grouptomeet
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	SUB R5, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V0.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
-	VCMTST V12.S4, V0.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V2.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
-	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
-	FMOVQ F0, (R1)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V0.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V10.S4, V3.S4, V1.S4
-	VCMTST V12.S4, V0.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R1)
-groupback:
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE grouploop
-groupwhole:
-	CMP $0, R5
-	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-groupmeet:
-	MOVD R5, R7
-	MOVD R3, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V9.B16, V0.B16
-	FMOVQ (R2), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
-	VFMLS V9.S4, V3.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V3.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V9.B16, V2.B16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e2adc24 // fmul v4.4s, v1.4s, v10.4s
-	VFMLS V9.S4, V4.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V4.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V9.B16, V1.B16
-	FMOVQ 16(R2), F5
-	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
-	WORD $0x6e2adcd0 // fmul v16.4s, v6.4s, v10.4s
-	VFMLS V9.S4, V16.S4, V6.S4
-	VFMLA V10.S4, V6.S4, V16.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V9.B16, V6.B16
-	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
-	WORD $0x6e2adcb1 // fmul v17.4s, v5.4s, v10.4s
-	VFMLS V9.S4, V17.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V17.S4
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e31f612 // fmax v18.4s, v16.4s, v17.4s
-	WORD $0x4e32f4a5 // fmax v5.4s, v5.4s, v18.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
-	BVS groupmeetrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V0.S4, V3.S4, V5.S4
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V2.S4, V4.S4, V0.S4
-	VCMTST V12.S4, V5.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V0.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e6240a5 // addhn v5.4h, v5.4s, v2.4s
-	WORD $0x4e634005 // addhn2 v5.8h, v0.4s, v3.4s
-	FMOVQ F5, (R1)
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e2ff610 // fmax v16.4s, v16.4s, v15.4s
-	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V1.S4, V16.S4, V0.S4
-	WORD $0x4e218a31 // frintn v17.4s, v17.4s
-	WORD $0x4e2ff631 // fmax v17.4s, v17.4s, v15.4s
-	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V6.S4, V17.S4, V1.S4
-	VCMTST V12.S4, V0.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R1)
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	MOVD R1, 208(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 216(RSP)
-	ADD $48, RSP, R2
-	MOVD R5, 240(RSP)
-	SUB R5, R5, R5
-	B grouploop
-groupstaged:
-	MOVD 208(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 216(RSP), R2
-	ADD R0<<1, R2, R2
-	MOVD 240(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
-groupdone:
-	RET
-longs:
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V9.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V10.S4, V9.S4, V0.S4
-	MOVD $880803840, R16
-	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
-	MOVD R6, R0
-	CMP $16, R0
-	BLT longstage
-longloop:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V0.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
-	VCMTST V12.S4, V0.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V2.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
-	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
-	FMOVQ F0, (R1)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V0.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V10.S4, V3.S4, V1.S4
-	VCMTST V12.S4, V0.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R1)
-longback:
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE longloop
-longtail:
-	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
-	ADD $16, R0, R0
-	MOVD 208(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 216(RSP), R2
-	ADD R0<<1, R2, R2
-longend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	SUB $1, R5, R5
-	CBNZ R5, longs
-	RET
-lanes:
-	MOVD R5, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R4), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R3), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R4), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R3), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R4), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V3.S4, V0.S4
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V1.S4
-	VCMTST V12.S4, V0.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, (R1)
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V8.S4, V7.S4, V0.S4
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V6.S4, V1.S4
-	VCMTST V12.S4, V0.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R1)
-laneback:
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 208(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	MOVD 216(RSP), R2
-	MOVD 224(RSP), R3
-	MOVD 232(RSP), R4
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 248(RSP)
-	ADD $80, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 224(RSP)
-	ADD $80, RSP, R3
-	ADD $144, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 232(RSP)
-	ADD $144, RSP, R4
-	B rare
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
-groupmeetrare:
-	MOVD R7, R5
-	SUB R3, R8, R8
-	ADD R8, R3, R3
-	ADD R8, R4, R4
-	MOVD R0, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
-longrare:
-	MOVD $2, R16
-	MOVD R16, 248(RSP)
-	ADD $80, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 224(RSP)
-	ADD $80, RSP, R3
-	ADD $144, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 232(RSP)
-	ADD $144, RSP, R4
-	B rare
-longstage:
-	MOVD R1, 208(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 216(RSP)
-	ADD $48, RSP, R2
-	B longloop
-lanerare:
-	MOVD $3, R16
-	MOVD R16, 248(RSP)
-	B rare
-lanestage:
-	MOVD R1, 208(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 216(RSP)
-	ADD $48, RSP, R2
-	ADD $80, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 224(RSP)
-	ADD $80, RSP, R3
-	ADD $144, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 232(RSP)
-	ADD $144, RSP, R4
-	B laneloop
-rare:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R3), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R1)
-	FMOVQ 16(R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R3), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R1)
-	MOVD 248(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	MOVD 248(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-	B laneback
-groupresume:
-	MOVD 224(RSP), R3
-	MOVD 232(RSP), R4
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	B groupback
-longresume:
-	MOVD 224(RSP), R3
-	MOVD 232(RSP), R4
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V9.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V10.S4, V9.S4, V0.S4
-	MOVD $880803840, R16
-	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
-	B longback
-
-// func FakeQuantizeZeroPointBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeZeroPointBF16NEON(SB), NOSPLIT, $328-72
-	// pointers: R1 y, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
-	// per call: V15 least, V14 most, V13 0x0, V12 0x10000, V11 0x7fff
-	// per group: V10 scale, V9 recip, V0 zeroPoint, V1 ISub, V0 ISub, V8 ToFloat, V7 ToFloat
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 27
-	MOVD y+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVD zeroPoint+32(FP), R5
-	FMOVS least+40(FP), F15
-	VDUP V15.S[0], V15.S4
-	FMOVS most+44(FP), F14
-	VDUP V14.S[0], V14.S4
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD $65536, R16
-	VDUP R16, V12.S4
-	MOVD $32767, R16
-	VDUP R16, V11.S4
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
-	BEQ lanes
-	CMP $128, R7
-	BLT groups
-	AND $15, R7, R16
-	CBZ R16, longs
-	CMP $1, R6
-	BEQ longs
-groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT grouptomeet
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
-	SUB R6, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e28f442 // fmax v2.4s, v2.4s, v8.4s
-	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V0.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f421 // fmax v1.4s, v1.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
-	VCMTST V12.S4, V0.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V2.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
-	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
-	FMOVQ F0, (R1)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e28f484 // fmax v4.4s, v4.4s, v8.4s
-	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V0.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e28f463 // fmax v3.4s, v3.4s, v8.4s
-	WORD $0x4ea7f463 // fmin v3.4s, v3.4s, v7.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V10.S4, V3.S4, V1.S4
-	VCMTST V12.S4, V0.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R1)
-groupback:
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE grouploop
-groupwhole:
-	CMP $0, R6
-	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R4), [V10.S4]
-	VLD1R (R3), [V9.S4]
-	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
-groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V9.B16, V0.B16
-	VMOV V8.B16, V1.B16
-	VMOV V7.B16, V2.B16
-	FMOVQ (R2), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLS V9.S4, V5.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V5.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V9.B16, V4.B16
-	VMOV V8.B16, V6.B16
-	VMOV V7.B16, V16.B16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-	WORD $0x6e2adc71 // fmul v17.4s, v3.4s, v10.4s
-	VFMLS V9.S4, V17.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V17.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V9.B16, V3.B16
-	VMOV V8.B16, V18.B16
-	VMOV V7.B16, V19.B16
-	FMOVQ 16(R2), F20
-	WORD $0x2e613a95 // shll v21.4s, v20.4h, #16
-	WORD $0x6e2adeb6 // fmul v22.4s, v21.4s, v10.4s
-	VFMLS V9.S4, V22.S4, V21.S4
-	VFMLA V10.S4, V21.S4, V22.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V9.B16, V21.B16
-	VMOV V8.B16, V23.B16
-	VMOV V7.B16, V24.B16
-	WORD $0x6e613a94 // shll2 v20.4s, v20.8h, #16
-	WORD $0x6e2ade99 // fmul v25.4s, v20.4s, v10.4s
-	VFMLS V9.S4, V25.S4, V20.S4
-	VFMLA V10.S4, V20.S4, V25.S4
-	WORD $0x4e31f4b4 // fmax v20.4s, v5.4s, v17.4s
-	WORD $0x4e39f6da // fmax v26.4s, v22.4s, v25.4s
-	WORD $0x4e3af694 // fmax v20.4s, v20.4s, v26.4s
-	WORD $0x6e30fa94 // fmaxv s20, v20.4s
-	FCMPS F20, F20
-	BVS groupmeetrare
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e21f4a5 // fmax v5.4s, v5.4s, v1.4s
-	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V0.S4, V5.S4, V1.S4
-	WORD $0x4e218a31 // frintn v17.4s, v17.4s
-	WORD $0x4e26f631 // fmax v17.4s, v17.4s, v6.4s
-	WORD $0x4eb0f631 // fmin v17.4s, v17.4s, v16.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V17.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V0.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e644001 // addhn2 v1.8h, v0.4s, v4.4s
-	FMOVQ F1, (R1)
-	WORD $0x4e218ad6 // frintn v22.4s, v22.4s
-	WORD $0x4e32f6d6 // fmax v22.4s, v22.4s, v18.4s
-	WORD $0x4eb3f6d6 // fmin v22.4s, v22.4s, v19.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V22.S4, V0.S4
-	WORD $0x4e218b39 // frintn v25.4s, v25.4s
-	WORD $0x4e37f739 // fmax v25.4s, v25.4s, v23.4s
-	WORD $0x4eb8f739 // fmin v25.4s, v25.4s, v24.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V21.S4, V25.S4, V1.S4
-	VCMTST V12.S4, V0.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R1)
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
-	MOVD R1, 272(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 280(RSP)
-	ADD $48, RSP, R2
-	MOVD R6, 312(RSP)
-	SUB R6, R6, R6
-	B grouploop
-groupstaged:
-	MOVD 272(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 280(RSP), R2
-	ADD R0<<1, R2, R2
-	MOVD 312(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
-groupdone:
-	RET
-longs:
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V9.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V10.S4, V9.S4, V0.S4
-	MOVD $880803840, R16
-	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
-	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d827 // scvtf v7.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d806 // scvtf v6.4s, v0.4s
-	MOVD R7, R0
-	CMP $16, R0
-	BLT longstage
-longloop:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e27f442 // fmax v2.4s, v2.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V0.S4
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
-	VCMTST V12.S4, V0.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V2.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
-	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
-	FMOVQ F0, (R1)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e27f484 // fmax v4.4s, v4.4s, v7.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V0.S4
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e27f463 // fmax v3.4s, v3.4s, v7.4s
-	WORD $0x4ea6f463 // fmin v3.4s, v3.4s, v6.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V10.S4, V3.S4, V1.S4
-	VCMTST V12.S4, V0.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R1)
-longback:
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE longloop
-longtail:
-	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
-	ADD $16, R0, R0
-	MOVD 272(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 280(RSP), R2
-	ADD R0<<1, R2, R2
-longend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUB $1, R6, R6
-	CBNZ R6, longs
-	RET
-lanes:
-	MOVD R6, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R4), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R3), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R4), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R3), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R4), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	FMOVQ (R5), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V3.S4, V0.S4
-	FMOVQ 16(R5), F1
-	VSUB V1.S4, V15.S4, V3.S4
-	VSUB V1.S4, V14.S4, V1.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V1.S4
-	VCMTST V12.S4, V0.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, (R1)
-	FMOVQ 32(R5), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
-	WORD $0x4ea0f4e7 // fmin v7.4s, v7.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V8.S4, V7.S4, V0.S4
-	FMOVQ 48(R5), F1
-	VSUB V1.S4, V15.S4, V2.S4
-	VSUB V1.S4, V14.S4, V1.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V6.S4, V1.S4
-	VCMTST V12.S4, V0.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R1)
-laneback:
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 272(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	MOVD 280(RSP), R2
-	MOVD 288(RSP), R3
-	MOVD 296(RSP), R4
-	MOVD 304(RSP), R5
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 320(RSP)
-	ADD $80, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 288(RSP)
-	ADD $80, RSP, R3
-	ADD $144, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 296(RSP)
-	ADD $144, RSP, R4
-	ADD $208, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 304(RSP)
-	ADD $208, RSP, R5
-	B rare
-groupmeet0cross:
-groupmeet0mix:
-	ADD $4, R5, R16
-	VLD1R (R16), [V2.S4]
-	VSUB V2.S4, V15.S4, V3.S4
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VSUB V2.S4, V14.S4, V3.S4
-	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
-	ADD $4, R6, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V4.B16, V1.B16
-	VMOV V1.B16, V8.B16
-	VMOV V0.B16, V1.B16
-	VBSL V7.B16, V2.B16, V1.B16
-	VMOV V1.B16, V7.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet0mix
-groupmeet0reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet0mixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeet0mixed:
-	B groupmeet0
-groupmeet1cross:
-groupmeet1mix:
-	ADD $4, R5, R16
-	VLD1R (R16), [V16.S4]
-	VSUB V16.S4, V15.S4, V17.S4
-	WORD $0x4e21da32 // scvtf v18.4s, v17.4s
-	VSUB V16.S4, V14.S4, V17.S4
-	WORD $0x4e21da30 // scvtf v16.4s, v17.4s
-	ADD $4, R6, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e4 // smax v4.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V6.B16
-	VBSL V10.B16, V31.B16, V6.B16
-	VMOV V6.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V6.B16
-	VBSL V9.B16, V31.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	VMOV V4.B16, V6.B16
-	VBSL V8.B16, V18.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	VMOV V4.B16, V6.B16
-	VBSL V7.B16, V16.B16, V6.B16
-	VMOV V6.B16, V7.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet1mix
-groupmeet1reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet1mixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeet1mixed:
-	B groupmeet1
-groupmeet2cross:
-groupmeet2mix:
-	ADD $4, R5, R16
-	VLD1R (R16), [V19.S4]
-	VSUB V19.S4, V15.S4, V20.S4
-	WORD $0x4e21da95 // scvtf v21.4s, v20.4s
-	VSUB V19.S4, V14.S4, V20.S4
-	WORD $0x4e21da93 // scvtf v19.4s, v20.4s
-	ADD $4, R6, R16
-	VDUP R16, V18.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb267e3 // smax v3.4s, v31.4s, v18.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V18.B16
-	VBSL V10.B16, V31.B16, V18.B16
-	VMOV V18.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V18.B16
-	VBSL V9.B16, V31.B16, V18.B16
-	VMOV V18.B16, V9.B16
-	VMOV V3.B16, V18.B16
-	VBSL V8.B16, V21.B16, V18.B16
-	VMOV V18.B16, V8.B16
-	VMOV V3.B16, V18.B16
-	VBSL V7.B16, V19.B16, V18.B16
-	VMOV V18.B16, V7.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet2mix
-groupmeet2reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet2mixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeet2mixed:
-	B groupmeet2
-groupmeet3cross:
-groupmeet3mix:
-	ADD $4, R5, R16
-	VLD1R (R16), [V24.S4]
-	VSUB V24.S4, V15.S4, V25.S4
-	WORD $0x4e21db3a // scvtf v26.4s, v25.4s
-	VSUB V24.S4, V14.S4, V25.S4
-	WORD $0x4e21db38 // scvtf v24.4s, v25.4s
-	ADD $4, R6, R16
-	VDUP R16, V23.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb767f5 // smax v21.4s, v31.4s, v23.4s
-	VCMEQ V31.S4, V21.S4, V21.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V21.B16, V23.B16
-	VBSL V10.B16, V31.B16, V23.B16
-	VMOV V23.B16, V10.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V21.B16, V23.B16
-	VBSL V9.B16, V31.B16, V23.B16
-	VMOV V23.B16, V9.B16
-	VMOV V21.B16, V23.B16
-	VBSL V8.B16, V26.B16, V23.B16
-	VMOV V23.B16, V8.B16
-	VMOV V21.B16, V23.B16
-	VBSL V7.B16, V24.B16, V23.B16
-	VMOV V23.B16, V7.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeet3mix
-groupmeet3reached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeet3mixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeet3mixed:
-	B groupmeet3
-groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
-longrare:
-	MOVD $2, R16
-	MOVD R16, 320(RSP)
-	ADD $80, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 288(RSP)
-	ADD $80, RSP, R3
-	ADD $144, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 296(RSP)
-	ADD $144, RSP, R4
-	ADD $208, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 304(RSP)
-	ADD $208, RSP, R5
-	B rare
-longstage:
-	MOVD R1, 272(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 280(RSP)
-	ADD $48, RSP, R2
-	B longloop
-lanerare:
-	MOVD $3, R16
-	MOVD R16, 320(RSP)
-	B rare
-lanestage:
-	MOVD R1, 272(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 280(RSP)
-	ADD $48, RSP, R2
-	ADD $80, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 288(RSP)
-	ADD $80, RSP, R3
-	ADD $144, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 296(RSP)
-	ADD $144, RSP, R4
-	ADD $208, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 304(RSP)
-	ADD $208, RSP, R5
-	B laneloop
-rare:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R3), F2
-	FMOVQ (R5), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F4
-	VSUB V4.S4, V15.S4, V5.S4
-	VSUB V4.S4, V14.S4, V4.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R1)
-	FMOVQ 16(R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F4
-	VSUB V4.S4, V15.S4, V5.S4
-	VSUB V4.S4, V14.S4, V4.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F4
-	VSUB V4.S4, V15.S4, V5.S4
-	VSUB V4.S4, V14.S4, V4.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R1)
-	MOVD 320(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	MOVD 320(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-	B laneback
-groupresume:
-	MOVD 288(RSP), R3
-	MOVD 296(RSP), R4
-	MOVD 304(RSP), R5
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
-	B groupback
-longresume:
-	MOVD 288(RSP), R3
-	MOVD 296(RSP), R4
-	MOVD 304(RSP), R5
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V9.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V10.S4, V9.S4, V0.S4
-	MOVD $880803840, R16
-	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
-	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d827 // scvtf v7.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d806 // scvtf v6.4s, v0.4s
-	B longback
-
-// func FakeQuantizeMinvalBF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeMinvalBF16NEON(SB), NOSPLIT, $328-72
-	// pointers: R1 y, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
-	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 24
-	MOVD y+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVD minval+32(FP), R5
-	FMOVS least+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+44(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD $65536, R16
-	VDUP R16, V12.S4
-	MOVD $32767, R16
-	VDUP R16, V11.S4
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
-	BEQ lanes
-groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT grouptomeet
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	SUB R6, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V0.S4
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e28d442 // fadd v2.4s, v2.4s, v8.4s
-	VCMTST V12.S4, V0.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V2.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
-	WORD $0x4e654040 // addhn2 v0.8h, v2.4s, v5.4s
-	FMOVQ F0, (R1)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V0.S4
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V10.S4, V3.S4, V1.S4
-	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
-	VCMTST V12.S4, V0.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R1)
-groupback:
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE grouploop
-groupwhole:
-	CMP $0, R6
-	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V10.B16, V0.B16
-	VMOV V8.B16, V1.B16
-	FMOVQ (R2), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	VFMLS V8.S4, V4.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V4.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V10.B16, V3.B16
-	VMOV V8.B16, V5.B16
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x6e29dc50 // fmul v16.4s, v2.4s, v9.4s
-	VFMLS V8.S4, V16.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V16.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V10.B16, V2.B16
-	VMOV V8.B16, V17.B16
-	FMOVQ 16(R2), F18
-	WORD $0x2e613a53 // shll v19.4s, v18.4h, #16
-	WORD $0x4eaad673 // fsub v19.4s, v19.4s, v10.4s
-	WORD $0x6e29de74 // fmul v20.4s, v19.4s, v9.4s
-	VFMLS V8.S4, V20.S4, V19.S4
-	VFMLA V9.S4, V19.S4, V20.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V10.B16, V19.B16
-	VMOV V8.B16, V21.B16
-	WORD $0x6e613a52 // shll2 v18.4s, v18.8h, #16
-	WORD $0x4eaad652 // fsub v18.4s, v18.4s, v10.4s
-	WORD $0x6e29de56 // fmul v22.4s, v18.4s, v9.4s
-	VFMLS V8.S4, V22.S4, V18.S4
-	VFMLA V9.S4, V18.S4, V22.S4
-	WORD $0x4e30f492 // fmax v18.4s, v4.4s, v16.4s
-	WORD $0x4e36f697 // fmax v23.4s, v20.4s, v22.4s
-	WORD $0x4e37f652 // fmax v18.4s, v18.4s, v23.4s
-	WORD $0x6e30fa52 // fmaxv s18, v18.4s
-	FCMPS F18, F18
-	BVS groupmeetrare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
-	VFMLA V1.S4, V4.S4, V18.S4
-	WORD $0x4e20d652 // fadd v18.4s, v18.4s, v0.4s
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e2ff610 // fmax v16.4s, v16.4s, v15.4s
-	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V16.S4, V0.S4
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	VCMTST V12.S4, V18.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V0.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e614252 // addhn v18.4h, v18.4s, v1.4s
-	WORD $0x4e634012 // addhn2 v18.8h, v0.4s, v3.4s
-	FMOVQ F18, (R1)
-	WORD $0x4e218a94 // frintn v20.4s, v20.4s
-	WORD $0x4e2ff694 // fmax v20.4s, v20.4s, v15.4s
-	WORD $0x4eaef694 // fmin v20.4s, v20.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V17.S4, V20.S4, V0.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4e218ad6 // frintn v22.4s, v22.4s
-	WORD $0x4e2ff6d6 // fmax v22.4s, v22.4s, v15.4s
-	WORD $0x4eaef6d6 // fmin v22.4s, v22.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V21.S4, V22.S4, V1.S4
-	WORD $0x4e33d421 // fadd v1.4s, v1.4s, v19.4s
-	VCMTST V12.S4, V0.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R1)
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	MOVD R1, 272(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 280(RSP)
-	ADD $48, RSP, R2
-	MOVD R6, 312(RSP)
-	SUB R6, R6, R6
-	B grouploop
-groupstaged:
-	MOVD 272(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 280(RSP), R2
-	ADD R0<<1, R2, R2
-	MOVD 312(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R6, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R5), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ (R4), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	FMOVQ (R3), F5
-	VFMLS V5.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R5), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 16(R4), F3
-	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
-	FMOVQ 16(R3), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V6.S4
-	FMOVQ 16(R2), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	FMOVQ 32(R5), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	FMOVQ 32(R4), F9
-	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	FMOVQ 32(R3), F16
-	VFMLS V16.S4, V10.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V10.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R5), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	FMOVQ 48(R4), F9
-	WORD $0x6e29dc11 // fmul v17.4s, v0.4s, v9.4s
-	FMOVQ 48(R3), F18
-	VFMLS V18.S4, V17.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V17.S4
-	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e31f549 // fmax v9.4s, v10.4s, v17.4s
-	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V4.S4, V0.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V7.S4, V6.S4, V2.S4
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	VCMTST V12.S4, V0.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V2.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
-	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
-	FMOVQ F0, (R1)
-	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e2ff54a // fmax v10.4s, v10.4s, v15.4s
-	WORD $0x4eaef54a // fmin v10.4s, v10.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V16.S4, V10.S4, V0.S4
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x4e218a31 // frintn v17.4s, v17.4s
-	WORD $0x4e2ff631 // fmax v17.4s, v17.4s, v15.4s
-	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V18.S4, V17.S4, V1.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	VCMTST V12.S4, V0.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R1)
-laneback:
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 272(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	MOVD 280(RSP), R2
-	MOVD 288(RSP), R3
-	MOVD 296(RSP), R4
-	MOVD 304(RSP), R5
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 320(RSP)
-	ADD $80, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 288(RSP)
-	ADD $80, RSP, R3
-	ADD $144, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 296(RSP)
-	ADD $144, RSP, R4
-	ADD $208, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 304(RSP)
-	ADD $208, RSP, R5
-	B rare
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V10.B16, V31.B16, V6.B16
-	VMOV V6.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V9.B16, V31.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V8.B16, V31.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
-groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 320(RSP)
-	B rare
-lanestage:
-	MOVD R1, 272(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 280(RSP)
-	ADD $48, RSP, R2
-	ADD $80, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 288(RSP)
-	ADD $80, RSP, R3
-	ADD $144, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 296(RSP)
-	ADD $144, RSP, R4
-	ADD $208, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 304(RSP)
-	ADD $208, RSP, R5
-	B laneloop
-rare:
-	FMOVQ (R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R3), F2
-	FMOVQ (R5), F3
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
-	FMOVQ F2, (R1)
-	FMOVQ 16(R2), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F4
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R1)
-	MOVD 320(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
-	MOVD 288(RSP), R3
-	MOVD 296(RSP), R4
-	MOVD 304(RSP), R5
-	VLD1R (R3), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	B groupback
-
-// func FakeQuantizeBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeBytesBF16NEON(SB), NOSPLIT, $280-72
-	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
-	// per group: V10 scale, V9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 19
-	MOVD y+0(FP), R1
-	MOVD mask+8(FP), R2
-	MOVD x+16(FP), R3
-	MOVD scale+24(FP), R4
-	MOVD recip+32(FP), R5
-	FMOVS least+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+44(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD $65536, R16
-	VDUP R16, V12.S4
-	MOVD $32767, R16
-	VDUP R16, V11.S4
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
-	BEQ lanes
-	CMP $128, R7
-	BLT groups
-	AND $15, R7, R16
-	CBZ R16, longs
-	CMP $1, R6
-	BEQ longs
-groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT grouptomeet
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	SUB R6, R0, R0
-grouploop:
-	FMOVQ (R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 16(R3), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V5.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V6.S4
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	VCMTST V12.S4, V5.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V6.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
-	FMOVQ F5, (R1)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V5.S4
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V6.S4
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V6.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
-	FMOVQ F5, 16(R1)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R2)
-groupback:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE grouploop
-groupwhole:
-	CMP $0, R6
-	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-groupmeet:
-	MOVD R6, R8
-	MOVD R4, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V9.B16, V0.B16
-	FMOVQ (R3), F1
-	WORD $0x2e613822 // shll v2.4s, v1.4h, #16
-	WORD $0x6e2adc43 // fmul v3.4s, v2.4s, v10.4s
-	VFMLS V9.S4, V3.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V3.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V9.B16, V2.B16
-	WORD $0x6e613821 // shll2 v1.4s, v1.8h, #16
-	WORD $0x6e2adc24 // fmul v4.4s, v1.4s, v10.4s
-	VFMLS V9.S4, V4.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V4.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V9.B16, V1.B16
-	FMOVQ 16(R3), F5
-	WORD $0x2e6138a6 // shll v6.4s, v5.4h, #16
-	WORD $0x6e2adcd0 // fmul v16.4s, v6.4s, v10.4s
-	VFMLS V9.S4, V16.S4, V6.S4
-	VFMLA V10.S4, V6.S4, V16.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V9.B16, V6.B16
-	WORD $0x6e6138a5 // shll2 v5.4s, v5.8h, #16
-	WORD $0x6e2adcb1 // fmul v17.4s, v5.4s, v10.4s
-	VFMLS V9.S4, V17.S4, V5.S4
-	VFMLA V10.S4, V5.S4, V17.S4
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e31f612 // fmax v18.4s, v16.4s, v17.4s
-	WORD $0x4e32f4a5 // fmax v5.4s, v5.4s, v18.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
-	BVS groupmeetrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff465 // fmax v5.4s, v3.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
-	VFMLA V0.S4, V5.S4, V18.S4
-	WORD $0x4e23e4a5 // fcmeq v5.4s, v5.4s, v3.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
-	VCMTST V12.S4, V18.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V3.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e624252 // addhn v18.4h, v18.4s, v2.4s
-	WORD $0x4e644072 // addhn2 v18.8h, v3.4s, v4.4s
-	FMOVQ F18, (R1)
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e2ff602 // fmax v2.4s, v16.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V1.S4, V2.S4, V3.S4
-	WORD $0x4e30e442 // fcmeq v2.4s, v2.4s, v16.4s
-	WORD $0x4e218a31 // frintn v17.4s, v17.4s
-	WORD $0x4e2ff621 // fmax v1.4s, v17.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V6.S4, V1.S4, V4.S4
-	WORD $0x4e31e421 // fcmeq v1.4s, v1.4s, v17.4s
-	VCMTST V12.S4, V3.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	VCMTST V12.S4, V4.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	WORD $0x0e664063 // addhn v3.4h, v3.4s, v6.4s
-	WORD $0x4e704083 // addhn2 v3.8h, v4.4s, v16.4s
-	FMOVQ F3, 16(R1)
-	VUZP1 V0.H8, V5.H8, V5.H8
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, (R2)
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 232(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $64, RSP, R3
-	MOVD R6, 264(RSP)
-	SUB R6, R6, R6
-	B grouploop
-groupstaged:
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 232(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
-	MOVD 240(RSP), R3
-	ADD R0<<1, R3, R3
-	MOVD 264(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
-groupdone:
-	RET
-longs:
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V9.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V10.S4, V9.S4, V0.S4
-	MOVD $880803840, R16
-	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
-	MOVD R7, R0
-	CMP $16, R0
-	BLT longstage
-longloop:
-	FMOVQ (R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 16(R3), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V5.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V6.S4
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	VCMTST V12.S4, V5.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V6.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
-	FMOVQ F5, (R1)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V5.S4
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V6.S4
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V6.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
-	FMOVQ F5, 16(R1)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R2)
-longback:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE longloop
-longtail:
-	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
-	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 232(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
-	MOVD 240(RSP), R3
-	ADD R0<<1, R3, R3
-longend:
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUB $1, R6, R6
-	CBNZ R6, longs
-	RET
-lanes:
-	MOVD R6, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R5), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R4), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R5), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R4), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R5), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R4), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R5), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R4), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff443 // fmax v3.4s, v2.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V5.S4, V3.S4, V4.S4
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V4.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e654081 // addhn2 v1.8h, v4.4s, v5.4s
-	FMOVQ F1, (R1)
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2ff4e1 // fmax v1.4s, v7.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
-	WORD $0x4e27e421 // fcmeq v1.4s, v1.4s, v7.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c4 // fmax v4.4s, v6.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V5.S4
-	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
-	VCMTST V12.S4, V2.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	VCMTST V12.S4, V5.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e664042 // addhn v2.4h, v2.4s, v6.4s
-	WORD $0x4e6740a2 // addhn2 v2.8h, v5.4s, v7.4s
-	FMOVQ F2, 16(R1)
-	VUZP1 V3.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R2)
-laneback:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	MOVD 232(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
-	MOVD 256(RSP), R5
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 272(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 256(RSP)
-	ADD $160, RSP, R5
-	B rare
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
-groupmeetrare:
-	MOVD R8, R6
-	SUB R4, R9, R9
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
-longrare:
-	MOVD $2, R16
-	MOVD R16, 272(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 256(RSP)
-	ADD $160, RSP, R5
-	B rare
-longstage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 232(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $64, RSP, R3
-	B longloop
-lanerare:
-	MOVD $3, R16
-	MOVD R16, 272(RSP)
-	B rare
-lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 232(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $64, RSP, R3
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 256(RSP)
-	ADD $160, RSP, R5
-	B laneloop
-rare:
-	FMOVQ (R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R4), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff423 // fmax v3.4s, v1.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x4e24e482 // fcmeq v2.4s, v4.4s, v4.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V4.B16, V2.B16
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R4), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V1.B16
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e664022 // addhn2 v2.8h, v1.4s, v6.4s
-	FMOVQ F2, (R1)
-	FMOVQ 16(R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R4), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e27e4e2 // fcmeq v2.4s, v7.4s, v7.4s
-	VBSL V5.B16, V7.B16, V2.B16
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R4), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V5.B16, V8.B16, V1.B16
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, 16(R1)
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, (R2)
-	MOVD 272(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	MOVD 272(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-	B laneback
-groupresume:
-	MOVD 248(RSP), R4
-	MOVD 256(RSP), R5
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	B groupback
-longresume:
-	MOVD 248(RSP), R4
-	MOVD 256(RSP), R5
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V9.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V10.S4, V9.S4, V0.S4
-	MOVD $880803840, R16
-	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
-	B longback
-
-// func FakeQuantizeZeroPointBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeZeroPointBytesBF16NEON(SB), NOSPLIT, $344-80
-	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R7 groups left, R8 length
-	// per call: V15 least, V14 most, V13 0x0, V12 0x10000, V11 0x7fff
-	// per group: V10 scale, V9 recip, V0 zeroPoint, V1 ISub, V0 ISub, V8 ToFloat, V7 ToFloat
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 27
-	MOVD y+0(FP), R1
-	MOVD mask+8(FP), R2
-	MOVD x+16(FP), R3
-	MOVD scale+24(FP), R4
-	MOVD recip+32(FP), R5
-	MOVD zeroPoint+40(FP), R6
-	FMOVS least+48(FP), F15
-	VDUP V15.S[0], V15.S4
-	FMOVS most+52(FP), F14
-	VDUP V14.S[0], V14.S4
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD $65536, R16
-	VDUP R16, V12.S4
-	MOVD $32767, R16
-	VDUP R16, V11.S4
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
-	BEQ lanes
-	CMP $128, R8
-	BLT groups
-	AND $15, R8, R16
-	CBZ R16, longs
-	CMP $1, R7
-	BEQ longs
-groups:
-	MOVD R8, R0
-	MUL R7, R0, R0
-	MOVD R8, R7
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R7
-	BLT grouptomeet
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	VLD1R (R6), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
-	SUB R7, R0, R0
-grouploop:
-	FMOVQ (R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 16(R3), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e28f440 // fmax v0.4s, v2.4s, v8.4s
-	WORD $0x4ea7f400 // fmin v0.4s, v0.4s, v7.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V5.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f422 // fmax v2.4s, v1.4s, v8.4s
-	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V6.S4
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	VCMTST V12.S4, V5.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V6.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
-	FMOVQ F5, (R1)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e28f481 // fmax v1.4s, v4.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V5.S4
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
-	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V6.S4
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V6.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
-	FMOVQ F5, 16(R1)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R2)
-groupback:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE grouploop
-groupwhole:
-	CMP $0, R7
-	BLT groupstaged
-	ADD R7, R0, R0
-	CBZ R7, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-	VLD1R (R6), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
-groupmeet:
-	MOVD R7, R9
-	MOVD R4, R10
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V9.B16, V0.B16
-	VMOV V8.B16, V1.B16
-	VMOV V7.B16, V2.B16
-	FMOVQ (R3), F3
-	WORD $0x2e613864 // shll v4.4s, v3.4h, #16
-	WORD $0x6e2adc85 // fmul v5.4s, v4.4s, v10.4s
-	VFMLS V9.S4, V5.S4, V4.S4
-	VFMLA V10.S4, V4.S4, V5.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V9.B16, V4.B16
-	VMOV V8.B16, V6.B16
-	VMOV V7.B16, V16.B16
-	WORD $0x6e613863 // shll2 v3.4s, v3.8h, #16
-	WORD $0x6e2adc71 // fmul v17.4s, v3.4s, v10.4s
-	VFMLS V9.S4, V17.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V17.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V9.B16, V3.B16
-	VMOV V8.B16, V18.B16
-	VMOV V7.B16, V19.B16
-	FMOVQ 16(R3), F20
-	WORD $0x2e613a95 // shll v21.4s, v20.4h, #16
-	WORD $0x6e2adeb6 // fmul v22.4s, v21.4s, v10.4s
-	VFMLS V9.S4, V22.S4, V21.S4
-	VFMLA V10.S4, V21.S4, V22.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V9.B16, V21.B16
-	VMOV V8.B16, V23.B16
-	VMOV V7.B16, V24.B16
-	WORD $0x6e613a94 // shll2 v20.4s, v20.8h, #16
-	WORD $0x6e2ade99 // fmul v25.4s, v20.4s, v10.4s
-	VFMLS V9.S4, V25.S4, V20.S4
-	VFMLA V10.S4, V20.S4, V25.S4
-	WORD $0x4e31f4b4 // fmax v20.4s, v5.4s, v17.4s
-	WORD $0x4e39f6da // fmax v26.4s, v22.4s, v25.4s
-	WORD $0x4e3af694 // fmax v20.4s, v20.4s, v26.4s
-	WORD $0x6e30fa94 // fmaxv s20, v20.4s
-	FCMPS F20, F20
-	BVS groupmeetrare
-	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
-	WORD $0x4e21f4a1 // fmax v1.4s, v5.4s, v1.4s
-	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x4e25e421 // fcmeq v1.4s, v1.4s, v5.4s
-	WORD $0x4e218a31 // frintn v17.4s, v17.4s
-	WORD $0x4e26f626 // fmax v6.4s, v17.4s, v6.4s
-	WORD $0x4eb0f4c6 // fmin v6.4s, v6.4s, v16.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V6.S4, V0.S4
-	WORD $0x4e31e4c6 // fcmeq v6.4s, v6.4s, v17.4s
-	VCMTST V12.S4, V2.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	VCMTST V12.S4, V0.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
-	WORD $0x4e654002 // addhn2 v2.8h, v0.4s, v5.4s
-	FMOVQ F2, (R1)
-	WORD $0x4e218ad6 // frintn v22.4s, v22.4s
-	WORD $0x4e32f6d2 // fmax v18.4s, v22.4s, v18.4s
-	WORD $0x4eb3f652 // fmin v18.4s, v18.4s, v19.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V18.S4, V0.S4
-	WORD $0x4e36e652 // fcmeq v18.4s, v18.4s, v22.4s
-	WORD $0x4e218b39 // frintn v25.4s, v25.4s
-	WORD $0x4e37f737 // fmax v23.4s, v25.4s, v23.4s
-	WORD $0x4eb8f6f7 // fmin v23.4s, v23.4s, v24.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V21.S4, V23.S4, V2.S4
-	WORD $0x4e39e6f7 // fcmeq v23.4s, v23.4s, v25.4s
-	VCMTST V12.S4, V0.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V2.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
-	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
-	FMOVQ F0, 16(R1)
-	VUZP1 V6.H8, V1.H8, V1.H8
-	VUZP1 V23.H8, V18.H8, V18.H8
-	VUZP1 V18.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R2)
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	SUB $16, R0, R0
-	CMP $1, R7
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R7
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	CMP $1, R7
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R9
-	MOVD R0, R10
-grouppieces:
-	MOVD R10, R0
-	CMP R0, R7
-	BGE grouppiece
-	MOVD R7, R0
-grouppiece:
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	VLD1R (R6), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $64, RSP, R3
-	MOVD R7, 336(RSP)
-	SUB R7, R7, R7
-	B grouploop
-groupstaged:
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 296(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
-	MOVD 304(RSP), R3
-	ADD R0<<1, R3, R3
-	MOVD 336(RSP), R7
-grouprest:
-	SUB R0, R7, R7
-	SUB R0, R10, R10
-	SUB R0, R9, R9
-	CBZ R9, groupdone
-	CBNZ R7, groupmore
-	MOVD R8, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmore:
-	CBNZ R10, grouppieces
-	MOVD R9, R0
-	B groupbegin
-groupdone:
-	RET
-longs:
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V9.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V10.S4, V9.S4, V0.S4
-	MOVD $880803840, R16
-	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
-	VLD1R (R6), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d827 // scvtf v7.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d806 // scvtf v6.4s, v0.4s
-	MOVD R8, R0
-	CMP $16, R0
-	BLT longstage
-longloop:
-	FMOVQ (R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 16(R3), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e27f440 // fmax v0.4s, v2.4s, v7.4s
-	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V5.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V16.S4
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	VCMTST V12.S4, V5.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V16.S4, V17.S4
-	VSUB V17.S4, V11.S4, V17.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e714205 // addhn2 v5.8h, v16.4s, v17.4s
-	FMOVQ F5, (R1)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e27f481 // fmax v1.4s, v4.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V5.S4
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V16.S4
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V16.S4, V17.S4
-	VSUB V17.S4, V11.S4, V17.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e714205 // addhn2 v5.8h, v16.4s, v17.4s
-	FMOVQ F5, 16(R1)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R2)
-longback:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE longloop
-longtail:
-	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
-	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 296(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
-	MOVD 304(RSP), R3
-	ADD R0<<1, R3, R3
-longend:
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	SUB $1, R7, R7
-	CBNZ R7, longs
-	RET
-lanes:
-	MOVD R7, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R5), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R4), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R5), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R4), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R5), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R4), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R5), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R4), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	FMOVQ (R6), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V0.S4
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	FMOVQ 16(R6), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V5.S4, V4.S4, V3.S4
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	VCMTST V12.S4, V0.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V3.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e654060 // addhn2 v0.8h, v3.4s, v5.4s
-	FMOVQ F0, (R1)
-	FMOVQ 32(R6), F0
-	VSUB V0.S4, V15.S4, V2.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e22f4e2 // fmax v2.4s, v7.4s, v2.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V0.S4
-	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
-	FMOVQ 48(R6), F3
-	VSUB V3.S4, V15.S4, V5.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
-	WORD $0x4ea3f4a5 // fmin v5.4s, v5.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V5.S4, V3.S4
-	WORD $0x4e26e4a5 // fcmeq v5.4s, v5.4s, v6.4s
-	VCMTST V12.S4, V0.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	VCMTST V12.S4, V3.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e664000 // addhn v0.4h, v0.4s, v6.4s
-	WORD $0x4e674060 // addhn2 v0.8h, v3.4s, v7.4s
-	FMOVQ F0, 16(R1)
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R2)
-laneback:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	MOVD 296(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-	MOVD 328(RSP), R6
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 344(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $160, RSP, R5
-	ADD $224, RSP, R16
-	MOVD R6, R17
-	CALL ·spread1NEON(SB)
-	MOVD R6, 328(RSP)
-	ADD $224, RSP, R6
-	B rare
-groupmeet0cross:
-groupmeet0mix:
-	ADD $4, R6, R16
-	VLD1R (R16), [V2.S4]
-	VSUB V2.S4, V15.S4, V3.S4
-	WORD $0x4e21d864 // scvtf v4.4s, v3.4s
-	VSUB V2.S4, V14.S4, V3.S4
-	WORD $0x4e21d862 // scvtf v2.4s, v3.4s
-	ADD $4, R7, R16
-	VDUP R16, V1.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea167e0 // smax v0.4s, v31.4s, v1.4s
-	VCMEQ V31.S4, V0.S4, V0.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V10.B16, V31.B16, V1.B16
-	VMOV V1.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V0.B16, V1.B16
-	VBSL V9.B16, V31.B16, V1.B16
-	VMOV V1.B16, V9.B16
-	VMOV V0.B16, V1.B16
-	VBSL V8.B16, V4.B16, V1.B16
-	VMOV V1.B16, V8.B16
-	VMOV V0.B16, V1.B16
-	VBSL V7.B16, V2.B16, V1.B16
-	VMOV V1.B16, V7.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet0reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet0mix
-groupmeet0reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet0mixed
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmeet0mixed:
-	B groupmeet0
-groupmeet1cross:
-groupmeet1mix:
-	ADD $4, R6, R16
-	VLD1R (R16), [V16.S4]
-	VSUB V16.S4, V15.S4, V17.S4
-	WORD $0x4e21da32 // scvtf v18.4s, v17.4s
-	VSUB V16.S4, V14.S4, V17.S4
-	WORD $0x4e21da30 // scvtf v16.4s, v17.4s
-	ADD $4, R7, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e4 // smax v4.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V4.S4, V4.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V6.B16
-	VBSL V10.B16, V31.B16, V6.B16
-	VMOV V6.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V4.B16, V6.B16
-	VBSL V9.B16, V31.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	VMOV V4.B16, V6.B16
-	VBSL V8.B16, V18.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	VMOV V4.B16, V6.B16
-	VBSL V7.B16, V16.B16, V6.B16
-	VMOV V6.B16, V7.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet1reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet1mix
-groupmeet1reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet1mixed
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmeet1mixed:
-	B groupmeet1
-groupmeet2cross:
-groupmeet2mix:
-	ADD $4, R6, R16
-	VLD1R (R16), [V19.S4]
-	VSUB V19.S4, V15.S4, V20.S4
-	WORD $0x4e21da95 // scvtf v21.4s, v20.4s
-	VSUB V19.S4, V14.S4, V20.S4
-	WORD $0x4e21da93 // scvtf v19.4s, v20.4s
-	ADD $4, R7, R16
-	VDUP R16, V18.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb267e3 // smax v3.4s, v31.4s, v18.4s
-	VCMEQ V31.S4, V3.S4, V3.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V18.B16
-	VBSL V10.B16, V31.B16, V18.B16
-	VMOV V18.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V3.B16, V18.B16
-	VBSL V9.B16, V31.B16, V18.B16
-	VMOV V18.B16, V9.B16
-	VMOV V3.B16, V18.B16
-	VBSL V8.B16, V21.B16, V18.B16
-	VMOV V18.B16, V8.B16
-	VMOV V3.B16, V18.B16
-	VBSL V7.B16, V19.B16, V18.B16
-	VMOV V18.B16, V7.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet2reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet2mix
-groupmeet2reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet2mixed
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmeet2mixed:
-	B groupmeet2
-groupmeet3cross:
-groupmeet3mix:
-	ADD $4, R6, R16
-	VLD1R (R16), [V24.S4]
-	VSUB V24.S4, V15.S4, V25.S4
-	WORD $0x4e21db3a // scvtf v26.4s, v25.4s
-	VSUB V24.S4, V14.S4, V25.S4
-	WORD $0x4e21db38 // scvtf v24.4s, v25.4s
-	ADD $4, R7, R16
-	VDUP R16, V23.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eb767f5 // smax v21.4s, v31.4s, v23.4s
-	VCMEQ V31.S4, V21.S4, V21.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V21.B16, V23.B16
-	VBSL V10.B16, V31.B16, V23.B16
-	VMOV V23.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V21.B16, V23.B16
-	VBSL V9.B16, V31.B16, V23.B16
-	VMOV V23.B16, V9.B16
-	VMOV V21.B16, V23.B16
-	VBSL V8.B16, V26.B16, V23.B16
-	VMOV V23.B16, V8.B16
-	VMOV V21.B16, V23.B16
-	VBSL V7.B16, V24.B16, V23.B16
-	VMOV V23.B16, V7.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeet3reached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeet3mix
-groupmeet3reached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeet3mixed
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmeet3mixed:
-	B groupmeet3
-groupmeetrare:
-	MOVD R9, R7
-	SUB R4, R10, R10
-	ADD R10, R4, R4
-	ADD R10, R5, R5
-	ADD R10, R6, R6
-	MOVD R0, R9
-	SUB R10, R10, R10
-	ADD $16, R10, R10
-	B grouppieces
-longrare:
-	MOVD $2, R16
-	MOVD R16, 344(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $160, RSP, R5
-	ADD $224, RSP, R16
-	MOVD R6, R17
-	CALL ·spread1NEON(SB)
-	MOVD R6, 328(RSP)
-	ADD $224, RSP, R6
-	B rare
-longstage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $64, RSP, R3
-	B longloop
-lanerare:
-	MOVD $3, R16
-	MOVD R16, 344(RSP)
-	B rare
-lanestage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $64, RSP, R3
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $160, RSP, R5
-	ADD $224, RSP, R16
-	MOVD R6, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R6, 328(RSP)
-	ADD $224, RSP, R6
-	B laneloop
-rare:
-	FMOVQ (R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R4), F2
-	FMOVQ (R6), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V2.B16
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R4), F1
-	FMOVQ 16(R6), F3
-	VSUB V3.S4, V15.S4, V6.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
-	WORD $0x4e2dd4c3 // fadd v3.4s, v6.4s, v13.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V1.B16
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, (R1)
-	FMOVQ 16(R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R4), F2
-	FMOVQ 32(R6), F3
-	VSUB V3.S4, V15.S4, V7.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f427 // fmax v7.4s, v1.4s, v7.4s
-	WORD $0x4ea3f4e7 // fmin v7.4s, v7.4s, v3.4s
-	WORD $0x4e2dd4e3 // fadd v3.4s, v7.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V2.B16
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R4), F1
-	FMOVQ 48(R6), F3
-	VSUB V3.S4, V15.S4, V8.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
-	WORD $0x4e2dd503 // fadd v3.4s, v8.4s, v13.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V1.B16
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R1)
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VUSHR $7, V4.B16, V4.B16
-	FMOVQ F4, (R2)
-	MOVD 344(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	MOVD 344(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-	B laneback
-groupresume:
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-	MOVD 328(RSP), R6
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	VLD1R (R6), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d828 // scvtf v8.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
-	B groupback
-longresume:
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-	MOVD 328(RSP), R6
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V9.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V10.S4, V9.S4, V0.S4
-	MOVD $880803840, R16
-	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e29dc48 // fmul v8.4s, v2.4s, v9.4s
-	VLD1R (R6), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d827 // scvtf v7.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d806 // scvtf v6.4s, v0.4s
-	B longback
-
-// func FakeQuantizeMinvalBytesBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeMinvalBytesBF16NEON(SB), NOSPLIT, $344-80
-	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R7 groups left, R8 length
-	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff
-	// per group: V10 scale, V9 recip, V8 minval
-	// vector registers in use at once: 24
-	MOVD y+0(FP), R1
-	MOVD mask+8(FP), R2
-	MOVD x+16(FP), R3
-	MOVD scale+24(FP), R4
-	MOVD recip+32(FP), R5
-	MOVD minval+40(FP), R6
-	FMOVS least+48(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+52(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD $65536, R16
-	VDUP R16, V12.S4
-	MOVD $32767, R16
-	VDUP R16, V11.S4
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
-	BEQ lanes
-groups:
-	MOVD R8, R0
-	MUL R7, R0, R0
-	MOVD R8, R7
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R7
-	BLT grouptomeet
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	VLD1R (R6), [V8.S4]
-	SUB R7, R0, R0
-grouploop:
-	FMOVQ (R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea8d421 // fsub v1.4s, v1.4s, v8.4s
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	VFMLS V10.S4, V2.S4, V1.S4
-	VFMLA V9.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V1.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V1.S4
-	FMOVQ 16(R3), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	WORD $0x6e29dc03 // fmul v3.4s, v0.4s, v9.4s
-	VFMLS V10.S4, V3.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V0.S4, V5.S4
-	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V6.S4
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	VCMTST V12.S4, V5.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V6.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
-	FMOVQ F5, (R1)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V10.S4, V1.S4, V5.S4
-	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V10.S4, V4.S4, V6.S4
-	WORD $0x4e28d4c6 // fadd v6.4s, v6.4s, v8.4s
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V6.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
-	FMOVQ F5, 16(R1)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R2)
-groupback:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE grouploop
-groupwhole:
-	CMP $0, R7
-	BLT groupstaged
-	ADD R7, R0, R0
-	CBZ R7, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R6), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	VLD1R (R4), [V8.S4]
-groupmeet:
-	MOVD R7, R9
-	MOVD R4, R10
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V10.B16, V0.B16
-	VMOV V8.B16, V1.B16
-	FMOVQ (R3), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	VFMLS V8.S4, V4.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V4.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V10.B16, V3.B16
-	VMOV V8.B16, V5.B16
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	WORD $0x4eaad442 // fsub v2.4s, v2.4s, v10.4s
-	WORD $0x6e29dc50 // fmul v16.4s, v2.4s, v9.4s
-	VFMLS V8.S4, V16.S4, V2.S4
-	VFMLA V9.S4, V2.S4, V16.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V10.B16, V2.B16
-	VMOV V8.B16, V17.B16
-	FMOVQ 16(R3), F18
-	WORD $0x2e613a53 // shll v19.4s, v18.4h, #16
-	WORD $0x4eaad673 // fsub v19.4s, v19.4s, v10.4s
-	WORD $0x6e29de74 // fmul v20.4s, v19.4s, v9.4s
-	VFMLS V8.S4, V20.S4, V19.S4
-	VFMLA V9.S4, V19.S4, V20.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V10.B16, V19.B16
-	VMOV V8.B16, V21.B16
-	WORD $0x6e613a52 // shll2 v18.4s, v18.8h, #16
-	WORD $0x4eaad652 // fsub v18.4s, v18.4s, v10.4s
-	WORD $0x6e29de56 // fmul v22.4s, v18.4s, v9.4s
-	VFMLS V8.S4, V22.S4, V18.S4
-	VFMLA V9.S4, V18.S4, V22.S4
-	WORD $0x4e30f492 // fmax v18.4s, v4.4s, v16.4s
-	WORD $0x4e36f697 // fmax v23.4s, v20.4s, v22.4s
-	WORD $0x4e37f652 // fmax v18.4s, v18.4s, v23.4s
-	WORD $0x6e30fa52 // fmaxv s18, v18.4s
-	FCMPS F18, F18
-	BVS groupmeetrare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff492 // fmax v18.4s, v4.4s, v15.4s
-	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
-	WORD $0x6f00e417 // movi v23.2d, #0000000000000000
-	VFMLA V1.S4, V18.S4, V23.S4
-	WORD $0x4e20d6f7 // fadd v23.4s, v23.4s, v0.4s
-	WORD $0x4e24e652 // fcmeq v18.4s, v18.4s, v4.4s
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e2ff600 // fmax v0.4s, v16.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V1.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e30e400 // fcmeq v0.4s, v0.4s, v16.4s
-	VCMTST V12.S4, V23.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e6342f7 // addhn v23.4h, v23.4s, v3.4s
-	WORD $0x4e644037 // addhn2 v23.8h, v1.4s, v4.4s
-	FMOVQ F23, (R1)
-	WORD $0x4e218a94 // frintn v20.4s, v20.4s
-	WORD $0x4e2ff681 // fmax v1.4s, v20.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V17.S4, V1.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4e34e421 // fcmeq v1.4s, v1.4s, v20.4s
-	WORD $0x4e218ad6 // frintn v22.4s, v22.4s
-	WORD $0x4e2ff6c2 // fmax v2.4s, v22.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V21.S4, V2.S4, V4.S4
-	WORD $0x4e33d484 // fadd v4.4s, v4.4s, v19.4s
-	WORD $0x4e36e442 // fcmeq v2.4s, v2.4s, v22.4s
-	VCMTST V12.S4, V3.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	VCMTST V12.S4, V4.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	WORD $0x0e654063 // addhn v3.4h, v3.4s, v5.4s
-	WORD $0x4e704083 // addhn2 v3.8h, v4.4s, v16.4s
-	FMOVQ F3, 16(R1)
-	VUZP1 V0.H8, V18.H8, V18.H8
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V18.B16, V18.B16
-	VUSHR $7, V18.B16, V18.B16
-	FMOVQ F18, (R2)
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	SUB $16, R0, R0
-	CMP $1, R7
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R7
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	CMP $1, R7
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R9
-	MOVD R0, R10
-grouppieces:
-	MOVD R10, R0
-	CMP R0, R7
-	BGE grouppiece
-	MOVD R7, R0
-grouppiece:
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	VLD1R (R6), [V8.S4]
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $64, RSP, R3
-	MOVD R7, 336(RSP)
-	SUB R7, R7, R7
-	B grouploop
-groupstaged:
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 296(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
-	MOVD 304(RSP), R3
-	ADD R0<<1, R3, R3
-	MOVD 336(RSP), R7
-grouprest:
-	SUB R0, R7, R7
-	SUB R0, R10, R10
-	SUB R0, R9, R9
-	CBZ R9, groupdone
-	CBNZ R7, groupmore
-	MOVD R8, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmore:
-	CBNZ R10, grouppieces
-	MOVD R9, R0
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R7, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R6), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ (R5), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	FMOVQ (R4), F5
-	VFMLS V5.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R6), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 16(R5), F3
-	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
-	FMOVQ 16(R4), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V6.S4
-	FMOVQ 16(R3), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	FMOVQ 32(R6), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	FMOVQ 32(R5), F9
-	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	FMOVQ 32(R4), F16
-	VFMLS V16.S4, V10.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V10.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R6), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	FMOVQ 48(R5), F9
-	WORD $0x6e29dc11 // fmul v17.4s, v0.4s, v9.4s
-	FMOVQ 48(R4), F18
-	VFMLS V18.S4, V17.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V17.S4
-	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e31f549 // fmax v9.4s, v10.4s, v17.4s
-	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V9.S4
-	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
-	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V7.S4, V2.S4, V4.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
-	VCMTST V12.S4, V9.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V4.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e614129 // addhn v9.4h, v9.4s, v1.4s
-	WORD $0x4e654089 // addhn2 v9.8h, v4.4s, v5.4s
-	FMOVQ F9, (R1)
-	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e2ff541 // fmax v1.4s, v10.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V16.S4, V1.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
-	WORD $0x4e218a31 // frintn v17.4s, v17.4s
-	WORD $0x4e2ff625 // fmax v5.4s, v17.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V18.S4, V5.S4, V6.S4
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e31e4a5 // fcmeq v5.4s, v5.4s, v17.4s
-	VCMTST V12.S4, V4.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V6.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e634084 // addhn v4.4h, v4.4s, v3.4s
-	WORD $0x4e6740c4 // addhn2 v4.8h, v6.4s, v7.4s
-	FMOVQ F4, 16(R1)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R2)
-laneback:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	MOVD 296(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-	MOVD 328(RSP), R6
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 344(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $160, RSP, R5
-	ADD $224, RSP, R16
-	MOVD R6, R17
-	CALL ·spread1NEON(SB)
-	MOVD R6, 328(RSP)
-	ADD $224, RSP, R6
-	B rare
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R7, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V10.B16, V31.B16, V6.B16
-	VMOV V6.B16, V10.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V9.B16, V31.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V8.B16, V31.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
-groupmeetrare:
-	MOVD R9, R7
-	SUB R4, R10, R10
-	ADD R10, R4, R4
-	ADD R10, R5, R5
-	ADD R10, R6, R6
-	MOVD R0, R9
-	SUB R10, R10, R10
-	ADD $16, R10, R10
-	B grouppieces
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 344(RSP)
-	B rare
-lanestage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $64, RSP, R3
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $160, RSP, R5
-	ADD $224, RSP, R16
-	MOVD R6, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R6, 328(RSP)
-	ADD $224, RSP, R6
-	B laneloop
-rare:
-	FMOVQ (R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R4), F2
-	FMOVQ (R6), F3
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff424 // fmax v4.4s, v1.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e25e4a2 // fcmeq v2.4s, v5.4s, v5.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V5.B16, V2.B16
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R4), F1
-	FMOVQ 16(R6), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V3.B16, V7.B16, V1.B16
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, (R1)
-	FMOVQ 16(R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R4), F2
-	FMOVQ 32(R6), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff427 // fmax v7.4s, v1.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
-	WORD $0x4e25d508 // fadd v8.4s, v8.4s, v5.4s
-	WORD $0x4e28e502 // fcmeq v2.4s, v8.4s, v8.4s
-	VBSL V3.B16, V8.B16, V2.B16
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R4), F1
-	FMOVQ 48(R6), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff408 // fmax v8.4s, v0.4s, v15.4s
-	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
-	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
-	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
-	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
-	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
-	VBSL V3.B16, V9.B16, V1.B16
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R1)
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VUSHR $7, V4.B16, V4.B16
-	FMOVQ F4, (R2)
-	MOVD 344(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-	MOVD 328(RSP), R6
-	VLD1R (R4), [V10.S4]
-	VLD1R (R5), [V9.S4]
-	VLD1R (R6), [V8.S4]
-	B groupback
-
-// func FakeQuantizeBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeBitsBF16NEON(SB), NOSPLIT, $280-72
+TEXT ·FakeQuantizeBF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff, V10 table
 	// per group: V9 scale, V8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 20
+	// vector registers in use at once: 22
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -4540,8 +29,8 @@ TEXT ·FakeQuantizeBitsBF16NEON(SB), NOSPLIT, $280-72
 	MOVD $32767, R16
 	VDUP R16, V11.S4
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V10
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
+	MOVD groups+56(FP), R6
+	MOVD length+64(FP), R7
 	CMP $1, R7
 	BEQ lanes
 	CMP $128, R7
@@ -4592,50 +81,67 @@ grouploop:
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V9.S4, V0.S4, V5.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V6.S4
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	VCMTST V12.S4, V5.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V6.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V9.S4, V6.S4, V7.S4
+	VCMTST V12.S4, V5.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
+	VCMTST V12.S4, V7.S4, V17.S4
+	VSUB V17.S4, V11.S4, V17.S4
+	WORD $0x0e7040a5 // addhn v5.4h, v5.4s, v16.4s
+	WORD $0x4e7140e5 // addhn2 v5.8h, v7.4s, v17.4s
 	FMOVQ F5, (R1)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V5.S4
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V9.S4, V5.S4, V7.S4
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V6.S4
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V6.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e6740c5 // addhn2 v5.8h, v6.4s, v7.4s
-	FMOVQ F5, 16(R1)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000040 // str h0, [x2]
+	WORD $0x4e2ff470 // fmax v16.4s, v3.4s, v15.4s
+	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	VFMLA V9.S4, V16.S4, V17.S4
+	VCMTST V12.S4, V7.S4, V18.S4
+	VSUB V18.S4, V11.S4, V18.S4
+	VCMTST V12.S4, V17.S4, V19.S4
+	VSUB V19.S4, V11.S4, V19.S4
+	WORD $0x0e7240e7 // addhn v7.4h, v7.4s, v18.4s
+	WORD $0x4e734227 // addhn2 v7.8h, v17.4s, v19.4s
+	FMOVQ F7, 16(R1)
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone2
+	BEQ maskbytes1
+	WORD $0x4e22e407 // fcmeq v7.4s, v0.4s, v2.4s
+	WORD $0x4e21e4d2 // fcmeq v18.4s, v6.4s, v1.4s
+	VUZP1 V18.H8, V7.H8, V7.H8
+	WORD $0x4e24e4b1 // fcmeq v17.4s, v5.4s, v4.4s
+	WORD $0x4e23e612 // fcmeq v18.4s, v16.4s, v3.4s
+	VUZP1 V18.H8, V17.H8, V17.H8
+	VUZP1 V17.B16, V7.B16, V7.B16
+	VAND V10.B16, V7.B16, V7.B16
+	VADDP V7.B16, V7.B16, V7.B16
+	VADDP V7.B16, V7.B16, V7.B16
+	VADDP V7.B16, V7.B16, V7.B16
+	WORD $0x7d000047 // str h7, [x2]
+	ADD $2, R2, R2
+	B maskdone2
+maskbytes1:
+	WORD $0x4e22e407 // fcmeq v7.4s, v0.4s, v2.4s
+	WORD $0x4e21e4d2 // fcmeq v18.4s, v6.4s, v1.4s
+	VUZP1 V18.H8, V7.H8, V7.H8
+	WORD $0x4e24e4b1 // fcmeq v17.4s, v5.4s, v4.4s
+	WORD $0x4e23e612 // fcmeq v18.4s, v16.4s, v3.4s
+	VUZP1 V18.H8, V17.H8, V17.H8
+	VUZP1 V17.B16, V7.B16, V7.B16
+	VUSHR $7, V7.B16, V7.B16
+	FMOVQ F7, (R2)
+	ADD $16, R2, R2
+maskdone2:
 groupback:
 	ADD $32, R1, R1
-	ADD $2, R2, R2
 	ADD $32, R3, R3
 	SUB $16, R6, R6
 	CMP $16, R6
@@ -4702,49 +208,66 @@ groupmeet3:
 	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
 	WORD $0x6f00e413 // movi v19.2d, #0000000000000000
 	VFMLA V0.S4, V5.S4, V19.S4
-	WORD $0x4e23e4a5 // fcmeq v5.4s, v5.4s, v3.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
+	WORD $0x6f00e414 // movi v20.2d, #0000000000000000
+	VFMLA V2.S4, V0.S4, V20.S4
 	VCMTST V12.S4, V19.S4, V2.S4
 	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V3.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
+	VCMTST V12.S4, V20.S4, V21.S4
+	VSUB V21.S4, V11.S4, V21.S4
 	WORD $0x0e624273 // addhn v19.4h, v19.4s, v2.4s
-	WORD $0x4e644073 // addhn2 v19.8h, v3.4s, v4.4s
+	WORD $0x4e754293 // addhn2 v19.8h, v20.4s, v21.4s
 	FMOVQ F19, (R1)
 	WORD $0x4e218a31 // frintn v17.4s, v17.4s
 	WORD $0x4e2ff622 // fmax v2.4s, v17.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V1.S4, V2.S4, V3.S4
-	WORD $0x4e31e442 // fcmeq v2.4s, v2.4s, v17.4s
+	WORD $0x6f00e413 // movi v19.2d, #0000000000000000
+	VFMLA V1.S4, V2.S4, V19.S4
 	WORD $0x4e218a52 // frintn v18.4s, v18.4s
 	WORD $0x4e2ff641 // fmax v1.4s, v18.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V16.S4, V1.S4, V4.S4
-	WORD $0x4e32e421 // fcmeq v1.4s, v1.4s, v18.4s
-	VCMTST V12.S4, V3.S4, V16.S4
+	WORD $0x6f00e414 // movi v20.2d, #0000000000000000
+	VFMLA V16.S4, V1.S4, V20.S4
+	VCMTST V12.S4, V19.S4, V16.S4
 	VSUB V16.S4, V11.S4, V16.S4
-	VCMTST V12.S4, V4.S4, V17.S4
-	VSUB V17.S4, V11.S4, V17.S4
-	WORD $0x0e704063 // addhn v3.4h, v3.4s, v16.4s
-	WORD $0x4e714083 // addhn2 v3.8h, v4.4s, v17.4s
-	FMOVQ F3, 16(R1)
-	VUZP1 V0.H8, V5.H8, V5.H8
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V5.B16, V5.B16
-	VAND V10.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d000045 // str h5, [x2]
-	ADD $32, R1, R1
+	VCMTST V12.S4, V20.S4, V21.S4
+	VSUB V21.S4, V11.S4, V21.S4
+	WORD $0x0e704273 // addhn v19.4h, v19.4s, v16.4s
+	WORD $0x4e754293 // addhn2 v19.8h, v20.4s, v21.4s
+	FMOVQ F19, 16(R1)
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone4
+	BEQ maskbytes3
+	WORD $0x4e23e4b0 // fcmeq v16.4s, v5.4s, v3.4s
+	WORD $0x4e24e414 // fcmeq v20.4s, v0.4s, v4.4s
+	VUZP1 V20.H8, V16.H8, V16.H8
+	WORD $0x4e31e453 // fcmeq v19.4s, v2.4s, v17.4s
+	WORD $0x4e32e434 // fcmeq v20.4s, v1.4s, v18.4s
+	VUZP1 V20.H8, V19.H8, V19.H8
+	VUZP1 V19.B16, V16.B16, V16.B16
+	VAND V10.B16, V16.B16, V16.B16
+	VADDP V16.B16, V16.B16, V16.B16
+	VADDP V16.B16, V16.B16, V16.B16
+	VADDP V16.B16, V16.B16, V16.B16
+	WORD $0x7d000050 // str h16, [x2]
 	ADD $2, R2, R2
+	B maskdone4
+maskbytes3:
+	WORD $0x4e23e4b0 // fcmeq v16.4s, v5.4s, v3.4s
+	WORD $0x4e24e414 // fcmeq v20.4s, v0.4s, v4.4s
+	VUZP1 V20.H8, V16.H8, V16.H8
+	WORD $0x4e31e453 // fcmeq v19.4s, v2.4s, v17.4s
+	WORD $0x4e32e434 // fcmeq v20.4s, v1.4s, v18.4s
+	VUZP1 V20.H8, V19.H8, V19.H8
+	VUZP1 V19.B16, V16.B16, V16.B16
+	VUSHR $7, V16.B16, V16.B16
+	FMOVQ F16, (R2)
+	ADD $16, R2, R2
+maskdone4:
+	ADD $32, R1, R1
 	ADD $32, R3, R3
 	SUB $16, R0, R0
 	CMP $1, R6
@@ -4793,10 +316,22 @@ groupstaged:
 	CALL ·stageOut16NEON(SB)
 	ADD R0<<1, R1, R1
 	MOVD 232(RSP), R2
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone6
+	BEQ maskbytes5
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD R0>>3, R2, R2
+	ADD $7, R0, R16
+	ADD R16>>3, R2, R2
+	B maskdone6
+maskbytes5:
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+maskdone6:
 	MOVD 240(RSP), R3
 	ADD R0<<1, R3, R3
 	MOVD 264(RSP), R6
@@ -4858,50 +393,67 @@ longloop:
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V9.S4, V0.S4, V5.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V6.S4
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	VCMTST V12.S4, V5.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V6.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V9.S4, V6.S4, V16.S4
+	VCMTST V12.S4, V5.S4, V17.S4
+	VSUB V17.S4, V11.S4, V17.S4
+	VCMTST V12.S4, V16.S4, V18.S4
+	VSUB V18.S4, V11.S4, V18.S4
+	WORD $0x0e7140a5 // addhn v5.4h, v5.4s, v17.4s
+	WORD $0x4e724205 // addhn2 v5.8h, v16.4s, v18.4s
 	FMOVQ F5, (R1)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V5.S4
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V9.S4, V5.S4, V16.S4
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V6.S4
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V6.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
-	FMOVQ F5, 16(R1)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000040 // str h0, [x2]
+	WORD $0x4e2ff471 // fmax v17.4s, v3.4s, v15.4s
+	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
+	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
+	VFMLA V9.S4, V17.S4, V18.S4
+	VCMTST V12.S4, V16.S4, V19.S4
+	VSUB V19.S4, V11.S4, V19.S4
+	VCMTST V12.S4, V18.S4, V20.S4
+	VSUB V20.S4, V11.S4, V20.S4
+	WORD $0x0e734210 // addhn v16.4h, v16.4s, v19.4s
+	WORD $0x4e744250 // addhn2 v16.8h, v18.4s, v20.4s
+	FMOVQ F16, 16(R1)
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone8
+	BEQ maskbytes7
+	WORD $0x4e22e410 // fcmeq v16.4s, v0.4s, v2.4s
+	WORD $0x4e21e4d3 // fcmeq v19.4s, v6.4s, v1.4s
+	VUZP1 V19.H8, V16.H8, V16.H8
+	WORD $0x4e24e4b2 // fcmeq v18.4s, v5.4s, v4.4s
+	WORD $0x4e23e633 // fcmeq v19.4s, v17.4s, v3.4s
+	VUZP1 V19.H8, V18.H8, V18.H8
+	VUZP1 V18.B16, V16.B16, V16.B16
+	VAND V10.B16, V16.B16, V16.B16
+	VADDP V16.B16, V16.B16, V16.B16
+	VADDP V16.B16, V16.B16, V16.B16
+	VADDP V16.B16, V16.B16, V16.B16
+	WORD $0x7d000050 // str h16, [x2]
+	ADD $2, R2, R2
+	B maskdone8
+maskbytes7:
+	WORD $0x4e22e410 // fcmeq v16.4s, v0.4s, v2.4s
+	WORD $0x4e21e4d3 // fcmeq v19.4s, v6.4s, v1.4s
+	VUZP1 V19.H8, V16.H8, V16.H8
+	WORD $0x4e24e4b2 // fcmeq v18.4s, v5.4s, v4.4s
+	WORD $0x4e23e633 // fcmeq v19.4s, v17.4s, v3.4s
+	VUZP1 V19.H8, V18.H8, V18.H8
+	VUZP1 V18.B16, V16.B16, V16.B16
+	VUSHR $7, V16.B16, V16.B16
+	FMOVQ F16, (R2)
+	ADD $16, R2, R2
+maskdone8:
 longback:
 	ADD $32, R1, R1
-	ADD $2, R2, R2
 	ADD $32, R3, R3
 	SUB $16, R0, R0
 	CMP $16, R0
@@ -4917,10 +469,22 @@ longtail:
 	CALL ·stageOut16NEON(SB)
 	ADD R0<<1, R1, R1
 	MOVD 232(RSP), R2
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone10
+	BEQ maskbytes9
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD R0>>3, R2, R2
+	ADD $7, R0, R16
+	ADD R16>>3, R2, R2
+	B maskdone10
+maskbytes9:
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+maskdone10:
 	MOVD 240(RSP), R3
 	ADD R0<<1, R3, R3
 longend:
@@ -4971,50 +535,67 @@ laneloop:
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V1.S4
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff443 // fmax v3.4s, v2.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V5.S4, V3.S4, V4.S4
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	VCMTST V12.S4, V1.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V4.S4, V5.S4
+	WORD $0x4e2ff444 // fmax v4.4s, v2.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V5.S4, V4.S4, V16.S4
+	VCMTST V12.S4, V1.S4, V5.S4
 	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e654081 // addhn2 v1.8h, v4.4s, v5.4s
+	VCMTST V12.S4, V16.S4, V17.S4
+	VSUB V17.S4, V11.S4, V17.S4
+	WORD $0x0e654021 // addhn v1.4h, v1.4s, v5.4s
+	WORD $0x4e714201 // addhn2 v1.8h, v16.4s, v17.4s
 	FMOVQ F1, (R1)
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
 	WORD $0x4e2ff4e1 // fmax v1.4s, v7.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
-	WORD $0x4e27e421 // fcmeq v1.4s, v1.4s, v7.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c4 // fmax v4.4s, v6.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V5.S4
-	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
-	VCMTST V12.S4, V2.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	VCMTST V12.S4, V5.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e664042 // addhn v2.4h, v2.4s, v6.4s
-	WORD $0x4e6740a2 // addhn2 v2.8h, v5.4s, v7.4s
-	FMOVQ F2, 16(R1)
-	VUZP1 V3.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000040 // str h0, [x2]
+	VFMLA V8.S4, V1.S4, V5.S4
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c8 // fmax v8.4s, v6.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V9.S4, V8.S4, V16.S4
+	VCMTST V12.S4, V5.S4, V9.S4
+	VSUB V9.S4, V11.S4, V9.S4
+	VCMTST V12.S4, V16.S4, V17.S4
+	VSUB V17.S4, V11.S4, V17.S4
+	WORD $0x0e6940a5 // addhn v5.4h, v5.4s, v9.4s
+	WORD $0x4e714205 // addhn2 v5.8h, v16.4s, v17.4s
+	FMOVQ F5, 16(R1)
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone12
+	BEQ maskbytes11
+	WORD $0x4e23e405 // fcmeq v5.4s, v0.4s, v3.4s
+	WORD $0x4e22e490 // fcmeq v16.4s, v4.4s, v2.4s
+	VUZP1 V16.H8, V5.H8, V5.H8
+	WORD $0x4e27e429 // fcmeq v9.4s, v1.4s, v7.4s
+	WORD $0x4e26e510 // fcmeq v16.4s, v8.4s, v6.4s
+	VUZP1 V16.H8, V9.H8, V9.H8
+	VUZP1 V9.B16, V5.B16, V5.B16
+	VAND V10.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d000045 // str h5, [x2]
+	ADD $2, R2, R2
+	B maskdone12
+maskbytes11:
+	WORD $0x4e23e405 // fcmeq v5.4s, v0.4s, v3.4s
+	WORD $0x4e22e490 // fcmeq v16.4s, v4.4s, v2.4s
+	VUZP1 V16.H8, V5.H8, V5.H8
+	WORD $0x4e27e429 // fcmeq v9.4s, v1.4s, v7.4s
+	WORD $0x4e26e510 // fcmeq v16.4s, v8.4s, v6.4s
+	VUZP1 V16.H8, V9.H8, V9.H8
+	VUZP1 V9.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R2)
+	ADD $16, R2, R2
+maskdone12:
 laneback:
 	ADD $32, R1, R1
-	ADD $2, R2, R2
 	ADD $32, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
@@ -5031,9 +612,22 @@ lanetail:
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
 	MOVD 232(RSP), R2
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone14
+	BEQ maskbytes13
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
+	ADD $7, R0, R16
+	ADD R16>>3, R2, R2
+	B maskdone14
+maskbytes13:
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+maskdone14:
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
 	MOVD 256(RSP), R5
@@ -5176,66 +770,84 @@ rare:
 	MOVD $2143289344, R16
 	VDUP R16, V5.S4
 	VBSL V5.B16, V4.B16, V2.B16
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R4), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	FMOVQ 16(R4), F4
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V1.B16
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e664022 // addhn2 v2.8h, v1.4s, v6.4s
-	FMOVQ F2, (R1)
-	FMOVQ 16(R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R4), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
 	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
+	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
 	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e27e4e2 // fcmeq v2.4s, v7.4s, v7.4s
-	VBSL V5.B16, V7.B16, V2.B16
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R4), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V5.B16, V8.B16, V1.B16
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V5.S4
+	WORD $0x4e27e4e4 // fcmeq v4.4s, v7.4s, v7.4s
+	VBSL V5.B16, V7.B16, V4.B16
+	VCMTST V12.S4, V2.S4, V7.S4
+	VSUB V7.S4, V11.S4, V7.S4
+	VCMTST V12.S4, V4.S4, V8.S4
+	VSUB V8.S4, V11.S4, V8.S4
+	WORD $0x0e674042 // addhn v2.4h, v2.4s, v7.4s
+	WORD $0x4e684082 // addhn2 v2.8h, v4.4s, v8.4s
+	FMOVQ F2, (R1)
+	FMOVQ 16(R3), F2
+	WORD $0x2e613844 // shll v4.4s, v2.4h, #16
+	FMOVQ 32(R4), F7
+	WORD $0x6e27fc84 // fdiv v4.4s, v4.4s, v7.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff488 // fmax v8.4s, v4.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
+	WORD $0x6e27dd29 // fmul v9.4s, v9.4s, v7.4s
+	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD $0x4e29e527 // fcmeq v7.4s, v9.4s, v9.4s
+	VBSL V5.B16, V9.B16, V7.B16
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	FMOVQ 48(R4), F9
+	WORD $0x6e29fc42 // fdiv v2.4s, v2.4s, v9.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff450 // fmax v16.4s, v2.4s, v15.4s
+	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
+	WORD $0x4e2dd611 // fadd v17.4s, v16.4s, v13.4s
+	WORD $0x6e29de31 // fmul v17.4s, v17.4s, v9.4s
+	WORD $0x4e2dd631 // fadd v17.4s, v17.4s, v13.4s
+	WORD $0x4e31e629 // fcmeq v9.4s, v17.4s, v17.4s
+	VBSL V5.B16, V17.B16, V9.B16
+	VCMTST V12.S4, V7.S4, V5.S4
 	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, 16(R1)
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VAND V10.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d000043 // str h3, [x2]
+	VCMTST V12.S4, V9.S4, V17.S4
+	VSUB V17.S4, V11.S4, V17.S4
+	WORD $0x0e6540e7 // addhn v7.4h, v7.4s, v5.4s
+	WORD $0x4e714127 // addhn2 v7.8h, v9.4s, v17.4s
+	FMOVQ F7, 16(R1)
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone16
+	BEQ maskbytes15
+	WORD $0x4e21e465 // fcmeq v5.4s, v3.4s, v1.4s
+	WORD $0x4e20e4c9 // fcmeq v9.4s, v6.4s, v0.4s
+	VUZP1 V9.H8, V5.H8, V5.H8
+	WORD $0x4e24e507 // fcmeq v7.4s, v8.4s, v4.4s
+	WORD $0x4e22e609 // fcmeq v9.4s, v16.4s, v2.4s
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V5.B16, V5.B16
+	VAND V10.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d000045 // str h5, [x2]
+	ADD $2, R2, R2
+	B maskdone16
+maskbytes15:
+	WORD $0x4e21e465 // fcmeq v5.4s, v3.4s, v1.4s
+	WORD $0x4e20e4c9 // fcmeq v9.4s, v6.4s, v0.4s
+	VUZP1 V9.H8, V5.H8, V5.H8
+	WORD $0x4e24e507 // fcmeq v7.4s, v8.4s, v4.4s
+	WORD $0x4e22e609 // fcmeq v9.4s, v16.4s, v2.4s
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R2)
+	ADD $16, R2, R2
+maskdone16:
 	MOVD 272(RSP), R16
 	CMP $1, R16
 	BEQ groupresume
@@ -5267,9 +879,9 @@ longresume:
 	WORD $0x6e28dc47 // fmul v7.4s, v2.4s, v8.4s
 	B longback
 
-// func FakeQuantizeZeroPointBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// func FakeQuantizeZeroPointBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointBitsBF16NEON(SB), NOSPLIT, $344-80
+TEXT ·FakeQuantizeZeroPointBF16NEON(SB), NOSPLIT, $344-88
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R7 groups left, R8 length
 	// per call: V15 least, V14 most, V13 0x0, V12 0x10000, V11 0x7fff, V10 table
 	// per group: V9 scale, V8 recip, V0 zeroPoint, V1 ISub, V0 ISub, V7 ToFloat, V6 ToFloat
@@ -5291,8 +903,8 @@ TEXT ·FakeQuantizeZeroPointBitsBF16NEON(SB), NOSPLIT, $344-80
 	MOVD $32767, R16
 	VDUP R16, V11.S4
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V10
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
+	MOVD groups+64(FP), R7
+	MOVD length+72(FP), R8
 	CMP $1, R8
 	BEQ lanes
 	CMP $128, R8
@@ -5348,50 +960,67 @@ grouploop:
 	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V9.S4, V0.S4, V5.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f422 // fmax v2.4s, v1.4s, v7.4s
-	WORD $0x4ea6f442 // fmin v2.4s, v2.4s, v6.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V16.S4
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	VCMTST V12.S4, V5.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V16.S4, V17.S4
-	VSUB V17.S4, V11.S4, V17.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e714205 // addhn2 v5.8h, v16.4s, v17.4s
+	WORD $0x4e27f430 // fmax v16.4s, v1.4s, v7.4s
+	WORD $0x4ea6f610 // fmin v16.4s, v16.4s, v6.4s
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	VFMLA V9.S4, V16.S4, V17.S4
+	VCMTST V12.S4, V5.S4, V18.S4
+	VSUB V18.S4, V11.S4, V18.S4
+	VCMTST V12.S4, V17.S4, V19.S4
+	VSUB V19.S4, V11.S4, V19.S4
+	WORD $0x0e7240a5 // addhn v5.4h, v5.4s, v18.4s
+	WORD $0x4e734225 // addhn2 v5.8h, v17.4s, v19.4s
 	FMOVQ F5, (R1)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e27f481 // fmax v1.4s, v4.4s, v7.4s
-	WORD $0x4ea6f421 // fmin v1.4s, v1.4s, v6.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V5.S4
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e27f485 // fmax v5.4s, v4.4s, v7.4s
+	WORD $0x4ea6f4a5 // fmin v5.4s, v5.4s, v6.4s
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	VFMLA V9.S4, V5.S4, V17.S4
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e27f464 // fmax v4.4s, v3.4s, v7.4s
-	WORD $0x4ea6f484 // fmin v4.4s, v4.4s, v6.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V16.S4
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V16.S4, V17.S4
-	VSUB V17.S4, V11.S4, V17.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e714205 // addhn2 v5.8h, v16.4s, v17.4s
-	FMOVQ F5, 16(R1)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000040 // str h0, [x2]
+	WORD $0x4e27f472 // fmax v18.4s, v3.4s, v7.4s
+	WORD $0x4ea6f652 // fmin v18.4s, v18.4s, v6.4s
+	WORD $0x6f00e413 // movi v19.2d, #0000000000000000
+	VFMLA V9.S4, V18.S4, V19.S4
+	VCMTST V12.S4, V17.S4, V20.S4
+	VSUB V20.S4, V11.S4, V20.S4
+	VCMTST V12.S4, V19.S4, V21.S4
+	VSUB V21.S4, V11.S4, V21.S4
+	WORD $0x0e744231 // addhn v17.4h, v17.4s, v20.4s
+	WORD $0x4e754271 // addhn2 v17.8h, v19.4s, v21.4s
+	FMOVQ F17, 16(R1)
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone2
+	BEQ maskbytes1
+	WORD $0x4e22e411 // fcmeq v17.4s, v0.4s, v2.4s
+	WORD $0x4e21e614 // fcmeq v20.4s, v16.4s, v1.4s
+	VUZP1 V20.H8, V17.H8, V17.H8
+	WORD $0x4e24e4b3 // fcmeq v19.4s, v5.4s, v4.4s
+	WORD $0x4e23e654 // fcmeq v20.4s, v18.4s, v3.4s
+	VUZP1 V20.H8, V19.H8, V19.H8
+	VUZP1 V19.B16, V17.B16, V17.B16
+	VAND V10.B16, V17.B16, V17.B16
+	VADDP V17.B16, V17.B16, V17.B16
+	VADDP V17.B16, V17.B16, V17.B16
+	VADDP V17.B16, V17.B16, V17.B16
+	WORD $0x7d000051 // str h17, [x2]
+	ADD $2, R2, R2
+	B maskdone2
+maskbytes1:
+	WORD $0x4e22e411 // fcmeq v17.4s, v0.4s, v2.4s
+	WORD $0x4e21e614 // fcmeq v20.4s, v16.4s, v1.4s
+	VUZP1 V20.H8, V17.H8, V17.H8
+	WORD $0x4e24e4b3 // fcmeq v19.4s, v5.4s, v4.4s
+	WORD $0x4e23e654 // fcmeq v20.4s, v18.4s, v3.4s
+	VUZP1 V20.H8, V19.H8, V19.H8
+	VUZP1 V19.B16, V17.B16, V17.B16
+	VUSHR $7, V17.B16, V17.B16
+	FMOVQ F17, (R2)
+	ADD $16, R2, R2
+maskdone2:
 groupback:
 	ADD $32, R1, R1
-	ADD $2, R2, R2
 	ADD $32, R3, R3
 	SUB $16, R7, R7
 	CMP $16, R7
@@ -5471,32 +1100,28 @@ groupmeet3:
 	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x4e25e421 // fcmeq v1.4s, v1.4s, v5.4s
 	WORD $0x4e218a52 // frintn v18.4s, v18.4s
 	WORD $0x4e30f650 // fmax v16.4s, v18.4s, v16.4s
 	WORD $0x4eb1f610 // fmin v16.4s, v16.4s, v17.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V4.S4, V16.S4, V0.S4
-	WORD $0x4e32e610 // fcmeq v16.4s, v16.4s, v18.4s
 	VCMTST V12.S4, V2.S4, V4.S4
 	VSUB V4.S4, V11.S4, V4.S4
-	VCMTST V12.S4, V0.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
+	VCMTST V12.S4, V0.S4, V17.S4
+	VSUB V17.S4, V11.S4, V17.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
-	WORD $0x4e654002 // addhn2 v2.8h, v0.4s, v5.4s
+	WORD $0x4e714002 // addhn2 v2.8h, v0.4s, v17.4s
 	FMOVQ F2, (R1)
 	WORD $0x4e218af7 // frintn v23.4s, v23.4s
 	WORD $0x4e33f6f3 // fmax v19.4s, v23.4s, v19.4s
 	WORD $0x4eb4f673 // fmin v19.4s, v19.4s, v20.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V3.S4, V19.S4, V0.S4
-	WORD $0x4e37e673 // fcmeq v19.4s, v19.4s, v23.4s
 	WORD $0x4e218b5a // frintn v26.4s, v26.4s
 	WORD $0x4e38f758 // fmax v24.4s, v26.4s, v24.4s
 	WORD $0x4eb9f718 // fmin v24.4s, v24.4s, v25.4s
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V22.S4, V24.S4, V2.S4
-	WORD $0x4e3ae718 // fcmeq v24.4s, v24.4s, v26.4s
 	VCMTST V12.S4, V0.S4, V3.S4
 	VSUB V3.S4, V11.S4, V3.S4
 	VCMTST V12.S4, V2.S4, V4.S4
@@ -5504,16 +1129,37 @@ groupmeet3:
 	WORD $0x0e634000 // addhn v0.4h, v0.4s, v3.4s
 	WORD $0x4e644040 // addhn2 v0.8h, v2.4s, v4.4s
 	FMOVQ F0, 16(R1)
-	VUZP1 V16.H8, V1.H8, V1.H8
-	VUZP1 V24.H8, V19.H8, V19.H8
-	VUZP1 V19.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000041 // str h1, [x2]
-	ADD $32, R1, R1
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone4
+	BEQ maskbytes3
+	WORD $0x4e25e420 // fcmeq v0.4s, v1.4s, v5.4s
+	WORD $0x4e32e603 // fcmeq v3.4s, v16.4s, v18.4s
+	VUZP1 V3.H8, V0.H8, V0.H8
+	WORD $0x4e37e662 // fcmeq v2.4s, v19.4s, v23.4s
+	WORD $0x4e3ae703 // fcmeq v3.4s, v24.4s, v26.4s
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d000040 // str h0, [x2]
 	ADD $2, R2, R2
+	B maskdone4
+maskbytes3:
+	WORD $0x4e25e420 // fcmeq v0.4s, v1.4s, v5.4s
+	WORD $0x4e32e603 // fcmeq v3.4s, v16.4s, v18.4s
+	VUZP1 V3.H8, V0.H8, V0.H8
+	WORD $0x4e37e662 // fcmeq v2.4s, v19.4s, v23.4s
+	WORD $0x4e3ae703 // fcmeq v3.4s, v24.4s, v26.4s
+	VUZP1 V3.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+	ADD $16, R2, R2
+maskdone4:
+	ADD $32, R1, R1
 	ADD $32, R3, R3
 	SUB $16, R0, R0
 	CMP $1, R7
@@ -5568,10 +1214,22 @@ groupstaged:
 	CALL ·stageOut16NEON(SB)
 	ADD R0<<1, R1, R1
 	MOVD 296(RSP), R2
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone6
+	BEQ maskbytes5
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD R0>>3, R2, R2
+	ADD $7, R0, R16
+	ADD R16>>3, R2, R2
+	B maskdone6
+maskbytes5:
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+maskdone6:
 	MOVD 304(RSP), R3
 	ADD R0<<1, R3, R3
 	MOVD 336(RSP), R7
@@ -5639,50 +1297,67 @@ longloop:
 	WORD $0x4ea5f400 // fmin v0.4s, v0.4s, v5.4s
 	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
 	VFMLA V9.S4, V0.S4, V16.S4
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e26f422 // fmax v2.4s, v1.4s, v6.4s
-	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
-	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V17.S4
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	VCMTST V12.S4, V16.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V17.S4, V18.S4
-	VSUB V18.S4, V11.S4, V18.S4
-	WORD $0x0e614210 // addhn v16.4h, v16.4s, v1.4s
-	WORD $0x4e724230 // addhn2 v16.8h, v17.4s, v18.4s
+	WORD $0x4e26f431 // fmax v17.4s, v1.4s, v6.4s
+	WORD $0x4ea5f631 // fmin v17.4s, v17.4s, v5.4s
+	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
+	VFMLA V9.S4, V17.S4, V18.S4
+	VCMTST V12.S4, V16.S4, V19.S4
+	VSUB V19.S4, V11.S4, V19.S4
+	VCMTST V12.S4, V18.S4, V20.S4
+	VSUB V20.S4, V11.S4, V20.S4
+	WORD $0x0e734210 // addhn v16.4h, v16.4s, v19.4s
+	WORD $0x4e744250 // addhn2 v16.8h, v18.4s, v20.4s
 	FMOVQ F16, (R1)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e26f481 // fmax v1.4s, v4.4s, v6.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V16.S4
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e26f490 // fmax v16.4s, v4.4s, v6.4s
+	WORD $0x4ea5f610 // fmin v16.4s, v16.4s, v5.4s
+	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
+	VFMLA V9.S4, V16.S4, V18.S4
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e26f464 // fmax v4.4s, v3.4s, v6.4s
-	WORD $0x4ea5f484 // fmin v4.4s, v4.4s, v5.4s
-	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V17.S4
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VCMTST V12.S4, V16.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V17.S4, V18.S4
-	VSUB V18.S4, V11.S4, V18.S4
-	WORD $0x0e634210 // addhn v16.4h, v16.4s, v3.4s
-	WORD $0x4e724230 // addhn2 v16.8h, v17.4s, v18.4s
-	FMOVQ F16, 16(R1)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000040 // str h0, [x2]
+	WORD $0x4e26f473 // fmax v19.4s, v3.4s, v6.4s
+	WORD $0x4ea5f673 // fmin v19.4s, v19.4s, v5.4s
+	WORD $0x6f00e414 // movi v20.2d, #0000000000000000
+	VFMLA V9.S4, V19.S4, V20.S4
+	VCMTST V12.S4, V18.S4, V21.S4
+	VSUB V21.S4, V11.S4, V21.S4
+	VCMTST V12.S4, V20.S4, V22.S4
+	VSUB V22.S4, V11.S4, V22.S4
+	WORD $0x0e754252 // addhn v18.4h, v18.4s, v21.4s
+	WORD $0x4e764292 // addhn2 v18.8h, v20.4s, v22.4s
+	FMOVQ F18, 16(R1)
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone8
+	BEQ maskbytes7
+	WORD $0x4e22e412 // fcmeq v18.4s, v0.4s, v2.4s
+	WORD $0x4e21e635 // fcmeq v21.4s, v17.4s, v1.4s
+	VUZP1 V21.H8, V18.H8, V18.H8
+	WORD $0x4e24e614 // fcmeq v20.4s, v16.4s, v4.4s
+	WORD $0x4e23e675 // fcmeq v21.4s, v19.4s, v3.4s
+	VUZP1 V21.H8, V20.H8, V20.H8
+	VUZP1 V20.B16, V18.B16, V18.B16
+	VAND V10.B16, V18.B16, V18.B16
+	VADDP V18.B16, V18.B16, V18.B16
+	VADDP V18.B16, V18.B16, V18.B16
+	VADDP V18.B16, V18.B16, V18.B16
+	WORD $0x7d000052 // str h18, [x2]
+	ADD $2, R2, R2
+	B maskdone8
+maskbytes7:
+	WORD $0x4e22e412 // fcmeq v18.4s, v0.4s, v2.4s
+	WORD $0x4e21e635 // fcmeq v21.4s, v17.4s, v1.4s
+	VUZP1 V21.H8, V18.H8, V18.H8
+	WORD $0x4e24e614 // fcmeq v20.4s, v16.4s, v4.4s
+	WORD $0x4e23e675 // fcmeq v21.4s, v19.4s, v3.4s
+	VUZP1 V21.H8, V20.H8, V20.H8
+	VUZP1 V20.B16, V18.B16, V18.B16
+	VUSHR $7, V18.B16, V18.B16
+	FMOVQ F18, (R2)
+	ADD $16, R2, R2
+maskdone8:
 longback:
 	ADD $32, R1, R1
-	ADD $2, R2, R2
 	ADD $32, R3, R3
 	SUB $16, R0, R0
 	CMP $16, R0
@@ -5698,10 +1373,22 @@ longtail:
 	CALL ·stageOut16NEON(SB)
 	ADD R0<<1, R1, R1
 	MOVD 296(RSP), R2
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone10
+	BEQ maskbytes9
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD R0>>3, R2, R2
+	ADD $7, R0, R16
+	ADD R16>>3, R2, R2
+	B maskdone10
+maskbytes9:
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+maskdone10:
 	MOVD 304(RSP), R3
 	ADD R0<<1, R3, R3
 longend:
@@ -5758,65 +1445,82 @@ laneloop:
 	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V4.S4, V1.S4, V0.S4
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	FMOVQ 16(R6), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
+	FMOVQ 16(R6), F4
+	VSUB V4.S4, V15.S4, V16.S4
+	VSUB V4.S4, V14.S4, V4.S4
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V5.S4, V4.S4, V3.S4
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	VCMTST V12.S4, V0.S4, V2.S4
-	VSUB V2.S4, V11.S4, V2.S4
-	VCMTST V12.S4, V3.S4, V5.S4
+	WORD $0x4e30f450 // fmax v16.4s, v2.4s, v16.4s
+	WORD $0x4ea4f610 // fmin v16.4s, v16.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V5.S4, V16.S4, V4.S4
+	VCMTST V12.S4, V0.S4, V5.S4
 	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e654060 // addhn2 v0.8h, v3.4s, v5.4s
+	VCMTST V12.S4, V4.S4, V17.S4
+	VSUB V17.S4, V11.S4, V17.S4
+	WORD $0x0e654000 // addhn v0.4h, v0.4s, v5.4s
+	WORD $0x4e714080 // addhn2 v0.8h, v4.4s, v17.4s
 	FMOVQ F0, (R1)
 	FMOVQ 32(R6), F0
-	VSUB V0.S4, V15.S4, V2.S4
+	VSUB V0.S4, V15.S4, V4.S4
 	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e22f4e2 // fmax v2.4s, v7.4s, v2.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e24f4e4 // fmax v4.4s, v7.4s, v4.4s
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V0.S4
-	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
-	FMOVQ 48(R6), F3
-	VSUB V3.S4, V15.S4, V5.S4
-	VSUB V3.S4, V14.S4, V3.S4
+	VFMLA V8.S4, V4.S4, V0.S4
+	FMOVQ 48(R6), F5
+	VSUB V5.S4, V15.S4, V8.S4
+	VSUB V5.S4, V14.S4, V5.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
-	WORD $0x4ea3f4a5 // fmin v5.4s, v5.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V5.S4, V3.S4
-	WORD $0x4e26e4a5 // fcmeq v5.4s, v5.4s, v6.4s
-	VCMTST V12.S4, V0.S4, V6.S4
-	VSUB V6.S4, V11.S4, V6.S4
-	VCMTST V12.S4, V3.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e664000 // addhn v0.4h, v0.4s, v6.4s
-	WORD $0x4e674060 // addhn2 v0.8h, v3.4s, v7.4s
+	WORD $0x4e28f4c8 // fmax v8.4s, v6.4s, v8.4s
+	WORD $0x4ea5f508 // fmin v8.4s, v8.4s, v5.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V9.S4, V8.S4, V5.S4
+	VCMTST V12.S4, V0.S4, V9.S4
+	VSUB V9.S4, V11.S4, V9.S4
+	VCMTST V12.S4, V5.S4, V17.S4
+	VSUB V17.S4, V11.S4, V17.S4
+	WORD $0x0e694000 // addhn v0.4h, v0.4s, v9.4s
+	WORD $0x4e7140a0 // addhn2 v0.8h, v5.4s, v17.4s
 	FMOVQ F0, 16(R1)
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V1.B16, V1.B16
-	VAND V10.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000041 // str h1, [x2]
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone12
+	BEQ maskbytes11
+	WORD $0x4e23e420 // fcmeq v0.4s, v1.4s, v3.4s
+	WORD $0x4e22e609 // fcmeq v9.4s, v16.4s, v2.4s
+	VUZP1 V9.H8, V0.H8, V0.H8
+	WORD $0x4e27e485 // fcmeq v5.4s, v4.4s, v7.4s
+	WORD $0x4e26e509 // fcmeq v9.4s, v8.4s, v6.4s
+	VUZP1 V9.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V0.B16, V0.B16
+	VAND V10.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d000040 // str h0, [x2]
+	ADD $2, R2, R2
+	B maskdone12
+maskbytes11:
+	WORD $0x4e23e420 // fcmeq v0.4s, v1.4s, v3.4s
+	WORD $0x4e22e609 // fcmeq v9.4s, v16.4s, v2.4s
+	VUZP1 V9.H8, V0.H8, V0.H8
+	WORD $0x4e27e485 // fcmeq v5.4s, v4.4s, v7.4s
+	WORD $0x4e26e509 // fcmeq v9.4s, v8.4s, v6.4s
+	VUZP1 V9.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+	ADD $16, R2, R2
+maskdone12:
 laneback:
 	ADD $32, R1, R1
-	ADD $2, R2, R2
 	ADD $32, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
@@ -5834,9 +1538,22 @@ lanetail:
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
 	MOVD 296(RSP), R2
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone14
+	BEQ maskbytes13
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
+	ADD $7, R0, R16
+	ADD R16>>3, R2, R2
+	B maskdone14
+maskbytes13:
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+maskdone14:
 	MOVD 304(RSP), R3
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
@@ -6140,81 +1857,99 @@ rare:
 	MOVD $2143289344, R16
 	VDUP R16, V5.S4
 	VBSL V5.B16, V3.B16, V2.B16
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R4), F1
-	FMOVQ 16(R6), F3
-	VSUB V3.S4, V15.S4, V6.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
-	WORD $0x4e2dd4c3 // fadd v3.4s, v6.4s, v13.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V1.B16
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, (R1)
-	FMOVQ 16(R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R4), F2
-	FMOVQ 32(R6), F3
-	VSUB V3.S4, V15.S4, V7.S4
-	VSUB V3.S4, V14.S4, V3.S4
+	FMOVQ 16(R4), F3
+	FMOVQ 16(R6), F6
+	VSUB V6.S4, V15.S4, V7.S4
+	VSUB V6.S4, V14.S4, V6.S4
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f427 // fmax v7.4s, v1.4s, v7.4s
-	WORD $0x4ea3f4e7 // fmin v7.4s, v7.4s, v3.4s
-	WORD $0x4e2dd4e3 // fadd v3.4s, v7.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V2.B16
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R4), F1
-	FMOVQ 48(R6), F3
-	VSUB V3.S4, V15.S4, V8.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
-	WORD $0x4e2dd503 // fadd v3.4s, v8.4s, v13.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V1.B16
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R1)
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VAND V10.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	WORD $0x7d000044 // str h4, [x2]
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	WORD $0x4e2dd4e6 // fadd v6.4s, v7.4s, v13.4s
+	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V3.B16
+	VCMTST V12.S4, V2.S4, V6.S4
+	VSUB V6.S4, V11.S4, V6.S4
+	VCMTST V12.S4, V3.S4, V8.S4
+	VSUB V8.S4, V11.S4, V8.S4
+	WORD $0x0e664042 // addhn v2.4h, v2.4s, v6.4s
+	WORD $0x4e684062 // addhn2 v2.8h, v3.4s, v8.4s
+	FMOVQ F2, (R1)
+	FMOVQ 16(R3), F2
+	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
+	FMOVQ 32(R4), F6
+	FMOVQ 32(R6), F8
+	VSUB V8.S4, V15.S4, V9.S4
+	VSUB V8.S4, V14.S4, V8.S4
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e26fc63 // fdiv v3.4s, v3.4s, v6.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e29f469 // fmax v9.4s, v3.4s, v9.4s
+	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
+	WORD $0x4e2dd528 // fadd v8.4s, v9.4s, v13.4s
+	WORD $0x6e26dd08 // fmul v8.4s, v8.4s, v6.4s
+	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
+	WORD $0x4e28e506 // fcmeq v6.4s, v8.4s, v8.4s
+	VBSL V5.B16, V8.B16, V6.B16
+	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
+	FMOVQ 48(R4), F8
+	FMOVQ 48(R6), F16
+	VSUB V16.S4, V15.S4, V17.S4
+	VSUB V16.S4, V14.S4, V16.S4
+	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
+	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
+	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e31f451 // fmax v17.4s, v2.4s, v17.4s
+	WORD $0x4eb0f631 // fmin v17.4s, v17.4s, v16.4s
+	WORD $0x4e2dd630 // fadd v16.4s, v17.4s, v13.4s
+	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
+	WORD $0x4e2dd610 // fadd v16.4s, v16.4s, v13.4s
+	WORD $0x4e30e608 // fcmeq v8.4s, v16.4s, v16.4s
+	VBSL V5.B16, V16.B16, V8.B16
+	VCMTST V12.S4, V6.S4, V5.S4
+	VSUB V5.S4, V11.S4, V5.S4
+	VCMTST V12.S4, V8.S4, V16.S4
+	VSUB V16.S4, V11.S4, V16.S4
+	WORD $0x0e6540c6 // addhn v6.4h, v6.4s, v5.4s
+	WORD $0x4e704106 // addhn2 v6.8h, v8.4s, v16.4s
+	FMOVQ F6, 16(R1)
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone16
+	BEQ maskbytes15
+	WORD $0x4e21e485 // fcmeq v5.4s, v4.4s, v1.4s
+	WORD $0x4e20e4e8 // fcmeq v8.4s, v7.4s, v0.4s
+	VUZP1 V8.H8, V5.H8, V5.H8
+	WORD $0x4e23e526 // fcmeq v6.4s, v9.4s, v3.4s
+	WORD $0x4e22e628 // fcmeq v8.4s, v17.4s, v2.4s
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V5.B16, V5.B16
+	VAND V10.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d000045 // str h5, [x2]
+	ADD $2, R2, R2
+	B maskdone16
+maskbytes15:
+	WORD $0x4e21e485 // fcmeq v5.4s, v4.4s, v1.4s
+	WORD $0x4e20e4e8 // fcmeq v8.4s, v7.4s, v0.4s
+	VUZP1 V8.H8, V5.H8, V5.H8
+	WORD $0x4e23e526 // fcmeq v6.4s, v9.4s, v3.4s
+	WORD $0x4e22e628 // fcmeq v8.4s, v17.4s, v2.4s
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R2)
+	ADD $16, R2, R2
+maskdone16:
 	MOVD 344(RSP), R16
 	CMP $1, R16
 	BEQ groupresume
@@ -6257,657 +1992,3 @@ longresume:
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d805 // scvtf v5.4s, v0.4s
 	B longback
-
-// func FakeQuantizeMinvalBitsBF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeMinvalBitsBF16NEON(SB), NOSPLIT, $344-80
-	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R7 groups left, R8 length
-	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 0x10000, V11 0x7fff, V10 table
-	// per group: V9 scale, V8 recip, V7 minval
-	// vector registers in use at once: 25
-	MOVD y+0(FP), R1
-	MOVD mask+8(FP), R2
-	MOVD x+16(FP), R3
-	MOVD scale+24(FP), R4
-	MOVD recip+32(FP), R5
-	MOVD minval+40(FP), R6
-	FMOVS least+48(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+52(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD $65536, R16
-	VDUP R16, V12.S4
-	MOVD $32767, R16
-	VDUP R16, V11.S4
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V10
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
-	BEQ lanes
-groups:
-	MOVD R8, R0
-	MUL R7, R0, R0
-	MOVD R8, R7
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R7
-	BLT grouptomeet
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	VLD1R (R6), [V7.S4]
-	SUB R7, R0, R0
-grouploop:
-	FMOVQ (R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	WORD $0x4ea7d421 // fsub v1.4s, v1.4s, v7.4s
-	WORD $0x6e28dc22 // fmul v2.4s, v1.4s, v8.4s
-	VFMLS V9.S4, V2.S4, V1.S4
-	VFMLA V8.S4, V1.S4, V2.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	VFMLS V9.S4, V1.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V1.S4
-	FMOVQ 16(R3), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	WORD $0x4ea7d463 // fsub v3.4s, v3.4s, v7.4s
-	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
-	VFMLS V9.S4, V4.S4, V3.S4
-	VFMLA V8.S4, V3.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	WORD $0x4ea7d400 // fsub v0.4s, v0.4s, v7.4s
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	VFMLS V9.S4, V3.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V9.S4, V0.S4, V5.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V9.S4, V2.S4, V6.S4
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	VCMTST V12.S4, V5.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V6.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	WORD $0x0e6140a5 // addhn v5.4h, v5.4s, v1.4s
-	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
-	FMOVQ F5, (R1)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V9.S4, V1.S4, V5.S4
-	WORD $0x4e27d4a5 // fadd v5.4s, v5.4s, v7.4s
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V6.S4
-	WORD $0x4e27d4c6 // fadd v6.4s, v6.4s, v7.4s
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VCMTST V12.S4, V5.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V6.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	WORD $0x0e6340a5 // addhn v5.4h, v5.4s, v3.4s
-	WORD $0x4e7040c5 // addhn2 v5.8h, v6.4s, v16.4s
-	FMOVQ F5, 16(R1)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000040 // str h0, [x2]
-groupback:
-	ADD $32, R1, R1
-	ADD $2, R2, R2
-	ADD $32, R3, R3
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE grouploop
-groupwhole:
-	CMP $0, R7
-	BLT groupstaged
-	ADD R7, R0, R0
-	CBZ R7, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R6), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	VLD1R (R4), [V7.S4]
-groupmeet:
-	MOVD R7, R9
-	MOVD R4, R10
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V9.B16, V0.B16
-	VMOV V7.B16, V1.B16
-	FMOVQ (R3), F2
-	WORD $0x2e613843 // shll v3.4s, v2.4h, #16
-	WORD $0x4ea9d463 // fsub v3.4s, v3.4s, v9.4s
-	WORD $0x6e28dc64 // fmul v4.4s, v3.4s, v8.4s
-	VFMLS V7.S4, V4.S4, V3.S4
-	VFMLA V8.S4, V3.S4, V4.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V9.B16, V3.B16
-	VMOV V7.B16, V16.B16
-	WORD $0x6e613842 // shll2 v2.4s, v2.8h, #16
-	WORD $0x4ea9d442 // fsub v2.4s, v2.4s, v9.4s
-	WORD $0x6e28dc51 // fmul v17.4s, v2.4s, v8.4s
-	VFMLS V7.S4, V17.S4, V2.S4
-	VFMLA V8.S4, V2.S4, V17.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V9.B16, V2.B16
-	VMOV V7.B16, V18.B16
-	FMOVQ 16(R3), F19
-	WORD $0x2e613a74 // shll v20.4s, v19.4h, #16
-	WORD $0x4ea9d694 // fsub v20.4s, v20.4s, v9.4s
-	WORD $0x6e28de95 // fmul v21.4s, v20.4s, v8.4s
-	VFMLS V7.S4, V21.S4, V20.S4
-	VFMLA V8.S4, V20.S4, V21.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V9.B16, V20.B16
-	VMOV V7.B16, V22.B16
-	WORD $0x6e613a73 // shll2 v19.4s, v19.8h, #16
-	WORD $0x4ea9d673 // fsub v19.4s, v19.4s, v9.4s
-	WORD $0x6e28de77 // fmul v23.4s, v19.4s, v8.4s
-	VFMLS V7.S4, V23.S4, V19.S4
-	VFMLA V8.S4, V19.S4, V23.S4
-	WORD $0x4e31f493 // fmax v19.4s, v4.4s, v17.4s
-	WORD $0x4e37f6b8 // fmax v24.4s, v21.4s, v23.4s
-	WORD $0x4e38f673 // fmax v19.4s, v19.4s, v24.4s
-	WORD $0x6e30fa73 // fmaxv s19, v19.4s
-	FCMPS F19, F19
-	BVS groupmeetrare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff493 // fmax v19.4s, v4.4s, v15.4s
-	WORD $0x4eaef673 // fmin v19.4s, v19.4s, v14.4s
-	WORD $0x6f00e418 // movi v24.2d, #0000000000000000
-	VFMLA V1.S4, V19.S4, V24.S4
-	WORD $0x4e20d718 // fadd v24.4s, v24.4s, v0.4s
-	WORD $0x4e24e673 // fcmeq v19.4s, v19.4s, v4.4s
-	WORD $0x4e218a31 // frintn v17.4s, v17.4s
-	WORD $0x4e2ff620 // fmax v0.4s, v17.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V16.S4, V0.S4, V1.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e31e400 // fcmeq v0.4s, v0.4s, v17.4s
-	VCMTST V12.S4, V24.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V1.S4, V4.S4
-	VSUB V4.S4, V11.S4, V4.S4
-	WORD $0x0e634318 // addhn v24.4h, v24.4s, v3.4s
-	WORD $0x4e644038 // addhn2 v24.8h, v1.4s, v4.4s
-	FMOVQ F24, (R1)
-	WORD $0x4e218ab5 // frintn v21.4s, v21.4s
-	WORD $0x4e2ff6a1 // fmax v1.4s, v21.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V18.S4, V1.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x4e35e421 // fcmeq v1.4s, v1.4s, v21.4s
-	WORD $0x4e218af7 // frintn v23.4s, v23.4s
-	WORD $0x4e2ff6e2 // fmax v2.4s, v23.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V22.S4, V2.S4, V4.S4
-	WORD $0x4e34d484 // fadd v4.4s, v4.4s, v20.4s
-	WORD $0x4e37e442 // fcmeq v2.4s, v2.4s, v23.4s
-	VCMTST V12.S4, V3.S4, V16.S4
-	VSUB V16.S4, V11.S4, V16.S4
-	VCMTST V12.S4, V4.S4, V17.S4
-	VSUB V17.S4, V11.S4, V17.S4
-	WORD $0x0e704063 // addhn v3.4h, v3.4s, v16.4s
-	WORD $0x4e714083 // addhn2 v3.8h, v4.4s, v17.4s
-	FMOVQ F3, 16(R1)
-	VUZP1 V0.H8, V19.H8, V19.H8
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V19.B16, V19.B16
-	VAND V10.B16, V19.B16, V19.B16
-	VADDP V19.B16, V19.B16, V19.B16
-	VADDP V19.B16, V19.B16, V19.B16
-	VADDP V19.B16, V19.B16, V19.B16
-	WORD $0x7d000053 // str h19, [x2]
-	ADD $32, R1, R1
-	ADD $2, R2, R2
-	ADD $32, R3, R3
-	SUB $16, R0, R0
-	CMP $1, R7
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R7
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	CMP $1, R7
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R9
-	MOVD R0, R10
-grouppieces:
-	MOVD R10, R0
-	CMP R0, R7
-	BGE grouppiece
-	MOVD R7, R0
-grouppiece:
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	VLD1R (R6), [V7.S4]
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $64, RSP, R3
-	MOVD R7, 336(RSP)
-	SUB R7, R7, R7
-	B grouploop
-groupstaged:
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 296(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut1NEON(SB)
-	ADD R0>>3, R2, R2
-	MOVD 304(RSP), R3
-	ADD R0<<1, R3, R3
-	MOVD 336(RSP), R7
-grouprest:
-	SUB R0, R7, R7
-	SUB R0, R10, R10
-	SUB R0, R9, R9
-	CBZ R9, groupdone
-	CBNZ R7, groupmore
-	MOVD R8, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmore:
-	CBNZ R10, grouppieces
-	MOVD R9, R0
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R7, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R6), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ (R5), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	FMOVQ (R4), F5
-	VFMLS V5.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R6), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 16(R5), F3
-	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
-	FMOVQ 16(R4), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V6.S4
-	FMOVQ 16(R3), F0
-	WORD $0x2e613803 // shll v3.4s, v0.4h, #16
-	FMOVQ 32(R6), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	FMOVQ 32(R5), F9
-	WORD $0x6e29dc70 // fmul v16.4s, v3.4s, v9.4s
-	FMOVQ 32(R4), F17
-	VFMLS V17.S4, V16.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V16.S4
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R6), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	FMOVQ 48(R5), F9
-	WORD $0x6e29dc12 // fmul v18.4s, v0.4s, v9.4s
-	FMOVQ 48(R4), F19
-	VFMLS V19.S4, V18.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V18.S4
-	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e32f609 // fmax v9.4s, v16.4s, v18.4s
-	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V9.S4
-	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
-	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V7.S4, V2.S4, V4.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
-	VCMTST V12.S4, V9.S4, V1.S4
-	VSUB V1.S4, V11.S4, V1.S4
-	VCMTST V12.S4, V4.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e614129 // addhn v9.4h, v9.4s, v1.4s
-	WORD $0x4e654089 // addhn2 v9.8h, v4.4s, v5.4s
-	FMOVQ F9, (R1)
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e2ff601 // fmax v1.4s, v16.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V17.S4, V1.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
-	WORD $0x4e218a52 // frintn v18.4s, v18.4s
-	WORD $0x4e2ff645 // fmax v5.4s, v18.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V19.S4, V5.S4, V6.S4
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e32e4a5 // fcmeq v5.4s, v5.4s, v18.4s
-	VCMTST V12.S4, V4.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	VCMTST V12.S4, V6.S4, V7.S4
-	VSUB V7.S4, V11.S4, V7.S4
-	WORD $0x0e634084 // addhn v4.4h, v4.4s, v3.4s
-	WORD $0x4e6740c4 // addhn2 v4.8h, v6.4s, v7.4s
-	FMOVQ F4, 16(R1)
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V10.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000040 // str h0, [x2]
-laneback:
-	ADD $32, R1, R1
-	ADD $2, R2, R2
-	ADD $32, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	MOVD 296(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut1NEON(SB)
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-	MOVD 328(RSP), R6
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 344(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $160, RSP, R5
-	ADD $224, RSP, R16
-	MOVD R6, R17
-	CALL ·spread1NEON(SB)
-	MOVD R6, 328(RSP)
-	ADD $224, RSP, R6
-	B rare
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R7, R16
-	VDUP R16, V5.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea567e6 // smax v6.4s, v31.4s, v5.4s
-	VCMEQ V31.S4, V6.S4, V6.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V5.B16
-	VBSL V9.B16, V31.B16, V5.B16
-	VMOV V5.B16, V9.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V5.B16
-	VBSL V8.B16, V31.B16, V5.B16
-	VMOV V5.B16, V8.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V6.B16, V5.B16
-	VBSL V7.B16, V31.B16, V5.B16
-	VMOV V5.B16, V7.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
-groupmeetrare:
-	MOVD R9, R7
-	SUB R4, R10, R10
-	ADD R10, R4, R4
-	ADD R10, R5, R5
-	ADD R10, R6, R6
-	MOVD R0, R9
-	SUB R10, R10, R10
-	ADD $16, R10, R10
-	B grouppieces
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 344(RSP)
-	B rare
-lanestage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $64, RSP, R3
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $160, RSP, R5
-	ADD $224, RSP, R16
-	MOVD R6, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R6, 328(RSP)
-	ADD $224, RSP, R6
-	B laneloop
-rare:
-	FMOVQ (R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ (R4), F2
-	FMOVQ (R6), F3
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff424 // fmax v4.4s, v1.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e25e4a2 // fcmeq v2.4s, v5.4s, v5.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V5.B16, V2.B16
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 16(R4), F1
-	FMOVQ 16(R6), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V3.B16, V7.B16, V1.B16
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V5.S4
-	VSUB V5.S4, V11.S4, V5.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
-	FMOVQ F2, (R1)
-	FMOVQ 16(R3), F0
-	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
-	FMOVQ 32(R4), F2
-	FMOVQ 32(R6), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff427 // fmax v7.4s, v1.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
-	WORD $0x4e25d508 // fadd v8.4s, v8.4s, v5.4s
-	WORD $0x4e28e502 // fcmeq v2.4s, v8.4s, v8.4s
-	VBSL V3.B16, V8.B16, V2.B16
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-	WORD $0x6e613800 // shll2 v0.4s, v0.8h, #16
-	FMOVQ 48(R4), F1
-	FMOVQ 48(R6), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff408 // fmax v8.4s, v0.4s, v15.4s
-	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
-	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
-	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
-	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
-	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
-	VBSL V3.B16, V9.B16, V1.B16
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VCMTST V12.S4, V2.S4, V0.S4
-	VSUB V0.S4, V11.S4, V0.S4
-	VCMTST V12.S4, V1.S4, V3.S4
-	VSUB V3.S4, V11.S4, V3.S4
-	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
-	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
-	FMOVQ F2, 16(R1)
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VAND V10.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	WORD $0x7d000044 // str h4, [x2]
-	MOVD 344(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-	MOVD 328(RSP), R6
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	VLD1R (R6), [V7.S4]
-	B groupback

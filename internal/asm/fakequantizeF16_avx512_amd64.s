@@ -4,4985 +4,9 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// func FakeQuantizeF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeF16AVX512(SB), $816-64
-	// pointers: SI y, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
-	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
-	// per group: Z12 scale, Z11 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 23
-	MOVQ         y+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Z0
-	VCVTDQ2PS    Z0, Z15
-	VBROADCASTSS most+36(FP), Z0
-	VCVTDQ2PS    Z0, Z14
-	VPXORD       Z13, Z13, Z13
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+32
-	JEQ          short2
-	CMPQ         R10, $+16
-	JEQ          short4
-	CMPQ         R10, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R10
-	JEQ          longs
-	CMPQ         R9, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	SUBQ         R9, DI
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R9, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R9
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z10
-	VFMADD231PS  Z11, Z0, Z10
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z9
-	VFMADD231PS  Z11, Z0, Z9
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z8
-	VFMADD231PS  Z11, Z0, Z8
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z11, Z0, Z7
-	CMPQ         R9, $+128
-	JLT          groupends
-
-groupahead:
-	VCVTPH2PS    128(DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPH2PS    160(DX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VCVTPH2PS    192(DX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VCVTPH2PS    224(DX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z9, Z10, K1
-	VCMPPS       $0x03, Z7, Z8, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z10, Z0
-	VRNDSCALEPS  $0x08, Z9, Z5
-	VRNDSCALEPS  $0x08, Z8, Z6
-	VRNDSCALEPS  $0x08, Z7, Z16
-	VMAXPS       Z0, Z15, Z0
-	VMAXPS       Z5, Z15, Z5
-	VMAXPS       Z6, Z15, Z6
-	VMAXPS       Z16, Z15, Z16
-	VMINPS       Z0, Z14, Z0
-	VMINPS       Z5, Z14, Z5
-	VMINPS       Z6, Z14, Z6
-	VMINPS       Z16, Z14, Z16
-	VFMADD213PS  Z13, Z12, Z0
-	VFMADD213PS  Z13, Z12, Z5
-	VFMADD213PS  Z13, Z12, Z6
-	VFMADD213PS  Z13, Z12, Z16
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (SI)
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 64(SI)
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, 96(SI)
-	VMOVAPS      Z1, Z10
-	VMOVAPS      Z2, Z9
-	VMOVAPS      Z3, Z8
-	VMOVAPS      Z4, Z7
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R9, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VCVTPH2PS         128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPH2PS         160(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPH2PS         192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPH2PS         224(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z9, Z10, K1
-	VCMPPS            $0x03, Z7, Z8, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z10, Z0
-	VRNDSCALEPS       $0x08, Z9, Z5
-	VRNDSCALEPS       $0x08, Z8, Z6
-	VRNDSCALEPS       $0x08, Z7, Z16
-	VMAXPS            Z0, Z15, Z0
-	VMAXPS            Z5, Z15, Z5
-	VMAXPS            Z6, Z15, Z6
-	VMAXPS            Z16, Z15, Z16
-	VMINPS            Z0, Z14, Z0
-	VMINPS            Z5, Z14, Z5
-	VMINPS            Z6, Z14, Z6
-	VMINPS            Z16, Z14, Z16
-	VFMADD132PS.BCST  (BX), Z13, Z0
-	VFMADD132PS.BCST  (BX), Z13, Z5
-	VFMADD132PS.BCST  (BX), Z13, Z6
-	VFMADD132PS.BCST  (BX), Z13, Z16
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, (SI)
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVUPS           Y5, 32(SI)
-	VCVTPS2PH         $0x00, Z6, Y6
-	VMOVUPS           Y6, 64(SI)
-	VCVTPS2PH         $0x00, Z16, Y16
-	VMOVUPS           Y16, 96(SI)
-	VMOVAPS           Z1, Z10
-	VMOVAPS           Z2, Z9
-	VMOVAPS           Z3, Z8
-	VMOVAPS           Z4, Z7
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-grouploop:
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, (SI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 32(SI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 64(SI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 96(SI)
-
-groupback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R9, $+0
-	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (BX), Z11
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z11, Z0
-	VCVTPH2PS    (DX), Z1
-	VMULPS       Z12, Z1, Z2
-	VFNMADD231PS Z11, Z2, Z1
-	VFMADD231PS  Z12, Z1, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z11, Z1
-	VCVTPH2PS    32(DX), Z3
-	VMULPS       Z12, Z3, Z4
-	VFNMADD231PS Z11, Z4, Z3
-	VFMADD231PS  Z12, Z3, Z4
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z11, Z3
-	VCVTPH2PS    64(DX), Z5
-	VMULPS       Z12, Z5, Z6
-	VFNMADD231PS Z11, Z6, Z5
-	VFMADD231PS  Z12, Z5, Z6
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z11, Z5
-	VCVTPH2PS    96(DX), Z7
-	VMULPS       Z12, Z7, Z8
-	VFNMADD231PS Z11, Z8, Z7
-	VFMADD231PS  Z12, Z7, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z0, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, (SI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z1, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 32(SI)
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z6
-	VMINPS       Z6, Z14, Z6
-	VFMADD213PS  Z13, Z3, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 64(SI)
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z15, Z8
-	VMINPS       Z8, Z14, Z8
-	VFMADD213PS  Z13, Z5, Z8
-	VCVTPS2PH    $0x00, Z8, Y8
-	VMOVUPS      Y8, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	KMOVQ        K0, K7
-	VMOVDQU16    Y1, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y2, K7, 32(SI)
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y3, K7, 64(SI)
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y4, K7, 96(SI)
-
-grouptailnarrow:
-	LEAQ (SI)(DI*2), SI
-	LEAQ (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VPSUBD       Z1, Z0, Z11
-	VBROADCASTSS constantsAVX512<>+4(SB), Z0
-	VFNMADD231PS Z12, Z11, Z0
-	VBROADCASTSS constantsAVX512<>+8(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z11, Z0, Z10
-	MOVQ         R10, DI
-	CMPQ         DI, $+64
-	JLT          longrest
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         DI, $+256
-	JLT          longloop
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VMOVAPS      Z1, Z9
-	VFMADD231PS  Z11, Z0, Z9
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VMOVAPS      Z1, Z8
-	VFMADD231PS  Z11, Z0, Z8
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z11, Z0, Z7
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z11, Z0, Z6
-
-longahead:
-	VCVTPH2PS   128(DX), Z0
-	VMULPS      Z10, Z0, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPH2PS   160(DX), Z0
-	VMULPS      Z10, Z0, Z2
-	VFMADD231PS Z11, Z0, Z2
-	VCVTPH2PS   192(DX), Z0
-	VMULPS      Z10, Z0, Z3
-	VFMADD231PS Z11, Z0, Z3
-	VCVTPH2PS   224(DX), Z0
-	VMULPS      Z10, Z0, Z4
-	VFMADD231PS Z11, Z0, Z4
-	VCMPPS      $0x03, Z8, Z9, K1
-	VCMPPS      $0x03, Z6, Z7, K2
-	KORTESTQ    K1, K2
-	JNE         longloop
-	VRNDSCALEPS $0x08, Z9, Z0
-	VRNDSCALEPS $0x08, Z8, Z5
-	VRNDSCALEPS $0x08, Z7, Z16
-	VRNDSCALEPS $0x08, Z6, Z17
-	VMAXPS      Z0, Z15, Z0
-	VMAXPS      Z5, Z15, Z5
-	VMAXPS      Z16, Z15, Z16
-	VMAXPS      Z17, Z15, Z17
-	VMINPS      Z0, Z14, Z0
-	VMINPS      Z5, Z14, Z5
-	VMINPS      Z16, Z14, Z16
-	VMINPS      Z17, Z14, Z17
-	VFMADD213PS Z13, Z12, Z0
-	VFMADD213PS Z13, Z12, Z5
-	VFMADD213PS Z13, Z12, Z16
-	VFMADD213PS Z13, Z12, Z17
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (SI)
-	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVUPS     Y5, 32(SI)
-	VCVTPS2PH   $0x00, Z16, Y16
-	VMOVUPS     Y16, 64(SI)
-	VCVTPS2PH   $0x00, Z17, Y17
-	VMOVUPS     Y17, 96(SI)
-	VMOVAPS     Z1, Z9
-	VMOVAPS     Z2, Z8
-	VMOVAPS     Z3, Z7
-	VMOVAPS     Z4, Z6
-	ADDQ        $+128, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
-
-longloop:
-	VCVTPH2PS   (DX), Z0
-	VMULPS      Z10, Z0, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPH2PS   32(DX), Z0
-	VMULPS      Z10, Z0, Z2
-	VFMADD231PS Z11, Z0, Z2
-	VCVTPH2PS   64(DX), Z0
-	VMULPS      Z10, Z0, Z3
-	VFMADD231PS Z11, Z0, Z3
-	VCVTPH2PS   96(DX), Z0
-	VMULPS      Z10, Z0, Z4
-	VFMADD231PS Z11, Z0, Z4
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VFMADD213PS Z13, Z12, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, (SI)
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VFMADD213PS Z13, Z12, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 32(SI)
-	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VFMADD213PS Z13, Z12, Z3
-	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVUPS     Y3, 64(SI)
-	VRNDSCALEPS $0x08, Z4, Z4
-	VMAXPS      Z4, Z15, Z4
-	VMINPS      Z4, Z14, Z4
-	VFMADD213PS Z13, Z12, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVUPS     Y4, 96(SI)
-
-longback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JLT   longstaged
-
-longrest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z10, Z0, Z1
-	VFMADD231PS Z11, Z0, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z10, Z0, Z2
-	VFMADD231PS Z11, Z0, Z2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z10, Z0, Z3
-	VFMADD231PS Z11, Z0, Z3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z10, Z0, Z4
-	VFMADD231PS Z11, Z0, Z4
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longstage
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VFMADD213PS Z13, Z12, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	KMOVQ       K0, K7
-	VMOVDQU16   Y1, K7, (SI)
-	CMPQ        DI, $+17
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VFMADD213PS Z13, Z12, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16   Y2, K7, 32(SI)
-	CMPQ        DI, $+33
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VFMADD213PS Z13, Z12, Z3
-	VCVTPS2PH   $0x00, Z3, Y3
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16   Y3, K7, 64(SI)
-	CMPQ        DI, $+49
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z4, Z4
-	VMAXPS      Z4, Z15, Z4
-	VMINPS      Z4, Z14, Z4
-	VFMADD213PS Z13, Z12, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16   Y4, K7, 96(SI)
-
-longtailnarrow:
-	LEAQ (SI)(DI*2), SI
-	LEAQ (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   longs
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R9, $+2
-	JLT               short2end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R9, $+8
-	JLT               short2loop
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z12
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z11
-	VFMADD231PS.BCST  (R8), Z0, Z11
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z10
-	VFMADD231PS.BCST  (R8), Z0, Z10
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z9
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z8
-	VFMADD231PS.BCST  4(R8), Z0, Z8
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  4(R8), Z0, Z7
-
-short2ahead:
-	VCVTPH2PS         128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z2
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPH2PS         160(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VCVTPH2PS         192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VBROADCASTSS      12(BX), Z5
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VCVTPH2PS         224(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z6
-	VFNMADD231PS.BCST 12(BX), Z6, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z6
-	VCMPPS            $0x03, Z10, Z11, K1
-	VCMPPS            $0x03, Z7, Z8, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z11, Z0
-	VRNDSCALEPS       $0x08, Z10, Z16
-	VRNDSCALEPS       $0x08, Z8, Z17
-	VRNDSCALEPS       $0x08, Z7, Z18
-	VMAXPS            Z0, Z15, Z0
-	VMAXPS            Z16, Z15, Z16
-	VMAXPS            Z17, Z15, Z17
-	VMAXPS            Z18, Z15, Z18
-	VMINPS            Z0, Z14, Z0
-	VMINPS            Z16, Z14, Z16
-	VMINPS            Z17, Z14, Z17
-	VMINPS            Z18, Z14, Z18
-	VFMADD213PS       Z13, Z12, Z0
-	VFMADD213PS       Z13, Z12, Z16
-	VFMADD213PS       Z13, Z9, Z17
-	VFMADD213PS       Z13, Z9, Z18
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, (SI)
-	VCVTPS2PH         $0x00, Z16, Y16
-	VMOVUPS           Y16, 32(SI)
-	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVUPS           Y17, 64(SI)
-	VCVTPS2PH         $0x00, Z18, Y18
-	VMOVUPS           Y18, 96(SI)
-	VMOVAPS           Z1, Z11
-	VMOVAPS           Z3, Z10
-	VMOVAPS           Z4, Z8
-	VMOVAPS           Z6, Z7
-	VMOVAPS           Z2, Z12
-	VMOVAPS           Z5, Z9
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
-	JGE               short2ahead
-
-short2loop:
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  (BX), Z13, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 32(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  4(BX), Z13, Z3
-	VCVTPS2PH         $0x00, Z3, Y3
-	VMOVUPS           Y3, 64(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  4(BX), Z13, Z4
-	VCVTPS2PH         $0x00, Z4, Y4
-	VMOVUPS           Y4, 96(SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R9, $+4
-	JLT               short4end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R9, $+16
-	JLT               short4loop
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z12
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z11
-	VFMADD231PS.BCST  (R8), Z0, Z11
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z10
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z9
-	VFMADD231PS.BCST  4(R8), Z0, Z9
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z8
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  8(R8), Z0, Z7
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z1
-	VBROADCASTSS      12(BX), Z6
-	VFNMADD231PS.BCST 12(BX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  12(R8), Z0, Z5
-
-short4ahead:
-	VCVTPH2PS         128(DX), Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VBROADCASTSS      16(BX), Z2
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPH2PS         160(DX), Z0
-	VMULPS.BCST       20(R8), Z0, Z3
-	VBROADCASTSS      20(BX), Z4
-	VFNMADD231PS.BCST 20(BX), Z3, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z3
-	VCVTPH2PS         192(DX), Z0
-	VMULPS.BCST       24(R8), Z0, Z16
-	VBROADCASTSS      24(BX), Z17
-	VFNMADD231PS.BCST 24(BX), Z16, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z16
-	VCVTPH2PS         224(DX), Z0
-	VMULPS.BCST       28(R8), Z0, Z18
-	VBROADCASTSS      28(BX), Z19
-	VFNMADD231PS.BCST 28(BX), Z18, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z18
-	VCMPPS            $0x03, Z9, Z11, K1
-	VCMPPS            $0x03, Z5, Z7, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z11, Z0
-	VRNDSCALEPS       $0x08, Z9, Z20
-	VRNDSCALEPS       $0x08, Z7, Z21
-	VRNDSCALEPS       $0x08, Z5, Z22
-	VMAXPS            Z0, Z15, Z0
-	VMAXPS            Z20, Z15, Z20
-	VMAXPS            Z21, Z15, Z21
-	VMAXPS            Z22, Z15, Z22
-	VMINPS            Z0, Z14, Z0
-	VMINPS            Z20, Z14, Z20
-	VMINPS            Z21, Z14, Z21
-	VMINPS            Z22, Z14, Z22
-	VFMADD213PS       Z13, Z12, Z0
-	VFMADD213PS       Z13, Z10, Z20
-	VFMADD213PS       Z13, Z8, Z21
-	VFMADD213PS       Z13, Z6, Z22
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, (SI)
-	VCVTPS2PH         $0x00, Z20, Y20
-	VMOVUPS           Y20, 32(SI)
-	VCVTPS2PH         $0x00, Z21, Y21
-	VMOVUPS           Y21, 64(SI)
-	VCVTPS2PH         $0x00, Z22, Y22
-	VMOVUPS           Y22, 96(SI)
-	VMOVAPS           Z1, Z11
-	VMOVAPS           Z3, Z9
-	VMOVAPS           Z16, Z7
-	VMOVAPS           Z18, Z5
-	VMOVAPS           Z2, Z12
-	VMOVAPS           Z4, Z10
-	VMOVAPS           Z17, Z8
-	VMOVAPS           Z19, Z6
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
-	JGE               short4ahead
-
-short4loop:
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  4(BX), Z13, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 32(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  8(BX), Z13, Z3
-	VCVTPS2PH         $0x00, Z3, Y3
-	VMOVUPS           Y3, 64(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  12(BX), Z13, Z4
-	VCVTPS2PH         $0x00, Z4, Y4
-	VMOVUPS           Y4, 96(SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, DI
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VCVTPH2PS    (DX), Z0
-	VMOVUPS      (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPH2PS    32(DX), Z0
-	VMOVUPS      64(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(BX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPH2PS    64(DX), Z0
-	VMOVUPS      128(R8), Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(BX), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VCVTPH2PS    96(DX), Z0
-	VMOVUPS      192(R8), Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(BX), Z9
-	VFNMADD231PS Z9, Z8, Z0
-	VFMADD231PS  Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z3, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, (SI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z5, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 32(SI)
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z6
-	VMINPS       Z6, Z14, Z6
-	VFMADD213PS  Z13, Z7, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 64(SI)
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z15, Z8
-	VMINPS       Z8, Z14, Z8
-	VFMADD213PS  Z13, Z9, Z8
-	VCVTPS2PH    $0x00, Z8, Y8
-	VMOVUPS      Y8, 96(SI)
-
-laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+128, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  768(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX512(SB)
-	MOVQ  776(SP), DX
-	MOVQ  784(SP), BX
-	MOVQ  792(SP), R8
-
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, (SI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVNTPS     Y2, 32(SI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVNTPS     Y3, 64(SI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVNTPS     Y4, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z9, Z10, K1
-	VCMPPS      $0x03, Z7, Z8, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z10, Z0
-	VRNDSCALEPS $0x08, Z9, Z1
-	VRNDSCALEPS $0x08, Z8, Z2
-	VRNDSCALEPS $0x08, Z7, Z3
-	VMAXPS      Z0, Z15, Z0
-	VMAXPS      Z1, Z15, Z1
-	VMAXPS      Z2, Z15, Z2
-	VMAXPS      Z3, Z15, Z3
-	VMINPS      Z0, Z14, Z0
-	VMINPS      Z1, Z14, Z1
-	VMINPS      Z2, Z14, Z2
-	VMINPS      Z3, Z14, Z3
-	VFMADD213PS Z13, Z12, Z0
-	VFMADD213PS Z13, Z12, Z1
-	VFMADD213PS Z13, Z12, Z2
-	VFMADD213PS Z13, Z12, Z3
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (SI)
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 32(SI)
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 64(SI)
-	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVUPS     Y3, 96(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R9
-	JMP         groupwhole
-
-grouprare:
-	MOVQ $+1, 808(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 784(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 792(SP)
-	LEAQ 512(SP), R8
-	JMP  rare
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
-groupstage:
-	MOVQ SI, 768(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 776(SP)
-	LEAQ 128(SP), DX
-	MOVQ R9, 800(SP)
-	SUBQ R9, R9
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 768(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 776(SP), DX
-	LEAQ (DX)(DI*2), DX
-	MOVQ 800(SP), R9
-	JMP  grouprest
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	VCVTPH2PS   (DX), Z0
-	VMULPS      Z10, Z0, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPH2PS   32(DX), Z0
-	VMULPS      Z10, Z0, Z2
-	VFMADD231PS Z11, Z0, Z2
-	VCVTPH2PS   64(DX), Z0
-	VMULPS      Z10, Z0, Z3
-	VFMADD231PS Z11, Z0, Z3
-	VCVTPH2PS   96(DX), Z0
-	VMULPS      Z10, Z0, Z4
-	VFMADD231PS Z11, Z0, Z4
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VFMADD213PS Z13, Z12, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, (SI)
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z15, Z2
-	VMINPS      Z2, Z14, Z2
-	VFMADD213PS Z13, Z12, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVNTPS    Y2, 32(SI)
-	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z15, Z3
-	VMINPS      Z3, Z14, Z3
-	VFMADD213PS Z13, Z12, Z3
-	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVNTPS    Y3, 64(SI)
-	VRNDSCALEPS $0x08, Z4, Z4
-	VMAXPS      Z4, Z15, Z4
-	VMINPS      Z4, Z14, Z4
-	VFMADD213PS Z13, Z12, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVNTPS    Y4, 96(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 808(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 784(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 792(SP)
-	LEAQ 512(SP), R8
-	JMP  rare
-
-longstaged:
-	ADDQ $+64, DI
-	MOVQ 768(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 776(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  longend
-
-short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  (BX), Z13, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 32(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  4(BX), Z13, Z3
-	VCVTPS2PH         $0x00, Z3, Y3
-	VMOVNTPS          Y3, 64(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  4(BX), Z13, Z4
-	VCVTPS2PH         $0x00, Z4, Y4
-	VMOVNTPS          Y4, 96(SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	MOVQ $+3, 808(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 784(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 792(SP)
-	LEAQ 512(SP), R8
-	JMP  rare
-
-short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  4(BX), Z13, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 32(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  8(BX), Z13, Z3
-	VCVTPS2PH         $0x00, Z3, Y3
-	VMOVNTPS          Y3, 64(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  12(BX), Z13, Z4
-	VCVTPS2PH         $0x00, Z4, Y4
-	VMOVNTPS          Y4, 96(SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	MOVQ $+4, 808(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 784(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 792(SP)
-	LEAQ 512(SP), R8
-	JMP  rare
-
-lanerare:
-	MOVQ $+5, 808(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 768(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 776(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 784(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 792(SP)
-	LEAQ 512(SP), R8
-	JMP  laneloop
-
-longstage:
-	MOVQ SI, 768(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 776(SP)
-	LEAQ 128(SP), DX
-	JMP  longloop
-
-rare:
-	VCVTPH2PS    (DX), Z0
-	VMOVUPS      (BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (SI)
-	VCVTPH2PS    32(DX), Z0
-	VMOVUPS      64(BX), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VCVTPH2PS    64(DX), Z0
-	VMOVUPS      128(BX), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VCVTPH2PS    96(DX), Z0
-	VMOVUPS      192(BX), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(SI)
-	CMPQ         808(SP), $+1
-	JEQ          groupresume
-	CMPQ         808(SP), $+2
-	JEQ          longresume
-	CMPQ         808(SP), $+3
-	JEQ          short2resume
-	CMPQ         808(SP), $+4
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         784(SP), BX
-	MOVQ         792(SP), R8
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	JMP          groupback
-
-longresume:
-	MOVQ         784(SP), BX
-	MOVQ         792(SP), R8
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VPSUBD       Z1, Z0, Z11
-	VBROADCASTSS constantsAVX512<>+4(SB), Z0
-	VFNMADD231PS Z12, Z11, Z0
-	VBROADCASTSS constantsAVX512<>+8(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z11, Z0, Z10
-	JMP          longback
-
-short2resume:
-	MOVQ 784(SP), BX
-	MOVQ 792(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 784(SP), BX
-	MOVQ 792(SP), R8
-	JMP  short4back
-
-// func FakeQuantizeZeroPointF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeZeroPointF16AVX512(SB), $1088-72
-	// pointers: SI y, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z14 most, Z13 0x0
-	// per group: Z12 scale, Z11 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z10 ToFloat, Z9 ToFloat
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 30
-	MOVQ         y+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         zeroPoint+32(FP), R9
-	VBROADCASTSS least+40(FP), Z15
-	VBROADCASTSS most+44(FP), Z14
-	VPXORD       Z13, Z13, Z13
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-	CMPQ         R11, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R11
-	JEQ          longs
-	CMPQ         R10, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-	SUBQ         R10, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R10, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R10
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z8
-	VFMADD231PS  Z11, Z0, Z8
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z11, Z0, Z7
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z11, Z0, Z6
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	CMPQ         R10, $+128
-	JLT          groupends
-
-groupahead:
-	VCVTPH2PS    128(DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPH2PS    160(DX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VCVTPH2PS    192(DX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VCVTPH2PS    224(DX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z7, Z8, K1
-	VCMPPS       $0x03, Z5, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z8, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (SI)
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VRNDSCALEPS  $0x08, Z5, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(SI)
-	VMOVAPS      Z1, Z8
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z3, Z6
-	VMOVAPS      Z4, Z5
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R10, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VCVTPH2PS         128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPH2PS         160(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPH2PS         192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPH2PS         224(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z7, Z8, K1
-	VCMPPS            $0x03, Z5, Z6, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VBROADCASTSS      (R9), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z17
-	VMAXPS            Z0, Z17, Z0
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z16
-	VMINPS            Z0, Z16, Z0
-	VFMADD132PS.BCST  (BX), Z13, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, (SI)
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z17, Z0
-	VMINPS            Z0, Z16, Z0
-	VFMADD132PS.BCST  (BX), Z13, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 32(SI)
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z17, Z0
-	VMINPS            Z0, Z16, Z0
-	VFMADD132PS.BCST  (BX), Z13, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 64(SI)
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z17, Z0
-	VMINPS            Z0, Z16, Z0
-	VFMADD132PS.BCST  (BX), Z13, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 96(SI)
-	VMOVAPS           Z1, Z8
-	VMOVAPS           Z2, Z7
-	VMOVAPS           Z3, Z6
-	VMOVAPS           Z4, Z5
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-grouploop:
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, (SI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z10, Z2
-	VMINPS       Z2, Z9, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 32(SI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z10, Z3
-	VMINPS       Z3, Z9, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 64(SI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z10, Z4
-	VMINPS       Z4, Z9, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 96(SI)
-
-groupback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R10, $+0
-	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z11, Z0
-	VMOVAPS      Z10, Z1
-	VMOVAPS      Z9, Z2
-	VCVTPH2PS    (DX), Z3
-	VMULPS       Z12, Z3, Z4
-	VFNMADD231PS Z11, Z4, Z3
-	VFMADD231PS  Z12, Z3, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z11, Z3
-	VMOVAPS      Z10, Z5
-	VMOVAPS      Z9, Z16
-	VCVTPH2PS    32(DX), Z17
-	VMULPS       Z12, Z17, Z18
-	VFNMADD231PS Z11, Z18, Z17
-	VFMADD231PS  Z12, Z17, Z18
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z11, Z17
-	VMOVAPS      Z10, Z19
-	VMOVAPS      Z9, Z20
-	VCVTPH2PS    64(DX), Z21
-	VMULPS       Z12, Z21, Z22
-	VFNMADD231PS Z11, Z22, Z21
-	VFMADD231PS  Z12, Z21, Z22
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z11, Z21
-	VMOVAPS      Z10, Z23
-	VMOVAPS      Z9, Z24
-	VCVTPH2PS    96(DX), Z25
-	VMULPS       Z12, Z25, Z26
-	VFNMADD231PS Z11, Z26, Z25
-	VFMADD231PS  Z12, Z25, Z26
-	VCMPPS       $0x03, Z18, Z4, K1
-	VCMPPS       $0x03, Z26, Z22, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z4
-	VMINPS       Z4, Z2, Z4
-	VFMADD213PS  Z13, Z0, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, (SI)
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z5, Z18
-	VMINPS       Z18, Z16, Z18
-	VFMADD213PS  Z13, Z3, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 32(SI)
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z19, Z22
-	VMINPS       Z22, Z20, Z22
-	VFMADD213PS  Z13, Z17, Z22
-	VCVTPS2PH    $0x00, Z22, Y22
-	VMOVUPS      Y22, 64(SI)
-	VRNDSCALEPS  $0x08, Z26, Z26
-	VMAXPS       Z26, Z23, Z26
-	VMINPS       Z26, Z24, Z26
-	VFMADD213PS  Z13, Z21, Z26
-	VCVTPS2PH    $0x00, Z26, Y26
-	VMOVUPS      Y26, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	KMOVQ        K0, K7
-	VMOVDQU16    Y1, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z10, Z2
-	VMINPS       Z2, Z9, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y2, K7, 32(SI)
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z10, Z3
-	VMINPS       Z3, Z9, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y3, K7, 64(SI)
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z10, Z4
-	VMINPS       Z4, Z9, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y4, K7, 96(SI)
-
-grouptailnarrow:
-	LEAQ (SI)(DI*2), SI
-	LEAQ (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VPSUBD       Z1, Z0, Z11
-	VBROADCASTSS constantsAVX512<>+4(SB), Z0
-	VFNMADD231PS Z12, Z11, Z0
-	VBROADCASTSS constantsAVX512<>+8(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z11, Z0, Z10
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z9
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z8
-	MOVQ         R11, DI
-	CMPQ         DI, $+64
-	JLT          longrest
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         DI, $+256
-	JLT          longloop
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z11, Z0, Z7
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z11, Z0, Z6
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VMOVAPS      Z1, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z10, Z0, Z1
-	VMOVAPS      Z1, Z4
-	VFMADD231PS  Z11, Z0, Z4
-
-longahead:
-	VCVTPH2PS   128(DX), Z0
-	VMULPS      Z10, Z0, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPH2PS   160(DX), Z0
-	VMULPS      Z10, Z0, Z2
-	VFMADD231PS Z11, Z0, Z2
-	VCVTPH2PS   192(DX), Z0
-	VMULPS      Z10, Z0, Z3
-	VFMADD231PS Z11, Z0, Z3
-	VCVTPH2PS   224(DX), Z0
-	VMULPS      Z10, Z0, Z16
-	VFMADD231PS Z11, Z0, Z16
-	VCMPPS      $0x03, Z6, Z7, K1
-	VCMPPS      $0x03, Z4, Z5, K2
-	KORTESTQ    K1, K2
-	JNE         longloop
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z9, Z0
-	VMINPS      Z0, Z8, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (SI)
-	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z9, Z0
-	VMINPS      Z0, Z8, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(SI)
-	VRNDSCALEPS $0x08, Z5, Z0
-	VMAXPS      Z0, Z9, Z0
-	VMINPS      Z0, Z8, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(SI)
-	VRNDSCALEPS $0x08, Z4, Z0
-	VMAXPS      Z0, Z9, Z0
-	VMINPS      Z0, Z8, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(SI)
-	VMOVAPS     Z1, Z7
-	VMOVAPS     Z2, Z6
-	VMOVAPS     Z3, Z5
-	VMOVAPS     Z16, Z4
-	ADDQ        $+128, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
-
-longloop:
-	VCVTPH2PS   (DX), Z0
-	VMULPS      Z10, Z0, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPH2PS   32(DX), Z0
-	VMULPS      Z10, Z0, Z2
-	VFMADD231PS Z11, Z0, Z2
-	VCVTPH2PS   64(DX), Z0
-	VMULPS      Z10, Z0, Z3
-	VFMADD231PS Z11, Z0, Z3
-	VCVTPH2PS   96(DX), Z0
-	VMULPS      Z10, Z0, Z4
-	VFMADD231PS Z11, Z0, Z4
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z9, Z1
-	VMINPS      Z1, Z8, Z1
-	VFMADD213PS Z13, Z12, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, (SI)
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z9, Z2
-	VMINPS      Z2, Z8, Z2
-	VFMADD213PS Z13, Z12, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 32(SI)
-	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z9, Z3
-	VMINPS      Z3, Z8, Z3
-	VFMADD213PS Z13, Z12, Z3
-	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVUPS     Y3, 64(SI)
-	VRNDSCALEPS $0x08, Z4, Z4
-	VMAXPS      Z4, Z9, Z4
-	VMINPS      Z4, Z8, Z4
-	VFMADD213PS Z13, Z12, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVUPS     Y4, 96(SI)
-
-longback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JLT   longstaged
-
-longrest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z10, Z0, Z1
-	VFMADD231PS Z11, Z0, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z10, Z0, Z2
-	VFMADD231PS Z11, Z0, Z2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z10, Z0, Z3
-	VFMADD231PS Z11, Z0, Z3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z10, Z0, Z4
-	VFMADD231PS Z11, Z0, Z4
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longstage
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z9, Z1
-	VMINPS      Z1, Z8, Z1
-	VFMADD213PS Z13, Z12, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	KMOVQ       K0, K7
-	VMOVDQU16   Y1, K7, (SI)
-	CMPQ        DI, $+17
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z9, Z2
-	VMINPS      Z2, Z8, Z2
-	VFMADD213PS Z13, Z12, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16   Y2, K7, 32(SI)
-	CMPQ        DI, $+33
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z9, Z3
-	VMINPS      Z3, Z8, Z3
-	VFMADD213PS Z13, Z12, Z3
-	VCVTPS2PH   $0x00, Z3, Y3
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16   Y3, K7, 64(SI)
-	CMPQ        DI, $+49
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z4, Z4
-	VMAXPS      Z4, Z9, Z4
-	VMINPS      Z4, Z8, Z4
-	VFMADD213PS Z13, Z12, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16   Y4, K7, 96(SI)
-
-longtailnarrow:
-	LEAQ (SI)(DI*2), SI
-	LEAQ (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   longs
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R10, $+2
-	JLT               short2end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R10, $+8
-	JLT               short2loop
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z8
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  (R8), Z0, Z7
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFMADD231PS.BCST  (R8), Z0, Z6
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z5
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-
-short2ahead:
-	VCVTPH2PS         128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z2
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPH2PS         160(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z16
-	VCVTPH2PS         192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z17
-	VBROADCASTSS      12(BX), Z18
-	VFNMADD231PS.BCST 12(BX), Z17, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z17
-	VCVTPH2PS         224(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z19
-	VFNMADD231PS.BCST 12(BX), Z19, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z19
-	VCMPPS            $0x03, Z6, Z7, K1
-	VCMPPS            $0x03, Z3, Z4, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VBROADCASTSS      (R9), Z20
-	VPSUBD            Z20, Z15, Z21
-	VCVTDQ2PS         Z21, Z21
-	VMAXPS            Z0, Z21, Z0
-	VPSUBD            Z20, Z14, Z20
-	VCVTDQ2PS         Z20, Z20
-	VMINPS            Z0, Z20, Z0
-	VFMADD213PS       Z13, Z8, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, (SI)
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z21, Z0
-	VMINPS            Z0, Z20, Z0
-	VFMADD213PS       Z13, Z8, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 32(SI)
-	VRNDSCALEPS       $0x08, Z4, Z0
-	VBROADCASTSS      4(R9), Z20
-	VPSUBD            Z20, Z15, Z21
-	VCVTDQ2PS         Z21, Z21
-	VMAXPS            Z0, Z21, Z0
-	VPSUBD            Z20, Z14, Z20
-	VCVTDQ2PS         Z20, Z20
-	VMINPS            Z0, Z20, Z0
-	VFMADD213PS       Z13, Z5, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 64(SI)
-	VRNDSCALEPS       $0x08, Z3, Z0
-	VMAXPS            Z0, Z21, Z0
-	VMINPS            Z0, Z20, Z0
-	VFMADD213PS       Z13, Z5, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 96(SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z16, Z6
-	VMOVAPS           Z17, Z4
-	VMOVAPS           Z19, Z3
-	VMOVAPS           Z2, Z8
-	VMOVAPS           Z18, Z5
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (R9), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z12
-	VBROADCASTSS      4(R9), Z1
-	VPSUBD            Z1, Z15, Z2
-	VCVTDQ2PS         Z2, Z11
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z10
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z9
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z12, Z1
-	VMINPS            Z1, Z10, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z12, Z2
-	VMINPS            Z2, Z10, Z2
-	VFMADD132PS.BCST  (BX), Z13, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 32(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z11, Z3
-	VMINPS            Z3, Z9, Z3
-	VFMADD132PS.BCST  4(BX), Z13, Z3
-	VCVTPS2PH         $0x00, Z3, Y3
-	VMOVUPS           Y3, 64(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z11, Z4
-	VMINPS            Z4, Z9, Z4
-	VFMADD132PS.BCST  4(BX), Z13, Z4
-	VCVTPS2PH         $0x00, Z4, Y4
-	VMOVUPS           Y4, 96(SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R10, $+4
-	JLT               short4end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R10, $+16
-	JLT               short4loop
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z4
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFMADD231PS.BCST  (R8), Z0, Z3
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z2
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z16
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z17
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VMOVAPS           Z1, Z18
-	VFMADD231PS.BCST  8(R8), Z0, Z18
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z1
-	VBROADCASTSS      12(BX), Z19
-	VFNMADD231PS.BCST 12(BX), Z1, Z0
-	VMOVAPS           Z1, Z20
-	VFMADD231PS.BCST  12(R8), Z0, Z20
-
-short4ahead:
-	VCVTPH2PS         128(DX), Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VBROADCASTSS      16(BX), Z21
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VCVTPH2PS         160(DX), Z0
-	VMULPS.BCST       20(R8), Z0, Z22
-	VBROADCASTSS      20(BX), Z23
-	VFNMADD231PS.BCST 20(BX), Z22, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z22
-	VCVTPH2PS         192(DX), Z0
-	VMULPS.BCST       24(R8), Z0, Z24
-	VBROADCASTSS      24(BX), Z25
-	VFNMADD231PS.BCST 24(BX), Z24, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z24
-	VCVTPH2PS         224(DX), Z0
-	VMULPS.BCST       28(R8), Z0, Z26
-	VBROADCASTSS      28(BX), Z27
-	VFNMADD231PS.BCST 28(BX), Z26, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z26
-	VCMPPS            $0x03, Z16, Z3, K1
-	VCMPPS            $0x03, Z20, Z18, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z3, Z0
-	VBROADCASTSS      (R9), Z28
-	VPSUBD            Z28, Z15, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMAXPS            Z0, Z29, Z0
-	VPSUBD            Z28, Z14, Z28
-	VCVTDQ2PS         Z28, Z28
-	VMINPS            Z0, Z28, Z0
-	VFMADD213PS       Z13, Z4, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, (SI)
-	VRNDSCALEPS       $0x08, Z16, Z0
-	VBROADCASTSS      4(R9), Z28
-	VPSUBD            Z28, Z15, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMAXPS            Z0, Z29, Z0
-	VPSUBD            Z28, Z14, Z28
-	VCVTDQ2PS         Z28, Z28
-	VMINPS            Z0, Z28, Z0
-	VFMADD213PS       Z13, Z2, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 32(SI)
-	VRNDSCALEPS       $0x08, Z18, Z0
-	VBROADCASTSS      8(R9), Z28
-	VPSUBD            Z28, Z15, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMAXPS            Z0, Z29, Z0
-	VPSUBD            Z28, Z14, Z28
-	VCVTDQ2PS         Z28, Z28
-	VMINPS            Z0, Z28, Z0
-	VFMADD213PS       Z13, Z17, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 64(SI)
-	VRNDSCALEPS       $0x08, Z20, Z0
-	VBROADCASTSS      12(R9), Z28
-	VPSUBD            Z28, Z15, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMAXPS            Z0, Z29, Z0
-	VPSUBD            Z28, Z14, Z28
-	VCVTDQ2PS         Z28, Z28
-	VMINPS            Z0, Z28, Z0
-	VFMADD213PS       Z13, Z19, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 96(SI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z22, Z16
-	VMOVAPS           Z24, Z18
-	VMOVAPS           Z26, Z20
-	VMOVAPS           Z21, Z4
-	VMOVAPS           Z23, Z2
-	VMOVAPS           Z25, Z17
-	VMOVAPS           Z27, Z19
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (R9), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z12
-	VBROADCASTSS      4(R9), Z1
-	VPSUBD            Z1, Z15, Z21
-	VCVTDQ2PS         Z21, Z11
-	VBROADCASTSS      8(R9), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z10
-	VBROADCASTSS      12(R9), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z9
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z8
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z7
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z6
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z5
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z12, Z1
-	VMINPS            Z1, Z8, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z11, Z2
-	VMINPS            Z2, Z7, Z2
-	VFMADD132PS.BCST  4(BX), Z13, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 32(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z10, Z3
-	VMINPS            Z3, Z6, Z3
-	VFMADD132PS.BCST  8(BX), Z13, Z3
-	VCVTPS2PH         $0x00, Z3, Y3
-	VMOVUPS           Y3, 64(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z9, Z4
-	VMINPS            Z4, Z5, Z4
-	VFMADD132PS.BCST  12(BX), Z13, Z4
-	VCVTPS2PH         $0x00, Z4, Y4
-	VMOVUPS           Y4, 96(SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, DI
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VCVTPH2PS    (DX), Z0
-	VMOVUPS      (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPH2PS    32(DX), Z0
-	VMOVUPS      64(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(BX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPH2PS    64(DX), Z0
-	VMOVUPS      128(R8), Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(BX), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VCVTPH2PS    96(DX), Z0
-	VMOVUPS      192(R8), Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(BX), Z9
-	VFNMADD231PS Z9, Z8, Z0
-	VFMADD231PS  Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VMOVUPS      (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z1, Z2
-	VMINPS       Z2, Z0, Z2
-	VFMADD213PS  Z13, Z3, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, (SI)
-	VMOVUPS      64(R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z4
-	VMINPS       Z4, Z0, Z4
-	VFMADD213PS  Z13, Z5, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 32(SI)
-	VMOVUPS      128(R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z1, Z6
-	VMINPS       Z6, Z0, Z6
-	VFMADD213PS  Z13, Z7, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 64(SI)
-	VMOVUPS      192(R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z1, Z8
-	VMINPS       Z8, Z0, Z8
-	VFMADD213PS  Z13, Z9, Z8
-	VCVTPS2PH    $0x00, Z8, Y8
-	VMOVUPS      Y8, 96(SI)
-
-laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+128, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  1024(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX512(SB)
-	MOVQ  1032(SP), DX
-	MOVQ  1040(SP), BX
-	MOVQ  1048(SP), R8
-	MOVQ  1056(SP), R9
-
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, (SI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z10, Z2
-	VMINPS       Z2, Z9, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVNTPS     Y2, 32(SI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z10, Z3
-	VMINPS       Z3, Z9, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVNTPS     Y3, 64(SI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z10, Z4
-	VMINPS       Z4, Z9, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVNTPS     Y4, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z7, Z8, K1
-	VCMPPS      $0x03, Z5, Z6, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z8, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z9, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (SI)
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z9, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(SI)
-	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z9, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(SI)
-	VRNDSCALEPS $0x08, Z5, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z9, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R10
-	JMP         groupwhole
-
-grouprare:
-	MOVQ $+1, 1072(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 1040(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1048(SP)
-	LEAQ 512(SP), R8
-	LEAQ 768(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1056(SP)
-	LEAQ 768(SP), R9
-	JMP  rare
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	VBROADCASTSS 4(R9), Z8
-	VPSUBD       Z8, Z15, Z7
-	VCVTDQ2PS    Z7, Z6
-	VPSUBD       Z8, Z14, Z7
-	VCVTDQ2PS    Z7, Z8
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	VMOVAPS      Z6, K7, Z10
-	VMOVAPS      Z8, K7, Z9
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
-groupstage:
-	MOVQ SI, 1024(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 1032(SP)
-	LEAQ 128(SP), DX
-	MOVQ R10, 1064(SP)
-	SUBQ R10, R10
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 1024(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 1032(SP), DX
-	LEAQ (DX)(DI*2), DX
-	MOVQ 1064(SP), R10
-	JMP  grouprest
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	VCVTPH2PS   (DX), Z0
-	VMULPS      Z10, Z0, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPH2PS   32(DX), Z0
-	VMULPS      Z10, Z0, Z2
-	VFMADD231PS Z11, Z0, Z2
-	VCVTPH2PS   64(DX), Z0
-	VMULPS      Z10, Z0, Z3
-	VFMADD231PS Z11, Z0, Z3
-	VCVTPH2PS   96(DX), Z0
-	VMULPS      Z10, Z0, Z4
-	VFMADD231PS Z11, Z0, Z4
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z9, Z1
-	VMINPS      Z1, Z8, Z1
-	VFMADD213PS Z13, Z12, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, (SI)
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z9, Z2
-	VMINPS      Z2, Z8, Z2
-	VFMADD213PS Z13, Z12, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVNTPS    Y2, 32(SI)
-	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z9, Z3
-	VMINPS      Z3, Z8, Z3
-	VFMADD213PS Z13, Z12, Z3
-	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVNTPS    Y3, 64(SI)
-	VRNDSCALEPS $0x08, Z4, Z4
-	VMAXPS      Z4, Z9, Z4
-	VMINPS      Z4, Z8, Z4
-	VFMADD213PS Z13, Z12, Z4
-	VCVTPS2PH   $0x00, Z4, Y4
-	VMOVNTPS    Y4, 96(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 1072(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 1040(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1048(SP)
-	LEAQ 512(SP), R8
-	LEAQ 768(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1056(SP)
-	LEAQ 768(SP), R9
-	JMP  rare
-
-longstaged:
-	ADDQ $+64, DI
-	MOVQ 1024(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 1032(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  longend
-
-short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (R9), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z12
-	VBROADCASTSS      4(R9), Z1
-	VPSUBD            Z1, Z15, Z2
-	VCVTDQ2PS         Z2, Z11
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z10
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z9
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z12, Z1
-	VMINPS            Z1, Z10, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z12, Z2
-	VMINPS            Z2, Z10, Z2
-	VFMADD132PS.BCST  (BX), Z13, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 32(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z11, Z3
-	VMINPS            Z3, Z9, Z3
-	VFMADD132PS.BCST  4(BX), Z13, Z3
-	VCVTPS2PH         $0x00, Z3, Y3
-	VMOVNTPS          Y3, 64(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z11, Z4
-	VMINPS            Z4, Z9, Z4
-	VFMADD132PS.BCST  4(BX), Z13, Z4
-	VCVTPS2PH         $0x00, Z4, Y4
-	VMOVNTPS          Y4, 96(SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	MOVQ $+3, 1072(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 1040(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1048(SP)
-	LEAQ 512(SP), R8
-	LEAQ 768(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1056(SP)
-	LEAQ 768(SP), R9
-	JMP  rare
-
-short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VBROADCASTSS      (R9), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z12
-	VBROADCASTSS      4(R9), Z1
-	VPSUBD            Z1, Z15, Z21
-	VCVTDQ2PS         Z21, Z11
-	VBROADCASTSS      8(R9), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z10
-	VBROADCASTSS      12(R9), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z9
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z8
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z7
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z6
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z5
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z12, Z1
-	VMINPS            Z1, Z8, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z11, Z2
-	VMINPS            Z2, Z7, Z2
-	VFMADD132PS.BCST  4(BX), Z13, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 32(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z10, Z3
-	VMINPS            Z3, Z6, Z3
-	VFMADD132PS.BCST  8(BX), Z13, Z3
-	VCVTPS2PH         $0x00, Z3, Y3
-	VMOVNTPS          Y3, 64(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z9, Z4
-	VMINPS            Z4, Z5, Z4
-	VFMADD132PS.BCST  12(BX), Z13, Z4
-	VCVTPS2PH         $0x00, Z4, Y4
-	VMOVNTPS          Y4, 96(SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	MOVQ $+4, 1072(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 1040(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1048(SP)
-	LEAQ 512(SP), R8
-	LEAQ 768(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1056(SP)
-	LEAQ 768(SP), R9
-	JMP  rare
-
-lanerare:
-	MOVQ $+5, 1072(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 1024(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 1032(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1040(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1048(SP)
-	LEAQ 512(SP), R8
-	LEAQ 768(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1056(SP)
-	LEAQ 768(SP), R9
-	JMP  laneloop
-
-longstage:
-	MOVQ SI, 1024(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 1032(SP)
-	LEAQ 128(SP), DX
-	JMP  longloop
-
-rare:
-	VCVTPH2PS    (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VPSUBD       Z2, Z15, Z3
-	VPSUBD       Z2, Z14, Z2
-	VCVTDQ2PS    Z3, Z3
-	VCVTDQ2PS    Z2, Z2
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (SI)
-	VCVTPH2PS    32(DX), Z0
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R9), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VCVTPH2PS    64(DX), Z0
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R9), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VCVTPH2PS    96(DX), Z0
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R9), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(SI)
-	CMPQ         1072(SP), $+1
-	JEQ          groupresume
-	CMPQ         1072(SP), $+2
-	JEQ          longresume
-	CMPQ         1072(SP), $+3
-	JEQ          short2resume
-	CMPQ         1072(SP), $+4
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         1040(SP), BX
-	MOVQ         1048(SP), R8
-	MOVQ         1056(SP), R9
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-	JMP          groupback
-
-longresume:
-	MOVQ         1040(SP), BX
-	MOVQ         1048(SP), R8
-	MOVQ         1056(SP), R9
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VPSUBD       Z1, Z0, Z11
-	VBROADCASTSS constantsAVX512<>+4(SB), Z0
-	VFNMADD231PS Z12, Z11, Z0
-	VBROADCASTSS constantsAVX512<>+8(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z11, Z0, Z10
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z9
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z8
-	JMP          longback
-
-short2resume:
-	MOVQ 1040(SP), BX
-	MOVQ 1048(SP), R8
-	MOVQ 1056(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 1040(SP), BX
-	MOVQ 1048(SP), R8
-	MOVQ 1056(SP), R9
-	JMP  short4back
-
-// func FakeQuantizeMinvalF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeMinvalF16AVX512(SB), $1088-72
-	// pointers: SI y, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
-	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
-	// per group: Z12 scale, Z11 recip, Z10 minval
-	// vector registers in use at once: 31
-	MOVQ         y+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         minval+32(FP), R9
-	VBROADCASTSS least+40(FP), Z0
-	VCVTDQ2PS    Z0, Z15
-	VBROADCASTSS most+44(FP), Z0
-	VCVTDQ2PS    Z0, Z14
-	VPXORD       Z13, Z13, Z13
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R9), Z10
-	SUBQ         R10, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R10, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R10
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VCVTPH2PS    (DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z9
-	VFMADD231PS  Z11, Z0, Z9
-	VCVTPH2PS    32(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z8
-	VFMADD231PS  Z11, Z0, Z8
-	VCVTPH2PS    64(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z11, Z0, Z7
-	VCVTPH2PS    96(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z11, Z0, Z6
-	CMPQ         R10, $+128
-	JLT          groupends
-
-groupahead:
-	VCVTPH2PS    128(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPH2PS    160(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VCVTPH2PS    192(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VCVTPH2PS    224(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z8, Z9, K1
-	VCMPPS       $0x03, Z6, Z7, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z9, Z0
-	VRNDSCALEPS  $0x08, Z8, Z5
-	VRNDSCALEPS  $0x08, Z7, Z16
-	VRNDSCALEPS  $0x08, Z6, Z17
-	VMAXPS       Z0, Z15, Z0
-	VMAXPS       Z5, Z15, Z5
-	VMAXPS       Z16, Z15, Z16
-	VMAXPS       Z17, Z15, Z17
-	VMINPS       Z0, Z14, Z0
-	VMINPS       Z5, Z14, Z5
-	VMINPS       Z16, Z14, Z16
-	VMINPS       Z17, Z14, Z17
-	VFMADD213PS  Z13, Z12, Z0
-	VFMADD213PS  Z13, Z12, Z5
-	VFMADD213PS  Z13, Z12, Z16
-	VFMADD213PS  Z13, Z12, Z17
-	VADDPS       Z10, Z0, Z0
-	VADDPS       Z10, Z5, Z5
-	VADDPS       Z10, Z16, Z16
-	VADDPS       Z10, Z17, Z17
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (SI)
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, 64(SI)
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 96(SI)
-	VMOVAPS      Z1, Z9
-	VMOVAPS      Z2, Z8
-	VMOVAPS      Z3, Z7
-	VMOVAPS      Z4, Z6
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R10, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VCVTPH2PS         128(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPH2PS         160(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPH2PS         192(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPH2PS         224(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z8, Z9, K1
-	VCMPPS            $0x03, Z6, Z7, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VRNDSCALEPS       $0x08, Z8, Z5
-	VRNDSCALEPS       $0x08, Z7, Z16
-	VRNDSCALEPS       $0x08, Z6, Z17
-	VMAXPS            Z0, Z15, Z0
-	VMAXPS            Z5, Z15, Z5
-	VMAXPS            Z16, Z15, Z16
-	VMAXPS            Z17, Z15, Z17
-	VMINPS            Z0, Z14, Z0
-	VMINPS            Z5, Z14, Z5
-	VMINPS            Z16, Z14, Z16
-	VMINPS            Z17, Z14, Z17
-	VFMADD132PS.BCST  (BX), Z13, Z0
-	VFMADD132PS.BCST  (BX), Z13, Z5
-	VFMADD132PS.BCST  (BX), Z13, Z16
-	VFMADD132PS.BCST  (BX), Z13, Z17
-	VADDPS.BCST       (R9), Z0, Z0
-	VADDPS.BCST       (R9), Z5, Z5
-	VADDPS.BCST       (R9), Z16, Z16
-	VADDPS.BCST       (R9), Z17, Z17
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, (SI)
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVUPS           Y5, 32(SI)
-	VCVTPS2PH         $0x00, Z16, Y16
-	VMOVUPS           Y16, 64(SI)
-	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVUPS           Y17, 96(SI)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z2, Z8
-	VMOVAPS           Z3, Z7
-	VMOVAPS           Z4, Z6
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R9), Z10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-grouploop:
-	VCVTPH2PS    (DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VADDPS       Z10, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, (SI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VADDPS       Z10, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 32(SI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	VADDPS       Z10, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 64(SI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	VADDPS       Z10, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 96(SI)
-
-groupback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R10, $+0
-	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R9), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (BX), Z10
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z12, Z0
-	VMOVAPS      Z10, Z1
-	VCVTPH2PS    (DX), Z2
-	VSUBPS       Z12, Z2, Z2
-	VMULPS       Z11, Z2, Z3
-	VFNMADD231PS Z10, Z3, Z2
-	VFMADD231PS  Z11, Z2, Z3
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z12, Z2
-	VMOVAPS      Z10, Z4
-	VCVTPH2PS    32(DX), Z5
-	VSUBPS       Z12, Z5, Z5
-	VMULPS       Z11, Z5, Z6
-	VFNMADD231PS Z10, Z6, Z5
-	VFMADD231PS  Z11, Z5, Z6
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z12, Z5
-	VMOVAPS      Z10, Z7
-	VCVTPH2PS    64(DX), Z8
-	VSUBPS       Z12, Z8, Z8
-	VMULPS       Z11, Z8, Z9
-	VFNMADD231PS Z10, Z9, Z8
-	VFMADD231PS  Z11, Z8, Z9
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z12, Z8
-	VMOVAPS      Z10, Z16
-	VCVTPH2PS    96(DX), Z17
-	VSUBPS       Z12, Z17, Z17
-	VMULPS       Z11, Z17, Z18
-	VFNMADD231PS Z10, Z18, Z17
-	VFMADD231PS  Z11, Z17, Z18
-	VCMPPS       $0x03, Z6, Z3, K1
-	VCMPPS       $0x03, Z18, Z9, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z1, Z3
-	VADDPS       Z0, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, (SI)
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z6
-	VMINPS       Z6, Z14, Z6
-	VFMADD213PS  Z13, Z4, Z6
-	VADDPS       Z2, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 32(SI)
-	VRNDSCALEPS  $0x08, Z9, Z9
-	VMAXPS       Z9, Z15, Z9
-	VMINPS       Z9, Z14, Z9
-	VFMADD213PS  Z13, Z7, Z9
-	VADDPS       Z5, Z9, Z9
-	VCVTPS2PH    $0x00, Z9, Y9
-	VMOVUPS      Y9, 64(SI)
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VFMADD213PS  Z13, Z16, Z18
-	VADDPS       Z8, Z18, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R9), Z10
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VADDPS       Z10, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	KMOVQ        K0, K7
-	VMOVDQU16    Y1, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VADDPS       Z10, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y2, K7, 32(SI)
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	VADDPS       Z10, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y3, K7, 64(SI)
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	VADDPS       Z10, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y4, K7, 96(SI)
-
-grouptailnarrow:
-	LEAQ (SI)(DI*2), SI
-	LEAQ (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R10, $+2
-	JLT               short2end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R10, $+8
-	JLT               short2loop
-	VCVTPH2PS         (DX), Z0
-	VBROADCASTSS      (R9), Z12
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z11
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z10
-	VFMADD231PS.BCST  (R8), Z0, Z10
-	VCVTPH2PS         32(DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z9
-	VFMADD231PS.BCST  (R8), Z0, Z9
-	VCVTPH2PS         64(DX), Z0
-	VBROADCASTSS      4(R9), Z8
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z7
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFMADD231PS.BCST  4(R8), Z0, Z6
-	VCVTPH2PS         96(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  4(R8), Z0, Z5
-
-short2ahead:
-	VCVTPH2PS         128(DX), Z0
-	VBROADCASTSS      8(R9), Z1
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VBROADCASTSS      8(BX), Z3
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VCVTPH2PS         160(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z4
-	VFNMADD231PS.BCST 8(BX), Z4, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z4
-	VCVTPH2PS         192(DX), Z0
-	VBROADCASTSS      12(R9), Z16
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z17
-	VBROADCASTSS      12(BX), Z18
-	VFNMADD231PS.BCST 12(BX), Z17, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z17
-	VCVTPH2PS         224(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z19
-	VFNMADD231PS.BCST 12(BX), Z19, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z19
-	VCMPPS            $0x03, Z9, Z10, K1
-	VCMPPS            $0x03, Z5, Z6, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z10, Z0
-	VRNDSCALEPS       $0x08, Z9, Z20
-	VRNDSCALEPS       $0x08, Z6, Z21
-	VRNDSCALEPS       $0x08, Z5, Z22
-	VMAXPS            Z0, Z15, Z0
-	VMAXPS            Z20, Z15, Z20
-	VMAXPS            Z21, Z15, Z21
-	VMAXPS            Z22, Z15, Z22
-	VMINPS            Z0, Z14, Z0
-	VMINPS            Z20, Z14, Z20
-	VMINPS            Z21, Z14, Z21
-	VMINPS            Z22, Z14, Z22
-	VFMADD213PS       Z13, Z11, Z0
-	VFMADD213PS       Z13, Z11, Z20
-	VFMADD213PS       Z13, Z7, Z21
-	VFMADD213PS       Z13, Z7, Z22
-	VADDPS            Z12, Z0, Z0
-	VADDPS            Z12, Z20, Z20
-	VADDPS            Z8, Z21, Z21
-	VADDPS            Z8, Z22, Z22
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, (SI)
-	VCVTPS2PH         $0x00, Z20, Y20
-	VMOVUPS           Y20, 32(SI)
-	VCVTPS2PH         $0x00, Z21, Y21
-	VMOVUPS           Y21, 64(SI)
-	VCVTPS2PH         $0x00, Z22, Y22
-	VMOVUPS           Y22, 96(SI)
-	VMOVAPS           Z2, Z10
-	VMOVAPS           Z4, Z9
-	VMOVAPS           Z17, Z6
-	VMOVAPS           Z19, Z5
-	VMOVAPS           Z3, Z11
-	VMOVAPS           Z18, Z7
-	VMOVAPS           Z1, Z12
-	VMOVAPS           Z16, Z8
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VCVTPH2PS         (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VADDPS.BCST       (R9), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  (BX), Z13, Z2
-	VADDPS.BCST       (R9), Z2, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 32(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  4(BX), Z13, Z3
-	VADDPS.BCST       4(R9), Z3, Z3
-	VCVTPS2PH         $0x00, Z3, Y3
-	VMOVUPS           Y3, 64(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  4(BX), Z13, Z4
-	VADDPS.BCST       4(R9), Z4, Z4
-	VCVTPS2PH         $0x00, Z4, Y4
-	VMOVUPS           Y4, 96(SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R10, $+4
-	JLT               short4end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R10, $+16
-	JLT               short4loop
-	VCVTPH2PS         (DX), Z0
-	VBROADCASTSS      (R9), Z12
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z11
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z10
-	VFMADD231PS.BCST  (R8), Z0, Z10
-	VCVTPH2PS         32(DX), Z0
-	VBROADCASTSS      4(R9), Z9
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z8
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  4(R8), Z0, Z7
-	VCVTPH2PS         64(DX), Z0
-	VBROADCASTSS      8(R9), Z6
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z5
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFMADD231PS.BCST  8(R8), Z0, Z4
-	VCVTPH2PS         96(DX), Z0
-	VBROADCASTSS      12(R9), Z3
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z1
-	VBROADCASTSS      12(BX), Z2
-	VFNMADD231PS.BCST 12(BX), Z1, Z0
-	VMOVAPS           Z1, Z16
-	VFMADD231PS.BCST  12(R8), Z0, Z16
-
-short4ahead:
-	VCVTPH2PS         128(DX), Z0
-	VBROADCASTSS      16(R9), Z1
-	VSUBPS.BCST       16(R9), Z0, Z0
-	VMULPS.BCST       16(R8), Z0, Z17
-	VBROADCASTSS      16(BX), Z18
-	VFNMADD231PS.BCST 16(BX), Z17, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z17
-	VCVTPH2PS         160(DX), Z0
-	VBROADCASTSS      20(R9), Z19
-	VSUBPS.BCST       20(R9), Z0, Z0
-	VMULPS.BCST       20(R8), Z0, Z20
-	VBROADCASTSS      20(BX), Z21
-	VFNMADD231PS.BCST 20(BX), Z20, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z20
-	VCVTPH2PS         192(DX), Z0
-	VBROADCASTSS      24(R9), Z22
-	VSUBPS.BCST       24(R9), Z0, Z0
-	VMULPS.BCST       24(R8), Z0, Z23
-	VBROADCASTSS      24(BX), Z24
-	VFNMADD231PS.BCST 24(BX), Z23, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z23
-	VCVTPH2PS         224(DX), Z0
-	VBROADCASTSS      28(R9), Z25
-	VSUBPS.BCST       28(R9), Z0, Z0
-	VMULPS.BCST       28(R8), Z0, Z26
-	VBROADCASTSS      28(BX), Z27
-	VFNMADD231PS.BCST 28(BX), Z26, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z26
-	VCMPPS            $0x03, Z7, Z10, K1
-	VCMPPS            $0x03, Z16, Z4, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z10, Z0
-	VRNDSCALEPS       $0x08, Z7, Z28
-	VRNDSCALEPS       $0x08, Z4, Z29
-	VRNDSCALEPS       $0x08, Z16, Z30
-	VMAXPS            Z0, Z15, Z0
-	VMAXPS            Z28, Z15, Z28
-	VMAXPS            Z29, Z15, Z29
-	VMAXPS            Z30, Z15, Z30
-	VMINPS            Z0, Z14, Z0
-	VMINPS            Z28, Z14, Z28
-	VMINPS            Z29, Z14, Z29
-	VMINPS            Z30, Z14, Z30
-	VFMADD213PS       Z13, Z11, Z0
-	VFMADD213PS       Z13, Z8, Z28
-	VFMADD213PS       Z13, Z5, Z29
-	VFMADD213PS       Z13, Z2, Z30
-	VADDPS            Z12, Z0, Z0
-	VADDPS            Z9, Z28, Z28
-	VADDPS            Z6, Z29, Z29
-	VADDPS            Z3, Z30, Z30
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, (SI)
-	VCVTPS2PH         $0x00, Z28, Y28
-	VMOVUPS           Y28, 32(SI)
-	VCVTPS2PH         $0x00, Z29, Y29
-	VMOVUPS           Y29, 64(SI)
-	VCVTPS2PH         $0x00, Z30, Y30
-	VMOVUPS           Y30, 96(SI)
-	VMOVAPS           Z17, Z10
-	VMOVAPS           Z20, Z7
-	VMOVAPS           Z23, Z4
-	VMOVAPS           Z26, Z16
-	VMOVAPS           Z18, Z11
-	VMOVAPS           Z21, Z8
-	VMOVAPS           Z24, Z5
-	VMOVAPS           Z27, Z2
-	VMOVAPS           Z1, Z12
-	VMOVAPS           Z19, Z9
-	VMOVAPS           Z22, Z6
-	VMOVAPS           Z25, Z3
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VCVTPH2PS         (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VADDPS.BCST       (R9), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  4(BX), Z13, Z2
-	VADDPS.BCST       4(R9), Z2, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 32(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  8(BX), Z13, Z3
-	VADDPS.BCST       8(R9), Z3, Z3
-	VCVTPS2PH         $0x00, Z3, Y3
-	VMOVUPS           Y3, 64(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  12(BX), Z13, Z4
-	VADDPS.BCST       12(R9), Z4, Z4
-	VCVTPS2PH         $0x00, Z4, Y4
-	VMOVUPS           Y4, 96(SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, DI
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VCVTPH2PS    (DX), Z0
-	VMOVUPS      (R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS      (R8), Z2
-	VMULPS       Z2, Z0, Z3
-	VMOVUPS      (BX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPH2PS    32(DX), Z0
-	VMOVUPS      64(R9), Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS      64(R8), Z5
-	VMULPS       Z5, Z0, Z6
-	VMOVUPS      64(BX), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z5, Z0, Z6
-	VCVTPH2PS    64(DX), Z0
-	VMOVUPS      128(R9), Z5
-	VSUBPS       Z5, Z0, Z0
-	VMOVUPS      128(R8), Z8
-	VMULPS       Z8, Z0, Z9
-	VMOVUPS      128(BX), Z10
-	VFNMADD231PS Z10, Z9, Z0
-	VFMADD231PS  Z8, Z0, Z9
-	VCVTPH2PS    96(DX), Z0
-	VMOVUPS      192(R9), Z8
-	VSUBPS       Z8, Z0, Z0
-	VMOVUPS      192(R8), Z11
-	VMULPS       Z11, Z0, Z12
-	VMOVUPS      192(BX), Z16
-	VFNMADD231PS Z16, Z12, Z0
-	VFMADD231PS  Z11, Z0, Z12
-	VCMPPS       $0x03, Z6, Z3, K1
-	VCMPPS       $0x03, Z12, Z9, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z4, Z3
-	VADDPS       Z1, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, (SI)
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z6
-	VMINPS       Z6, Z14, Z6
-	VFMADD213PS  Z13, Z7, Z6
-	VADDPS       Z2, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 32(SI)
-	VRNDSCALEPS  $0x08, Z9, Z9
-	VMAXPS       Z9, Z15, Z9
-	VMINPS       Z9, Z14, Z9
-	VFMADD213PS  Z13, Z10, Z9
-	VADDPS       Z5, Z9, Z9
-	VCVTPS2PH    $0x00, Z9, Y9
-	VMOVUPS      Y9, 64(SI)
-	VRNDSCALEPS  $0x08, Z12, Z12
-	VMAXPS       Z12, Z15, Z12
-	VMINPS       Z12, Z14, Z12
-	VFMADD213PS  Z13, Z16, Z12
-	VADDPS       Z8, Z12, Z12
-	VCVTPS2PH    $0x00, Z12, Y12
-	VMOVUPS      Y12, 96(SI)
-
-laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+128, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  1024(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX512(SB)
-	MOVQ  1032(SP), DX
-	MOVQ  1040(SP), BX
-	MOVQ  1048(SP), R8
-	MOVQ  1056(SP), R9
-
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VCVTPH2PS    (DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VADDPS       Z10, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, (SI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VADDPS       Z10, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVNTPS     Y2, 32(SI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	VADDPS       Z10, Z3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVNTPS     Y3, 64(SI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	VADDPS       Z10, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVNTPS     Y4, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z8, Z9, K1
-	VCMPPS      $0x03, Z6, Z7, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z9, Z0
-	VRNDSCALEPS $0x08, Z8, Z1
-	VRNDSCALEPS $0x08, Z7, Z2
-	VRNDSCALEPS $0x08, Z6, Z3
-	VMAXPS      Z0, Z15, Z0
-	VMAXPS      Z1, Z15, Z1
-	VMAXPS      Z2, Z15, Z2
-	VMAXPS      Z3, Z15, Z3
-	VMINPS      Z0, Z14, Z0
-	VMINPS      Z1, Z14, Z1
-	VMINPS      Z2, Z14, Z2
-	VMINPS      Z3, Z14, Z3
-	VFMADD213PS Z13, Z12, Z0
-	VFMADD213PS Z13, Z12, Z1
-	VFMADD213PS Z13, Z12, Z2
-	VFMADD213PS Z13, Z12, Z3
-	VADDPS      Z10, Z0, Z0
-	VADDPS      Z10, Z1, Z1
-	VADDPS      Z10, Z2, Z2
-	VADDPS      Z10, Z3, Z3
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (SI)
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 32(SI)
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 64(SI)
-	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVUPS     Y3, 96(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R10
-	JMP         groupwhole
-
-grouprare:
-	MOVQ $+1, 1072(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 1040(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1048(SP)
-	LEAQ 512(SP), R8
-	LEAQ 768(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1056(SP)
-	LEAQ 768(SP), R9
-	JMP  rare
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z12
-	VBROADCASTSS 4(R8), K7, Z11
-	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
-groupstage:
-	MOVQ SI, 1024(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 1032(SP)
-	LEAQ 128(SP), DX
-	MOVQ R10, 1064(SP)
-	SUBQ R10, R10
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 1024(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 1032(SP), DX
-	LEAQ (DX)(DI*2), DX
-	MOVQ 1064(SP), R10
-	JMP  grouprest
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VCVTPH2PS         (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VADDPS.BCST       (R9), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  (BX), Z13, Z2
-	VADDPS.BCST       (R9), Z2, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 32(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  4(BX), Z13, Z3
-	VADDPS.BCST       4(R9), Z3, Z3
-	VCVTPS2PH         $0x00, Z3, Y3
-	VMOVNTPS          Y3, 64(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  4(BX), Z13, Z4
-	VADDPS.BCST       4(R9), Z4, Z4
-	VCVTPS2PH         $0x00, Z4, Y4
-	VMOVNTPS          Y4, 96(SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	MOVQ $+2, 1072(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 1040(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1048(SP)
-	LEAQ 512(SP), R8
-	LEAQ 768(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1056(SP)
-	LEAQ 768(SP), R9
-	JMP  rare
-
-short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VCVTPH2PS         (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VADDPS.BCST       (R9), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  4(BX), Z13, Z2
-	VADDPS.BCST       4(R9), Z2, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 32(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  8(BX), Z13, Z3
-	VADDPS.BCST       8(R9), Z3, Z3
-	VCVTPS2PH         $0x00, Z3, Y3
-	VMOVNTPS          Y3, 64(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  12(BX), Z13, Z4
-	VADDPS.BCST       12(R9), Z4, Z4
-	VCVTPS2PH         $0x00, Z4, Y4
-	VMOVNTPS          Y4, 96(SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	MOVQ $+3, 1072(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 1040(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1048(SP)
-	LEAQ 512(SP), R8
-	LEAQ 768(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1056(SP)
-	LEAQ 768(SP), R9
-	JMP  rare
-
-lanerare:
-	MOVQ $+4, 1072(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 1024(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 1032(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1040(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1048(SP)
-	LEAQ 512(SP), R8
-	LEAQ 768(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1056(SP)
-	LEAQ 768(SP), R9
-	JMP  laneloop
-
-rare:
-	VCVTPH2PS    (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VSUBPS       Z2, Z0, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (SI)
-	VCVTPH2PS    32(DX), Z0
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R9), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VCVTPH2PS    64(DX), Z0
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R9), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VCVTPH2PS    96(DX), Z0
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R9), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(SI)
-	CMPQ         1072(SP), $+1
-	JEQ          groupresume
-	CMPQ         1072(SP), $+2
-	JEQ          short2resume
-	CMPQ         1072(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         1040(SP), BX
-	MOVQ         1048(SP), R8
-	MOVQ         1056(SP), R9
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R9), Z10
-	JMP          groupback
-
-short2resume:
-	MOVQ 1040(SP), BX
-	MOVQ 1048(SP), R8
-	MOVQ 1056(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 1040(SP), BX
-	MOVQ 1048(SP), R8
-	MOVQ 1056(SP), R9
-	JMP  short4back
-
-// func FakeQuantizeBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeBytesF16AVX512(SB), $896-72
+TEXT ·FakeQuantizeF16AVX512(SB), $896-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip
@@ -4998,9 +22,9 @@ TEXT ·FakeQuantizeBytesF16AVX512(SB), $896-72
 	VBROADCASTSS most+44(FP), Z0
 	VCVTDQ2PS    Z0, Z14
 	VPXORD       Z13, Z13, Z13
-	VBROADCASTSS constantsAVX512<>+16(SB), Z12
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
+	VBROADCASTSS constantsAVX512<>+0(SB), Z12
+	MOVQ         groups+56(FP), R10
+	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
 	JEQ          lanes
 	CMPQ         R11, $+32
@@ -5027,7 +51,7 @@ groupbegin:
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z10
 	SUBQ         R10, DI
-	MOVQ         ahead+64(FP), CX
+	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
@@ -5111,25 +135,42 @@ groupahead:
 	VMOVUPS      Y24, 64(SI)
 	VCVTPS2PH    $0x00, Z25, Y25
 	VMOVUPS      Y25, 96(SI)
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone2
+	JEQ          maskbytes1
 	VCMPPS       $0x00, Z0, Z18, K1
 	VCMPPS       $0x00, Z5, Z19, K2
-	VCMPPS       $0x00, Z16, Z20, K3
-	VCMPPS       $0x00, Z17, Z21, K4
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
-	VMOVAPS      Z1, Z9
-	VMOVAPS      Z2, Z8
-	VMOVAPS      Z3, Z7
-	VMOVAPS      Z4, Z6
-	ADDQ         $+128, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
+	VCMPPS       $0x00, Z16, Z20, K2
+	VCMPPS       $0x00, Z17, Z21, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone2
+
+maskbytes1:
+	VCMPPS     $0x00, Z0, Z18, K1
+	VCMPPS     $0x00, Z5, Z19, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z16, Z20, K2
+	VCMPPS     $0x00, Z17, Z21, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z22
+	VMOVUPS    Z22, (DX)
+	ADDQ       $+64, DX
+
+maskdone2:
+	VMOVAPS Z1, Z9
+	VMOVAPS Z2, Z8
+	VMOVAPS Z3, Z7
+	VMOVAPS Z4, Z6
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	SUBQ    $+64, R10
+	CMPQ    R10, $+128
+	JGE     groupahead
 
 groupends:
 	CMPQ  R10, $+64
@@ -5186,30 +227,47 @@ groupturn:
 	VMOVUPS           Y24, 64(SI)
 	VCVTPS2PH         $0x00, Z25, Y25
 	VMOVUPS           Y25, 96(SI)
+	CMPL              kind+48(FP), $+1
+	JLT               maskdone4
+	JEQ               maskbytes3
 	VCMPPS            $0x00, Z0, Z18, K1
 	VCMPPS            $0x00, Z5, Z19, K2
-	VCMPPS            $0x00, Z16, Z20, K3
-	VCMPPS            $0x00, Z17, Z21, K4
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z2, Z8
-	VMOVAPS           Z3, Z7
-	VMOVAPS           Z4, Z6
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
+	VCMPPS            $0x00, Z16, Z20, K2
+	VCMPPS            $0x00, Z17, Z21, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone4
+
+maskbytes3:
+	VCMPPS     $0x00, Z0, Z18, K1
+	VCMPPS     $0x00, Z5, Z19, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z16, Z20, K2
+	VCMPPS     $0x00, Z17, Z21, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z22
+	VMOVUPS    Z22, (DX)
+	ADDQ       $+64, DX
+
+maskdone4:
+	VMOVAPS Z1, Z9
+	VMOVAPS Z2, Z8
+	VMOVAPS Z3, Z7
+	VMOVAPS Z4, Z6
+	ADDQ    $+4, R8
+	ADDQ    $+4, R9
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	MOVQ    R11, R10
+	SUBQ    R10, DI
+	CMPQ    R10, $+64
+	JNE     groupturned
+	TESTQ   DI, DI
+	JNE     groupturn
 
 groupturned:
 	VBROADCASTSS (R8), Z11
@@ -5245,40 +303,56 @@ grouploop:
 	VFMADD231PS  Z11, Z0, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
 	VMOVUPS      Y5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
+	VMAXPS       Z2, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVAPS      Z13, Z6
+	VFMADD231PS  Z11, Z5, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVUPS      Y6, 32(SI)
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 64(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
+	VMAXPS       Z3, Z15, Z6
+	VMINPS       Z6, Z14, Z6
+	VMOVAPS      Z13, Z7
+	VFMADD231PS  Z11, Z6, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVUPS      Y7, 64(SI)
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
+	VMAXPS       Z4, Z15, Z7
+	VMINPS       Z7, Z14, Z7
+	VMOVAPS      Z13, Z8
+	VFMADD231PS  Z11, Z7, Z8
+	VCVTPS2PH    $0x00, Z8, Y8
+	VMOVUPS      Y8, 96(SI)
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone6
+	JEQ          maskbytes5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
+	VCMPPS       $0x00, Z3, Z6, K2
+	VCMPPS       $0x00, Z4, Z7, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone6
 
+maskbytes5:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVUPS    Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone6:
 groupback:
 	ADDQ $+128, SI
-	ADDQ $+64, DX
 	ADDQ $+128, BX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
@@ -5346,44 +420,61 @@ groupmeet3:
 	VFMADD213PS  Z13, Z7, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, (SI)
-	VCMPPS       $0x00, Z2, Z7, K1
 	VRNDSCALEPS  $0x08, Z4, Z4
 	VMAXPS       Z4, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, 32(SI)
-	VCMPPS       $0x00, Z4, Z0, K2
 	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z3
+	VMAXPS       Z6, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VFMADD213PS  Z13, Z1, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, 64(SI)
-	VCMPPS       $0x00, Z6, Z0, K3
 	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z5
+	VMAXPS       Z8, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VFMADD213PS  Z13, Z3, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
 	VMOVUPS      Y5, 96(SI)
-	VCMPPS       $0x00, Z8, Z0, K4
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone8
+	JEQ          maskbytes7
+	VCMPPS       $0x00, Z2, Z7, K1
+	VCMPPS       $0x00, Z4, Z0, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	VCMPPS       $0x00, Z6, Z1, K2
+	VCMPPS       $0x00, Z8, Z3, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone8
+
+maskbytes7:
+	VCMPPS     $0x00, Z2, Z7, K1
+	VCMPPS     $0x00, Z4, Z0, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z6, Z1, K2
+	VCMPPS     $0x00, Z8, Z3, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z5
+	VMOVUPS    Z5, (DX)
+	ADDQ       $+64, DX
+
+maskdone8:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ R10, $+1
+	JLT  groupnext
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R10, $+64
+	JLT  groupmeet
+	JMP  groupbegin
 
 groupnext:
 	TESTQ DI, DI
@@ -5449,51 +540,83 @@ grouppiece:
 	VCVTPS2PH    $0x00, Z5, Y5
 	KMOVQ        K0, K7
 	VMOVDQU16    Y5, K7, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
 	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
+	VMAXPS       Z2, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVAPS      Z13, Z6
+	VFMADD231PS  Z11, Z5, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y1, K7, 32(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
+	VMOVDQU16    Y6, K7, 32(SI)
 	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
+	VMAXPS       Z3, Z15, Z6
+	VMINPS       Z6, Z14, Z6
+	VMOVAPS      Z13, Z7
+	VFMADD231PS  Z11, Z6, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y1, K7, 64(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
+	VMOVDQU16    Y7, K7, 64(SI)
 	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
+	VMAXPS       Z4, Z15, Z7
+	VMINPS       Z7, Z14, Z7
+	VMOVAPS      Z13, Z8
+	VFMADD231PS  Z11, Z7, Z8
+	VCVTPS2PH    $0x00, Z8, Y8
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y1, K7, 96(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
+	VMOVDQU16    Y8, K7, 96(SI)
 
 grouptailnarrow:
+	CMPL     kind+48(FP), $+1
+	JLT      maskdone10
+	JEQ      maskbytes9
+	VCMPPS   $0x00, Z1, Z0, K1
+	VCMPPS   $0x00, Z2, Z5, K2
+	KUNPCKWD K1, K2, K1
+	VCMPPS   $0x00, Z3, Z6, K2
+	VCMPPS   $0x00, Z4, Z7, K3
+	KUNPCKWD K2, K3, K2
+	KUNPCKDQ K1, K2, K1
+	KMOVQ    K1, 128(SP)
+	JMP      maskdone10
+
+maskbytes9:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (DX)
-	LEAQ       (SI)(DI*2), SI
-	LEAQ       (DX)(DI*1), DX
-	LEAQ       (BX)(DI*2), BX
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVUPS    Z8, 128(SP)
+
+maskdone10:
+	LEAQ (SI)(DI*2), SI
+	CMPL kind+48(FP), $+1
+	JLT  maskdone12
+	JEQ  maskbytes11
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone12
+
+maskbytes11:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone12:
+	LEAQ (BX)(DI*2), BX
 
 grouprest:
 	SUBQ  DI, R10
@@ -5514,7 +637,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+64(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -5523,17 +646,17 @@ groupdone:
 longs:
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z0
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1
 	VPSUBD       Z1, Z0, Z10
-	VBROADCASTSS constantsAVX512<>+4(SB), Z0
+	VBROADCASTSS constantsAVX512<>+8(SB), Z0
 	VFNMADD231PS Z11, Z10, Z0
-	VBROADCASTSS constantsAVX512<>+8(SB), Z1
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
 	VFMADD231PS  Z1, Z0, Z0
 	VMULPS       Z10, Z0, Z9
 	MOVQ         R11, DI
 	CMPQ         DI, $+64
 	JLT          longrest
-	MOVQ         ahead+64(FP), CX
+	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 	CMPQ         DI, $+256
@@ -5600,25 +723,42 @@ longahead:
 	VMOVUPS     Y25, 64(SI)
 	VCVTPS2PH   $0x00, Z26, Y26
 	VMOVUPS     Y26, 96(SI)
+	CMPL        kind+48(FP), $+1
+	JLT         maskdone14
+	JEQ         maskbytes13
 	VCMPPS      $0x00, Z0, Z19, K1
 	VCMPPS      $0x00, Z16, Z20, K2
-	VCMPPS      $0x00, Z17, Z21, K3
-	VCMPPS      $0x00, Z18, Z22, K4
 	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (DX)
-	VMOVAPS     Z1, Z8
-	VMOVAPS     Z2, Z7
-	VMOVAPS     Z3, Z6
-	VMOVAPS     Z4, Z5
-	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
+	VCMPPS      $0x00, Z17, Z21, K2
+	VCMPPS      $0x00, Z18, Z22, K3
+	KUNPCKWD    K2, K3, K2
+	KUNPCKDQ    K1, K2, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+8, DX
+	JMP         maskdone14
+
+maskbytes13:
+	VCMPPS     $0x00, Z0, Z19, K1
+	VCMPPS     $0x00, Z16, Z20, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z17, Z21, K2
+	VCMPPS     $0x00, Z18, Z22, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z23
+	VMOVUPS    Z23, (DX)
+	ADDQ       $+64, DX
+
+maskdone14:
+	VMOVAPS Z1, Z8
+	VMOVAPS Z2, Z7
+	VMOVAPS Z3, Z6
+	VMOVAPS Z4, Z5
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+128
+	JGE     longahead
 
 longloop:
 	VCVTPH2PS   (BX), Z0
@@ -5644,40 +784,56 @@ longloop:
 	VFMADD231PS Z11, Z0, Z5
 	VCVTPS2PH   $0x00, Z5, Y5
 	VMOVUPS     Y5, (SI)
-	VCMPPS      $0x00, Z1, Z0, K1
 	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 32(SI)
-	VCMPPS      $0x00, Z2, Z0, K2
+	VMAXPS      Z2, Z15, Z5
+	VMINPS      Z5, Z14, Z5
+	VMOVAPS     Z13, Z6
+	VFMADD231PS Z11, Z5, Z6
+	VCVTPS2PH   $0x00, Z6, Y6
+	VMOVUPS     Y6, 32(SI)
 	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 64(SI)
-	VCMPPS      $0x00, Z3, Z0, K3
+	VMAXPS      Z3, Z15, Z6
+	VMINPS      Z6, Z14, Z6
+	VMOVAPS     Z13, Z7
+	VFMADD231PS Z11, Z6, Z7
+	VCVTPS2PH   $0x00, Z7, Y7
+	VMOVUPS     Y7, 64(SI)
 	VRNDSCALEPS $0x08, Z4, Z4
-	VMAXPS      Z4, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 96(SI)
-	VCMPPS      $0x00, Z4, Z0, K4
+	VMAXPS      Z4, Z15, Z7
+	VMINPS      Z7, Z14, Z7
+	VMOVAPS     Z13, Z8
+	VFMADD231PS Z11, Z7, Z8
+	VCVTPS2PH   $0x00, Z8, Y8
+	VMOVUPS     Y8, 96(SI)
+	CMPL        kind+48(FP), $+1
+	JLT         maskdone16
+	JEQ         maskbytes15
+	VCMPPS      $0x00, Z1, Z0, K1
+	VCMPPS      $0x00, Z2, Z5, K2
 	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (DX)
+	VCMPPS      $0x00, Z3, Z6, K2
+	VCMPPS      $0x00, Z4, Z7, K3
+	KUNPCKWD    K2, K3, K2
+	KUNPCKDQ    K1, K2, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+8, DX
+	JMP         maskdone16
 
+maskbytes15:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVUPS    Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone16:
 longback:
 	ADDQ $+128, SI
-	ADDQ $+64, DX
 	ADDQ $+128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
@@ -5725,51 +881,83 @@ longrest:
 	VCVTPS2PH   $0x00, Z5, Y5
 	KMOVQ       K0, K7
 	VMOVDQU16   Y5, K7, (SI)
-	VCMPPS      $0x00, Z1, Z0, K1
 	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
+	VMAXPS      Z2, Z15, Z5
+	VMINPS      Z5, Z14, Z5
+	VMOVAPS     Z13, Z6
+	VFMADD231PS Z11, Z5, Z6
+	VCVTPS2PH   $0x00, Z6, Y6
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16   Y1, K7, 32(SI)
-	VCMPPS      $0x00, Z2, Z0, K2
+	VMOVDQU16   Y6, K7, 32(SI)
 	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
+	VMAXPS      Z3, Z15, Z6
+	VMINPS      Z6, Z14, Z6
+	VMOVAPS     Z13, Z7
+	VFMADD231PS Z11, Z6, Z7
+	VCVTPS2PH   $0x00, Z7, Y7
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16   Y1, K7, 64(SI)
-	VCMPPS      $0x00, Z3, Z0, K3
+	VMOVDQU16   Y7, K7, 64(SI)
 	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	VRNDSCALEPS $0x08, Z4, Z4
-	VMAXPS      Z4, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
+	VMAXPS      Z4, Z15, Z7
+	VMINPS      Z7, Z14, Z7
+	VMOVAPS     Z13, Z8
+	VFMADD231PS Z11, Z7, Z8
+	VCVTPS2PH   $0x00, Z8, Y8
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16   Y1, K7, 96(SI)
-	VCMPPS      $0x00, Z4, Z0, K4
+	VMOVDQU16   Y8, K7, 96(SI)
 
 longtailnarrow:
+	CMPL     kind+48(FP), $+1
+	JLT      maskdone18
+	JEQ      maskbytes17
+	VCMPPS   $0x00, Z1, Z0, K1
+	VCMPPS   $0x00, Z2, Z5, K2
+	KUNPCKWD K1, K2, K1
+	VCMPPS   $0x00, Z3, Z6, K2
+	VCMPPS   $0x00, Z4, Z7, K3
+	KUNPCKWD K2, K3, K2
+	KUNPCKDQ K1, K2, K1
+	KMOVQ    K1, 128(SP)
+	JMP      maskdone18
+
+maskbytes17:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (DX)
-	LEAQ       (SI)(DI*2), SI
-	LEAQ       (DX)(DI*1), DX
-	LEAQ       (BX)(DI*2), BX
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVUPS    Z8, 128(SP)
+
+maskdone18:
+	LEAQ (SI)(DI*2), SI
+	CMPL kind+48(FP), $+1
+	JLT  maskdone20
+	JEQ  maskbytes19
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone20
+
+maskbytes19:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone20:
+	LEAQ (BX)(DI*2), BX
 
 longend:
 	ADDQ  $+4, R8
@@ -5777,7 +965,7 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	MOVQ  ahead+64(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -5786,7 +974,7 @@ longend:
 short2:
 	CMPQ              R10, $+2
 	JLT               short2end
-	MOVQ              ahead+64(FP), CX
+	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
 	CMPQ              R10, $+8
@@ -5865,29 +1053,46 @@ short2ahead:
 	VMOVUPS           Y26, 64(SI)
 	VCVTPS2PH         $0x00, Z27, Y27
 	VMOVUPS           Y27, 96(SI)
+	CMPL              kind+48(FP), $+1
+	JLT               maskdone22
+	JEQ               maskbytes21
 	VCMPPS            $0x00, Z0, Z20, K1
 	VCMPPS            $0x00, Z17, Z21, K2
-	VCMPPS            $0x00, Z18, Z22, K3
-	VCMPPS            $0x00, Z19, Z23, K4
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z1, Z10
-	VMOVAPS           Z3, Z9
-	VMOVAPS           Z4, Z7
-	VMOVAPS           Z16, Z6
-	VMOVAPS           Z2, Z11
-	VMOVAPS           Z5, Z8
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
+	VCMPPS            $0x00, Z18, Z22, K2
+	VCMPPS            $0x00, Z19, Z23, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone22
+
+maskbytes21:
+	VCMPPS     $0x00, Z0, Z20, K1
+	VCMPPS     $0x00, Z17, Z21, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z18, Z22, K2
+	VCMPPS     $0x00, Z19, Z23, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z24
+	VMOVUPS    Z24, (DX)
+	ADDQ       $+64, DX
+
+maskdone22:
+	VMOVAPS Z1, Z10
+	VMOVAPS Z3, Z9
+	VMOVAPS Z4, Z7
+	VMOVAPS Z16, Z6
+	VMOVAPS Z2, Z11
+	VMOVAPS Z5, Z8
+	ADDQ    $+8, R8
+	ADDQ    $+8, R9
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	SUBQ    $+2, R10
+	CMPQ    R10, $+4
+	JGE     short2ahead
 
 short2loop:
 	VCVTPH2PS         (BX), Z0
@@ -5917,42 +1122,58 @@ short2loop:
 	VFMADD231PS.BCST  (R8), Z0, Z5
 	VCVTPS2PH         $0x00, Z5, Y5
 	VMOVUPS           Y5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (R8), Z5, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVUPS           Y6, 32(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z15, Z6
+	VMINPS            Z6, Z14, Z6
+	VMOVAPS           Z13, Z7
+	VFMADD231PS.BCST  4(R8), Z6, Z7
+	VCVTPS2PH         $0x00, Z7, Y7
+	VMOVUPS           Y7, 64(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
+	VMAXPS            Z4, Z15, Z7
+	VMINPS            Z7, Z14, Z7
+	VMOVAPS           Z13, Z8
+	VFMADD231PS.BCST  4(R8), Z7, Z8
+	VCVTPS2PH         $0x00, Z8, Y8
+	VMOVUPS           Y8, 96(SI)
+	CMPL              kind+48(FP), $+1
+	JLT               maskdone24
+	JEQ               maskbytes23
+	VCMPPS            $0x00, Z1, Z0, K1
+	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
+	VCMPPS            $0x00, Z3, Z6, K2
+	VCMPPS            $0x00, Z4, Z7, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone24
 
+maskbytes23:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVUPS    Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone24:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+128, SI
-	ADDQ $+64, DX
 	ADDQ $+128, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
@@ -5961,7 +1182,7 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -5970,7 +1191,7 @@ short2end:
 short4:
 	CMPQ              R10, $+4
 	JLT               short4end
-	MOVQ              ahead+64(FP), CX
+	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
 	CMPQ              R10, $+16
@@ -6053,31 +1274,48 @@ short4ahead:
 	VMOVUPS           Y30, 64(SI)
 	VCVTPS2PH         $0x00, Z31, Y31
 	VMOVUPS           Y31, 96(SI)
+	CMPL              kind+48(FP), $+1
+	JLT               maskdone26
+	JEQ               maskbytes25
 	VCMPPS            $0x00, Z0, Z24, K1
 	VCMPPS            $0x00, Z21, Z25, K2
-	VCMPPS            $0x00, Z22, Z26, K3
-	VCMPPS            $0x00, Z23, Z27, K4
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z1, Z10
-	VMOVAPS           Z3, Z8
-	VMOVAPS           Z17, Z6
-	VMOVAPS           Z19, Z4
-	VMOVAPS           Z2, Z11
-	VMOVAPS           Z16, Z9
-	VMOVAPS           Z18, Z7
-	VMOVAPS           Z20, Z5
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
+	VCMPPS            $0x00, Z22, Z26, K2
+	VCMPPS            $0x00, Z23, Z27, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone26
+
+maskbytes25:
+	VCMPPS     $0x00, Z0, Z24, K1
+	VCMPPS     $0x00, Z21, Z25, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z22, Z26, K2
+	VCMPPS     $0x00, Z23, Z27, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z28
+	VMOVUPS    Z28, (DX)
+	ADDQ       $+64, DX
+
+maskdone26:
+	VMOVAPS Z1, Z10
+	VMOVAPS Z3, Z8
+	VMOVAPS Z17, Z6
+	VMOVAPS Z19, Z4
+	VMOVAPS Z2, Z11
+	VMOVAPS Z16, Z9
+	VMOVAPS Z18, Z7
+	VMOVAPS Z20, Z5
+	ADDQ    $+16, R8
+	ADDQ    $+16, R9
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	SUBQ    $+4, R10
+	CMPQ    R10, $+8
+	JGE     short4ahead
 
 short4loop:
 	VCVTPH2PS         (BX), Z0
@@ -6107,42 +1345,58 @@ short4loop:
 	VFMADD231PS.BCST  (R8), Z0, Z5
 	VCVTPS2PH         $0x00, Z5, Y5
 	VMOVUPS           Y5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  4(R8), Z5, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVUPS           Y6, 32(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z15, Z6
+	VMINPS            Z6, Z14, Z6
+	VMOVAPS           Z13, Z7
+	VFMADD231PS.BCST  8(R8), Z6, Z7
+	VCVTPS2PH         $0x00, Z7, Y7
+	VMOVUPS           Y7, 64(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
+	VMAXPS            Z4, Z15, Z7
+	VMINPS            Z7, Z14, Z7
+	VMOVAPS           Z13, Z8
+	VFMADD231PS.BCST  12(R8), Z7, Z8
+	VCVTPS2PH         $0x00, Z8, Y8
+	VMOVUPS           Y8, 96(SI)
+	CMPL              kind+48(FP), $+1
+	JLT               maskdone28
+	JEQ               maskbytes27
+	VCMPPS            $0x00, Z1, Z0, K1
+	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
+	VCMPPS            $0x00, Z3, Z6, K2
+	VCMPPS            $0x00, Z4, Z7, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone28
 
+maskbytes27:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVUPS    Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone28:
 short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+128, SI
-	ADDQ $+64, DX
 	ADDQ $+128, BX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
@@ -6151,7 +1405,7 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -6197,37 +1451,53 @@ laneloop:
 	VFMADD213PS  Z13, Z0, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, (SI)
-	VCMPPS       $0x00, Z2, Z0, K1
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z5
+	VMAXPS       Z4, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VFMADD213PS  Z13, Z1, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
 	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Z4, Z0, K2
 	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
+	VMAXPS       Z6, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VFMADD213PS  Z13, Z3, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
 	VMOVUPS      Y7, 64(SI)
-	VCMPPS       $0x00, Z6, Z0, K3
 	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z9
+	VMAXPS       Z8, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VFMADD213PS  Z13, Z5, Z9
 	VCVTPS2PH    $0x00, Z9, Y9
 	VMOVUPS      Y9, 96(SI)
-	VCMPPS       $0x00, Z8, Z0, K4
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone30
+	JEQ          maskbytes29
+	VCMPPS       $0x00, Z2, Z0, K1
+	VCMPPS       $0x00, Z4, Z1, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
+	VCMPPS       $0x00, Z6, Z3, K2
+	VCMPPS       $0x00, Z8, Z5, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone30
 
+maskbytes29:
+	VCMPPS     $0x00, Z2, Z0, K1
+	VCMPPS     $0x00, Z4, Z1, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z6, Z3, K2
+	VCMPPS     $0x00, Z8, Z5, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z7
+	VMOVUPS    Z7, (DX)
+	ADDQ       $+64, DX
+
+maskdone30:
 laneback:
 	ADDQ  $+128, SI
-	ADDQ  $+64, DX
 	ADDQ  $+128, BX
 	ADDQ  $+256, R8
 	ADDQ  $+256, R9
@@ -6244,15 +1514,30 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX512(SB)
 	MOVQ  840(SP), DX
+	CMPL  kind+48(FP), $+1
+	JLT   maskdone32
+	JEQ   maskbytes31
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  848(SP), BX
-	MOVQ  856(SP), R8
-	MOVQ  864(SP), R9
+	CALL  ·stageOut1AVX512(SB)
+	LEAQ  7(DI), AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	JMP   maskdone32
+
+maskbytes31:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone32:
+	MOVQ 848(SP), BX
+	MOVQ 856(SP), R8
+	MOVQ 864(SP), R9
 
 laneend:
-	MOVQ  ahead+64(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -6293,43 +1578,60 @@ groupstream:
 	VFMADD231PS  Z11, Z0, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
 	VMOVNTPS     Y5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 32(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
+	VMAXPS       Z2, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVAPS      Z13, Z6
+	VFMADD231PS  Z11, Z5, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVNTPS     Y6, 32(SI)
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 64(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
+	VMAXPS       Z3, Z15, Z6
+	VMINPS       Z6, Z14, Z6
+	VMOVAPS      Z13, Z7
+	VFMADD231PS  Z11, Z6, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVNTPS     Y7, 64(SI)
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 96(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
+	VMAXPS       Z4, Z15, Z7
+	VMINPS       Z7, Z14, Z7
+	VMOVAPS      Z13, Z8
+	VFMADD231PS  Z11, Z7, Z8
+	VCVTPS2PH    $0x00, Z8, Y8
+	VMOVNTPS     Y8, 96(SI)
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone34
+	JEQ          maskbytes33
+	VCMPPS       $0x00, Z1, Z0, K1
+	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVNTPS     Z0, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
+	VCMPPS       $0x00, Z3, Z6, K2
+	VCMPPS       $0x00, Z4, Z7, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone34
+
+maskbytes33:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVNTPS   Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone34:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+64, R10
+	CMPQ R10, $+64
+	JGE  groupstream
+	JMP  groupwhole
 
 grouplast:
 	VCMPPS      $0x03, Z8, Z9, K1
@@ -6364,20 +1666,37 @@ grouplast:
 	VMOVUPS     Y20, 64(SI)
 	VCVTPS2PH   $0x00, Z21, Y21
 	VMOVUPS     Y21, 96(SI)
+	CMPL        kind+48(FP), $+1
+	JLT         maskdone36
+	JEQ         maskbytes35
 	VCMPPS      $0x00, Z0, Z4, K1
 	VCMPPS      $0x00, Z1, Z5, K2
-	VCMPPS      $0x00, Z2, Z16, K3
-	VCMPPS      $0x00, Z3, Z17, K4
 	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (DX)
-	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, R10
-	JMP         groupwhole
+	VCMPPS      $0x00, Z2, Z16, K2
+	VCMPPS      $0x00, Z3, Z17, K3
+	KUNPCKWD    K2, K3, K2
+	KUNPCKDQ    K1, K2, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+8, DX
+	JMP         maskdone36
+
+maskbytes35:
+	VCMPPS     $0x00, Z0, Z4, K1
+	VCMPPS     $0x00, Z1, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z2, Z16, K2
+	VCMPPS     $0x00, Z3, Z17, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z18
+	VMOVUPS    Z18, (DX)
+	ADDQ       $+64, DX
+
+maskdone36:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+64, R10
+	JMP  groupwhole
 
 grouprare:
 	MOVQ $+1, 880(SP)
@@ -6460,10 +1779,24 @@ groupstaged:
 	CALL ·stageOut16AVX512(SB)
 	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
+	CMPL kind+48(FP), $+1
+	JLT  maskdone38
+	JEQ  maskbytes37
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone38
+
+maskbytes37:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	LEAQ (DX)(DI*1), DX
+	ADDQ DI, DX
+
+maskdone38:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
 	MOVQ 872(SP), R10
@@ -6505,43 +1838,60 @@ longstream:
 	VFMADD231PS Z11, Z0, Z5
 	VCVTPS2PH   $0x00, Z5, Y5
 	VMOVNTPS    Y5, (SI)
-	VCMPPS      $0x00, Z1, Z0, K1
 	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, 32(SI)
-	VCMPPS      $0x00, Z2, Z0, K2
+	VMAXPS      Z2, Z15, Z5
+	VMINPS      Z5, Z14, Z5
+	VMOVAPS     Z13, Z6
+	VFMADD231PS Z11, Z5, Z6
+	VCVTPS2PH   $0x00, Z6, Y6
+	VMOVNTPS    Y6, 32(SI)
 	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, 64(SI)
-	VCMPPS      $0x00, Z3, Z0, K3
+	VMAXPS      Z3, Z15, Z6
+	VMINPS      Z6, Z14, Z6
+	VMOVAPS     Z13, Z7
+	VFMADD231PS Z11, Z6, Z7
+	VCVTPS2PH   $0x00, Z7, Y7
+	VMOVNTPS    Y7, 64(SI)
 	VRNDSCALEPS $0x08, Z4, Z4
-	VMAXPS      Z4, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, 96(SI)
-	VCMPPS      $0x00, Z4, Z0, K4
+	VMAXPS      Z4, Z15, Z7
+	VMINPS      Z7, Z14, Z7
+	VMOVAPS     Z13, Z8
+	VFMADD231PS Z11, Z7, Z8
+	VCVTPS2PH   $0x00, Z8, Y8
+	VMOVNTPS    Y8, 96(SI)
+	CMPL        kind+48(FP), $+1
+	JLT         maskdone40
+	JEQ         maskbytes39
+	VCMPPS      $0x00, Z1, Z0, K1
+	VCMPPS      $0x00, Z2, Z5, K2
 	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVNTPS    Z0, (DX)
-	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
+	VCMPPS      $0x00, Z3, Z6, K2
+	VCMPPS      $0x00, Z4, Z7, K3
+	KUNPCKWD    K2, K3, K2
+	KUNPCKDQ    K1, K2, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+8, DX
+	JMP         maskdone40
+
+maskbytes39:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVNTPS   Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone40:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  longstream
+	JMP  longtail
 
 longrare:
 	MOVQ $+2, 880(SP)
@@ -6565,10 +1915,24 @@ longstaged:
 	CALL ·stageOut16AVX512(SB)
 	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
+	CMPL kind+48(FP), $+1
+	JLT  maskdone42
+	JEQ  maskbytes41
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone42
+
+maskbytes41:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	LEAQ (DX)(DI*1), DX
+	ADDQ DI, DX
+
+maskdone42:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
 	JMP  longend
@@ -6603,45 +1967,62 @@ short2stream:
 	VFMADD231PS.BCST  (R8), Z0, Z5
 	VCVTPS2PH         $0x00, Z5, Y5
 	VMOVNTPS          Y5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (R8), Z5, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVNTPS          Y6, 32(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z15, Z6
+	VMINPS            Z6, Z14, Z6
+	VMOVAPS           Z13, Z7
+	VFMADD231PS.BCST  4(R8), Z6, Z7
+	VCVTPS2PH         $0x00, Z7, Y7
+	VMOVNTPS          Y7, 64(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
+	VMAXPS            Z4, Z15, Z7
+	VMINPS            Z7, Z14, Z7
+	VMOVAPS           Z13, Z8
+	VFMADD231PS.BCST  4(R8), Z7, Z8
+	VCVTPS2PH         $0x00, Z8, Y8
+	VMOVNTPS          Y8, 96(SI)
+	CMPL              kind+48(FP), $+1
+	JLT               maskdone44
+	JEQ               maskbytes43
+	VCMPPS            $0x00, Z1, Z0, K1
+	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVNTPS          Z0, (DX)
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
+	VCMPPS            $0x00, Z3, Z6, K2
+	VCMPPS            $0x00, Z4, Z7, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone44
+
+maskbytes43:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVNTPS   Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone44:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2stream
+	JMP  short2end
 
 short2rare:
 	MOVQ $+3, 880(SP)
@@ -6687,45 +2068,62 @@ short4stream:
 	VFMADD231PS.BCST  (R8), Z0, Z5
 	VCVTPS2PH         $0x00, Z5, Y5
 	VMOVNTPS          Y5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  4(R8), Z5, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVNTPS          Y6, 32(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z15, Z6
+	VMINPS            Z6, Z14, Z6
+	VMOVAPS           Z13, Z7
+	VFMADD231PS.BCST  8(R8), Z6, Z7
+	VCVTPS2PH         $0x00, Z7, Y7
+	VMOVNTPS          Y7, 64(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
+	VMAXPS            Z4, Z15, Z7
+	VMINPS            Z7, Z14, Z7
+	VMOVAPS           Z13, Z8
+	VFMADD231PS.BCST  12(R8), Z7, Z8
+	VCVTPS2PH         $0x00, Z8, Y8
+	VMOVNTPS          Y8, 96(SI)
+	CMPL              kind+48(FP), $+1
+	JLT               maskdone46
+	JEQ               maskbytes45
+	VCMPPS            $0x00, Z1, Z0, K1
+	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVNTPS          Z0, (DX)
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
+	VCMPPS            $0x00, Z3, Z6, K2
+	VCMPPS            $0x00, Z4, Z7, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone46
+
+maskbytes45:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVNTPS   Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone46:
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+4, R10
+	CMPQ R10, $+4
+	JGE  short4stream
+	JMP  short4end
 
 short4rare:
 	MOVQ $+4, 880(SP)
@@ -6790,67 +2188,85 @@ rare:
 	VMULPS       Z1, Z3, Z3
 	VADDPS       Z13, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K1
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z1
 	VBLENDMPS    Z3, Z1, K1, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, (SI)
+	VCVTPH2PS    32(BX), Z3
+	VMOVUPS      64(R8), Z4
+	VDIVPS       Z4, Z3, Z3
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VADDPS       Z13, Z5, Z6
+	VMULPS       Z4, Z6, Z6
+	VADDPS       Z13, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K1
+	VBLENDMPS    Z6, Z1, K1, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVUPS      Y6, 32(SI)
+	VCVTPH2PS    64(BX), Z4
+	VMOVUPS      128(R8), Z6
+	VDIVPS       Z6, Z4, Z4
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z7
+	VMINPS       Z7, Z14, Z7
+	VADDPS       Z13, Z7, Z8
+	VMULPS       Z6, Z8, Z8
+	VADDPS       Z13, Z8, Z8
+	VCMPPS       $0x07, Z8, Z8, K1
+	VBLENDMPS    Z8, Z1, K1, Z8
+	VCVTPS2PH    $0x00, Z8, Y8
+	VMOVUPS      Y8, 64(SI)
+	VCVTPH2PS    96(BX), Z6
+	VMOVUPS      192(R8), Z8
+	VDIVPS       Z8, Z6, Z6
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z9
+	VMINPS       Z9, Z14, Z9
+	VADDPS       Z13, Z9, Z10
+	VMULPS       Z8, Z10, Z10
+	VADDPS       Z13, Z10, Z10
+	VCMPPS       $0x07, Z10, Z10, K1
+	VBLENDMPS    Z10, Z1, K1, Z10
+	VCVTPS2PH    $0x00, Z10, Y10
+	VMOVUPS      Y10, 96(SI)
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone48
+	JEQ          maskbytes47
 	VCMPPS       $0x00, Z0, Z2, K1
-	VCVTPH2PS    32(BX), Z0
-	VMOVUPS      64(R8), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K2
-	VBLENDMPS    Z4, Z1, K2, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 32(SI)
-	VCMPPS       $0x00, Z0, Z3, K2
-	VCVTPH2PS    64(BX), Z0
-	VMOVUPS      128(R8), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K3
-	VBLENDMPS    Z4, Z1, K3, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 64(SI)
-	VCMPPS       $0x00, Z0, Z3, K3
-	VCVTPH2PS    96(BX), Z0
-	VMOVUPS      192(R8), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VBLENDMPS    Z4, Z1, K4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 96(SI)
-	VCMPPS       $0x00, Z0, Z3, K4
+	VCMPPS       $0x00, Z3, Z5, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
-	CMPQ         880(SP), $+1
-	JEQ          groupresume
-	CMPQ         880(SP), $+2
-	JEQ          longresume
-	CMPQ         880(SP), $+3
-	JEQ          short2resume
-	CMPQ         880(SP), $+4
-	JEQ          short4resume
-	JMP          laneback
+	VCMPPS       $0x00, Z4, Z7, K2
+	VCMPPS       $0x00, Z6, Z9, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone48
+
+maskbytes47:
+	VCMPPS     $0x00, Z0, Z2, K1
+	VCMPPS     $0x00, Z3, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z4, Z7, K2
+	VCMPPS     $0x00, Z6, Z9, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z1
+	VMOVUPS    Z1, (DX)
+	ADDQ       $+64, DX
+
+maskdone48:
+	CMPQ 880(SP), $+1
+	JEQ  groupresume
+	CMPQ 880(SP), $+2
+	JEQ  longresume
+	CMPQ 880(SP), $+3
+	JEQ  short2resume
+	CMPQ 880(SP), $+4
+	JEQ  short4resume
+	JMP  laneback
 
 groupresume:
 	MOVQ         856(SP), R8
@@ -6864,11 +2280,11 @@ longresume:
 	MOVQ         864(SP), R9
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z0
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1
 	VPSUBD       Z1, Z0, Z10
-	VBROADCASTSS constantsAVX512<>+4(SB), Z0
+	VBROADCASTSS constantsAVX512<>+8(SB), Z0
 	VFNMADD231PS Z11, Z10, Z0
-	VBROADCASTSS constantsAVX512<>+8(SB), Z1
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
 	VFMADD231PS  Z1, Z0, Z0
 	VMULPS       Z10, Z0, Z9
 	JMP          longback
@@ -6883,14 +2299,14 @@ short4resume:
 	MOVQ 864(SP), R9
 	JMP  short4back
 
-// func FakeQuantizeZeroPointBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// func FakeQuantizeZeroPointF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeZeroPointBytesF16AVX512(SB), $1152-80
+TEXT ·FakeQuantizeZeroPointF16AVX512(SB), $1152-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 most, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z9 ToFloat, Z8 ToFloat
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 31
+	// vector registers in use at once: 29
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
 	MOVQ         x+16(FP), BX
@@ -6900,9 +2316,9 @@ TEXT ·FakeQuantizeZeroPointBytesF16AVX512(SB), $1152-80
 	VBROADCASTSS least+48(FP), Z15
 	VBROADCASTSS most+52(FP), Z14
 	VPXORD       Z13, Z13, Z13
-	VBROADCASTSS constantsAVX512<>+16(SB), Z12
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
+	VBROADCASTSS constantsAVX512<>+0(SB), Z12
+	MOVQ         groups+64(FP), R11
+	MOVQ         length+72(FP), R12
 	CMPQ         R12, $+1
 	JEQ          lanes
 	CMPQ         R12, $+32
@@ -6934,7 +2350,7 @@ groupbegin:
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z8
 	SUBQ         R11, DI
-	MOVQ         ahead+72(FP), CX
+	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R11, $+256
@@ -6997,46 +2413,63 @@ groupahead:
 	VFMADD231PS  Z11, Z17, Z18
 	VCVTPS2PH    $0x00, Z18, Y18
 	VMOVUPS      Y18, (SI)
+	VRNDSCALEPS  $0x08, Z6, Z18
+	VMAXPS       Z18, Z9, Z19
+	VMINPS       Z19, Z8, Z19
+	VMOVAPS      Z13, Z20
+	VFMADD231PS  Z11, Z19, Z20
+	VCVTPS2PH    $0x00, Z20, Y20
+	VMOVUPS      Y20, 32(SI)
+	VRNDSCALEPS  $0x08, Z5, Z20
+	VMAXPS       Z20, Z9, Z21
+	VMINPS       Z21, Z8, Z21
+	VMOVAPS      Z13, Z22
+	VFMADD231PS  Z11, Z21, Z22
+	VCVTPS2PH    $0x00, Z22, Y22
+	VMOVUPS      Y22, 64(SI)
+	VRNDSCALEPS  $0x08, Z4, Z22
+	VMAXPS       Z22, Z9, Z23
+	VMINPS       Z23, Z8, Z23
+	VMOVAPS      Z13, Z24
+	VFMADD231PS  Z11, Z23, Z24
+	VCVTPS2PH    $0x00, Z24, Y24
+	VMOVUPS      Y24, 96(SI)
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone2
+	JEQ          maskbytes1
 	VCMPPS       $0x00, Z0, Z17, K1
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z9, Z17
-	VMINPS       Z17, Z8, Z17
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z11, Z17, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 32(SI)
-	VCMPPS       $0x00, Z0, Z17, K2
-	VRNDSCALEPS  $0x08, Z5, Z0
-	VMAXPS       Z0, Z9, Z17
-	VMINPS       Z17, Z8, Z17
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z11, Z17, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 64(SI)
-	VCMPPS       $0x00, Z0, Z17, K3
-	VRNDSCALEPS  $0x08, Z4, Z0
-	VMAXPS       Z0, Z9, Z17
-	VMINPS       Z17, Z8, Z17
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z11, Z17, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 96(SI)
-	VCMPPS       $0x00, Z0, Z17, K4
+	VCMPPS       $0x00, Z18, Z19, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
-	VMOVAPS      Z1, Z7
-	VMOVAPS      Z2, Z6
-	VMOVAPS      Z3, Z5
-	VMOVAPS      Z16, Z4
-	ADDQ         $+128, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
+	VCMPPS       $0x00, Z20, Z21, K2
+	VCMPPS       $0x00, Z22, Z23, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone2
+
+maskbytes1:
+	VCMPPS     $0x00, Z0, Z17, K1
+	VCMPPS     $0x00, Z18, Z19, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z20, Z21, K2
+	VCMPPS     $0x00, Z22, Z23, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z24
+	VMOVUPS    Z24, (DX)
+	ADDQ       $+64, DX
+
+maskdone2:
+	VMOVAPS Z1, Z7
+	VMOVAPS Z2, Z6
+	VMOVAPS Z3, Z5
+	VMOVAPS Z16, Z4
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	SUBQ    $+64, R11
+	CMPQ    R11, $+128
+	JGE     groupahead
 
 groupends:
 	CMPQ  R11, $+64
@@ -7077,52 +2510,69 @@ groupturn:
 	VFMADD231PS.BCST  (R8), Z19, Z20
 	VCVTPS2PH         $0x00, Z20, Y20
 	VMOVUPS           Y20, (SI)
-	VCMPPS            $0x00, Z0, Z19, K1
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z18, Z19
-	VMINPS            Z19, Z17, Z19
-	VMOVAPS           Z13, Z20
-	VFMADD231PS.BCST  (R8), Z19, Z20
-	VCVTPS2PH         $0x00, Z20, Y20
-	VMOVUPS           Y20, 32(SI)
-	VCMPPS            $0x00, Z0, Z19, K2
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z18, Z19
-	VMINPS            Z19, Z17, Z19
-	VMOVAPS           Z13, Z20
-	VFMADD231PS.BCST  (R8), Z19, Z20
-	VCVTPS2PH         $0x00, Z20, Y20
-	VMOVUPS           Y20, 64(SI)
-	VCMPPS            $0x00, Z0, Z19, K3
-	VRNDSCALEPS       $0x08, Z4, Z0
-	VMAXPS            Z0, Z18, Z18
+	VRNDSCALEPS       $0x08, Z6, Z20
+	VMAXPS            Z20, Z18, Z21
+	VMINPS            Z21, Z17, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  (R8), Z21, Z22
+	VCVTPS2PH         $0x00, Z22, Y22
+	VMOVUPS           Y22, 32(SI)
+	VRNDSCALEPS       $0x08, Z5, Z22
+	VMAXPS            Z22, Z18, Z23
+	VMINPS            Z23, Z17, Z23
+	VMOVAPS           Z13, Z24
+	VFMADD231PS.BCST  (R8), Z23, Z24
+	VCVTPS2PH         $0x00, Z24, Y24
+	VMOVUPS           Y24, 64(SI)
+	VRNDSCALEPS       $0x08, Z4, Z24
+	VMAXPS            Z24, Z18, Z18
 	VMINPS            Z18, Z17, Z18
 	VMOVAPS           Z13, Z17
 	VFMADD231PS.BCST  (R8), Z18, Z17
 	VCVTPS2PH         $0x00, Z17, Y17
 	VMOVUPS           Y17, 96(SI)
-	VCMPPS            $0x00, Z0, Z18, K4
+	CMPL              kind+56(FP), $+1
+	JLT               maskdone4
+	JEQ               maskbytes3
+	VCMPPS            $0x00, Z0, Z19, K1
+	VCMPPS            $0x00, Z20, Z21, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	VMOVAPS           Z3, Z5
-	VMOVAPS           Z16, Z4
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+4, R10
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
+	VCMPPS            $0x00, Z22, Z23, K2
+	VCMPPS            $0x00, Z24, Z18, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone4
+
+maskbytes3:
+	VCMPPS     $0x00, Z0, Z19, K1
+	VCMPPS     $0x00, Z20, Z21, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z22, Z23, K2
+	VCMPPS     $0x00, Z24, Z18, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z17
+	VMOVUPS    Z17, (DX)
+	ADDQ       $+64, DX
+
+maskdone4:
+	VMOVAPS Z1, Z7
+	VMOVAPS Z2, Z6
+	VMOVAPS Z3, Z5
+	VMOVAPS Z16, Z4
+	ADDQ    $+4, R8
+	ADDQ    $+4, R9
+	ADDQ    $+4, R10
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	MOVQ    R12, R11
+	SUBQ    R11, DI
+	CMPQ    R11, $+64
+	JNE     groupturned
+	TESTQ   DI, DI
+	JNE     groupturn
 
 groupturned:
 	VBROADCASTSS (R8), Z11
@@ -7163,40 +2613,56 @@ grouploop:
 	VFMADD231PS  Z11, Z0, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
 	VMOVUPS      Y5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
+	VMAXPS       Z2, Z9, Z5
+	VMINPS       Z5, Z8, Z5
+	VMOVAPS      Z13, Z6
+	VFMADD231PS  Z11, Z5, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVUPS      Y6, 32(SI)
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 64(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
+	VMAXPS       Z3, Z9, Z6
+	VMINPS       Z6, Z8, Z6
+	VMOVAPS      Z13, Z7
+	VFMADD231PS  Z11, Z6, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVUPS      Y7, 64(SI)
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
+	VMAXPS       Z4, Z9, Z7
+	VMINPS       Z7, Z8, Z7
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z11, Z7, Z16
+	VCVTPS2PH    $0x00, Z16, Y16
+	VMOVUPS      Y16, 96(SI)
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone6
+	JEQ          maskbytes5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
+	VCMPPS       $0x00, Z3, Z6, K2
+	VCMPPS       $0x00, Z4, Z7, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone6
 
+maskbytes5:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z16
+	VMOVUPS    Z16, (DX)
+	ADDQ       $+64, DX
+
+maskdone6:
 groupback:
 	ADDQ $+128, SI
-	ADDQ $+64, DX
 	ADDQ $+128, BX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -7277,44 +2743,61 @@ groupmeet3:
 	VFMADD213PS  Z13, Z1, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	VMOVUPS      Y0, (SI)
-	VCMPPS       $0x00, Z4, Z1, K1
 	VRNDSCALEPS  $0x08, Z19, Z19
 	VMAXPS       Z19, Z16, Z16
 	VMINPS       Z16, Z17, Z16
 	VFMADD213PS  Z13, Z16, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, 32(SI)
-	VCMPPS       $0x00, Z19, Z16, K2
 	VRNDSCALEPS  $0x08, Z23, Z23
 	VMAXPS       Z23, Z20, Z20
 	VMINPS       Z20, Z21, Z20
 	VFMADD213PS  Z13, Z20, Z18
 	VCVTPS2PH    $0x00, Z18, Y18
 	VMOVUPS      Y18, 64(SI)
-	VCMPPS       $0x00, Z23, Z20, K3
 	VRNDSCALEPS  $0x08, Z27, Z27
 	VMAXPS       Z27, Z24, Z24
 	VMINPS       Z24, Z25, Z24
 	VFMADD213PS  Z13, Z24, Z22
 	VCVTPS2PH    $0x00, Z22, Y22
 	VMOVUPS      Y22, 96(SI)
-	VCMPPS       $0x00, Z27, Z24, K4
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone8
+	JEQ          maskbytes7
+	VCMPPS       $0x00, Z4, Z1, K1
+	VCMPPS       $0x00, Z19, Z16, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, DI
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	VCMPPS       $0x00, Z23, Z20, K2
+	VCMPPS       $0x00, Z27, Z24, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone8
+
+maskbytes7:
+	VCMPPS     $0x00, Z4, Z1, K1
+	VCMPPS     $0x00, Z19, Z16, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z23, Z20, K2
+	VCMPPS     $0x00, Z27, Z24, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z0
+	VMOVUPS    Z0, (DX)
+	ADDQ       $+64, DX
+
+maskdone8:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ R11, $+1
+	JLT  groupnext
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  groupmeet
+	JMP  groupbegin
 
 groupnext:
 	TESTQ DI, DI
@@ -7386,51 +2869,83 @@ grouppiece:
 	VCVTPS2PH    $0x00, Z5, Y5
 	KMOVQ        K0, K7
 	VMOVDQU16    Y5, K7, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
 	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
+	VMAXPS       Z2, Z9, Z5
+	VMINPS       Z5, Z8, Z5
+	VMOVAPS      Z13, Z6
+	VFMADD231PS  Z11, Z5, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y1, K7, 32(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
+	VMOVDQU16    Y6, K7, 32(SI)
 	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
+	VMAXPS       Z3, Z9, Z6
+	VMINPS       Z6, Z8, Z6
+	VMOVAPS      Z13, Z7
+	VFMADD231PS  Z11, Z6, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y1, K7, 64(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
+	VMOVDQU16    Y7, K7, 64(SI)
 	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
+	VMAXPS       Z4, Z9, Z7
+	VMINPS       Z7, Z8, Z7
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z11, Z7, Z16
+	VCVTPS2PH    $0x00, Z16, Y16
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y1, K7, 96(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
+	VMOVDQU16    Y16, K7, 96(SI)
 
 grouptailnarrow:
+	CMPL     kind+56(FP), $+1
+	JLT      maskdone10
+	JEQ      maskbytes9
+	VCMPPS   $0x00, Z1, Z0, K1
+	VCMPPS   $0x00, Z2, Z5, K2
+	KUNPCKWD K1, K2, K1
+	VCMPPS   $0x00, Z3, Z6, K2
+	VCMPPS   $0x00, Z4, Z7, K3
+	KUNPCKWD K2, K3, K2
+	KUNPCKDQ K1, K2, K1
+	KMOVQ    K1, 128(SP)
+	JMP      maskdone10
+
+maskbytes9:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (DX)
-	LEAQ       (SI)(DI*2), SI
-	LEAQ       (DX)(DI*1), DX
-	LEAQ       (BX)(DI*2), BX
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z16
+	VMOVUPS    Z16, 128(SP)
+
+maskdone10:
+	LEAQ (SI)(DI*2), SI
+	CMPL kind+56(FP), $+1
+	JLT  maskdone12
+	JEQ  maskbytes11
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone12
+
+maskbytes11:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone12:
+	LEAQ (BX)(DI*2), BX
 
 grouprest:
 	SUBQ  DI, R11
@@ -7452,7 +2967,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -7461,11 +2976,11 @@ groupdone:
 longs:
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z0
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1
 	VPSUBD       Z1, Z0, Z10
-	VBROADCASTSS constantsAVX512<>+4(SB), Z0
+	VBROADCASTSS constantsAVX512<>+8(SB), Z0
 	VFNMADD231PS Z11, Z10, Z0
-	VBROADCASTSS constantsAVX512<>+8(SB), Z1
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
 	VFMADD231PS  Z1, Z0, Z0
 	VMULPS       Z10, Z0, Z9
 	VBROADCASTSS (R10), Z0
@@ -7476,7 +2991,7 @@ longs:
 	MOVQ         R12, DI
 	CMPQ         DI, $+64
 	JLT          longrest
-	MOVQ         ahead+72(FP), CX
+	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          longstream
 	CMPQ         DI, $+256
@@ -7522,46 +3037,63 @@ longahead:
 	VFMADD231PS Z11, Z18, Z19
 	VCVTPS2PH   $0x00, Z19, Y19
 	VMOVUPS     Y19, (SI)
+	VRNDSCALEPS $0x08, Z5, Z19
+	VMAXPS      Z19, Z8, Z20
+	VMINPS      Z20, Z7, Z20
+	VMOVAPS     Z13, Z21
+	VFMADD231PS Z11, Z20, Z21
+	VCVTPS2PH   $0x00, Z21, Y21
+	VMOVUPS     Y21, 32(SI)
+	VRNDSCALEPS $0x08, Z4, Z21
+	VMAXPS      Z21, Z8, Z22
+	VMINPS      Z22, Z7, Z22
+	VMOVAPS     Z13, Z23
+	VFMADD231PS Z11, Z22, Z23
+	VCVTPS2PH   $0x00, Z23, Y23
+	VMOVUPS     Y23, 64(SI)
+	VRNDSCALEPS $0x08, Z3, Z23
+	VMAXPS      Z23, Z8, Z24
+	VMINPS      Z24, Z7, Z24
+	VMOVAPS     Z13, Z25
+	VFMADD231PS Z11, Z24, Z25
+	VCVTPS2PH   $0x00, Z25, Y25
+	VMOVUPS     Y25, 96(SI)
+	CMPL        kind+56(FP), $+1
+	JLT         maskdone14
+	JEQ         maskbytes13
 	VCMPPS      $0x00, Z0, Z18, K1
-	VRNDSCALEPS $0x08, Z5, Z0
-	VMAXPS      Z0, Z8, Z18
-	VMINPS      Z18, Z7, Z18
-	VMOVAPS     Z13, Z19
-	VFMADD231PS Z11, Z18, Z19
-	VCVTPS2PH   $0x00, Z19, Y19
-	VMOVUPS     Y19, 32(SI)
-	VCMPPS      $0x00, Z0, Z18, K2
-	VRNDSCALEPS $0x08, Z4, Z0
-	VMAXPS      Z0, Z8, Z18
-	VMINPS      Z18, Z7, Z18
-	VMOVAPS     Z13, Z19
-	VFMADD231PS Z11, Z18, Z19
-	VCVTPS2PH   $0x00, Z19, Y19
-	VMOVUPS     Y19, 64(SI)
-	VCMPPS      $0x00, Z0, Z18, K3
-	VRNDSCALEPS $0x08, Z3, Z0
-	VMAXPS      Z0, Z8, Z18
-	VMINPS      Z18, Z7, Z18
-	VMOVAPS     Z13, Z19
-	VFMADD231PS Z11, Z18, Z19
-	VCVTPS2PH   $0x00, Z19, Y19
-	VMOVUPS     Y19, 96(SI)
-	VCMPPS      $0x00, Z0, Z18, K4
+	VCMPPS      $0x00, Z19, Z20, K2
 	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (DX)
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z16, Z4
-	VMOVAPS     Z17, Z3
-	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
+	VCMPPS      $0x00, Z21, Z22, K2
+	VCMPPS      $0x00, Z23, Z24, K3
+	KUNPCKWD    K2, K3, K2
+	KUNPCKDQ    K1, K2, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+8, DX
+	JMP         maskdone14
+
+maskbytes13:
+	VCMPPS     $0x00, Z0, Z18, K1
+	VCMPPS     $0x00, Z19, Z20, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z21, Z22, K2
+	VCMPPS     $0x00, Z23, Z24, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z25
+	VMOVUPS    Z25, (DX)
+	ADDQ       $+64, DX
+
+maskdone14:
+	VMOVAPS Z1, Z6
+	VMOVAPS Z2, Z5
+	VMOVAPS Z16, Z4
+	VMOVAPS Z17, Z3
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+128
+	JGE     longahead
 
 longloop:
 	VCVTPH2PS   (BX), Z0
@@ -7587,40 +3119,56 @@ longloop:
 	VFMADD231PS Z11, Z0, Z5
 	VCVTPS2PH   $0x00, Z5, Y5
 	VMOVUPS     Y5, (SI)
-	VCMPPS      $0x00, Z1, Z0, K1
 	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z8, Z0
-	VMINPS      Z0, Z7, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 32(SI)
-	VCMPPS      $0x00, Z2, Z0, K2
+	VMAXPS      Z2, Z8, Z5
+	VMINPS      Z5, Z7, Z5
+	VMOVAPS     Z13, Z6
+	VFMADD231PS Z11, Z5, Z6
+	VCVTPS2PH   $0x00, Z6, Y6
+	VMOVUPS     Y6, 32(SI)
 	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z8, Z0
-	VMINPS      Z0, Z7, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 64(SI)
-	VCMPPS      $0x00, Z3, Z0, K3
+	VMAXPS      Z3, Z8, Z6
+	VMINPS      Z6, Z7, Z6
+	VMOVAPS     Z13, Z16
+	VFMADD231PS Z11, Z6, Z16
+	VCVTPS2PH   $0x00, Z16, Y16
+	VMOVUPS     Y16, 64(SI)
 	VRNDSCALEPS $0x08, Z4, Z4
-	VMAXPS      Z4, Z8, Z0
-	VMINPS      Z0, Z7, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 96(SI)
-	VCMPPS      $0x00, Z4, Z0, K4
+	VMAXPS      Z4, Z8, Z16
+	VMINPS      Z16, Z7, Z16
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z11, Z16, Z17
+	VCVTPS2PH   $0x00, Z17, Y17
+	VMOVUPS     Y17, 96(SI)
+	CMPL        kind+56(FP), $+1
+	JLT         maskdone16
+	JEQ         maskbytes15
+	VCMPPS      $0x00, Z1, Z0, K1
+	VCMPPS      $0x00, Z2, Z5, K2
 	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (DX)
+	VCMPPS      $0x00, Z3, Z6, K2
+	VCMPPS      $0x00, Z4, Z16, K3
+	KUNPCKWD    K2, K3, K2
+	KUNPCKDQ    K1, K2, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+8, DX
+	JMP         maskdone16
 
+maskbytes15:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z16, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z17
+	VMOVUPS    Z17, (DX)
+	ADDQ       $+64, DX
+
+maskdone16:
 longback:
 	ADDQ $+128, SI
-	ADDQ $+64, DX
 	ADDQ $+128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
@@ -7668,51 +3216,83 @@ longrest:
 	VCVTPS2PH   $0x00, Z5, Y5
 	KMOVQ       K0, K7
 	VMOVDQU16   Y5, K7, (SI)
-	VCMPPS      $0x00, Z1, Z0, K1
 	CMPQ        DI, $+17
 	JLT         longtailnarrow
 	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z8, Z0
-	VMINPS      Z0, Z7, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
+	VMAXPS      Z2, Z8, Z5
+	VMINPS      Z5, Z7, Z5
+	VMOVAPS     Z13, Z6
+	VFMADD231PS Z11, Z5, Z6
+	VCVTPS2PH   $0x00, Z6, Y6
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16   Y1, K7, 32(SI)
-	VCMPPS      $0x00, Z2, Z0, K2
+	VMOVDQU16   Y6, K7, 32(SI)
 	CMPQ        DI, $+33
 	JLT         longtailnarrow
 	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z8, Z0
-	VMINPS      Z0, Z7, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
+	VMAXPS      Z3, Z8, Z6
+	VMINPS      Z6, Z7, Z6
+	VMOVAPS     Z13, Z16
+	VFMADD231PS Z11, Z6, Z16
+	VCVTPS2PH   $0x00, Z16, Y16
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16   Y1, K7, 64(SI)
-	VCMPPS      $0x00, Z3, Z0, K3
+	VMOVDQU16   Y16, K7, 64(SI)
 	CMPQ        DI, $+49
 	JLT         longtailnarrow
 	VRNDSCALEPS $0x08, Z4, Z4
-	VMAXPS      Z4, Z8, Z0
-	VMINPS      Z0, Z7, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
+	VMAXPS      Z4, Z8, Z16
+	VMINPS      Z16, Z7, Z16
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z11, Z16, Z17
+	VCVTPS2PH   $0x00, Z17, Y17
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16   Y1, K7, 96(SI)
-	VCMPPS      $0x00, Z4, Z0, K4
+	VMOVDQU16   Y17, K7, 96(SI)
 
 longtailnarrow:
+	CMPL     kind+56(FP), $+1
+	JLT      maskdone18
+	JEQ      maskbytes17
+	VCMPPS   $0x00, Z1, Z0, K1
+	VCMPPS   $0x00, Z2, Z5, K2
+	KUNPCKWD K1, K2, K1
+	VCMPPS   $0x00, Z3, Z6, K2
+	VCMPPS   $0x00, Z4, Z16, K3
+	KUNPCKWD K2, K3, K2
+	KUNPCKDQ K1, K2, K1
+	KMOVQ    K1, 128(SP)
+	JMP      maskdone18
+
+maskbytes17:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (DX)
-	LEAQ       (SI)(DI*2), SI
-	LEAQ       (DX)(DI*1), DX
-	LEAQ       (BX)(DI*2), BX
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z16, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z17
+	VMOVUPS    Z17, 128(SP)
+
+maskdone18:
+	LEAQ (SI)(DI*2), SI
+	CMPL kind+56(FP), $+1
+	JLT  maskdone20
+	JEQ  maskbytes19
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone20
+
+maskbytes19:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone20:
+	LEAQ (BX)(DI*2), BX
 
 longend:
 	ADDQ  $+4, R8
@@ -7721,7 +3301,7 @@ longend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   longs
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -7730,127 +3310,138 @@ longend:
 short2:
 	CMPQ              R11, $+2
 	JLT               short2end
-	MOVQ              ahead+72(FP), CX
+	MOVQ              ahead+80(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
 	CMPQ              R11, $+8
 	JLT               short2loop
 	VCVTPH2PS         (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z7
 	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFMADD231PS.BCST  (R9), Z0, Z6
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  (R9), Z0, Z7
 	VCVTPH2PS         32(BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  (R9), Z0, Z5
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  (R9), Z0, Z6
 	VCVTPH2PS         64(BX), Z0
 	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z4
 	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  4(R9), Z0, Z5
 	VCVTPH2PS         96(BX), Z0
 	VMULPS.BCST       4(R9), Z0, Z1
 	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  4(R9), Z0, Z4
 
 short2ahead:
 	VCVTPH2PS         128(BX), Z0
 	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z16
 	VFNMADD231PS.BCST 8(R8), Z1, Z0
 	VFMADD231PS.BCST  8(R9), Z0, Z1
 	VCVTPH2PS         160(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z17
-	VFNMADD231PS.BCST 8(R8), Z17, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z17
+	VMULPS.BCST       8(R9), Z0, Z2
+	VFNMADD231PS.BCST 8(R8), Z2, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z2
 	VCVTPH2PS         192(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z18
-	VBROADCASTSS      12(R8), Z19
-	VFNMADD231PS.BCST 12(R8), Z18, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z18
+	VMULPS.BCST       12(R9), Z0, Z3
+	VFNMADD231PS.BCST 12(R8), Z3, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z3
 	VCVTPH2PS         224(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z20
-	VFNMADD231PS.BCST 12(R8), Z20, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z20
-	VCMPPS            $0x03, Z5, Z6, K1
-	VCMPPS            $0x03, Z2, Z3, K2
+	VMULPS.BCST       12(R9), Z0, Z16
+	VFNMADD231PS.BCST 12(R8), Z16, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z16
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VBROADCASTSS      (R10), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z22
-	VMAXPS            Z0, Z22, Z23
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z21
-	VMINPS            Z23, Z21, Z23
-	VMOVAPS           Z13, Z24
-	VFMADD231PS       Z7, Z23, Z24
-	VCVTPS2PH         $0x00, Z24, Y24
-	VMOVUPS           Y24, (SI)
-	VCMPPS            $0x00, Z0, Z23, K1
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z22, Z22
-	VMINPS            Z22, Z21, Z22
-	VMOVAPS           Z13, Z21
-	VFMADD231PS       Z7, Z22, Z21
-	VCVTPS2PH         $0x00, Z21, Y21
-	VMOVUPS           Y21, 32(SI)
-	VCMPPS            $0x00, Z0, Z22, K2
-	VRNDSCALEPS       $0x08, Z3, Z0
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VBROADCASTSS      (R10), Z17
+	VPSUBD            Z17, Z15, Z18
+	VCVTDQ2PS         Z18, Z18
+	VMAXPS            Z0, Z18, Z19
+	VPSUBD            Z17, Z14, Z17
+	VCVTDQ2PS         Z17, Z17
+	VMINPS            Z19, Z17, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (R8), Z19, Z20
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVUPS           Y20, (SI)
+	VRNDSCALEPS       $0x08, Z6, Z20
+	VMAXPS            Z20, Z18, Z18
+	VMINPS            Z18, Z17, Z18
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (R8), Z18, Z17
+	VCVTPS2PH         $0x00, Z17, Y17
+	VMOVUPS           Y17, 32(SI)
+	VRNDSCALEPS       $0x08, Z5, Z17
 	VBROADCASTSS      4(R10), Z21
 	VPSUBD            Z21, Z15, Z22
 	VCVTDQ2PS         Z22, Z22
-	VMAXPS            Z0, Z22, Z23
+	VMAXPS            Z17, Z22, Z23
 	VPSUBD            Z21, Z14, Z21
 	VCVTDQ2PS         Z21, Z21
 	VMINPS            Z23, Z21, Z23
 	VMOVAPS           Z13, Z24
-	VFMADD231PS       Z4, Z23, Z24
+	VFMADD231PS.BCST  4(R8), Z23, Z24
 	VCVTPS2PH         $0x00, Z24, Y24
 	VMOVUPS           Y24, 64(SI)
-	VCMPPS            $0x00, Z0, Z23, K3
-	VRNDSCALEPS       $0x08, Z2, Z0
-	VMAXPS            Z0, Z22, Z22
+	VRNDSCALEPS       $0x08, Z4, Z24
+	VMAXPS            Z24, Z22, Z22
 	VMINPS            Z22, Z21, Z22
 	VMOVAPS           Z13, Z21
-	VFMADD231PS       Z4, Z22, Z21
+	VFMADD231PS.BCST  4(R8), Z22, Z21
 	VCVTPS2PH         $0x00, Z21, Y21
 	VMOVUPS           Y21, 96(SI)
-	VCMPPS            $0x00, Z0, Z22, K4
+	CMPL              kind+56(FP), $+1
+	JLT               maskdone22
+	JEQ               maskbytes21
+	VCMPPS            $0x00, Z0, Z19, K1
+	VCMPPS            $0x00, Z20, Z18, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z17, Z5
-	VMOVAPS           Z18, Z3
-	VMOVAPS           Z20, Z2
-	VMOVAPS           Z16, Z7
-	VMOVAPS           Z19, Z4
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+8, R10
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
+	VCMPPS            $0x00, Z17, Z23, K2
+	VCMPPS            $0x00, Z24, Z22, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone22
+
+maskbytes21:
+	VCMPPS     $0x00, Z0, Z19, K1
+	VCMPPS     $0x00, Z20, Z18, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z17, Z23, K2
+	VCMPPS     $0x00, Z24, Z22, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z21
+	VMOVUPS    Z21, (DX)
+	ADDQ       $+64, DX
+
+maskdone22:
+	VMOVAPS Z1, Z7
+	VMOVAPS Z2, Z6
+	VMOVAPS Z3, Z5
+	VMOVAPS Z16, Z4
+	ADDQ    $+8, R8
+	ADDQ    $+8, R9
+	ADDQ    $+8, R10
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	SUBQ    $+2, R11
+	CMPQ    R11, $+4
+	JGE     short2ahead
 
 short2loop:
 	VBROADCASTSS      (R10), Z0
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z11
 	VBROADCASTSS      4(R10), Z1
-	VPSUBD            Z1, Z15, Z16
-	VCVTDQ2PS         Z16, Z10
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z10
 	VPSUBD            Z0, Z14, Z0
 	VCVTDQ2PS         Z0, Z9
 	VPSUBD            Z1, Z14, Z1
@@ -7882,43 +3473,59 @@ short2loop:
 	VFMADD231PS.BCST  (R8), Z0, Z5
 	VCVTPS2PH         $0x00, Z5, Y5
 	VMOVUPS           Y5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z11, Z0
-	VMINPS            Z0, Z9, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z11, Z5
+	VMINPS            Z5, Z9, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (R8), Z5, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVUPS           Y6, 32(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z10, Z0
-	VMINPS            Z0, Z8, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z10, Z6
+	VMINPS            Z6, Z8, Z6
+	VMOVAPS           Z13, Z7
+	VFMADD231PS.BCST  4(R8), Z6, Z7
+	VCVTPS2PH         $0x00, Z7, Y7
+	VMOVUPS           Y7, 64(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z10, Z0
-	VMINPS            Z0, Z8, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
+	VMAXPS            Z4, Z10, Z7
+	VMINPS            Z7, Z8, Z7
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  4(R8), Z7, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVUPS           Y16, 96(SI)
+	CMPL              kind+56(FP), $+1
+	JLT               maskdone24
+	JEQ               maskbytes23
+	VCMPPS            $0x00, Z1, Z0, K1
+	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
+	VCMPPS            $0x00, Z3, Z6, K2
+	VCMPPS            $0x00, Z4, Z7, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone24
 
+maskbytes23:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z16
+	VMOVUPS    Z16, (DX)
+	ADDQ       $+64, DX
+
+maskdone24:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
 	ADDQ $+128, SI
-	ADDQ $+64, DX
 	ADDQ $+128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -7927,7 +3534,7 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -7936,157 +3543,162 @@ short2end:
 short4:
 	CMPQ              R11, $+4
 	JLT               short4end
-	MOVQ              ahead+72(FP), CX
+	MOVQ              ahead+80(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
 	CMPQ              R11, $+16
 	JLT               short4loop
 	VCVTPH2PS         (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z3
 	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFMADD231PS.BCST  (R9), Z0, Z2
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  (R9), Z0, Z3
 	VCVTPH2PS         32(BX), Z0
 	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z16
 	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z17
-	VFMADD231PS.BCST  4(R9), Z0, Z17
+	VMOVAPS           Z1, Z2
+	VFMADD231PS.BCST  4(R9), Z0, Z2
 	VCVTPH2PS         64(BX), Z0
 	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z18
 	VFNMADD231PS.BCST 8(R8), Z1, Z0
-	VMOVAPS           Z1, Z19
-	VFMADD231PS.BCST  8(R9), Z0, Z19
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  8(R9), Z0, Z16
 	VCVTPH2PS         96(BX), Z0
 	VMULPS.BCST       12(R9), Z0, Z1
-	VBROADCASTSS      12(R8), Z20
 	VFNMADD231PS.BCST 12(R8), Z1, Z0
-	VMOVAPS           Z1, Z21
-	VFMADD231PS.BCST  12(R9), Z0, Z21
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  12(R9), Z0, Z17
 
 short4ahead:
 	VCVTPH2PS         128(BX), Z0
 	VMULPS.BCST       16(R9), Z0, Z1
-	VBROADCASTSS      16(R8), Z22
 	VFNMADD231PS.BCST 16(R8), Z1, Z0
 	VFMADD231PS.BCST  16(R9), Z0, Z1
 	VCVTPH2PS         160(BX), Z0
-	VMULPS.BCST       20(R9), Z0, Z23
-	VBROADCASTSS      20(R8), Z24
-	VFNMADD231PS.BCST 20(R8), Z23, Z0
-	VFMADD231PS.BCST  20(R9), Z0, Z23
+	VMULPS.BCST       20(R9), Z0, Z18
+	VFNMADD231PS.BCST 20(R8), Z18, Z0
+	VFMADD231PS.BCST  20(R9), Z0, Z18
 	VCVTPH2PS         192(BX), Z0
-	VMULPS.BCST       24(R9), Z0, Z25
-	VBROADCASTSS      24(R8), Z26
-	VFNMADD231PS.BCST 24(R8), Z25, Z0
-	VFMADD231PS.BCST  24(R9), Z0, Z25
+	VMULPS.BCST       24(R9), Z0, Z19
+	VFNMADD231PS.BCST 24(R8), Z19, Z0
+	VFMADD231PS.BCST  24(R9), Z0, Z19
 	VCVTPH2PS         224(BX), Z0
-	VMULPS.BCST       28(R9), Z0, Z27
-	VBROADCASTSS      28(R8), Z28
-	VFNMADD231PS.BCST 28(R8), Z27, Z0
-	VFMADD231PS.BCST  28(R9), Z0, Z27
-	VCMPPS            $0x03, Z17, Z2, K1
-	VCMPPS            $0x03, Z21, Z19, K2
+	VMULPS.BCST       28(R9), Z0, Z20
+	VFNMADD231PS.BCST 28(R8), Z20, Z0
+	VFMADD231PS.BCST  28(R9), Z0, Z20
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z17, Z16, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z2, Z0
-	VBROADCASTSS      (R10), Z29
-	VPSUBD            Z29, Z15, Z30
-	VCVTDQ2PS         Z30, Z30
-	VMAXPS            Z0, Z30, Z30
-	VPSUBD            Z29, Z14, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMINPS            Z30, Z29, Z30
-	VMOVAPS           Z13, Z29
-	VFMADD231PS       Z3, Z30, Z29
-	VCVTPS2PH         $0x00, Z29, Y29
-	VMOVUPS           Y29, (SI)
-	VCMPPS            $0x00, Z0, Z30, K1
-	VRNDSCALEPS       $0x08, Z17, Z0
-	VBROADCASTSS      4(R10), Z29
-	VPSUBD            Z29, Z15, Z30
-	VCVTDQ2PS         Z30, Z30
-	VMAXPS            Z0, Z30, Z30
-	VPSUBD            Z29, Z14, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMINPS            Z30, Z29, Z30
-	VMOVAPS           Z13, Z29
-	VFMADD231PS       Z16, Z30, Z29
-	VCVTPS2PH         $0x00, Z29, Y29
-	VMOVUPS           Y29, 32(SI)
-	VCMPPS            $0x00, Z0, Z30, K2
-	VRNDSCALEPS       $0x08, Z19, Z0
-	VBROADCASTSS      8(R10), Z29
-	VPSUBD            Z29, Z15, Z30
-	VCVTDQ2PS         Z30, Z30
-	VMAXPS            Z0, Z30, Z30
-	VPSUBD            Z29, Z14, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMINPS            Z30, Z29, Z30
-	VMOVAPS           Z13, Z29
-	VFMADD231PS       Z18, Z30, Z29
-	VCVTPS2PH         $0x00, Z29, Y29
-	VMOVUPS           Y29, 64(SI)
-	VCMPPS            $0x00, Z0, Z30, K3
-	VRNDSCALEPS       $0x08, Z21, Z0
-	VBROADCASTSS      12(R10), Z29
-	VPSUBD            Z29, Z15, Z30
-	VCVTDQ2PS         Z30, Z30
-	VMAXPS            Z0, Z30, Z30
-	VPSUBD            Z29, Z14, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMINPS            Z30, Z29, Z30
-	VMOVAPS           Z13, Z29
-	VFMADD231PS       Z20, Z30, Z29
-	VCVTPS2PH         $0x00, Z29, Y29
-	VMOVUPS           Y29, 96(SI)
-	VCMPPS            $0x00, Z0, Z30, K4
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VBROADCASTSS      (R10), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z22
+	VMAXPS            Z0, Z22, Z22
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z21
+	VMINPS            Z22, Z21, Z22
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  (R8), Z22, Z21
+	VCVTPS2PH         $0x00, Z21, Y21
+	VMOVUPS           Y21, (SI)
+	VRNDSCALEPS       $0x08, Z2, Z21
+	VBROADCASTSS      4(R10), Z23
+	VPSUBD            Z23, Z15, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMAXPS            Z21, Z24, Z24
+	VPSUBD            Z23, Z14, Z23
+	VCVTDQ2PS         Z23, Z23
+	VMINPS            Z24, Z23, Z24
+	VMOVAPS           Z13, Z23
+	VFMADD231PS.BCST  4(R8), Z24, Z23
+	VCVTPS2PH         $0x00, Z23, Y23
+	VMOVUPS           Y23, 32(SI)
+	VRNDSCALEPS       $0x08, Z16, Z23
+	VBROADCASTSS      8(R10), Z25
+	VPSUBD            Z25, Z15, Z26
+	VCVTDQ2PS         Z26, Z26
+	VMAXPS            Z23, Z26, Z26
+	VPSUBD            Z25, Z14, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMINPS            Z26, Z25, Z26
+	VMOVAPS           Z13, Z25
+	VFMADD231PS.BCST  8(R8), Z26, Z25
+	VCVTPS2PH         $0x00, Z25, Y25
+	VMOVUPS           Y25, 64(SI)
+	VRNDSCALEPS       $0x08, Z17, Z25
+	VBROADCASTSS      12(R10), Z27
+	VPSUBD            Z27, Z15, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMAXPS            Z25, Z28, Z28
+	VPSUBD            Z27, Z14, Z27
+	VCVTDQ2PS         Z27, Z27
+	VMINPS            Z28, Z27, Z28
+	VMOVAPS           Z13, Z27
+	VFMADD231PS.BCST  12(R8), Z28, Z27
+	VCVTPS2PH         $0x00, Z27, Y27
+	VMOVUPS           Y27, 96(SI)
+	CMPL              kind+56(FP), $+1
+	JLT               maskdone26
+	JEQ               maskbytes25
+	VCMPPS            $0x00, Z0, Z22, K1
+	VCMPPS            $0x00, Z21, Z24, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z1, Z2
-	VMOVAPS           Z23, Z17
-	VMOVAPS           Z25, Z19
-	VMOVAPS           Z27, Z21
-	VMOVAPS           Z22, Z3
-	VMOVAPS           Z24, Z16
-	VMOVAPS           Z26, Z18
-	VMOVAPS           Z28, Z20
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, R10
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
+	VCMPPS            $0x00, Z23, Z26, K2
+	VCMPPS            $0x00, Z25, Z28, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone26
+
+maskbytes25:
+	VCMPPS     $0x00, Z0, Z22, K1
+	VCMPPS     $0x00, Z21, Z24, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z23, Z26, K2
+	VCMPPS     $0x00, Z25, Z28, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z27
+	VMOVUPS    Z27, (DX)
+	ADDQ       $+64, DX
+
+maskdone26:
+	VMOVAPS Z1, Z3
+	VMOVAPS Z18, Z2
+	VMOVAPS Z19, Z16
+	VMOVAPS Z20, Z17
+	ADDQ    $+16, R8
+	ADDQ    $+16, R9
+	ADDQ    $+16, R10
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	SUBQ    $+4, R11
+	CMPQ    R11, $+8
+	JGE     short4ahead
 
 short4loop:
 	VBROADCASTSS      (R10), Z0
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z11
 	VBROADCASTSS      4(R10), Z1
-	VPSUBD            Z1, Z15, Z22
-	VCVTDQ2PS         Z22, Z10
-	VBROADCASTSS      8(R10), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z9
-	VBROADCASTSS      12(R10), Z23
-	VPSUBD            Z23, Z15, Z24
-	VCVTDQ2PS         Z24, Z8
+	VPSUBD            Z1, Z15, Z18
+	VCVTDQ2PS         Z18, Z10
+	VBROADCASTSS      8(R10), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z9
+	VBROADCASTSS      12(R10), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z8
 	VPSUBD            Z0, Z14, Z0
 	VCVTDQ2PS         Z0, Z7
 	VPSUBD            Z1, Z14, Z1
 	VCVTDQ2PS         Z1, Z6
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z5
-	VPSUBD            Z23, Z14, Z23
-	VCVTDQ2PS         Z23, Z4
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z5
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z4
 	VCVTPH2PS         (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFNMADD231PS.BCST (R8), Z1, Z0
@@ -8114,43 +3726,59 @@ short4loop:
 	VFMADD231PS.BCST  (R8), Z0, Z17
 	VCVTPS2PH         $0x00, Z17, Y17
 	VMOVUPS           Y17, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z10, Z0
-	VMINPS            Z0, Z6, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z10, Z17
+	VMINPS            Z17, Z6, Z17
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  4(R8), Z17, Z18
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVUPS           Y18, 32(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z9, Z0
-	VMINPS            Z0, Z5, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z9, Z18
+	VMINPS            Z18, Z5, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  8(R8), Z18, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 64(SI)
 	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z8, Z0
-	VMINPS            Z0, Z4, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 96(SI)
-	VCMPPS            $0x00, Z16, Z0, K4
+	VMAXPS            Z16, Z8, Z19
+	VMINPS            Z19, Z4, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  12(R8), Z19, Z20
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVUPS           Y20, 96(SI)
+	CMPL              kind+56(FP), $+1
+	JLT               maskdone28
+	JEQ               maskbytes27
+	VCMPPS            $0x00, Z1, Z0, K1
+	VCMPPS            $0x00, Z2, Z17, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
+	VCMPPS            $0x00, Z3, Z18, K2
+	VCMPPS            $0x00, Z16, Z19, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone28
 
+maskbytes27:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z17, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z18, K2
+	VCMPPS     $0x00, Z16, Z19, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z20
+	VMOVUPS    Z20, (DX)
+	ADDQ       $+64, DX
+
+maskdone28:
 short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+16, R10
 	ADDQ $+128, SI
-	ADDQ $+64, DX
 	ADDQ $+128, BX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
@@ -8159,7 +3787,7 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -8210,52 +3838,68 @@ laneloop:
 	VFMADD213PS  Z13, Z1, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, (SI)
-	VCMPPS       $0x00, Z2, Z1, K1
 	VMOVUPS      64(R10), Z0
-	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z15, Z3
 	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z3, Z3
 	VCVTDQ2PS    Z0, Z0
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z5
+	VMAXPS       Z4, Z3, Z3
+	VMINPS       Z3, Z0, Z3
+	VFMADD213PS  Z13, Z3, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
 	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Z4, Z1, K2
 	VMOVUPS      128(R10), Z0
-	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z15, Z5
 	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z5, Z5
 	VCVTDQ2PS    Z0, Z0
 	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z7
+	VMAXPS       Z6, Z5, Z5
+	VMINPS       Z5, Z0, Z5
+	VFMADD213PS  Z13, Z5, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
 	VMOVUPS      Y7, 64(SI)
-	VCMPPS       $0x00, Z6, Z1, K3
 	VMOVUPS      192(R10), Z0
-	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z15, Z7
 	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z7, Z7
 	VCVTDQ2PS    Z0, Z0
 	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z9
+	VMAXPS       Z8, Z7, Z7
+	VMINPS       Z7, Z0, Z7
+	VFMADD213PS  Z13, Z7, Z9
 	VCVTPS2PH    $0x00, Z9, Y9
 	VMOVUPS      Y9, 96(SI)
-	VCMPPS       $0x00, Z8, Z1, K4
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone30
+	JEQ          maskbytes29
+	VCMPPS       $0x00, Z2, Z1, K1
+	VCMPPS       $0x00, Z4, Z3, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
+	VCMPPS       $0x00, Z6, Z5, K2
+	VCMPPS       $0x00, Z8, Z7, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone30
 
+maskbytes29:
+	VCMPPS     $0x00, Z2, Z1, K1
+	VCMPPS     $0x00, Z4, Z3, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z6, Z5, K2
+	VCMPPS     $0x00, Z8, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z0
+	VMOVUPS    Z0, (DX)
+	ADDQ       $+64, DX
+
+maskdone30:
 laneback:
 	ADDQ  $+128, SI
-	ADDQ  $+64, DX
 	ADDQ  $+128, BX
 	ADDQ  $+256, R8
 	ADDQ  $+256, R9
@@ -8273,16 +3917,31 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX512(SB)
 	MOVQ  1096(SP), DX
+	CMPL  kind+56(FP), $+1
+	JLT   maskdone32
+	JEQ   maskbytes31
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  1104(SP), BX
-	MOVQ  1112(SP), R8
-	MOVQ  1120(SP), R9
-	MOVQ  1128(SP), R10
+	CALL  ·stageOut1AVX512(SB)
+	LEAQ  7(DI), AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	JMP   maskdone32
+
+maskbytes31:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone32:
+	MOVQ 1104(SP), BX
+	MOVQ 1112(SP), R8
+	MOVQ 1120(SP), R9
+	MOVQ 1128(SP), R10
 
 laneend:
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -8323,43 +3982,60 @@ groupstream:
 	VFMADD231PS  Z11, Z0, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
 	VMOVNTPS     Y5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 32(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
+	VMAXPS       Z2, Z9, Z5
+	VMINPS       Z5, Z8, Z5
+	VMOVAPS      Z13, Z6
+	VFMADD231PS  Z11, Z5, Z6
+	VCVTPS2PH    $0x00, Z6, Y6
+	VMOVNTPS     Y6, 32(SI)
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 64(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
+	VMAXPS       Z3, Z9, Z6
+	VMINPS       Z6, Z8, Z6
+	VMOVAPS      Z13, Z7
+	VFMADD231PS  Z11, Z6, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVNTPS     Y7, 64(SI)
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 96(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
+	VMAXPS       Z4, Z9, Z7
+	VMINPS       Z7, Z8, Z7
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z11, Z7, Z16
+	VCVTPS2PH    $0x00, Z16, Y16
+	VMOVNTPS     Y16, 96(SI)
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone34
+	JEQ          maskbytes33
+	VCMPPS       $0x00, Z1, Z0, K1
+	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVNTPS     Z0, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
+	VCMPPS       $0x00, Z3, Z6, K2
+	VCMPPS       $0x00, Z4, Z7, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone34
+
+maskbytes33:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z16
+	VMOVNTPS   Z16, (DX)
+	ADDQ       $+64, DX
+
+maskdone34:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  groupstream
+	JMP  groupwhole
 
 grouplast:
 	VCMPPS      $0x03, Z6, Z7, K1
@@ -8373,41 +4049,58 @@ grouplast:
 	VFMADD231PS Z11, Z1, Z2
 	VCVTPS2PH   $0x00, Z2, Y2
 	VMOVUPS     Y2, (SI)
+	VRNDSCALEPS $0x08, Z6, Z2
+	VMAXPS      Z2, Z9, Z3
+	VMINPS      Z3, Z8, Z3
+	VMOVAPS     Z13, Z16
+	VFMADD231PS Z11, Z3, Z16
+	VCVTPS2PH   $0x00, Z16, Y16
+	VMOVUPS     Y16, 32(SI)
+	VRNDSCALEPS $0x08, Z5, Z16
+	VMAXPS      Z16, Z9, Z17
+	VMINPS      Z17, Z8, Z17
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z11, Z17, Z18
+	VCVTPS2PH   $0x00, Z18, Y18
+	VMOVUPS     Y18, 64(SI)
+	VRNDSCALEPS $0x08, Z4, Z18
+	VMAXPS      Z18, Z9, Z19
+	VMINPS      Z19, Z8, Z19
+	VMOVAPS     Z13, Z20
+	VFMADD231PS Z11, Z19, Z20
+	VCVTPS2PH   $0x00, Z20, Y20
+	VMOVUPS     Y20, 96(SI)
+	CMPL        kind+56(FP), $+1
+	JLT         maskdone36
+	JEQ         maskbytes35
 	VCMPPS      $0x00, Z0, Z1, K1
-	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z8, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 32(SI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VRNDSCALEPS $0x08, Z5, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z8, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 64(SI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VRNDSCALEPS $0x08, Z4, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z8, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 96(SI)
-	VCMPPS      $0x00, Z0, Z1, K4
+	VCMPPS      $0x00, Z2, Z3, K2
 	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (DX)
-	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, R11
-	JMP         groupwhole
+	VCMPPS      $0x00, Z16, Z17, K2
+	VCMPPS      $0x00, Z18, Z19, K3
+	KUNPCKWD    K2, K3, K2
+	KUNPCKDQ    K1, K2, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+8, DX
+	JMP         maskdone36
+
+maskbytes35:
+	VCMPPS     $0x00, Z0, Z1, K1
+	VCMPPS     $0x00, Z2, Z3, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z16, Z17, K2
+	VCMPPS     $0x00, Z18, Z19, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z20
+	VMOVUPS    Z20, (DX)
+	ADDQ       $+64, DX
+
+maskdone36:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+64, R11
+	JMP  groupwhole
 
 grouprare:
 	MOVQ $+1, 1144(SP)
@@ -8504,10 +4197,24 @@ groupstaged:
 	CALL ·stageOut16AVX512(SB)
 	LEAQ (SI)(DI*2), SI
 	MOVQ 1096(SP), DX
+	CMPL kind+56(FP), $+1
+	JLT  maskdone38
+	JEQ  maskbytes37
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone38
+
+maskbytes37:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	LEAQ (DX)(DI*1), DX
+	ADDQ DI, DX
+
+maskdone38:
 	MOVQ 1104(SP), BX
 	LEAQ (BX)(DI*2), BX
 	MOVQ 1136(SP), R11
@@ -8550,43 +4257,60 @@ longstream:
 	VFMADD231PS Z11, Z0, Z5
 	VCVTPS2PH   $0x00, Z5, Y5
 	VMOVNTPS    Y5, (SI)
-	VCMPPS      $0x00, Z1, Z0, K1
 	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z8, Z0
-	VMINPS      Z0, Z7, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, 32(SI)
-	VCMPPS      $0x00, Z2, Z0, K2
+	VMAXPS      Z2, Z8, Z5
+	VMINPS      Z5, Z7, Z5
+	VMOVAPS     Z13, Z6
+	VFMADD231PS Z11, Z5, Z6
+	VCVTPS2PH   $0x00, Z6, Y6
+	VMOVNTPS    Y6, 32(SI)
 	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z8, Z0
-	VMINPS      Z0, Z7, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, 64(SI)
-	VCMPPS      $0x00, Z3, Z0, K3
+	VMAXPS      Z3, Z8, Z6
+	VMINPS      Z6, Z7, Z6
+	VMOVAPS     Z13, Z16
+	VFMADD231PS Z11, Z6, Z16
+	VCVTPS2PH   $0x00, Z16, Y16
+	VMOVNTPS    Y16, 64(SI)
 	VRNDSCALEPS $0x08, Z4, Z4
-	VMAXPS      Z4, Z8, Z0
-	VMINPS      Z0, Z7, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, 96(SI)
-	VCMPPS      $0x00, Z4, Z0, K4
+	VMAXPS      Z4, Z8, Z16
+	VMINPS      Z16, Z7, Z16
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z11, Z16, Z17
+	VCVTPS2PH   $0x00, Z17, Y17
+	VMOVNTPS    Y17, 96(SI)
+	CMPL        kind+56(FP), $+1
+	JLT         maskdone40
+	JEQ         maskbytes39
+	VCMPPS      $0x00, Z1, Z0, K1
+	VCMPPS      $0x00, Z2, Z5, K2
 	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVNTPS    Z0, (DX)
-	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
+	VCMPPS      $0x00, Z3, Z6, K2
+	VCMPPS      $0x00, Z4, Z16, K3
+	KUNPCKWD    K2, K3, K2
+	KUNPCKDQ    K1, K2, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+8, DX
+	JMP         maskdone40
+
+maskbytes39:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z16, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z17
+	VMOVNTPS   Z17, (DX)
+	ADDQ       $+64, DX
+
+maskdone40:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  longstream
+	JMP  longtail
 
 longrare:
 	MOVQ $+2, 1144(SP)
@@ -8615,10 +4339,24 @@ longstaged:
 	CALL ·stageOut16AVX512(SB)
 	LEAQ (SI)(DI*2), SI
 	MOVQ 1096(SP), DX
+	CMPL kind+56(FP), $+1
+	JLT  maskdone42
+	JEQ  maskbytes41
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone42
+
+maskbytes41:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	LEAQ (DX)(DI*1), DX
+	ADDQ DI, DX
+
+maskdone42:
 	MOVQ 1104(SP), BX
 	LEAQ (BX)(DI*2), BX
 	JMP  longend
@@ -8630,8 +4368,8 @@ short2stream:
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z11
 	VBROADCASTSS      4(R10), Z1
-	VPSUBD            Z1, Z15, Z16
-	VCVTDQ2PS         Z16, Z10
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z10
 	VPSUBD            Z0, Z14, Z0
 	VCVTDQ2PS         Z0, Z9
 	VPSUBD            Z1, Z14, Z1
@@ -8663,46 +4401,63 @@ short2stream:
 	VFMADD231PS.BCST  (R8), Z0, Z5
 	VCVTPS2PH         $0x00, Z5, Y5
 	VMOVNTPS          Y5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z11, Z0
-	VMINPS            Z0, Z9, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z11, Z5
+	VMINPS            Z5, Z9, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (R8), Z5, Z6
+	VCVTPS2PH         $0x00, Z6, Y6
+	VMOVNTPS          Y6, 32(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z10, Z0
-	VMINPS            Z0, Z8, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z10, Z6
+	VMINPS            Z6, Z8, Z6
+	VMOVAPS           Z13, Z7
+	VFMADD231PS.BCST  4(R8), Z6, Z7
+	VCVTPS2PH         $0x00, Z7, Y7
+	VMOVNTPS          Y7, 64(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z10, Z0
-	VMINPS            Z0, Z8, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
+	VMAXPS            Z4, Z10, Z7
+	VMINPS            Z7, Z8, Z7
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  4(R8), Z7, Z16
+	VCVTPS2PH         $0x00, Z16, Y16
+	VMOVNTPS          Y16, 96(SI)
+	CMPL              kind+56(FP), $+1
+	JLT               maskdone44
+	JEQ               maskbytes43
+	VCMPPS            $0x00, Z1, Z0, K1
+	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVNTPS          Z0, (DX)
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+8, R10
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               short2end
+	VCMPPS            $0x00, Z3, Z6, K2
+	VCMPPS            $0x00, Z4, Z7, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone44
+
+maskbytes43:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z16
+	VMOVNTPS   Z16, (DX)
+	ADDQ       $+64, DX
+
+maskdone44:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+8, R10
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  short2end
 
 short2rare:
 	MOVQ $+3, 1144(SP)
@@ -8730,22 +4485,22 @@ short4stream:
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z11
 	VBROADCASTSS      4(R10), Z1
-	VPSUBD            Z1, Z15, Z22
-	VCVTDQ2PS         Z22, Z10
-	VBROADCASTSS      8(R10), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z9
-	VBROADCASTSS      12(R10), Z23
-	VPSUBD            Z23, Z15, Z24
-	VCVTDQ2PS         Z24, Z8
+	VPSUBD            Z1, Z15, Z18
+	VCVTDQ2PS         Z18, Z10
+	VBROADCASTSS      8(R10), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z9
+	VBROADCASTSS      12(R10), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z8
 	VPSUBD            Z0, Z14, Z0
 	VCVTDQ2PS         Z0, Z7
 	VPSUBD            Z1, Z14, Z1
 	VCVTDQ2PS         Z1, Z6
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z5
-	VPSUBD            Z23, Z14, Z23
-	VCVTDQ2PS         Z23, Z4
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z5
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z4
 	VCVTPH2PS         (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFNMADD231PS.BCST (R8), Z1, Z0
@@ -8773,46 +4528,63 @@ short4stream:
 	VFMADD231PS.BCST  (R8), Z0, Z17
 	VCVTPS2PH         $0x00, Z17, Y17
 	VMOVNTPS          Y17, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z10, Z0
-	VMINPS            Z0, Z6, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z10, Z17
+	VMINPS            Z17, Z6, Z17
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  4(R8), Z17, Z18
+	VCVTPS2PH         $0x00, Z18, Y18
+	VMOVNTPS          Y18, 32(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z9, Z0
-	VMINPS            Z0, Z5, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z9, Z18
+	VMINPS            Z18, Z5, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  8(R8), Z18, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVNTPS          Y19, 64(SI)
 	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z8, Z0
-	VMINPS            Z0, Z4, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 96(SI)
-	VCMPPS            $0x00, Z16, Z0, K4
+	VMAXPS            Z16, Z8, Z19
+	VMINPS            Z19, Z4, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  12(R8), Z19, Z20
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVNTPS          Y20, 96(SI)
+	CMPL              kind+56(FP), $+1
+	JLT               maskdone46
+	JEQ               maskbytes45
+	VCMPPS            $0x00, Z1, Z0, K1
+	VCMPPS            $0x00, Z2, Z17, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVNTPS          Z0, (DX)
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, R10
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               short4end
+	VCMPPS            $0x00, Z3, Z18, K2
+	VCMPPS            $0x00, Z16, Z19, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone46
+
+maskbytes45:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z17, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z18, K2
+	VCMPPS     $0x00, Z16, Z19, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z20
+	VMOVNTPS   Z20, (DX)
+	ADDQ       $+64, DX
+
+maskdone46:
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+16, R10
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4stream
+	JMP  short4end
 
 short4rare:
 	MOVQ $+4, 1144(SP)
@@ -8892,82 +4664,100 @@ rare:
 	VMULPS       Z1, Z2, Z2
 	VADDPS       Z13, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z1
 	VBLENDMPS    Z2, Z1, K1, Z2
 	VCVTPS2PH    $0x00, Z2, Y2
 	VMOVUPS      Y2, (SI)
+	VCVTPH2PS    32(BX), Z2
+	VMOVUPS      64(R8), Z4
+	VMOVUPS      64(R10), Z5
+	VPSUBD       Z5, Z15, Z6
+	VPSUBD       Z5, Z14, Z5
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z5, Z5
+	VDIVPS       Z4, Z2, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z6, Z6
+	VMINPS       Z6, Z5, Z6
+	VADDPS       Z13, Z6, Z5
+	VMULPS       Z4, Z5, Z5
+	VADDPS       Z13, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K1
+	VBLENDMPS    Z5, Z1, K1, Z5
+	VCVTPS2PH    $0x00, Z5, Y5
+	VMOVUPS      Y5, 32(SI)
+	VCVTPH2PS    64(BX), Z4
+	VMOVUPS      128(R8), Z5
+	VMOVUPS      128(R10), Z7
+	VPSUBD       Z7, Z15, Z8
+	VPSUBD       Z7, Z14, Z7
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z7, Z7
+	VDIVPS       Z5, Z4, Z4
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z8, Z8
+	VMINPS       Z8, Z7, Z8
+	VADDPS       Z13, Z8, Z7
+	VMULPS       Z5, Z7, Z7
+	VADDPS       Z13, Z7, Z7
+	VCMPPS       $0x07, Z7, Z7, K1
+	VBLENDMPS    Z7, Z1, K1, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVUPS      Y7, 64(SI)
+	VCVTPH2PS    96(BX), Z5
+	VMOVUPS      192(R8), Z7
+	VMOVUPS      192(R10), Z9
+	VPSUBD       Z9, Z15, Z10
+	VPSUBD       Z9, Z14, Z9
+	VCVTDQ2PS    Z10, Z10
+	VCVTDQ2PS    Z9, Z9
+	VDIVPS       Z7, Z5, Z5
+	VRNDSCALEPS  $0x08, Z5, Z5
+	VMAXPS       Z5, Z10, Z10
+	VMINPS       Z10, Z9, Z10
+	VADDPS       Z13, Z10, Z9
+	VMULPS       Z7, Z9, Z9
+	VADDPS       Z13, Z9, Z9
+	VCMPPS       $0x07, Z9, Z9, K1
+	VBLENDMPS    Z9, Z1, K1, Z9
+	VCVTPS2PH    $0x00, Z9, Y9
+	VMOVUPS      Y9, 96(SI)
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone48
+	JEQ          maskbytes47
 	VCMPPS       $0x00, Z0, Z3, K1
-	VCVTPH2PS    32(BX), Z0
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R10), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K2
-	VBLENDMPS    Z3, Z1, K2, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 32(SI)
-	VCMPPS       $0x00, Z0, Z4, K2
-	VCVTPH2PS    64(BX), Z0
-	VMOVUPS      128(R8), Z2
-	VMOVUPS      128(R10), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K3
-	VBLENDMPS    Z3, Z1, K3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 64(SI)
-	VCMPPS       $0x00, Z0, Z4, K3
-	VCVTPH2PS    96(BX), Z0
-	VMOVUPS      192(R8), Z2
-	VMOVUPS      192(R10), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VBLENDMPS    Z3, Z1, K4, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 96(SI)
-	VCMPPS       $0x00, Z0, Z4, K4
+	VCMPPS       $0x00, Z2, Z6, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
-	CMPQ         1144(SP), $+1
-	JEQ          groupresume
-	CMPQ         1144(SP), $+2
-	JEQ          longresume
-	CMPQ         1144(SP), $+3
-	JEQ          short2resume
-	CMPQ         1144(SP), $+4
-	JEQ          short4resume
-	JMP          laneback
+	VCMPPS       $0x00, Z4, Z8, K2
+	VCMPPS       $0x00, Z5, Z10, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone48
+
+maskbytes47:
+	VCMPPS     $0x00, Z0, Z3, K1
+	VCMPPS     $0x00, Z2, Z6, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z4, Z8, K2
+	VCMPPS     $0x00, Z5, Z10, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z1
+	VMOVUPS    Z1, (DX)
+	ADDQ       $+64, DX
+
+maskdone48:
+	CMPQ 1144(SP), $+1
+	JEQ  groupresume
+	CMPQ 1144(SP), $+2
+	JEQ  longresume
+	CMPQ 1144(SP), $+3
+	JEQ  short2resume
+	CMPQ 1144(SP), $+4
+	JEQ  short4resume
+	JMP  laneback
 
 groupresume:
 	MOVQ         1112(SP), R8
@@ -8988,11 +4778,11 @@ longresume:
 	MOVQ         1128(SP), R10
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z0
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1
 	VPSUBD       Z1, Z0, Z10
-	VBROADCASTSS constantsAVX512<>+4(SB), Z0
+	VBROADCASTSS constantsAVX512<>+8(SB), Z0
 	VFNMADD231PS Z11, Z10, Z0
-	VBROADCASTSS constantsAVX512<>+8(SB), Z1
+	VBROADCASTSS constantsAVX512<>+12(SB), Z1
 	VFMADD231PS  Z1, Z0, Z0
 	VMULPS       Z10, Z0, Z9
 	VBROADCASTSS (R10), Z0
@@ -9014,7435 +4804,9 @@ short4resume:
 	MOVQ 1128(SP), R10
 	JMP  short4back
 
-// func FakeQuantizeMinvalBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeMinvalBytesF16AVX512(SB), $1152-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
-	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
-	// per group: Z11 scale, Z10 recip, Z9 minval
-	// vector registers in use at once: 31
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         scale+24(FP), R8
-	MOVQ         recip+32(FP), R9
-	MOVQ         minval+40(FP), R10
-	VBROADCASTSS least+48(FP), Z0
-	VCVTDQ2PS    Z0, Z15
-	VBROADCASTSS most+52(FP), Z0
-	VCVTDQ2PS    Z0, Z14
-	VPXORD       Z13, Z13, Z13
-	VBROADCASTSS constantsAVX512<>+16(SB), Z12
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R12, DI
-	IMULQ R11, DI
-	MOVQ  R12, R11
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R9), Z10
-	VBROADCASTSS (R10), Z9
-	SUBQ         R11, DI
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VCVTPH2PS    (BX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VMOVAPS      Z1, Z8
-	VFMADD231PS  Z10, Z0, Z8
-	VCVTPH2PS    32(BX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z10, Z0, Z7
-	VCVTPH2PS    64(BX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z10, Z0, Z6
-	VCVTPH2PS    96(BX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFMADD231PS  Z10, Z0, Z5
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VCVTPH2PS    128(BX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPH2PS    160(BX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VCVTPH2PS    192(BX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z10, Z0, Z3
-	VCVTPH2PS    224(BX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z10, Z0, Z4
-	VCMPPS       $0x03, Z7, Z8, K1
-	VCMPPS       $0x03, Z5, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z8, Z0
-	VMAXPS       Z0, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z11, Z16, Z17
-	VADDPS       Z9, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, (SI)
-	VCMPPS       $0x00, Z0, Z16, K1
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z11, Z16, Z17
-	VADDPS       Z9, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 32(SI)
-	VCMPPS       $0x00, Z0, Z16, K2
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z11, Z16, Z17
-	VADDPS       Z9, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 64(SI)
-	VCMPPS       $0x00, Z0, Z16, K3
-	VRNDSCALEPS  $0x08, Z5, Z0
-	VMAXPS       Z0, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z11, Z16, Z17
-	VADDPS       Z9, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 96(SI)
-	VCMPPS       $0x00, Z0, Z16, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
-	VMOVAPS      Z1, Z8
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z3, Z6
-	VMOVAPS      Z4, Z5
-	ADDQ         $+128, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VCVTPH2PS         128(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z1
-	VCVTPH2PS         160(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z2
-	VCVTPH2PS         192(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-	VCVTPH2PS         224(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z4, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCMPPS            $0x03, Z7, Z8, K1
-	VCMPPS            $0x03, Z5, Z6, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  (R8), Z16, Z17
-	VADDPS.BCST       (R10), Z17, Z17
-	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVUPS           Y17, (SI)
-	VCMPPS            $0x00, Z0, Z16, K1
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  (R8), Z16, Z17
-	VADDPS.BCST       (R10), Z17, Z17
-	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVUPS           Y17, 32(SI)
-	VCMPPS            $0x00, Z0, Z16, K2
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  (R8), Z16, Z17
-	VADDPS.BCST       (R10), Z17, Z17
-	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVUPS           Y17, 64(SI)
-	VCMPPS            $0x00, Z0, Z16, K3
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  (R8), Z16, Z17
-	VADDPS.BCST       (R10), Z17, Z17
-	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVUPS           Y17, 96(SI)
-	VCMPPS            $0x00, Z0, Z16, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z1, Z8
-	VMOVAPS           Z2, Z7
-	VMOVAPS           Z3, Z6
-	VMOVAPS           Z4, Z5
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+4, R10
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R9), Z10
-	VBROADCASTSS (R10), Z9
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VCVTPH2PS    (BX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPH2PS    32(BX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VCVTPH2PS    64(BX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z10, Z0, Z3
-	VCVTPH2PS    96(BX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z10, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	VADDPS       Z9, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 64(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
-
-groupback:
-	ADDQ $+128, SI
-	ADDQ $+64, DX
-	ADDQ $+128, BX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R10), Z11
-	VBROADCASTSS (R9), Z10
-	VBROADCASTSS (R8), Z9
-
-groupmeet:
-	MOVQ R11, R13
-	MOVQ R8, R15
-	SUBQ $+16, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z11, Z0
-	VMOVAPS      Z9, Z1
-	VCVTPH2PS    (BX), Z2
-	VSUBPS       Z11, Z2, Z2
-	VMULPS       Z10, Z2, Z3
-	VFNMADD231PS Z9, Z3, Z2
-	VFMADD231PS  Z10, Z2, Z3
-	SUBQ         $+16, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z11, Z2
-	VMOVAPS      Z9, Z4
-	VCVTPH2PS    32(BX), Z5
-	VSUBPS       Z11, Z5, Z5
-	VMULPS       Z10, Z5, Z6
-	VFNMADD231PS Z9, Z6, Z5
-	VFMADD231PS  Z10, Z5, Z6
-	SUBQ         $+16, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z11, Z5
-	VMOVAPS      Z9, Z7
-	VCVTPH2PS    64(BX), Z8
-	VSUBPS       Z11, Z8, Z8
-	VMULPS       Z10, Z8, Z16
-	VFNMADD231PS Z9, Z16, Z8
-	VFMADD231PS  Z10, Z8, Z16
-	SUBQ         $+16, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z11, Z8
-	VMOVAPS      Z9, Z17
-	VCVTPH2PS    96(BX), Z18
-	VSUBPS       Z11, Z18, Z18
-	VMULPS       Z10, Z18, Z19
-	VFNMADD231PS Z9, Z19, Z18
-	VFMADD231PS  Z10, Z18, Z19
-	VCMPPS       $0x03, Z6, Z3, K1
-	VCMPPS       $0x03, Z19, Z16, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VFMADD213PS  Z13, Z18, Z1
-	VADDPS       Z0, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, (SI)
-	VCMPPS       $0x00, Z3, Z18, K1
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z4
-	VADDPS       Z2, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 32(SI)
-	VCMPPS       $0x00, Z6, Z0, K2
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
-	VADDPS       Z5, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 64(SI)
-	VCMPPS       $0x00, Z16, Z0, K3
-	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z17
-	VADDPS       Z8, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 96(SI)
-	VCMPPS       $0x00, Z19, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, DI
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	CMPQ R11, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R13
-	MOVQ DI, R15
-
-grouppieces:
-	MOVQ R15, DI
-	CMPQ R11, DI
-	JGE  grouppiece
-	MOVQ R11, DI
-
-grouppiece:
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R9), Z10
-	VBROADCASTSS (R10), Z9
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (BX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(BX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(BX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z10, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(BX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z10, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	VADDPS       Z9, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	KMOVQ        K0, K7
-	VMOVDQU16    Y5, K7, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y1, K7, 32(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y1, K7, 64(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y1, K7, 96(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
-
-grouptailnarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (DX)
-	LEAQ       (SI)(DI*2), SI
-	LEAQ       (DX)(DI*1), DX
-	LEAQ       (BX)(DI*2), BX
-
-grouprest:
-	SUBQ  DI, R11
-	SUBQ  DI, R15
-	SUBQ  DI, R13
-	TESTQ R13, R13
-	JEQ   groupdone
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R11, $+2
-	JLT               short2end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VCVTPH2PS         (BX), Z0
-	VBROADCASTSS      (R10), Z11
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z10
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z9
-	VFMADD231PS.BCST  (R9), Z0, Z9
-	VCVTPH2PS         32(BX), Z0
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z8
-	VFMADD231PS.BCST  (R9), Z0, Z8
-	VCVTPH2PS         64(BX), Z0
-	VBROADCASTSS      4(R10), Z7
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z6
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  4(R9), Z0, Z5
-	VCVTPH2PS         96(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-
-short2ahead:
-	VCVTPH2PS         128(BX), Z0
-	VBROADCASTSS      8(R10), Z1
-	VSUBPS.BCST       8(R10), Z0, Z0
-	VMULPS.BCST       8(R9), Z0, Z2
-	VBROADCASTSS      8(R8), Z3
-	VFNMADD231PS.BCST 8(R8), Z2, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z2
-	VCVTPH2PS         160(BX), Z0
-	VSUBPS.BCST       8(R10), Z0, Z0
-	VMULPS.BCST       8(R9), Z0, Z16
-	VFNMADD231PS.BCST 8(R8), Z16, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z16
-	VCVTPH2PS         192(BX), Z0
-	VBROADCASTSS      12(R10), Z17
-	VSUBPS.BCST       12(R10), Z0, Z0
-	VMULPS.BCST       12(R9), Z0, Z18
-	VBROADCASTSS      12(R8), Z19
-	VFNMADD231PS.BCST 12(R8), Z18, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z18
-	VCVTPH2PS         224(BX), Z0
-	VSUBPS.BCST       12(R10), Z0, Z0
-	VMULPS.BCST       12(R9), Z0, Z20
-	VFNMADD231PS.BCST 12(R8), Z20, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z20
-	VCMPPS            $0x03, Z8, Z9, K1
-	VCMPPS            $0x03, Z4, Z5, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS       Z10, Z21, Z22
-	VADDPS            Z11, Z22, Z22
-	VCVTPS2PH         $0x00, Z22, Y22
-	VMOVUPS           Y22, (SI)
-	VCMPPS            $0x00, Z0, Z21, K1
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS       Z10, Z21, Z22
-	VADDPS            Z11, Z22, Z22
-	VCVTPS2PH         $0x00, Z22, Y22
-	VMOVUPS           Y22, 32(SI)
-	VCMPPS            $0x00, Z0, Z21, K2
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS       Z6, Z21, Z22
-	VADDPS            Z7, Z22, Z22
-	VCVTPS2PH         $0x00, Z22, Y22
-	VMOVUPS           Y22, 64(SI)
-	VCMPPS            $0x00, Z0, Z21, K3
-	VRNDSCALEPS       $0x08, Z4, Z0
-	VMAXPS            Z0, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS       Z6, Z21, Z22
-	VADDPS            Z7, Z22, Z22
-	VCVTPS2PH         $0x00, Z22, Y22
-	VMOVUPS           Y22, 96(SI)
-	VCMPPS            $0x00, Z0, Z21, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z2, Z9
-	VMOVAPS           Z16, Z8
-	VMOVAPS           Z18, Z5
-	VMOVAPS           Z20, Z4
-	VMOVAPS           Z3, Z10
-	VMOVAPS           Z19, Z6
-	VMOVAPS           Z1, Z11
-	VMOVAPS           Z17, Z7
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+8, R10
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VCVTPH2PS         (BX), Z0
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VCVTPH2PS         32(BX), Z0
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z2
-	VFNMADD231PS.BCST (R8), Z2, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z2
-	VCVTPH2PS         64(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-	VCVTPH2PS         96(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z4, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VADDPS.BCST       (R10), Z5, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVUPS           Y5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VADDPS.BCST       (R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
-
-short2back:
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+8, R10
-	ADDQ $+128, SI
-	ADDQ $+64, DX
-	ADDQ $+128, BX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R11, $+4
-	JLT               short4end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VCVTPH2PS         (BX), Z0
-	VBROADCASTSS      (R10), Z11
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z10
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z9
-	VFMADD231PS.BCST  (R9), Z0, Z9
-	VCVTPH2PS         32(BX), Z0
-	VBROADCASTSS      4(R10), Z8
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z7
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFMADD231PS.BCST  4(R9), Z0, Z6
-	VCVTPH2PS         64(BX), Z0
-	VBROADCASTSS      8(R10), Z5
-	VSUBPS.BCST       8(R10), Z0, Z0
-	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z4
-	VFNMADD231PS.BCST 8(R8), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFMADD231PS.BCST  8(R9), Z0, Z3
-	VCVTPH2PS         96(BX), Z0
-	VBROADCASTSS      12(R10), Z2
-	VSUBPS.BCST       12(R10), Z0, Z0
-	VMULPS.BCST       12(R9), Z0, Z1
-	VBROADCASTSS      12(R8), Z16
-	VFNMADD231PS.BCST 12(R8), Z1, Z0
-	VMOVAPS           Z1, Z17
-	VFMADD231PS.BCST  12(R9), Z0, Z17
-
-short4ahead:
-	VCVTPH2PS         128(BX), Z0
-	VBROADCASTSS      16(R10), Z1
-	VSUBPS.BCST       16(R10), Z0, Z0
-	VMULPS.BCST       16(R9), Z0, Z18
-	VBROADCASTSS      16(R8), Z19
-	VFNMADD231PS.BCST 16(R8), Z18, Z0
-	VFMADD231PS.BCST  16(R9), Z0, Z18
-	VCVTPH2PS         160(BX), Z0
-	VBROADCASTSS      20(R10), Z20
-	VSUBPS.BCST       20(R10), Z0, Z0
-	VMULPS.BCST       20(R9), Z0, Z21
-	VBROADCASTSS      20(R8), Z22
-	VFNMADD231PS.BCST 20(R8), Z21, Z0
-	VFMADD231PS.BCST  20(R9), Z0, Z21
-	VCVTPH2PS         192(BX), Z0
-	VBROADCASTSS      24(R10), Z23
-	VSUBPS.BCST       24(R10), Z0, Z0
-	VMULPS.BCST       24(R9), Z0, Z24
-	VBROADCASTSS      24(R8), Z25
-	VFNMADD231PS.BCST 24(R8), Z24, Z0
-	VFMADD231PS.BCST  24(R9), Z0, Z24
-	VCVTPH2PS         224(BX), Z0
-	VBROADCASTSS      28(R10), Z26
-	VSUBPS.BCST       28(R10), Z0, Z0
-	VMULPS.BCST       28(R9), Z0, Z27
-	VBROADCASTSS      28(R8), Z28
-	VFNMADD231PS.BCST 28(R8), Z27, Z0
-	VFMADD231PS.BCST  28(R9), Z0, Z27
-	VCMPPS            $0x03, Z6, Z9, K1
-	VCMPPS            $0x03, Z17, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z29
-	VMINPS            Z29, Z14, Z29
-	VMOVAPS           Z13, Z30
-	VFMADD231PS       Z10, Z29, Z30
-	VADDPS            Z11, Z30, Z30
-	VCVTPS2PH         $0x00, Z30, Y30
-	VMOVUPS           Y30, (SI)
-	VCMPPS            $0x00, Z0, Z29, K1
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z29
-	VMINPS            Z29, Z14, Z29
-	VMOVAPS           Z13, Z30
-	VFMADD231PS       Z7, Z29, Z30
-	VADDPS            Z8, Z30, Z30
-	VCVTPS2PH         $0x00, Z30, Y30
-	VMOVUPS           Y30, 32(SI)
-	VCMPPS            $0x00, Z0, Z29, K2
-	VRNDSCALEPS       $0x08, Z3, Z0
-	VMAXPS            Z0, Z15, Z29
-	VMINPS            Z29, Z14, Z29
-	VMOVAPS           Z13, Z30
-	VFMADD231PS       Z4, Z29, Z30
-	VADDPS            Z5, Z30, Z30
-	VCVTPS2PH         $0x00, Z30, Y30
-	VMOVUPS           Y30, 64(SI)
-	VCMPPS            $0x00, Z0, Z29, K3
-	VRNDSCALEPS       $0x08, Z17, Z0
-	VMAXPS            Z0, Z15, Z29
-	VMINPS            Z29, Z14, Z29
-	VMOVAPS           Z13, Z30
-	VFMADD231PS       Z16, Z29, Z30
-	VADDPS            Z2, Z30, Z30
-	VCVTPS2PH         $0x00, Z30, Y30
-	VMOVUPS           Y30, 96(SI)
-	VCMPPS            $0x00, Z0, Z29, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z18, Z9
-	VMOVAPS           Z21, Z6
-	VMOVAPS           Z24, Z3
-	VMOVAPS           Z27, Z17
-	VMOVAPS           Z19, Z10
-	VMOVAPS           Z22, Z7
-	VMOVAPS           Z25, Z4
-	VMOVAPS           Z28, Z16
-	VMOVAPS           Z1, Z11
-	VMOVAPS           Z20, Z8
-	VMOVAPS           Z23, Z5
-	VMOVAPS           Z26, Z2
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, R10
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VCVTPH2PS         (BX), Z0
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VCVTPH2PS         32(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z2
-	VCVTPH2PS         64(BX), Z0
-	VSUBPS.BCST       8(R10), Z0, Z0
-	VMULPS.BCST       8(R9), Z0, Z3
-	VFNMADD231PS.BCST 8(R8), Z3, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z3
-	VCVTPH2PS         96(BX), Z0
-	VSUBPS.BCST       12(R10), Z0, Z0
-	VMULPS.BCST       12(R9), Z0, Z4
-	VFNMADD231PS.BCST 12(R8), Z4, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VADDPS.BCST       (R10), Z5, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVUPS           Y5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VADDPS.BCST       8(R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VADDPS.BCST       12(R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
-
-short4back:
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+16, R10
-	ADDQ $+128, SI
-	ADDQ $+64, DX
-	ADDQ $+128, BX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R11, DI
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VCVTPH2PS    (BX), Z0
-	VMOVUPS      (R10), Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS      (R9), Z2
-	VMULPS       Z2, Z0, Z3
-	VMOVUPS      (R8), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPH2PS    32(BX), Z0
-	VMOVUPS      64(R10), Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS      64(R9), Z5
-	VMULPS       Z5, Z0, Z6
-	VMOVUPS      64(R8), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z5, Z0, Z6
-	VCVTPH2PS    64(BX), Z0
-	VMOVUPS      128(R10), Z5
-	VSUBPS       Z5, Z0, Z0
-	VMOVUPS      128(R9), Z8
-	VMULPS       Z8, Z0, Z9
-	VMOVUPS      128(R8), Z10
-	VFNMADD231PS Z10, Z9, Z0
-	VFMADD231PS  Z8, Z0, Z9
-	VCVTPH2PS    96(BX), Z0
-	VMOVUPS      192(R10), Z8
-	VSUBPS       Z8, Z0, Z0
-	VMOVUPS      192(R9), Z11
-	VMULPS       Z11, Z0, Z16
-	VMOVUPS      192(R8), Z17
-	VFNMADD231PS Z17, Z16, Z0
-	VFMADD231PS  Z11, Z0, Z16
-	VCMPPS       $0x03, Z6, Z3, K1
-	VCMPPS       $0x03, Z16, Z9, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z4
-	VADDPS       Z1, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, (SI)
-	VCMPPS       $0x00, Z3, Z0, K1
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
-	VADDPS       Z2, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VCMPPS       $0x00, Z6, Z0, K2
-	VRNDSCALEPS  $0x08, Z9, Z9
-	VMAXPS       Z9, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z10
-	VADDPS       Z5, Z10, Z10
-	VCVTPS2PH    $0x00, Z10, Y10
-	VMOVUPS      Y10, 64(SI)
-	VCMPPS       $0x00, Z9, Z0, K3
-	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z17
-	VADDPS       Z8, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 96(SI)
-	VCMPPS       $0x00, Z16, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
-
-laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	ADDQ  $+256, R10
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  1088(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX512(SB)
-	MOVQ  1096(SP), DX
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  1104(SP), BX
-	MOVQ  1112(SP), R8
-	MOVQ  1120(SP), R9
-	MOVQ  1128(SP), R10
-
-laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	VCVTPH2PS    (BX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z1
-	VFNMADD231PS Z11, Z1, Z0
-	VFMADD231PS  Z10, Z0, Z1
-	VCVTPH2PS    32(BX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z2
-	VFNMADD231PS Z11, Z2, Z0
-	VFMADD231PS  Z10, Z0, Z2
-	VCVTPH2PS    64(BX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z3
-	VFNMADD231PS Z11, Z3, Z0
-	VFMADD231PS  Z10, Z0, Z3
-	VCVTPH2PS    96(BX), Z0
-	VSUBPS       Z9, Z0, Z0
-	VMULPS       Z10, Z0, Z4
-	VFNMADD231PS Z11, Z4, Z0
-	VFMADD231PS  Z10, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	VADDPS       Z9, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 32(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 64(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 96(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVNTPS     Z0, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z7, Z8, K1
-	VCMPPS      $0x03, Z5, Z6, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z8, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VADDPS      Z9, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, (SI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VADDPS      Z9, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 32(SI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VADDPS      Z9, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 64(SI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VRNDSCALEPS $0x08, Z5, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VADDPS      Z9, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 96(SI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (DX)
-	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, R11
-	JMP         groupwhole
-
-grouprare:
-	MOVQ $+1, 1144(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 576(SP), R9
-	LEAQ 832(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R10, 1128(SP)
-	LEAQ 832(SP), R10
-	JMP  rare
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R10), K7, Z11
-	VBROADCASTSS 4(R9), K7, Z10
-	VBROADCASTSS 4(R8), K7, Z9
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeetreached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R11, $-15
-	JGE  groupmeetmixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
-groupstage:
-	MOVQ SI, 1088(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1096(SP)
-	LEAQ 128(SP), DX
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 192(SP), BX
-	MOVQ R11, 1136(SP)
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 1088(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 1096(SP), DX
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut8AVX512(SB)
-	LEAQ (DX)(DI*1), DX
-	MOVQ 1104(SP), BX
-	LEAQ (BX)(DI*2), BX
-	MOVQ 1136(SP), R11
-	JMP  grouprest
-
-groupmeetrare:
-	MOVQ R13, R11
-	SUBQ R8, R15
-	ADDQ R15, R8
-	ADDQ R15, R9
-	ADDQ R15, R10
-	MOVQ DI, R13
-	SUBQ R15, R15
-	ADDQ $+64, R15
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	VCVTPH2PS         (BX), Z0
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VCVTPH2PS         32(BX), Z0
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z2
-	VFNMADD231PS.BCST (R8), Z2, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z2
-	VCVTPH2PS         64(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-	VCVTPH2PS         96(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z4, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VADDPS.BCST       (R10), Z5, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVNTPS          Y5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VADDPS.BCST       (R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVNTPS          Z0, (DX)
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+8, R10
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	MOVQ $+2, 1144(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 576(SP), R9
-	LEAQ 832(SP), AX
-	MOVQ R10, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R10, 1128(SP)
-	LEAQ 832(SP), R10
-	JMP  rare
-
-short4stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	VCVTPH2PS         (BX), Z0
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VCVTPH2PS         32(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z2
-	VCVTPH2PS         64(BX), Z0
-	VSUBPS.BCST       8(R10), Z0, Z0
-	VMULPS.BCST       8(R9), Z0, Z3
-	VFNMADD231PS.BCST 8(R8), Z3, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z3
-	VCVTPH2PS         96(BX), Z0
-	VSUBPS.BCST       12(R10), Z0, Z0
-	VMULPS.BCST       12(R9), Z0, Z4
-	VFNMADD231PS.BCST 12(R8), Z4, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VADDPS.BCST       (R10), Z5, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVNTPS          Y5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VADDPS.BCST       8(R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VADDPS.BCST       12(R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVNTPS          Z0, (DX)
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, R10
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	MOVQ $+3, 1144(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 576(SP), R9
-	LEAQ 832(SP), AX
-	MOVQ R10, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R10, 1128(SP)
-	LEAQ 832(SP), R10
-	JMP  rare
-
-lanerare:
-	MOVQ $+4, 1144(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 1088(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1096(SP)
-	LEAQ 128(SP), DX
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 192(SP), BX
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 576(SP), R9
-	LEAQ 832(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R10, 1128(SP)
-	LEAQ 832(SP), R10
-	JMP  laneloop
-
-rare:
-	VCVTPH2PS    (BX), Z0
-	VMOVUPS      (R8), Z1
-	VMOVUPS      (R10), Z2
-	VSUBPS       Z2, Z0, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z1, Z4, Z4
-	VADDPS       Z2, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VBLENDMPS    Z4, Z1, K1, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, (SI)
-	VCMPPS       $0x00, Z0, Z3, K1
-	VCVTPH2PS    32(BX), Z0
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R10), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K2
-	VBLENDMPS    Z5, Z1, K2, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Z0, Z4, K2
-	VCVTPH2PS    64(BX), Z0
-	VMOVUPS      128(R8), Z2
-	VMOVUPS      128(R10), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K3
-	VBLENDMPS    Z5, Z1, K3, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 64(SI)
-	VCMPPS       $0x00, Z0, Z4, K3
-	VCVTPH2PS    96(BX), Z0
-	VMOVUPS      192(R8), Z2
-	VMOVUPS      192(R10), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z1, K4, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 96(SI)
-	VCMPPS       $0x00, Z0, Z4, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
-	CMPQ         1144(SP), $+1
-	JEQ          groupresume
-	CMPQ         1144(SP), $+2
-	JEQ          short2resume
-	CMPQ         1144(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         1112(SP), R8
-	MOVQ         1120(SP), R9
-	MOVQ         1128(SP), R10
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R9), Z10
-	VBROADCASTSS (R10), Z9
-	JMP          groupback
-
-short2resume:
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-	MOVQ 1128(SP), R10
-	JMP  short2back
-
-short4resume:
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-	MOVQ 1128(SP), R10
-	JMP  short4back
-
-// func FakeQuantizeBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeBitsF16AVX512(SB), $848-72
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
-	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
-	// per group: Z12 scale, Z11 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 31
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         scale+24(FP), R8
-	MOVQ         recip+32(FP), R9
-	VBROADCASTSS least+40(FP), Z0
-	VCVTDQ2PS    Z0, Z15
-	VBROADCASTSS most+44(FP), Z0
-	VCVTDQ2PS    Z0, Z14
-	VPXORD       Z13, Z13, Z13
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-	CMPQ         R11, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R11
-	JEQ          longs
-	CMPQ         R10, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	SUBQ         R10, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R10, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R10
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VCVTPH2PS    (BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z10
-	VFMADD231PS  Z11, Z0, Z10
-	VCVTPH2PS    32(BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z9
-	VFMADD231PS  Z11, Z0, Z9
-	VCVTPH2PS    64(BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z8
-	VFMADD231PS  Z11, Z0, Z8
-	VCVTPH2PS    96(BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z11, Z0, Z7
-	CMPQ         R10, $+128
-	JLT          groupends
-
-groupahead:
-	VCVTPH2PS    128(BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPH2PS    160(BX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VCVTPH2PS    192(BX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VCVTPH2PS    224(BX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z9, Z10, K1
-	VCMPPS       $0x03, Z7, Z8, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z10, Z0
-	VRNDSCALEPS  $0x08, Z9, Z5
-	VRNDSCALEPS  $0x08, Z8, Z6
-	VRNDSCALEPS  $0x08, Z7, Z16
-	VMAXPS       Z0, Z15, Z17
-	VMAXPS       Z5, Z15, Z18
-	VMAXPS       Z6, Z15, Z19
-	VMAXPS       Z16, Z15, Z20
-	VMINPS       Z17, Z14, Z17
-	VMINPS       Z18, Z14, Z18
-	VMINPS       Z19, Z14, Z19
-	VMINPS       Z20, Z14, Z20
-	VMOVAPS      Z13, Z21
-	VFMADD231PS  Z12, Z17, Z21
-	VMOVAPS      Z13, Z22
-	VFMADD231PS  Z12, Z18, Z22
-	VMOVAPS      Z13, Z23
-	VFMADD231PS  Z12, Z19, Z23
-	VMOVAPS      Z13, Z24
-	VFMADD231PS  Z12, Z20, Z24
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVUPS      Y21, (SI)
-	VCVTPS2PH    $0x00, Z22, Y22
-	VMOVUPS      Y22, 32(SI)
-	VCVTPS2PH    $0x00, Z23, Y23
-	VMOVUPS      Y23, 64(SI)
-	VCVTPS2PH    $0x00, Z24, Y24
-	VMOVUPS      Y24, 96(SI)
-	VCMPPS       $0x00, Z0, Z17, K1
-	VCMPPS       $0x00, Z5, Z18, K2
-	VCMPPS       $0x00, Z6, Z19, K3
-	VCMPPS       $0x00, Z16, Z20, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	VMOVAPS      Z1, Z10
-	VMOVAPS      Z2, Z9
-	VMOVAPS      Z3, Z8
-	VMOVAPS      Z4, Z7
-	ADDQ         $+128, SI
-	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R10, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VCVTPH2PS         128(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z1
-	VCVTPH2PS         160(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z2
-	VCVTPH2PS         192(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-	VCVTPH2PS         224(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z4, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCMPPS            $0x03, Z9, Z10, K1
-	VCMPPS            $0x03, Z7, Z8, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z10, Z0
-	VRNDSCALEPS       $0x08, Z9, Z5
-	VRNDSCALEPS       $0x08, Z8, Z6
-	VRNDSCALEPS       $0x08, Z7, Z16
-	VMAXPS            Z0, Z15, Z17
-	VMAXPS            Z5, Z15, Z18
-	VMAXPS            Z6, Z15, Z19
-	VMAXPS            Z16, Z15, Z20
-	VMINPS            Z17, Z14, Z17
-	VMINPS            Z18, Z14, Z18
-	VMINPS            Z19, Z14, Z19
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z21
-	VFMADD231PS.BCST  (R8), Z17, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS.BCST  (R8), Z18, Z22
-	VMOVAPS           Z13, Z23
-	VFMADD231PS.BCST  (R8), Z19, Z23
-	VMOVAPS           Z13, Z24
-	VFMADD231PS.BCST  (R8), Z20, Z24
-	VCVTPS2PH         $0x00, Z21, Y21
-	VMOVUPS           Y21, (SI)
-	VCVTPS2PH         $0x00, Z22, Y22
-	VMOVUPS           Y22, 32(SI)
-	VCVTPS2PH         $0x00, Z23, Y23
-	VMOVUPS           Y23, 64(SI)
-	VCVTPS2PH         $0x00, Z24, Y24
-	VMOVUPS           Y24, 96(SI)
-	VCMPPS            $0x00, Z0, Z17, K1
-	VCMPPS            $0x00, Z5, Z18, K2
-	VCMPPS            $0x00, Z6, Z19, K3
-	VCMPPS            $0x00, Z16, Z20, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z1, Z10
-	VMOVAPS           Z2, Z9
-	VMOVAPS           Z3, Z8
-	VMOVAPS           Z4, Z7
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-grouploop:
-	VCVTPH2PS    (BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPH2PS    32(BX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VCVTPH2PS    64(BX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VCVTPH2PS    96(BX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 64(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-
-groupback:
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R10, $+0
-	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R9), Z12
-	VBROADCASTSS (R8), Z11
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ R8, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z11, Z0
-	VCVTPH2PS    (BX), Z1
-	VMULPS       Z12, Z1, Z2
-	VFNMADD231PS Z11, Z2, Z1
-	VFMADD231PS  Z12, Z1, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z11, Z1
-	VCVTPH2PS    32(BX), Z3
-	VMULPS       Z12, Z3, Z4
-	VFNMADD231PS Z11, Z4, Z3
-	VFMADD231PS  Z12, Z3, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z11, Z3
-	VCVTPH2PS    64(BX), Z5
-	VMULPS       Z12, Z5, Z6
-	VFNMADD231PS Z11, Z6, Z5
-	VFMADD231PS  Z12, Z5, Z6
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z11, Z5
-	VCVTPH2PS    96(BX), Z7
-	VMULPS       Z12, Z7, Z8
-	VFNMADD231PS Z11, Z8, Z7
-	VFMADD231PS  Z12, Z7, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z7
-	VMINPS       Z7, Z14, Z7
-	VFMADD213PS  Z13, Z7, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (SI)
-	VCMPPS       $0x00, Z2, Z7, K1
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VCMPPS       $0x00, Z4, Z0, K2
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 64(SI)
-	VCMPPS       $0x00, Z6, Z0, K3
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 96(SI)
-	VCMPPS       $0x00, Z8, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (BX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(BX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(BX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(BX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	KMOVQ        K0, K7
-	VMOVDQU16    Y5, K7, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y1, K7, 32(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y1, K7, 64(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y1, K7, 96(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
-
-grouptailnarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, 128(SP)
-	LEAQ     (SI)(DI*2), SI
-	LEAQ     128(SP), AX
-	MOVQ     DX, CX
-	CALL     ·stageOut1AVX512(SB)
-	MOVQ     DI, AX
-	SHRQ     $0x03, AX
-	ADDQ     AX, DX
-	LEAQ     (BX)(DI*2), BX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z0
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VPSUBD       Z1, Z0, Z11
-	VBROADCASTSS constantsAVX512<>+4(SB), Z0
-	VFNMADD231PS Z12, Z11, Z0
-	VBROADCASTSS constantsAVX512<>+8(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z11, Z0, Z10
-	MOVQ         R11, DI
-	CMPQ         DI, $+64
-	JLT          longrest
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         DI, $+256
-	JLT          longloop
-	VCVTPH2PS    (BX), Z0
-	VMULPS       Z10, Z0, Z1
-	VMOVAPS      Z1, Z9
-	VFMADD231PS  Z11, Z0, Z9
-	VCVTPH2PS    32(BX), Z0
-	VMULPS       Z10, Z0, Z1
-	VMOVAPS      Z1, Z8
-	VFMADD231PS  Z11, Z0, Z8
-	VCVTPH2PS    64(BX), Z0
-	VMULPS       Z10, Z0, Z1
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z11, Z0, Z7
-	VCVTPH2PS    96(BX), Z0
-	VMULPS       Z10, Z0, Z1
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z11, Z0, Z6
-
-longahead:
-	VCVTPH2PS   128(BX), Z0
-	VMULPS      Z10, Z0, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPH2PS   160(BX), Z0
-	VMULPS      Z10, Z0, Z2
-	VFMADD231PS Z11, Z0, Z2
-	VCVTPH2PS   192(BX), Z0
-	VMULPS      Z10, Z0, Z3
-	VFMADD231PS Z11, Z0, Z3
-	VCVTPH2PS   224(BX), Z0
-	VMULPS      Z10, Z0, Z4
-	VFMADD231PS Z11, Z0, Z4
-	VCMPPS      $0x03, Z8, Z9, K1
-	VCMPPS      $0x03, Z6, Z7, K2
-	KORTESTQ    K1, K2
-	JNE         longloop
-	VRNDSCALEPS $0x08, Z9, Z0
-	VRNDSCALEPS $0x08, Z8, Z5
-	VRNDSCALEPS $0x08, Z7, Z16
-	VRNDSCALEPS $0x08, Z6, Z17
-	VMAXPS      Z0, Z15, Z18
-	VMAXPS      Z5, Z15, Z19
-	VMAXPS      Z16, Z15, Z20
-	VMAXPS      Z17, Z15, Z21
-	VMINPS      Z18, Z14, Z18
-	VMINPS      Z19, Z14, Z19
-	VMINPS      Z20, Z14, Z20
-	VMINPS      Z21, Z14, Z21
-	VMOVAPS     Z13, Z22
-	VFMADD231PS Z12, Z18, Z22
-	VMOVAPS     Z13, Z23
-	VFMADD231PS Z12, Z19, Z23
-	VMOVAPS     Z13, Z24
-	VFMADD231PS Z12, Z20, Z24
-	VMOVAPS     Z13, Z25
-	VFMADD231PS Z12, Z21, Z25
-	VCVTPS2PH   $0x00, Z22, Y22
-	VMOVUPS     Y22, (SI)
-	VCVTPS2PH   $0x00, Z23, Y23
-	VMOVUPS     Y23, 32(SI)
-	VCVTPS2PH   $0x00, Z24, Y24
-	VMOVUPS     Y24, 64(SI)
-	VCVTPS2PH   $0x00, Z25, Y25
-	VMOVUPS     Y25, 96(SI)
-	VCMPPS      $0x00, Z0, Z18, K1
-	VCMPPS      $0x00, Z5, Z19, K2
-	VCMPPS      $0x00, Z16, Z20, K3
-	VCMPPS      $0x00, Z17, Z21, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (DX)
-	VMOVAPS     Z1, Z9
-	VMOVAPS     Z2, Z8
-	VMOVAPS     Z3, Z7
-	VMOVAPS     Z4, Z6
-	ADDQ        $+128, SI
-	ADDQ        $+8, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
-
-longloop:
-	VCVTPH2PS   (BX), Z0
-	VMULPS      Z10, Z0, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPH2PS   32(BX), Z0
-	VMULPS      Z10, Z0, Z2
-	VFMADD231PS Z11, Z0, Z2
-	VCVTPH2PS   64(BX), Z0
-	VMULPS      Z10, Z0, Z3
-	VFMADD231PS Z11, Z0, Z3
-	VCVTPH2PS   96(BX), Z0
-	VMULPS      Z10, Z0, Z4
-	VFMADD231PS Z11, Z0, Z4
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z5
-	VFMADD231PS Z12, Z0, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVUPS     Y5, (SI)
-	VCMPPS      $0x00, Z1, Z0, K1
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z12, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 32(SI)
-	VCMPPS      $0x00, Z2, Z0, K2
-	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z12, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 64(SI)
-	VCMPPS      $0x00, Z3, Z0, K3
-	VRNDSCALEPS $0x08, Z4, Z4
-	VMAXPS      Z4, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z12, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 96(SI)
-	VCMPPS      $0x00, Z4, Z0, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (DX)
-
-longback:
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JLT   longstaged
-
-longrest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (BX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z10, Z0, Z1
-	VFMADD231PS Z11, Z0, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(BX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z10, Z0, Z2
-	VFMADD231PS Z11, Z0, Z2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(BX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z10, Z0, Z3
-	VFMADD231PS Z11, Z0, Z3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(BX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z10, Z0, Z4
-	VFMADD231PS Z11, Z0, Z4
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longstage
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z5
-	VFMADD231PS Z12, Z0, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	KMOVQ       K0, K7
-	VMOVDQU16   Y5, K7, (SI)
-	VCMPPS      $0x00, Z1, Z0, K1
-	CMPQ        DI, $+17
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z12, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16   Y1, K7, 32(SI)
-	VCMPPS      $0x00, Z2, Z0, K2
-	CMPQ        DI, $+33
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z12, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16   Y1, K7, 64(SI)
-	VCMPPS      $0x00, Z3, Z0, K3
-	CMPQ        DI, $+49
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z4, Z4
-	VMAXPS      Z4, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z12, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16   Y1, K7, 96(SI)
-	VCMPPS      $0x00, Z4, Z0, K4
-
-longtailnarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, 128(SP)
-	LEAQ     (SI)(DI*2), SI
-	LEAQ     128(SP), AX
-	MOVQ     DX, CX
-	CALL     ·stageOut1AVX512(SB)
-	MOVQ     DI, AX
-	SHRQ     $0x03, AX
-	ADDQ     AX, DX
-	LEAQ     (BX)(DI*2), BX
-
-longend:
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   longs
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R10, $+2
-	JLT               short2end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R10, $+8
-	JLT               short2loop
-	VCVTPH2PS         (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z12
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z11
-	VFMADD231PS.BCST  (R9), Z0, Z11
-	VCVTPH2PS         32(BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z10
-	VFMADD231PS.BCST  (R9), Z0, Z10
-	VCVTPH2PS         64(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z9
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z8
-	VFMADD231PS.BCST  4(R9), Z0, Z8
-	VCVTPH2PS         96(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  4(R9), Z0, Z7
-
-short2ahead:
-	VCVTPH2PS         128(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z2
-	VFNMADD231PS.BCST 8(R8), Z1, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z1
-	VCVTPH2PS         160(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z3
-	VFNMADD231PS.BCST 8(R8), Z3, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z3
-	VCVTPH2PS         192(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z4
-	VBROADCASTSS      12(R8), Z5
-	VFNMADD231PS.BCST 12(R8), Z4, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z4
-	VCVTPH2PS         224(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z6
-	VFNMADD231PS.BCST 12(R8), Z6, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z6
-	VCMPPS            $0x03, Z10, Z11, K1
-	VCMPPS            $0x03, Z7, Z8, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z11, Z0
-	VRNDSCALEPS       $0x08, Z10, Z16
-	VRNDSCALEPS       $0x08, Z8, Z17
-	VRNDSCALEPS       $0x08, Z7, Z18
-	VMAXPS            Z0, Z15, Z19
-	VMAXPS            Z16, Z15, Z20
-	VMAXPS            Z17, Z15, Z21
-	VMAXPS            Z18, Z15, Z22
-	VMINPS            Z19, Z14, Z19
-	VMINPS            Z20, Z14, Z20
-	VMINPS            Z21, Z14, Z21
-	VMINPS            Z22, Z14, Z22
-	VMOVAPS           Z13, Z23
-	VFMADD231PS       Z12, Z19, Z23
-	VMOVAPS           Z13, Z24
-	VFMADD231PS       Z12, Z20, Z24
-	VMOVAPS           Z13, Z25
-	VFMADD231PS       Z9, Z21, Z25
-	VMOVAPS           Z13, Z26
-	VFMADD231PS       Z9, Z22, Z26
-	VCVTPS2PH         $0x00, Z23, Y23
-	VMOVUPS           Y23, (SI)
-	VCVTPS2PH         $0x00, Z24, Y24
-	VMOVUPS           Y24, 32(SI)
-	VCVTPS2PH         $0x00, Z25, Y25
-	VMOVUPS           Y25, 64(SI)
-	VCVTPS2PH         $0x00, Z26, Y26
-	VMOVUPS           Y26, 96(SI)
-	VCMPPS            $0x00, Z0, Z19, K1
-	VCMPPS            $0x00, Z16, Z20, K2
-	VCMPPS            $0x00, Z17, Z21, K3
-	VCMPPS            $0x00, Z18, Z22, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z1, Z11
-	VMOVAPS           Z3, Z10
-	VMOVAPS           Z4, Z8
-	VMOVAPS           Z6, Z7
-	VMOVAPS           Z2, Z12
-	VMOVAPS           Z5, Z9
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VCVTPH2PS         (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VCVTPH2PS         32(BX), Z0
-	VMULPS.BCST       (R9), Z0, Z2
-	VFNMADD231PS.BCST (R8), Z2, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z2
-	VCVTPH2PS         64(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-	VCVTPH2PS         96(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z4, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVUPS           Y5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-
-short2back:
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R10, $+4
-	JLT               short4end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R10, $+16
-	JLT               short4loop
-	VCVTPH2PS         (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z12
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z11
-	VFMADD231PS.BCST  (R9), Z0, Z11
-	VCVTPH2PS         32(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z10
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z9
-	VFMADD231PS.BCST  4(R9), Z0, Z9
-	VCVTPH2PS         64(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z8
-	VFNMADD231PS.BCST 8(R8), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  8(R9), Z0, Z7
-	VCVTPH2PS         96(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z1
-	VBROADCASTSS      12(R8), Z6
-	VFNMADD231PS.BCST 12(R8), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  12(R9), Z0, Z5
-
-short4ahead:
-	VCVTPH2PS         128(BX), Z0
-	VMULPS.BCST       16(R9), Z0, Z1
-	VBROADCASTSS      16(R8), Z2
-	VFNMADD231PS.BCST 16(R8), Z1, Z0
-	VFMADD231PS.BCST  16(R9), Z0, Z1
-	VCVTPH2PS         160(BX), Z0
-	VMULPS.BCST       20(R9), Z0, Z3
-	VBROADCASTSS      20(R8), Z4
-	VFNMADD231PS.BCST 20(R8), Z3, Z0
-	VFMADD231PS.BCST  20(R9), Z0, Z3
-	VCVTPH2PS         192(BX), Z0
-	VMULPS.BCST       24(R9), Z0, Z16
-	VBROADCASTSS      24(R8), Z17
-	VFNMADD231PS.BCST 24(R8), Z16, Z0
-	VFMADD231PS.BCST  24(R9), Z0, Z16
-	VCVTPH2PS         224(BX), Z0
-	VMULPS.BCST       28(R9), Z0, Z18
-	VBROADCASTSS      28(R8), Z19
-	VFNMADD231PS.BCST 28(R8), Z18, Z0
-	VFMADD231PS.BCST  28(R9), Z0, Z18
-	VCMPPS            $0x03, Z9, Z11, K1
-	VCMPPS            $0x03, Z5, Z7, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z11, Z0
-	VRNDSCALEPS       $0x08, Z9, Z20
-	VRNDSCALEPS       $0x08, Z7, Z21
-	VRNDSCALEPS       $0x08, Z5, Z22
-	VMAXPS            Z0, Z15, Z23
-	VMAXPS            Z20, Z15, Z24
-	VMAXPS            Z21, Z15, Z25
-	VMAXPS            Z22, Z15, Z26
-	VMINPS            Z23, Z14, Z23
-	VMINPS            Z24, Z14, Z24
-	VMINPS            Z25, Z14, Z25
-	VMINPS            Z26, Z14, Z26
-	VMOVAPS           Z13, Z27
-	VFMADD231PS       Z12, Z23, Z27
-	VMOVAPS           Z13, Z28
-	VFMADD231PS       Z10, Z24, Z28
-	VMOVAPS           Z13, Z29
-	VFMADD231PS       Z8, Z25, Z29
-	VMOVAPS           Z13, Z30
-	VFMADD231PS       Z6, Z26, Z30
-	VCVTPS2PH         $0x00, Z27, Y27
-	VMOVUPS           Y27, (SI)
-	VCVTPS2PH         $0x00, Z28, Y28
-	VMOVUPS           Y28, 32(SI)
-	VCVTPS2PH         $0x00, Z29, Y29
-	VMOVUPS           Y29, 64(SI)
-	VCVTPS2PH         $0x00, Z30, Y30
-	VMOVUPS           Y30, 96(SI)
-	VCMPPS            $0x00, Z0, Z23, K1
-	VCMPPS            $0x00, Z20, Z24, K2
-	VCMPPS            $0x00, Z21, Z25, K3
-	VCMPPS            $0x00, Z22, Z26, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z1, Z11
-	VMOVAPS           Z3, Z9
-	VMOVAPS           Z16, Z7
-	VMOVAPS           Z18, Z5
-	VMOVAPS           Z2, Z12
-	VMOVAPS           Z4, Z10
-	VMOVAPS           Z17, Z8
-	VMOVAPS           Z19, Z6
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VCVTPH2PS         (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VCVTPH2PS         32(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z2
-	VCVTPH2PS         64(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z3
-	VFNMADD231PS.BCST 8(R8), Z3, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z3
-	VCVTPH2PS         96(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z4
-	VFNMADD231PS.BCST 12(R8), Z4, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVUPS           Y5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-
-short4back:
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, DI
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VCVTPH2PS    (BX), Z0
-	VMOVUPS      (R9), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (R8), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPH2PS    32(BX), Z0
-	VMOVUPS      64(R9), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(R8), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPH2PS    64(BX), Z0
-	VMOVUPS      128(R9), Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(R8), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VCVTPH2PS    96(BX), Z0
-	VMOVUPS      192(R9), Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(R8), Z9
-	VFNMADD231PS Z9, Z8, Z0
-	VFMADD231PS  Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, (SI)
-	VCMPPS       $0x00, Z2, Z0, K1
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Z4, Z0, K2
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 64(SI)
-	VCMPPS       $0x00, Z6, Z0, K3
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z9
-	VCVTPS2PH    $0x00, Z9, Y9
-	VMOVUPS      Y9, 96(SI)
-	VCMPPS       $0x00, Z8, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-
-laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+8, DX
-	ADDQ  $+128, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  784(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX512(SB)
-	MOVQ  792(SP), DX
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX512(SB)
-	MOVQ  800(SP), BX
-	MOVQ  808(SP), R8
-	MOVQ  816(SP), R9
-
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	VCVTPH2PS    (BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPH2PS    32(BX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VCVTPH2PS    64(BX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VCVTPH2PS    96(BX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 32(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 64(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 96(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z9, Z10, K1
-	VCMPPS      $0x03, Z7, Z8, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z10, Z0
-	VRNDSCALEPS $0x08, Z9, Z1
-	VRNDSCALEPS $0x08, Z8, Z2
-	VRNDSCALEPS $0x08, Z7, Z3
-	VMAXPS      Z0, Z15, Z4
-	VMAXPS      Z1, Z15, Z5
-	VMAXPS      Z2, Z15, Z6
-	VMAXPS      Z3, Z15, Z16
-	VMINPS      Z4, Z14, Z4
-	VMINPS      Z5, Z14, Z5
-	VMINPS      Z6, Z14, Z6
-	VMINPS      Z16, Z14, Z16
-	VMOVAPS     Z13, Z17
-	VFMADD231PS Z12, Z4, Z17
-	VMOVAPS     Z13, Z18
-	VFMADD231PS Z12, Z5, Z18
-	VMOVAPS     Z13, Z19
-	VFMADD231PS Z12, Z6, Z19
-	VMOVAPS     Z13, Z20
-	VFMADD231PS Z12, Z16, Z20
-	VCVTPS2PH   $0x00, Z17, Y17
-	VMOVUPS     Y17, (SI)
-	VCVTPS2PH   $0x00, Z18, Y18
-	VMOVUPS     Y18, 32(SI)
-	VCVTPS2PH   $0x00, Z19, Y19
-	VMOVUPS     Y19, 64(SI)
-	VCVTPS2PH   $0x00, Z20, Y20
-	VMOVUPS     Y20, 96(SI)
-	VCMPPS      $0x00, Z0, Z4, K1
-	VCMPPS      $0x00, Z1, Z5, K2
-	VCMPPS      $0x00, Z2, Z6, K3
-	VCMPPS      $0x00, Z3, Z16, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (DX)
-	ADDQ        $+128, SI
-	ADDQ        $+8, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, R10
-	JMP         groupwhole
-
-grouprare:
-	MOVQ $+1, 832(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 816(SP)
-	LEAQ 528(SP), R9
-	JMP  rare
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z12
-	VBROADCASTSS 4(R8), K7, Z11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
-groupstage:
-	MOVQ SI, 784(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 792(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 800(SP)
-	LEAQ 144(SP), BX
-	MOVQ R10, 824(SP)
-	SUBQ R10, R10
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 784(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 792(SP), DX
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
-	MOVQ 800(SP), BX
-	LEAQ (BX)(DI*2), BX
-	MOVQ 824(SP), R10
-	JMP  grouprest
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ R8, R13
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-	VCVTPH2PS   (BX), Z0
-	VMULPS      Z10, Z0, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPH2PS   32(BX), Z0
-	VMULPS      Z10, Z0, Z2
-	VFMADD231PS Z11, Z0, Z2
-	VCVTPH2PS   64(BX), Z0
-	VMULPS      Z10, Z0, Z3
-	VFMADD231PS Z11, Z0, Z3
-	VCVTPH2PS   96(BX), Z0
-	VMULPS      Z10, Z0, Z4
-	VFMADD231PS Z11, Z0, Z4
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z5
-	VFMADD231PS Z12, Z0, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVNTPS    Y5, (SI)
-	VCMPPS      $0x00, Z1, Z0, K1
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z12, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, 32(SI)
-	VCMPPS      $0x00, Z2, Z0, K2
-	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z12, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, 64(SI)
-	VCMPPS      $0x00, Z3, Z0, K3
-	VRNDSCALEPS $0x08, Z4, Z4
-	VMAXPS      Z4, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z12, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, 96(SI)
-	VCMPPS      $0x00, Z4, Z0, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (DX)
-	ADDQ        $+128, SI
-	ADDQ        $+8, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 832(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 816(SP)
-	LEAQ 528(SP), R9
-	JMP  rare
-
-longstaged:
-	ADDQ $+64, DI
-	MOVQ 784(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 792(SP), DX
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
-	MOVQ 800(SP), BX
-	LEAQ (BX)(DI*2), BX
-	JMP  longend
-
-short2stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	VCVTPH2PS         (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VCVTPH2PS         32(BX), Z0
-	VMULPS.BCST       (R9), Z0, Z2
-	VFNMADD231PS.BCST (R8), Z2, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z2
-	VCVTPH2PS         64(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-	VCVTPH2PS         96(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z4, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVNTPS          Y5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	MOVQ $+3, 832(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 816(SP)
-	LEAQ 528(SP), R9
-	JMP  rare
-
-short4stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	VCVTPH2PS         (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VCVTPH2PS         32(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z2
-	VCVTPH2PS         64(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z3
-	VFNMADD231PS.BCST 8(R8), Z3, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z3
-	VCVTPH2PS         96(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z4
-	VFNMADD231PS.BCST 12(R8), Z4, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVNTPS          Y5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	MOVQ $+4, 832(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 816(SP)
-	LEAQ 528(SP), R9
-	JMP  rare
-
-lanerare:
-	MOVQ $+5, 832(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 784(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 792(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 800(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 816(SP)
-	LEAQ 528(SP), R9
-	JMP  laneloop
-
-longstage:
-	MOVQ SI, 784(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 792(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 800(SP)
-	LEAQ 144(SP), BX
-	JMP  longloop
-
-rare:
-	VCVTPH2PS    (BX), Z0
-	VMOVUPS      (R8), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z3
-	VMULPS       Z1, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VBLENDMPS    Z3, Z1, K1, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, (SI)
-	VCMPPS       $0x00, Z0, Z2, K1
-	VCVTPH2PS    32(BX), Z0
-	VMOVUPS      64(R8), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K2
-	VBLENDMPS    Z4, Z1, K2, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 32(SI)
-	VCMPPS       $0x00, Z0, Z3, K2
-	VCVTPH2PS    64(BX), Z0
-	VMOVUPS      128(R8), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K3
-	VBLENDMPS    Z4, Z1, K3, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 64(SI)
-	VCMPPS       $0x00, Z0, Z3, K3
-	VCVTPH2PS    96(BX), Z0
-	VMOVUPS      192(R8), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VBLENDMPS    Z4, Z1, K4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 96(SI)
-	VCMPPS       $0x00, Z0, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	CMPQ         832(SP), $+1
-	JEQ          groupresume
-	CMPQ         832(SP), $+2
-	JEQ          longresume
-	CMPQ         832(SP), $+3
-	JEQ          short2resume
-	CMPQ         832(SP), $+4
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         808(SP), R8
-	MOVQ         816(SP), R9
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	JMP          groupback
-
-longresume:
-	MOVQ         808(SP), R8
-	MOVQ         816(SP), R9
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z0
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VPSUBD       Z1, Z0, Z11
-	VBROADCASTSS constantsAVX512<>+4(SB), Z0
-	VFNMADD231PS Z12, Z11, Z0
-	VBROADCASTSS constantsAVX512<>+8(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z11, Z0, Z10
-	JMP          longback
-
-short2resume:
-	MOVQ 808(SP), R8
-	MOVQ 816(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 808(SP), R8
-	MOVQ 816(SP), R9
-	JMP  short4back
-
-// func FakeQuantizeZeroPointBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeZeroPointBitsF16AVX512(SB), $1104-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z14 most, Z13 0x0
-	// per group: Z12 scale, Z11 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z10 ToFloat, Z9 ToFloat
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 30
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         scale+24(FP), R8
-	MOVQ         recip+32(FP), R9
-	MOVQ         zeroPoint+40(FP), R10
-	VBROADCASTSS least+48(FP), Z15
-	VBROADCASTSS most+52(FP), Z14
-	VPXORD       Z13, Z13, Z13
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-	CMPQ         R12, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R12
-	JEQ          longs
-	CMPQ         R11, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R12, DI
-	IMULQ R11, DI
-	MOVQ  R12, R11
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-	SUBQ         R11, DI
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VCVTPH2PS    (BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z8
-	VFMADD231PS  Z11, Z0, Z8
-	VCVTPH2PS    32(BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z11, Z0, Z7
-	VCVTPH2PS    64(BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z11, Z0, Z6
-	VCVTPH2PS    96(BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VCVTPH2PS    128(BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPH2PS    160(BX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VCVTPH2PS    192(BX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VCVTPH2PS    224(BX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z7, Z8, K1
-	VCMPPS       $0x03, Z5, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z8, Z0
-	VMAXPS       Z0, Z10, Z16
-	VMINPS       Z16, Z9, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z12, Z16, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, (SI)
-	VCMPPS       $0x00, Z0, Z16, K1
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z10, Z16
-	VMINPS       Z16, Z9, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z12, Z16, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 32(SI)
-	VCMPPS       $0x00, Z0, Z16, K2
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z10, Z16
-	VMINPS       Z16, Z9, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z12, Z16, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 64(SI)
-	VCMPPS       $0x00, Z0, Z16, K3
-	VRNDSCALEPS  $0x08, Z5, Z0
-	VMAXPS       Z0, Z10, Z16
-	VMINPS       Z16, Z9, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z12, Z16, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 96(SI)
-	VCMPPS       $0x00, Z0, Z16, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	VMOVAPS      Z1, Z8
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z3, Z6
-	VMOVAPS      Z4, Z5
-	ADDQ         $+128, SI
-	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VCVTPH2PS         128(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z1
-	VCVTPH2PS         160(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z2
-	VCVTPH2PS         192(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-	VCVTPH2PS         224(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z4, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCMPPS            $0x03, Z7, Z8, K1
-	VCMPPS            $0x03, Z5, Z6, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VBROADCASTSS      (R10), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z17
-	VMAXPS            Z0, Z17, Z18
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z16
-	VMINPS            Z18, Z16, Z18
-	VMOVAPS           Z13, Z19
-	VFMADD231PS.BCST  (R8), Z18, Z19
-	VCVTPS2PH         $0x00, Z19, Y19
-	VMOVUPS           Y19, (SI)
-	VCMPPS            $0x00, Z0, Z18, K1
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z17, Z18
-	VMINPS            Z18, Z16, Z18
-	VMOVAPS           Z13, Z19
-	VFMADD231PS.BCST  (R8), Z18, Z19
-	VCVTPS2PH         $0x00, Z19, Y19
-	VMOVUPS           Y19, 32(SI)
-	VCMPPS            $0x00, Z0, Z18, K2
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z17, Z18
-	VMINPS            Z18, Z16, Z18
-	VMOVAPS           Z13, Z19
-	VFMADD231PS.BCST  (R8), Z18, Z19
-	VCVTPS2PH         $0x00, Z19, Y19
-	VMOVUPS           Y19, 64(SI)
-	VCMPPS            $0x00, Z0, Z18, K3
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z17, Z17
-	VMINPS            Z17, Z16, Z17
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (R8), Z17, Z16
-	VCVTPS2PH         $0x00, Z16, Y16
-	VMOVUPS           Y16, 96(SI)
-	VCMPPS            $0x00, Z0, Z17, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z1, Z8
-	VMOVAPS           Z2, Z7
-	VMOVAPS           Z3, Z6
-	VMOVAPS           Z4, Z5
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+4, R10
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VCVTPH2PS    (BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPH2PS    32(BX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VCVTPH2PS    64(BX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VCVTPH2PS    96(BX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 64(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-
-groupback:
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R9), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-
-groupmeet:
-	MOVQ R11, R13
-	MOVQ R8, R15
-	SUBQ $+16, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z11, Z0
-	VMOVAPS      Z10, Z1
-	VMOVAPS      Z9, Z2
-	VCVTPH2PS    (BX), Z3
-	VMULPS       Z12, Z3, Z4
-	VFNMADD231PS Z11, Z4, Z3
-	VFMADD231PS  Z12, Z3, Z4
-	SUBQ         $+16, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z11, Z3
-	VMOVAPS      Z10, Z5
-	VMOVAPS      Z9, Z16
-	VCVTPH2PS    32(BX), Z17
-	VMULPS       Z12, Z17, Z18
-	VFNMADD231PS Z11, Z18, Z17
-	VFMADD231PS  Z12, Z17, Z18
-	SUBQ         $+16, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z11, Z17
-	VMOVAPS      Z10, Z19
-	VMOVAPS      Z9, Z20
-	VCVTPH2PS    64(BX), Z21
-	VMULPS       Z12, Z21, Z22
-	VFNMADD231PS Z11, Z22, Z21
-	VFMADD231PS  Z12, Z21, Z22
-	SUBQ         $+16, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z11, Z21
-	VMOVAPS      Z10, Z23
-	VMOVAPS      Z9, Z24
-	VCVTPH2PS    96(BX), Z25
-	VMULPS       Z12, Z25, Z26
-	VFNMADD231PS Z11, Z26, Z25
-	VFMADD231PS  Z12, Z25, Z26
-	VCMPPS       $0x03, Z18, Z4, K1
-	VCMPPS       $0x03, Z26, Z22, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z1
-	VMINPS       Z1, Z2, Z1
-	VFMADD213PS  Z13, Z1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (SI)
-	VCMPPS       $0x00, Z4, Z1, K1
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z5, Z5
-	VMINPS       Z5, Z16, Z5
-	VFMADD213PS  Z13, Z5, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 32(SI)
-	VCMPPS       $0x00, Z18, Z5, K2
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z19, Z19
-	VMINPS       Z19, Z20, Z19
-	VFMADD213PS  Z13, Z19, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 64(SI)
-	VCMPPS       $0x00, Z22, Z19, K3
-	VRNDSCALEPS  $0x08, Z26, Z26
-	VMAXPS       Z26, Z23, Z23
-	VMINPS       Z23, Z24, Z23
-	VFMADD213PS  Z13, Z23, Z21
-	VCVTPS2PH    $0x00, Z21, Y21
-	VMOVUPS      Y21, 96(SI)
-	VCMPPS       $0x00, Z26, Z23, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, DI
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	CMPQ R11, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R13
-	MOVQ DI, R15
-
-grouppieces:
-	MOVQ R15, DI
-	CMPQ R11, DI
-	JGE  grouppiece
-	MOVQ R11, DI
-
-grouppiece:
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (BX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(BX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(BX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(BX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	KMOVQ        K0, K7
-	VMOVDQU16    Y5, K7, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y1, K7, 32(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y1, K7, 64(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y1, K7, 96(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
-
-grouptailnarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, 128(SP)
-	LEAQ     (SI)(DI*2), SI
-	LEAQ     128(SP), AX
-	MOVQ     DX, CX
-	CALL     ·stageOut1AVX512(SB)
-	MOVQ     DI, AX
-	SHRQ     $0x03, AX
-	ADDQ     AX, DX
-	LEAQ     (BX)(DI*2), BX
-
-grouprest:
-	SUBQ  DI, R11
-	SUBQ  DI, R15
-	SUBQ  DI, R13
-	TESTQ R13, R13
-	JEQ   groupdone
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z0
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VPSUBD       Z1, Z0, Z11
-	VBROADCASTSS constantsAVX512<>+4(SB), Z0
-	VFNMADD231PS Z12, Z11, Z0
-	VBROADCASTSS constantsAVX512<>+8(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z11, Z0, Z10
-	VBROADCASTSS (R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z9
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z8
-	MOVQ         R12, DI
-	CMPQ         DI, $+64
-	JLT          longrest
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         DI, $+256
-	JLT          longloop
-	VCVTPH2PS    (BX), Z0
-	VMULPS       Z10, Z0, Z1
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z11, Z0, Z7
-	VCVTPH2PS    32(BX), Z0
-	VMULPS       Z10, Z0, Z1
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z11, Z0, Z6
-	VCVTPH2PS    64(BX), Z0
-	VMULPS       Z10, Z0, Z1
-	VMOVAPS      Z1, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	VCVTPH2PS    96(BX), Z0
-	VMULPS       Z10, Z0, Z1
-	VMOVAPS      Z1, Z4
-	VFMADD231PS  Z11, Z0, Z4
-
-longahead:
-	VCVTPH2PS   128(BX), Z0
-	VMULPS      Z10, Z0, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPH2PS   160(BX), Z0
-	VMULPS      Z10, Z0, Z2
-	VFMADD231PS Z11, Z0, Z2
-	VCVTPH2PS   192(BX), Z0
-	VMULPS      Z10, Z0, Z3
-	VFMADD231PS Z11, Z0, Z3
-	VCVTPH2PS   224(BX), Z0
-	VMULPS      Z10, Z0, Z16
-	VFMADD231PS Z11, Z0, Z16
-	VCMPPS      $0x03, Z6, Z7, K1
-	VCMPPS      $0x03, Z4, Z5, K2
-	KORTESTQ    K1, K2
-	JNE         longloop
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z9, Z17
-	VMINPS      Z17, Z8, Z17
-	VMOVAPS     Z13, Z18
-	VFMADD231PS Z12, Z17, Z18
-	VCVTPS2PH   $0x00, Z18, Y18
-	VMOVUPS     Y18, (SI)
-	VCMPPS      $0x00, Z0, Z17, K1
-	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z9, Z17
-	VMINPS      Z17, Z8, Z17
-	VMOVAPS     Z13, Z18
-	VFMADD231PS Z12, Z17, Z18
-	VCVTPS2PH   $0x00, Z18, Y18
-	VMOVUPS     Y18, 32(SI)
-	VCMPPS      $0x00, Z0, Z17, K2
-	VRNDSCALEPS $0x08, Z5, Z0
-	VMAXPS      Z0, Z9, Z17
-	VMINPS      Z17, Z8, Z17
-	VMOVAPS     Z13, Z18
-	VFMADD231PS Z12, Z17, Z18
-	VCVTPS2PH   $0x00, Z18, Y18
-	VMOVUPS     Y18, 64(SI)
-	VCMPPS      $0x00, Z0, Z17, K3
-	VRNDSCALEPS $0x08, Z4, Z0
-	VMAXPS      Z0, Z9, Z17
-	VMINPS      Z17, Z8, Z17
-	VMOVAPS     Z13, Z18
-	VFMADD231PS Z12, Z17, Z18
-	VCVTPS2PH   $0x00, Z18, Y18
-	VMOVUPS     Y18, 96(SI)
-	VCMPPS      $0x00, Z0, Z17, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (DX)
-	VMOVAPS     Z1, Z7
-	VMOVAPS     Z2, Z6
-	VMOVAPS     Z3, Z5
-	VMOVAPS     Z16, Z4
-	ADDQ        $+128, SI
-	ADDQ        $+8, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
-
-longloop:
-	VCVTPH2PS   (BX), Z0
-	VMULPS      Z10, Z0, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPH2PS   32(BX), Z0
-	VMULPS      Z10, Z0, Z2
-	VFMADD231PS Z11, Z0, Z2
-	VCVTPH2PS   64(BX), Z0
-	VMULPS      Z10, Z0, Z3
-	VFMADD231PS Z11, Z0, Z3
-	VCVTPH2PS   96(BX), Z0
-	VMULPS      Z10, Z0, Z4
-	VFMADD231PS Z11, Z0, Z4
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z9, Z0
-	VMINPS      Z0, Z8, Z0
-	VMOVAPS     Z13, Z5
-	VFMADD231PS Z12, Z0, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVUPS     Y5, (SI)
-	VCMPPS      $0x00, Z1, Z0, K1
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z9, Z0
-	VMINPS      Z0, Z8, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z12, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 32(SI)
-	VCMPPS      $0x00, Z2, Z0, K2
-	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z9, Z0
-	VMINPS      Z0, Z8, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z12, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 64(SI)
-	VCMPPS      $0x00, Z3, Z0, K3
-	VRNDSCALEPS $0x08, Z4, Z4
-	VMAXPS      Z4, Z9, Z0
-	VMINPS      Z0, Z8, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z12, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVUPS     Y1, 96(SI)
-	VCMPPS      $0x00, Z4, Z0, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (DX)
-
-longback:
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JLT   longstaged
-
-longrest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (BX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z10, Z0, Z1
-	VFMADD231PS Z11, Z0, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(BX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z10, Z0, Z2
-	VFMADD231PS Z11, Z0, Z2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(BX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z10, Z0, Z3
-	VFMADD231PS Z11, Z0, Z3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(BX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z10, Z0, Z4
-	VFMADD231PS Z11, Z0, Z4
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longstage
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z9, Z0
-	VMINPS      Z0, Z8, Z0
-	VMOVAPS     Z13, Z5
-	VFMADD231PS Z12, Z0, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	KMOVQ       K0, K7
-	VMOVDQU16   Y5, K7, (SI)
-	VCMPPS      $0x00, Z1, Z0, K1
-	CMPQ        DI, $+17
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z9, Z0
-	VMINPS      Z0, Z8, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z12, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16   Y1, K7, 32(SI)
-	VCMPPS      $0x00, Z2, Z0, K2
-	CMPQ        DI, $+33
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z9, Z0
-	VMINPS      Z0, Z8, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z12, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16   Y1, K7, 64(SI)
-	VCMPPS      $0x00, Z3, Z0, K3
-	CMPQ        DI, $+49
-	JLT         longtailnarrow
-	VRNDSCALEPS $0x08, Z4, Z4
-	VMAXPS      Z4, Z9, Z0
-	VMINPS      Z0, Z8, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z12, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16   Y1, K7, 96(SI)
-	VCMPPS      $0x00, Z4, Z0, K4
-
-longtailnarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, 128(SP)
-	LEAQ     (SI)(DI*2), SI
-	LEAQ     128(SP), AX
-	MOVQ     DX, CX
-	CALL     ·stageOut1AVX512(SB)
-	MOVQ     DI, AX
-	SHRQ     $0x03, AX
-	ADDQ     AX, DX
-	LEAQ     (BX)(DI*2), BX
-
-longend:
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-	SUBQ  $+1, R11
-	TESTQ R11, R11
-	JNE   longs
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R11, $+2
-	JLT               short2end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VCVTPH2PS         (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z8
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  (R9), Z0, Z7
-	VCVTPH2PS         32(BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFMADD231PS.BCST  (R9), Z0, Z6
-	VCVTPH2PS         64(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z5
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCVTPH2PS         96(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-
-short2ahead:
-	VCVTPH2PS         128(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z2
-	VFNMADD231PS.BCST 8(R8), Z1, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z1
-	VCVTPH2PS         160(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z16
-	VFNMADD231PS.BCST 8(R8), Z16, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z16
-	VCVTPH2PS         192(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z17
-	VBROADCASTSS      12(R8), Z18
-	VFNMADD231PS.BCST 12(R8), Z17, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z17
-	VCVTPH2PS         224(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z19
-	VFNMADD231PS.BCST 12(R8), Z19, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z19
-	VCMPPS            $0x03, Z6, Z7, K1
-	VCMPPS            $0x03, Z3, Z4, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VBROADCASTSS      (R10), Z20
-	VPSUBD            Z20, Z15, Z21
-	VCVTDQ2PS         Z21, Z21
-	VMAXPS            Z0, Z21, Z22
-	VPSUBD            Z20, Z14, Z20
-	VCVTDQ2PS         Z20, Z20
-	VMINPS            Z22, Z20, Z22
-	VMOVAPS           Z13, Z23
-	VFMADD231PS       Z8, Z22, Z23
-	VCVTPS2PH         $0x00, Z23, Y23
-	VMOVUPS           Y23, (SI)
-	VCMPPS            $0x00, Z0, Z22, K1
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z21, Z21
-	VMINPS            Z21, Z20, Z21
-	VMOVAPS           Z13, Z20
-	VFMADD231PS       Z8, Z21, Z20
-	VCVTPS2PH         $0x00, Z20, Y20
-	VMOVUPS           Y20, 32(SI)
-	VCMPPS            $0x00, Z0, Z21, K2
-	VRNDSCALEPS       $0x08, Z4, Z0
-	VBROADCASTSS      4(R10), Z20
-	VPSUBD            Z20, Z15, Z21
-	VCVTDQ2PS         Z21, Z21
-	VMAXPS            Z0, Z21, Z22
-	VPSUBD            Z20, Z14, Z20
-	VCVTDQ2PS         Z20, Z20
-	VMINPS            Z22, Z20, Z22
-	VMOVAPS           Z13, Z23
-	VFMADD231PS       Z5, Z22, Z23
-	VCVTPS2PH         $0x00, Z23, Y23
-	VMOVUPS           Y23, 64(SI)
-	VCMPPS            $0x00, Z0, Z22, K3
-	VRNDSCALEPS       $0x08, Z3, Z0
-	VMAXPS            Z0, Z21, Z21
-	VMINPS            Z21, Z20, Z21
-	VMOVAPS           Z13, Z20
-	VFMADD231PS       Z5, Z21, Z20
-	VCVTPS2PH         $0x00, Z20, Y20
-	VMOVUPS           Y20, 96(SI)
-	VCMPPS            $0x00, Z0, Z21, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z16, Z6
-	VMOVAPS           Z17, Z4
-	VMOVAPS           Z19, Z3
-	VMOVAPS           Z2, Z8
-	VMOVAPS           Z18, Z5
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+8, R10
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (R10), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z12
-	VBROADCASTSS      4(R10), Z1
-	VPSUBD            Z1, Z15, Z2
-	VCVTDQ2PS         Z2, Z11
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z10
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z9
-	VCVTPH2PS         (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VCVTPH2PS         32(BX), Z0
-	VMULPS.BCST       (R9), Z0, Z2
-	VFNMADD231PS.BCST (R8), Z2, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z2
-	VCVTPH2PS         64(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-	VCVTPH2PS         96(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z4, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z12, Z0
-	VMINPS            Z0, Z10, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVUPS           Y5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z12, Z0
-	VMINPS            Z0, Z10, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z11, Z0
-	VMINPS            Z0, Z9, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z11, Z0
-	VMINPS            Z0, Z9, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-
-short2back:
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+8, R10
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R11, $+4
-	JLT               short4end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VCVTPH2PS         (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z4
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFMADD231PS.BCST  (R9), Z0, Z3
-	VCVTPH2PS         32(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z2
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z16
-	VFMADD231PS.BCST  4(R9), Z0, Z16
-	VCVTPH2PS         64(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z17
-	VFNMADD231PS.BCST 8(R8), Z1, Z0
-	VMOVAPS           Z1, Z18
-	VFMADD231PS.BCST  8(R9), Z0, Z18
-	VCVTPH2PS         96(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z1
-	VBROADCASTSS      12(R8), Z19
-	VFNMADD231PS.BCST 12(R8), Z1, Z0
-	VMOVAPS           Z1, Z20
-	VFMADD231PS.BCST  12(R9), Z0, Z20
-
-short4ahead:
-	VCVTPH2PS         128(BX), Z0
-	VMULPS.BCST       16(R9), Z0, Z1
-	VBROADCASTSS      16(R8), Z21
-	VFNMADD231PS.BCST 16(R8), Z1, Z0
-	VFMADD231PS.BCST  16(R9), Z0, Z1
-	VCVTPH2PS         160(BX), Z0
-	VMULPS.BCST       20(R9), Z0, Z22
-	VBROADCASTSS      20(R8), Z23
-	VFNMADD231PS.BCST 20(R8), Z22, Z0
-	VFMADD231PS.BCST  20(R9), Z0, Z22
-	VCVTPH2PS         192(BX), Z0
-	VMULPS.BCST       24(R9), Z0, Z24
-	VBROADCASTSS      24(R8), Z25
-	VFNMADD231PS.BCST 24(R8), Z24, Z0
-	VFMADD231PS.BCST  24(R9), Z0, Z24
-	VCVTPH2PS         224(BX), Z0
-	VMULPS.BCST       28(R9), Z0, Z26
-	VBROADCASTSS      28(R8), Z27
-	VFNMADD231PS.BCST 28(R8), Z26, Z0
-	VFMADD231PS.BCST  28(R9), Z0, Z26
-	VCMPPS            $0x03, Z16, Z3, K1
-	VCMPPS            $0x03, Z20, Z18, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z3, Z0
-	VBROADCASTSS      (R10), Z28
-	VPSUBD            Z28, Z15, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMAXPS            Z0, Z29, Z29
-	VPSUBD            Z28, Z14, Z28
-	VCVTDQ2PS         Z28, Z28
-	VMINPS            Z29, Z28, Z29
-	VMOVAPS           Z13, Z28
-	VFMADD231PS       Z4, Z29, Z28
-	VCVTPS2PH         $0x00, Z28, Y28
-	VMOVUPS           Y28, (SI)
-	VCMPPS            $0x00, Z0, Z29, K1
-	VRNDSCALEPS       $0x08, Z16, Z0
-	VBROADCASTSS      4(R10), Z28
-	VPSUBD            Z28, Z15, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMAXPS            Z0, Z29, Z29
-	VPSUBD            Z28, Z14, Z28
-	VCVTDQ2PS         Z28, Z28
-	VMINPS            Z29, Z28, Z29
-	VMOVAPS           Z13, Z28
-	VFMADD231PS       Z2, Z29, Z28
-	VCVTPS2PH         $0x00, Z28, Y28
-	VMOVUPS           Y28, 32(SI)
-	VCMPPS            $0x00, Z0, Z29, K2
-	VRNDSCALEPS       $0x08, Z18, Z0
-	VBROADCASTSS      8(R10), Z28
-	VPSUBD            Z28, Z15, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMAXPS            Z0, Z29, Z29
-	VPSUBD            Z28, Z14, Z28
-	VCVTDQ2PS         Z28, Z28
-	VMINPS            Z29, Z28, Z29
-	VMOVAPS           Z13, Z28
-	VFMADD231PS       Z17, Z29, Z28
-	VCVTPS2PH         $0x00, Z28, Y28
-	VMOVUPS           Y28, 64(SI)
-	VCMPPS            $0x00, Z0, Z29, K3
-	VRNDSCALEPS       $0x08, Z20, Z0
-	VBROADCASTSS      12(R10), Z28
-	VPSUBD            Z28, Z15, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMAXPS            Z0, Z29, Z29
-	VPSUBD            Z28, Z14, Z28
-	VCVTDQ2PS         Z28, Z28
-	VMINPS            Z29, Z28, Z29
-	VMOVAPS           Z13, Z28
-	VFMADD231PS       Z19, Z29, Z28
-	VCVTPS2PH         $0x00, Z28, Y28
-	VMOVUPS           Y28, 96(SI)
-	VCMPPS            $0x00, Z0, Z29, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z22, Z16
-	VMOVAPS           Z24, Z18
-	VMOVAPS           Z26, Z20
-	VMOVAPS           Z21, Z4
-	VMOVAPS           Z23, Z2
-	VMOVAPS           Z25, Z17
-	VMOVAPS           Z27, Z19
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, R10
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (R10), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z12
-	VBROADCASTSS      4(R10), Z1
-	VPSUBD            Z1, Z15, Z21
-	VCVTDQ2PS         Z21, Z11
-	VBROADCASTSS      8(R10), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z10
-	VBROADCASTSS      12(R10), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z9
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z8
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z7
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z6
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z5
-	VCVTPH2PS         (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VCVTPH2PS         32(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z2
-	VCVTPH2PS         64(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z3
-	VFNMADD231PS.BCST 8(R8), Z3, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z3
-	VCVTPH2PS         96(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z4
-	VFNMADD231PS.BCST 12(R8), Z4, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z12, Z0
-	VMINPS            Z0, Z8, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (R8), Z0, Z16
-	VCVTPS2PH         $0x00, Z16, Y16
-	VMOVUPS           Y16, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z11, Z0
-	VMINPS            Z0, Z7, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z10, Z0
-	VMINPS            Z0, Z6, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z9, Z0
-	VMINPS            Z0, Z5, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-
-short4back:
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+16, R10
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R11, DI
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VCVTPH2PS    (BX), Z0
-	VMOVUPS      (R9), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (R8), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VCVTPH2PS    32(BX), Z0
-	VMOVUPS      64(R9), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(R8), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VCVTPH2PS    64(BX), Z0
-	VMOVUPS      128(R9), Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(R8), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VCVTPH2PS    96(BX), Z0
-	VMOVUPS      192(R9), Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(R8), Z9
-	VFNMADD231PS Z9, Z8, Z0
-	VFMADD231PS  Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VMOVUPS      (R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, (SI)
-	VCMPPS       $0x00, Z2, Z1, K1
-	VMOVUPS      64(R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Z4, Z1, K2
-	VMOVUPS      128(R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 64(SI)
-	VCMPPS       $0x00, Z6, Z1, K3
-	VMOVUPS      192(R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z9
-	VCVTPS2PH    $0x00, Z9, Y9
-	VMOVUPS      Y9, 96(SI)
-	VCMPPS       $0x00, Z8, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-
-laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+8, DX
-	ADDQ  $+128, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	ADDQ  $+256, R10
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  1040(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX512(SB)
-	MOVQ  1048(SP), DX
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX512(SB)
-	MOVQ  1056(SP), BX
-	MOVQ  1064(SP), R8
-	MOVQ  1072(SP), R9
-	MOVQ  1080(SP), R10
-
-laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	VCVTPH2PS    (BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPH2PS    32(BX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VCVTPH2PS    64(BX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VCVTPH2PS    96(BX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 32(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 64(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 96(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z7, Z8, K1
-	VCMPPS      $0x03, Z5, Z6, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z8, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z9, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, (SI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z9, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 32(SI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z9, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 64(SI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VRNDSCALEPS $0x08, Z5, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z9, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 96(SI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (DX)
-	ADDQ        $+128, SI
-	ADDQ        $+8, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, R11
-	JMP         groupwhole
-
-grouprare:
-	MOVQ $+1, 1096(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 528(SP), R9
-	LEAQ 784(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R10, 1080(SP)
-	LEAQ 784(SP), R10
-	JMP  rare
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	VBROADCASTSS 4(R10), Z8
-	VPSUBD       Z8, Z15, Z7
-	VCVTDQ2PS    Z7, Z6
-	VPSUBD       Z8, Z14, Z7
-	VCVTDQ2PS    Z7, Z8
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z12
-	VBROADCASTSS 4(R8), K7, Z11
-	VMOVAPS      Z6, K7, Z10
-	VMOVAPS      Z8, K7, Z9
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeetreached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R11, $-15
-	JGE  groupmeetmixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
-groupstage:
-	MOVQ SI, 1040(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1048(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 1056(SP)
-	LEAQ 144(SP), BX
-	MOVQ R11, 1088(SP)
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 1040(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 1048(SP), DX
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
-	MOVQ 1056(SP), BX
-	LEAQ (BX)(DI*2), BX
-	MOVQ 1088(SP), R11
-	JMP  grouprest
-
-groupmeetrare:
-	MOVQ R13, R11
-	SUBQ R8, R15
-	ADDQ R15, R8
-	ADDQ R15, R9
-	ADDQ R15, R10
-	MOVQ DI, R13
-	SUBQ R15, R15
-	ADDQ $+64, R15
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-	VCVTPH2PS   (BX), Z0
-	VMULPS      Z10, Z0, Z1
-	VFMADD231PS Z11, Z0, Z1
-	VCVTPH2PS   32(BX), Z0
-	VMULPS      Z10, Z0, Z2
-	VFMADD231PS Z11, Z0, Z2
-	VCVTPH2PS   64(BX), Z0
-	VMULPS      Z10, Z0, Z3
-	VFMADD231PS Z11, Z0, Z3
-	VCVTPH2PS   96(BX), Z0
-	VMULPS      Z10, Z0, Z4
-	VFMADD231PS Z11, Z0, Z4
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRNDSCALEPS $0x08, Z1, Z1
-	VMAXPS      Z1, Z9, Z0
-	VMINPS      Z0, Z8, Z0
-	VMOVAPS     Z13, Z5
-	VFMADD231PS Z12, Z0, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVNTPS    Y5, (SI)
-	VCMPPS      $0x00, Z1, Z0, K1
-	VRNDSCALEPS $0x08, Z2, Z2
-	VMAXPS      Z2, Z9, Z0
-	VMINPS      Z0, Z8, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z12, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, 32(SI)
-	VCMPPS      $0x00, Z2, Z0, K2
-	VRNDSCALEPS $0x08, Z3, Z3
-	VMAXPS      Z3, Z9, Z0
-	VMINPS      Z0, Z8, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z12, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, 64(SI)
-	VCMPPS      $0x00, Z3, Z0, K3
-	VRNDSCALEPS $0x08, Z4, Z4
-	VMAXPS      Z4, Z9, Z0
-	VMINPS      Z0, Z8, Z0
-	VMOVAPS     Z13, Z1
-	VFMADD231PS Z12, Z0, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, 96(SI)
-	VCMPPS      $0x00, Z4, Z0, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (DX)
-	ADDQ        $+128, SI
-	ADDQ        $+8, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 1096(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 528(SP), R9
-	LEAQ 784(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R10, 1080(SP)
-	LEAQ 784(SP), R10
-	JMP  rare
-
-longstaged:
-	ADDQ $+64, DI
-	MOVQ 1040(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 1048(SP), DX
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
-	MOVQ 1056(SP), BX
-	LEAQ (BX)(DI*2), BX
-	JMP  longend
-
-short2stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	VBROADCASTSS      (R10), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z12
-	VBROADCASTSS      4(R10), Z1
-	VPSUBD            Z1, Z15, Z2
-	VCVTDQ2PS         Z2, Z11
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z10
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z9
-	VCVTPH2PS         (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VCVTPH2PS         32(BX), Z0
-	VMULPS.BCST       (R9), Z0, Z2
-	VFNMADD231PS.BCST (R8), Z2, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z2
-	VCVTPH2PS         64(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-	VCVTPH2PS         96(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z4, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z12, Z0
-	VMINPS            Z0, Z10, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVNTPS          Y5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z12, Z0
-	VMINPS            Z0, Z10, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z11, Z0
-	VMINPS            Z0, Z9, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z11, Z0
-	VMINPS            Z0, Z9, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+8, R10
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	MOVQ $+3, 1096(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 528(SP), R9
-	LEAQ 784(SP), AX
-	MOVQ R10, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R10, 1080(SP)
-	LEAQ 784(SP), R10
-	JMP  rare
-
-short4stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	VBROADCASTSS      (R10), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z12
-	VBROADCASTSS      4(R10), Z1
-	VPSUBD            Z1, Z15, Z21
-	VCVTDQ2PS         Z21, Z11
-	VBROADCASTSS      8(R10), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z10
-	VBROADCASTSS      12(R10), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z9
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z8
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z7
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z6
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z5
-	VCVTPH2PS         (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VCVTPH2PS         32(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z2
-	VCVTPH2PS         64(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z3
-	VFNMADD231PS.BCST 8(R8), Z3, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z3
-	VCVTPH2PS         96(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z4
-	VFNMADD231PS.BCST 12(R8), Z4, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z12, Z0
-	VMINPS            Z0, Z8, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (R8), Z0, Z16
-	VCVTPS2PH         $0x00, Z16, Y16
-	VMOVNTPS          Y16, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z11, Z0
-	VMINPS            Z0, Z7, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z10, Z0
-	VMINPS            Z0, Z6, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z9, Z0
-	VMINPS            Z0, Z5, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, R10
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	MOVQ $+4, 1096(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 528(SP), R9
-	LEAQ 784(SP), AX
-	MOVQ R10, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R10, 1080(SP)
-	LEAQ 784(SP), R10
-	JMP  rare
-
-lanerare:
-	MOVQ $+5, 1096(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 1040(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1048(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 1056(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 528(SP), R9
-	LEAQ 784(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R10, 1080(SP)
-	LEAQ 784(SP), R10
-	JMP  laneloop
-
-longstage:
-	MOVQ SI, 1040(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1048(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 1056(SP)
-	LEAQ 144(SP), BX
-	JMP  longloop
-
-rare:
-	VCVTPH2PS    (BX), Z0
-	VMOVUPS      (R8), Z1
-	VMOVUPS      (R10), Z2
-	VPSUBD       Z2, Z15, Z3
-	VPSUBD       Z2, Z14, Z2
-	VCVTDQ2PS    Z3, Z3
-	VCVTDQ2PS    Z2, Z2
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z3
-	VMINPS       Z3, Z2, Z3
-	VADDPS       Z13, Z3, Z2
-	VMULPS       Z1, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, (SI)
-	VCMPPS       $0x00, Z0, Z3, K1
-	VCVTPH2PS    32(BX), Z0
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R10), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K2
-	VBLENDMPS    Z3, Z1, K2, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 32(SI)
-	VCMPPS       $0x00, Z0, Z4, K2
-	VCVTPH2PS    64(BX), Z0
-	VMOVUPS      128(R8), Z2
-	VMOVUPS      128(R10), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K3
-	VBLENDMPS    Z3, Z1, K3, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 64(SI)
-	VCMPPS       $0x00, Z0, Z4, K3
-	VCVTPH2PS    96(BX), Z0
-	VMOVUPS      192(R8), Z2
-	VMOVUPS      192(R10), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VBLENDMPS    Z3, Z1, K4, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 96(SI)
-	VCMPPS       $0x00, Z0, Z4, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	CMPQ         1096(SP), $+1
-	JEQ          groupresume
-	CMPQ         1096(SP), $+2
-	JEQ          longresume
-	CMPQ         1096(SP), $+3
-	JEQ          short2resume
-	CMPQ         1096(SP), $+4
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         1064(SP), R8
-	MOVQ         1072(SP), R9
-	MOVQ         1080(SP), R10
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-	JMP          groupback
-
-longresume:
-	MOVQ         1064(SP), R8
-	MOVQ         1072(SP), R9
-	MOVQ         1080(SP), R10
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z0
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VPSUBD       Z1, Z0, Z11
-	VBROADCASTSS constantsAVX512<>+4(SB), Z0
-	VFNMADD231PS Z12, Z11, Z0
-	VBROADCASTSS constantsAVX512<>+8(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z11, Z0, Z10
-	VBROADCASTSS (R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z9
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z8
-	JMP          longback
-
-short2resume:
-	MOVQ 1064(SP), R8
-	MOVQ 1072(SP), R9
-	MOVQ 1080(SP), R10
-	JMP  short2back
-
-short4resume:
-	MOVQ 1064(SP), R8
-	MOVQ 1072(SP), R9
-	MOVQ 1080(SP), R10
-	JMP  short4back
-
-// func FakeQuantizeMinvalBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeMinvalBitsF16AVX512(SB), $1104-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
-	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
-	// per group: Z12 scale, Z11 recip, Z10 minval
-	// vector registers in use at once: 30
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         scale+24(FP), R8
-	MOVQ         recip+32(FP), R9
-	MOVQ         minval+40(FP), R10
-	VBROADCASTSS least+48(FP), Z0
-	VCVTDQ2PS    Z0, Z15
-	VBROADCASTSS most+52(FP), Z0
-	VCVTDQ2PS    Z0, Z14
-	VPXORD       Z13, Z13, Z13
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R12, DI
-	IMULQ R11, DI
-	MOVQ  R12, R11
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R10), Z10
-	SUBQ         R11, DI
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VCVTPH2PS    (BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z9
-	VFMADD231PS  Z11, Z0, Z9
-	VCVTPH2PS    32(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z8
-	VFMADD231PS  Z11, Z0, Z8
-	VCVTPH2PS    64(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z11, Z0, Z7
-	VCVTPH2PS    96(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z11, Z0, Z6
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VCVTPH2PS    128(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPH2PS    160(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VCVTPH2PS    192(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VCVTPH2PS    224(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z8, Z9, K1
-	VCMPPS       $0x03, Z6, Z7, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z9, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z12, Z5, Z16
-	VADDPS       Z10, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, (SI)
-	VCMPPS       $0x00, Z0, Z5, K1
-	VRNDSCALEPS  $0x08, Z8, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z12, Z5, Z16
-	VADDPS       Z10, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, 32(SI)
-	VCMPPS       $0x00, Z0, Z5, K2
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z12, Z5, Z16
-	VADDPS       Z10, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, 64(SI)
-	VCMPPS       $0x00, Z0, Z5, K3
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z12, Z5, Z16
-	VADDPS       Z10, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, 96(SI)
-	VCMPPS       $0x00, Z0, Z5, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	VMOVAPS      Z1, Z9
-	VMOVAPS      Z2, Z8
-	VMOVAPS      Z3, Z7
-	VMOVAPS      Z4, Z6
-	ADDQ         $+128, SI
-	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VCVTPH2PS         128(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z1
-	VCVTPH2PS         160(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z2
-	VCVTPH2PS         192(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-	VCVTPH2PS         224(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z4, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCMPPS            $0x03, Z8, Z9, K1
-	VCMPPS            $0x03, Z6, Z7, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (R8), Z5, Z16
-	VADDPS.BCST       (R10), Z16, Z16
-	VCVTPS2PH         $0x00, Z16, Y16
-	VMOVUPS           Y16, (SI)
-	VCMPPS            $0x00, Z0, Z5, K1
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (R8), Z5, Z16
-	VADDPS.BCST       (R10), Z16, Z16
-	VCVTPS2PH         $0x00, Z16, Y16
-	VMOVUPS           Y16, 32(SI)
-	VCMPPS            $0x00, Z0, Z5, K2
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (R8), Z5, Z16
-	VADDPS.BCST       (R10), Z16, Z16
-	VCVTPS2PH         $0x00, Z16, Y16
-	VMOVUPS           Y16, 64(SI)
-	VCMPPS            $0x00, Z0, Z5, K3
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (R8), Z5, Z16
-	VADDPS.BCST       (R10), Z16, Z16
-	VCVTPS2PH         $0x00, Z16, Y16
-	VMOVUPS           Y16, 96(SI)
-	VCMPPS            $0x00, Z0, Z5, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z2, Z8
-	VMOVAPS           Z3, Z7
-	VMOVAPS           Z4, Z6
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+4, R10
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R10), Z10
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VCVTPH2PS    (BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPH2PS    32(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VCVTPH2PS    64(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VCVTPH2PS    96(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VADDPS       Z10, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 32(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 64(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-
-groupback:
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R10), Z12
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R8), Z10
-
-groupmeet:
-	MOVQ R11, R13
-	MOVQ R8, R15
-	SUBQ $+16, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z12, Z0
-	VMOVAPS      Z10, Z1
-	VCVTPH2PS    (BX), Z2
-	VSUBPS       Z12, Z2, Z2
-	VMULPS       Z11, Z2, Z3
-	VFNMADD231PS Z10, Z3, Z2
-	VFMADD231PS  Z11, Z2, Z3
-	SUBQ         $+16, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z12, Z2
-	VMOVAPS      Z10, Z4
-	VCVTPH2PS    32(BX), Z5
-	VSUBPS       Z12, Z5, Z5
-	VMULPS       Z11, Z5, Z6
-	VFNMADD231PS Z10, Z6, Z5
-	VFMADD231PS  Z11, Z5, Z6
-	SUBQ         $+16, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z12, Z5
-	VMOVAPS      Z10, Z7
-	VCVTPH2PS    64(BX), Z8
-	VSUBPS       Z12, Z8, Z8
-	VMULPS       Z11, Z8, Z9
-	VFNMADD231PS Z10, Z9, Z8
-	VFMADD231PS  Z11, Z8, Z9
-	SUBQ         $+16, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z12, Z8
-	VMOVAPS      Z10, Z16
-	VCVTPH2PS    96(BX), Z17
-	VSUBPS       Z12, Z17, Z17
-	VMULPS       Z11, Z17, Z18
-	VFNMADD231PS Z10, Z18, Z17
-	VFMADD231PS  Z11, Z17, Z18
-	VCMPPS       $0x03, Z6, Z3, K1
-	VCMPPS       $0x03, Z18, Z9, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VFMADD213PS  Z13, Z17, Z1
-	VADDPS       Z0, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, (SI)
-	VCMPPS       $0x00, Z3, Z17, K1
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z4
-	VADDPS       Z2, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 32(SI)
-	VCMPPS       $0x00, Z6, Z0, K2
-	VRNDSCALEPS  $0x08, Z9, Z9
-	VMAXPS       Z9, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
-	VADDPS       Z5, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 64(SI)
-	VCMPPS       $0x00, Z9, Z0, K3
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z16
-	VADDPS       Z8, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, 96(SI)
-	VCMPPS       $0x00, Z18, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, DI
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	CMPQ R11, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R13
-	MOVQ DI, R15
-
-grouppieces:
-	MOVQ R15, DI
-	CMPQ R11, DI
-	JGE  grouppiece
-	MOVQ R11, DI
-
-grouppiece:
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R10), Z10
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (BX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(BX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(BX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(BX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VADDPS       Z10, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	KMOVQ        K0, K7
-	VMOVDQU16    Y5, K7, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y1, K7, 32(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y1, K7, 64(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y1, K7, 96(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
-
-grouptailnarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, 128(SP)
-	LEAQ     (SI)(DI*2), SI
-	LEAQ     128(SP), AX
-	MOVQ     DX, CX
-	CALL     ·stageOut1AVX512(SB)
-	MOVQ     DI, AX
-	SHRQ     $0x03, AX
-	ADDQ     AX, DX
-	LEAQ     (BX)(DI*2), BX
-
-grouprest:
-	SUBQ  DI, R11
-	SUBQ  DI, R15
-	SUBQ  DI, R13
-	TESTQ R13, R13
-	JEQ   groupdone
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R11, $+2
-	JLT               short2end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VCVTPH2PS         (BX), Z0
-	VBROADCASTSS      (R10), Z12
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z11
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z10
-	VFMADD231PS.BCST  (R9), Z0, Z10
-	VCVTPH2PS         32(BX), Z0
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z9
-	VFMADD231PS.BCST  (R9), Z0, Z9
-	VCVTPH2PS         64(BX), Z0
-	VBROADCASTSS      4(R10), Z8
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z7
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFMADD231PS.BCST  4(R9), Z0, Z6
-	VCVTPH2PS         96(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  4(R9), Z0, Z5
-
-short2ahead:
-	VCVTPH2PS         128(BX), Z0
-	VBROADCASTSS      8(R10), Z1
-	VSUBPS.BCST       8(R10), Z0, Z0
-	VMULPS.BCST       8(R9), Z0, Z2
-	VBROADCASTSS      8(R8), Z3
-	VFNMADD231PS.BCST 8(R8), Z2, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z2
-	VCVTPH2PS         160(BX), Z0
-	VSUBPS.BCST       8(R10), Z0, Z0
-	VMULPS.BCST       8(R9), Z0, Z4
-	VFNMADD231PS.BCST 8(R8), Z4, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z4
-	VCVTPH2PS         192(BX), Z0
-	VBROADCASTSS      12(R10), Z16
-	VSUBPS.BCST       12(R10), Z0, Z0
-	VMULPS.BCST       12(R9), Z0, Z17
-	VBROADCASTSS      12(R8), Z18
-	VFNMADD231PS.BCST 12(R8), Z17, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z17
-	VCVTPH2PS         224(BX), Z0
-	VSUBPS.BCST       12(R10), Z0, Z0
-	VMULPS.BCST       12(R9), Z0, Z19
-	VFNMADD231PS.BCST 12(R8), Z19, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z19
-	VCMPPS            $0x03, Z9, Z10, K1
-	VCMPPS            $0x03, Z5, Z6, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z10, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z21
-	VFMADD231PS       Z11, Z20, Z21
-	VADDPS            Z12, Z21, Z21
-	VCVTPS2PH         $0x00, Z21, Y21
-	VMOVUPS           Y21, (SI)
-	VCMPPS            $0x00, Z0, Z20, K1
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z21
-	VFMADD231PS       Z11, Z20, Z21
-	VADDPS            Z12, Z21, Z21
-	VCVTPS2PH         $0x00, Z21, Y21
-	VMOVUPS           Y21, 32(SI)
-	VCMPPS            $0x00, Z0, Z20, K2
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z21
-	VFMADD231PS       Z7, Z20, Z21
-	VADDPS            Z8, Z21, Z21
-	VCVTPS2PH         $0x00, Z21, Y21
-	VMOVUPS           Y21, 64(SI)
-	VCMPPS            $0x00, Z0, Z20, K3
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z21
-	VFMADD231PS       Z7, Z20, Z21
-	VADDPS            Z8, Z21, Z21
-	VCVTPS2PH         $0x00, Z21, Y21
-	VMOVUPS           Y21, 96(SI)
-	VCMPPS            $0x00, Z0, Z20, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z2, Z10
-	VMOVAPS           Z4, Z9
-	VMOVAPS           Z17, Z6
-	VMOVAPS           Z19, Z5
-	VMOVAPS           Z3, Z11
-	VMOVAPS           Z18, Z7
-	VMOVAPS           Z1, Z12
-	VMOVAPS           Z16, Z8
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+8, R10
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VCVTPH2PS         (BX), Z0
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VCVTPH2PS         32(BX), Z0
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z2
-	VFNMADD231PS.BCST (R8), Z2, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z2
-	VCVTPH2PS         64(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-	VCVTPH2PS         96(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z4, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VADDPS.BCST       (R10), Z5, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVUPS           Y5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VADDPS.BCST       (R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-
-short2back:
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+8, R10
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R11, $+4
-	JLT               short4end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VCVTPH2PS         (BX), Z0
-	VBROADCASTSS      (R10), Z12
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z11
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z10
-	VFMADD231PS.BCST  (R9), Z0, Z10
-	VCVTPH2PS         32(BX), Z0
-	VBROADCASTSS      4(R10), Z9
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z8
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  4(R9), Z0, Z7
-	VCVTPH2PS         64(BX), Z0
-	VBROADCASTSS      8(R10), Z6
-	VSUBPS.BCST       8(R10), Z0, Z0
-	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z5
-	VFNMADD231PS.BCST 8(R8), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFMADD231PS.BCST  8(R9), Z0, Z4
-	VCVTPH2PS         96(BX), Z0
-	VBROADCASTSS      12(R10), Z3
-	VSUBPS.BCST       12(R10), Z0, Z0
-	VMULPS.BCST       12(R9), Z0, Z1
-	VBROADCASTSS      12(R8), Z2
-	VFNMADD231PS.BCST 12(R8), Z1, Z0
-	VMOVAPS           Z1, Z16
-	VFMADD231PS.BCST  12(R9), Z0, Z16
-
-short4ahead:
-	VCVTPH2PS         128(BX), Z0
-	VBROADCASTSS      16(R10), Z1
-	VSUBPS.BCST       16(R10), Z0, Z0
-	VMULPS.BCST       16(R9), Z0, Z17
-	VBROADCASTSS      16(R8), Z18
-	VFNMADD231PS.BCST 16(R8), Z17, Z0
-	VFMADD231PS.BCST  16(R9), Z0, Z17
-	VCVTPH2PS         160(BX), Z0
-	VBROADCASTSS      20(R10), Z19
-	VSUBPS.BCST       20(R10), Z0, Z0
-	VMULPS.BCST       20(R9), Z0, Z20
-	VBROADCASTSS      20(R8), Z21
-	VFNMADD231PS.BCST 20(R8), Z20, Z0
-	VFMADD231PS.BCST  20(R9), Z0, Z20
-	VCVTPH2PS         192(BX), Z0
-	VBROADCASTSS      24(R10), Z22
-	VSUBPS.BCST       24(R10), Z0, Z0
-	VMULPS.BCST       24(R9), Z0, Z23
-	VBROADCASTSS      24(R8), Z24
-	VFNMADD231PS.BCST 24(R8), Z23, Z0
-	VFMADD231PS.BCST  24(R9), Z0, Z23
-	VCVTPH2PS         224(BX), Z0
-	VBROADCASTSS      28(R10), Z25
-	VSUBPS.BCST       28(R10), Z0, Z0
-	VMULPS.BCST       28(R9), Z0, Z26
-	VBROADCASTSS      28(R8), Z27
-	VFNMADD231PS.BCST 28(R8), Z26, Z0
-	VFMADD231PS.BCST  28(R9), Z0, Z26
-	VCMPPS            $0x03, Z7, Z10, K1
-	VCMPPS            $0x03, Z16, Z4, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z10, Z0
-	VMAXPS            Z0, Z15, Z28
-	VMINPS            Z28, Z14, Z28
-	VMOVAPS           Z13, Z29
-	VFMADD231PS       Z11, Z28, Z29
-	VADDPS            Z12, Z29, Z29
-	VCVTPS2PH         $0x00, Z29, Y29
-	VMOVUPS           Y29, (SI)
-	VCMPPS            $0x00, Z0, Z28, K1
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z28
-	VMINPS            Z28, Z14, Z28
-	VMOVAPS           Z13, Z29
-	VFMADD231PS       Z8, Z28, Z29
-	VADDPS            Z9, Z29, Z29
-	VCVTPS2PH         $0x00, Z29, Y29
-	VMOVUPS           Y29, 32(SI)
-	VCMPPS            $0x00, Z0, Z28, K2
-	VRNDSCALEPS       $0x08, Z4, Z0
-	VMAXPS            Z0, Z15, Z28
-	VMINPS            Z28, Z14, Z28
-	VMOVAPS           Z13, Z29
-	VFMADD231PS       Z5, Z28, Z29
-	VADDPS            Z6, Z29, Z29
-	VCVTPS2PH         $0x00, Z29, Y29
-	VMOVUPS           Y29, 64(SI)
-	VCMPPS            $0x00, Z0, Z28, K3
-	VRNDSCALEPS       $0x08, Z16, Z0
-	VMAXPS            Z0, Z15, Z28
-	VMINPS            Z28, Z14, Z28
-	VMOVAPS           Z13, Z29
-	VFMADD231PS       Z2, Z28, Z29
-	VADDPS            Z3, Z29, Z29
-	VCVTPS2PH         $0x00, Z29, Y29
-	VMOVUPS           Y29, 96(SI)
-	VCMPPS            $0x00, Z0, Z28, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z17, Z10
-	VMOVAPS           Z20, Z7
-	VMOVAPS           Z23, Z4
-	VMOVAPS           Z26, Z16
-	VMOVAPS           Z18, Z11
-	VMOVAPS           Z21, Z8
-	VMOVAPS           Z24, Z5
-	VMOVAPS           Z27, Z2
-	VMOVAPS           Z1, Z12
-	VMOVAPS           Z19, Z9
-	VMOVAPS           Z22, Z6
-	VMOVAPS           Z25, Z3
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, R10
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VCVTPH2PS         (BX), Z0
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VCVTPH2PS         32(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z2
-	VCVTPH2PS         64(BX), Z0
-	VSUBPS.BCST       8(R10), Z0, Z0
-	VMULPS.BCST       8(R9), Z0, Z3
-	VFNMADD231PS.BCST 8(R8), Z3, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z3
-	VCVTPH2PS         96(BX), Z0
-	VSUBPS.BCST       12(R10), Z0, Z0
-	VMULPS.BCST       12(R9), Z0, Z4
-	VFNMADD231PS.BCST 12(R8), Z4, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VADDPS.BCST       (R10), Z5, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVUPS           Y5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VADDPS.BCST       8(R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VADDPS.BCST       12(R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVUPS           Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-
-short4back:
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+16, R10
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R11, DI
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VCVTPH2PS    (BX), Z0
-	VMOVUPS      (R10), Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS      (R9), Z2
-	VMULPS       Z2, Z0, Z3
-	VMOVUPS      (R8), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VCVTPH2PS    32(BX), Z0
-	VMOVUPS      64(R10), Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS      64(R9), Z5
-	VMULPS       Z5, Z0, Z6
-	VMOVUPS      64(R8), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z5, Z0, Z6
-	VCVTPH2PS    64(BX), Z0
-	VMOVUPS      128(R10), Z5
-	VSUBPS       Z5, Z0, Z0
-	VMOVUPS      128(R9), Z8
-	VMULPS       Z8, Z0, Z9
-	VMOVUPS      128(R8), Z10
-	VFNMADD231PS Z10, Z9, Z0
-	VFMADD231PS  Z8, Z0, Z9
-	VCVTPH2PS    96(BX), Z0
-	VMOVUPS      192(R10), Z8
-	VSUBPS       Z8, Z0, Z0
-	VMOVUPS      192(R9), Z11
-	VMULPS       Z11, Z0, Z12
-	VMOVUPS      192(R8), Z16
-	VFNMADD231PS Z16, Z12, Z0
-	VFMADD231PS  Z11, Z0, Z12
-	VCMPPS       $0x03, Z6, Z3, K1
-	VCMPPS       $0x03, Z12, Z9, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z4
-	VADDPS       Z1, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, (SI)
-	VCMPPS       $0x00, Z3, Z0, K1
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
-	VADDPS       Z2, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VCMPPS       $0x00, Z6, Z0, K2
-	VRNDSCALEPS  $0x08, Z9, Z9
-	VMAXPS       Z9, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z10
-	VADDPS       Z5, Z10, Z10
-	VCVTPS2PH    $0x00, Z10, Y10
-	VMOVUPS      Y10, 64(SI)
-	VCMPPS       $0x00, Z9, Z0, K3
-	VRNDSCALEPS  $0x08, Z12, Z12
-	VMAXPS       Z12, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z16
-	VADDPS       Z8, Z16, Z16
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, 96(SI)
-	VCMPPS       $0x00, Z12, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-
-laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+8, DX
-	ADDQ  $+128, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	ADDQ  $+256, R10
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  1040(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX512(SB)
-	MOVQ  1048(SP), DX
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX512(SB)
-	MOVQ  1056(SP), BX
-	MOVQ  1064(SP), R8
-	MOVQ  1072(SP), R9
-	MOVQ  1080(SP), R10
-
-laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	VCVTPH2PS    (BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VCVTPH2PS    32(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VCVTPH2PS    64(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VCVTPH2PS    96(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VADDPS       Z10, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 32(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 64(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVNTPS     Y1, 96(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z8, Z9, K1
-	VCMPPS      $0x03, Z6, Z7, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z9, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VADDPS      Z10, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, (SI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VRNDSCALEPS $0x08, Z8, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VADDPS      Z10, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 32(SI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VADDPS      Z10, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 64(SI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VADDPS      Z10, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 96(SI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (DX)
-	ADDQ        $+128, SI
-	ADDQ        $+8, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, R11
-	JMP         groupwhole
-
-grouprare:
-	MOVQ $+1, 1096(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 528(SP), R9
-	LEAQ 784(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R10, 1080(SP)
-	LEAQ 784(SP), R10
-	JMP  rare
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R10), K7, Z12
-	VBROADCASTSS 4(R9), K7, Z11
-	VBROADCASTSS 4(R8), K7, Z10
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeetreached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R11, $-15
-	JGE  groupmeetmixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
-groupstage:
-	MOVQ SI, 1040(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1048(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 1056(SP)
-	LEAQ 144(SP), BX
-	MOVQ R11, 1088(SP)
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 1040(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 1048(SP), DX
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
-	MOVQ 1056(SP), BX
-	LEAQ (BX)(DI*2), BX
-	MOVQ 1088(SP), R11
-	JMP  grouprest
-
-groupmeetrare:
-	MOVQ R13, R11
-	SUBQ R8, R15
-	ADDQ R15, R8
-	ADDQ R15, R9
-	ADDQ R15, R10
-	MOVQ DI, R13
-	SUBQ R15, R15
-	ADDQ $+64, R15
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	VCVTPH2PS         (BX), Z0
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VCVTPH2PS         32(BX), Z0
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z2
-	VFNMADD231PS.BCST (R8), Z2, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z2
-	VCVTPH2PS         64(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-	VCVTPH2PS         96(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z4, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VADDPS.BCST       (R10), Z5, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVNTPS          Y5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VADDPS.BCST       (R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+8, R10
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	MOVQ $+2, 1096(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 528(SP), R9
-	LEAQ 784(SP), AX
-	MOVQ R10, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R10, 1080(SP)
-	LEAQ 784(SP), R10
-	JMP  rare
-
-short4stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	VCVTPH2PS         (BX), Z0
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VCVTPH2PS         32(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z2
-	VCVTPH2PS         64(BX), Z0
-	VSUBPS.BCST       8(R10), Z0, Z0
-	VMULPS.BCST       8(R9), Z0, Z3
-	VFNMADD231PS.BCST 8(R8), Z3, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z3
-	VCVTPH2PS         96(BX), Z0
-	VSUBPS.BCST       12(R10), Z0, Z0
-	VMULPS.BCST       12(R9), Z0, Z4
-	VFNMADD231PS.BCST 12(R8), Z4, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VADDPS.BCST       (R10), Z5, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVNTPS          Y5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 32(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VADDPS.BCST       8(R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 64(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VADDPS.BCST       12(R10), Z1, Z1
-	VCVTPS2PH         $0x00, Z1, Y1
-	VMOVNTPS          Y1, 96(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, R10
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	MOVQ $+3, 1096(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 528(SP), R9
-	LEAQ 784(SP), AX
-	MOVQ R10, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R10, 1080(SP)
-	LEAQ 784(SP), R10
-	JMP  rare
-
-lanerare:
-	MOVQ $+4, 1096(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 1040(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1048(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 1056(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 528(SP), R9
-	LEAQ 784(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R10, 1080(SP)
-	LEAQ 784(SP), R10
-	JMP  laneloop
-
-rare:
-	VCVTPH2PS    (BX), Z0
-	VMOVUPS      (R8), Z1
-	VMOVUPS      (R10), Z2
-	VSUBPS       Z2, Z0, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z1, Z4, Z4
-	VADDPS       Z2, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VBLENDMPS    Z4, Z1, K1, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, (SI)
-	VCMPPS       $0x00, Z0, Z3, K1
-	VCVTPH2PS    32(BX), Z0
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R10), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K2
-	VBLENDMPS    Z5, Z1, K2, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Z0, Z4, K2
-	VCVTPH2PS    64(BX), Z0
-	VMOVUPS      128(R8), Z2
-	VMOVUPS      128(R10), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K3
-	VBLENDMPS    Z5, Z1, K3, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 64(SI)
-	VCMPPS       $0x00, Z0, Z4, K3
-	VCVTPH2PS    96(BX), Z0
-	VMOVUPS      192(R8), Z2
-	VMOVUPS      192(R10), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z1, K4, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 96(SI)
-	VCMPPS       $0x00, Z0, Z4, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	CMPQ         1096(SP), $+1
-	JEQ          groupresume
-	CMPQ         1096(SP), $+2
-	JEQ          short2resume
-	CMPQ         1096(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         1064(SP), R8
-	MOVQ         1072(SP), R9
-	MOVQ         1080(SP), R10
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R10), Z10
-	JMP          groupback
-
-short2resume:
-	MOVQ 1064(SP), R8
-	MOVQ 1072(SP), R9
-	MOVQ 1080(SP), R10
-	JMP  short2back
-
-short4resume:
-	MOVQ 1064(SP), R8
-	MOVQ 1072(SP), R9
-	MOVQ 1080(SP), R10
-	JMP  short4back
-
-DATA constantsAVX512<>+0(SB)/4, $0x00000001
-DATA constantsAVX512<>+4(SB)/4, $0x3f800000
-DATA constantsAVX512<>+8(SB)/4, $0x34800000
-DATA constantsAVX512<>+12(SB)/4, $0x7fc00000
-DATA constantsAVX512<>+16(SB)/4, $0x01010101
+DATA constantsAVX512<>+0(SB)/4, $0x01010101
+DATA constantsAVX512<>+4(SB)/4, $0x00000001
+DATA constantsAVX512<>+8(SB)/4, $0x3f800000
+DATA constantsAVX512<>+12(SB)/4, $0x34800000
+DATA constantsAVX512<>+16(SB)/4, $0x7fc00000
 GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $20

@@ -4,80 +4,20 @@
 
 package asm
 
-// FakeQuantizeF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most.
+// FakeQuantizeF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most,
+// and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+func FakeQuantizeF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-// FakeQuantizeZeroPointF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
+// FakeQuantizeZeroPointF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
+// and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeZeroPointF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeMinvalF16NEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeMinvalF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeBytesF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most,
-// and mask, a byte each, 0 or 1, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeZeroPointBytesF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
-// and mask, a byte each, 0 or 1, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeZeroPointBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeMinvalBytesF16NEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
-// and mask, a byte each, 0 or 1, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeMinvalBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeBitsF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most,
-// and mask, a bit each, the first element's lowest, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeZeroPointBitsF16NEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
-// and mask, a bit each, the first element's lowest, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeZeroPointBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeMinvalBitsF16NEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
-// and mask, a bit each, the first element's lowest, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeMinvalBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+func FakeQuantizeZeroPointF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)

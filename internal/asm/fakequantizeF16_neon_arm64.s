@@ -4,4027 +4,14 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// func FakeQuantizeF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeF16NEON(SB), NOSPLIT, $248-64
-	// pointers: R1 y, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
-	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
-	// per group: V12 scale, V11 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 17
-	MOVD y+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	FMOVS least+32(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+36(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
-	BEQ lanes
-	CMP $128, R6
-	BLT groups
-	AND $15, R6, R16
-	CBZ R16, longs
-	CMP $1, R5
-	BEQ longs
-groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
-	BLT grouptomeet
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	SUB R5, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, (R1)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V1.S4
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-groupback:
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE grouploop
-groupwhole:
-	CMP $0, R5
-	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-groupmeet:
-	MOVD R5, R7
-	MOVD R3, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V11.B16, V0.B16
-	FMOVQ (R2), F1
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2cdc43 // fmul v3.4s, v2.4s, v12.4s
-	VFMLS V11.S4, V3.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V3.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V11.B16, V2.B16
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2cdc24 // fmul v4.4s, v1.4s, v12.4s
-	VFMLS V11.S4, V4.S4, V1.S4
-	VFMLA V12.S4, V1.S4, V4.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V11.B16, V1.B16
-	FMOVQ 16(R2), F5
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x6e2cdcc7 // fmul v7.4s, v6.4s, v12.4s
-	VFMLS V11.S4, V7.S4, V6.S4
-	VFMLA V12.S4, V6.S4, V7.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V11.B16, V6.B16
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x6e2cdca8 // fmul v8.4s, v5.4s, v12.4s
-	VFMLS V11.S4, V8.S4, V5.S4
-	VFMLA V12.S4, V5.S4, V8.S4
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e28f4f0 // fmax v16.4s, v7.4s, v8.4s
-	WORD $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
-	BVS groupmeetrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V0.S4, V3.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V2.S4, V4.S4, V0.S4
-	WORD $0x4e216805 // fcvtn2 v5.8h, v0.4s
-	FMOVQ F5, (R1)
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V1.S4, V7.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e2ff508 // fmax v8.4s, v8.4s, v15.4s
-	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V6.S4, V8.S4, V1.S4
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	MOVD R1, 208(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 216(RSP)
-	ADD $48, RSP, R2
-	MOVD R5, 240(RSP)
-	SUB R5, R5, R5
-	B grouploop
-groupstaged:
-	MOVD 208(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 216(RSP), R2
-	ADD R0<<1, R2, R2
-	MOVD 240(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
-groupdone:
-	RET
-longs:
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V12.S4, V11.S4, V0.S4
-	MOVD $880803840, R16
-	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	MOVD R6, R0
-	CMP $16, R0
-	BLT longstage
-longloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, (R1)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V1.S4
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-longback:
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE longloop
-longtail:
-	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
-	ADD $16, R0, R0
-	MOVD 208(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 216(RSP), R2
-	ADD R0<<1, R2, R2
-longend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	SUB $1, R5, R5
-	CBNZ R5, longs
-	RET
-lanes:
-	MOVD R5, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R4), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R3), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R4), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R3), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R4), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V3.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V1.S4
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, (R1)
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2ff4e7 // fmax v7.4s, v7.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V8.S4, V7.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V6.S4, V1.S4
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-laneback:
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 208(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	MOVD 216(RSP), R2
-	MOVD 224(RSP), R3
-	MOVD 232(RSP), R4
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 248(RSP)
-	ADD $80, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 224(RSP)
-	ADD $80, RSP, R3
-	ADD $144, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 232(RSP)
-	ADD $144, RSP, R4
-	B rare
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V9.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
-	VCMEQ V31.S4, V10.S4, V10.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V10.B16, V9.B16
-	VBSL V12.B16, V31.B16, V9.B16
-	VMOV V9.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V10.B16, V9.B16
-	VBSL V11.B16, V31.B16, V9.B16
-	VMOV V9.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
-groupmeetrare:
-	MOVD R7, R5
-	SUB R3, R8, R8
-	ADD R8, R3, R3
-	ADD R8, R4, R4
-	MOVD R0, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
-longrare:
-	MOVD $2, R16
-	MOVD R16, 248(RSP)
-	ADD $80, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 224(RSP)
-	ADD $80, RSP, R3
-	ADD $144, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 232(RSP)
-	ADD $144, RSP, R4
-	B rare
-longstage:
-	MOVD R1, 208(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 216(RSP)
-	ADD $48, RSP, R2
-	B longloop
-lanerare:
-	MOVD $3, R16
-	MOVD R16, 248(RSP)
-	B rare
-lanestage:
-	MOVD R1, 208(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 216(RSP)
-	ADD $48, RSP, R2
-	ADD $80, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 224(RSP)
-	ADD $80, RSP, R3
-	ADD $144, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 232(RSP)
-	ADD $144, RSP, R4
-	B laneloop
-rare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R1)
-	FMOVQ 16(R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R3), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R1)
-	MOVD 248(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	MOVD 248(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-	B laneback
-groupresume:
-	MOVD 224(RSP), R3
-	MOVD 232(RSP), R4
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	B groupback
-longresume:
-	MOVD 224(RSP), R3
-	MOVD 232(RSP), R4
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V12.S4, V11.S4, V0.S4
-	MOVD $880803840, R16
-	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	B longback
-
-// func FakeQuantizeZeroPointF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeZeroPointF16NEON(SB), NOSPLIT, $328-72
-	// pointers: R1 y, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
-	// per call: V15 least, V14 most, V13 0x0
-	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 30
-	MOVD y+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVD zeroPoint+32(FP), R5
-	FMOVS least+40(FP), F15
-	VDUP V15.S[0], V15.S4
-	FMOVS most+44(FP), F14
-	VDUP V14.S[0], V14.S4
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
-	BEQ lanes
-	CMP $128, R7
-	BLT groups
-	AND $15, R7, R16
-	CBZ R16, longs
-	CMP $1, R6
-	BEQ longs
-groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT grouptomeet
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	SUB R6, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2af442 // fmax v2.4s, v2.4s, v10.4s
-	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, (R1)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
-	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2af463 // fmax v3.4s, v3.4s, v10.4s
-	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V1.S4
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-groupback:
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE grouploop
-groupwhole:
-	CMP $0, R6
-	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V11.B16, V0.B16
-	VMOV V10.B16, V1.B16
-	VMOV V9.B16, V2.B16
-	FMOVQ (R2), F3
-	WORD $0x0e217870 // fcvtl v16.4s, v3.4h
-	WORD $0x6e2cde11 // fmul v17.4s, v16.4s, v12.4s
-	VFMLS V11.S4, V17.S4, V16.S4
-	VFMLA V12.S4, V16.S4, V17.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V11.B16, V16.B16
-	VMOV V10.B16, V18.B16
-	VMOV V9.B16, V19.B16
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	WORD $0x6e2cdc74 // fmul v20.4s, v3.4s, v12.4s
-	VFMLS V11.S4, V20.S4, V3.S4
-	VFMLA V12.S4, V3.S4, V20.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V11.B16, V3.B16
-	VMOV V10.B16, V21.B16
-	VMOV V9.B16, V22.B16
-	FMOVQ 16(R2), F23
-	WORD $0x0e217af8 // fcvtl v24.4s, v23.4h
-	WORD $0x6e2cdf19 // fmul v25.4s, v24.4s, v12.4s
-	VFMLS V11.S4, V25.S4, V24.S4
-	VFMLA V12.S4, V24.S4, V25.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V11.B16, V24.B16
-	VMOV V10.B16, V26.B16
-	VMOV V9.B16, V27.B16
-	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x6e2cdefc // fmul v28.4s, v23.4s, v12.4s
-	VFMLS V11.S4, V28.S4, V23.S4
-	VFMLA V12.S4, V23.S4, V28.S4
-	WORD $0x4e34f637 // fmax v23.4s, v17.4s, v20.4s
-	WORD $0x4e3cf73d // fmax v29.4s, v25.4s, v28.4s
-	WORD $0x4e3df6f7 // fmax v23.4s, v23.4s, v29.4s
-	WORD $0x6e30faf7 // fmaxv s23, v23.4s
-	FCMPS F23, F23
-	BVS groupmeetrare
-	WORD $0x4e218a31 // frintn v17.4s, v17.4s
-	WORD $0x4e21f631 // fmax v17.4s, v17.4s, v1.4s
-	WORD $0x4ea2f631 // fmin v17.4s, v17.4s, v2.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V0.S4, V17.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e218a94 // frintn v20.4s, v20.4s
-	WORD $0x4e32f694 // fmax v20.4s, v20.4s, v18.4s
-	WORD $0x4eb3f694 // fmin v20.4s, v20.4s, v19.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V16.S4, V20.S4, V0.S4
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, (R1)
-	WORD $0x4e218b39 // frintn v25.4s, v25.4s
-	WORD $0x4e35f739 // fmax v25.4s, v25.4s, v21.4s
-	WORD $0x4eb6f739 // fmin v25.4s, v25.4s, v22.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V25.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x4e3af79c // fmax v28.4s, v28.4s, v26.4s
-	WORD $0x4ebbf79c // fmin v28.4s, v28.4s, v27.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V24.S4, V28.S4, V1.S4
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	MOVD R1, 272(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 280(RSP)
-	ADD $48, RSP, R2
-	MOVD R6, 312(RSP)
-	SUB R6, R6, R6
-	B grouploop
-groupstaged:
-	MOVD 272(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 280(RSP), R2
-	ADD R0<<1, R2, R2
-	MOVD 312(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
-groupdone:
-	RET
-longs:
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V12.S4, V11.S4, V0.S4
-	MOVD $880803840, R16
-	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	MOVD R7, R0
-	CMP $16, R0
-	BLT longstage
-longloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e29f442 // fmax v2.4s, v2.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e29f421 // fmax v1.4s, v1.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, (R1)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e29f484 // fmax v4.4s, v4.4s, v9.4s
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e29f463 // fmax v3.4s, v3.4s, v9.4s
-	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V1.S4
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-longback:
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE longloop
-longtail:
-	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
-	ADD $16, R0, R0
-	MOVD 272(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 280(RSP), R2
-	ADD R0<<1, R2, R2
-longend:
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUB $1, R6, R6
-	CBNZ R6, longs
-	RET
-lanes:
-	MOVD R6, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R4), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R3), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R4), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R3), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R4), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	FMOVQ (R5), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e21f463 // fmax v3.4s, v3.4s, v1.4s
-	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V3.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVQ 16(R5), F1
-	VSUB V1.S4, V15.S4, V3.S4
-	VSUB V1.S4, V14.S4, V1.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
-	WORD $0x4ea1f442 // fmin v2.4s, v2.4s, v1.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V1.S4
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, (R1)
-	FMOVQ 32(R5), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e21f4e7 // fmax v7.4s, v7.4s, v1.4s
-	WORD $0x4ea0f4e7 // fmin v7.4s, v7.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V8.S4, V7.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	FMOVQ 48(R5), F1
-	VSUB V1.S4, V15.S4, V2.S4
-	VSUB V1.S4, V14.S4, V1.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e22f4c6 // fmax v6.4s, v6.4s, v2.4s
-	WORD $0x4ea1f4c6 // fmin v6.4s, v6.4s, v1.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V9.S4, V6.S4, V1.S4
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-laneback:
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 272(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	MOVD 280(RSP), R2
-	MOVD 288(RSP), R3
-	MOVD 296(RSP), R4
-	MOVD 304(RSP), R5
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 320(RSP)
-	ADD $80, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 288(RSP)
-	ADD $80, RSP, R3
-	ADD $144, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 296(RSP)
-	ADD $144, RSP, R4
-	ADD $208, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 304(RSP)
-	ADD $208, RSP, R5
-	B rare
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VLD1R (R16), [V6.S4]
-	VSUB V6.S4, V15.S4, V5.S4
-	WORD $0x4e21d8a4 // scvtf v4.4s, v5.4s
-	VSUB V6.S4, V14.S4, V5.S4
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V12.B16, V31.B16, V7.B16
-	VMOV V7.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	VMOV V8.B16, V7.B16
-	VBSL V10.B16, V4.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V6.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
-groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
-longrare:
-	MOVD $2, R16
-	MOVD R16, 320(RSP)
-	ADD $80, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 288(RSP)
-	ADD $80, RSP, R3
-	ADD $144, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 296(RSP)
-	ADD $144, RSP, R4
-	ADD $208, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 304(RSP)
-	ADD $208, RSP, R5
-	B rare
-longstage:
-	MOVD R1, 272(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 280(RSP)
-	ADD $48, RSP, R2
-	B longloop
-lanerare:
-	MOVD $3, R16
-	MOVD R16, 320(RSP)
-	B rare
-lanestage:
-	MOVD R1, 272(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 280(RSP)
-	ADD $48, RSP, R2
-	ADD $80, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 288(RSP)
-	ADD $80, RSP, R3
-	ADD $144, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 296(RSP)
-	ADD $144, RSP, R4
-	ADD $208, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 304(RSP)
-	ADD $208, RSP, R5
-	B laneloop
-rare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	FMOVQ (R5), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e24f421 // fmax v1.4s, v1.4s, v4.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F4
-	VSUB V4.S4, V15.S4, V5.S4
-	VSUB V4.S4, V14.S4, V4.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R1)
-	FMOVQ 16(R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F4
-	VSUB V4.S4, V15.S4, V5.S4
-	VSUB V4.S4, V14.S4, V4.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e25f421 // fmax v1.4s, v1.4s, v5.4s
-	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F4
-	VSUB V4.S4, V15.S4, V5.S4
-	VSUB V4.S4, V14.S4, V4.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R1)
-	MOVD 320(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	MOVD 320(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-	B laneback
-groupresume:
-	MOVD 288(RSP), R3
-	MOVD 296(RSP), R4
-	MOVD 304(RSP), R5
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	B groupback
-longresume:
-	MOVD 288(RSP), R3
-	MOVD 296(RSP), R4
-	MOVD 304(RSP), R5
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V12.S4, V11.S4, V0.S4
-	MOVD $880803840, R16
-	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	B longback
-
-// func FakeQuantizeMinvalF16NEON(y *uint16, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeMinvalF16NEON(SB), NOSPLIT, $328-72
-	// pointers: R1 y, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
-	// per group: V12 scale, V11 recip, V10 minval
-	// vector registers in use at once: 22
-	MOVD y+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVD minval+32(FP), R5
-	FMOVS least+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+44(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
-	BEQ lanes
-groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT grouptomeet
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R5), [V10.S4]
-	SUB R6, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V2.S4
-	WORD $0x4e2ad442 // fadd v2.4s, v2.4s, v10.4s
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, (R1)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V1.S4
-	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-groupback:
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE grouploop
-groupwhole:
-	CMP $0, R6
-	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V12.B16, V0.B16
-	VMOV V10.B16, V1.B16
-	FMOVQ (R2), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V12.B16, V3.B16
-	VMOV V10.B16, V5.B16
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x6e2bdc46 // fmul v6.4s, v2.4s, v11.4s
-	VFMLS V10.S4, V6.S4, V2.S4
-	VFMLA V11.S4, V2.S4, V6.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V12.B16, V2.B16
-	VMOV V10.B16, V7.B16
-	FMOVQ 16(R2), F16
-	WORD $0x0e217a11 // fcvtl v17.4s, v16.4h
-	WORD $0x4eacd631 // fsub v17.4s, v17.4s, v12.4s
-	WORD $0x6e2bde32 // fmul v18.4s, v17.4s, v11.4s
-	VFMLS V10.S4, V18.S4, V17.S4
-	VFMLA V11.S4, V17.S4, V18.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V12.B16, V17.B16
-	VMOV V10.B16, V19.B16
-	WORD $0x4e217a10 // fcvtl2 v16.4s, v16.8h
-	WORD $0x4eacd610 // fsub v16.4s, v16.4s, v12.4s
-	WORD $0x6e2bde14 // fmul v20.4s, v16.4s, v11.4s
-	VFMLS V10.S4, V20.S4, V16.S4
-	VFMLA V11.S4, V16.S4, V20.S4
-	WORD $0x4e26f490 // fmax v16.4s, v4.4s, v6.4s
-	WORD $0x4e34f655 // fmax v21.4s, v18.4s, v20.4s
-	WORD $0x4e35f610 // fmax v16.4s, v16.4s, v21.4s
-	WORD $0x6e30fa10 // fmaxv s16, v16.4s
-	FCMPS F16, F16
-	BVS groupmeetrare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V1.S4, V4.S4, V16.S4
-	WORD $0x4e20d610 // fadd v16.4s, v16.4s, v0.4s
-	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V6.S4, V0.S4
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	WORD $0x4e216810 // fcvtn2 v16.8h, v0.4s
-	FMOVQ F16, (R1)
-	WORD $0x4e218a52 // frintn v18.4s, v18.4s
-	WORD $0x4e2ff652 // fmax v18.4s, v18.4s, v15.4s
-	WORD $0x4eaef652 // fmin v18.4s, v18.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V18.S4, V0.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e218a94 // frintn v20.4s, v20.4s
-	WORD $0x4e2ff694 // fmax v20.4s, v20.4s, v15.4s
-	WORD $0x4eaef694 // fmin v20.4s, v20.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V19.S4, V20.S4, V1.S4
-	WORD $0x4e31d421 // fadd v1.4s, v1.4s, v17.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R5), [V10.S4]
-	MOVD R1, 272(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 280(RSP)
-	ADD $48, RSP, R2
-	MOVD R6, 312(RSP)
-	SUB R6, R6, R6
-	B grouploop
-groupstaged:
-	MOVD 272(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 280(RSP), R2
-	ADD R0<<1, R2, R2
-	MOVD 312(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R6, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R5), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ (R4), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	FMOVQ (R3), F5
-	VFMLS V5.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R5), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 16(R4), F3
-	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
-	FMOVQ 16(R3), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V6.S4
-	FMOVQ 16(R2), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	FMOVQ 32(R5), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	FMOVQ 32(R4), F9
-	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	FMOVQ 32(R3), F11
-	VFMLS V11.S4, V10.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V10.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R5), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	FMOVQ 48(R4), F9
-	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
-	FMOVQ 48(R3), F16
-	VFMLS V16.S4, V12.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V12.S4
-	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
-	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V4.S4, V0.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V7.S4, V6.S4, V2.S4
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, (R1)
-	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e2ff54a // fmax v10.4s, v10.4s, v15.4s
-	WORD $0x4eaef54a // fmin v10.4s, v10.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V11.S4, V10.S4, V0.S4
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e2ff58c // fmax v12.4s, v12.4s, v15.4s
-	WORD $0x4eaef58c // fmin v12.4s, v12.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V16.S4, V12.S4, V1.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
-laneback:
-	ADD $32, R1, R1
-	ADD $32, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 272(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	MOVD 280(RSP), R2
-	MOVD 288(RSP), R3
-	MOVD 296(RSP), R4
-	MOVD 304(RSP), R5
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 320(RSP)
-	ADD $80, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 288(RSP)
-	ADD $80, RSP, R3
-	ADD $144, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 296(RSP)
-	ADD $144, RSP, R4
-	ADD $208, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 304(RSP)
-	ADD $208, RSP, R5
-	B rare
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V12.B16, V31.B16, V8.B16
-	VMOV V8.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
-groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 320(RSP)
-	B rare
-lanestage:
-	MOVD R1, 272(RSP)
-	ADD $16, RSP, R1
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R2, 280(RSP)
-	ADD $48, RSP, R2
-	ADD $80, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 288(RSP)
-	ADD $80, RSP, R3
-	ADD $144, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 296(RSP)
-	ADD $144, RSP, R4
-	ADD $208, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 304(RSP)
-	ADD $208, RSP, R5
-	B laneloop
-rare:
-	FMOVQ (R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R3), F2
-	FMOVQ (R5), F3
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R1)
-	FMOVQ 16(R2), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R3), F2
-	FMOVQ 32(R5), F4
-	WORD $0x4ea4d421 // fsub v1.4s, v1.4s, v4.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V3.B16, V1.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e24d400 // fadd v0.4s, v0.4s, v4.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R1)
-	MOVD 320(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
-	MOVD 288(RSP), R3
-	MOVD 296(RSP), R4
-	MOVD 304(RSP), R5
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R5), [V10.S4]
-	B groupback
-
-// func FakeQuantizeBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeBytesF16NEON(SB), NOSPLIT, $280-72
-	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
-	// per group: V12 scale, V11 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 17
-	MOVD y+0(FP), R1
-	MOVD mask+8(FP), R2
-	MOVD x+16(FP), R3
-	MOVD scale+24(FP), R4
-	MOVD recip+32(FP), R5
-	FMOVS least+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+44(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
-	BEQ lanes
-	CMP $128, R7
-	BLT groups
-	AND $15, R7, R16
-	CBZ R16, longs
-	CMP $1, R6
-	BEQ longs
-groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT grouptomeet
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	SUB R6, R0, R0
-grouploop:
-	FMOVQ (R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R3), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, (R1)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R1)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R2)
-groupback:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE grouploop
-groupwhole:
-	CMP $0, R6
-	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-groupmeet:
-	MOVD R6, R8
-	MOVD R4, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V11.B16, V0.B16
-	FMOVQ (R3), F1
-	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2cdc43 // fmul v3.4s, v2.4s, v12.4s
-	VFMLS V11.S4, V3.S4, V2.S4
-	VFMLA V12.S4, V2.S4, V3.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V11.B16, V2.B16
-	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2cdc24 // fmul v4.4s, v1.4s, v12.4s
-	VFMLS V11.S4, V4.S4, V1.S4
-	VFMLA V12.S4, V1.S4, V4.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V11.B16, V1.B16
-	FMOVQ 16(R3), F5
-	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
-	WORD $0x6e2cdcc7 // fmul v7.4s, v6.4s, v12.4s
-	VFMLS V11.S4, V7.S4, V6.S4
-	VFMLA V12.S4, V6.S4, V7.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V11.B16, V6.B16
-	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
-	WORD $0x6e2cdca8 // fmul v8.4s, v5.4s, v12.4s
-	VFMLS V11.S4, V8.S4, V5.S4
-	VFMLA V12.S4, V5.S4, V8.S4
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e28f4f0 // fmax v16.4s, v7.4s, v8.4s
-	WORD $0x4e30f4a5 // fmax v5.4s, v5.4s, v16.4s
-	WORD $0x6e30f8a5 // fmaxv s5, v5.4s
-	FCMPS F5, F5
-	BVS groupmeetrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff465 // fmax v5.4s, v3.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V0.S4, V5.S4, V16.S4
-	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
-	WORD $0x4e23e4a5 // fcmeq v5.4s, v5.4s, v3.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e216870 // fcvtn2 v16.8h, v3.4s
-	FMOVQ F16, (R1)
-	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V1.S4, V2.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e2ff501 // fmax v1.4s, v8.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V6.S4, V1.S4, V4.S4
-	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
-	FMOVQ F3, 16(R1)
-	WORD $0x4e28e421 // fcmeq v1.4s, v1.4s, v8.4s
-	VUZP1 V0.H8, V5.H8, V5.H8
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, (R2)
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 232(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $64, RSP, R3
-	MOVD R6, 264(RSP)
-	SUB R6, R6, R6
-	B grouploop
-groupstaged:
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 232(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
-	MOVD 240(RSP), R3
-	ADD R0<<1, R3, R3
-	MOVD 264(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
-groupdone:
-	RET
-longs:
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V12.S4, V11.S4, V0.S4
-	MOVD $880803840, R16
-	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	MOVD R7, R0
-	CMP $16, R0
-	BLT longstage
-longloop:
-	FMOVQ (R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R3), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, (R1)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R1)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R2)
-longback:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE longloop
-longtail:
-	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
-	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 232(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
-	MOVD 240(RSP), R3
-	ADD R0<<1, R3, R3
-longend:
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	SUB $1, R6, R6
-	CBNZ R6, longs
-	RET
-lanes:
-	MOVD R6, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R5), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R4), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R5), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R4), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R5), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R4), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R5), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R4), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff443 // fmax v3.4s, v2.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V5.S4, V3.S4, V4.S4
-	WORD $0x4e216881 // fcvtn2 v1.8h, v4.4s
-	FMOVQ F1, (R1)
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e2ff4e1 // fmax v1.4s, v7.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e27e421 // fcmeq v1.4s, v1.4s, v7.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c4 // fmax v4.4s, v6.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V5.S4
-	WORD $0x4e2168a2 // fcvtn2 v2.8h, v5.4s
-	FMOVQ F2, 16(R1)
-	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
-	VUZP1 V3.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R2)
-laneback:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 224(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	MOVD 232(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 240(RSP), R3
-	MOVD 248(RSP), R4
-	MOVD 256(RSP), R5
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 272(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 256(RSP)
-	ADD $160, RSP, R5
-	B rare
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V9.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
-	VCMEQ V31.S4, V10.S4, V10.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V10.B16, V9.B16
-	VBSL V12.B16, V31.B16, V9.B16
-	VMOV V9.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V10.B16, V9.B16
-	VBSL V11.B16, V31.B16, V9.B16
-	VMOV V9.B16, V11.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
-groupmeetrare:
-	MOVD R8, R6
-	SUB R4, R9, R9
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
-longrare:
-	MOVD $2, R16
-	MOVD R16, 272(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 256(RSP)
-	ADD $160, RSP, R5
-	B rare
-longstage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 232(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $64, RSP, R3
-	B longloop
-lanerare:
-	MOVD $3, R16
-	MOVD R16, 272(RSP)
-	B rare
-lanestage:
-	MOVD R1, 224(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 232(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $64, RSP, R3
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 256(RSP)
-	ADD $160, RSP, R5
-	B laneloop
-rare:
-	FMOVQ (R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R4), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff423 // fmax v3.4s, v1.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e22dc84 // fmul v4.4s, v4.4s, v2.4s
-	WORD $0x4e2dd484 // fadd v4.4s, v4.4s, v13.4s
-	WORD $0x4e24e482 // fcmeq v2.4s, v4.4s, v4.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V4.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R4), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R1)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R4), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e27e4e2 // fcmeq v2.4s, v7.4s, v7.4s
-	VBSL V5.B16, V7.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R4), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V5.B16, V8.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R1)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, (R2)
-	MOVD 272(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	MOVD 272(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-	B laneback
-groupresume:
-	MOVD 248(RSP), R4
-	MOVD 256(RSP), R5
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	B groupback
-longresume:
-	MOVD 248(RSP), R4
-	MOVD 256(RSP), R5
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V12.S4, V11.S4, V0.S4
-	MOVD $880803840, R16
-	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	B longback
-
-// func FakeQuantizeZeroPointBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeZeroPointBytesF16NEON(SB), NOSPLIT, $344-80
-	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R7 groups left, R8 length
-	// per call: V15 least, V14 most, V13 0x0
-	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 30
-	MOVD y+0(FP), R1
-	MOVD mask+8(FP), R2
-	MOVD x+16(FP), R3
-	MOVD scale+24(FP), R4
-	MOVD recip+32(FP), R5
-	MOVD zeroPoint+40(FP), R6
-	FMOVS least+48(FP), F15
-	VDUP V15.S[0], V15.S4
-	FMOVS most+52(FP), F14
-	VDUP V14.S[0], V14.S4
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
-	BEQ lanes
-	CMP $128, R8
-	BLT groups
-	AND $15, R8, R16
-	CBZ R16, longs
-	CMP $1, R7
-	BEQ longs
-groups:
-	MOVD R8, R0
-	MUL R7, R0, R0
-	MOVD R8, R7
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R7
-	BLT grouptomeet
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	VLD1R (R6), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	SUB R7, R0, R0
-grouploop:
-	FMOVQ (R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R3), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2af440 // fmax v0.4s, v2.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2af422 // fmax v2.4s, v1.4s, v10.4s
-	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, (R1)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2af481 // fmax v1.4s, v4.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2af464 // fmax v4.4s, v3.4s, v10.4s
-	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R1)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R2)
-groupback:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE grouploop
-groupwhole:
-	CMP $0, R7
-	BLT groupstaged
-	ADD R7, R0, R0
-	CBZ R7, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R6), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-groupmeet:
-	MOVD R7, R9
-	MOVD R4, R10
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V11.B16, V0.B16
-	VMOV V10.B16, V1.B16
-	VMOV V9.B16, V2.B16
-	FMOVQ (R3), F3
-	WORD $0x0e217870 // fcvtl v16.4s, v3.4h
-	WORD $0x6e2cde11 // fmul v17.4s, v16.4s, v12.4s
-	VFMLS V11.S4, V17.S4, V16.S4
-	VFMLA V12.S4, V16.S4, V17.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V11.B16, V16.B16
-	VMOV V10.B16, V18.B16
-	VMOV V9.B16, V19.B16
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	WORD $0x6e2cdc74 // fmul v20.4s, v3.4s, v12.4s
-	VFMLS V11.S4, V20.S4, V3.S4
-	VFMLA V12.S4, V3.S4, V20.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V11.B16, V3.B16
-	VMOV V10.B16, V21.B16
-	VMOV V9.B16, V22.B16
-	FMOVQ 16(R3), F23
-	WORD $0x0e217af8 // fcvtl v24.4s, v23.4h
-	WORD $0x6e2cdf19 // fmul v25.4s, v24.4s, v12.4s
-	VFMLS V11.S4, V25.S4, V24.S4
-	VFMLA V12.S4, V24.S4, V25.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V11.B16, V24.B16
-	VMOV V10.B16, V26.B16
-	VMOV V9.B16, V27.B16
-	WORD $0x4e217af7 // fcvtl2 v23.4s, v23.8h
-	WORD $0x6e2cdefc // fmul v28.4s, v23.4s, v12.4s
-	VFMLS V11.S4, V28.S4, V23.S4
-	VFMLA V12.S4, V23.S4, V28.S4
-	WORD $0x4e34f637 // fmax v23.4s, v17.4s, v20.4s
-	WORD $0x4e3cf73d // fmax v29.4s, v25.4s, v28.4s
-	WORD $0x4e3df6f7 // fmax v23.4s, v23.4s, v29.4s
-	WORD $0x6e30faf7 // fmaxv s23, v23.4s
-	FCMPS F23, F23
-	BVS groupmeetrare
-	WORD $0x4e218a31 // frintn v17.4s, v17.4s
-	WORD $0x4e21f621 // fmax v1.4s, v17.4s, v1.4s
-	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V0.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e31e421 // fcmeq v1.4s, v1.4s, v17.4s
-	WORD $0x4e218a94 // frintn v20.4s, v20.4s
-	WORD $0x4e32f692 // fmax v18.4s, v20.4s, v18.4s
-	WORD $0x4eb3f652 // fmin v18.4s, v18.4s, v19.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V16.S4, V18.S4, V0.S4
-	WORD $0x4e216802 // fcvtn2 v2.8h, v0.4s
-	FMOVQ F2, (R1)
-	WORD $0x4e34e652 // fcmeq v18.4s, v18.4s, v20.4s
-	WORD $0x4e218b39 // frintn v25.4s, v25.4s
-	WORD $0x4e35f735 // fmax v21.4s, v25.4s, v21.4s
-	WORD $0x4eb6f6b5 // fmin v21.4s, v21.4s, v22.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V21.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e39e6b5 // fcmeq v21.4s, v21.4s, v25.4s
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x4e3af79a // fmax v26.4s, v28.4s, v26.4s
-	WORD $0x4ebbf75a // fmin v26.4s, v26.4s, v27.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V24.S4, V26.S4, V2.S4
-	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
-	FMOVQ F0, 16(R1)
-	WORD $0x4e3ce75a // fcmeq v26.4s, v26.4s, v28.4s
-	VUZP1 V18.H8, V1.H8, V1.H8
-	VUZP1 V26.H8, V21.H8, V21.H8
-	VUZP1 V21.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R2)
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	SUB $16, R0, R0
-	CMP $1, R7
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R7
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	CMP $1, R7
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R9
-	MOVD R0, R10
-grouppieces:
-	MOVD R10, R0
-	CMP R0, R7
-	BGE grouppiece
-	MOVD R7, R0
-grouppiece:
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	VLD1R (R6), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $64, RSP, R3
-	MOVD R7, 336(RSP)
-	SUB R7, R7, R7
-	B grouploop
-groupstaged:
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 296(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
-	MOVD 304(RSP), R3
-	ADD R0<<1, R3, R3
-	MOVD 336(RSP), R7
-grouprest:
-	SUB R0, R7, R7
-	SUB R0, R10, R10
-	SUB R0, R9, R9
-	CBZ R9, groupdone
-	CBNZ R7, groupmore
-	MOVD R8, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmore:
-	CBNZ R10, grouppieces
-	MOVD R9, R0
-	B groupbegin
-groupdone:
-	RET
-longs:
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V12.S4, V11.S4, V0.S4
-	MOVD $880803840, R16
-	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	VLD1R (R6), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	MOVD R8, R0
-	CMP $16, R0
-	BLT longstage
-longloop:
-	FMOVQ (R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R3), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS longrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e29f440 // fmax v0.4s, v2.4s, v9.4s
-	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, (R1)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e29f481 // fmax v1.4s, v4.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R1)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R2)
-longback:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE longloop
-longtail:
-	CBZ R0, longend
-	CMP $0, R0
-	BGE longstage
-	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 296(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
-	MOVD 304(RSP), R3
-	ADD R0<<1, R3, R3
-longend:
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	SUB $1, R7, R7
-	CBNZ R7, longs
-	RET
-lanes:
-	MOVD R7, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R5), F2
-	WORD $0x6e22dc23 // fmul v3.4s, v1.4s, v2.4s
-	FMOVQ (R4), F4
-	VFMLS V4.S4, V3.S4, V1.S4
-	VFMLA V2.S4, V1.S4, V3.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R5), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ 16(R4), F5
-	VFMLS V5.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R5), F6
-	WORD $0x6e26dc27 // fmul v7.4s, v1.4s, v6.4s
-	FMOVQ 32(R4), F8
-	VFMLS V8.S4, V7.S4, V1.S4
-	VFMLA V6.S4, V1.S4, V7.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R5), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 48(R4), F9
-	VFMLS V9.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	WORD $0x4e22f460 // fmax v0.4s, v3.4s, v2.4s
-	WORD $0x4e26f4e1 // fmax v1.4s, v7.4s, v6.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	FMOVQ (R6), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e21f461 // fmax v1.4s, v3.4s, v1.4s
-	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V1.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	FMOVQ 16(R6), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V5.S4, V4.S4, V3.S4
-	WORD $0x4e216860 // fcvtn2 v0.8h, v3.4s
-	FMOVQ F0, (R1)
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
-	FMOVQ 32(R6), F0
-	VSUB V0.S4, V15.S4, V2.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e22f4e2 // fmax v2.4s, v7.4s, v2.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V0.S4
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
-	FMOVQ 48(R6), F3
-	VSUB V3.S4, V15.S4, V5.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
-	WORD $0x4ea3f4a5 // fmin v5.4s, v5.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V5.S4, V3.S4
-	WORD $0x4e216860 // fcvtn2 v0.8h, v3.4s
-	FMOVQ F0, 16(R1)
-	WORD $0x4e26e4a5 // fcmeq v5.4s, v5.4s, v6.4s
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R2)
-laneback:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	MOVD 296(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-	MOVD 328(RSP), R6
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 344(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $160, RSP, R5
-	ADD $224, RSP, R16
-	MOVD R6, R17
-	CALL ·spread1NEON(SB)
-	MOVD R6, 328(RSP)
-	ADD $224, RSP, R6
-	B rare
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VLD1R (R16), [V6.S4]
-	VSUB V6.S4, V15.S4, V5.S4
-	WORD $0x4e21d8a4 // scvtf v4.4s, v5.4s
-	VSUB V6.S4, V14.S4, V5.S4
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	ADD $4, R7, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V12.B16, V31.B16, V7.B16
-	VMOV V7.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	VMOV V8.B16, V7.B16
-	VBSL V10.B16, V4.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V6.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
-groupmeetrare:
-	MOVD R9, R7
-	SUB R4, R10, R10
-	ADD R10, R4, R4
-	ADD R10, R5, R5
-	ADD R10, R6, R6
-	MOVD R0, R9
-	SUB R10, R10, R10
-	ADD $16, R10, R10
-	B grouppieces
-longrare:
-	MOVD $2, R16
-	MOVD R16, 344(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $160, RSP, R5
-	ADD $224, RSP, R16
-	MOVD R6, R17
-	CALL ·spread1NEON(SB)
-	MOVD R6, 328(RSP)
-	ADD $224, RSP, R6
-	B rare
-longstage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $64, RSP, R3
-	B longloop
-lanerare:
-	MOVD $3, R16
-	MOVD R16, 344(RSP)
-	B rare
-lanestage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $64, RSP, R3
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $160, RSP, R5
-	ADD $224, RSP, R16
-	MOVD R6, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R6, 328(RSP)
-	ADD $224, RSP, R6
-	B laneloop
-rare:
-	FMOVQ (R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R4), F2
-	FMOVQ (R6), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e24f424 // fmax v4.4s, v1.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x4e2dd483 // fadd v3.4s, v4.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V5.S4
-	VBSL V5.B16, V3.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R4), F1
-	FMOVQ 16(R6), F3
-	VSUB V3.S4, V15.S4, V6.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
-	WORD $0x4e2dd4c3 // fadd v3.4s, v6.4s, v13.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R1)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R4), F2
-	FMOVQ 32(R6), F3
-	VSUB V3.S4, V15.S4, V7.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f427 // fmax v7.4s, v1.4s, v7.4s
-	WORD $0x4ea3f4e7 // fmin v7.4s, v7.4s, v3.4s
-	WORD $0x4e2dd4e3 // fadd v3.4s, v7.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R4), F1
-	FMOVQ 48(R6), F3
-	VSUB V3.S4, V15.S4, V8.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
-	WORD $0x4e2dd503 // fadd v3.4s, v8.4s, v13.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R1)
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VUSHR $7, V4.B16, V4.B16
-	FMOVQ F4, (R2)
-	MOVD 344(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	MOVD 344(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-	B laneback
-groupresume:
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-	MOVD 328(RSP), R6
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	VLD1R (R6), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	B groupback
-longresume:
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-	MOVD 328(RSP), R6
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V0.S4]
-	MOVD $1, R16
-	VDUP R16, V1.S4
-	VSUB V1.S4, V0.S4, V11.S4
-	MOVD $1065353216, R16
-	VDUP R16, V0.S4
-	VFMLS V12.S4, V11.S4, V0.S4
-	MOVD $880803840, R16
-	VDUP R16, V1.S4
-	VMOV V0.B16, V2.B16
-	VFMLA V1.S4, V0.S4, V2.S4
-	WORD $0x6e2bdc4a // fmul v10.4s, v2.4s, v11.4s
-	VLD1R (R6), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d829 // scvtf v9.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
-	B longback
-
-// func FakeQuantizeMinvalBytesF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeMinvalBytesF16NEON(SB), NOSPLIT, $344-80
-	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R7 groups left, R8 length
-	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
-	// per group: V12 scale, V11 recip, V10 minval
-	// vector registers in use at once: 22
-	MOVD y+0(FP), R1
-	MOVD mask+8(FP), R2
-	MOVD x+16(FP), R3
-	MOVD scale+24(FP), R4
-	MOVD recip+32(FP), R5
-	MOVD minval+40(FP), R6
-	FMOVS least+48(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+52(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
-	BEQ lanes
-groups:
-	MOVD R8, R0
-	MUL R7, R0, R0
-	MOVD R8, R7
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R7
-	BLT grouptomeet
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	VLD1R (R6), [V10.S4]
-	SUB R7, R0, R0
-grouploop:
-	FMOVQ (R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4eaad421 // fsub v1.4s, v1.4s, v10.4s
-	WORD $0x6e2bdc22 // fmul v2.4s, v1.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V1.S4
-	VFMLA V11.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R3), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4eaad463 // fsub v3.4s, v3.4s, v10.4s
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V6.S4
-	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, (R1)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V6.S4
-	WORD $0x4e2ad4c6 // fadd v6.4s, v6.4s, v10.4s
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R1)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R2)
-groupback:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE grouploop
-groupwhole:
-	CMP $0, R7
-	BLT groupstaged
-	ADD R7, R0, R0
-	CBZ R7, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R6), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-groupmeet:
-	MOVD R7, R9
-	MOVD R4, R10
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V12.B16, V0.B16
-	VMOV V10.B16, V1.B16
-	FMOVQ (R3), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x4eacd463 // fsub v3.4s, v3.4s, v12.4s
-	WORD $0x6e2bdc64 // fmul v4.4s, v3.4s, v11.4s
-	VFMLS V10.S4, V4.S4, V3.S4
-	VFMLA V11.S4, V3.S4, V4.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V12.B16, V3.B16
-	VMOV V10.B16, V5.B16
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x6e2bdc46 // fmul v6.4s, v2.4s, v11.4s
-	VFMLS V10.S4, V6.S4, V2.S4
-	VFMLA V11.S4, V2.S4, V6.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V12.B16, V2.B16
-	VMOV V10.B16, V7.B16
-	FMOVQ 16(R3), F16
-	WORD $0x0e217a11 // fcvtl v17.4s, v16.4h
-	WORD $0x4eacd631 // fsub v17.4s, v17.4s, v12.4s
-	WORD $0x6e2bde32 // fmul v18.4s, v17.4s, v11.4s
-	VFMLS V10.S4, V18.S4, V17.S4
-	VFMLA V11.S4, V17.S4, V18.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V12.B16, V17.B16
-	VMOV V10.B16, V19.B16
-	WORD $0x4e217a10 // fcvtl2 v16.4s, v16.8h
-	WORD $0x4eacd610 // fsub v16.4s, v16.4s, v12.4s
-	WORD $0x6e2bde14 // fmul v20.4s, v16.4s, v11.4s
-	VFMLS V10.S4, V20.S4, V16.S4
-	VFMLA V11.S4, V16.S4, V20.S4
-	WORD $0x4e26f490 // fmax v16.4s, v4.4s, v6.4s
-	WORD $0x4e34f655 // fmax v21.4s, v18.4s, v20.4s
-	WORD $0x4e35f610 // fmax v16.4s, v16.4s, v21.4s
-	WORD $0x6e30fa10 // fmaxv s16, v16.4s
-	FCMPS F16, F16
-	BVS groupmeetrare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff490 // fmax v16.4s, v4.4s, v15.4s
-	WORD $0x4eaef610 // fmin v16.4s, v16.4s, v14.4s
-	WORD $0x6f00e415 // movi v21.2d, #0000000000000000
-	VFMLA V1.S4, V16.S4, V21.S4
-	WORD $0x4e20d6b5 // fadd v21.4s, v21.4s, v0.4s
-	WORD $0x0e216ab5 // fcvtn v21.4h, v21.4s
-	WORD $0x4e24e610 // fcmeq v16.4s, v16.4s, v4.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V1.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e216835 // fcvtn2 v21.8h, v1.4s
-	FMOVQ F21, (R1)
-	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
-	WORD $0x4e218a52 // frintn v18.4s, v18.4s
-	WORD $0x4e2ff641 // fmax v1.4s, v18.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V7.S4, V1.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x4e32e421 // fcmeq v1.4s, v1.4s, v18.4s
-	WORD $0x4e218a94 // frintn v20.4s, v20.4s
-	WORD $0x4e2ff682 // fmax v2.4s, v20.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V19.S4, V2.S4, V4.S4
-	WORD $0x4e31d484 // fadd v4.4s, v4.4s, v17.4s
-	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
-	FMOVQ F3, 16(R1)
-	WORD $0x4e34e442 // fcmeq v2.4s, v2.4s, v20.4s
-	VUZP1 V0.H8, V16.H8, V16.H8
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V16.B16, V16.B16
-	VUSHR $7, V16.B16, V16.B16
-	FMOVQ F16, (R2)
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	SUB $16, R0, R0
-	CMP $1, R7
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R7
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	CMP $1, R7
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R9
-	MOVD R0, R10
-grouppieces:
-	MOVD R10, R0
-	CMP R0, R7
-	BGE grouppiece
-	MOVD R7, R0
-grouppiece:
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	VLD1R (R6), [V10.S4]
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $64, RSP, R3
-	MOVD R7, 336(RSP)
-	SUB R7, R7, R7
-	B grouploop
-groupstaged:
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 296(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
-	MOVD 304(RSP), R3
-	ADD R0<<1, R3, R3
-	MOVD 336(RSP), R7
-grouprest:
-	SUB R0, R7, R7
-	SUB R0, R10, R10
-	SUB R0, R9, R9
-	CBZ R9, groupdone
-	CBNZ R7, groupmore
-	MOVD R8, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmore:
-	CBNZ R10, grouppieces
-	MOVD R9, R0
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R7, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R6), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ (R5), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	FMOVQ (R4), F5
-	VFMLS V5.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R6), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 16(R5), F3
-	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
-	FMOVQ 16(R4), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V6.S4
-	FMOVQ 16(R3), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	FMOVQ 32(R6), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	FMOVQ 32(R5), F9
-	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	FMOVQ 32(R4), F11
-	VFMLS V11.S4, V10.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V10.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R6), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	FMOVQ 48(R5), F9
-	WORD $0x6e29dc0c // fmul v12.4s, v0.4s, v9.4s
-	FMOVQ 48(R4), F16
-	VFMLS V16.S4, V12.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V12.S4
-	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e2cf549 // fmax v9.4s, v10.4s, v12.4s
-	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V9.S4
-	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
-	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
-	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V7.S4, V2.S4, V4.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4e216889 // fcvtn2 v9.8h, v4.4s
-	FMOVQ F9, (R1)
-	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
-	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e2ff541 // fmax v1.4s, v10.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e2ff585 // fmax v5.4s, v12.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V16.S4, V5.S4, V6.S4
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
-	FMOVQ F4, 16(R1)
-	WORD $0x4e2ce4a5 // fcmeq v5.4s, v5.4s, v12.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R2)
-laneback:
-	ADD $32, R1, R1
-	ADD $16, R2, R2
-	ADD $32, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	MOVD 296(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-	MOVD 328(RSP), R6
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 344(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $160, RSP, R5
-	ADD $224, RSP, R16
-	MOVD R6, R17
-	CALL ·spread1NEON(SB)
-	MOVD R6, 328(RSP)
-	ADD $224, RSP, R6
-	B rare
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R7, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V12.B16, V31.B16, V8.B16
-	VMOV V8.B16, V12.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
-groupmeetrare:
-	MOVD R9, R7
-	SUB R4, R10, R10
-	ADD R10, R4, R4
-	ADD R10, R5, R5
-	ADD R10, R6, R6
-	MOVD R0, R9
-	SUB R10, R10, R10
-	ADD $16, R10, R10
-	B grouppieces
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 344(RSP)
-	B rare
-lanestage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $64, RSP, R3
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $160, RSP, R5
-	ADD $224, RSP, R16
-	MOVD R6, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R6, 328(RSP)
-	ADD $224, RSP, R6
-	B laneloop
-rare:
-	FMOVQ (R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R4), F2
-	FMOVQ (R6), F3
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff424 // fmax v4.4s, v1.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e25e4a2 // fcmeq v2.4s, v5.4s, v5.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V5.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R4), F1
-	FMOVQ 16(R6), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V3.B16, V7.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R1)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R4), F2
-	FMOVQ 32(R6), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff427 // fmax v7.4s, v1.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
-	WORD $0x4e25d508 // fadd v8.4s, v8.4s, v5.4s
-	WORD $0x4e28e502 // fcmeq v2.4s, v8.4s, v8.4s
-	VBSL V3.B16, V8.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R4), F1
-	FMOVQ 48(R6), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff408 // fmax v8.4s, v0.4s, v15.4s
-	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
-	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
-	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
-	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
-	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
-	VBSL V3.B16, V9.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R1)
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VUSHR $7, V4.B16, V4.B16
-	FMOVQ F4, (R2)
-	MOVD 344(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-	MOVD 328(RSP), R6
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	VLD1R (R6), [V10.S4]
-	B groupback
-
-// func FakeQuantizeBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeBitsF16NEON(SB), NOSPLIT, $280-72
+TEXT ·FakeQuantizeF16NEON(SB), NOSPLIT, $280-80
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 18
+	// vector registers in use at once: 19
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -4038,8 +25,8 @@ TEXT ·FakeQuantizeBitsF16NEON(SB), NOSPLIT, $280-72
 	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V12
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
+	MOVD groups+56(FP), R6
+	MOVD length+64(FP), R7
 	CMP $1, R7
 	BEQ lanes
 	CMP $128, R7
@@ -4091,41 +78,58 @@ grouploop:
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V11.S4, V6.S4, V7.S4
+	WORD $0x4e2168e5 // fcvtn2 v5.8h, v7.4s
 	FMOVQ F5, (R1)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V11.S4, V5.S4, V7.S4
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V11.S4, V4.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R1)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000040 // str h0, [x2]
+	WORD $0x4e2ff468 // fmax v8.4s, v3.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	VFMLA V11.S4, V8.S4, V9.S4
+	WORD $0x4e216927 // fcvtn2 v7.8h, v9.4s
+	FMOVQ F7, 16(R1)
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone2
+	BEQ maskbytes1
+	WORD $0x4e22e407 // fcmeq v7.4s, v0.4s, v2.4s
+	WORD $0x4e21e4d0 // fcmeq v16.4s, v6.4s, v1.4s
+	VUZP1 V16.H8, V7.H8, V7.H8
+	WORD $0x4e24e4a9 // fcmeq v9.4s, v5.4s, v4.4s
+	WORD $0x4e23e510 // fcmeq v16.4s, v8.4s, v3.4s
+	VUZP1 V16.H8, V9.H8, V9.H8
+	VUZP1 V9.B16, V7.B16, V7.B16
+	VAND V12.B16, V7.B16, V7.B16
+	VADDP V7.B16, V7.B16, V7.B16
+	VADDP V7.B16, V7.B16, V7.B16
+	VADDP V7.B16, V7.B16, V7.B16
+	WORD $0x7d000047 // str h7, [x2]
+	ADD $2, R2, R2
+	B maskdone2
+maskbytes1:
+	WORD $0x4e22e407 // fcmeq v7.4s, v0.4s, v2.4s
+	WORD $0x4e21e4d0 // fcmeq v16.4s, v6.4s, v1.4s
+	VUZP1 V16.H8, V7.H8, V7.H8
+	WORD $0x4e24e4a9 // fcmeq v9.4s, v5.4s, v4.4s
+	WORD $0x4e23e510 // fcmeq v16.4s, v8.4s, v3.4s
+	VUZP1 V16.H8, V9.H8, V9.H8
+	VUZP1 V9.B16, V7.B16, V7.B16
+	VUSHR $7, V7.B16, V7.B16
+	FMOVQ F7, (R2)
+	ADD $16, R2, R2
+maskdone2:
 groupback:
 	ADD $32, R1, R1
-	ADD $2, R2, R2
 	ADD $32, R3, R3
 	SUB $16, R6, R6
 	CMP $16, R6
@@ -4193,40 +197,57 @@ groupmeet3:
 	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
 	VFMLA V0.S4, V5.S4, V17.S4
 	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
-	WORD $0x4e23e4a5 // fcmeq v5.4s, v5.4s, v3.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V2.S4, V0.S4, V3.S4
-	WORD $0x4e216871 // fcvtn2 v17.8h, v3.4s
+	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
+	VFMLA V2.S4, V0.S4, V18.S4
+	WORD $0x4e216a51 // fcvtn2 v17.8h, v18.4s
 	FMOVQ F17, (R1)
-	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
 	WORD $0x4e2ff4e2 // fmax v2.4s, v7.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V1.S4, V2.S4, V3.S4
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	VFMLA V1.S4, V2.S4, V17.S4
+	WORD $0x0e216a31 // fcvtn v17.4h, v17.4s
 	WORD $0x4e218a10 // frintn v16.4s, v16.4s
 	WORD $0x4e2ff601 // fmax v1.4s, v16.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V6.S4, V1.S4, V4.S4
-	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
-	FMOVQ F3, 16(R1)
-	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
-	VUZP1 V0.H8, V5.H8, V5.H8
-	VUZP1 V1.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V5.B16, V5.B16
-	VAND V12.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d000045 // str h5, [x2]
-	ADD $32, R1, R1
+	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
+	VFMLA V6.S4, V1.S4, V18.S4
+	WORD $0x4e216a51 // fcvtn2 v17.8h, v18.4s
+	FMOVQ F17, 16(R1)
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone4
+	BEQ maskbytes3
+	WORD $0x4e23e4a6 // fcmeq v6.4s, v5.4s, v3.4s
+	WORD $0x4e24e412 // fcmeq v18.4s, v0.4s, v4.4s
+	VUZP1 V18.H8, V6.H8, V6.H8
+	WORD $0x4e27e451 // fcmeq v17.4s, v2.4s, v7.4s
+	WORD $0x4e30e432 // fcmeq v18.4s, v1.4s, v16.4s
+	VUZP1 V18.H8, V17.H8, V17.H8
+	VUZP1 V17.B16, V6.B16, V6.B16
+	VAND V12.B16, V6.B16, V6.B16
+	VADDP V6.B16, V6.B16, V6.B16
+	VADDP V6.B16, V6.B16, V6.B16
+	VADDP V6.B16, V6.B16, V6.B16
+	WORD $0x7d000046 // str h6, [x2]
 	ADD $2, R2, R2
+	B maskdone4
+maskbytes3:
+	WORD $0x4e23e4a6 // fcmeq v6.4s, v5.4s, v3.4s
+	WORD $0x4e24e412 // fcmeq v18.4s, v0.4s, v4.4s
+	VUZP1 V18.H8, V6.H8, V6.H8
+	WORD $0x4e27e451 // fcmeq v17.4s, v2.4s, v7.4s
+	WORD $0x4e30e432 // fcmeq v18.4s, v1.4s, v16.4s
+	VUZP1 V18.H8, V17.H8, V17.H8
+	VUZP1 V17.B16, V6.B16, V6.B16
+	VUSHR $7, V6.B16, V6.B16
+	FMOVQ F6, (R2)
+	ADD $16, R2, R2
+maskdone4:
+	ADD $32, R1, R1
 	ADD $32, R3, R3
 	SUB $16, R0, R0
 	CMP $1, R6
@@ -4275,10 +296,22 @@ groupstaged:
 	CALL ·stageOut16NEON(SB)
 	ADD R0<<1, R1, R1
 	MOVD 232(RSP), R2
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone6
+	BEQ maskbytes5
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD R0>>3, R2, R2
+	ADD $7, R0, R16
+	ADD R16>>3, R2, R2
+	B maskdone6
+maskbytes5:
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+maskdone6:
 	MOVD 240(RSP), R3
 	ADD R0<<1, R3, R3
 	MOVD 264(RSP), R6
@@ -4341,41 +374,58 @@ longloop:
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V11.S4, V6.S4, V7.S4
+	WORD $0x4e2168e5 // fcvtn2 v5.8h, v7.4s
 	FMOVQ F5, (R1)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e2ff485 // fmax v5.4s, v4.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V11.S4, V5.S4, V7.S4
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V11.S4, V4.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R1)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000040 // str h0, [x2]
+	WORD $0x4e2ff468 // fmax v8.4s, v3.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V11.S4, V8.S4, V16.S4
+	WORD $0x4e216a07 // fcvtn2 v7.8h, v16.4s
+	FMOVQ F7, 16(R1)
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone8
+	BEQ maskbytes7
+	WORD $0x4e22e407 // fcmeq v7.4s, v0.4s, v2.4s
+	WORD $0x4e21e4d1 // fcmeq v17.4s, v6.4s, v1.4s
+	VUZP1 V17.H8, V7.H8, V7.H8
+	WORD $0x4e24e4b0 // fcmeq v16.4s, v5.4s, v4.4s
+	WORD $0x4e23e511 // fcmeq v17.4s, v8.4s, v3.4s
+	VUZP1 V17.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V7.B16, V7.B16
+	VAND V12.B16, V7.B16, V7.B16
+	VADDP V7.B16, V7.B16, V7.B16
+	VADDP V7.B16, V7.B16, V7.B16
+	VADDP V7.B16, V7.B16, V7.B16
+	WORD $0x7d000047 // str h7, [x2]
+	ADD $2, R2, R2
+	B maskdone8
+maskbytes7:
+	WORD $0x4e22e407 // fcmeq v7.4s, v0.4s, v2.4s
+	WORD $0x4e21e4d1 // fcmeq v17.4s, v6.4s, v1.4s
+	VUZP1 V17.H8, V7.H8, V7.H8
+	WORD $0x4e24e4b0 // fcmeq v16.4s, v5.4s, v4.4s
+	WORD $0x4e23e511 // fcmeq v17.4s, v8.4s, v3.4s
+	VUZP1 V17.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V7.B16, V7.B16
+	VUSHR $7, V7.B16, V7.B16
+	FMOVQ F7, (R2)
+	ADD $16, R2, R2
+maskdone8:
 longback:
 	ADD $32, R1, R1
-	ADD $2, R2, R2
 	ADD $32, R3, R3
 	SUB $16, R0, R0
 	CMP $16, R0
@@ -4391,10 +441,22 @@ longtail:
 	CALL ·stageOut16NEON(SB)
 	ADD R0<<1, R1, R1
 	MOVD 232(RSP), R2
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone10
+	BEQ maskbytes9
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD R0>>3, R2, R2
+	ADD $7, R0, R16
+	ADD R16>>3, R2, R2
+	B maskdone10
+maskbytes9:
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+maskdone10:
 	MOVD 240(RSP), R3
 	ADD R0<<1, R3, R3
 longend:
@@ -4446,41 +508,58 @@ laneloop:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V4.S4, V0.S4, V1.S4
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff443 // fmax v3.4s, v2.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V5.S4, V3.S4, V4.S4
-	WORD $0x4e216881 // fcvtn2 v1.8h, v4.4s
+	WORD $0x4e2ff444 // fmax v4.4s, v2.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
+	VFMLA V5.S4, V4.S4, V10.S4
+	WORD $0x4e216941 // fcvtn2 v1.8h, v10.4s
 	FMOVQ F1, (R1)
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
 	WORD $0x4e2ff4e1 // fmax v1.4s, v7.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V8.S4, V1.S4, V2.S4
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e27e421 // fcmeq v1.4s, v1.4s, v7.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c4 // fmax v4.4s, v6.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V5.S4
-	WORD $0x4e2168a2 // fcvtn2 v2.8h, v5.4s
-	FMOVQ F2, 16(R1)
-	WORD $0x4e26e484 // fcmeq v4.4s, v4.4s, v6.4s
-	VUZP1 V3.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000040 // str h0, [x2]
+	VFMLA V8.S4, V1.S4, V5.S4
+	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c8 // fmax v8.4s, v6.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
+	VFMLA V9.S4, V8.S4, V10.S4
+	WORD $0x4e216945 // fcvtn2 v5.8h, v10.4s
+	FMOVQ F5, 16(R1)
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone12
+	BEQ maskbytes11
+	WORD $0x4e23e405 // fcmeq v5.4s, v0.4s, v3.4s
+	WORD $0x4e22e48a // fcmeq v10.4s, v4.4s, v2.4s
+	VUZP1 V10.H8, V5.H8, V5.H8
+	WORD $0x4e27e429 // fcmeq v9.4s, v1.4s, v7.4s
+	WORD $0x4e26e50a // fcmeq v10.4s, v8.4s, v6.4s
+	VUZP1 V10.H8, V9.H8, V9.H8
+	VUZP1 V9.B16, V5.B16, V5.B16
+	VAND V12.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d000045 // str h5, [x2]
+	ADD $2, R2, R2
+	B maskdone12
+maskbytes11:
+	WORD $0x4e23e405 // fcmeq v5.4s, v0.4s, v3.4s
+	WORD $0x4e22e48a // fcmeq v10.4s, v4.4s, v2.4s
+	VUZP1 V10.H8, V5.H8, V5.H8
+	WORD $0x4e27e429 // fcmeq v9.4s, v1.4s, v7.4s
+	WORD $0x4e26e50a // fcmeq v10.4s, v8.4s, v6.4s
+	VUZP1 V10.H8, V9.H8, V9.H8
+	VUZP1 V9.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R2)
+	ADD $16, R2, R2
+maskdone12:
 laneback:
 	ADD $32, R1, R1
-	ADD $2, R2, R2
 	ADD $32, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
@@ -4497,9 +576,22 @@ lanetail:
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
 	MOVD 232(RSP), R2
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone14
+	BEQ maskbytes13
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
+	ADD $7, R0, R16
+	ADD R16>>3, R2, R2
+	B maskdone14
+maskbytes13:
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+maskdone14:
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
 	MOVD 256(RSP), R5
@@ -4643,57 +735,75 @@ rare:
 	VDUP R16, V5.S4
 	VBSL V5.B16, V4.B16, V2.B16
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e21e463 // fcmeq v3.4s, v3.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R4), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	FMOVQ 16(R4), F4
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff404 // fmax v4.4s, v0.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd486 // fadd v6.4s, v4.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V5.B16, V6.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R1)
-	WORD $0x4e20e484 // fcmeq v4.4s, v4.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R4), F2
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
+	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
 	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
+	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
 	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e27e4e2 // fcmeq v2.4s, v7.4s, v7.4s
-	VBSL V5.B16, V7.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e21e4c6 // fcmeq v6.4s, v6.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R4), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V5.B16, V8.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R1)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VAND V12.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d000043 // str h3, [x2]
+	WORD $0x4e27e4e4 // fcmeq v4.4s, v7.4s, v7.4s
+	VBSL V5.B16, V7.B16, V4.B16
+	WORD $0x4e216882 // fcvtn2 v2.8h, v4.4s
+	FMOVQ F2, (R1)
+	FMOVQ 16(R3), F2
+	WORD $0x0e217844 // fcvtl v4.4s, v2.4h
+	FMOVQ 32(R4), F7
+	WORD $0x6e27fc84 // fdiv v4.4s, v4.4s, v7.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff488 // fmax v8.4s, v4.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
+	WORD $0x6e27dd29 // fmul v9.4s, v9.4s, v7.4s
+	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD $0x4e29e527 // fcmeq v7.4s, v9.4s, v9.4s
+	VBSL V5.B16, V9.B16, V7.B16
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 48(R4), F9
+	WORD $0x6e29fc42 // fdiv v2.4s, v2.4s, v9.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2ff44a // fmax v10.4s, v2.4s, v15.4s
+	WORD $0x4eaef54a // fmin v10.4s, v10.4s, v14.4s
+	WORD $0x4e2dd54b // fadd v11.4s, v10.4s, v13.4s
+	WORD $0x6e29dd6b // fmul v11.4s, v11.4s, v9.4s
+	WORD $0x4e2dd56b // fadd v11.4s, v11.4s, v13.4s
+	WORD $0x4e2be569 // fcmeq v9.4s, v11.4s, v11.4s
+	VBSL V5.B16, V11.B16, V9.B16
+	WORD $0x4e216927 // fcvtn2 v7.8h, v9.4s
+	FMOVQ F7, 16(R1)
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone16
+	BEQ maskbytes15
+	WORD $0x4e21e465 // fcmeq v5.4s, v3.4s, v1.4s
+	WORD $0x4e20e4c9 // fcmeq v9.4s, v6.4s, v0.4s
+	VUZP1 V9.H8, V5.H8, V5.H8
+	WORD $0x4e24e507 // fcmeq v7.4s, v8.4s, v4.4s
+	WORD $0x4e22e549 // fcmeq v9.4s, v10.4s, v2.4s
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V5.B16, V5.B16
+	VAND V12.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d000045 // str h5, [x2]
+	ADD $2, R2, R2
+	B maskdone16
+maskbytes15:
+	WORD $0x4e21e465 // fcmeq v5.4s, v3.4s, v1.4s
+	WORD $0x4e20e4c9 // fcmeq v9.4s, v6.4s, v0.4s
+	VUZP1 V9.H8, V5.H8, V5.H8
+	WORD $0x4e24e507 // fcmeq v7.4s, v8.4s, v4.4s
+	WORD $0x4e22e549 // fcmeq v9.4s, v10.4s, v2.4s
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R2)
+	ADD $16, R2, R2
+maskdone16:
 	MOVD 272(RSP), R16
 	CMP $1, R16
 	BEQ groupresume
@@ -4725,9 +835,9 @@ longresume:
 	WORD $0x6e2adc49 // fmul v9.4s, v2.4s, v10.4s
 	B longback
 
-// func FakeQuantizeZeroPointBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// func FakeQuantizeZeroPointF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointBitsF16NEON(SB), NOSPLIT, $344-80
+TEXT ·FakeQuantizeZeroPointF16NEON(SB), NOSPLIT, $344-88
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R7 groups left, R8 length
 	// per call: V15 least, V14 most, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V1 ISub, V0 ISub, V9 ToFloat, V8 ToFloat
@@ -4745,8 +855,8 @@ TEXT ·FakeQuantizeZeroPointBitsF16NEON(SB), NOSPLIT, $344-80
 	VDUP V14.S[0], V14.S4
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V12
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
+	MOVD groups+64(FP), R7
+	MOVD length+72(FP), R8
 	CMP $1, R8
 	BEQ lanes
 	CMP $128, R8
@@ -4803,41 +913,58 @@ grouploop:
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e29f422 // fmax v2.4s, v1.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	WORD $0x4e29f426 // fmax v6.4s, v1.4s, v9.4s
+	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V11.S4, V6.S4, V7.S4
+	WORD $0x4e2168e5 // fcvtn2 v5.8h, v7.4s
 	FMOVQ F5, (R1)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e29f481 // fmax v1.4s, v4.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e29f485 // fmax v5.4s, v4.4s, v9.4s
+	WORD $0x4ea8f4a5 // fmin v5.4s, v5.4s, v8.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V11.S4, V5.S4, V7.S4
+	WORD $0x0e2168e7 // fcvtn v7.4h, v7.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e29f464 // fmax v4.4s, v3.4s, v9.4s
-	WORD $0x4ea8f484 // fmin v4.4s, v4.4s, v8.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V11.S4, V4.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R1)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000040 // str h0, [x2]
+	WORD $0x4e29f470 // fmax v16.4s, v3.4s, v9.4s
+	WORD $0x4ea8f610 // fmin v16.4s, v16.4s, v8.4s
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	VFMLA V11.S4, V16.S4, V17.S4
+	WORD $0x4e216a27 // fcvtn2 v7.8h, v17.4s
+	FMOVQ F7, 16(R1)
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone2
+	BEQ maskbytes1
+	WORD $0x4e22e407 // fcmeq v7.4s, v0.4s, v2.4s
+	WORD $0x4e21e4d2 // fcmeq v18.4s, v6.4s, v1.4s
+	VUZP1 V18.H8, V7.H8, V7.H8
+	WORD $0x4e24e4b1 // fcmeq v17.4s, v5.4s, v4.4s
+	WORD $0x4e23e612 // fcmeq v18.4s, v16.4s, v3.4s
+	VUZP1 V18.H8, V17.H8, V17.H8
+	VUZP1 V17.B16, V7.B16, V7.B16
+	VAND V12.B16, V7.B16, V7.B16
+	VADDP V7.B16, V7.B16, V7.B16
+	VADDP V7.B16, V7.B16, V7.B16
+	VADDP V7.B16, V7.B16, V7.B16
+	WORD $0x7d000047 // str h7, [x2]
+	ADD $2, R2, R2
+	B maskdone2
+maskbytes1:
+	WORD $0x4e22e407 // fcmeq v7.4s, v0.4s, v2.4s
+	WORD $0x4e21e4d2 // fcmeq v18.4s, v6.4s, v1.4s
+	VUZP1 V18.H8, V7.H8, V7.H8
+	WORD $0x4e24e4b1 // fcmeq v17.4s, v5.4s, v4.4s
+	WORD $0x4e23e612 // fcmeq v18.4s, v16.4s, v3.4s
+	VUZP1 V18.H8, V17.H8, V17.H8
+	VUZP1 V17.B16, V7.B16, V7.B16
+	VUSHR $7, V7.B16, V7.B16
+	FMOVQ F7, (R2)
+	ADD $16, R2, R2
+maskdone2:
 groupback:
 	ADD $32, R1, R1
-	ADD $2, R2, R2
 	ADD $32, R3, R3
 	SUB $16, R7, R7
 	CMP $16, R7
@@ -4918,7 +1045,6 @@ groupmeet3:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V0.S4, V1.S4, V2.S4
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e32e421 // fcmeq v1.4s, v1.4s, v18.4s
 	WORD $0x4e218ab5 // frintn v21.4s, v21.4s
 	WORD $0x4e33f6b3 // fmax v19.4s, v21.4s, v19.4s
 	WORD $0x4eb4f673 // fmin v19.4s, v19.4s, v20.4s
@@ -4926,14 +1052,12 @@ groupmeet3:
 	VFMLA V17.S4, V19.S4, V0.S4
 	WORD $0x4e216802 // fcvtn2 v2.8h, v0.4s
 	FMOVQ F2, (R1)
-	WORD $0x4e35e673 // fcmeq v19.4s, v19.4s, v21.4s
 	WORD $0x4e218b5a // frintn v26.4s, v26.4s
 	WORD $0x4e36f756 // fmax v22.4s, v26.4s, v22.4s
 	WORD $0x4eb7f6d6 // fmin v22.4s, v22.4s, v23.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V16.S4, V22.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e3ae6d6 // fcmeq v22.4s, v22.4s, v26.4s
 	WORD $0x4e218bbd // frintn v29.4s, v29.4s
 	WORD $0x4e3bf7bb // fmax v27.4s, v29.4s, v27.4s
 	WORD $0x4ebcf77b // fmin v27.4s, v27.4s, v28.4s
@@ -4941,17 +1065,37 @@ groupmeet3:
 	VFMLA V25.S4, V27.S4, V2.S4
 	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
 	FMOVQ F0, 16(R1)
-	WORD $0x4e3de77b // fcmeq v27.4s, v27.4s, v29.4s
-	VUZP1 V19.H8, V1.H8, V1.H8
-	VUZP1 V27.H8, V22.H8, V22.H8
-	VUZP1 V22.B16, V1.B16, V1.B16
-	VAND V12.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000041 // str h1, [x2]
-	ADD $32, R1, R1
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone4
+	BEQ maskbytes3
+	WORD $0x4e32e420 // fcmeq v0.4s, v1.4s, v18.4s
+	WORD $0x4e35e670 // fcmeq v16.4s, v19.4s, v21.4s
+	VUZP1 V16.H8, V0.H8, V0.H8
+	WORD $0x4e3ae6c2 // fcmeq v2.4s, v22.4s, v26.4s
+	WORD $0x4e3de770 // fcmeq v16.4s, v27.4s, v29.4s
+	VUZP1 V16.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d000040 // str h0, [x2]
 	ADD $2, R2, R2
+	B maskdone4
+maskbytes3:
+	WORD $0x4e32e420 // fcmeq v0.4s, v1.4s, v18.4s
+	WORD $0x4e35e670 // fcmeq v16.4s, v19.4s, v21.4s
+	VUZP1 V16.H8, V0.H8, V0.H8
+	WORD $0x4e3ae6c2 // fcmeq v2.4s, v22.4s, v26.4s
+	WORD $0x4e3de770 // fcmeq v16.4s, v27.4s, v29.4s
+	VUZP1 V16.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+	ADD $16, R2, R2
+maskdone4:
+	ADD $32, R1, R1
 	ADD $32, R3, R3
 	SUB $16, R0, R0
 	CMP $1, R7
@@ -5006,10 +1150,22 @@ groupstaged:
 	CALL ·stageOut16NEON(SB)
 	ADD R0<<1, R1, R1
 	MOVD 296(RSP), R2
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone6
+	BEQ maskbytes5
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD R0>>3, R2, R2
+	ADD $7, R0, R16
+	ADD R16>>3, R2, R2
+	B maskdone6
+maskbytes5:
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+maskdone6:
 	MOVD 304(RSP), R3
 	ADD R0<<1, R3, R3
 	MOVD 336(RSP), R7
@@ -5078,41 +1234,58 @@ longloop:
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V5.S4
 	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e28f422 // fmax v2.4s, v1.4s, v8.4s
-	WORD $0x4ea7f442 // fmin v2.4s, v2.4s, v7.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
+	WORD $0x4e28f426 // fmax v6.4s, v1.4s, v8.4s
+	WORD $0x4ea7f4c6 // fmin v6.4s, v6.4s, v7.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V11.S4, V6.S4, V16.S4
+	WORD $0x4e216a05 // fcvtn2 v5.8h, v16.4s
 	FMOVQ F5, (R1)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e28f481 // fmax v1.4s, v4.4s, v8.4s
-	WORD $0x4ea7f421 // fmin v1.4s, v1.4s, v7.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V5.S4
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
+	WORD $0x4e28f485 // fmax v5.4s, v4.4s, v8.4s
+	WORD $0x4ea7f4a5 // fmin v5.4s, v5.4s, v7.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V11.S4, V5.S4, V16.S4
+	WORD $0x0e216a10 // fcvtn v16.4h, v16.4s
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e28f464 // fmax v4.4s, v3.4s, v8.4s
-	WORD $0x4ea7f484 // fmin v4.4s, v4.4s, v7.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V11.S4, V4.S4, V6.S4
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R1)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000040 // str h0, [x2]
+	WORD $0x4e28f471 // fmax v17.4s, v3.4s, v8.4s
+	WORD $0x4ea7f631 // fmin v17.4s, v17.4s, v7.4s
+	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
+	VFMLA V11.S4, V17.S4, V18.S4
+	WORD $0x4e216a50 // fcvtn2 v16.8h, v18.4s
+	FMOVQ F16, 16(R1)
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone8
+	BEQ maskbytes7
+	WORD $0x4e22e410 // fcmeq v16.4s, v0.4s, v2.4s
+	WORD $0x4e21e4d3 // fcmeq v19.4s, v6.4s, v1.4s
+	VUZP1 V19.H8, V16.H8, V16.H8
+	WORD $0x4e24e4b2 // fcmeq v18.4s, v5.4s, v4.4s
+	WORD $0x4e23e633 // fcmeq v19.4s, v17.4s, v3.4s
+	VUZP1 V19.H8, V18.H8, V18.H8
+	VUZP1 V18.B16, V16.B16, V16.B16
+	VAND V12.B16, V16.B16, V16.B16
+	VADDP V16.B16, V16.B16, V16.B16
+	VADDP V16.B16, V16.B16, V16.B16
+	VADDP V16.B16, V16.B16, V16.B16
+	WORD $0x7d000050 // str h16, [x2]
+	ADD $2, R2, R2
+	B maskdone8
+maskbytes7:
+	WORD $0x4e22e410 // fcmeq v16.4s, v0.4s, v2.4s
+	WORD $0x4e21e4d3 // fcmeq v19.4s, v6.4s, v1.4s
+	VUZP1 V19.H8, V16.H8, V16.H8
+	WORD $0x4e24e4b2 // fcmeq v18.4s, v5.4s, v4.4s
+	WORD $0x4e23e633 // fcmeq v19.4s, v17.4s, v3.4s
+	VUZP1 V19.H8, V18.H8, V18.H8
+	VUZP1 V18.B16, V16.B16, V16.B16
+	VUSHR $7, V16.B16, V16.B16
+	FMOVQ F16, (R2)
+	ADD $16, R2, R2
+maskdone8:
 longback:
 	ADD $32, R1, R1
-	ADD $2, R2, R2
 	ADD $32, R3, R3
 	SUB $16, R0, R0
 	CMP $16, R0
@@ -5128,10 +1301,22 @@ longtail:
 	CALL ·stageOut16NEON(SB)
 	ADD R0<<1, R1, R1
 	MOVD 296(RSP), R2
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone10
+	BEQ maskbytes9
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD R0>>3, R2, R2
+	ADD $7, R0, R16
+	ADD R16>>3, R2, R2
+	B maskdone10
+maskbytes9:
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+maskdone10:
 	MOVD 304(RSP), R3
 	ADD R0<<1, R3, R3
 longend:
@@ -5189,56 +1374,73 @@ laneloop:
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V4.S4, V1.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e23e421 // fcmeq v1.4s, v1.4s, v3.4s
-	FMOVQ 16(R6), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
+	FMOVQ 16(R6), F4
+	VSUB V4.S4, V15.S4, V10.S4
+	VSUB V4.S4, V14.S4, V4.S4
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e24f444 // fmax v4.4s, v2.4s, v4.4s
-	WORD $0x4ea3f484 // fmin v4.4s, v4.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V5.S4, V4.S4, V3.S4
-	WORD $0x4e216860 // fcvtn2 v0.8h, v3.4s
+	WORD $0x4e2af44a // fmax v10.4s, v2.4s, v10.4s
+	WORD $0x4ea4f54a // fmin v10.4s, v10.4s, v4.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V5.S4, V10.S4, V4.S4
+	WORD $0x4e216880 // fcvtn2 v0.8h, v4.4s
 	FMOVQ F0, (R1)
-	WORD $0x4e22e484 // fcmeq v4.4s, v4.4s, v2.4s
 	FMOVQ 32(R6), F0
-	VSUB V0.S4, V15.S4, V2.S4
+	VSUB V0.S4, V15.S4, V4.S4
 	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e2188e7 // frintn v7.4s, v7.4s
-	WORD $0x4e22f4e2 // fmax v2.4s, v7.4s, v2.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
+	WORD $0x4e24f4e4 // fmax v4.4s, v7.4s, v4.4s
+	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V8.S4, V2.S4, V0.S4
+	VFMLA V8.S4, V4.S4, V0.S4
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
-	WORD $0x4e27e442 // fcmeq v2.4s, v2.4s, v7.4s
-	FMOVQ 48(R6), F3
-	VSUB V3.S4, V15.S4, V5.S4
-	VSUB V3.S4, V14.S4, V3.S4
+	FMOVQ 48(R6), F5
+	VSUB V5.S4, V15.S4, V8.S4
+	VSUB V5.S4, V14.S4, V5.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
 	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
-	WORD $0x4ea3f4a5 // fmin v5.4s, v5.4s, v3.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V9.S4, V5.S4, V3.S4
-	WORD $0x4e216860 // fcvtn2 v0.8h, v3.4s
+	WORD $0x4e28f4c8 // fmax v8.4s, v6.4s, v8.4s
+	WORD $0x4ea5f508 // fmin v8.4s, v8.4s, v5.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V9.S4, V8.S4, V5.S4
+	WORD $0x4e2168a0 // fcvtn2 v0.8h, v5.4s
 	FMOVQ F0, 16(R1)
-	WORD $0x4e26e4a5 // fcmeq v5.4s, v5.4s, v6.4s
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V1.B16, V1.B16
-	VAND V12.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000041 // str h1, [x2]
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone12
+	BEQ maskbytes11
+	WORD $0x4e23e420 // fcmeq v0.4s, v1.4s, v3.4s
+	WORD $0x4e22e549 // fcmeq v9.4s, v10.4s, v2.4s
+	VUZP1 V9.H8, V0.H8, V0.H8
+	WORD $0x4e27e485 // fcmeq v5.4s, v4.4s, v7.4s
+	WORD $0x4e26e509 // fcmeq v9.4s, v8.4s, v6.4s
+	VUZP1 V9.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d000040 // str h0, [x2]
+	ADD $2, R2, R2
+	B maskdone12
+maskbytes11:
+	WORD $0x4e23e420 // fcmeq v0.4s, v1.4s, v3.4s
+	WORD $0x4e22e549 // fcmeq v9.4s, v10.4s, v2.4s
+	VUZP1 V9.H8, V0.H8, V0.H8
+	WORD $0x4e27e485 // fcmeq v5.4s, v4.4s, v7.4s
+	WORD $0x4e26e509 // fcmeq v9.4s, v8.4s, v6.4s
+	VUZP1 V9.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+	ADD $16, R2, R2
+maskdone12:
 laneback:
 	ADD $32, R1, R1
-	ADD $2, R2, R2
 	ADD $32, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
@@ -5256,9 +1458,22 @@ lanetail:
 	MOVD R1, R17
 	CALL ·stageOut16NEON(SB)
 	MOVD 296(RSP), R2
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone14
+	BEQ maskbytes13
 	ADD $48, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
+	ADD $7, R0, R16
+	ADD R16>>3, R2, R2
+	B maskdone14
+maskbytes13:
+	ADD $48, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+maskdone14:
 	MOVD 304(RSP), R3
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
@@ -5438,72 +1653,90 @@ rare:
 	VDUP R16, V5.S4
 	VBSL V5.B16, V3.B16, V2.B16
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R4), F1
-	FMOVQ 16(R6), F3
-	VSUB V3.S4, V15.S4, V6.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea3f4c6 // fmin v6.4s, v6.4s, v3.4s
-	WORD $0x4e2dd4c3 // fadd v3.4s, v6.4s, v13.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R1)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R4), F2
-	FMOVQ 32(R6), F3
-	VSUB V3.S4, V15.S4, V7.S4
-	VSUB V3.S4, V14.S4, V3.S4
+	FMOVQ 16(R4), F3
+	FMOVQ 16(R6), F6
+	VSUB V6.S4, V15.S4, V7.S4
+	VSUB V6.S4, V14.S4, V6.S4
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e27f427 // fmax v7.4s, v1.4s, v7.4s
-	WORD $0x4ea3f4e7 // fmin v7.4s, v7.4s, v3.4s
-	WORD $0x4e2dd4e3 // fadd v3.4s, v7.4s, v13.4s
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e462 // fcmeq v2.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R4), F1
-	FMOVQ 48(R6), F3
-	VSUB V3.S4, V15.S4, V8.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
+	WORD $0x6e23fc00 // fdiv v0.4s, v0.4s, v3.4s
 	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e28f408 // fmax v8.4s, v0.4s, v8.4s
-	WORD $0x4ea3f508 // fmin v8.4s, v8.4s, v3.4s
-	WORD $0x4e2dd503 // fadd v3.4s, v8.4s, v13.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	VBSL V5.B16, V3.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R1)
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VAND V12.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	WORD $0x7d000044 // str h4, [x2]
+	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
+	WORD $0x4ea6f4e7 // fmin v7.4s, v7.4s, v6.4s
+	WORD $0x4e2dd4e6 // fadd v6.4s, v7.4s, v13.4s
+	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
+	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	VBSL V5.B16, V6.B16, V3.B16
+	WORD $0x4e216862 // fcvtn2 v2.8h, v3.4s
+	FMOVQ F2, (R1)
+	FMOVQ 16(R3), F2
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	FMOVQ 32(R4), F6
+	FMOVQ 32(R6), F8
+	VSUB V8.S4, V15.S4, V9.S4
+	VSUB V8.S4, V14.S4, V8.S4
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
+	WORD $0x6e26fc63 // fdiv v3.4s, v3.4s, v6.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e29f469 // fmax v9.4s, v3.4s, v9.4s
+	WORD $0x4ea8f529 // fmin v9.4s, v9.4s, v8.4s
+	WORD $0x4e2dd528 // fadd v8.4s, v9.4s, v13.4s
+	WORD $0x6e26dd08 // fmul v8.4s, v8.4s, v6.4s
+	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
+	WORD $0x4e28e506 // fcmeq v6.4s, v8.4s, v8.4s
+	VBSL V5.B16, V8.B16, V6.B16
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	FMOVQ 48(R4), F8
+	FMOVQ 48(R6), F10
+	VSUB V10.S4, V15.S4, V11.S4
+	VSUB V10.S4, V14.S4, V10.S4
+	WORD $0x4e21d96b // scvtf v11.4s, v11.4s
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x6e28fc42 // fdiv v2.4s, v2.4s, v8.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2bf44b // fmax v11.4s, v2.4s, v11.4s
+	WORD $0x4eaaf56b // fmin v11.4s, v11.4s, v10.4s
+	WORD $0x4e2dd56a // fadd v10.4s, v11.4s, v13.4s
+	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
+	WORD $0x4e2ae548 // fcmeq v8.4s, v10.4s, v10.4s
+	VBSL V5.B16, V10.B16, V8.B16
+	WORD $0x4e216906 // fcvtn2 v6.8h, v8.4s
+	FMOVQ F6, 16(R1)
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone16
+	BEQ maskbytes15
+	WORD $0x4e21e485 // fcmeq v5.4s, v4.4s, v1.4s
+	WORD $0x4e20e4e8 // fcmeq v8.4s, v7.4s, v0.4s
+	VUZP1 V8.H8, V5.H8, V5.H8
+	WORD $0x4e23e526 // fcmeq v6.4s, v9.4s, v3.4s
+	WORD $0x4e22e568 // fcmeq v8.4s, v11.4s, v2.4s
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V5.B16, V5.B16
+	VAND V12.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d000045 // str h5, [x2]
+	ADD $2, R2, R2
+	B maskdone16
+maskbytes15:
+	WORD $0x4e21e485 // fcmeq v5.4s, v4.4s, v1.4s
+	WORD $0x4e20e4e8 // fcmeq v8.4s, v7.4s, v0.4s
+	VUZP1 V8.H8, V5.H8, V5.H8
+	WORD $0x4e23e526 // fcmeq v6.4s, v9.4s, v3.4s
+	WORD $0x4e22e568 // fcmeq v8.4s, v11.4s, v2.4s
+	VUZP1 V8.H8, V6.H8, V6.H8
+	VUZP1 V6.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R2)
+	ADD $16, R2, R2
+maskdone16:
 	MOVD 344(RSP), R16
 	CMP $1, R16
 	BEQ groupresume
@@ -5546,621 +1779,3 @@ longresume:
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d807 // scvtf v7.4s, v0.4s
 	B longback
-
-// func FakeQuantizeMinvalBitsF16NEON(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeMinvalBitsF16NEON(SB), NOSPLIT, $344-80
-	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R7 groups left, R8 length
-	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
-	// per group: V11 scale, V10 recip, V9 minval
-	// vector registers in use at once: 23
-	MOVD y+0(FP), R1
-	MOVD mask+8(FP), R2
-	MOVD x+16(FP), R3
-	MOVD scale+24(FP), R4
-	MOVD recip+32(FP), R5
-	MOVD minval+40(FP), R6
-	FMOVS least+48(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+52(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	VMOVQ $0x8040201008040201, $0x8040201008040201, V12
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
-	BEQ lanes
-groups:
-	MOVD R8, R0
-	MUL R7, R0, R0
-	MOVD R8, R7
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R7
-	BLT grouptomeet
-	VLD1R (R4), [V11.S4]
-	VLD1R (R5), [V10.S4]
-	VLD1R (R6), [V9.S4]
-	SUB R7, R0, R0
-grouploop:
-	FMOVQ (R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x4ea9d421 // fsub v1.4s, v1.4s, v9.4s
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V10.S4, V1.S4, V2.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6e2adc01 // fmul v1.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V1.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V1.S4
-	FMOVQ 16(R3), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x4ea9d463 // fsub v3.4s, v3.4s, v9.4s
-	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
-	VFMLS V11.S4, V4.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x6e2adc03 // fmul v3.4s, v0.4s, v10.4s
-	VFMLS V11.S4, V3.S4, V0.S4
-	VFMLA V10.S4, V0.S4, V3.S4
-	WORD $0x4e21f440 // fmax v0.4s, v2.4s, v1.4s
-	WORD $0x4e23f485 // fmax v5.4s, v4.4s, v3.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V0.S4, V5.S4
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff422 // fmax v2.4s, v1.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V6.S4
-	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, (R1)
-	WORD $0x4e21e442 // fcmeq v2.4s, v2.4s, v1.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V5.S4
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff464 // fmax v4.4s, v3.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V11.S4, V4.S4, V6.S4
-	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
-	WORD $0x4e2168c5 // fcvtn2 v5.8h, v6.4s
-	FMOVQ F5, 16(R1)
-	WORD $0x4e23e484 // fcmeq v4.4s, v4.4s, v3.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000040 // str h0, [x2]
-groupback:
-	ADD $32, R1, R1
-	ADD $2, R2, R2
-	ADD $32, R3, R3
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE grouploop
-groupwhole:
-	CMP $0, R7
-	BLT groupstaged
-	ADD R7, R0, R0
-	CBZ R7, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R6), [V11.S4]
-	VLD1R (R5), [V10.S4]
-	VLD1R (R4), [V9.S4]
-groupmeet:
-	MOVD R7, R9
-	MOVD R4, R10
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V11.B16, V0.B16
-	VMOV V9.B16, V1.B16
-	FMOVQ (R3), F2
-	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
-	WORD $0x4eabd463 // fsub v3.4s, v3.4s, v11.4s
-	WORD $0x6e2adc64 // fmul v4.4s, v3.4s, v10.4s
-	VFMLS V9.S4, V4.S4, V3.S4
-	VFMLA V10.S4, V3.S4, V4.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V11.B16, V3.B16
-	VMOV V9.B16, V5.B16
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x4eabd442 // fsub v2.4s, v2.4s, v11.4s
-	WORD $0x6e2adc46 // fmul v6.4s, v2.4s, v10.4s
-	VFMLS V9.S4, V6.S4, V2.S4
-	VFMLA V10.S4, V2.S4, V6.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V11.B16, V2.B16
-	VMOV V9.B16, V16.B16
-	FMOVQ 16(R3), F17
-	WORD $0x0e217a32 // fcvtl v18.4s, v17.4h
-	WORD $0x4eabd652 // fsub v18.4s, v18.4s, v11.4s
-	WORD $0x6e2ade53 // fmul v19.4s, v18.4s, v10.4s
-	VFMLS V9.S4, V19.S4, V18.S4
-	VFMLA V10.S4, V18.S4, V19.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V11.B16, V18.B16
-	VMOV V9.B16, V20.B16
-	WORD $0x4e217a31 // fcvtl2 v17.4s, v17.8h
-	WORD $0x4eabd631 // fsub v17.4s, v17.4s, v11.4s
-	WORD $0x6e2ade35 // fmul v21.4s, v17.4s, v10.4s
-	VFMLS V9.S4, V21.S4, V17.S4
-	VFMLA V10.S4, V17.S4, V21.S4
-	WORD $0x4e26f491 // fmax v17.4s, v4.4s, v6.4s
-	WORD $0x4e35f676 // fmax v22.4s, v19.4s, v21.4s
-	WORD $0x4e36f631 // fmax v17.4s, v17.4s, v22.4s
-	WORD $0x6e30fa31 // fmaxv s17, v17.4s
-	FCMPS F17, F17
-	BVS groupmeetrare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff491 // fmax v17.4s, v4.4s, v15.4s
-	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
-	WORD $0x6f00e416 // movi v22.2d, #0000000000000000
-	VFMLA V1.S4, V17.S4, V22.S4
-	WORD $0x4e20d6d6 // fadd v22.4s, v22.4s, v0.4s
-	WORD $0x0e216ad6 // fcvtn v22.4h, v22.4s
-	WORD $0x4e24e631 // fcmeq v17.4s, v17.4s, v4.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V1.S4
-	WORD $0x4e23d421 // fadd v1.4s, v1.4s, v3.4s
-	WORD $0x4e216836 // fcvtn2 v22.8h, v1.4s
-	FMOVQ F22, (R1)
-	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
-	WORD $0x4e218a73 // frintn v19.4s, v19.4s
-	WORD $0x4e2ff661 // fmax v1.4s, v19.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V16.S4, V1.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
-	WORD $0x4e33e421 // fcmeq v1.4s, v1.4s, v19.4s
-	WORD $0x4e218ab5 // frintn v21.4s, v21.4s
-	WORD $0x4e2ff6a2 // fmax v2.4s, v21.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V20.S4, V2.S4, V4.S4
-	WORD $0x4e32d484 // fadd v4.4s, v4.4s, v18.4s
-	WORD $0x4e216883 // fcvtn2 v3.8h, v4.4s
-	FMOVQ F3, 16(R1)
-	WORD $0x4e35e442 // fcmeq v2.4s, v2.4s, v21.4s
-	VUZP1 V0.H8, V17.H8, V17.H8
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V17.B16, V17.B16
-	VAND V12.B16, V17.B16, V17.B16
-	VADDP V17.B16, V17.B16, V17.B16
-	VADDP V17.B16, V17.B16, V17.B16
-	VADDP V17.B16, V17.B16, V17.B16
-	WORD $0x7d000051 // str h17, [x2]
-	ADD $32, R1, R1
-	ADD $2, R2, R2
-	ADD $32, R3, R3
-	SUB $16, R0, R0
-	CMP $1, R7
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R7
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	CMP $1, R7
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R9
-	MOVD R0, R10
-grouppieces:
-	MOVD R10, R0
-	CMP R0, R7
-	BGE grouppiece
-	MOVD R7, R0
-grouppiece:
-	VLD1R (R4), [V11.S4]
-	VLD1R (R5), [V10.S4]
-	VLD1R (R6), [V9.S4]
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $64, RSP, R3
-	MOVD R7, 336(RSP)
-	SUB R7, R7, R7
-	B grouploop
-groupstaged:
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	ADD R0<<1, R1, R1
-	MOVD 296(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut1NEON(SB)
-	ADD R0>>3, R2, R2
-	MOVD 304(RSP), R3
-	ADD R0<<1, R3, R3
-	MOVD 336(RSP), R7
-grouprest:
-	SUB R0, R7, R7
-	SUB R0, R10, R10
-	SUB R0, R9, R9
-	CBZ R9, groupdone
-	CBNZ R7, groupmore
-	MOVD R8, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmore:
-	CBNZ R10, grouppieces
-	MOVD R9, R0
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R7, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R6), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	FMOVQ (R5), F3
-	WORD $0x6e23dc24 // fmul v4.4s, v1.4s, v3.4s
-	FMOVQ (R4), F5
-	VFMLS V5.S4, V4.S4, V1.S4
-	VFMLA V3.S4, V1.S4, V4.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R6), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ 16(R5), F3
-	WORD $0x6e23dc06 // fmul v6.4s, v0.4s, v3.4s
-	FMOVQ 16(R4), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V3.S4, V0.S4, V6.S4
-	FMOVQ 16(R3), F0
-	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	FMOVQ 32(R6), F8
-	WORD $0x4ea8d463 // fsub v3.4s, v3.4s, v8.4s
-	FMOVQ 32(R5), F9
-	WORD $0x6e29dc6a // fmul v10.4s, v3.4s, v9.4s
-	FMOVQ 32(R4), F11
-	VFMLS V11.S4, V10.S4, V3.S4
-	VFMLA V9.S4, V3.S4, V10.S4
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R6), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	FMOVQ 48(R5), F9
-	WORD $0x6e29dc10 // fmul v16.4s, v0.4s, v9.4s
-	FMOVQ 48(R4), F17
-	VFMLS V17.S4, V16.S4, V0.S4
-	VFMLA V9.S4, V0.S4, V16.S4
-	WORD $0x4e26f480 // fmax v0.4s, v4.4s, v6.4s
-	WORD $0x4e30f549 // fmax v9.4s, v10.4s, v16.4s
-	WORD $0x4e29f400 // fmax v0.4s, v0.4s, v9.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	VFMLA V5.S4, V0.S4, V9.S4
-	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
-	WORD $0x0e216929 // fcvtn v9.4h, v9.4s
-	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V7.S4, V2.S4, V4.S4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x4e216889 // fcvtn2 v9.8h, v4.4s
-	FMOVQ F9, (R1)
-	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
-	WORD $0x4e21894a // frintn v10.4s, v10.4s
-	WORD $0x4e2ff541 // fmax v1.4s, v10.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	WORD $0x4e2ae421 // fcmeq v1.4s, v1.4s, v10.4s
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e2ff605 // fmax v5.4s, v16.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	VFMLA V17.S4, V5.S4, V6.S4
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	WORD $0x4e2168c4 // fcvtn2 v4.8h, v6.4s
-	FMOVQ F4, 16(R1)
-	WORD $0x4e30e4a5 // fcmeq v5.4s, v5.4s, v16.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000040 // str h0, [x2]
-laneback:
-	ADD $32, R1, R1
-	ADD $2, R2, R2
-	ADD $32, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut16NEON(SB)
-	MOVD 296(RSP), R2
-	ADD $48, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut1NEON(SB)
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-	MOVD 328(RSP), R6
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 344(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $160, RSP, R5
-	ADD $224, RSP, R16
-	MOVD R6, R17
-	CALL ·spread1NEON(SB)
-	MOVD R6, 328(RSP)
-	ADD $224, RSP, R6
-	B rare
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R7, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V10.B16, V31.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V31.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
-groupmeetrare:
-	MOVD R9, R7
-	SUB R4, R10, R10
-	ADD R10, R4, R4
-	ADD R10, R5, R5
-	ADD R10, R6, R6
-	MOVD R0, R9
-	SUB R10, R10, R10
-	ADD $16, R10, R10
-	B grouppieces
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 344(RSP)
-	B rare
-lanestage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $48, RSP, R2
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn16NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $64, RSP, R3
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $160, RSP, R5
-	ADD $224, RSP, R16
-	MOVD R6, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R6, 328(RSP)
-	ADD $224, RSP, R6
-	B laneloop
-rare:
-	FMOVQ (R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ (R4), F2
-	FMOVQ (R6), F3
-	WORD $0x4ea3d421 // fsub v1.4s, v1.4s, v3.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff424 // fmax v4.4s, v1.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x4e2dd485 // fadd v5.4s, v4.4s, v13.4s
-	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
-	WORD $0x4e25e4a2 // fcmeq v2.4s, v5.4s, v5.4s
-	MOVD $2143289344, R16
-	VDUP R16, V3.S4
-	VBSL V3.B16, V5.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e21e484 // fcmeq v4.4s, v4.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 16(R4), F1
-	FMOVQ 16(R6), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V3.B16, V7.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, (R1)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	FMOVQ 16(R3), F0
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	FMOVQ 32(R4), F2
-	FMOVQ 32(R6), F5
-	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff427 // fmax v7.4s, v1.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
-	WORD $0x4e25d508 // fadd v8.4s, v8.4s, v5.4s
-	WORD $0x4e28e502 // fcmeq v2.4s, v8.4s, v8.4s
-	VBSL V3.B16, V8.B16, V2.B16
-	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
-	WORD $0x4e21e4e7 // fcmeq v7.4s, v7.4s, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	FMOVQ 48(R4), F1
-	FMOVQ 48(R6), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff408 // fmax v8.4s, v0.4s, v15.4s
-	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
-	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
-	WORD $0x6e21dd29 // fmul v9.4s, v9.4s, v1.4s
-	WORD $0x4e25d529 // fadd v9.4s, v9.4s, v5.4s
-	WORD $0x4e29e521 // fcmeq v1.4s, v9.4s, v9.4s
-	VBSL V3.B16, V9.B16, V1.B16
-	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
-	FMOVQ F2, 16(R1)
-	WORD $0x4e20e508 // fcmeq v8.4s, v8.4s, v0.4s
-	VUZP1 V6.H8, V4.H8, V4.H8
-	VUZP1 V8.H8, V7.H8, V7.H8
-	VUZP1 V7.B16, V4.B16, V4.B16
-	VAND V12.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	VADDP V4.B16, V4.B16, V4.B16
-	WORD $0x7d000044 // str h4, [x2]
-	MOVD 344(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-	MOVD 328(RSP), R6
-	VLD1R (R4), [V11.S4]
-	VLD1R (R5), [V10.S4]
-	VLD1R (R6), [V9.S4]
-	B groupback

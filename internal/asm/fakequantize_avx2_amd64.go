@@ -4,7 +4,8 @@
 
 package asm
 
-// FakeQuantizeAVX2 sets y = clip(round(x/scale))*scale, clipping to least..most.
+// FakeQuantizeAVX2 sets y = clip(round(x/scale))*scale, clipping to least..most,
+// and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -12,9 +13,10 @@ package asm
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func FakeQuantizeAVX2(y *float32, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+func FakeQuantizeAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-// FakeQuantizeZeroPointAVX2 sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
+// FakeQuantizeZeroPointAVX2 sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
+// and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -22,9 +24,10 @@ func FakeQuantizeAVX2(y *float32, x *float32, scale *float32, recip *float32, le
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func FakeQuantizeZeroPointAVX2(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+func FakeQuantizeZeroPointAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-// FakeQuantizeMinvalAVX2 sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
+// FakeQuantizeMinvalAVX2 sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
+// and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
@@ -32,70 +35,4 @@ func FakeQuantizeZeroPointAVX2(y *float32, x *float32, scale *float32, recip *fl
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func FakeQuantizeMinvalAVX2(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeBytesAVX2 sets y = clip(round(x/scale))*scale, clipping to least..most,
-// and mask, a byte each, 0 or 1, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func FakeQuantizeBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeZeroPointBytesAVX2 sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
-// and mask, a byte each, 0 or 1, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func FakeQuantizeZeroPointBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeMinvalBytesAVX2 sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
-// and mask, a byte each, 0 or 1, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func FakeQuantizeMinvalBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeBitsAVX2 sets y = clip(round(x/scale))*scale, clipping to least..most,
-// and mask, a bit each, the first element's lowest, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func FakeQuantizeBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeZeroPointBitsAVX2 sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
-// and mask, a bit each, the first element's lowest, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func FakeQuantizeZeroPointBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeMinvalBitsAVX2 sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
-// and mask, a bit each, the first element's lowest, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func FakeQuantizeMinvalBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+func FakeQuantizeMinvalAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, kind int32, groups int, length int, ahead int)

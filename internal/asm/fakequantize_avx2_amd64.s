@@ -4,1752 +4,25 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeAVX2(y *float32, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// func FakeQuantizeAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeAVX2(SB), $560-64
-	// pointers: SI y, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
-	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
-	// per group: Y12 scale, Y11 recip
-	// vector registers in use at once: 15
-	MOVQ         y+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+36(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	VXORPS       Y13, Y13, Y13
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
-	SUBQ         R9, DI
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (DX), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y11, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y11, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y11, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y12, Y1
-	VMOVUPS      Y1, (SI)
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y12, Y2
-	VMOVUPS      Y2, 32(SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y12, Y3
-	VMOVUPS      Y3, 64(SI)
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y12, Y4
-	VMOVUPS      Y4, 96(SI)
-
-groupback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R9, $+0
-	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Y11, Y0
-	VMOVUPS      (DX), Y1
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Y11, Y1
-	VMOVUPS      32(DX), Y3
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y11, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Y11, Y3
-	VMOVUPS      64(DX), Y5
-	VMULPS       Y12, Y5, Y6
-	VFNMADD231PS Y11, Y6, Y5
-	VFMADD231PS  Y12, Y5, Y6
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Y11, Y5
-	VMOVUPS      96(DX), Y7
-	VMULPS       Y12, Y7, Y8
-	VFNMADD231PS Y11, Y8, Y7
-	VFMADD231PS  Y12, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y0, Y2
-	VMOVUPS      Y2, (SI)
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y1, Y4
-	VMOVUPS      Y4, 32(SI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VFMADD213PS  Y13, Y3, Y6
-	VMOVUPS      Y6, 64(SI)
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y8
-	VMINPS       Y8, Y14, Y8
-	VFMADD213PS  Y13, Y5, Y8
-	VMOVUPS      Y8, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
-	MOVQ         SI, 512(SP)
-	LEAQ         (SP), SI
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 520(SP)
-	LEAQ         128(SP), DX
-	MOVQ         R9, 544(SP)
-	SUBQ         R9, R9
-	JMP          grouploop
-
-groupstaged:
-	MOVQ  512(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  520(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  544(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R9, $+2
-	JLT  short2end
-	MOVQ ahead+56(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS 4(R8), Y9
-	VMOVUPS      (DX), Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y12, Y1
-	VMOVUPS      Y1, (SI)
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y12, Y2
-	VMOVUPS      Y2, 32(SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y11, Y3
-	VMOVUPS      Y3, 64(SI)
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y11, Y4
-	VMOVUPS      Y4, 96(SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, DI
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R8), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R8), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R8), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R8), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y3, Y2
-	VMOVUPS      Y2, (SI)
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y5, Y4
-	VMOVUPS      Y4, 32(SI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VFMADD213PS  Y13, Y7, Y6
-	VMOVUPS      Y6, 64(SI)
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y8
-	VMINPS       Y8, Y14, Y8
-	VFMADD213PS  Y13, Y9, Y8
-	VMOVUPS      Y8, 96(SI)
-
-laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  512(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	MOVQ  520(SP), DX
-	MOVQ  528(SP), BX
-	MOVQ  536(SP), R8
-
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VMOVUPS      (DX), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y11, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y11, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y11, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y12, Y1
-	VMOVNTPS     Y1, (SI)
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y12, Y2
-	VMOVNTPS     Y2, 32(SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y12, Y3
-	VMOVNTPS     Y3, 64(SI)
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y12, Y4
-	VMOVNTPS     Y4, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 552(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 528(SP)
-	LEAQ 256(SP), BX
-	LEAQ 384(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 536(SP)
-	LEAQ 384(SP), R8
-	JMP  rare
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R9, $-7
-	JGE  groupmeet0mixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R9, $-7
-	JGE  groupmeet1mixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+0(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R9, $-7
-	JGE  groupmeet2mixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+0(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y5, Y7, Y11, Y11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R9, $-7
-	JGE  groupmeet3mixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeet3mixed:
-	JMP groupmeet3
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+32, R12
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
-	VBROADCASTSS (R8), Y10
-	VBROADCASTSS 4(R8), Y9
-	VMOVUPS      (DX), Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y12, Y1
-	VMOVNTPS     Y1, (SI)
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y12, Y2
-	VMOVNTPS     Y2, 32(SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y11, Y3
-	VMOVNTPS     Y3, 64(SI)
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VFMADD213PS  Y13, Y11, Y4
-	VMOVNTPS     Y4, 96(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	MOVQ $+2, 552(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 528(SP)
-	LEAQ 256(SP), BX
-	LEAQ 384(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 536(SP)
-	LEAQ 384(SP), R8
-	JMP  rare
-
-lanerare:
-	MOVQ $+3, 552(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 512(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 520(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 528(SP)
-	LEAQ 256(SP), BX
-	LEAQ 384(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 536(SP)
-	LEAQ 384(SP), R8
-	JMP  laneloop
-
-rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (SI)
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(SI)
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VADDPS       Y13, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y13, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(SI)
-	CMPQ         552(SP), $+1
-	JEQ          groupresume
-	CMPQ         552(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         528(SP), BX
-	MOVQ         536(SP), R8
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS (R8), Y11
-	JMP          groupback
-
-short2resume:
-	MOVQ 528(SP), BX
-	MOVQ 536(SP), R8
-	JMP  short2back
-
-// func FakeQuantizeZeroPointAVX2(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointAVX2(SB), $1216-72
-	// pointers: SI y, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
-	// per call: Y15 most, Y14 0x0
-	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
-	// loaded at each use: least
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         zeroPoint+32(FP), R9
-	VBROADCASTSS most+44(FP), Y15
-	VXORPS       Y14, Y14, Y14
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y10
-	SUBQ         R10, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (DX), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VFMADD213PS  Y14, Y13, Y1
-	VMOVUPS      Y1, (SI)
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y2
-	VMINPS       Y2, Y10, Y2
-	VFMADD213PS  Y14, Y13, Y2
-	VMOVUPS      Y2, 32(SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y3
-	VMINPS       Y3, Y10, Y3
-	VFMADD213PS  Y14, Y13, Y3
-	VMOVUPS      Y3, 64(SI)
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y4
-	VMINPS       Y4, Y10, Y4
-	VFMADD213PS  Y14, Y13, Y4
-	VMOVUPS      Y4, 96(SI)
-
-groupback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R10, $+0
-	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y10
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      Y12, 696(SP)
-	VMOVUPS      Y11, 952(SP)
-	VMOVUPS      Y10, 1080(SP)
-	VMOVUPS      (DX), Y0
-	VMULPS       Y13, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y13, Y0, Y1
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      Y12, 728(SP)
-	VMOVUPS      Y11, 984(SP)
-	VMOVUPS      Y10, 1112(SP)
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y13, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y13, Y0, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      Y12, 760(SP)
-	VMOVUPS      Y11, 1016(SP)
-	VMOVUPS      Y10, 1144(SP)
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y13, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y13, Y0, Y3
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      Y12, 792(SP)
-	VMOVUPS      Y11, 1048(SP)
-	VMOVUPS      Y10, 1176(SP)
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y13, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y13, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMOVUPS      952(SP), Y0
-	VMAXPS       Y1, Y0, Y1
-	VMOVUPS      1080(SP), Y0
-	VMINPS       Y1, Y0, Y1
-	VMOVUPS      696(SP), Y0
-	VFMADD213PS  Y14, Y0, Y1
-	VMOVUPS      Y1, (SI)
-	VROUNDPS     $0x08, Y2, Y2
-	VMOVUPS      984(SP), Y0
-	VMAXPS       Y2, Y0, Y2
-	VMOVUPS      1112(SP), Y0
-	VMINPS       Y2, Y0, Y2
-	VMOVUPS      728(SP), Y0
-	VFMADD213PS  Y14, Y0, Y2
-	VMOVUPS      Y2, 32(SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMOVUPS      1016(SP), Y0
-	VMAXPS       Y3, Y0, Y3
-	VMOVUPS      1144(SP), Y0
-	VMINPS       Y3, Y0, Y3
-	VMOVUPS      760(SP), Y0
-	VFMADD213PS  Y14, Y0, Y3
-	VMOVUPS      Y3, 64(SI)
-	VROUNDPS     $0x08, Y4, Y4
-	VMOVUPS      1048(SP), Y0
-	VMAXPS       Y4, Y0, Y4
-	VMOVUPS      1176(SP), Y0
-	VMINPS       Y4, Y0, Y4
-	VMOVUPS      792(SP), Y0
-	VFMADD213PS  Y14, Y0, Y4
-	VMOVUPS      Y4, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupmet
-	CMPQ         DI, $+32
-	JLT          groupmet
-	CMPQ         R10, $+32
-	JLT          groupmeet
-
-groupmet:
-	VBROADCASTSS most+44(FP), Y15
-	VXORPS       Y14, Y14, Y14
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y10
-	MOVQ         SI, 640(SP)
-	LEAQ         (SP), SI
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 648(SP)
-	LEAQ         128(SP), DX
-	MOVQ         R10, 680(SP)
-	SUBQ         R10, R10
-	JMP          grouploop
-
-groupstaged:
-	MOVQ  640(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  648(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  680(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS 4(R9), Y2
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y8
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y7
-	VPSUBD       Y2, Y15, Y2
-	VCVTDQ2PS    Y2, Y6
-	VMOVUPS      (DX), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y9, Y1
-	VMINPS       Y1, Y7, Y1
-	VFMADD213PS  Y14, Y13, Y1
-	VMOVUPS      Y1, (SI)
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y9, Y2
-	VMINPS       Y2, Y7, Y2
-	VFMADD213PS  Y14, Y13, Y2
-	VMOVUPS      Y2, 32(SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y8, Y3
-	VMINPS       Y3, Y6, Y3
-	VFMADD213PS  Y14, Y12, Y3
-	VMOVUPS      Y3, 64(SI)
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y8, Y4
-	VMINPS       Y4, Y6, Y4
-	VFMADD213PS  Y14, Y12, Y4
-	VMOVUPS      Y4, 96(SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, DI
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R8), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R8), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R8), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R8), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VMOVUPS      (R9), Y0
-	VBROADCASTSS least+40(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VPSUBD       Y0, Y15, Y0
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y1, Y2
-	VMINPS       Y2, Y0, Y2
-	VFMADD213PS  Y14, Y3, Y2
-	VMOVUPS      Y2, (SI)
-	VMOVUPS      32(R9), Y0
-	VBROADCASTSS least+40(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VPSUBD       Y0, Y15, Y0
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y1, Y4
-	VMINPS       Y4, Y0, Y4
-	VFMADD213PS  Y14, Y5, Y4
-	VMOVUPS      Y4, 32(SI)
-	VMOVUPS      64(R9), Y0
-	VBROADCASTSS least+40(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VPSUBD       Y0, Y15, Y0
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y1, Y6
-	VMINPS       Y6, Y0, Y6
-	VFMADD213PS  Y14, Y7, Y6
-	VMOVUPS      Y6, 64(SI)
-	VMOVUPS      96(R9), Y0
-	VBROADCASTSS least+40(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VPSUBD       Y0, Y15, Y0
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y1, Y8
-	VMINPS       Y8, Y0, Y8
-	VFMADD213PS  Y14, Y9, Y8
-	VMOVUPS      Y8, 96(SI)
-
-laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  640(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	MOVQ  648(SP), DX
-	MOVQ  656(SP), BX
-	MOVQ  664(SP), R8
-	MOVQ  672(SP), R9
-
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VMOVUPS      (DX), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VFMADD213PS  Y14, Y13, Y1
-	VMOVNTPS     Y1, (SI)
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y2
-	VMINPS       Y2, Y10, Y2
-	VFMADD213PS  Y14, Y13, Y2
-	VMOVNTPS     Y2, 32(SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y3
-	VMINPS       Y3, Y10, Y3
-	VFMADD213PS  Y14, Y13, Y3
-	VMOVNTPS     Y3, 64(SI)
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y4
-	VMINPS       Y4, Y10, Y4
-	VFMADD213PS  Y14, Y13, Y4
-	VMOVNTPS     Y4, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 688(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 656(SP)
-	LEAQ 256(SP), BX
-	LEAQ 384(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 664(SP)
-	LEAQ 384(SP), R8
-	LEAQ 512(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 672(SP)
-	LEAQ 512(SP), R9
-	JMP  rare
-
-groupmeet0cross:
-groupmeet0mix:
-	VBROADCASTSS least+40(FP), Y2
-	VBROADCASTSS 4(R9), Y3
-	VPSUBD       Y3, Y2, Y4
-	VCVTDQ2PS    Y4, Y2
-	VPSUBD       Y3, Y15, Y4
-	VCVTDQ2PS    Y4, Y3
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBLENDVPS    Y0, Y2, Y11, Y11
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R10, $-7
-	JGE  groupmeet0mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	VBROADCASTSS least+40(FP), Y3
-	VBROADCASTSS 4(R9), Y4
-	VPSUBD       Y4, Y3, Y5
-	VCVTDQ2PS    Y5, Y3
-	VPSUBD       Y4, Y15, Y5
-	VCVTDQ2PS    Y5, Y4
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y12, Y12
-	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBLENDVPS    Y0, Y4, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	VBROADCASTSS least+40(FP), Y4
-	VBROADCASTSS 4(R9), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VPSUBD       Y5, Y15, Y6
-	VCVTDQ2PS    Y6, Y5
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBLENDVPS    Y0, Y4, Y11, Y11
-	VBLENDVPS    Y0, Y5, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	VBROADCASTSS least+40(FP), Y5
-	VBROADCASTSS 4(R9), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
-	VPSUBD       Y6, Y15, Y7
-	VCVTDQ2PS    Y7, Y6
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y0, Y4, Y13, Y13
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y12, Y12
-	VBLENDVPS    Y0, Y5, Y11, Y11
-	VBLENDVPS    Y0, Y6, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet3mixed:
-	JMP groupmeet3
-
-groupmeetrare:
-	VBROADCASTSS most+44(FP), Y15
-	VXORPS       Y14, Y14, Y14
-	MOVQ         R12, R10
-	SUBQ         BX, R13
-	ADDQ         R13, BX
-	ADDQ         R13, R8
-	ADDQ         R13, R9
-	MOVQ         DI, R12
-	SUBQ         R13, R13
-	ADDQ         $+32, R13
-	JMP          grouppieces
-
-short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS 4(R9), Y2
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y8
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y7
-	VPSUBD       Y2, Y15, Y2
-	VCVTDQ2PS    Y2, Y6
-	VMOVUPS      (DX), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y9, Y1
-	VMINPS       Y1, Y7, Y1
-	VFMADD213PS  Y14, Y13, Y1
-	VMOVNTPS     Y1, (SI)
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y9, Y2
-	VMINPS       Y2, Y7, Y2
-	VFMADD213PS  Y14, Y13, Y2
-	VMOVNTPS     Y2, 32(SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y8, Y3
-	VMINPS       Y3, Y6, Y3
-	VFMADD213PS  Y14, Y12, Y3
-	VMOVNTPS     Y3, 64(SI)
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y8, Y4
-	VMINPS       Y4, Y6, Y4
-	VFMADD213PS  Y14, Y12, Y4
-	VMOVNTPS     Y4, 96(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	MOVQ $+2, 688(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 656(SP)
-	LEAQ 256(SP), BX
-	LEAQ 384(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 664(SP)
-	LEAQ 384(SP), R8
-	LEAQ 512(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 672(SP)
-	LEAQ 512(SP), R9
-	JMP  rare
-
-lanerare:
-	MOVQ $+3, 688(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 640(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 648(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 656(SP)
-	LEAQ 256(SP), BX
-	LEAQ 384(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 664(SP)
-	LEAQ 384(SP), R8
-	LEAQ 512(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 672(SP)
-	LEAQ 512(SP), R9
-	JMP  laneloop
-
-rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
-	VBROADCASTSS least+40(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VPSUBD       Y2, Y15, Y2
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y2, Y2
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y3, Y0
-	VMINPS       Y0, Y2, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (SI)
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R9), Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSUBD       Y3, Y15, Y3
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y3, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R9), Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSUBD       Y3, Y15, Y3
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y3, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(SI)
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R9), Y3
-	VBROADCASTSS least+40(FP), Y4
-	VPSUBD       Y3, Y4, Y4
-	VPSUBD       Y3, Y15, Y3
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y3, Y3
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y4, Y0
-	VMINPS       Y0, Y3, Y0
-	VADDPS       Y14, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y14, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(SI)
-	CMPQ         688(SP), $+1
-	JEQ          groupresume
-	CMPQ         688(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         656(SP), BX
-	MOVQ         664(SP), R8
-	MOVQ         672(SP), R9
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS least+40(FP), Y0
-	VBROADCASTSS (R9), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y10
-	JMP          groupback
-
-short2resume:
-	MOVQ 656(SP), BX
-	MOVQ 664(SP), R8
-	MOVQ 672(SP), R9
-	JMP  short2back
-
-// func FakeQuantizeMinvalAVX2(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalAVX2(SB), $832-72
-	// pointers: SI y, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
+TEXT ·FakeQuantizeAVX2(SB), $608-80
+	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
 	// per call: Y15 ToFloat, Y14 ToFloat
-	// per group: Y13 scale, Y12 minval
-	// loaded at each use: recip, least, most, 0x0, 0x7fc00000
+	// per group: Y13 scale
+	// loaded at each use: recip, least, most, 0x0, 0x7fc00000, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         minval+32(FP), R9
+	MOVQ         mask+8(FP), DX
+	MOVQ         x+16(FP), BX
+	MOVQ         scale+24(FP), R8
+	MOVQ         recip+32(FP), R9
 	VBROADCASTSS least+40(FP), Y0
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
+	MOVQ         groups+56(FP), R10
+	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
 	JEQ          lanes
 	CMPQ         R11, $+16
@@ -1765,41 +38,36 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y13
 	SUBQ         R10, DI
-	MOVQ         ahead+64(FP), CX
+	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VMOVUPS      (DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
+	VMOVUPS      (BX), Y0
+	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
+	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
+	VMOVUPS      32(BX), Y0
+	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
 	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
+	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
+	VMOVUPS      64(BX), Y0
+	VBROADCASTSS (R9), Y3
 	VMULPS       Y3, Y0, Y3
 	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R8), Y4
+	VBROADCASTSS (R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
+	VMOVUPS      96(BX), Y0
+	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
 	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R8), Y5
+	VBROADCASTSS (R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
@@ -1808,37 +76,65 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y1, Y0
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, (SI)
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
+	VMOVUPS      Y5, (SI)
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y2, Y0
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
+	VMAXPS       Y2, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y5, Y6
+	VMOVUPS      Y6, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y3, Y0
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
+	VMAXPS       Y3, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y13, Y6, Y7
+	VMOVUPS      Y7, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y4, Y0
-	VADDPS       Y12, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
+	VMAXPS       Y4, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y13, Y7, Y8
+	VMOVUPS      Y8, 96(SI)
+	VMOVUPS      constantsAVX2<>+0(SB), Y8
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone2
+	JEQ          maskbytes1
+	VCMPPS       $0x00, Y1, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y2, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y3, Y6, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y4, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone2
 
+maskbytes1:
+	VCMPPS    $0x00, Y1, Y0, Y9
+	VCMPPS    $0x00, Y2, Y5, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y3, Y6, Y10
+	VCMPPS    $0x00, Y4, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y8, Y9
+	VPABSB    Y9, Y9
+	VMOVUPS   Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone2:
 groupback:
 	ADDQ $+128, SI
-	ADDQ $+128, DX
+	ADDQ $+128, BX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
 	JGE  grouploop
@@ -1855,959 +151,6 @@ groupwhole:
 grouptomeet:
 	VBROADCASTSS (R9), Y13
 	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (BX), Y11
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      Y13, 696(SP)
-	VMOVAPS      Y11, Y0
-	VMOVUPS      (DX), Y1
-	VSUBPS       Y13, Y1, Y1
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      Y13, 728(SP)
-	VMOVAPS      Y11, Y1
-	VMOVUPS      32(DX), Y3
-	VSUBPS       Y13, Y3, Y3
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y11, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      Y13, 760(SP)
-	VMOVAPS      Y11, Y3
-	VMOVUPS      64(DX), Y5
-	VSUBPS       Y13, Y5, Y5
-	VMULPS       Y12, Y5, Y6
-	VFNMADD231PS Y11, Y6, Y5
-	VFMADD231PS  Y12, Y5, Y6
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      Y13, 792(SP)
-	VMOVAPS      Y11, Y5
-	VMOVUPS      96(DX), Y7
-	VSUBPS       Y13, Y7, Y7
-	VMULPS       Y12, Y7, Y8
-	VFNMADD231PS Y11, Y8, Y7
-	VFMADD231PS  Y12, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y0, Y2, Y7
-	VMOVUPS      696(SP), Y0
-	VADDPS       Y0, Y7, Y7
-	VMOVUPS      Y7, (SI)
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y1, Y4, Y0
-	VMOVUPS      728(SP), Y1
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y3, Y6, Y0
-	VMOVUPS      760(SP), Y1
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y8
-	VMINPS       Y8, Y14, Y8
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y5, Y8, Y0
-	VMOVUPS      792(SP), Y1
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupmet
-	CMPQ         DI, $+32
-	JLT          groupmet
-	CMPQ         R10, $+32
-	JLT          groupmeet
-
-groupmet:
-	VBROADCASTSS least+40(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	MOVQ         SI, 640(SP)
-	LEAQ         (SP), SI
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 648(SP)
-	LEAQ         128(SP), DX
-	MOVQ         R10, 680(SP)
-	SUBQ         R10, R10
-	JMP          grouploop
-
-groupstaged:
-	MOVQ  640(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  648(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  680(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
-	VMOVUPS      (DX), Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y1, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y2, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y12, Y3, Y0
-	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y12, Y4, Y0
-	VADDPS       Y10, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, DI
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R9), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      (R8), Y2
-	VMULPS       Y2, Y0, Y3
-	VMOVUPS      (BX), Y4
-	VFNMADD231PS Y4, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      32(R8), Y5
-	VMULPS       Y5, Y0, Y6
-	VMOVUPS      32(BX), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y5, Y0, Y6
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R9), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      64(R8), Y8
-	VMULPS       Y8, Y0, Y9
-	VMOVUPS      64(BX), Y10
-	VFNMADD231PS Y10, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R9), Y8
-	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      96(R8), Y11
-	VMULPS       Y11, Y0, Y12
-	VMOVUPS      96(BX), Y13
-	VFNMADD231PS Y13, Y12, Y0
-	VFMADD231PS  Y11, Y0, Y12
-	VCMPPS       $0x03, Y6, Y3, Y0
-	VCMPPS       $0x03, Y12, Y9, Y11
-	VORPS        Y11, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y4, Y3, Y0
-	VADDPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y7, Y6, Y0
-	VADDPS       Y2, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VROUNDPS     $0x08, Y9, Y9
-	VMAXPS       Y9, Y15, Y9
-	VMINPS       Y9, Y14, Y9
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y10, Y9, Y0
-	VADDPS       Y5, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VROUNDPS     $0x08, Y12, Y12
-	VMAXPS       Y12, Y15, Y12
-	VMINPS       Y12, Y14, Y12
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y12, Y0
-	VADDPS       Y8, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
-
-laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  640(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	MOVQ  648(SP), DX
-	MOVQ  656(SP), BX
-	MOVQ  664(SP), R8
-	MOVQ  672(SP), R9
-
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VMOVUPS      (DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y1, Y0
-	VADDPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y2, Y0
-	VADDPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y3, Y0
-	VADDPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y4, Y0
-	VADDPS       Y12, Y0, Y0
-	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 688(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 656(SP)
-	LEAQ 256(SP), BX
-	LEAQ 384(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 664(SP)
-	LEAQ 384(SP), R8
-	LEAQ 512(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 672(SP)
-	LEAQ 512(SP), R9
-	JMP  rare
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R10, $-7
-	JGE  groupmeet0mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+0(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(BX), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+0(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R9), Y7
-	VBLENDVPS    Y5, Y7, Y13, Y13
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y5, Y7, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3mixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet3mixed:
-	JMP groupmeet3
-
-groupmeetrare:
-	VBROADCASTSS least+40(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	MOVQ         R12, R10
-	SUBQ         BX, R13
-	ADDQ         R13, BX
-	ADDQ         R13, R8
-	ADDQ         R13, R9
-	MOVQ         DI, R12
-	SUBQ         R13, R13
-	ADDQ         $+32, R13
-	JMP          grouppieces
-
-short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
-	VMOVUPS      (DX), Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R8), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R8), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R8), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R8), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R8), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R8), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y1, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y13, Y2, Y0
-	VADDPS       Y11, Y0, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y12, Y3, Y0
-	VADDPS       Y10, Y0, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y12, Y4, Y0
-	VADDPS       Y10, Y0, Y0
-	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	MOVQ $+2, 688(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 656(SP)
-	LEAQ 256(SP), BX
-	LEAQ 384(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 664(SP)
-	LEAQ 384(SP), R8
-	LEAQ 512(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 672(SP)
-	LEAQ 512(SP), R9
-	JMP  rare
-
-lanerare:
-	MOVQ $+3, 688(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 640(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 648(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 656(SP)
-	LEAQ 256(SP), BX
-	LEAQ 384(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 664(SP)
-	LEAQ 384(SP), R8
-	LEAQ 512(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 672(SP)
-	LEAQ 512(SP), R9
-	JMP  laneloop
-
-rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMOVUPS      (R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, (SI)
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y1
-	VMOVUPS      32(R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 32(SI)
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y1
-	VMOVUPS      64(R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 64(SI)
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y1
-	VMOVUPS      96(R9), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y0, Y0
-	VMULPS       Y1, Y0, Y0
-	VADDPS       Y2, Y0, Y0
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 96(SI)
-	CMPQ         688(SP), $+1
-	JEQ          groupresume
-	CMPQ         688(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         656(SP), BX
-	MOVQ         664(SP), R8
-	MOVQ         672(SP), R9
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS (R9), Y12
-	JMP          groupback
-
-short2resume:
-	MOVQ 656(SP), BX
-	MOVQ 664(SP), R8
-	MOVQ 672(SP), R9
-	JMP  short2back
-
-// func FakeQuantizeBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeBytesAVX2(SB), $608-72
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
-	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0, Y12 table
-	// per group: Y11 scale, Y10 recip
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         scale+24(FP), R8
-	MOVQ         recip+32(FP), R9
-	VBROADCASTSS least+40(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	VXORPS       Y13, Y13, Y13
-	VMOVUPS      constantsAVX2<>+36(SB), Y12
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
-	SUBQ         R10, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (BX), Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
-	VMOVUPS      Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y1, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y2, Y5
-	VMOVUPS      Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y3, Y5
-	VMOVUPS      Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y12, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
-
-groupback:
-	ADDQ $+128, SI
-	ADDQ $+32, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R10, $+0
-	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS (R8), Y10
 
 groupmeet:
 	MOVQ R10, R12
@@ -2816,38 +159,38 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y10, Y0
+	VMOVAPS      Y12, Y0
 	VMOVUPS      (BX), Y1
-	VMULPS       Y11, Y1, Y2
-	VFNMADD231PS Y10, Y2, Y1
-	VFMADD231PS  Y11, Y1, Y2
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y12, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y10, Y1
+	VMOVAPS      Y12, Y1
 	VMOVUPS      32(BX), Y3
-	VMULPS       Y11, Y3, Y4
-	VFNMADD231PS Y10, Y4, Y3
-	VFMADD231PS  Y11, Y3, Y4
+	VMULPS       Y13, Y3, Y4
+	VFNMADD231PS Y12, Y4, Y3
+	VFMADD231PS  Y13, Y3, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y10, Y3
+	VMOVAPS      Y12, Y3
 	VMOVUPS      64(BX), Y5
-	VMULPS       Y11, Y5, Y6
-	VFNMADD231PS Y10, Y6, Y5
-	VFMADD231PS  Y11, Y5, Y6
+	VMULPS       Y13, Y5, Y6
+	VFNMADD231PS Y12, Y6, Y5
+	VFMADD231PS  Y13, Y5, Y6
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y10, Y5
+	VMOVAPS      Y12, Y5
 	VMOVUPS      96(BX), Y7
-	VMULPS       Y11, Y7, Y8
-	VFNMADD231PS Y10, Y8, Y7
-	VFMADD231PS  Y11, Y7, Y8
+	VMULPS       Y13, Y7, Y8
+	VFNMADD231PS Y12, Y8, Y7
+	VFMADD231PS  Y13, Y7, Y8
 	VCMPPS       $0x03, Y4, Y2, Y7
 	VCMPPS       $0x03, Y8, Y6, Y9
 	VORPS        Y9, Y7, Y7
@@ -2857,44 +200,70 @@ groupmeet3:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y7
 	VMINPS       Y7, Y14, Y7
-	VFMADD213PS  Y13, Y7, Y0
-	VMOVUPS      Y0, (SI)
-	VCMPPS       $0x00, Y2, Y7, Y7
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y0, Y7, Y9
+	VMOVUPS      Y9, (SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VFMADD213PS  Y13, Y0, Y1
-	VMOVUPS      Y1, 32(SI)
-	VCMPPS       $0x00, Y4, Y0, Y0
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y1, Y0, Y9
+	VMOVUPS      Y9, 32(SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y1, Y3
-	VMOVUPS      Y3, 64(SI)
-	VCMPPS       $0x00, Y6, Y1, Y1
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y3, Y1, Y9
+	VMOVUPS      Y9, 64(SI)
 	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y2, Y5
-	VMOVUPS      Y5, 96(SI)
-	VCMPPS       $0x00, Y8, Y2, Y2
-	VPACKSSDW    Y0, Y7, Y7
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y7, Y7
-	VPERMD       Y7, Y12, Y7
-	VPABSB       Y7, Y7
-	VMOVUPS      Y7, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+32, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	VMAXPS       Y8, Y15, Y3
+	VMINPS       Y3, Y14, Y3
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y5, Y3, Y9
+	VMOVUPS      Y9, 96(SI)
+	VMOVUPS      constantsAVX2<>+0(SB), Y5
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone4
+	JEQ          maskbytes3
+	VCMPPS       $0x00, Y2, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y4, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y6, Y1, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y8, Y3, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone4
+
+maskbytes3:
+	VCMPPS    $0x00, Y2, Y7, Y9
+	VCMPPS    $0x00, Y4, Y0, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y6, Y1, Y10
+	VCMPPS    $0x00, Y8, Y3, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y5, Y9
+	VPABSB    Y9, Y9
+	VMOVUPS   Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone4:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+32, DI
+	CMPQ R10, $+1
+	JLT  groupnext
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R10, $+32
+	JLT  groupmeet
+	JMP  groupbegin
 
 groupnext:
 	TESTQ DI, DI
@@ -2919,8 +288,7 @@ grouppieces:
 	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
+	VBROADCASTSS (R8), Y13
 	MOVQ         SI, 544(SP)
 	LEAQ         (SP), SI
 	MOVQ         DX, 552(SP)
@@ -2935,16 +303,30 @@ grouppiece:
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  544(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  552(SP), DX
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (DX)(DI*1), DX
+	MOVQ 544(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 552(SP), DX
+	CMPL kind+48(FP), $+1
+	JLT  maskdone6
+	JEQ  maskbytes5
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX2(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone6
+
+maskbytes5:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, DX
+
+maskdone6:
 	MOVQ  560(SP), BX
 	LEAQ  (BX)(DI*4), BX
 	MOVQ  584(SP), R10
@@ -2966,7 +348,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+64(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -2975,31 +357,37 @@ groupdone:
 short2:
 	CMPQ R10, $+2
 	JLT  short2end
-	MOVQ ahead+64(FP), CX
+	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS 4(R9), Y8
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
 	VMOVUPS      (BX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VBROADCASTSS (R9), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R9), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      32(BX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VBROADCASTSS (R9), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R9), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      64(BX), Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
+	VBROADCASTSS 4(R9), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VBROADCASTSS 4(R9), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      96(BX), Y0
-	VMULPS       Y8, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y8, Y0, Y4
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VBROADCASTSS 4(R9), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -3009,43 +397,64 @@ short2loop:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
 	VMOVUPS      Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y1, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
+	VMAXPS       Y2, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y5, Y6
+	VMOVUPS      Y6, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y10, Y2, Y5
-	VMOVUPS      Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
+	VMAXPS       Y3, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y12, Y6, Y7
+	VMOVUPS      Y7, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y10, Y3, Y5
-	VMOVUPS      Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y12, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
+	VMAXPS       Y4, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y12, Y7, Y8
+	VMOVUPS      Y8, 96(SI)
+	VMOVUPS      constantsAVX2<>+0(SB), Y8
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone8
+	JEQ          maskbytes7
+	VCMPPS       $0x00, Y1, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y2, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y3, Y6, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y4, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone8
 
+maskbytes7:
+	VCMPPS    $0x00, Y1, Y0, Y9
+	VCMPPS    $0x00, Y2, Y5, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y3, Y6, Y10
+	VCMPPS    $0x00, Y4, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y8, Y9
+	VPABSB    Y9, Y9
+	VMOVUPS   Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone8:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+128, SI
-	ADDQ $+32, DX
 	ADDQ $+128, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
@@ -3054,7 +463,7 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -3099,37 +508,62 @@ laneloop:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VFMADD213PS  Y13, Y0, Y3
-	VMOVUPS      Y3, (SI)
-	VCMPPS       $0x00, Y2, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VFMADD231PS  Y3, Y0, Y1
+	VMOVUPS      Y1, (SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y1, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Y4, Y1, Y1
+	VXORPS       Y3, Y3, Y3
+	VFMADD231PS  Y5, Y1, Y3
+	VMOVUPS      Y3, 32(SI)
 	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y2, Y7
-	VMOVUPS      Y7, 64(SI)
-	VCMPPS       $0x00, Y6, Y2, Y2
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y3
+	VMAXPS       Y6, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y3, Y9
-	VMOVUPS      Y9, 96(SI)
-	VCMPPS       $0x00, Y8, Y3, Y3
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y12, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y7, Y3, Y5
+	VMOVUPS      Y5, 64(SI)
+	VROUNDPS     $0x08, Y8, Y8
+	VMAXPS       Y8, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y9, Y5, Y7
+	VMOVUPS      Y7, 96(SI)
+	VMOVUPS      constantsAVX2<>+0(SB), Y7
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone10
+	JEQ          maskbytes9
+	VCMPPS       $0x00, Y2, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y4, Y1, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y6, Y3, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y8, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone10
 
+maskbytes9:
+	VCMPPS    $0x00, Y2, Y0, Y9
+	VCMPPS    $0x00, Y4, Y1, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y6, Y3, Y10
+	VCMPPS    $0x00, Y8, Y5, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y7, Y9
+	VPABSB    Y9, Y9
+	VMOVUPS   Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone10:
 laneback:
 	ADDQ  $+128, SI
-	ADDQ  $+32, DX
 	ADDQ  $+128, BX
 	ADDQ  $+128, R8
 	ADDQ  $+128, R9
@@ -3146,15 +580,30 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
 	MOVQ  552(SP), DX
+	CMPL  kind+48(FP), $+1
+	JLT   maskdone12
+	JEQ   maskbytes11
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  560(SP), BX
-	MOVQ  568(SP), R8
-	MOVQ  576(SP), R9
+	CALL  ·stageOut1AVX2(SB)
+	LEAQ  7(DI), AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	JMP   maskdone12
+
+maskbytes11:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, DX
+
+maskdone12:
+	MOVQ 560(SP), BX
+	MOVQ 568(SP), R8
+	MOVQ 576(SP), R9
 
 laneend:
-	MOVQ  ahead+64(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -3169,21 +618,29 @@ groupstream:
 	PREFETCHNTA  (BX)(CX*1)
 	PREFETCHNTA  64(BX)(CX*1)
 	VMOVUPS      (BX), Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
+	VBROADCASTSS (R9), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R9), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      32(BX), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
+	VBROADCASTSS (R9), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R9), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      64(BX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VBROADCASTSS (R9), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VBROADCASTSS (R9), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      96(BX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VBROADCASTSS (R9), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VBROADCASTSS (R9), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -3193,44 +650,66 @@ groupstream:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
 	VMOVNTPS     Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y1, Y5
-	VMOVNTPS     Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
+	VMAXPS       Y2, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y5, Y6
+	VMOVNTPS     Y6, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y2, Y5
-	VMOVNTPS     Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
+	VMAXPS       Y3, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y13, Y6, Y7
+	VMOVNTPS     Y7, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y3, Y5
-	VMOVNTPS     Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y12, Y0
-	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+32, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          groupstream
-	JMP          groupwhole
+	VMAXPS       Y4, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y13, Y7, Y8
+	VMOVNTPS     Y8, 96(SI)
+	VMOVUPS      constantsAVX2<>+0(SB), Y8
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone14
+	JEQ          maskbytes13
+	VCMPPS       $0x00, Y1, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y2, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y3, Y6, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y4, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone14
+
+maskbytes13:
+	VCMPPS    $0x00, Y1, Y0, Y9
+	VCMPPS    $0x00, Y2, Y5, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y3, Y6, Y10
+	VCMPPS    $0x00, Y4, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y8, Y9
+	VPABSB    Y9, Y9
+	VMOVNTPS  Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone14:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  groupstream
+	JMP  groupwhole
 
 grouprare:
 	MOVQ $+1, 592(SP)
@@ -3251,12 +730,12 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VMOVDQU      constantsAVX2<>+32(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y13, Y13
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0reached
@@ -3280,12 +759,12 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VMOVDQU      constantsAVX2<>+32(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y13, Y13
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y10, Y10
+	VBLENDVPS    Y1, Y3, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1reached
@@ -3309,12 +788,12 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VMOVDQU      constantsAVX2<>+32(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
+	VBLENDVPS    Y3, Y5, Y13, Y13
 	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y10, Y10
+	VBLENDVPS    Y3, Y5, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2reached
@@ -3338,12 +817,12 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VMOVDQU      constantsAVX2<>+32(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R9), Y7
-	VBLENDVPS    Y5, Y7, Y11, Y11
+	VBLENDVPS    Y5, Y7, Y13, Y13
 	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y10, Y10
+	VBLENDVPS    Y5, Y7, Y12, Y12
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3reached
@@ -3375,26 +854,32 @@ groupmeetrare:
 short2stream:
 	PREFETCHNTA  (BX)(CX*1)
 	PREFETCHNTA  64(BX)(CX*1)
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS 4(R9), Y8
+	VBROADCASTSS (R8), Y13
+	VBROADCASTSS 4(R8), Y12
 	VMOVUPS      (BX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFNMADD231PS Y11, Y1, Y0
-	VFMADD231PS  Y9, Y0, Y1
+	VBROADCASTSS (R9), Y1
+	VMULPS       Y1, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VBROADCASTSS (R9), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      32(BX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFNMADD231PS Y11, Y2, Y0
-	VFMADD231PS  Y9, Y0, Y2
+	VBROADCASTSS (R9), Y2
+	VMULPS       Y2, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VBROADCASTSS (R9), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      64(BX), Y0
-	VMULPS       Y8, Y0, Y3
-	VFNMADD231PS Y10, Y3, Y0
-	VFMADD231PS  Y8, Y0, Y3
+	VBROADCASTSS 4(R9), Y3
+	VMULPS       Y3, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VBROADCASTSS 4(R9), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      96(BX), Y0
-	VMULPS       Y8, Y0, Y4
-	VFNMADD231PS Y10, Y4, Y0
-	VFMADD231PS  Y8, Y0, Y4
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VBROADCASTSS 4(R9), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -3404,46 +889,68 @@ short2stream:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y0, Y5
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y13, Y0, Y5
 	VMOVNTPS     Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y1, Y5
-	VMOVNTPS     Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
+	VMAXPS       Y2, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y13, Y5, Y6
+	VMOVNTPS     Y6, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y10, Y2, Y5
-	VMOVNTPS     Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
+	VMAXPS       Y3, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y12, Y6, Y7
+	VMOVNTPS     Y7, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y10, Y3, Y5
-	VMOVNTPS     Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y12, Y0
-	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (DX)
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, SI
-	ADDQ         $+32, DX
-	ADDQ         $+128, BX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	VMAXPS       Y4, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y12, Y7, Y8
+	VMOVNTPS     Y8, 96(SI)
+	VMOVUPS      constantsAVX2<>+0(SB), Y8
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone16
+	JEQ          maskbytes15
+	VCMPPS       $0x00, Y1, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y2, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y3, Y6, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y4, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone16
+
+maskbytes15:
+	VCMPPS    $0x00, Y1, Y0, Y9
+	VCMPPS    $0x00, Y2, Y5, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y3, Y6, Y10
+	VCMPPS    $0x00, Y4, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y8, Y9
+	VPABSB    Y9, Y9
+	VMOVNTPS  Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone16:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2stream
+	JMP  short2end
 
 short2rare:
 	MOVQ $+2, 592(SP)
@@ -3492,70 +999,103 @@ rare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y2, Y3
 	VMULPS       Y1, Y3, Y3
-	VADDPS       Y13, Y3, Y3
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y1, Y3, Y4, Y1
 	VMOVUPS      Y1, (SI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      32(BX), Y0
-	VMOVUPS      32(R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y1, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y1
-	VBLENDVPS    Y1, Y5, Y4, Y1
-	VMOVUPS      Y1, 32(SI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      64(BX), Y0
-	VMOVUPS      64(R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBLENDVPS    Y1, Y6, Y4, Y1
-	VMOVUPS      Y1, 64(SI)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVUPS      96(BX), Y0
-	VMOVUPS      96(R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y6
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y3
+	VDIVPS       Y3, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y15, Y4
+	VMINPS       Y4, Y14, Y4
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y4, Y5
+	VMULPS       Y3, Y5, Y5
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y5, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VBLENDVPS    Y3, Y5, Y6, Y3
+	VMOVUPS      Y3, 32(SI)
+	VMOVUPS      64(BX), Y3
+	VMOVUPS      64(R8), Y5
+	VDIVPS       Y5, Y3, Y3
+	VROUNDPS     $0x08, Y3, Y3
+	VMAXPS       Y3, Y15, Y6
 	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y1, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y1
-	VBLENDVPS    Y1, Y7, Y4, Y1
-	VMOVUPS      Y1, 96(SI)
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y2, Y2
-	VPERMD       Y2, Y12, Y2
-	VPABSB       Y2, Y2
-	VMOVUPS      Y2, (DX)
-	CMPQ         592(SP), $+1
-	JEQ          groupresume
-	CMPQ         592(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y6, Y7
+	VMULPS       Y5, Y7, Y7
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y7, Y7
+	VCMPPS       $0x07, Y7, Y7, Y5
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8
+	VBLENDVPS    Y5, Y7, Y8, Y5
+	VMOVUPS      Y5, 64(SI)
+	VMOVUPS      96(BX), Y5
+	VMOVUPS      96(R8), Y7
+	VDIVPS       Y7, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y5
+	VMAXPS       Y5, Y15, Y8
+	VMINPS       Y8, Y14, Y8
+	VXORPS       Y9, Y9, Y9
+	VADDPS       Y9, Y8, Y9
+	VMULPS       Y7, Y9, Y9
+	VXORPS       Y7, Y7, Y7
+	VADDPS       Y7, Y9, Y9
+	VCMPPS       $0x07, Y9, Y9, Y7
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10
+	VBLENDVPS    Y7, Y9, Y10, Y7
+	VMOVUPS      Y7, 96(SI)
+	VMOVUPS      constantsAVX2<>+0(SB), Y7
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone18
+	JEQ          maskbytes17
+	VCMPPS       $0x00, Y0, Y2, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y1, Y4, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y3, Y6, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y5, Y8, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone18
+
+maskbytes17:
+	VCMPPS    $0x00, Y0, Y2, Y9
+	VCMPPS    $0x00, Y1, Y4, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y3, Y6, Y10
+	VCMPPS    $0x00, Y5, Y8, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y7, Y9
+	VPABSB    Y9, Y9
+	VMOVUPS   Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone18:
+	CMPQ 592(SP), $+1
+	JEQ  groupresume
+	CMPQ 592(SP), $+2
+	JEQ  short2resume
+	JMP  laneback
 
 groupresume:
 	MOVQ         568(SP), R8
 	MOVQ         576(SP), R9
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
+	VBROADCASTSS (R8), Y13
 	JMP          groupback
 
 short2resume:
@@ -3563,28 +1103,26 @@ short2resume:
 	MOVQ 576(SP), R9
 	JMP  short2back
 
-// func FakeQuantizeZeroPointBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// func FakeQuantizeZeroPointAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBytesAVX2(SB), $1248-80
+TEXT ·FakeQuantizeZeroPointAVX2(SB), $1120-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Y15 most, Y14 0x0
-	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
-	// loaded at each use: least, table
+	// per call: nothing
+	// per group: Y0 ISub, Y0 ISub, Y15 ToFloat, Y14 ToFloat
+	// loaded at each use: scale, recip, least, most, zeroPoint, 0x0, 0x7fc00000, table
 	// vector registers in use at once: 16
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         scale+24(FP), R8
-	MOVQ         recip+32(FP), R9
-	MOVQ         zeroPoint+40(FP), R10
-	VBROADCASTSS most+52(FP), Y15
-	VXORPS       Y14, Y14, Y14
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
+	MOVQ y+0(FP), SI
+	MOVQ mask+8(FP), DX
+	MOVQ x+16(FP), BX
+	MOVQ scale+24(FP), R8
+	MOVQ recip+32(FP), R9
+	MOVQ zeroPoint+40(FP), R10
+	MOVQ groups+64(FP), R11
+	MOVQ length+72(FP), R12
+	CMPQ R12, $+1
+	JEQ  lanes
+	CMPQ R12, $+16
+	JEQ  short2
 
 groups:
 	MOVQ  R12, DI
@@ -3596,36 +1134,48 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R9), Y12
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y10
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y14
 	SUBQ         R11, DI
-	MOVQ         ahead+72(FP), CX
+	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
 	VMOVUPS      (BX), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VBROADCASTSS (R9), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y1, Y0
+	VBROADCASTSS (R9), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      32(BX), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VBROADCASTSS (R9), Y2
+	VMULPS       Y2, Y0, Y2
+	VBROADCASTSS (R8), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VBROADCASTSS (R9), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      64(BX), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
+	VBROADCASTSS (R9), Y3
+	VMULPS       Y3, Y0, Y3
+	VBROADCASTSS (R8), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VBROADCASTSS (R9), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      96(BX), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
+	VBROADCASTSS (R9), Y4
+	VMULPS       Y4, Y0, Y4
+	VBROADCASTSS (R8), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VBROADCASTSS (R9), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -3633,44 +1183,68 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VMOVUPS      Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VBROADCASTSS (R8), Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y5, Y0, Y6
+	VMOVUPS      Y6, (SI)
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y1, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
+	VMAXPS       Y2, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS (R8), Y6
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y6, Y5, Y7
+	VMOVUPS      Y7, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y2
-	VMINPS       Y2, Y10, Y2
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VMOVUPS      Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
+	VMAXPS       Y3, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y6, Y8
+	VMOVUPS      Y8, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y3
-	VMINPS       Y3, Y10, Y3
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y3, Y5
-	VMOVUPS      Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+36(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
+	VMAXPS       Y4, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VBROADCASTSS (R8), Y8
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y8, Y7, Y9
+	VMOVUPS      Y9, 96(SI)
+	VMOVUPS      constantsAVX2<>+0(SB), Y8
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone2
+	JEQ          maskbytes1
+	VCMPPS       $0x00, Y1, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y2, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y3, Y6, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y4, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone2
 
+maskbytes1:
+	VCMPPS    $0x00, Y1, Y0, Y9
+	VCMPPS    $0x00, Y2, Y5, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y3, Y6, Y10
+	VCMPPS    $0x00, Y4, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y8, Y9
+	VPABSB    Y9, Y9
+	VMOVUPS   Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone2:
 groupback:
 	ADDQ $+128, SI
-	ADDQ $+32, DX
 	ADDQ $+128, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
@@ -3686,14 +1260,16 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y15
+	VBROADCASTSS (R8), Y14
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y10
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
 
 groupmeet:
 	MOVQ R11, R13
@@ -3702,116 +1278,135 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y12, 736(SP)
-	VMOVUPS      Y11, 992(SP)
-	VMOVUPS      Y10, 1120(SP)
-	VMOVUPS      (BX), Y0
-	VMULPS       Y13, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y13, Y0, Y1
+	VMOVUPS      Y14, 736(SP)
+	VMOVUPS      Y13, 992(SP)
+	VMOVAPS      Y12, Y0
+	VMOVUPS      (BX), Y1
+	VMULPS       Y15, Y1, Y2
+	VFNMADD231PS Y14, Y2, Y1
+	VFMADD231PS  Y15, Y1, Y2
 	SUBQ         $+8, R11
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y12, 768(SP)
-	VMOVUPS      Y11, 1024(SP)
-	VMOVUPS      Y10, 1152(SP)
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y13, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y13, Y0, Y2
+	VMOVUPS      Y14, 768(SP)
+	VMOVUPS      Y13, 1024(SP)
+	VMOVAPS      Y12, Y1
+	VMOVUPS      32(BX), Y3
+	VMULPS       Y15, Y3, Y4
+	VFNMADD231PS Y14, Y4, Y3
+	VFMADD231PS  Y15, Y3, Y4
 	SUBQ         $+8, R11
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y12, 800(SP)
-	VMOVUPS      Y11, 1056(SP)
-	VMOVUPS      Y10, 1184(SP)
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y13, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y13, Y0, Y3
+	VMOVUPS      Y14, 800(SP)
+	VMOVUPS      Y13, 1056(SP)
+	VMOVAPS      Y12, Y3
+	VMOVUPS      64(BX), Y5
+	VMULPS       Y15, Y5, Y6
+	VFNMADD231PS Y14, Y6, Y5
+	VFMADD231PS  Y15, Y5, Y6
 	SUBQ         $+8, R11
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y12, 832(SP)
-	VMOVUPS      Y11, 1088(SP)
-	VMOVUPS      Y10, 1216(SP)
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y13, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y13, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
+	VMOVUPS      Y14, 832(SP)
+	VMOVUPS      Y13, 1088(SP)
+	VMOVAPS      Y12, Y5
+	VMOVUPS      96(BX), Y7
+	VMULPS       Y15, Y7, Y8
+	VFNMADD231PS Y14, Y8, Y7
+	VFMADD231PS  Y15, Y7, Y8
+	VCMPPS       $0x03, Y4, Y2, Y7
+	VCMPPS       $0x03, Y8, Y6, Y9
+	VORPS        Y9, Y7, Y7
+	VPMOVMSKB    Y7, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMOVUPS      992(SP), Y0
-	VMAXPS       Y1, Y0, Y0
-	VMOVUPS      1120(SP), Y5
-	VMINPS       Y0, Y5, Y0
-	VMOVUPS      736(SP), Y5
-	VFMADD213PS  Y14, Y0, Y5
-	VMOVUPS      Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
 	VROUNDPS     $0x08, Y2, Y2
-	VMOVUPS      1024(SP), Y1
-	VMAXPS       Y2, Y1, Y1
-	VMOVUPS      1152(SP), Y5
-	VMINPS       Y1, Y5, Y1
-	VMOVUPS      768(SP), Y5
-	VFMADD213PS  Y14, Y1, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VROUNDPS     $0x08, Y3, Y3
-	VMOVUPS      1056(SP), Y2
-	VMAXPS       Y3, Y2, Y2
-	VMOVUPS      1184(SP), Y5
-	VMINPS       Y2, Y5, Y2
-	VMOVUPS      800(SP), Y5
-	VFMADD213PS  Y14, Y2, Y5
-	VMOVUPS      Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
+	VMOVUPS      992(SP), Y7
+	VMAXPS       Y2, Y7, Y7
+	VMINPS       Y7, Y0, Y7
+	VMOVUPS      736(SP), Y0
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y0, Y7, Y9
+	VMOVUPS      Y9, (SI)
 	VROUNDPS     $0x08, Y4, Y4
+	VMOVUPS      1024(SP), Y0
+	VMAXPS       Y4, Y0, Y0
+	VMINPS       Y0, Y1, Y0
+	VMOVUPS      768(SP), Y1
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y1, Y0, Y9
+	VMOVUPS      Y9, 32(SI)
+	VROUNDPS     $0x08, Y6, Y6
+	VMOVUPS      1056(SP), Y1
+	VMAXPS       Y6, Y1, Y1
+	VMINPS       Y1, Y3, Y1
+	VMOVUPS      800(SP), Y3
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y3, Y1, Y9
+	VMOVUPS      Y9, 64(SI)
+	VROUNDPS     $0x08, Y8, Y8
 	VMOVUPS      1088(SP), Y3
-	VMAXPS       Y4, Y3, Y3
-	VMOVUPS      1216(SP), Y5
+	VMAXPS       Y8, Y3, Y3
 	VMINPS       Y3, Y5, Y3
 	VMOVUPS      832(SP), Y5
-	VFMADD213PS  Y14, Y3, Y5
-	VMOVUPS      Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+36(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+32, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, DI
-	CMPQ         R11, $+1
-	JLT          groupmet
-	CMPQ         DI, $+32
-	JLT          groupmet
-	CMPQ         R11, $+32
-	JLT          groupmeet
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y5, Y3, Y9
+	VMOVUPS      Y9, 96(SI)
+	VMOVUPS      constantsAVX2<>+0(SB), Y5
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone4
+	JEQ          maskbytes3
+	VCMPPS       $0x00, Y2, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y4, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y6, Y1, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y8, Y3, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone4
+
+maskbytes3:
+	VCMPPS    $0x00, Y2, Y7, Y9
+	VCMPPS    $0x00, Y4, Y0, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y6, Y1, Y10
+	VCMPPS    $0x00, Y8, Y3, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y5, Y9
+	VPABSB    Y9, Y9
+	VMOVUPS   Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone4:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+32, DI
+	CMPQ R11, $+1
+	JLT  groupmet
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $+32
+	JLT  groupmeet
 
 groupmet:
-	VBROADCASTSS most+52(FP), Y15
-	VXORPS       Y14, Y14, Y14
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	CMPQ R11, $+1
+	JLT  groupnext
+	CMPQ DI, $+32
+	JLT  grouptail
+	CMPQ R11, $+32
+	JLT  groupmeet
+	JMP  groupbegin
 
 groupnext:
 	TESTQ DI, DI
@@ -3837,14 +1432,14 @@ grouppieces:
 	MOVQ R11, DI
 
 grouppiece:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R9), Y12
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y10
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y14
 	MOVQ         SI, 672(SP)
 	LEAQ         (SP), SI
 	MOVQ         DX, 680(SP)
@@ -3859,16 +1454,30 @@ grouppiece:
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  672(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  680(SP), DX
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (DX)(DI*1), DX
+	MOVQ 672(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 680(SP), DX
+	CMPL kind+56(FP), $+1
+	JLT  maskdone6
+	JEQ  maskbytes5
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX2(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone6
+
+maskbytes5:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, DX
+
+maskdone6:
 	MOVQ  688(SP), BX
 	LEAQ  (BX)(DI*4), BX
 	MOVQ  720(SP), R11
@@ -3891,7 +1500,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -3900,43 +1509,55 @@ groupdone:
 short2:
 	CMPQ R11, $+2
 	JLT  short2end
-	MOVQ ahead+72(FP), CX
+	MOVQ ahead+80(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
+	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R10), Y2
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y8
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y7
-	VPSUBD       Y2, Y15, Y2
-	VCVTDQ2PS    Y2, Y6
+	VBROADCASTSS 4(R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y14
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS 4(R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
 	VMOVUPS      (BX), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
+	VBROADCASTSS (R9), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y1, Y0
+	VBROADCASTSS (R9), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      32(BX), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
+	VBROADCASTSS (R9), Y2
+	VMULPS       Y2, Y0, Y2
+	VBROADCASTSS (R8), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VBROADCASTSS (R9), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      64(BX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VBROADCASTSS 4(R9), Y3
+	VMULPS       Y3, Y0, Y3
+	VBROADCASTSS 4(R8), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VBROADCASTSS 4(R9), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      96(BX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y0, Y4
+	VBROADCASTSS 4(R8), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VBROADCASTSS 4(R9), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -3944,47 +1565,71 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y9, Y0
-	VMINPS       Y0, Y7, Y0
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VMOVUPS      Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y13, Y0
+	VBROADCASTSS (R8), Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y5, Y0, Y6
+	VMOVUPS      Y6, (SI)
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y9, Y1
-	VMINPS       Y1, Y7, Y1
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y1, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
+	VMAXPS       Y2, Y15, Y5
+	VMINPS       Y5, Y13, Y5
+	VBROADCASTSS (R8), Y6
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y6, Y5, Y7
+	VMOVUPS      Y7, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y8, Y2
-	VMINPS       Y2, Y6, Y2
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y12, Y2, Y5
-	VMOVUPS      Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
+	VMAXPS       Y3, Y14, Y6
+	VMINPS       Y6, Y12, Y6
+	VBROADCASTSS 4(R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y6, Y8
+	VMOVUPS      Y8, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y8, Y3
-	VMINPS       Y3, Y6, Y3
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y12, Y3, Y5
-	VMOVUPS      Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+36(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
+	VMAXPS       Y4, Y14, Y7
+	VMINPS       Y7, Y12, Y7
+	VBROADCASTSS 4(R8), Y8
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y8, Y7, Y9
+	VMOVUPS      Y9, 96(SI)
+	VMOVUPS      constantsAVX2<>+0(SB), Y8
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone8
+	JEQ          maskbytes7
+	VCMPPS       $0x00, Y1, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y2, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y3, Y6, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y4, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone8
 
+maskbytes7:
+	VCMPPS    $0x00, Y1, Y0, Y9
+	VCMPPS    $0x00, Y2, Y5, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y3, Y6, Y10
+	VCMPPS    $0x00, Y4, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y8, Y9
+	VPABSB    Y9, Y9
+	VMOVUPS   Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone8:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
 	ADDQ $+128, SI
-	ADDQ $+32, DX
 	ADDQ $+128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -3993,7 +1638,7 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -4038,62 +1683,90 @@ laneloop:
 	VMOVUPS      (R10), Y0
 	VBROADCASTSS least+48(FP), Y1
 	VPSUBD       Y0, Y1, Y1
-	VPSUBD       Y0, Y15, Y0
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y0, Y10, Y10
 	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y10, Y10
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y1, Y1
-	VMINPS       Y1, Y0, Y1
-	VFMADD213PS  Y14, Y1, Y3
-	VMOVUPS      Y3, (SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
+	VMINPS       Y1, Y10, Y1
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y3, Y1, Y0
+	VMOVUPS      Y0, (SI)
 	VMOVUPS      32(R10), Y0
-	VBROADCASTSS least+48(FP), Y2
-	VPSUBD       Y0, Y2, Y2
-	VPSUBD       Y0, Y15, Y0
-	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y0, Y0
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y2, Y2
-	VMINPS       Y2, Y0, Y2
-	VFMADD213PS  Y14, Y2, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Y4, Y2, Y2
-	VMOVUPS      64(R10), Y0
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y0, Y3, Y3
-	VPSUBD       Y0, Y15, Y0
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y0, Y10, Y10
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y0, Y0
+	VCVTDQ2PS    Y10, Y10
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y3, Y3
+	VMINPS       Y3, Y10, Y3
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y5, Y3, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      64(R10), Y0
+	VBROADCASTSS least+48(FP), Y5
+	VPSUBD       Y0, Y5, Y5
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y0, Y10, Y10
+	VCVTDQ2PS    Y5, Y5
+	VCVTDQ2PS    Y10, Y10
 	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y3, Y3
-	VMINPS       Y3, Y0, Y3
-	VFMADD213PS  Y14, Y3, Y7
-	VMOVUPS      Y7, 64(SI)
-	VCMPPS       $0x00, Y6, Y3, Y3
+	VMAXPS       Y6, Y5, Y5
+	VMINPS       Y5, Y10, Y5
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y7, Y5, Y0
+	VMOVUPS      Y0, 64(SI)
 	VMOVUPS      96(R10), Y0
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y0, Y4, Y4
-	VPSUBD       Y0, Y15, Y0
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y0, Y0
+	VBROADCASTSS least+48(FP), Y7
+	VPSUBD       Y0, Y7, Y7
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y0, Y10, Y10
+	VCVTDQ2PS    Y7, Y7
+	VCVTDQ2PS    Y10, Y10
 	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y4, Y4
-	VMINPS       Y4, Y0, Y4
-	VFMADD213PS  Y14, Y4, Y9
-	VMOVUPS      Y9, 96(SI)
-	VCMPPS       $0x00, Y8, Y4, Y4
-	VMOVUPS      constantsAVX2<>+36(SB), Y0
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSWB    Y3, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VMOVUPS      Y1, (DX)
+	VMAXPS       Y8, Y7, Y7
+	VMINPS       Y7, Y10, Y7
+	VXORPS       Y0, Y0, Y0
+	VFMADD231PS  Y9, Y7, Y0
+	VMOVUPS      Y0, 96(SI)
+	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone10
+	JEQ          maskbytes9
+	VCMPPS       $0x00, Y2, Y1, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y4, Y3, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y6, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y8, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone10
 
+maskbytes9:
+	VCMPPS    $0x00, Y2, Y1, Y9
+	VCMPPS    $0x00, Y4, Y3, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y6, Y5, Y10
+	VCMPPS    $0x00, Y8, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y0, Y9
+	VPABSB    Y9, Y9
+	VMOVUPS   Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone10:
 laneback:
 	ADDQ  $+128, SI
-	ADDQ  $+32, DX
 	ADDQ  $+128, BX
 	ADDQ  $+128, R8
 	ADDQ  $+128, R9
@@ -4111,16 +1784,31 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
 	MOVQ  680(SP), DX
+	CMPL  kind+56(FP), $+1
+	JLT   maskdone12
+	JEQ   maskbytes11
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  688(SP), BX
-	MOVQ  696(SP), R8
-	MOVQ  704(SP), R9
-	MOVQ  712(SP), R10
+	CALL  ·stageOut1AVX2(SB)
+	LEAQ  7(DI), AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	JMP   maskdone12
+
+maskbytes11:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, DX
+
+maskdone12:
+	MOVQ 688(SP), BX
+	MOVQ 696(SP), R8
+	MOVQ 704(SP), R9
+	MOVQ 712(SP), R10
 
 laneend:
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -4135,21 +1823,33 @@ groupstream:
 	PREFETCHNTA  (BX)(CX*1)
 	PREFETCHNTA  64(BX)(CX*1)
 	VMOVUPS      (BX), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
+	VBROADCASTSS (R9), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y1, Y0
+	VBROADCASTSS (R9), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      32(BX), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
+	VBROADCASTSS (R9), Y2
+	VMULPS       Y2, Y0, Y2
+	VBROADCASTSS (R8), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VBROADCASTSS (R9), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      64(BX), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
+	VBROADCASTSS (R9), Y3
+	VMULPS       Y3, Y0, Y3
+	VBROADCASTSS (R8), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VBROADCASTSS (R9), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      96(BX), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
+	VBROADCASTSS (R9), Y4
+	VMULPS       Y4, Y0, Y4
+	VBROADCASTSS (R8), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VBROADCASTSS (R9), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -4157,47 +1857,72 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VMOVNTPS     Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VBROADCASTSS (R8), Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y5, Y0, Y6
+	VMOVNTPS     Y6, (SI)
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y1, Y5
-	VMOVNTPS     Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
+	VMAXPS       Y2, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VBROADCASTSS (R8), Y6
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y6, Y5, Y7
+	VMOVNTPS     Y7, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y2
-	VMINPS       Y2, Y10, Y2
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VMOVNTPS     Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
+	VMAXPS       Y3, Y15, Y6
+	VMINPS       Y6, Y14, Y6
+	VBROADCASTSS (R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y6, Y8
+	VMOVNTPS     Y8, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y3
-	VMINPS       Y3, Y10, Y3
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y3, Y5
-	VMOVNTPS     Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+36(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+32, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
+	VMAXPS       Y4, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VBROADCASTSS (R8), Y8
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y8, Y7, Y9
+	VMOVNTPS     Y9, 96(SI)
+	VMOVUPS      constantsAVX2<>+0(SB), Y8
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone14
+	JEQ          maskbytes13
+	VCMPPS       $0x00, Y1, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y2, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y3, Y6, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y4, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone14
+
+maskbytes13:
+	VCMPPS    $0x00, Y1, Y0, Y9
+	VCMPPS    $0x00, Y2, Y5, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y3, Y6, Y10
+	VCMPPS    $0x00, Y4, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y8, Y9
+	VPABSB    Y9, Y9
+	VMOVNTPS  Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone14:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+32, R11
+	CMPQ R11, $+32
+	JGE  groupstream
+	JMP  groupwhole
 
 grouprare:
 	MOVQ $+1, 728(SP)
@@ -4224,19 +1949,21 @@ groupmeet0mix:
 	VBROADCASTSS 4(R10), Y3
 	VPSUBD       Y3, Y2, Y4
 	VCVTDQ2PS    Y4, Y2
-	VPSUBD       Y3, Y15, Y4
-	VCVTDQ2PS    Y4, Y3
+	VBROADCASTSS most+52(FP), Y3
+	VBROADCASTSS 4(R10), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VMOVDQU      constantsAVX2<>+32(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBLENDVPS    Y0, Y1, Y15, Y15
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBLENDVPS    Y0, Y2, Y11, Y11
-	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y14, Y14
+	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBLENDVPS    Y0, Y3, Y12, Y12
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0reached
@@ -4259,23 +1986,25 @@ groupmeet0mixed:
 
 groupmeet1cross:
 groupmeet1mix:
-	VBROADCASTSS least+48(FP), Y3
-	VBROADCASTSS 4(R10), Y4
-	VPSUBD       Y4, Y3, Y5
-	VCVTDQ2PS    Y5, Y3
-	VPSUBD       Y4, Y15, Y5
-	VCVTDQ2PS    Y5, Y4
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS 4(R10), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VBROADCASTSS most+52(FP), Y5
+	VBROADCASTSS 4(R10), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
 	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R9), Y2
-	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y12, Y12
-	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBLENDVPS    Y0, Y4, Y10, Y10
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+32(SB), Y3
+	VPCMPGTD     Y1, Y3, Y1
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y1, Y3, Y15, Y15
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y14, Y14
+	VBLENDVPS    Y1, Y4, Y13, Y13
+	VBLENDVPS    Y1, Y5, Y12, Y12
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1reached
@@ -4298,23 +2027,25 @@ groupmeet1mixed:
 
 groupmeet2cross:
 groupmeet2mix:
-	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS 4(R10), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VPSUBD       Y5, Y15, Y6
-	VCVTDQ2PS    Y6, Y5
+	VBROADCASTSS least+48(FP), Y6
+	VBROADCASTSS 4(R10), Y7
+	VPSUBD       Y7, Y6, Y8
+	VCVTDQ2PS    Y8, Y6
+	VBROADCASTSS most+52(FP), Y7
+	VBROADCASTSS 4(R10), Y8
+	VPSUBD       Y8, Y7, Y9
+	VCVTDQ2PS    Y9, Y7
 	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBLENDVPS    Y0, Y4, Y11, Y11
-	VBLENDVPS    Y0, Y5, Y10, Y10
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+32(SB), Y5
+	VPCMPGTD     Y3, Y5, Y3
+	VBROADCASTSS 4(R9), Y5
+	VBLENDVPS    Y3, Y5, Y15, Y15
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y14, Y14
+	VBLENDVPS    Y3, Y6, Y13, Y13
+	VBLENDVPS    Y3, Y7, Y12, Y12
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2reached
@@ -4337,23 +2068,25 @@ groupmeet2mixed:
 
 groupmeet3cross:
 groupmeet3mix:
-	VBROADCASTSS least+48(FP), Y5
-	VBROADCASTSS 4(R10), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
-	VPSUBD       Y6, Y15, Y7
-	VCVTDQ2PS    Y7, Y6
+	VBROADCASTSS least+48(FP), Y8
+	VBROADCASTSS 4(R10), Y9
+	VPSUBD       Y9, Y8, Y10
+	VCVTDQ2PS    Y10, Y8
+	VBROADCASTSS most+52(FP), Y9
+	VBROADCASTSS 4(R10), Y10
+	VPSUBD       Y10, Y9, Y11
+	VCVTDQ2PS    Y11, Y9
 	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R9), Y4
-	VBLENDVPS    Y0, Y4, Y13, Y13
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y0, Y4, Y12, Y12
-	VBLENDVPS    Y0, Y5, Y11, Y11
-	VBLENDVPS    Y0, Y6, Y10, Y10
+	VMOVD        AX, X5
+	VPBROADCASTD X5, Y5
+	VMOVDQU      constantsAVX2<>+32(SB), Y7
+	VPCMPGTD     Y5, Y7, Y5
+	VBROADCASTSS 4(R9), Y7
+	VBLENDVPS    Y5, Y7, Y15, Y15
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y14, Y14
+	VBLENDVPS    Y5, Y8, Y13, Y13
+	VBLENDVPS    Y5, Y9, Y12, Y12
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3reached
@@ -4375,53 +2108,63 @@ groupmeet3mixed:
 	JMP groupmeet3
 
 groupmeetrare:
-	VBROADCASTSS most+52(FP), Y15
-	VXORPS       Y14, Y14, Y14
-	MOVQ         R13, R11
-	SUBQ         R8, R15
-	ADDQ         R15, R8
-	ADDQ         R15, R9
-	ADDQ         R15, R10
-	MOVQ         DI, R13
-	SUBQ         R15, R15
-	ADDQ         $+32, R15
-	JMP          grouppieces
+	MOVQ R13, R11
+	SUBQ R8, R15
+	ADDQ R15, R8
+	ADDQ R15, R9
+	ADDQ R15, R10
+	MOVQ DI, R13
+	SUBQ R15, R15
+	ADDQ $+32, R15
+	JMP  grouppieces
 
 short2stream:
 	PREFETCHNTA  (BX)(CX*1)
 	PREFETCHNTA  64(BX)(CX*1)
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
+	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R10), Y2
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y8
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y7
-	VPSUBD       Y2, Y15, Y2
-	VCVTDQ2PS    Y2, Y6
+	VBROADCASTSS 4(R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y14
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y13
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS 4(R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y12
 	VMOVUPS      (BX), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
+	VBROADCASTSS (R9), Y1
+	VMULPS       Y1, Y0, Y1
+	VBROADCASTSS (R8), Y2
+	VFNMADD231PS Y2, Y1, Y0
+	VBROADCASTSS (R9), Y2
+	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      32(BX), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
+	VBROADCASTSS (R9), Y2
+	VMULPS       Y2, Y0, Y2
+	VBROADCASTSS (R8), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VBROADCASTSS (R9), Y3
+	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      64(BX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
+	VBROADCASTSS 4(R9), Y3
+	VMULPS       Y3, Y0, Y3
+	VBROADCASTSS 4(R8), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VBROADCASTSS 4(R9), Y4
+	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      96(BX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y0, Y4
+	VBROADCASTSS 4(R8), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VBROADCASTSS 4(R9), Y5
+	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -4429,50 +2172,75 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y9, Y0
-	VMINPS       Y0, Y7, Y0
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VMOVNTPS     Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
+	VMAXPS       Y1, Y15, Y0
+	VMINPS       Y0, Y13, Y0
+	VBROADCASTSS (R8), Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y5, Y0, Y6
+	VMOVNTPS     Y6, (SI)
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y9, Y1
-	VMINPS       Y1, Y7, Y1
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y1, Y5
-	VMOVNTPS     Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
+	VMAXPS       Y2, Y15, Y5
+	VMINPS       Y5, Y13, Y5
+	VBROADCASTSS (R8), Y6
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y6, Y5, Y7
+	VMOVNTPS     Y7, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y8, Y2
-	VMINPS       Y2, Y6, Y2
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y12, Y2, Y5
-	VMOVNTPS     Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
+	VMAXPS       Y3, Y14, Y6
+	VMINPS       Y6, Y12, Y6
+	VBROADCASTSS 4(R8), Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y7, Y6, Y8
+	VMOVNTPS     Y8, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y8, Y3
-	VMINPS       Y3, Y6, Y3
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y12, Y3, Y5
-	VMOVNTPS     Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+36(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (DX)
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+128, SI
-	ADDQ         $+32, DX
-	ADDQ         $+128, BX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	VMAXPS       Y4, Y14, Y7
+	VMINPS       Y7, Y12, Y7
+	VBROADCASTSS 4(R8), Y8
+	VXORPS       Y9, Y9, Y9
+	VFMADD231PS  Y8, Y7, Y9
+	VMOVNTPS     Y9, 96(SI)
+	VMOVUPS      constantsAVX2<>+0(SB), Y8
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone16
+	JEQ          maskbytes15
+	VCMPPS       $0x00, Y1, Y0, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y2, Y5, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y3, Y6, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y4, Y7, Y9
+	VMOVMSKPS    Y9, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone16
+
+maskbytes15:
+	VCMPPS    $0x00, Y1, Y0, Y9
+	VCMPPS    $0x00, Y2, Y5, Y11
+	VPACKSSDW Y11, Y9, Y9
+	VCMPPS    $0x00, Y3, Y6, Y10
+	VCMPPS    $0x00, Y4, Y7, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y9, Y9
+	VPERMD    Y9, Y8, Y9
+	VPABSB    Y9, Y9
+	VMOVNTPS  Y9, (DX)
+	ADDQ      $+32, DX
+
+maskdone16:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+8, R10
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  short2end
 
 short2rare:
 	MOVQ $+2, 728(SP)
@@ -4530,103 +2298,140 @@ rare:
 	VMOVUPS      (R10), Y2
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y2, Y3, Y3
-	VPSUBD       Y2, Y15, Y2
+	VBROADCASTSS most+52(FP), Y4
+	VPSUBD       Y2, Y4, Y4
 	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y2, Y2
+	VCVTDQ2PS    Y4, Y4
 	VDIVPS       Y1, Y0, Y0
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y2, Y3
-	VADDPS       Y14, Y3, Y2
+	VMINPS       Y3, Y4, Y3
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y3, Y2
 	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y1, Y2, Y4, Y1
 	VMOVUPS      Y1, (SI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      32(BX), Y0
-	VMOVUPS      32(R8), Y1
-	VMOVUPS      32(R10), Y2
+	VMOVUPS      32(BX), Y1
+	VMOVUPS      32(R8), Y2
+	VMOVUPS      32(R10), Y4
 	VBROADCASTSS least+48(FP), Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSUBD       Y2, Y15, Y2
+	VPSUBD       Y4, Y5, Y5
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y4, Y6, Y6
 	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y2, Y2
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y2, Y5
-	VADDPS       Y14, Y5, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y4, Y1
-	VMOVUPS      Y1, 32(SI)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVUPS      64(BX), Y0
-	VMOVUPS      64(R8), Y1
-	VMOVUPS      64(R10), Y2
-	VBROADCASTSS least+48(FP), Y6
-	VPSUBD       Y2, Y6, Y6
-	VPSUBD       Y2, Y15, Y2
 	VCVTDQ2PS    Y6, Y6
-	VCVTDQ2PS    Y2, Y2
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y2, Y6
-	VADDPS       Y14, Y6, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y4, Y1
-	VMOVUPS      Y1, 64(SI)
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VMOVUPS      96(BX), Y0
-	VMOVUPS      96(R8), Y1
-	VMOVUPS      96(R10), Y2
+	VDIVPS       Y2, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y5, Y5
+	VMINPS       Y5, Y6, Y5
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y5, Y4
+	VMULPS       Y2, Y4, Y4
+	VXORPS       Y2, Y2, Y2
+	VADDPS       Y2, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y6
+	VBLENDVPS    Y2, Y4, Y6, Y2
+	VMOVUPS      Y2, 32(SI)
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R8), Y4
+	VMOVUPS      64(R10), Y6
 	VBROADCASTSS least+48(FP), Y7
-	VPSUBD       Y2, Y7, Y7
-	VPSUBD       Y2, Y15, Y2
+	VPSUBD       Y6, Y7, Y7
+	VBROADCASTSS most+52(FP), Y8
+	VPSUBD       Y6, Y8, Y8
 	VCVTDQ2PS    Y7, Y7
-	VCVTDQ2PS    Y2, Y2
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y2, Y7
-	VADDPS       Y14, Y7, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y4, Y1
-	VMOVUPS      Y1, 96(SI)
-	VCMPPS       $0x00, Y0, Y7, Y7
-	VMOVUPS      constantsAVX2<>+36(SB), Y0
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKSSDW    Y7, Y6, Y6
-	VPACKSSWB    Y6, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPABSB       Y3, Y3
-	VMOVUPS      Y3, (DX)
-	CMPQ         728(SP), $+1
-	JEQ          groupresume
-	CMPQ         728(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
+	VCVTDQ2PS    Y8, Y8
+	VDIVPS       Y4, Y2, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y7, Y7
+	VMINPS       Y7, Y8, Y7
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y7, Y6
+	VMULPS       Y4, Y6, Y6
+	VXORPS       Y4, Y4, Y4
+	VADDPS       Y4, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y4
+	VBROADCASTSS constantsAVX2<>+64(SB), Y8
+	VBLENDVPS    Y4, Y6, Y8, Y4
+	VMOVUPS      Y4, 64(SI)
+	VMOVUPS      96(BX), Y4
+	VMOVUPS      96(R8), Y6
+	VMOVUPS      96(R10), Y8
+	VBROADCASTSS least+48(FP), Y9
+	VPSUBD       Y8, Y9, Y9
+	VBROADCASTSS most+52(FP), Y10
+	VPSUBD       Y8, Y10, Y10
+	VCVTDQ2PS    Y9, Y9
+	VCVTDQ2PS    Y10, Y10
+	VDIVPS       Y6, Y4, Y4
+	VROUNDPS     $0x08, Y4, Y4
+	VMAXPS       Y4, Y9, Y9
+	VMINPS       Y9, Y10, Y9
+	VXORPS       Y8, Y8, Y8
+	VADDPS       Y8, Y9, Y8
+	VMULPS       Y6, Y8, Y8
+	VXORPS       Y6, Y6, Y6
+	VADDPS       Y6, Y8, Y8
+	VCMPPS       $0x07, Y8, Y8, Y6
+	VBROADCASTSS constantsAVX2<>+64(SB), Y10
+	VBLENDVPS    Y6, Y8, Y10, Y6
+	VMOVUPS      Y6, 96(SI)
+	VMOVUPS      constantsAVX2<>+0(SB), Y6
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone18
+	JEQ          maskbytes17
+	VCMPPS       $0x00, Y0, Y3, Y8
+	VMOVMSKPS    Y8, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y1, Y5, Y8
+	VMOVMSKPS    Y8, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y2, Y7, Y8
+	VMOVMSKPS    Y8, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y4, Y9, Y8
+	VMOVMSKPS    Y8, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone18
+
+maskbytes17:
+	VCMPPS    $0x00, Y0, Y3, Y8
+	VCMPPS    $0x00, Y1, Y5, Y11
+	VPACKSSDW Y11, Y8, Y8
+	VCMPPS    $0x00, Y2, Y7, Y10
+	VCMPPS    $0x00, Y4, Y9, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y8, Y8
+	VPERMD    Y8, Y6, Y8
+	VPABSB    Y8, Y8
+	VMOVUPS   Y8, (DX)
+	ADDQ      $+32, DX
+
+maskdone18:
+	CMPQ 728(SP), $+1
+	JEQ  groupresume
+	CMPQ 728(SP), $+2
+	JEQ  short2resume
+	JMP  laneback
 
 groupresume:
 	MOVQ         696(SP), R8
 	MOVQ         704(SP), R9
 	MOVQ         712(SP), R10
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R9), Y12
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y10
+	VCVTDQ2PS    Y0, Y15
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y14
 	JMP          groupback
 
 short2resume:
@@ -4635,9 +2440,9 @@ short2resume:
 	MOVQ 712(SP), R10
 	JMP  short2back
 
-// func FakeQuantizeMinvalBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// func FakeQuantizeMinvalAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalBytesAVX2(SB), $864-80
+TEXT ·FakeQuantizeMinvalAVX2(SB), $864-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
@@ -4653,8 +2458,8 @@ TEXT ·FakeQuantizeMinvalBytesAVX2(SB), $864-80
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+52(FP), Y0
 	VCVTDQ2PS    Y0, Y14
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
+	MOVQ         groups+64(FP), R11
+	MOVQ         length+72(FP), R12
 	CMPQ         R12, $+1
 	JEQ          lanes
 	CMPQ         R12, $+16
@@ -4673,7 +2478,7 @@ groupbegin:
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R10), Y12
 	SUBQ         R11, DI
-	MOVQ         ahead+72(FP), CX
+	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -4744,17 +2549,33 @@ grouploop:
 	VADDPS       Y12, Y5, Y5
 	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+36(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone2
+	JEQ          maskbytes1
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (DX)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(DX)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(DX)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone2
 
+maskbytes1:
+	VPACKSSDW Y1, Y0, Y5
+	VPACKSSDW Y3, Y2, Y6
+	VPACKSSWB Y6, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VPABSB    Y5, Y5
+	VMOVUPS   Y5, (DX)
+	ADDQ      $+32, DX
+
+maskdone2:
 groupback:
 	ADDQ $+128, SI
-	ADDQ $+32, DX
 	ADDQ $+128, BX
 	SUBQ $+32, R11
 	CMPQ R11, $+32
@@ -4863,23 +2684,40 @@ groupmeet3:
 	VADDPS       Y4, Y3, Y3
 	VMOVUPS      Y3, 96(SI)
 	VCMPPS       $0x00, Y8, Y2, Y2
-	VMOVUPS      constantsAVX2<>+36(SB), Y3
-	VPACKSSDW    Y0, Y7, Y7
-	VPACKSSDW    Y2, Y1, Y1
-	VPACKSSWB    Y1, Y7, Y7
-	VPERMD       Y7, Y3, Y7
-	VPABSB       Y7, Y7
-	VMOVUPS      Y7, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+32, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, DI
-	CMPQ         R11, $+1
-	JLT          groupmet
-	CMPQ         DI, $+32
-	JLT          groupmet
-	CMPQ         R11, $+32
-	JLT          groupmeet
+	VMOVUPS      constantsAVX2<>+0(SB), Y3
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone4
+	JEQ          maskbytes3
+	VMOVMSKPS    Y7, AX
+	MOVB         AL, (DX)
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, 1(DX)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 2(DX)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone4
+
+maskbytes3:
+	VPACKSSDW Y0, Y7, Y4
+	VPACKSSDW Y2, Y1, Y5
+	VPACKSSWB Y5, Y4, Y4
+	VPERMD    Y4, Y3, Y4
+	VPABSB    Y4, Y4
+	VMOVUPS   Y4, (DX)
+	ADDQ      $+32, DX
+
+maskdone4:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+32, DI
+	CMPQ R11, $+1
+	JLT  groupmet
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R11, $+32
+	JLT  groupmeet
 
 groupmet:
 	VBROADCASTSS least+48(FP), Y0
@@ -4934,16 +2772,30 @@ grouppiece:
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  672(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  680(SP), DX
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (DX)(DI*1), DX
+	MOVQ 672(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 680(SP), DX
+	CMPL kind+56(FP), $+1
+	JLT  maskdone6
+	JEQ  maskbytes5
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX2(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone6
+
+maskbytes5:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, DX
+
+maskdone6:
 	MOVQ  688(SP), BX
 	LEAQ  (BX)(DI*4), BX
 	MOVQ  720(SP), R11
@@ -4966,7 +2818,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -4975,7 +2827,7 @@ groupdone:
 short2:
 	CMPQ R11, $+2
 	JLT  short2end
-	MOVQ ahead+72(FP), CX
+	MOVQ ahead+80(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
@@ -5050,20 +2902,36 @@ short2loop:
 	VADDPS       Y10, Y5, Y5
 	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+36(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone8
+	JEQ          maskbytes7
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (DX)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(DX)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(DX)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone8
 
+maskbytes7:
+	VPACKSSDW Y1, Y0, Y5
+	VPACKSSDW Y3, Y2, Y6
+	VPACKSSWB Y6, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VPABSB    Y5, Y5
+	VMOVUPS   Y5, (DX)
+	ADDQ      $+32, DX
+
+maskdone8:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
 	ADDQ $+128, SI
-	ADDQ $+32, DX
 	ADDQ $+128, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -5072,7 +2940,7 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -5154,17 +3022,33 @@ laneloop:
 	VADDPS       Y8, Y4, Y4
 	VMOVUPS      Y4, 96(SI)
 	VCMPPS       $0x00, Y12, Y3, Y3
-	VMOVUPS      constantsAVX2<>+36(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone10
+	JEQ          maskbytes9
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (DX)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(DX)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(DX)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone10
 
+maskbytes9:
+	VPACKSSDW Y1, Y0, Y5
+	VPACKSSDW Y3, Y2, Y6
+	VPACKSSWB Y6, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VPABSB    Y5, Y5
+	VMOVUPS   Y5, (DX)
+	ADDQ      $+32, DX
+
+maskdone10:
 laneback:
 	ADDQ  $+128, SI
-	ADDQ  $+32, DX
 	ADDQ  $+128, BX
 	ADDQ  $+128, R8
 	ADDQ  $+128, R9
@@ -5182,16 +3066,31 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
 	MOVQ  680(SP), DX
+	CMPL  kind+56(FP), $+1
+	JLT   maskdone12
+	JEQ   maskbytes11
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  688(SP), BX
-	MOVQ  696(SP), R8
-	MOVQ  704(SP), R9
-	MOVQ  712(SP), R10
+	CALL  ·stageOut1AVX2(SB)
+	LEAQ  7(DI), AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	JMP   maskdone12
+
+maskbytes11:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, DX
+
+maskdone12:
+	MOVQ 688(SP), BX
+	MOVQ 696(SP), R8
+	MOVQ 704(SP), R9
+	MOVQ 712(SP), R10
 
 laneend:
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -5271,20 +3170,37 @@ groupstream:
 	VADDPS       Y12, Y5, Y5
 	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+36(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+32, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone14
+	JEQ          maskbytes13
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (DX)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(DX)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(DX)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone14
+
+maskbytes13:
+	VPACKSSDW Y1, Y0, Y5
+	VPACKSSDW Y3, Y2, Y6
+	VPACKSSWB Y6, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VPABSB    Y5, Y5
+	VMOVNTPS  Y5, (DX)
+	ADDQ      $+32, DX
+
+maskdone14:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+32, R11
+	CMPQ R11, $+32
+	JGE  groupstream
+	JMP  groupwhole
 
 grouprare:
 	MOVQ $+1, 728(SP)
@@ -5310,7 +3226,7 @@ groupmeet0mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
+	VMOVDQU      constantsAVX2<>+32(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R10), Y1
 	VBLENDVPS    Y0, Y1, Y13, Y13
@@ -5343,7 +3259,7 @@ groupmeet1mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
+	VMOVDQU      constantsAVX2<>+32(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R10), Y3
 	VBLENDVPS    Y1, Y3, Y13, Y13
@@ -5376,7 +3292,7 @@ groupmeet2mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+0(SB), Y5
+	VMOVDQU      constantsAVX2<>+32(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R10), Y5
 	VBLENDVPS    Y3, Y5, Y13, Y13
@@ -5409,7 +3325,7 @@ groupmeet3mix:
 	LEAL         7(R11), AX
 	VMOVD        AX, X5
 	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+0(SB), Y7
+	VMOVDQU      constantsAVX2<>+32(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R10), Y7
 	VBLENDVPS    Y5, Y7, Y13, Y13
@@ -5525,23 +3441,40 @@ short2stream:
 	VADDPS       Y10, Y5, Y5
 	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+36(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (DX)
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+128, SI
-	ADDQ         $+32, DX
-	ADDQ         $+128, BX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
+	VMOVUPS      constantsAVX2<>+0(SB), Y4
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone16
+	JEQ          maskbytes15
+	VMOVMSKPS    Y0, AX
+	MOVB         AL, (DX)
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(DX)
+	VMOVMSKPS    Y2, AX
+	MOVB         AL, 2(DX)
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone16
+
+maskbytes15:
+	VPACKSSDW Y1, Y0, Y5
+	VPACKSSDW Y3, Y2, Y6
+	VPACKSSWB Y6, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VPABSB    Y5, Y5
+	VMOVNTPS  Y5, (DX)
+	ADDQ      $+32, DX
+
+maskdone16:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+8, R10
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  short2end
 
 short2rare:
 	MOVQ $+2, 728(SP)
@@ -5607,7 +3540,7 @@ rare:
 	VMULPS       Y1, Y4, Y4
 	VADDPS       Y2, Y4, Y4
 	VCMPPS       $0x07, Y4, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y2
 	VBLENDVPS    Y1, Y4, Y2, Y1
 	VMOVUPS      Y1, (SI)
 	VCMPPS       $0x00, Y0, Y3, Y3
@@ -5624,7 +3557,7 @@ rare:
 	VMULPS       Y1, Y5, Y5
 	VADDPS       Y2, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y2
 	VBLENDVPS    Y1, Y5, Y2, Y1
 	VMOVUPS      Y1, 32(SI)
 	VCMPPS       $0x00, Y0, Y4, Y4
@@ -5641,7 +3574,7 @@ rare:
 	VMULPS       Y1, Y6, Y6
 	VADDPS       Y2, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y2
 	VBLENDVPS    Y1, Y6, Y2, Y1
 	VMOVUPS      Y1, 64(SI)
 	VCMPPS       $0x00, Y0, Y5, Y5
@@ -5658,22 +3591,40 @@ rare:
 	VMULPS       Y1, Y7, Y7
 	VADDPS       Y2, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VBROADCASTSS constantsAVX2<>+64(SB), Y2
 	VBLENDVPS    Y1, Y7, Y2, Y1
 	VMOVUPS      Y1, 96(SI)
 	VCMPPS       $0x00, Y0, Y6, Y6
-	VMOVUPS      constantsAVX2<>+36(SB), Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPABSB       Y3, Y3
-	VMOVUPS      Y3, (DX)
-	CMPQ         728(SP), $+1
-	JEQ          groupresume
-	CMPQ         728(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
+	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone18
+	JEQ          maskbytes17
+	VMOVMSKPS    Y3, AX
+	MOVB         AL, (DX)
+	VMOVMSKPS    Y4, AX
+	MOVB         AL, 1(DX)
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(DX)
+	VMOVMSKPS    Y6, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone18
+
+maskbytes17:
+	VPACKSSDW Y4, Y3, Y1
+	VPACKSSDW Y6, Y5, Y2
+	VPACKSSWB Y2, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (DX)
+	ADDQ      $+32, DX
+
+maskdone18:
+	CMPQ 728(SP), $+1
+	JEQ  groupresume
+	CMPQ 728(SP), $+2
+	JEQ  short2resume
+	JMP  laneback
 
 groupresume:
 	MOVQ         696(SP), R8
@@ -5689,3055 +3640,21 @@ short2resume:
 	MOVQ 712(SP), R10
 	JMP  short2back
 
-// func FakeQuantizeBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeBitsAVX2(SB), $592-72
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
-	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
-	// per group: Y12 scale, Y11 recip
-	// vector registers in use at once: 15
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         scale+24(FP), R8
-	MOVQ         recip+32(FP), R9
-	VBROADCASTSS least+40(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+44(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	VXORPS       Y13, Y13, Y13
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (R9), Y11
-	SUBQ         R10, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (BX), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y11, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y11, Y0, Y3
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y11, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y0, Y5
-	VMOVUPS      Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y1, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y2, Y5
-	VMOVUPS      Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y3, Y5
-	VMOVUPS      Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-groupback:
-	ADDQ $+128, SI
-	ADDQ $+4, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R10, $+0
-	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ R8, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Y11, Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Y11, Y1
-	VMOVUPS      32(BX), Y3
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y11, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Y11, Y3
-	VMOVUPS      64(BX), Y5
-	VMULPS       Y12, Y5, Y6
-	VFNMADD231PS Y11, Y6, Y5
-	VFMADD231PS  Y12, Y5, Y6
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Y11, Y5
-	VMOVUPS      96(BX), Y7
-	VMULPS       Y12, Y7, Y8
-	VFNMADD231PS Y11, Y8, Y7
-	VFMADD231PS  Y12, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VFMADD213PS  Y13, Y7, Y0
-	VMOVUPS      Y0, (SI)
-	VCMPPS       $0x00, Y2, Y7, Y7
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VFMADD213PS  Y13, Y0, Y1
-	VMOVUPS      Y1, 32(SI)
-	VCMPPS       $0x00, Y4, Y0, Y0
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y1, Y3
-	VMOVUPS      Y3, 64(SI)
-	VCMPPS       $0x00, Y6, Y1, Y1
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y2, Y5
-	VMOVUPS      Y5, 96(SI)
-	VCMPPS       $0x00, Y8, Y2, Y2
-	VMOVMSKPS    Y7, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+128, SI
-	ADDQ         $+4, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (R9), Y11
-	MOVQ         SI, 528(SP)
-	LEAQ         (SP), SI
-	MOVQ         DX, 536(SP)
-	LEAQ         128(SP), DX
-	LEAQ         144(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         BX, 544(SP)
-	LEAQ         144(SP), BX
-	MOVQ         R10, 568(SP)
-	SUBQ         R10, R10
-	JMP          grouploop
-
-groupstaged:
-	MOVQ  528(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  536(SP), DX
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
-	MOVQ  544(SP), BX
-	LEAQ  (BX)(DI*4), BX
-	MOVQ  568(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS 4(R8), Y11
-	VBROADCASTSS (R9), Y10
-	VBROADCASTSS 4(R9), Y9
-	VMOVUPS      (BX), Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y0, Y5
-	VMOVUPS      Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y1, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y2, Y5
-	VMOVUPS      Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y3, Y5
-	VMOVUPS      Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-short2back:
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+4, DX
-	ADDQ $+128, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, DI
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (BX), Y0
-	VMOVUPS      (R9), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (R8), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      32(BX), Y0
-	VMOVUPS      32(R9), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VMOVUPS      64(BX), Y0
-	VMOVUPS      64(R9), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(R8), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VMOVUPS      96(BX), Y0
-	VMOVUPS      96(R9), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(R8), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VFMADD213PS  Y13, Y0, Y3
-	VMOVUPS      Y3, (SI)
-	VCMPPS       $0x00, Y2, Y0, Y0
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VFMADD213PS  Y13, Y1, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Y4, Y1, Y1
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VFMADD213PS  Y13, Y2, Y7
-	VMOVUPS      Y7, 64(SI)
-	VCMPPS       $0x00, Y6, Y2, Y2
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VFMADD213PS  Y13, Y3, Y9
-	VMOVUPS      Y9, 96(SI)
-	VCMPPS       $0x00, Y8, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+4, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  528(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	MOVQ  536(SP), DX
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	MOVQ  544(SP), BX
-	MOVQ  552(SP), R8
-	MOVQ  560(SP), R9
-
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	VMOVUPS      (BX), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y11, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y11, Y0, Y3
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y11, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y0, Y5
-	VMOVNTPS     Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y1, Y5
-	VMOVNTPS     Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y2, Y5
-	VMOVNTPS     Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y3, Y5
-	VMOVNTPS     Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+128, SI
-	ADDQ         $+4, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 576(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 552(SP)
-	LEAQ 272(SP), R8
-	LEAQ 400(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 560(SP)
-	LEAQ 400(SP), R9
-	JMP  rare
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R10, $-7
-	JGE  groupmeet0mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+0(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+0(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R9), Y7
-	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y11, Y11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet3mixed:
-	JMP groupmeet3
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ R8, R13
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+32, R13
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS 4(R8), Y11
-	VBROADCASTSS (R9), Y10
-	VBROADCASTSS 4(R9), Y9
-	VMOVUPS      (BX), Y0
-	VMULPS       Y10, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y10, Y0, Y1
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y10, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y10, Y0, Y2
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y9, Y0, Y3
-	VFNMADD231PS Y11, Y3, Y0
-	VFMADD231PS  Y9, Y0, Y3
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y9, Y0, Y4
-	VFNMADD231PS Y11, Y4, Y0
-	VFMADD231PS  Y9, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y0, Y5
-	VMOVNTPS     Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y12, Y1, Y5
-	VMOVNTPS     Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y2, Y5
-	VMOVNTPS     Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VMOVAPS      Y13, Y5
-	VFMADD231PS  Y11, Y3, Y5
-	VMOVNTPS     Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, SI
-	ADDQ         $+4, DX
-	ADDQ         $+128, BX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	MOVQ $+2, 576(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 552(SP)
-	LEAQ 272(SP), R8
-	LEAQ 400(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 560(SP)
-	LEAQ 400(SP), R9
-	JMP  rare
-
-lanerare:
-	MOVQ $+3, 576(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 528(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 536(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 544(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 552(SP)
-	LEAQ 272(SP), R8
-	LEAQ 400(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 560(SP)
-	LEAQ 400(SP), R9
-	JMP  laneloop
-
-rare:
-	VMOVUPS      (BX), Y0
-	VMOVUPS      (R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VADDPS       Y13, Y2, Y3
-	VMULPS       Y1, Y3, Y3
-	VADDPS       Y13, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
-	VBLENDVPS    Y1, Y3, Y4, Y1
-	VMOVUPS      Y1, (SI)
-	VCMPPS       $0x00, Y0, Y2, Y2
-	VMOVUPS      32(BX), Y0
-	VMOVUPS      32(R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VADDPS       Y13, Y3, Y5
-	VMULPS       Y1, Y5, Y5
-	VADDPS       Y13, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y1
-	VBLENDVPS    Y1, Y5, Y4, Y1
-	VMOVUPS      Y1, 32(SI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      64(BX), Y0
-	VMOVUPS      64(R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VADDPS       Y13, Y5, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y13, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBLENDVPS    Y1, Y6, Y4, Y1
-	VMOVUPS      Y1, 64(SI)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVUPS      96(BX), Y0
-	VMOVUPS      96(R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VADDPS       Y13, Y6, Y7
-	VMULPS       Y1, Y7, Y7
-	VADDPS       Y13, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y1
-	VBLENDVPS    Y1, Y7, Y4, Y1
-	VMOVUPS      Y1, 96(SI)
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 3(DX)
-	CMPQ         576(SP), $+1
-	JEQ          groupresume
-	CMPQ         576(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         552(SP), R8
-	MOVQ         560(SP), R9
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (R9), Y11
-	JMP          groupback
-
-short2resume:
-	MOVQ 552(SP), R8
-	MOVQ 560(SP), R9
-	JMP  short2back
-
-// func FakeQuantizeZeroPointBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointBitsAVX2(SB), $1232-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Y15 most, Y14 0x0
-	// per group: Y13 scale, Y12 recip, Y1 zeroPoint, Y0 ISub, Y1 ISub, Y11 ToFloat, Y10 ToFloat
-	// loaded at each use: least
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         scale+24(FP), R8
-	MOVQ         recip+32(FP), R9
-	MOVQ         zeroPoint+40(FP), R10
-	VBROADCASTSS most+52(FP), Y15
-	VXORPS       Y14, Y14, Y14
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R12, DI
-	IMULQ R11, DI
-	MOVQ  R12, R11
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y10
-	SUBQ         R11, DI
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (BX), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VMOVUPS      Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y1, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y2
-	VMINPS       Y2, Y10, Y2
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VMOVUPS      Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y3
-	VMINPS       Y3, Y10, Y3
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y3, Y5
-	VMOVUPS      Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-groupback:
-	ADDQ $+128, SI
-	ADDQ $+4, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y10
-
-groupmeet:
-	MOVQ R11, R13
-	MOVQ R8, R15
-	SUBQ $+8, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      Y12, 720(SP)
-	VMOVUPS      Y11, 976(SP)
-	VMOVUPS      Y10, 1104(SP)
-	VMOVUPS      (BX), Y0
-	VMULPS       Y13, Y0, Y1
-	VFNMADD231PS Y12, Y1, Y0
-	VFMADD231PS  Y13, Y0, Y1
-	SUBQ         $+8, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      Y12, 752(SP)
-	VMOVUPS      Y11, 1008(SP)
-	VMOVUPS      Y10, 1136(SP)
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y13, Y0, Y2
-	VFNMADD231PS Y12, Y2, Y0
-	VFMADD231PS  Y13, Y0, Y2
-	SUBQ         $+8, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      Y12, 784(SP)
-	VMOVUPS      Y11, 1040(SP)
-	VMOVUPS      Y10, 1168(SP)
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y13, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y13, Y0, Y3
-	SUBQ         $+8, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      Y12, 816(SP)
-	VMOVUPS      Y11, 1072(SP)
-	VMOVUPS      Y10, 1200(SP)
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y13, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y13, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMOVUPS      976(SP), Y0
-	VMAXPS       Y1, Y0, Y0
-	VMOVUPS      1104(SP), Y5
-	VMINPS       Y0, Y5, Y0
-	VMOVUPS      720(SP), Y5
-	VFMADD213PS  Y14, Y0, Y5
-	VMOVUPS      Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMOVUPS      1008(SP), Y1
-	VMAXPS       Y2, Y1, Y1
-	VMOVUPS      1136(SP), Y5
-	VMINPS       Y1, Y5, Y1
-	VMOVUPS      752(SP), Y5
-	VFMADD213PS  Y14, Y1, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VROUNDPS     $0x08, Y3, Y3
-	VMOVUPS      1040(SP), Y2
-	VMAXPS       Y3, Y2, Y2
-	VMOVUPS      1168(SP), Y5
-	VMINPS       Y2, Y5, Y2
-	VMOVUPS      784(SP), Y5
-	VFMADD213PS  Y14, Y2, Y5
-	VMOVUPS      Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMOVUPS      1072(SP), Y3
-	VMAXPS       Y4, Y3, Y3
-	VMOVUPS      1200(SP), Y5
-	VMINPS       Y3, Y5, Y3
-	VMOVUPS      816(SP), Y5
-	VFMADD213PS  Y14, Y3, Y5
-	VMOVUPS      Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+128, SI
-	ADDQ         $+4, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, DI
-	CMPQ         R11, $+1
-	JLT          groupmet
-	CMPQ         DI, $+32
-	JLT          groupmet
-	CMPQ         R11, $+32
-	JLT          groupmeet
-
-groupmet:
-	VBROADCASTSS most+52(FP), Y15
-	VXORPS       Y14, Y14, Y14
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	CMPQ R11, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R13
-	MOVQ DI, R15
-
-grouppieces:
-	MOVQ R15, DI
-	CMPQ R11, DI
-	JGE  grouppiece
-	MOVQ R11, DI
-
-grouppiece:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y10
-	MOVQ         SI, 656(SP)
-	LEAQ         (SP), SI
-	MOVQ         DX, 664(SP)
-	LEAQ         128(SP), DX
-	LEAQ         144(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         BX, 672(SP)
-	LEAQ         144(SP), BX
-	MOVQ         R11, 704(SP)
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ  656(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  664(SP), DX
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
-	MOVQ  672(SP), BX
-	LEAQ  (BX)(DI*4), BX
-	MOVQ  704(SP), R11
-	SUBQ  DI, R11
-	SUBQ  DI, R15
-	SUBQ  DI, R13
-	TESTQ R13, R13
-	JEQ   groupdone
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R11, $+2
-	JLT  short2end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R10), Y2
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y8
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y7
-	VPSUBD       Y2, Y15, Y2
-	VCVTDQ2PS    Y2, Y6
-	VMOVUPS      (BX), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y9, Y0
-	VMINPS       Y0, Y7, Y0
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VMOVUPS      Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y9, Y1
-	VMINPS       Y1, Y7, Y1
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y1, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y8, Y2
-	VMINPS       Y2, Y6, Y2
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y12, Y2, Y5
-	VMOVUPS      Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y8, Y3
-	VMINPS       Y3, Y6, Y3
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y12, Y3, Y5
-	VMOVUPS      Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-short2back:
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+8, R10
-	ADDQ $+128, SI
-	ADDQ $+4, DX
-	ADDQ $+128, BX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R11, DI
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (BX), Y0
-	VMOVUPS      (R9), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (R8), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      32(BX), Y0
-	VMOVUPS      32(R9), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VFMADD231PS  Y1, Y0, Y4
-	VMOVUPS      64(BX), Y0
-	VMOVUPS      64(R9), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(R8), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y1, Y0, Y6
-	VMOVUPS      96(BX), Y0
-	VMOVUPS      96(R9), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(R8), Y9
-	VFNMADD231PS Y9, Y8, Y0
-	VFMADD231PS  Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VMOVUPS      (R10), Y0
-	VBROADCASTSS least+48(FP), Y1
-	VPSUBD       Y0, Y1, Y1
-	VPSUBD       Y0, Y15, Y0
-	VCVTDQ2PS    Y1, Y1
-	VCVTDQ2PS    Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y1, Y1
-	VMINPS       Y1, Y0, Y1
-	VFMADD213PS  Y14, Y1, Y3
-	VMOVUPS      Y3, (SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VMOVUPS      32(R10), Y0
-	VBROADCASTSS least+48(FP), Y2
-	VPSUBD       Y0, Y2, Y2
-	VPSUBD       Y0, Y15, Y0
-	VCVTDQ2PS    Y2, Y2
-	VCVTDQ2PS    Y0, Y0
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y2, Y2
-	VMINPS       Y2, Y0, Y2
-	VFMADD213PS  Y14, Y2, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Y4, Y2, Y2
-	VMOVUPS      64(R10), Y0
-	VBROADCASTSS least+48(FP), Y3
-	VPSUBD       Y0, Y3, Y3
-	VPSUBD       Y0, Y15, Y0
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y0, Y0
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y3, Y3
-	VMINPS       Y3, Y0, Y3
-	VFMADD213PS  Y14, Y3, Y7
-	VMOVUPS      Y7, 64(SI)
-	VCMPPS       $0x00, Y6, Y3, Y3
-	VMOVUPS      96(R10), Y0
-	VBROADCASTSS least+48(FP), Y4
-	VPSUBD       Y0, Y4, Y4
-	VPSUBD       Y0, Y15, Y0
-	VCVTDQ2PS    Y4, Y4
-	VCVTDQ2PS    Y0, Y0
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y4, Y4
-	VMINPS       Y4, Y0, Y4
-	VFMADD213PS  Y14, Y4, Y9
-	VMOVUPS      Y9, 96(SI)
-	VCMPPS       $0x00, Y8, Y4, Y4
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 3(DX)
-
-laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+4, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	ADDQ  $+128, R10
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  656(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	MOVQ  664(SP), DX
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	MOVQ  672(SP), BX
-	MOVQ  680(SP), R8
-	MOVQ  688(SP), R9
-	MOVQ  696(SP), R10
-
-laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	VMOVUPS      (BX), Y0
-	VMULPS       Y12, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y12, Y0, Y1
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y12, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y12, Y0, Y2
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y12, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VFMADD231PS  Y12, Y0, Y3
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y12, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VFMADD231PS  Y12, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y11, Y0
-	VMINPS       Y0, Y10, Y0
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VMOVNTPS     Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y11, Y1
-	VMINPS       Y1, Y10, Y1
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y1, Y5
-	VMOVNTPS     Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y11, Y2
-	VMINPS       Y2, Y10, Y2
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VMOVNTPS     Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y11, Y3
-	VMINPS       Y3, Y10, Y3
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y3, Y5
-	VMOVNTPS     Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+128, SI
-	ADDQ         $+4, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 712(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 680(SP)
-	LEAQ 272(SP), R8
-	LEAQ 400(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 688(SP)
-	LEAQ 400(SP), R9
-	LEAQ 528(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R10, 696(SP)
-	LEAQ 528(SP), R10
-	JMP  rare
-
-groupmeet0cross:
-groupmeet0mix:
-	VBROADCASTSS least+48(FP), Y2
-	VBROADCASTSS 4(R10), Y3
-	VPSUBD       Y3, Y2, Y4
-	VCVTDQ2PS    Y4, Y2
-	VPSUBD       Y3, Y15, Y4
-	VCVTDQ2PS    Y4, Y3
-	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBLENDVPS    Y0, Y2, Y11, Y11
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet0reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R11, $-7
-	JGE  groupmeet0mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	VBROADCASTSS least+48(FP), Y3
-	VBROADCASTSS 4(R10), Y4
-	VPSUBD       Y4, Y3, Y5
-	VCVTDQ2PS    Y5, Y3
-	VPSUBD       Y4, Y15, Y5
-	VCVTDQ2PS    Y5, Y4
-	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R9), Y2
-	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y12, Y12
-	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBLENDVPS    Y0, Y4, Y10, Y10
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet1reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R11, $-7
-	JGE  groupmeet1mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS 4(R10), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
-	VPSUBD       Y5, Y15, Y6
-	VCVTDQ2PS    Y6, Y5
-	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y0, Y3, Y13, Y13
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBLENDVPS    Y0, Y4, Y11, Y11
-	VBLENDVPS    Y0, Y5, Y10, Y10
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet2reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R11, $-7
-	JGE  groupmeet2mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	VBROADCASTSS least+48(FP), Y5
-	VBROADCASTSS 4(R10), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
-	VPSUBD       Y6, Y15, Y7
-	VCVTDQ2PS    Y7, Y6
-	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R9), Y4
-	VBLENDVPS    Y0, Y4, Y13, Y13
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y0, Y4, Y12, Y12
-	VBLENDVPS    Y0, Y5, Y11, Y11
-	VBLENDVPS    Y0, Y6, Y10, Y10
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R11, $-7
-	JGE  groupmeet3mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet3mixed:
-	JMP groupmeet3
-
-groupmeetrare:
-	VBROADCASTSS most+52(FP), Y15
-	VXORPS       Y14, Y14, Y14
-	MOVQ         R13, R11
-	SUBQ         R8, R15
-	ADDQ         R15, R8
-	ADDQ         R15, R9
-	ADDQ         R15, R10
-	MOVQ         DI, R13
-	SUBQ         R15, R15
-	ADDQ         $+32, R15
-	JMP          grouppieces
-
-short2stream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS 4(R9), Y10
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y9
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R10), Y2
-	VPSUBD       Y2, Y0, Y0
-	VCVTDQ2PS    Y0, Y8
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y7
-	VPSUBD       Y2, Y15, Y2
-	VCVTDQ2PS    Y2, Y6
-	VMOVUPS      (BX), Y0
-	VMULPS       Y11, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VFMADD231PS  Y11, Y0, Y1
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y11, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VFMADD231PS  Y11, Y0, Y2
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VFMADD231PS  Y10, Y0, Y3
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y9, Y0
-	VMINPS       Y0, Y7, Y0
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VMOVNTPS     Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y9, Y1
-	VMINPS       Y1, Y7, Y1
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y13, Y1, Y5
-	VMOVNTPS     Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y8, Y2
-	VMINPS       Y2, Y6, Y2
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y12, Y2, Y5
-	VMOVNTPS     Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y8, Y3
-	VMINPS       Y3, Y6, Y3
-	VMOVAPS      Y14, Y5
-	VFMADD231PS  Y12, Y3, Y5
-	VMOVNTPS     Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+128, SI
-	ADDQ         $+4, DX
-	ADDQ         $+128, BX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	MOVQ $+2, 712(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 680(SP)
-	LEAQ 272(SP), R8
-	LEAQ 400(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 688(SP)
-	LEAQ 400(SP), R9
-	LEAQ 528(SP), AX
-	MOVQ R10, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R10, 696(SP)
-	LEAQ 528(SP), R10
-	JMP  rare
-
-lanerare:
-	MOVQ $+3, 712(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 656(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 664(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 672(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 680(SP)
-	LEAQ 272(SP), R8
-	LEAQ 400(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 688(SP)
-	LEAQ 400(SP), R9
-	LEAQ 528(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R10, 696(SP)
-	LEAQ 528(SP), R10
-	JMP  laneloop
-
-rare:
-	VMOVUPS      (BX), Y0
-	VMOVUPS      (R8), Y1
-	VMOVUPS      (R10), Y2
-	VBROADCASTSS least+48(FP), Y3
-	VPSUBD       Y2, Y3, Y3
-	VPSUBD       Y2, Y15, Y2
-	VCVTDQ2PS    Y3, Y3
-	VCVTDQ2PS    Y2, Y2
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y3, Y3
-	VMINPS       Y3, Y2, Y3
-	VADDPS       Y14, Y3, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y4
-	VBLENDVPS    Y1, Y2, Y4, Y1
-	VMOVUPS      Y1, (SI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      32(BX), Y0
-	VMOVUPS      32(R8), Y1
-	VMOVUPS      32(R10), Y2
-	VBROADCASTSS least+48(FP), Y5
-	VPSUBD       Y2, Y5, Y5
-	VPSUBD       Y2, Y15, Y2
-	VCVTDQ2PS    Y5, Y5
-	VCVTDQ2PS    Y2, Y2
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y5, Y5
-	VMINPS       Y5, Y2, Y5
-	VADDPS       Y14, Y5, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y4, Y1
-	VMOVUPS      Y1, 32(SI)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVUPS      64(BX), Y0
-	VMOVUPS      64(R8), Y1
-	VMOVUPS      64(R10), Y2
-	VBROADCASTSS least+48(FP), Y6
-	VPSUBD       Y2, Y6, Y6
-	VPSUBD       Y2, Y15, Y2
-	VCVTDQ2PS    Y6, Y6
-	VCVTDQ2PS    Y2, Y2
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y6, Y6
-	VMINPS       Y6, Y2, Y6
-	VADDPS       Y14, Y6, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y4, Y1
-	VMOVUPS      Y1, 64(SI)
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VMOVUPS      96(BX), Y0
-	VMOVUPS      96(R8), Y1
-	VMOVUPS      96(R10), Y2
-	VBROADCASTSS least+48(FP), Y7
-	VPSUBD       Y2, Y7, Y7
-	VPSUBD       Y2, Y15, Y2
-	VCVTDQ2PS    Y7, Y7
-	VCVTDQ2PS    Y2, Y2
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y7, Y7
-	VMINPS       Y7, Y2, Y7
-	VADDPS       Y14, Y7, Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y14, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y1
-	VBLENDVPS    Y1, Y2, Y4, Y1
-	VMOVUPS      Y1, 96(SI)
-	VCMPPS       $0x00, Y0, Y7, Y7
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y7, AX
-	MOVB         AL, 3(DX)
-	CMPQ         712(SP), $+1
-	JEQ          groupresume
-	CMPQ         712(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         680(SP), R8
-	MOVQ         688(SP), R9
-	MOVQ         696(SP), R10
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y11
-	VPSUBD       Y1, Y15, Y1
-	VCVTDQ2PS    Y1, Y10
-	JMP          groupback
-
-short2resume:
-	MOVQ 680(SP), R8
-	MOVQ 688(SP), R9
-	MOVQ 696(SP), R10
-	JMP  short2back
-
-// func FakeQuantizeMinvalBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeMinvalBitsAVX2(SB), $848-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
-	// per call: Y15 ToFloat, Y14 ToFloat
-	// per group: Y13 scale, Y12 minval
-	// loaded at each use: recip, least, most, 0x0, 0x7fc00000
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         scale+24(FP), R8
-	MOVQ         recip+32(FP), R9
-	MOVQ         minval+40(FP), R10
-	VBROADCASTSS least+48(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+52(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R12, DI
-	IMULQ R11, DI
-	MOVQ  R12, R11
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R10), Y12
-	SUBQ         R11, DI
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (BX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R9), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(BX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R9), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(BX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R9), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(BX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VADDPS       Y12, Y5, Y5
-	VMOVUPS      Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y1, Y5
-	VADDPS       Y12, Y5, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VADDPS       Y12, Y5, Y5
-	VMOVUPS      Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y3, Y5
-	VADDPS       Y12, Y5, Y5
-	VMOVUPS      Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-groupback:
-	ADDQ $+128, SI
-	ADDQ $+4, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R11
-	CMPQ R11, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R10), Y13
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
-
-groupmeet:
-	MOVQ R11, R13
-	MOVQ R8, R15
-	SUBQ $+8, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      Y13, 720(SP)
-	VMOVAPS      Y11, Y0
-	VMOVUPS      (BX), Y1
-	VSUBPS       Y13, Y1, Y1
-	VMULPS       Y12, Y1, Y2
-	VFNMADD231PS Y11, Y2, Y1
-	VFMADD231PS  Y12, Y1, Y2
-	SUBQ         $+8, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      Y13, 752(SP)
-	VMOVAPS      Y11, Y1
-	VMOVUPS      32(BX), Y3
-	VSUBPS       Y13, Y3, Y3
-	VMULPS       Y12, Y3, Y4
-	VFNMADD231PS Y11, Y4, Y3
-	VFMADD231PS  Y12, Y3, Y4
-	SUBQ         $+8, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      Y13, 784(SP)
-	VMOVAPS      Y11, Y3
-	VMOVUPS      64(BX), Y5
-	VSUBPS       Y13, Y5, Y5
-	VMULPS       Y12, Y5, Y6
-	VFNMADD231PS Y11, Y6, Y5
-	VFMADD231PS  Y12, Y5, Y6
-	SUBQ         $+8, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      Y13, 816(SP)
-	VMOVAPS      Y11, Y5
-	VMOVUPS      96(BX), Y7
-	VSUBPS       Y13, Y7, Y7
-	VMULPS       Y12, Y7, Y8
-	VFNMADD231PS Y11, Y8, Y7
-	VFMADD231PS  Y12, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y0, Y7, Y9
-	VMOVUPS      720(SP), Y0
-	VADDPS       Y0, Y9, Y9
-	VMOVUPS      Y9, (SI)
-	VCMPPS       $0x00, Y2, Y7, Y7
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y1, Y0, Y2
-	VMOVUPS      752(SP), Y1
-	VADDPS       Y1, Y2, Y2
-	VMOVUPS      Y2, 32(SI)
-	VCMPPS       $0x00, Y4, Y0, Y0
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y2, Y2, Y2
-	VFMADD231PS  Y3, Y1, Y2
-	VMOVUPS      784(SP), Y3
-	VADDPS       Y3, Y2, Y2
-	VMOVUPS      Y2, 64(SI)
-	VCMPPS       $0x00, Y6, Y1, Y1
-	VROUNDPS     $0x08, Y8, Y8
-	VMAXPS       Y8, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y5, Y2, Y3
-	VMOVUPS      816(SP), Y4
-	VADDPS       Y4, Y3, Y3
-	VMOVUPS      Y3, 96(SI)
-	VCMPPS       $0x00, Y8, Y2, Y2
-	VMOVMSKPS    Y7, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+128, SI
-	ADDQ         $+4, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, DI
-	CMPQ         R11, $+1
-	JLT          groupmet
-	CMPQ         DI, $+32
-	JLT          groupmet
-	CMPQ         R11, $+32
-	JLT          groupmeet
-
-groupmet:
-	VBROADCASTSS least+48(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+52(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R11, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	CMPQ R11, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R13
-	MOVQ DI, R15
-
-grouppieces:
-	MOVQ R15, DI
-	CMPQ R11, DI
-	JGE  grouppiece
-	MOVQ R11, DI
-
-grouppiece:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R10), Y12
-	MOVQ         SI, 656(SP)
-	LEAQ         (SP), SI
-	MOVQ         DX, 664(SP)
-	LEAQ         128(SP), DX
-	LEAQ         144(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         BX, 672(SP)
-	LEAQ         144(SP), BX
-	MOVQ         R11, 704(SP)
-	SUBQ         R11, R11
-	JMP          grouploop
-
-groupstaged:
-	MOVQ  656(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  664(SP), DX
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
-	MOVQ  672(SP), BX
-	LEAQ  (BX)(DI*4), BX
-	MOVQ  704(SP), R11
-	SUBQ  DI, R11
-	SUBQ  DI, R15
-	SUBQ  DI, R13
-	TESTQ R13, R13
-	JEQ   groupdone
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R11, $+2
-	JLT  short2end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
-	VBROADCASTSS (R10), Y11
-	VBROADCASTSS 4(R10), Y10
-	VMOVUPS      (BX), Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R9), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(BX), Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R9), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(BX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R9), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R9), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(BX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VADDPS       Y11, Y5, Y5
-	VMOVUPS      Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y1, Y5
-	VADDPS       Y11, Y5, Y5
-	VMOVUPS      Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y12, Y2, Y5
-	VADDPS       Y10, Y5, Y5
-	VMOVUPS      Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y12, Y3, Y5
-	VADDPS       Y10, Y5, Y5
-	VMOVUPS      Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-short2back:
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+8, R10
-	ADDQ $+128, SI
-	ADDQ $+4, DX
-	ADDQ $+128, BX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R11, DI
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (BX), Y0
-	VMOVUPS      (R10), Y1
-	VSUBPS       Y1, Y0, Y0
-	VMOVUPS      (R9), Y2
-	VMULPS       Y2, Y0, Y3
-	VMOVUPS      (R8), Y4
-	VFNMADD231PS Y4, Y3, Y0
-	VFMADD231PS  Y2, Y0, Y3
-	VMOVUPS      32(BX), Y0
-	VMOVUPS      32(R10), Y2
-	VSUBPS       Y2, Y0, Y0
-	VMOVUPS      32(R9), Y5
-	VMULPS       Y5, Y0, Y6
-	VMOVUPS      32(R8), Y7
-	VFNMADD231PS Y7, Y6, Y0
-	VFMADD231PS  Y5, Y0, Y6
-	VMOVUPS      64(BX), Y0
-	VMOVUPS      64(R10), Y5
-	VSUBPS       Y5, Y0, Y0
-	VMOVUPS      64(R9), Y8
-	VMULPS       Y8, Y0, Y9
-	VMOVUPS      64(R8), Y10
-	VFNMADD231PS Y10, Y9, Y0
-	VFMADD231PS  Y8, Y0, Y9
-	VMOVUPS      96(BX), Y0
-	VMOVUPS      96(R10), Y8
-	VSUBPS       Y8, Y0, Y0
-	VMOVUPS      96(R9), Y11
-	VMULPS       Y11, Y0, Y12
-	VMOVUPS      96(R8), Y13
-	VFNMADD231PS Y13, Y12, Y0
-	VFMADD231PS  Y11, Y0, Y12
-	VCMPPS       $0x03, Y6, Y3, Y0
-	VCMPPS       $0x03, Y12, Y9, Y11
-	VORPS        Y11, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y11, Y11, Y11
-	VFMADD231PS  Y4, Y0, Y11
-	VADDPS       Y1, Y11, Y11
-	VMOVUPS      Y11, (SI)
-	VCMPPS       $0x00, Y3, Y0, Y0
-	VROUNDPS     $0x08, Y6, Y6
-	VMAXPS       Y6, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y7, Y1, Y3
-	VADDPS       Y2, Y3, Y3
-	VMOVUPS      Y3, 32(SI)
-	VCMPPS       $0x00, Y6, Y1, Y1
-	VROUNDPS     $0x08, Y9, Y9
-	VMAXPS       Y9, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y10, Y2, Y3
-	VADDPS       Y5, Y3, Y3
-	VMOVUPS      Y3, 64(SI)
-	VCMPPS       $0x00, Y9, Y2, Y2
-	VROUNDPS     $0x08, Y12, Y12
-	VMAXPS       Y12, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VFMADD231PS  Y13, Y3, Y4
-	VADDPS       Y8, Y4, Y4
-	VMOVUPS      Y4, 96(SI)
-	VCMPPS       $0x00, Y12, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+4, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	ADDQ  $+128, R10
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  656(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	MOVQ  664(SP), DX
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	MOVQ  672(SP), BX
-	MOVQ  680(SP), R8
-	MOVQ  688(SP), R9
-	MOVQ  696(SP), R10
-
-laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	VMOVUPS      (BX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R9), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(BX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R9), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(BX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R9), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(BX), Y0
-	VSUBPS       Y12, Y0, Y0
-	VBROADCASTSS (R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VADDPS       Y12, Y5, Y5
-	VMOVNTPS     Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y1, Y5
-	VADDPS       Y12, Y5, Y5
-	VMOVNTPS     Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y2, Y5
-	VADDPS       Y12, Y5, Y5
-	VMOVNTPS     Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y3, Y5
-	VADDPS       Y12, Y5, Y5
-	VMOVNTPS     Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+128, SI
-	ADDQ         $+4, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, R11
-	CMPQ         R11, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 712(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 680(SP)
-	LEAQ 272(SP), R8
-	LEAQ 400(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 688(SP)
-	LEAQ 400(SP), R9
-	LEAQ 528(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R10, 696(SP)
-	LEAQ 528(SP), R10
-	JMP  rare
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R11), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+0(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R10), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet0reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R11, $-7
-	JGE  groupmeet0mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R11), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+0(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R10), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y12, Y12
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y11, Y11
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet1reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R11, $-7
-	JGE  groupmeet1mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R11), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+0(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R10), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y12, Y12
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y11, Y11
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet2reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R11, $-7
-	JGE  groupmeet2mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R11), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+0(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R10), Y7
-	VBLENDVPS    Y5, Y7, Y13, Y13
-	VBROADCASTSS 4(R9), Y7
-	VBLENDVPS    Y5, Y7, Y12, Y12
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y11, Y11
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeet3reached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R11, $-7
-	JGE  groupmeet3mixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeet3mixed:
-	JMP groupmeet3
-
-groupmeetrare:
-	VBROADCASTSS least+48(FP), Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS most+52(FP), Y0
-	VCVTDQ2PS    Y0, Y14
-	MOVQ         R13, R11
-	SUBQ         R8, R15
-	ADDQ         R15, R8
-	ADDQ         R15, R9
-	ADDQ         R15, R10
-	MOVQ         DI, R13
-	SUBQ         R15, R15
-	ADDQ         $+32, R15
-	JMP          grouppieces
-
-short2stream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
-	VBROADCASTSS (R10), Y11
-	VBROADCASTSS 4(R10), Y10
-	VMOVUPS      (BX), Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R9), Y2
-	VFMADD231PS  Y2, Y0, Y1
-	VMOVUPS      32(BX), Y0
-	VSUBPS       Y11, Y0, Y0
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R9), Y3
-	VFMADD231PS  Y3, Y0, Y2
-	VMOVUPS      64(BX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R9), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R9), Y4
-	VFMADD231PS  Y4, Y0, Y3
-	VMOVUPS      96(BX), Y0
-	VSUBPS       Y10, Y0, Y0
-	VBROADCASTSS 4(R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
-	VADDPS       Y11, Y5, Y5
-	VMOVNTPS     Y5, (SI)
-	VCMPPS       $0x00, Y1, Y0, Y0
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y1
-	VMINPS       Y1, Y14, Y1
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y1, Y5
-	VADDPS       Y11, Y5, Y5
-	VMOVNTPS     Y5, 32(SI)
-	VCMPPS       $0x00, Y2, Y1, Y1
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y2
-	VMINPS       Y2, Y14, Y2
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y12, Y2, Y5
-	VADDPS       Y10, Y5, Y5
-	VMOVNTPS     Y5, 64(SI)
-	VCMPPS       $0x00, Y3, Y2, Y2
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y12, Y3, Y5
-	VADDPS       Y10, Y5, Y5
-	VMOVNTPS     Y5, 96(SI)
-	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+8, R10
-	ADDQ         $+128, SI
-	ADDQ         $+4, DX
-	ADDQ         $+128, BX
-	SUBQ         $+2, R11
-	CMPQ         R11, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	MOVQ $+2, 712(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 680(SP)
-	LEAQ 272(SP), R8
-	LEAQ 400(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 688(SP)
-	LEAQ 400(SP), R9
-	LEAQ 528(SP), AX
-	MOVQ R10, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R10, 696(SP)
-	LEAQ 528(SP), R10
-	JMP  rare
-
-lanerare:
-	MOVQ $+3, 712(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 656(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 664(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 672(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 680(SP)
-	LEAQ 272(SP), R8
-	LEAQ 400(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 688(SP)
-	LEAQ 400(SP), R9
-	LEAQ 528(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R10, 696(SP)
-	LEAQ 528(SP), R10
-	JMP  laneloop
-
-rare:
-	VMOVUPS      (BX), Y0
-	VMOVUPS      (R8), Y1
-	VMOVUPS      (R10), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y3
-	VMINPS       Y3, Y14, Y3
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y3, Y4
-	VMULPS       Y1, Y4, Y4
-	VADDPS       Y2, Y4, Y4
-	VCMPPS       $0x07, Y4, Y4, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y1, Y4, Y2, Y1
-	VMOVUPS      Y1, (SI)
-	VCMPPS       $0x00, Y0, Y3, Y3
-	VMOVUPS      32(BX), Y0
-	VMOVUPS      32(R8), Y1
-	VMOVUPS      32(R10), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y1, Y5, Y5
-	VADDPS       Y2, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y1, Y5, Y2, Y1
-	VMOVUPS      Y1, 32(SI)
-	VCMPPS       $0x00, Y0, Y4, Y4
-	VMOVUPS      64(BX), Y0
-	VMOVUPS      64(R8), Y1
-	VMOVUPS      64(R10), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y5, Y6
-	VMULPS       Y1, Y6, Y6
-	VADDPS       Y2, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y1, Y6, Y2, Y1
-	VMOVUPS      Y1, 64(SI)
-	VCMPPS       $0x00, Y0, Y5, Y5
-	VMOVUPS      96(BX), Y0
-	VMOVUPS      96(R8), Y1
-	VMOVUPS      96(R10), Y2
-	VSUBPS       Y2, Y0, Y0
-	VDIVPS       Y1, Y0, Y0
-	VROUNDPS     $0x08, Y0, Y0
-	VMAXPS       Y0, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y7
-	VMULPS       Y1, Y7, Y7
-	VADDPS       Y2, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y1
-	VBROADCASTSS constantsAVX2<>+32(SB), Y2
-	VBLENDVPS    Y1, Y7, Y2, Y1
-	VMOVUPS      Y1, 96(SI)
-	VCMPPS       $0x00, Y0, Y6, Y6
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 3(DX)
-	CMPQ         712(SP), $+1
-	JEQ          groupresume
-	CMPQ         712(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         680(SP), R8
-	MOVQ         688(SP), R9
-	MOVQ         696(SP), R10
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS (R10), Y12
-	JMP          groupback
-
-short2resume:
-	MOVQ 680(SP), R8
-	MOVQ 688(SP), R9
-	MOVQ 696(SP), R10
-	JMP  short2back
-
 DATA constantsAVX2<>+0(SB)/4, $0x00000000
-DATA constantsAVX2<>+4(SB)/4, $0x00000001
-DATA constantsAVX2<>+8(SB)/4, $0x00000002
-DATA constantsAVX2<>+12(SB)/4, $0x00000003
-DATA constantsAVX2<>+16(SB)/4, $0x00000004
-DATA constantsAVX2<>+20(SB)/4, $0x00000005
-DATA constantsAVX2<>+24(SB)/4, $0x00000006
+DATA constantsAVX2<>+4(SB)/4, $0x00000004
+DATA constantsAVX2<>+8(SB)/4, $0x00000001
+DATA constantsAVX2<>+12(SB)/4, $0x00000005
+DATA constantsAVX2<>+16(SB)/4, $0x00000002
+DATA constantsAVX2<>+20(SB)/4, $0x00000006
+DATA constantsAVX2<>+24(SB)/4, $0x00000003
 DATA constantsAVX2<>+28(SB)/4, $0x00000007
-DATA constantsAVX2<>+32(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+36(SB)/4, $0x00000000
-DATA constantsAVX2<>+40(SB)/4, $0x00000004
-DATA constantsAVX2<>+44(SB)/4, $0x00000001
-DATA constantsAVX2<>+48(SB)/4, $0x00000005
-DATA constantsAVX2<>+52(SB)/4, $0x00000002
+DATA constantsAVX2<>+32(SB)/4, $0x00000000
+DATA constantsAVX2<>+36(SB)/4, $0x00000001
+DATA constantsAVX2<>+40(SB)/4, $0x00000002
+DATA constantsAVX2<>+44(SB)/4, $0x00000003
+DATA constantsAVX2<>+48(SB)/4, $0x00000004
+DATA constantsAVX2<>+52(SB)/4, $0x00000005
 DATA constantsAVX2<>+56(SB)/4, $0x00000006
-DATA constantsAVX2<>+60(SB)/4, $0x00000003
-DATA constantsAVX2<>+64(SB)/4, $0x00000007
+DATA constantsAVX2<>+60(SB)/4, $0x00000007
+DATA constantsAVX2<>+64(SB)/4, $0x7fc00000
 GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $68

@@ -4,4142 +4,13 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeAVX512(y *float32, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// func FakeQuantizeAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeAVX512(SB), $1072-64
-	// pointers: SI y, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
-	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
-	// per group: Z12 scale, Z11 recip
-	// vector registers in use at once: 20
-	MOVQ         y+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Z0
-	VCVTDQ2PS    Z0, Z15
-	VBROADCASTSS most+36(FP), Z0
-	VCVTDQ2PS    Z0, Z14
-	VPXORD       Z13, Z13, Z13
-	MOVQ         groups+40(FP), R9
-	MOVQ         length+48(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+32
-	JEQ          short2
-	CMPQ         R10, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	SUBQ         R9, DI
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R9, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R9
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z10
-	VFMADD231PS  Z11, Z0, Z10
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z9
-	VFMADD231PS  Z11, Z0, Z9
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z8
-	VFMADD231PS  Z11, Z0, Z8
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z11, Z0, Z7
-	CMPQ         R9, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      384(DX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z9, Z10, K1
-	VCMPPS       $0x03, Z7, Z8, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z10, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VMOVUPS      Z0, (SI)
-	VRNDSCALEPS  $0x08, Z9, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VMOVUPS      Z0, 64(SI)
-	VRNDSCALEPS  $0x08, Z8, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VMOVUPS      Z0, 128(SI)
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VMOVUPS      Z0, 192(SI)
-	VMOVAPS      Z1, Z10
-	VMOVAPS      Z2, Z9
-	VMOVAPS      Z3, Z8
-	VMOVAPS      Z4, Z7
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R9, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z9, Z10, K1
-	VCMPPS            $0x03, Z7, Z8, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z10, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (BX), Z13, Z0
-	VMOVUPS           Z0, (SI)
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (BX), Z13, Z0
-	VMOVUPS           Z0, 64(SI)
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (BX), Z13, Z0
-	VMOVUPS           Z0, 128(SI)
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (BX), Z13, Z0
-	VMOVUPS           Z0, 192(SI)
-	VMOVAPS           Z1, Z10
-	VMOVAPS           Z2, Z9
-	VMOVAPS           Z3, Z8
-	VMOVAPS           Z4, Z7
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+256, SI
-	ADDQ              $+256, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VMOVUPS      Z1, (SI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VMOVUPS      Z2, 64(SI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	VMOVUPS      Z3, 128(SI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	VMOVUPS      Z4, 192(SI)
-
-groupback:
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R9, $+0
-	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (BX), Z11
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z11, Z0
-	VMOVUPS      (DX), Z1
-	VMULPS       Z12, Z1, Z2
-	VFNMADD231PS Z11, Z2, Z1
-	VFMADD231PS  Z12, Z1, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z11, Z1
-	VMOVUPS      64(DX), Z3
-	VMULPS       Z12, Z3, Z4
-	VFNMADD231PS Z11, Z4, Z3
-	VFMADD231PS  Z12, Z3, Z4
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z11, Z3
-	VMOVUPS      128(DX), Z5
-	VMULPS       Z12, Z5, Z6
-	VFNMADD231PS Z11, Z6, Z5
-	VFMADD231PS  Z12, Z5, Z6
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z11, Z5
-	VMOVUPS      192(DX), Z7
-	VMULPS       Z12, Z7, Z8
-	VFNMADD231PS Z11, Z8, Z7
-	VFMADD231PS  Z12, Z7, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z0, Z2
-	VMOVUPS      Z2, (SI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z1, Z4
-	VMOVUPS      Z4, 64(SI)
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z6
-	VMINPS       Z6, Z14, Z6
-	VFMADD213PS  Z13, Z3, Z6
-	VMOVUPS      Z6, 128(SI)
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z15, Z8
-	VMINPS       Z8, Z14, Z8
-	VFMADD213PS  Z13, Z5, Z8
-	VMOVUPS      Z8, 192(SI)
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	KMOVQ        K0, K7
-	VMOVUPS      Z1, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z2, K7, 64(SI)
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z3, K7, 128(SI)
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z4, K7, 192(SI)
-
-grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	LEAQ (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R9, $+2
-	JLT               short2end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R9, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z12
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z11
-	VFMADD231PS.BCST  (R8), Z0, Z11
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z10
-	VFMADD231PS.BCST  (R8), Z0, Z10
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z9
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z8
-	VFMADD231PS.BCST  4(R8), Z0, Z8
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  4(R8), Z0, Z7
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z2
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VBROADCASTSS      12(BX), Z5
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z6
-	VFNMADD231PS.BCST 12(BX), Z6, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z6
-	VCMPPS            $0x03, Z10, Z11, K1
-	VCMPPS            $0x03, Z7, Z8, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z11, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z12, Z0
-	VMOVUPS           Z0, (SI)
-	VRNDSCALEPS       $0x08, Z10, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z12, Z0
-	VMOVUPS           Z0, 64(SI)
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z9, Z0
-	VMOVUPS           Z0, 128(SI)
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z9, Z0
-	VMOVUPS           Z0, 192(SI)
-	VMOVAPS           Z1, Z11
-	VMOVAPS           Z3, Z10
-	VMOVAPS           Z4, Z8
-	VMOVAPS           Z6, Z7
-	VMOVAPS           Z2, Z12
-	VMOVAPS           Z5, Z9
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+256, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
-	JGE               short2ahead
-
-short2loop:
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VMOVUPS           Z1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  (BX), Z13, Z2
-	VMOVUPS           Z2, 64(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  4(BX), Z13, Z3
-	VMOVUPS           Z3, 128(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  4(BX), Z13, Z4
-	VMOVUPS           Z4, 192(SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R9, $+4
-	JLT               short4end
-	MOVQ              ahead+56(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R9, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z12
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z11
-	VFMADD231PS.BCST  (R8), Z0, Z11
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z10
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z9
-	VFMADD231PS.BCST  4(R8), Z0, Z9
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z8
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  8(R8), Z0, Z7
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z1
-	VBROADCASTSS      12(BX), Z6
-	VFNMADD231PS.BCST 12(BX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  12(R8), Z0, Z5
-
-short4ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VBROADCASTSS      16(BX), Z2
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       20(R8), Z0, Z3
-	VBROADCASTSS      20(BX), Z4
-	VFNMADD231PS.BCST 20(BX), Z3, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z3
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       24(R8), Z0, Z16
-	VBROADCASTSS      24(BX), Z17
-	VFNMADD231PS.BCST 24(BX), Z16, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z16
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       28(R8), Z0, Z18
-	VBROADCASTSS      28(BX), Z19
-	VFNMADD231PS.BCST 28(BX), Z18, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z18
-	VCMPPS            $0x03, Z9, Z11, K1
-	VCMPPS            $0x03, Z5, Z7, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z11, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z12, Z0
-	VMOVUPS           Z0, (SI)
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z10, Z0
-	VMOVUPS           Z0, 64(SI)
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z8, Z0
-	VMOVUPS           Z0, 128(SI)
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z6, Z0
-	VMOVUPS           Z0, 192(SI)
-	VMOVAPS           Z1, Z11
-	VMOVAPS           Z3, Z9
-	VMOVAPS           Z16, Z7
-	VMOVAPS           Z18, Z5
-	VMOVAPS           Z2, Z12
-	VMOVAPS           Z4, Z10
-	VMOVAPS           Z17, Z8
-	VMOVAPS           Z19, Z6
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+256, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
-	JGE               short4ahead
-
-short4loop:
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VMOVUPS           Z1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  4(BX), Z13, Z2
-	VMOVUPS           Z2, 64(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  8(BX), Z13, Z3
-	VMOVUPS           Z3, 128(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  12(BX), Z13, Z4
-	VMOVUPS           Z4, 192(SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, DI
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(BX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R8), Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(BX), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R8), Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(BX), Z9
-	VFNMADD231PS Z9, Z8, Z0
-	VFMADD231PS  Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z3, Z2
-	VMOVUPS      Z2, (SI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z5, Z4
-	VMOVUPS      Z4, 64(SI)
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z6
-	VMINPS       Z6, Z14, Z6
-	VFMADD213PS  Z13, Z7, Z6
-	VMOVUPS      Z6, 128(SI)
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z15, Z8
-	VMINPS       Z8, Z14, Z8
-	VFMADD213PS  Z13, Z9, Z8
-	VMOVUPS      Z8, 192(SI)
-
-laneback:
-	ADDQ  $+256, SI
-	ADDQ  $+256, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  1024(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX512(SB)
-	MOVQ  1032(SP), DX
-	MOVQ  1040(SP), BX
-	MOVQ  1048(SP), R8
-
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	PREFETCHNTA  128(DX)(CX*1)
-	PREFETCHNTA  192(DX)(CX*1)
-	VMOVUPS      (DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VMOVNTPS     Z1, (SI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VMOVNTPS     Z2, 64(SI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	VMOVNTPS     Z3, 128(SI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	VMOVNTPS     Z4, 192(SI)
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z9, Z10, K1
-	VCMPPS      $0x03, Z7, Z8, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z10, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VMOVUPS     Z0, (SI)
-	VRNDSCALEPS $0x08, Z9, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VMOVUPS     Z0, 64(SI)
-	VRNDSCALEPS $0x08, Z8, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VMOVUPS     Z0, 128(SI)
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, R9
-	JMP         groupwhole
-
-grouprare:
-	MOVQ $+1, 1064(SP)
-	LEAQ 512(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 1040(SP)
-	LEAQ 512(SP), BX
-	LEAQ 768(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1048(SP)
-	LEAQ 768(SP), R8
-	JMP  rare
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
-groupstage:
-	MOVQ SI, 1024(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1032(SP)
-	LEAQ 256(SP), DX
-	MOVQ R9, 1056(SP)
-	SUBQ R9, R9
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 1024(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut32AVX512(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 1032(SP), DX
-	LEAQ (DX)(DI*4), DX
-	MOVQ 1056(SP), R9
-	JMP  grouprest
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VMOVNTPS          Z1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  (BX), Z13, Z2
-	VMOVNTPS          Z2, 64(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  4(BX), Z13, Z3
-	VMOVNTPS          Z3, 128(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  4(BX), Z13, Z4
-	VMOVNTPS          Z4, 192(SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+256, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	MOVQ $+2, 1064(SP)
-	LEAQ 512(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 1040(SP)
-	LEAQ 512(SP), BX
-	LEAQ 768(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1048(SP)
-	LEAQ 768(SP), R8
-	JMP  rare
-
-short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VMOVNTPS          Z1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  4(BX), Z13, Z2
-	VMOVNTPS          Z2, 64(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  8(BX), Z13, Z3
-	VMOVNTPS          Z3, 128(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  12(BX), Z13, Z4
-	VMOVNTPS          Z4, 192(SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+256, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	MOVQ $+3, 1064(SP)
-	LEAQ 512(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 1040(SP)
-	LEAQ 512(SP), BX
-	LEAQ 768(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1048(SP)
-	LEAQ 768(SP), R8
-	JMP  rare
-
-lanerare:
-	MOVQ $+4, 1064(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 1024(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1032(SP)
-	LEAQ 256(SP), DX
-	LEAQ 512(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1040(SP)
-	LEAQ 512(SP), BX
-	LEAQ 768(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1048(SP)
-	LEAQ 768(SP), R8
-	JMP  laneloop
-
-rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 192(SI)
-	CMPQ         1064(SP), $+1
-	JEQ          groupresume
-	CMPQ         1064(SP), $+2
-	JEQ          short2resume
-	CMPQ         1064(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         1040(SP), BX
-	MOVQ         1048(SP), R8
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	JMP          groupback
-
-short2resume:
-	MOVQ 1040(SP), BX
-	MOVQ 1048(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 1040(SP), BX
-	MOVQ 1048(SP), R8
-	JMP  short4back
-
-// func FakeQuantizeZeroPointAVX512(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeZeroPointAVX512(SB), $1344-72
-	// pointers: SI y, DX x, BX scale, R8 recip, R9 zeroPoint, DI elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z14 most, Z13 0x0
-	// per group: Z12 scale, Z11 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z10 ToFloat, Z9 ToFloat
-	// vector registers in use at once: 30
-	MOVQ         y+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         zeroPoint+32(FP), R9
-	VBROADCASTSS least+40(FP), Z15
-	VBROADCASTSS most+44(FP), Z14
-	VPXORD       Z13, Z13, Z13
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-	SUBQ         R10, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R10, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R10
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z8
-	VFMADD231PS  Z11, Z0, Z8
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z11, Z0, Z7
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z11, Z0, Z6
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	CMPQ         R10, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      320(DX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      384(DX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      448(DX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z7, Z8, K1
-	VCMPPS       $0x03, Z5, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z8, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VMOVUPS      Z0, (SI)
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VMOVUPS      Z0, 64(SI)
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VMOVUPS      Z0, 128(SI)
-	VRNDSCALEPS  $0x08, Z5, Z0
-	VMAXPS       Z0, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VMOVUPS      Z0, 192(SI)
-	VMOVAPS      Z1, Z8
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z3, Z6
-	VMOVAPS      Z4, Z5
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R10, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z7, Z8, K1
-	VCMPPS            $0x03, Z5, Z6, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VBROADCASTSS      (R9), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z17
-	VMAXPS            Z0, Z17, Z0
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z16
-	VMINPS            Z0, Z16, Z0
-	VFMADD132PS.BCST  (BX), Z13, Z0
-	VMOVUPS           Z0, (SI)
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z17, Z0
-	VMINPS            Z0, Z16, Z0
-	VFMADD132PS.BCST  (BX), Z13, Z0
-	VMOVUPS           Z0, 64(SI)
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z17, Z0
-	VMINPS            Z0, Z16, Z0
-	VFMADD132PS.BCST  (BX), Z13, Z0
-	VMOVUPS           Z0, 128(SI)
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z17, Z0
-	VMINPS            Z0, Z16, Z0
-	VFMADD132PS.BCST  (BX), Z13, Z0
-	VMOVUPS           Z0, 192(SI)
-	VMOVAPS           Z1, Z8
-	VMOVAPS           Z2, Z7
-	VMOVAPS           Z3, Z6
-	VMOVAPS           Z4, Z5
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+256, SI
-	ADDQ              $+256, DX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VMOVUPS      Z1, (SI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z10, Z2
-	VMINPS       Z2, Z9, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VMOVUPS      Z2, 64(SI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z10, Z3
-	VMINPS       Z3, Z9, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	VMOVUPS      Z3, 128(SI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z10, Z4
-	VMINPS       Z4, Z9, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	VMOVUPS      Z4, 192(SI)
-
-groupback:
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R10, $+0
-	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (BX), Z11
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z11, Z0
-	VMOVAPS      Z10, Z1
-	VMOVAPS      Z9, Z2
-	VMOVUPS      (DX), Z3
-	VMULPS       Z12, Z3, Z4
-	VFNMADD231PS Z11, Z4, Z3
-	VFMADD231PS  Z12, Z3, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z11, Z3
-	VMOVAPS      Z10, Z5
-	VMOVAPS      Z9, Z16
-	VMOVUPS      64(DX), Z17
-	VMULPS       Z12, Z17, Z18
-	VFNMADD231PS Z11, Z18, Z17
-	VFMADD231PS  Z12, Z17, Z18
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z11, Z17
-	VMOVAPS      Z10, Z19
-	VMOVAPS      Z9, Z20
-	VMOVUPS      128(DX), Z21
-	VMULPS       Z12, Z21, Z22
-	VFNMADD231PS Z11, Z22, Z21
-	VFMADD231PS  Z12, Z21, Z22
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z11, Z21
-	VMOVAPS      Z10, Z23
-	VMOVAPS      Z9, Z24
-	VMOVUPS      192(DX), Z25
-	VMULPS       Z12, Z25, Z26
-	VFNMADD231PS Z11, Z26, Z25
-	VFMADD231PS  Z12, Z25, Z26
-	VCMPPS       $0x03, Z18, Z4, K1
-	VCMPPS       $0x03, Z26, Z22, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z4
-	VMINPS       Z4, Z2, Z4
-	VFMADD213PS  Z13, Z0, Z4
-	VMOVUPS      Z4, (SI)
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z5, Z18
-	VMINPS       Z18, Z16, Z18
-	VFMADD213PS  Z13, Z3, Z18
-	VMOVUPS      Z18, 64(SI)
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z19, Z22
-	VMINPS       Z22, Z20, Z22
-	VFMADD213PS  Z13, Z17, Z22
-	VMOVUPS      Z22, 128(SI)
-	VRNDSCALEPS  $0x08, Z26, Z26
-	VMAXPS       Z26, Z23, Z26
-	VMINPS       Z26, Z24, Z26
-	VFMADD213PS  Z13, Z21, Z26
-	VMOVUPS      Z26, 192(SI)
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	KMOVQ        K0, K7
-	VMOVUPS      Z1, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z10, Z2
-	VMINPS       Z2, Z9, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z2, K7, 64(SI)
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z10, Z3
-	VMINPS       Z3, Z9, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z3, K7, 128(SI)
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z10, Z4
-	VMINPS       Z4, Z9, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z4, K7, 192(SI)
-
-grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	LEAQ (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R10, $+2
-	JLT               short2end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R10, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z8
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  (R8), Z0, Z7
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFMADD231PS.BCST  (R8), Z0, Z6
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z5
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z2
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z16
-	VFNMADD231PS.BCST 8(BX), Z16, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z16
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z17
-	VBROADCASTSS      12(BX), Z18
-	VFNMADD231PS.BCST 12(BX), Z17, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z17
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z19
-	VFNMADD231PS.BCST 12(BX), Z19, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z19
-	VCMPPS            $0x03, Z6, Z7, K1
-	VCMPPS            $0x03, Z3, Z4, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VBROADCASTSS      (R9), Z20
-	VPSUBD            Z20, Z15, Z21
-	VCVTDQ2PS         Z21, Z21
-	VMAXPS            Z0, Z21, Z0
-	VPSUBD            Z20, Z14, Z20
-	VCVTDQ2PS         Z20, Z20
-	VMINPS            Z0, Z20, Z0
-	VFMADD213PS       Z13, Z8, Z0
-	VMOVUPS           Z0, (SI)
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z21, Z0
-	VMINPS            Z0, Z20, Z0
-	VFMADD213PS       Z13, Z8, Z0
-	VMOVUPS           Z0, 64(SI)
-	VRNDSCALEPS       $0x08, Z4, Z0
-	VBROADCASTSS      4(R9), Z20
-	VPSUBD            Z20, Z15, Z21
-	VCVTDQ2PS         Z21, Z21
-	VMAXPS            Z0, Z21, Z0
-	VPSUBD            Z20, Z14, Z20
-	VCVTDQ2PS         Z20, Z20
-	VMINPS            Z0, Z20, Z0
-	VFMADD213PS       Z13, Z5, Z0
-	VMOVUPS           Z0, 128(SI)
-	VRNDSCALEPS       $0x08, Z3, Z0
-	VMAXPS            Z0, Z21, Z0
-	VMINPS            Z0, Z20, Z0
-	VFMADD213PS       Z13, Z5, Z0
-	VMOVUPS           Z0, 192(SI)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z16, Z6
-	VMOVAPS           Z17, Z4
-	VMOVAPS           Z19, Z3
-	VMOVAPS           Z2, Z8
-	VMOVAPS           Z18, Z5
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+256, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (R9), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z12
-	VBROADCASTSS      4(R9), Z1
-	VPSUBD            Z1, Z15, Z2
-	VCVTDQ2PS         Z2, Z11
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z10
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z9
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z12, Z1
-	VMINPS            Z1, Z10, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VMOVUPS           Z1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z12, Z2
-	VMINPS            Z2, Z10, Z2
-	VFMADD132PS.BCST  (BX), Z13, Z2
-	VMOVUPS           Z2, 64(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z11, Z3
-	VMINPS            Z3, Z9, Z3
-	VFMADD132PS.BCST  4(BX), Z13, Z3
-	VMOVUPS           Z3, 128(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z11, Z4
-	VMINPS            Z4, Z9, Z4
-	VFMADD132PS.BCST  4(BX), Z13, Z4
-	VMOVUPS           Z4, 192(SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R10, $+4
-	JLT               short4end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R10, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z4
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFMADD231PS.BCST  (R8), Z0, Z3
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z2
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z16
-	VFMADD231PS.BCST  4(R8), Z0, Z16
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z17
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VMOVAPS           Z1, Z18
-	VFMADD231PS.BCST  8(R8), Z0, Z18
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z1
-	VBROADCASTSS      12(BX), Z19
-	VFNMADD231PS.BCST 12(BX), Z1, Z0
-	VMOVAPS           Z1, Z20
-	VFMADD231PS.BCST  12(R8), Z0, Z20
-
-short4ahead:
-	VMOVUPS           256(DX), Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VBROADCASTSS      16(BX), Z21
-	VFNMADD231PS.BCST 16(BX), Z1, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VMULPS.BCST       20(R8), Z0, Z22
-	VBROADCASTSS      20(BX), Z23
-	VFNMADD231PS.BCST 20(BX), Z22, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z22
-	VMOVUPS           384(DX), Z0
-	VMULPS.BCST       24(R8), Z0, Z24
-	VBROADCASTSS      24(BX), Z25
-	VFNMADD231PS.BCST 24(BX), Z24, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z24
-	VMOVUPS           448(DX), Z0
-	VMULPS.BCST       28(R8), Z0, Z26
-	VBROADCASTSS      28(BX), Z27
-	VFNMADD231PS.BCST 28(BX), Z26, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z26
-	VCMPPS            $0x03, Z16, Z3, K1
-	VCMPPS            $0x03, Z20, Z18, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z3, Z0
-	VBROADCASTSS      (R9), Z28
-	VPSUBD            Z28, Z15, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMAXPS            Z0, Z29, Z0
-	VPSUBD            Z28, Z14, Z28
-	VCVTDQ2PS         Z28, Z28
-	VMINPS            Z0, Z28, Z0
-	VFMADD213PS       Z13, Z4, Z0
-	VMOVUPS           Z0, (SI)
-	VRNDSCALEPS       $0x08, Z16, Z0
-	VBROADCASTSS      4(R9), Z28
-	VPSUBD            Z28, Z15, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMAXPS            Z0, Z29, Z0
-	VPSUBD            Z28, Z14, Z28
-	VCVTDQ2PS         Z28, Z28
-	VMINPS            Z0, Z28, Z0
-	VFMADD213PS       Z13, Z2, Z0
-	VMOVUPS           Z0, 64(SI)
-	VRNDSCALEPS       $0x08, Z18, Z0
-	VBROADCASTSS      8(R9), Z28
-	VPSUBD            Z28, Z15, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMAXPS            Z0, Z29, Z0
-	VPSUBD            Z28, Z14, Z28
-	VCVTDQ2PS         Z28, Z28
-	VMINPS            Z0, Z28, Z0
-	VFMADD213PS       Z13, Z17, Z0
-	VMOVUPS           Z0, 128(SI)
-	VRNDSCALEPS       $0x08, Z20, Z0
-	VBROADCASTSS      12(R9), Z28
-	VPSUBD            Z28, Z15, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMAXPS            Z0, Z29, Z0
-	VPSUBD            Z28, Z14, Z28
-	VCVTDQ2PS         Z28, Z28
-	VMINPS            Z0, Z28, Z0
-	VFMADD213PS       Z13, Z19, Z0
-	VMOVUPS           Z0, 192(SI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z22, Z16
-	VMOVAPS           Z24, Z18
-	VMOVAPS           Z26, Z20
-	VMOVAPS           Z21, Z4
-	VMOVAPS           Z23, Z2
-	VMOVAPS           Z25, Z17
-	VMOVAPS           Z27, Z19
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+256, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (R9), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z12
-	VBROADCASTSS      4(R9), Z1
-	VPSUBD            Z1, Z15, Z21
-	VCVTDQ2PS         Z21, Z11
-	VBROADCASTSS      8(R9), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z10
-	VBROADCASTSS      12(R9), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z9
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z8
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z7
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z6
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z5
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z12, Z1
-	VMINPS            Z1, Z8, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VMOVUPS           Z1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z11, Z2
-	VMINPS            Z2, Z7, Z2
-	VFMADD132PS.BCST  4(BX), Z13, Z2
-	VMOVUPS           Z2, 64(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z10, Z3
-	VMINPS            Z3, Z6, Z3
-	VFMADD132PS.BCST  8(BX), Z13, Z3
-	VMOVUPS           Z3, 128(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z9, Z4
-	VMINPS            Z4, Z5, Z4
-	VFMADD132PS.BCST  12(BX), Z13, Z4
-	VMOVUPS           Z4, 192(SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, DI
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (BX), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(BX), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R8), Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(BX), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R8), Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(BX), Z9
-	VFNMADD231PS Z9, Z8, Z0
-	VFMADD231PS  Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VMOVUPS      (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z1, Z2
-	VMINPS       Z2, Z0, Z2
-	VFMADD213PS  Z13, Z3, Z2
-	VMOVUPS      Z2, (SI)
-	VMOVUPS      64(R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z4
-	VMINPS       Z4, Z0, Z4
-	VFMADD213PS  Z13, Z5, Z4
-	VMOVUPS      Z4, 64(SI)
-	VMOVUPS      128(R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z1, Z6
-	VMINPS       Z6, Z0, Z6
-	VFMADD213PS  Z13, Z7, Z6
-	VMOVUPS      Z6, 128(SI)
-	VMOVUPS      192(R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z1, Z8
-	VMINPS       Z8, Z0, Z8
-	VFMADD213PS  Z13, Z9, Z8
-	VMOVUPS      Z8, 192(SI)
-
-laneback:
-	ADDQ  $+256, SI
-	ADDQ  $+256, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  1280(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX512(SB)
-	MOVQ  1288(SP), DX
-	MOVQ  1296(SP), BX
-	MOVQ  1304(SP), R8
-	MOVQ  1312(SP), R9
-
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	PREFETCHNTA  128(DX)(CX*1)
-	PREFETCHNTA  192(DX)(CX*1)
-	VMOVUPS      (DX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z10, Z1
-	VMINPS       Z1, Z9, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VMOVNTPS     Z1, (SI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z10, Z2
-	VMINPS       Z2, Z9, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VMOVNTPS     Z2, 64(SI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z10, Z3
-	VMINPS       Z3, Z9, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	VMOVNTPS     Z3, 128(SI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z10, Z4
-	VMINPS       Z4, Z9, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	VMOVNTPS     Z4, 192(SI)
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z7, Z8, K1
-	VCMPPS      $0x03, Z5, Z6, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z8, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z9, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VMOVUPS     Z0, (SI)
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z9, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VMOVUPS     Z0, 64(SI)
-	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z9, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VMOVUPS     Z0, 128(SI)
-	VRNDSCALEPS $0x08, Z5, Z0
-	VMAXPS      Z0, Z10, Z0
-	VMINPS      Z0, Z9, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, R10
-	JMP         groupwhole
-
-grouprare:
-	MOVQ $+1, 1328(SP)
-	LEAQ 512(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 1296(SP)
-	LEAQ 512(SP), BX
-	LEAQ 768(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1304(SP)
-	LEAQ 768(SP), R8
-	LEAQ 1024(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1312(SP)
-	LEAQ 1024(SP), R9
-	JMP  rare
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	VBROADCASTSS 4(R9), Z8
-	VPSUBD       Z8, Z15, Z7
-	VCVTDQ2PS    Z7, Z6
-	VPSUBD       Z8, Z14, Z7
-	VCVTDQ2PS    Z7, Z8
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z12
-	VBROADCASTSS 4(BX), K7, Z11
-	VMOVAPS      Z6, K7, Z10
-	VMOVAPS      Z8, K7, Z9
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
-groupstage:
-	MOVQ SI, 1280(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1288(SP)
-	LEAQ 256(SP), DX
-	MOVQ R10, 1320(SP)
-	SUBQ R10, R10
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 1280(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut32AVX512(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 1288(SP), DX
-	LEAQ (DX)(DI*4), DX
-	MOVQ 1320(SP), R10
-	JMP  grouprest
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (R9), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z12
-	VBROADCASTSS      4(R9), Z1
-	VPSUBD            Z1, Z15, Z2
-	VCVTDQ2PS         Z2, Z11
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z10
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z9
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z12, Z1
-	VMINPS            Z1, Z10, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VMOVNTPS          Z1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z12, Z2
-	VMINPS            Z2, Z10, Z2
-	VFMADD132PS.BCST  (BX), Z13, Z2
-	VMOVNTPS          Z2, 64(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z11, Z3
-	VMINPS            Z3, Z9, Z3
-	VFMADD132PS.BCST  4(BX), Z13, Z3
-	VMOVNTPS          Z3, 128(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z11, Z4
-	VMINPS            Z4, Z9, Z4
-	VFMADD132PS.BCST  4(BX), Z13, Z4
-	VMOVNTPS          Z4, 192(SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+256, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	MOVQ $+2, 1328(SP)
-	LEAQ 512(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 1296(SP)
-	LEAQ 512(SP), BX
-	LEAQ 768(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1304(SP)
-	LEAQ 768(SP), R8
-	LEAQ 1024(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1312(SP)
-	LEAQ 1024(SP), R9
-	JMP  rare
-
-short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
-	VBROADCASTSS      (R9), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z12
-	VBROADCASTSS      4(R9), Z1
-	VPSUBD            Z1, Z15, Z21
-	VCVTDQ2PS         Z21, Z11
-	VBROADCASTSS      8(R9), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z10
-	VBROADCASTSS      12(R9), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z9
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z8
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z7
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z6
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z5
-	VMOVUPS           (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z12, Z1
-	VMINPS            Z1, Z8, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VMOVNTPS          Z1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z11, Z2
-	VMINPS            Z2, Z7, Z2
-	VFMADD132PS.BCST  4(BX), Z13, Z2
-	VMOVNTPS          Z2, 64(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z10, Z3
-	VMINPS            Z3, Z6, Z3
-	VFMADD132PS.BCST  8(BX), Z13, Z3
-	VMOVNTPS          Z3, 128(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z9, Z4
-	VMINPS            Z4, Z5, Z4
-	VFMADD132PS.BCST  12(BX), Z13, Z4
-	VMOVNTPS          Z4, 192(SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+256, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	MOVQ $+3, 1328(SP)
-	LEAQ 512(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 1296(SP)
-	LEAQ 512(SP), BX
-	LEAQ 768(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1304(SP)
-	LEAQ 768(SP), R8
-	LEAQ 1024(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1312(SP)
-	LEAQ 1024(SP), R9
-	JMP  rare
-
-lanerare:
-	MOVQ $+4, 1328(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 1280(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1288(SP)
-	LEAQ 256(SP), DX
-	LEAQ 512(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1296(SP)
-	LEAQ 512(SP), BX
-	LEAQ 768(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1304(SP)
-	LEAQ 768(SP), R8
-	LEAQ 1024(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1312(SP)
-	LEAQ 1024(SP), R9
-	JMP  laneloop
-
-rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VPSUBD       Z2, Z15, Z3
-	VPSUBD       Z2, Z14, Z2
-	VCVTDQ2PS    Z3, Z3
-	VCVTDQ2PS    Z2, Z2
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R9), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R9), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R9), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z0
-	VMINPS       Z0, Z3, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z13, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 192(SI)
-	CMPQ         1328(SP), $+1
-	JEQ          groupresume
-	CMPQ         1328(SP), $+2
-	JEQ          short2resume
-	CMPQ         1328(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         1296(SP), BX
-	MOVQ         1304(SP), R8
-	MOVQ         1312(SP), R9
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R9), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-	JMP          groupback
-
-short2resume:
-	MOVQ 1296(SP), BX
-	MOVQ 1304(SP), R8
-	MOVQ 1312(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 1296(SP), BX
-	MOVQ 1304(SP), R8
-	MOVQ 1312(SP), R9
-	JMP  short4back
-
-// func FakeQuantizeMinvalAVX512(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeMinvalAVX512(SB), $1344-72
-	// pointers: SI y, DX x, BX scale, R8 recip, R9 minval, DI elements left, R10 groups left, R11 length
-	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
-	// per group: Z12 scale, Z11 recip, Z10 minval
-	// vector registers in use at once: 28
-	MOVQ         y+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	MOVQ         minval+32(FP), R9
-	VBROADCASTSS least+40(FP), Z0
-	VCVTDQ2PS    Z0, Z15
-	VBROADCASTSS most+44(FP), Z0
-	VCVTDQ2PS    Z0, Z14
-	VPXORD       Z13, Z13, Z13
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R9), Z10
-	SUBQ         R10, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R10, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R10
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z9
-	VFMADD231PS  Z11, Z0, Z9
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z8
-	VFMADD231PS  Z11, Z0, Z8
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z11, Z0, Z7
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z11, Z0, Z6
-	CMPQ         R10, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      320(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      384(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      448(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z8, Z9, K1
-	VCMPPS       $0x03, Z6, Z7, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z9, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VADDPS       Z10, Z0, Z0
-	VMOVUPS      Z0, (SI)
-	VRNDSCALEPS  $0x08, Z8, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VADDPS       Z10, Z0, Z0
-	VMOVUPS      Z0, 64(SI)
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VADDPS       Z10, Z0, Z0
-	VMOVUPS      Z0, 128(SI)
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z12, Z0
-	VADDPS       Z10, Z0, Z0
-	VMOVUPS      Z0, 192(SI)
-	VMOVAPS      Z1, Z9
-	VMOVAPS      Z2, Z8
-	VMOVAPS      Z3, Z7
-	VMOVAPS      Z4, Z6
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R10, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVUPS           320(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VMOVUPS           384(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           448(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z8, Z9, K1
-	VCMPPS            $0x03, Z6, Z7, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (BX), Z13, Z0
-	VADDPS.BCST       (R9), Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (BX), Z13, Z0
-	VADDPS.BCST       (R9), Z0, Z0
-	VMOVUPS           Z0, 64(SI)
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (BX), Z13, Z0
-	VADDPS.BCST       (R9), Z0, Z0
-	VMOVUPS           Z0, 128(SI)
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD132PS.BCST  (BX), Z13, Z0
-	VADDPS.BCST       (R9), Z0, Z0
-	VMOVUPS           Z0, 192(SI)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z2, Z8
-	VMOVAPS           Z3, Z7
-	VMOVAPS           Z4, Z6
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+256, SI
-	ADDQ              $+256, DX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R9), Z10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VADDPS       Z10, Z1, Z1
-	VMOVUPS      Z1, (SI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VADDPS       Z10, Z2, Z2
-	VMOVUPS      Z2, 64(SI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	VADDPS       Z10, Z3, Z3
-	VMOVUPS      Z3, 128(SI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	VADDPS       Z10, Z4, Z4
-	VMOVUPS      Z4, 192(SI)
-
-groupback:
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R10, $+0
-	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R9), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (BX), Z10
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ BX, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z12, Z0
-	VMOVAPS      Z10, Z1
-	VMOVUPS      (DX), Z2
-	VSUBPS       Z12, Z2, Z2
-	VMULPS       Z11, Z2, Z3
-	VFNMADD231PS Z10, Z3, Z2
-	VFMADD231PS  Z11, Z2, Z3
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z12, Z2
-	VMOVAPS      Z10, Z4
-	VMOVUPS      64(DX), Z5
-	VSUBPS       Z12, Z5, Z5
-	VMULPS       Z11, Z5, Z6
-	VFNMADD231PS Z10, Z6, Z5
-	VFMADD231PS  Z11, Z5, Z6
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z12, Z5
-	VMOVAPS      Z10, Z7
-	VMOVUPS      128(DX), Z8
-	VSUBPS       Z12, Z8, Z8
-	VMULPS       Z11, Z8, Z9
-	VFNMADD231PS Z10, Z9, Z8
-	VFMADD231PS  Z11, Z8, Z9
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z12, Z8
-	VMOVAPS      Z10, Z16
-	VMOVUPS      192(DX), Z17
-	VSUBPS       Z12, Z17, Z17
-	VMULPS       Z11, Z17, Z18
-	VFNMADD231PS Z10, Z18, Z17
-	VFMADD231PS  Z11, Z17, Z18
-	VCMPPS       $0x03, Z6, Z3, K1
-	VCMPPS       $0x03, Z18, Z9, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z1, Z3
-	VADDPS       Z0, Z3, Z3
-	VMOVUPS      Z3, (SI)
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z6
-	VMINPS       Z6, Z14, Z6
-	VFMADD213PS  Z13, Z4, Z6
-	VADDPS       Z2, Z6, Z6
-	VMOVUPS      Z6, 64(SI)
-	VRNDSCALEPS  $0x08, Z9, Z9
-	VMAXPS       Z9, Z15, Z9
-	VMINPS       Z9, Z14, Z9
-	VFMADD213PS  Z13, Z7, Z9
-	VADDPS       Z5, Z9, Z9
-	VMOVUPS      Z9, 128(SI)
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z18
-	VMINPS       Z18, Z14, Z18
-	VFMADD213PS  Z13, Z16, Z18
-	VADDPS       Z8, Z18, Z18
-	VMOVUPS      Z18, 192(SI)
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R9), Z10
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VADDPS       Z10, Z1, Z1
-	KMOVQ        K0, K7
-	VMOVUPS      Z1, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VADDPS       Z10, Z2, Z2
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z2, K7, 64(SI)
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	VADDPS       Z10, Z3, Z3
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z3, K7, 128(SI)
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	VADDPS       Z10, Z4, Z4
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z4, K7, 192(SI)
-
-grouptailnarrow:
-	LEAQ (SI)(DI*4), SI
-	LEAQ (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R10, $+2
-	JLT               short2end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R10, $+8
-	JLT               short2loop
-	VMOVUPS           (DX), Z0
-	VBROADCASTSS      (R9), Z12
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z11
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z10
-	VFMADD231PS.BCST  (R8), Z0, Z10
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z9
-	VFMADD231PS.BCST  (R8), Z0, Z9
-	VMOVUPS           128(DX), Z0
-	VBROADCASTSS      4(R9), Z8
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z7
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFMADD231PS.BCST  4(R8), Z0, Z6
-	VMOVUPS           192(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  4(R8), Z0, Z5
-
-short2ahead:
-	VMOVUPS           256(DX), Z0
-	VBROADCASTSS      8(R9), Z1
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z2
-	VBROADCASTSS      8(BX), Z3
-	VFNMADD231PS.BCST 8(BX), Z2, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z2
-	VMOVUPS           320(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z4
-	VFNMADD231PS.BCST 8(BX), Z4, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z4
-	VMOVUPS           384(DX), Z0
-	VBROADCASTSS      12(R9), Z16
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z17
-	VBROADCASTSS      12(BX), Z18
-	VFNMADD231PS.BCST 12(BX), Z17, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z17
-	VMOVUPS           448(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z19
-	VFNMADD231PS.BCST 12(BX), Z19, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z19
-	VCMPPS            $0x03, Z9, Z10, K1
-	VCMPPS            $0x03, Z5, Z6, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z10, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z11, Z0
-	VADDPS            Z12, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z11, Z0
-	VADDPS            Z12, Z0, Z0
-	VMOVUPS           Z0, 64(SI)
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z7, Z0
-	VADDPS            Z8, Z0, Z0
-	VMOVUPS           Z0, 128(SI)
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z7, Z0
-	VADDPS            Z8, Z0, Z0
-	VMOVUPS           Z0, 192(SI)
-	VMOVAPS           Z2, Z10
-	VMOVAPS           Z4, Z9
-	VMOVAPS           Z17, Z6
-	VMOVAPS           Z19, Z5
-	VMOVAPS           Z3, Z11
-	VMOVAPS           Z18, Z7
-	VMOVAPS           Z1, Z12
-	VMOVAPS           Z16, Z8
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+256, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VADDPS.BCST       (R9), Z1, Z1
-	VMOVUPS           Z1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  (BX), Z13, Z2
-	VADDPS.BCST       (R9), Z2, Z2
-	VMOVUPS           Z2, 64(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  4(BX), Z13, Z3
-	VADDPS.BCST       4(R9), Z3, Z3
-	VMOVUPS           Z3, 128(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  4(BX), Z13, Z4
-	VADDPS.BCST       4(R9), Z4, Z4
-	VMOVUPS           Z4, 192(SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R10, $+4
-	JLT               short4end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R10, $+16
-	JLT               short4loop
-	VMOVUPS           (DX), Z0
-	VBROADCASTSS      (R9), Z12
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z11
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VMOVAPS           Z1, Z10
-	VFMADD231PS.BCST  (R8), Z0, Z10
-	VMOVUPS           64(DX), Z0
-	VBROADCASTSS      4(R9), Z9
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z8
-	VFNMADD231PS.BCST 4(BX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  4(R8), Z0, Z7
-	VMOVUPS           128(DX), Z0
-	VBROADCASTSS      8(R9), Z6
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z5
-	VFNMADD231PS.BCST 8(BX), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFMADD231PS.BCST  8(R8), Z0, Z4
-	VMOVUPS           192(DX), Z0
-	VBROADCASTSS      12(R9), Z3
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z1
-	VBROADCASTSS      12(BX), Z2
-	VFNMADD231PS.BCST 12(BX), Z1, Z0
-	VMOVAPS           Z1, Z16
-	VFMADD231PS.BCST  12(R8), Z0, Z16
-
-short4ahead:
-	VMOVUPS           256(DX), Z0
-	VBROADCASTSS      16(R9), Z1
-	VSUBPS.BCST       16(R9), Z0, Z0
-	VMULPS.BCST       16(R8), Z0, Z17
-	VBROADCASTSS      16(BX), Z18
-	VFNMADD231PS.BCST 16(BX), Z17, Z0
-	VFMADD231PS.BCST  16(R8), Z0, Z17
-	VMOVUPS           320(DX), Z0
-	VBROADCASTSS      20(R9), Z19
-	VSUBPS.BCST       20(R9), Z0, Z0
-	VMULPS.BCST       20(R8), Z0, Z20
-	VBROADCASTSS      20(BX), Z21
-	VFNMADD231PS.BCST 20(BX), Z20, Z0
-	VFMADD231PS.BCST  20(R8), Z0, Z20
-	VMOVUPS           384(DX), Z0
-	VBROADCASTSS      24(R9), Z22
-	VSUBPS.BCST       24(R9), Z0, Z0
-	VMULPS.BCST       24(R8), Z0, Z23
-	VBROADCASTSS      24(BX), Z24
-	VFNMADD231PS.BCST 24(BX), Z23, Z0
-	VFMADD231PS.BCST  24(R8), Z0, Z23
-	VMOVUPS           448(DX), Z0
-	VBROADCASTSS      28(R9), Z25
-	VSUBPS.BCST       28(R9), Z0, Z0
-	VMULPS.BCST       28(R8), Z0, Z26
-	VBROADCASTSS      28(BX), Z27
-	VFNMADD231PS.BCST 28(BX), Z26, Z0
-	VFMADD231PS.BCST  28(R8), Z0, Z26
-	VCMPPS            $0x03, Z7, Z10, K1
-	VCMPPS            $0x03, Z16, Z4, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z10, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z11, Z0
-	VADDPS            Z12, Z0, Z0
-	VMOVUPS           Z0, (SI)
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z8, Z0
-	VADDPS            Z9, Z0, Z0
-	VMOVUPS           Z0, 64(SI)
-	VRNDSCALEPS       $0x08, Z4, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z5, Z0
-	VADDPS            Z6, Z0, Z0
-	VMOVUPS           Z0, 128(SI)
-	VRNDSCALEPS       $0x08, Z16, Z0
-	VMAXPS            Z0, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VFMADD213PS       Z13, Z2, Z0
-	VADDPS            Z3, Z0, Z0
-	VMOVUPS           Z0, 192(SI)
-	VMOVAPS           Z17, Z10
-	VMOVAPS           Z20, Z7
-	VMOVAPS           Z23, Z4
-	VMOVAPS           Z26, Z16
-	VMOVAPS           Z18, Z11
-	VMOVAPS           Z21, Z8
-	VMOVAPS           Z24, Z5
-	VMOVAPS           Z27, Z2
-	VMOVAPS           Z1, Z12
-	VMOVAPS           Z19, Z9
-	VMOVAPS           Z22, Z6
-	VMOVAPS           Z25, Z3
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+256, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VADDPS.BCST       (R9), Z1, Z1
-	VMOVUPS           Z1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  4(BX), Z13, Z2
-	VADDPS.BCST       4(R9), Z2, Z2
-	VMOVUPS           Z2, 64(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  8(BX), Z13, Z3
-	VADDPS.BCST       8(R9), Z3, Z3
-	VMOVUPS           Z3, 128(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  12(BX), Z13, Z4
-	VADDPS.BCST       12(R9), Z4, Z4
-	VMOVUPS           Z4, 192(SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+256, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, DI
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (R9), Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS      (R8), Z2
-	VMULPS       Z2, Z0, Z3
-	VMOVUPS      (BX), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(R9), Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS      64(R8), Z5
-	VMULPS       Z5, Z0, Z6
-	VMOVUPS      64(BX), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z5, Z0, Z6
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(R9), Z5
-	VSUBPS       Z5, Z0, Z0
-	VMOVUPS      128(R8), Z8
-	VMULPS       Z8, Z0, Z9
-	VMOVUPS      128(BX), Z10
-	VFNMADD231PS Z10, Z9, Z0
-	VFMADD231PS  Z8, Z0, Z9
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(R9), Z8
-	VSUBPS       Z8, Z0, Z0
-	VMOVUPS      192(R8), Z11
-	VMULPS       Z11, Z0, Z12
-	VMOVUPS      192(BX), Z16
-	VFNMADD231PS Z16, Z12, Z0
-	VFMADD231PS  Z11, Z0, Z12
-	VCMPPS       $0x03, Z6, Z3, K1
-	VCMPPS       $0x03, Z12, Z9, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z4, Z3
-	VADDPS       Z1, Z3, Z3
-	VMOVUPS      Z3, (SI)
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z6
-	VMINPS       Z6, Z14, Z6
-	VFMADD213PS  Z13, Z7, Z6
-	VADDPS       Z2, Z6, Z6
-	VMOVUPS      Z6, 64(SI)
-	VRNDSCALEPS  $0x08, Z9, Z9
-	VMAXPS       Z9, Z15, Z9
-	VMINPS       Z9, Z14, Z9
-	VFMADD213PS  Z13, Z10, Z9
-	VADDPS       Z5, Z9, Z9
-	VMOVUPS      Z9, 128(SI)
-	VRNDSCALEPS  $0x08, Z12, Z12
-	VMAXPS       Z12, Z15, Z12
-	VMINPS       Z12, Z14, Z12
-	VFMADD213PS  Z13, Z16, Z12
-	VADDPS       Z8, Z12, Z12
-	VMOVUPS      Z12, 192(SI)
-
-laneback:
-	ADDQ  $+256, SI
-	ADDQ  $+256, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  1280(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX512(SB)
-	MOVQ  1288(SP), DX
-	MOVQ  1296(SP), BX
-	MOVQ  1304(SP), R8
-	MOVQ  1312(SP), R9
-
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	PREFETCHNTA  128(DX)(CX*1)
-	PREFETCHNTA  192(DX)(CX*1)
-	VMOVUPS      (DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      64(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      128(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      192(DX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z1
-	VMINPS       Z1, Z14, Z1
-	VFMADD213PS  Z13, Z12, Z1
-	VADDPS       Z10, Z1, Z1
-	VMOVNTPS     Z1, (SI)
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VFMADD213PS  Z13, Z12, Z2
-	VADDPS       Z10, Z2, Z2
-	VMOVNTPS     Z2, 64(SI)
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VFMADD213PS  Z13, Z12, Z3
-	VADDPS       Z10, Z3, Z3
-	VMOVNTPS     Z3, 128(SI)
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VFMADD213PS  Z13, Z12, Z4
-	VADDPS       Z10, Z4, Z4
-	VMOVNTPS     Z4, 192(SI)
-	ADDQ         $+256, SI
-	ADDQ         $+256, DX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z8, Z9, K1
-	VCMPPS      $0x03, Z6, Z7, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z9, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VADDPS      Z10, Z0, Z0
-	VMOVUPS     Z0, (SI)
-	VRNDSCALEPS $0x08, Z8, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VADDPS      Z10, Z0, Z0
-	VMOVUPS     Z0, 64(SI)
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VADDPS      Z10, Z0, Z0
-	VMOVUPS     Z0, 128(SI)
-	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VFMADD213PS Z13, Z12, Z0
-	VADDPS      Z10, Z0, Z0
-	VMOVUPS     Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, R10
-	JMP         groupwhole
-
-grouprare:
-	MOVQ $+1, 1328(SP)
-	LEAQ 512(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 1296(SP)
-	LEAQ 512(SP), BX
-	LEAQ 768(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1304(SP)
-	LEAQ 768(SP), R8
-	LEAQ 1024(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1312(SP)
-	LEAQ 1024(SP), R9
-	JMP  rare
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z12
-	VBROADCASTSS 4(R8), K7, Z11
-	VBROADCASTSS 4(BX), K7, Z10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
-groupstage:
-	MOVQ SI, 1280(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1288(SP)
-	LEAQ 256(SP), DX
-	MOVQ R10, 1320(SP)
-	SUBQ R10, R10
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 1280(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut32AVX512(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 1288(SP), DX
-	LEAQ (DX)(DI*4), DX
-	MOVQ 1320(SP), R10
-	JMP  grouprest
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ BX, R13
-	ADDQ R13, BX
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFNMADD231PS.BCST (BX), Z2, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFNMADD231PS.BCST 4(BX), Z3, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFNMADD231PS.BCST 4(BX), Z4, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VADDPS.BCST       (R9), Z1, Z1
-	VMOVNTPS          Z1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  (BX), Z13, Z2
-	VADDPS.BCST       (R9), Z2, Z2
-	VMOVNTPS          Z2, 64(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  4(BX), Z13, Z3
-	VADDPS.BCST       4(R9), Z3, Z3
-	VMOVNTPS          Z3, 128(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  4(BX), Z13, Z4
-	VADDPS.BCST       4(R9), Z4, Z4
-	VMOVNTPS          Z4, 192(SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+256, SI
-	ADDQ              $+256, DX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	MOVQ $+2, 1328(SP)
-	LEAQ 512(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 1296(SP)
-	LEAQ 512(SP), BX
-	LEAQ 768(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1304(SP)
-	LEAQ 768(SP), R8
-	LEAQ 1024(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1312(SP)
-	LEAQ 1024(SP), R9
-	JMP  rare
-
-short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
-	VMOVUPS           (DX), Z0
-	VSUBPS.BCST       (R9), Z0, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFNMADD231PS.BCST (BX), Z1, Z0
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           64(DX), Z0
-	VSUBPS.BCST       4(R9), Z0, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFNMADD231PS.BCST 4(BX), Z2, Z0
-	VFMADD231PS.BCST  4(R8), Z0, Z2
-	VMOVUPS           128(DX), Z0
-	VSUBPS.BCST       8(R9), Z0, Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFNMADD231PS.BCST 8(BX), Z3, Z0
-	VFMADD231PS.BCST  8(R8), Z0, Z3
-	VMOVUPS           192(DX), Z0
-	VSUBPS.BCST       12(R9), Z0, Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFNMADD231PS.BCST 12(BX), Z4, Z0
-	VFMADD231PS.BCST  12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z1
-	VMINPS            Z1, Z14, Z1
-	VFMADD132PS.BCST  (BX), Z13, Z1
-	VADDPS.BCST       (R9), Z1, Z1
-	VMOVNTPS          Z1, (SI)
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z2
-	VMINPS            Z2, Z14, Z2
-	VFMADD132PS.BCST  4(BX), Z13, Z2
-	VADDPS.BCST       4(R9), Z2, Z2
-	VMOVNTPS          Z2, 64(SI)
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z3
-	VMINPS            Z3, Z14, Z3
-	VFMADD132PS.BCST  8(BX), Z13, Z3
-	VADDPS.BCST       8(R9), Z3, Z3
-	VMOVNTPS          Z3, 128(SI)
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z4
-	VMINPS            Z4, Z14, Z4
-	VFMADD132PS.BCST  12(BX), Z13, Z4
-	VADDPS.BCST       12(R9), Z4, Z4
-	VMOVNTPS          Z4, 192(SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+256, SI
-	ADDQ              $+256, DX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	MOVQ $+3, 1328(SP)
-	LEAQ 512(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 1296(SP)
-	LEAQ 512(SP), BX
-	LEAQ 768(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1304(SP)
-	LEAQ 768(SP), R8
-	LEAQ 1024(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1312(SP)
-	LEAQ 1024(SP), R9
-	JMP  rare
-
-lanerare:
-	MOVQ $+4, 1328(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 1280(SP)
-	LEAQ (SP), SI
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 1288(SP)
-	LEAQ 256(SP), DX
-	LEAQ 512(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1296(SP)
-	LEAQ 512(SP), BX
-	LEAQ 768(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1304(SP)
-	LEAQ 768(SP), R8
-	LEAQ 1024(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1312(SP)
-	LEAQ 1024(SP), R9
-	JMP  laneloop
-
-rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMOVUPS      (R9), Z2
-	VSUBPS       Z2, Z0, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z1, Z0, Z0
-	VADDPS       Z2, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, (SI)
-	VMOVUPS      64(DX), Z0
-	VMOVUPS      64(BX), Z2
-	VMOVUPS      64(R9), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	VMOVUPS      128(DX), Z0
-	VMOVUPS      128(BX), Z2
-	VMOVUPS      128(R9), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 128(SI)
-	VMOVUPS      192(DX), Z0
-	VMOVUPS      192(BX), Z2
-	VMOVUPS      192(R9), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VADDPS       Z13, Z0, Z0
-	VMULPS       Z2, Z0, Z0
-	VADDPS       Z3, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z1, K1, Z0
-	VMOVUPS      Z0, 192(SI)
-	CMPQ         1328(SP), $+1
-	JEQ          groupresume
-	CMPQ         1328(SP), $+2
-	JEQ          short2resume
-	CMPQ         1328(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         1296(SP), BX
-	MOVQ         1304(SP), R8
-	MOVQ         1312(SP), R9
-	VBROADCASTSS (BX), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R9), Z10
-	JMP          groupback
-
-short2resume:
-	MOVQ 1296(SP), BX
-	MOVQ 1304(SP), R8
-	MOVQ 1312(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 1296(SP), BX
-	MOVQ 1304(SP), R8
-	MOVQ 1312(SP), R9
-	JMP  short4back
-
-// func FakeQuantizeBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeBytesAVX512(SB), $1152-72
+TEXT ·FakeQuantizeAVX512(SB), $1152-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip
-	// vector registers in use at once: 23
+	// vector registers in use at once: 29
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
 	MOVQ         x+16(FP), BX
@@ -4150,9 +21,9 @@ TEXT ·FakeQuantizeBytesAVX512(SB), $1152-72
 	VBROADCASTSS most+44(FP), Z0
 	VCVTDQ2PS    Z0, Z14
 	VPXORD       Z13, Z13, Z13
-	VBROADCASTSS constantsAVX512<>+4(SB), Z12
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
+	VBROADCASTSS constantsAVX512<>+0(SB), Z12
+	MOVQ         groups+56(FP), R10
+	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
 	JEQ          lanes
 	CMPQ         R11, $+32
@@ -4173,7 +44,7 @@ groupbegin:
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z10
 	SUBQ         R10, DI
-	MOVQ         ahead+64(FP), CX
+	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R10, $+256
@@ -4235,43 +106,60 @@ groupahead:
 	VMOVAPS      Z13, Z16
 	VFMADD231PS  Z11, Z5, Z16
 	VMOVUPS      Z16, (SI)
+	VRNDSCALEPS  $0x08, Z8, Z16
+	VMAXPS       Z16, Z15, Z17
+	VMINPS       Z17, Z14, Z17
+	VMOVAPS      Z13, Z18
+	VFMADD231PS  Z11, Z17, Z18
+	VMOVUPS      Z18, 64(SI)
+	VRNDSCALEPS  $0x08, Z7, Z18
+	VMAXPS       Z18, Z15, Z19
+	VMINPS       Z19, Z14, Z19
+	VMOVAPS      Z13, Z20
+	VFMADD231PS  Z11, Z19, Z20
+	VMOVUPS      Z20, 128(SI)
+	VRNDSCALEPS  $0x08, Z6, Z20
+	VMAXPS       Z20, Z15, Z21
+	VMINPS       Z21, Z14, Z21
+	VMOVAPS      Z13, Z22
+	VFMADD231PS  Z11, Z21, Z22
+	VMOVUPS      Z22, 192(SI)
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone2
+	JEQ          maskbytes1
 	VCMPPS       $0x00, Z0, Z5, K1
-	VRNDSCALEPS  $0x08, Z8, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z11, Z5, Z16
-	VMOVUPS      Z16, 64(SI)
-	VCMPPS       $0x00, Z0, Z5, K2
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z11, Z5, Z16
-	VMOVUPS      Z16, 128(SI)
-	VCMPPS       $0x00, Z0, Z5, K3
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z11, Z5, Z16
-	VMOVUPS      Z16, 192(SI)
-	VCMPPS       $0x00, Z0, Z5, K4
+	VCMPPS       $0x00, Z16, Z17, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
-	VMOVAPS      Z1, Z9
-	VMOVAPS      Z2, Z8
-	VMOVAPS      Z3, Z7
-	VMOVAPS      Z4, Z6
-	ADDQ         $+256, SI
-	ADDQ         $+64, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
+	VCMPPS       $0x00, Z18, Z19, K2
+	VCMPPS       $0x00, Z20, Z21, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone2
+
+maskbytes1:
+	VCMPPS     $0x00, Z0, Z5, K1
+	VCMPPS     $0x00, Z16, Z17, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z18, Z19, K2
+	VCMPPS     $0x00, Z20, Z21, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z22
+	VMOVUPS    Z22, (DX)
+	ADDQ       $+64, DX
+
+maskdone2:
+	VMOVAPS Z1, Z9
+	VMOVAPS Z2, Z8
+	VMOVAPS Z3, Z7
+	VMOVAPS Z4, Z6
+	ADDQ    $+256, SI
+	ADDQ    $+256, BX
+	SUBQ    $+64, R10
+	CMPQ    R10, $+128
+	JGE     groupahead
 
 groupends:
 	CMPQ  R10, $+64
@@ -4306,48 +194,65 @@ groupturn:
 	VMOVAPS           Z13, Z16
 	VFMADD231PS.BCST  (R8), Z5, Z16
 	VMOVUPS           Z16, (SI)
+	VRNDSCALEPS       $0x08, Z8, Z16
+	VMAXPS            Z16, Z15, Z17
+	VMINPS            Z17, Z14, Z17
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  (R8), Z17, Z18
+	VMOVUPS           Z18, 64(SI)
+	VRNDSCALEPS       $0x08, Z7, Z18
+	VMAXPS            Z18, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (R8), Z19, Z20
+	VMOVUPS           Z20, 128(SI)
+	VRNDSCALEPS       $0x08, Z6, Z20
+	VMAXPS            Z20, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  (R8), Z21, Z22
+	VMOVUPS           Z22, 192(SI)
+	CMPL              kind+48(FP), $+1
+	JLT               maskdone4
+	JEQ               maskbytes3
 	VCMPPS            $0x00, Z0, Z5, K1
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (R8), Z5, Z16
-	VMOVUPS           Z16, 64(SI)
-	VCMPPS            $0x00, Z0, Z5, K2
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (R8), Z5, Z16
-	VMOVUPS           Z16, 128(SI)
-	VCMPPS            $0x00, Z0, Z5, K3
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (R8), Z5, Z16
-	VMOVUPS           Z16, 192(SI)
-	VCMPPS            $0x00, Z0, Z5, K4
+	VCMPPS            $0x00, Z16, Z17, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z2, Z8
-	VMOVAPS           Z3, Z7
-	VMOVAPS           Z4, Z6
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+256, SI
-	ADDQ              $+64, DX
-	ADDQ              $+256, BX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
+	VCMPPS            $0x00, Z18, Z19, K2
+	VCMPPS            $0x00, Z20, Z21, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone4
+
+maskbytes3:
+	VCMPPS     $0x00, Z0, Z5, K1
+	VCMPPS     $0x00, Z16, Z17, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z18, Z19, K2
+	VCMPPS     $0x00, Z20, Z21, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z22
+	VMOVUPS    Z22, (DX)
+	ADDQ       $+64, DX
+
+maskdone4:
+	VMOVAPS Z1, Z9
+	VMOVAPS Z2, Z8
+	VMOVAPS Z3, Z7
+	VMOVAPS Z4, Z6
+	ADDQ    $+4, R8
+	ADDQ    $+4, R9
+	ADDQ    $+256, SI
+	ADDQ    $+256, BX
+	MOVQ    R11, R10
+	SUBQ    R10, DI
+	CMPQ    R10, $+64
+	JNE     groupturned
+	TESTQ   DI, DI
+	JNE     groupturn
 
 groupturned:
 	VBROADCASTSS (R8), Z11
@@ -4382,37 +287,53 @@ grouploop:
 	VMOVAPS      Z13, Z5
 	VFMADD231PS  Z11, Z0, Z5
 	VMOVUPS      Z5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      Z1, 64(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
+	VMAXPS       Z2, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVAPS      Z13, Z6
+	VFMADD231PS  Z11, Z5, Z6
+	VMOVUPS      Z6, 64(SI)
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      Z1, 128(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
+	VMAXPS       Z3, Z15, Z6
+	VMINPS       Z6, Z14, Z6
+	VMOVAPS      Z13, Z7
+	VFMADD231PS  Z11, Z6, Z7
+	VMOVUPS      Z7, 128(SI)
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      Z1, 192(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
+	VMAXPS       Z4, Z15, Z7
+	VMINPS       Z7, Z14, Z7
+	VMOVAPS      Z13, Z8
+	VFMADD231PS  Z11, Z7, Z8
+	VMOVUPS      Z8, 192(SI)
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone6
+	JEQ          maskbytes5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
+	VCMPPS       $0x00, Z3, Z6, K2
+	VCMPPS       $0x00, Z4, Z7, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone6
 
+maskbytes5:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVUPS    Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone6:
 groupback:
 	ADDQ $+256, SI
-	ADDQ $+64, DX
 	ADDQ $+256, BX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
@@ -4479,41 +400,58 @@ groupmeet3:
 	VMINPS       Z7, Z14, Z7
 	VFMADD213PS  Z13, Z7, Z0
 	VMOVUPS      Z0, (SI)
-	VCMPPS       $0x00, Z2, Z7, K1
 	VRNDSCALEPS  $0x08, Z4, Z4
 	VMAXPS       Z4, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z1
 	VMOVUPS      Z1, 64(SI)
-	VCMPPS       $0x00, Z4, Z0, K2
 	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z3
+	VMAXPS       Z6, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VFMADD213PS  Z13, Z1, Z3
 	VMOVUPS      Z3, 128(SI)
-	VCMPPS       $0x00, Z6, Z0, K3
 	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z5
+	VMAXPS       Z8, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VFMADD213PS  Z13, Z3, Z5
 	VMOVUPS      Z5, 192(SI)
-	VCMPPS       $0x00, Z8, Z0, K4
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone8
+	JEQ          maskbytes7
+	VCMPPS       $0x00, Z2, Z7, K1
+	VCMPPS       $0x00, Z4, Z0, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
-	ADDQ         $+256, SI
-	ADDQ         $+64, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	VCMPPS       $0x00, Z6, Z1, K2
+	VCMPPS       $0x00, Z8, Z3, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone8
+
+maskbytes7:
+	VCMPPS     $0x00, Z2, Z7, K1
+	VCMPPS     $0x00, Z4, Z0, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z6, Z1, K2
+	VCMPPS     $0x00, Z8, Z3, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z5
+	VMOVUPS    Z5, (DX)
+	ADDQ       $+64, DX
+
+maskdone8:
+	ADDQ $+256, SI
+	ADDQ $+256, BX
+	SUBQ $+64, DI
+	CMPQ R10, $+1
+	JLT  groupnext
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R10, $+64
+	JLT  groupmeet
+	JMP  groupbegin
 
 groupnext:
 	TESTQ DI, DI
@@ -4574,48 +512,80 @@ grouppiece:
 	VFMADD231PS  Z11, Z0, Z5
 	KMOVQ        K0, K7
 	VMOVUPS      Z5, K7, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
 	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
+	VMAXPS       Z2, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVAPS      Z13, Z6
+	VFMADD231PS  Z11, Z5, Z6
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z1, K7, 64(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
+	VMOVUPS      Z6, K7, 64(SI)
 	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
+	VMAXPS       Z3, Z15, Z6
+	VMINPS       Z6, Z14, Z6
+	VMOVAPS      Z13, Z7
+	VFMADD231PS  Z11, Z6, Z7
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z1, K7, 128(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
+	VMOVUPS      Z7, K7, 128(SI)
 	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
+	VMAXPS       Z4, Z15, Z7
+	VMINPS       Z7, Z14, Z7
+	VMOVAPS      Z13, Z8
+	VFMADD231PS  Z11, Z7, Z8
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z1, K7, 192(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
+	VMOVUPS      Z8, K7, 192(SI)
 
 grouptailnarrow:
+	CMPL     kind+48(FP), $+1
+	JLT      maskdone10
+	JEQ      maskbytes9
+	VCMPPS   $0x00, Z1, Z0, K1
+	VCMPPS   $0x00, Z2, Z5, K2
+	KUNPCKWD K1, K2, K1
+	VCMPPS   $0x00, Z3, Z6, K2
+	VCMPPS   $0x00, Z4, Z7, K3
+	KUNPCKWD K2, K3, K2
+	KUNPCKDQ K1, K2, K1
+	KMOVQ    K1, 256(SP)
+	JMP      maskdone10
+
+maskbytes9:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (DX)
-	LEAQ       (SI)(DI*4), SI
-	LEAQ       (DX)(DI*1), DX
-	LEAQ       (BX)(DI*4), BX
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVUPS    Z8, 256(SP)
+
+maskdone10:
+	LEAQ (SI)(DI*4), SI
+	CMPL kind+48(FP), $+1
+	JLT  maskdone12
+	JEQ  maskbytes11
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone12
+
+maskbytes11:
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone12:
+	LEAQ (BX)(DI*4), BX
 
 grouprest:
 	SUBQ  DI, R10
@@ -4636,7 +606,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+64(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -4645,7 +615,7 @@ groupdone:
 short2:
 	CMPQ              R10, $+2
 	JLT               short2end
-	MOVQ              ahead+64(FP), CX
+	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
 	CMPQ              R10, $+8
@@ -4702,47 +672,64 @@ short2ahead:
 	VMOVAPS           Z13, Z18
 	VFMADD231PS       Z11, Z17, Z18
 	VMOVUPS           Z18, (SI)
+	VRNDSCALEPS       $0x08, Z9, Z18
+	VMAXPS            Z18, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS       Z11, Z19, Z20
+	VMOVUPS           Z20, 64(SI)
+	VRNDSCALEPS       $0x08, Z7, Z20
+	VMAXPS            Z20, Z15, Z21
+	VMINPS            Z21, Z14, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS       Z8, Z21, Z22
+	VMOVUPS           Z22, 128(SI)
+	VRNDSCALEPS       $0x08, Z6, Z22
+	VMAXPS            Z22, Z15, Z23
+	VMINPS            Z23, Z14, Z23
+	VMOVAPS           Z13, Z24
+	VFMADD231PS       Z8, Z23, Z24
+	VMOVUPS           Z24, 192(SI)
+	CMPL              kind+48(FP), $+1
+	JLT               maskdone14
+	JEQ               maskbytes13
 	VCMPPS            $0x00, Z0, Z17, K1
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z17
-	VMINPS            Z17, Z14, Z17
-	VMOVAPS           Z13, Z18
-	VFMADD231PS       Z11, Z17, Z18
-	VMOVUPS           Z18, 64(SI)
-	VCMPPS            $0x00, Z0, Z17, K2
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z17
-	VMINPS            Z17, Z14, Z17
-	VMOVAPS           Z13, Z18
-	VFMADD231PS       Z8, Z17, Z18
-	VMOVUPS           Z18, 128(SI)
-	VCMPPS            $0x00, Z0, Z17, K3
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z17
-	VMINPS            Z17, Z14, Z17
-	VMOVAPS           Z13, Z18
-	VFMADD231PS       Z8, Z17, Z18
-	VMOVUPS           Z18, 192(SI)
-	VCMPPS            $0x00, Z0, Z17, K4
+	VCMPPS            $0x00, Z18, Z19, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z1, Z10
-	VMOVAPS           Z3, Z9
-	VMOVAPS           Z4, Z7
-	VMOVAPS           Z16, Z6
-	VMOVAPS           Z2, Z11
-	VMOVAPS           Z5, Z8
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+256, SI
-	ADDQ              $+64, DX
-	ADDQ              $+256, BX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
+	VCMPPS            $0x00, Z20, Z21, K2
+	VCMPPS            $0x00, Z22, Z23, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone14
+
+maskbytes13:
+	VCMPPS     $0x00, Z0, Z17, K1
+	VCMPPS     $0x00, Z18, Z19, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z20, Z21, K2
+	VCMPPS     $0x00, Z22, Z23, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z24
+	VMOVUPS    Z24, (DX)
+	ADDQ       $+64, DX
+
+maskdone14:
+	VMOVAPS Z1, Z10
+	VMOVAPS Z3, Z9
+	VMOVAPS Z4, Z7
+	VMOVAPS Z16, Z6
+	VMOVAPS Z2, Z11
+	VMOVAPS Z5, Z8
+	ADDQ    $+8, R8
+	ADDQ    $+8, R9
+	ADDQ    $+256, SI
+	ADDQ    $+256, BX
+	SUBQ    $+2, R10
+	CMPQ    R10, $+4
+	JGE     short2ahead
 
 short2loop:
 	VMOVUPS           (BX), Z0
@@ -4771,39 +758,55 @@ short2loop:
 	VMOVAPS           Z13, Z5
 	VFMADD231PS.BCST  (R8), Z0, Z5
 	VMOVUPS           Z5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (R8), Z5, Z6
+	VMOVUPS           Z6, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVUPS           Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z15, Z6
+	VMINPS            Z6, Z14, Z6
+	VMOVAPS           Z13, Z7
+	VFMADD231PS.BCST  4(R8), Z6, Z7
+	VMOVUPS           Z7, 128(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVUPS           Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
+	VMAXPS            Z4, Z15, Z7
+	VMINPS            Z7, Z14, Z7
+	VMOVAPS           Z13, Z8
+	VFMADD231PS.BCST  4(R8), Z7, Z8
+	VMOVUPS           Z8, 192(SI)
+	CMPL              kind+48(FP), $+1
+	JLT               maskdone16
+	JEQ               maskbytes15
+	VCMPPS            $0x00, Z1, Z0, K1
+	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
+	VCMPPS            $0x00, Z3, Z6, K2
+	VCMPPS            $0x00, Z4, Z7, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone16
 
+maskbytes15:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVUPS    Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone16:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+256, SI
-	ADDQ $+64, DX
 	ADDQ $+256, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
@@ -4812,7 +815,7 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -4821,7 +824,7 @@ short2end:
 short4:
 	CMPQ              R10, $+4
 	JLT               short4end
-	MOVQ              ahead+64(FP), CX
+	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
 	CMPQ              R10, $+16
@@ -4882,49 +885,66 @@ short4ahead:
 	VMOVAPS           Z13, Z22
 	VFMADD231PS       Z11, Z21, Z22
 	VMOVUPS           Z22, (SI)
+	VRNDSCALEPS       $0x08, Z8, Z22
+	VMAXPS            Z22, Z15, Z23
+	VMINPS            Z23, Z14, Z23
+	VMOVAPS           Z13, Z24
+	VFMADD231PS       Z9, Z23, Z24
+	VMOVUPS           Z24, 64(SI)
+	VRNDSCALEPS       $0x08, Z6, Z24
+	VMAXPS            Z24, Z15, Z25
+	VMINPS            Z25, Z14, Z25
+	VMOVAPS           Z13, Z26
+	VFMADD231PS       Z7, Z25, Z26
+	VMOVUPS           Z26, 128(SI)
+	VRNDSCALEPS       $0x08, Z4, Z26
+	VMAXPS            Z26, Z15, Z27
+	VMINPS            Z27, Z14, Z27
+	VMOVAPS           Z13, Z28
+	VFMADD231PS       Z5, Z27, Z28
+	VMOVUPS           Z28, 192(SI)
+	CMPL              kind+48(FP), $+1
+	JLT               maskdone18
+	JEQ               maskbytes17
 	VCMPPS            $0x00, Z0, Z21, K1
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS       Z9, Z21, Z22
-	VMOVUPS           Z22, 64(SI)
-	VCMPPS            $0x00, Z0, Z21, K2
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS       Z7, Z21, Z22
-	VMOVUPS           Z22, 128(SI)
-	VCMPPS            $0x00, Z0, Z21, K3
-	VRNDSCALEPS       $0x08, Z4, Z0
-	VMAXPS            Z0, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS       Z5, Z21, Z22
-	VMOVUPS           Z22, 192(SI)
-	VCMPPS            $0x00, Z0, Z21, K4
+	VCMPPS            $0x00, Z22, Z23, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z1, Z10
-	VMOVAPS           Z3, Z8
-	VMOVAPS           Z17, Z6
-	VMOVAPS           Z19, Z4
-	VMOVAPS           Z2, Z11
-	VMOVAPS           Z16, Z9
-	VMOVAPS           Z18, Z7
-	VMOVAPS           Z20, Z5
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+256, SI
-	ADDQ              $+64, DX
-	ADDQ              $+256, BX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
+	VCMPPS            $0x00, Z24, Z25, K2
+	VCMPPS            $0x00, Z26, Z27, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone18
+
+maskbytes17:
+	VCMPPS     $0x00, Z0, Z21, K1
+	VCMPPS     $0x00, Z22, Z23, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z24, Z25, K2
+	VCMPPS     $0x00, Z26, Z27, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z28
+	VMOVUPS    Z28, (DX)
+	ADDQ       $+64, DX
+
+maskdone18:
+	VMOVAPS Z1, Z10
+	VMOVAPS Z3, Z8
+	VMOVAPS Z17, Z6
+	VMOVAPS Z19, Z4
+	VMOVAPS Z2, Z11
+	VMOVAPS Z16, Z9
+	VMOVAPS Z18, Z7
+	VMOVAPS Z20, Z5
+	ADDQ    $+16, R8
+	ADDQ    $+16, R9
+	ADDQ    $+256, SI
+	ADDQ    $+256, BX
+	SUBQ    $+4, R10
+	CMPQ    R10, $+8
+	JGE     short4ahead
 
 short4loop:
 	VMOVUPS           (BX), Z0
@@ -4953,39 +973,55 @@ short4loop:
 	VMOVAPS           Z13, Z5
 	VFMADD231PS.BCST  (R8), Z0, Z5
 	VMOVUPS           Z5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVUPS           Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  4(R8), Z5, Z6
+	VMOVUPS           Z6, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VMOVUPS           Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z15, Z6
+	VMINPS            Z6, Z14, Z6
+	VMOVAPS           Z13, Z7
+	VFMADD231PS.BCST  8(R8), Z6, Z7
+	VMOVUPS           Z7, 128(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VMOVUPS           Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
+	VMAXPS            Z4, Z15, Z7
+	VMINPS            Z7, Z14, Z7
+	VMOVAPS           Z13, Z8
+	VFMADD231PS.BCST  12(R8), Z7, Z8
+	VMOVUPS           Z8, 192(SI)
+	CMPL              kind+48(FP), $+1
+	JLT               maskdone20
+	JEQ               maskbytes19
+	VCMPPS            $0x00, Z1, Z0, K1
+	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
+	VCMPPS            $0x00, Z3, Z6, K2
+	VCMPPS            $0x00, Z4, Z7, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone20
 
+maskbytes19:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVUPS    Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone20:
 short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+256, SI
-	ADDQ $+64, DX
 	ADDQ $+256, BX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
@@ -4994,7 +1030,7 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -5039,34 +1075,50 @@ laneloop:
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z3
 	VMOVUPS      Z3, (SI)
-	VCMPPS       $0x00, Z2, Z0, K1
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z5
+	VMAXPS       Z4, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VFMADD213PS  Z13, Z1, Z5
 	VMOVUPS      Z5, 64(SI)
-	VCMPPS       $0x00, Z4, Z0, K2
 	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
+	VMAXPS       Z6, Z15, Z3
+	VMINPS       Z3, Z14, Z3
+	VFMADD213PS  Z13, Z3, Z7
 	VMOVUPS      Z7, 128(SI)
-	VCMPPS       $0x00, Z6, Z0, K3
 	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z9
+	VMAXPS       Z8, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VFMADD213PS  Z13, Z5, Z9
 	VMOVUPS      Z9, 192(SI)
-	VCMPPS       $0x00, Z8, Z0, K4
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone22
+	JEQ          maskbytes21
+	VCMPPS       $0x00, Z2, Z0, K1
+	VCMPPS       $0x00, Z4, Z1, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
+	VCMPPS       $0x00, Z6, Z3, K2
+	VCMPPS       $0x00, Z8, Z5, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone22
 
+maskbytes21:
+	VCMPPS     $0x00, Z2, Z0, K1
+	VCMPPS     $0x00, Z4, Z1, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z6, Z3, K2
+	VCMPPS     $0x00, Z8, Z5, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z7
+	VMOVUPS    Z7, (DX)
+	ADDQ       $+64, DX
+
+maskdone22:
 laneback:
 	ADDQ  $+256, SI
-	ADDQ  $+64, DX
 	ADDQ  $+256, BX
 	ADDQ  $+256, R8
 	ADDQ  $+256, R9
@@ -5083,15 +1135,30 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX512(SB)
 	MOVQ  1096(SP), DX
+	CMPL  kind+48(FP), $+1
+	JLT   maskdone24
+	JEQ   maskbytes23
 	LEAQ  256(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  1104(SP), BX
-	MOVQ  1112(SP), R8
-	MOVQ  1120(SP), R9
+	CALL  ·stageOut1AVX512(SB)
+	LEAQ  7(DI), AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	JMP   maskdone24
+
+maskbytes23:
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone24:
+	MOVQ 1104(SP), BX
+	MOVQ 1112(SP), R8
+	MOVQ 1120(SP), R9
 
 laneend:
-	MOVQ  ahead+64(FP), AX
+	MOVQ  ahead+72(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -5133,40 +1200,57 @@ groupstream:
 	VMOVAPS      Z13, Z5
 	VFMADD231PS  Z11, Z0, Z5
 	VMOVNTPS     Z5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVNTPS     Z1, 64(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
+	VMAXPS       Z2, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVAPS      Z13, Z6
+	VFMADD231PS  Z11, Z5, Z6
+	VMOVNTPS     Z6, 64(SI)
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVNTPS     Z1, 128(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
+	VMAXPS       Z3, Z15, Z6
+	VMINPS       Z6, Z14, Z6
+	VMOVAPS      Z13, Z7
+	VFMADD231PS  Z11, Z6, Z7
+	VMOVNTPS     Z7, 128(SI)
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVNTPS     Z1, 192(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
+	VMAXPS       Z4, Z15, Z7
+	VMINPS       Z7, Z14, Z7
+	VMOVAPS      Z13, Z8
+	VFMADD231PS  Z11, Z7, Z8
+	VMOVNTPS     Z8, 192(SI)
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone26
+	JEQ          maskbytes25
+	VCMPPS       $0x00, Z1, Z0, K1
+	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVNTPS     Z0, (DX)
-	ADDQ         $+256, SI
-	ADDQ         $+64, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
+	VCMPPS       $0x00, Z3, Z6, K2
+	VCMPPS       $0x00, Z4, Z7, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone26
+
+maskbytes25:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVNTPS   Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone26:
+	ADDQ $+256, SI
+	ADDQ $+256, BX
+	SUBQ $+64, R10
+	CMPQ R10, $+64
+	JGE  groupstream
+	JMP  groupwhole
 
 grouplast:
 	VCMPPS      $0x03, Z8, Z9, K1
@@ -5179,38 +1263,55 @@ grouplast:
 	VMOVAPS     Z13, Z2
 	VFMADD231PS Z11, Z1, Z2
 	VMOVUPS     Z2, (SI)
+	VRNDSCALEPS $0x08, Z8, Z2
+	VMAXPS      Z2, Z15, Z3
+	VMINPS      Z3, Z14, Z3
+	VMOVAPS     Z13, Z4
+	VFMADD231PS Z11, Z3, Z4
+	VMOVUPS     Z4, 64(SI)
+	VRNDSCALEPS $0x08, Z7, Z4
+	VMAXPS      Z4, Z15, Z5
+	VMINPS      Z5, Z14, Z5
+	VMOVAPS     Z13, Z16
+	VFMADD231PS Z11, Z5, Z16
+	VMOVUPS     Z16, 128(SI)
+	VRNDSCALEPS $0x08, Z6, Z16
+	VMAXPS      Z16, Z15, Z17
+	VMINPS      Z17, Z14, Z17
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z11, Z17, Z18
+	VMOVUPS     Z18, 192(SI)
+	CMPL        kind+48(FP), $+1
+	JLT         maskdone28
+	JEQ         maskbytes27
 	VCMPPS      $0x00, Z0, Z1, K1
-	VRNDSCALEPS $0x08, Z8, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VMOVUPS     Z2, 64(SI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VMOVUPS     Z2, 128(SI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VMOVUPS     Z2, 192(SI)
-	VCMPPS      $0x00, Z0, Z1, K4
+	VCMPPS      $0x00, Z2, Z3, K2
 	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (DX)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	ADDQ        $+256, BX
-	SUBQ        $+64, R10
-	JMP         groupwhole
+	VCMPPS      $0x00, Z4, Z5, K2
+	VCMPPS      $0x00, Z16, Z17, K3
+	KUNPCKWD    K2, K3, K2
+	KUNPCKDQ    K1, K2, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+8, DX
+	JMP         maskdone28
+
+maskbytes27:
+	VCMPPS     $0x00, Z0, Z1, K1
+	VCMPPS     $0x00, Z2, Z3, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z4, Z5, K2
+	VCMPPS     $0x00, Z16, Z17, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z18
+	VMOVUPS    Z18, (DX)
+	ADDQ       $+64, DX
+
+maskdone28:
+	ADDQ $+256, SI
+	ADDQ $+256, BX
+	SUBQ $+64, R10
+	JMP  groupwhole
 
 grouprare:
 	MOVQ $+1, 1136(SP)
@@ -5293,10 +1394,24 @@ groupstaged:
 	CALL ·stageOut32AVX512(SB)
 	LEAQ (SI)(DI*4), SI
 	MOVQ 1096(SP), DX
+	CMPL kind+48(FP), $+1
+	JLT  maskdone30
+	JEQ  maskbytes29
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone30
+
+maskbytes29:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	LEAQ (DX)(DI*1), DX
+	ADDQ DI, DX
+
+maskdone30:
 	MOVQ 1104(SP), BX
 	LEAQ (BX)(DI*4), BX
 	MOVQ 1128(SP), R10
@@ -5343,42 +1458,59 @@ short2stream:
 	VMOVAPS           Z13, Z5
 	VFMADD231PS.BCST  (R8), Z0, Z5
 	VMOVNTPS          Z5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVNTPS          Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (R8), Z5, Z6
+	VMOVNTPS          Z6, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVNTPS          Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z15, Z6
+	VMINPS            Z6, Z14, Z6
+	VMOVAPS           Z13, Z7
+	VFMADD231PS.BCST  4(R8), Z6, Z7
+	VMOVNTPS          Z7, 128(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVNTPS          Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
+	VMAXPS            Z4, Z15, Z7
+	VMINPS            Z7, Z14, Z7
+	VMOVAPS           Z13, Z8
+	VFMADD231PS.BCST  4(R8), Z7, Z8
+	VMOVNTPS          Z8, 192(SI)
+	CMPL              kind+48(FP), $+1
+	JLT               maskdone32
+	JEQ               maskbytes31
+	VCMPPS            $0x00, Z1, Z0, K1
+	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVNTPS          Z0, (DX)
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+256, SI
-	ADDQ              $+64, DX
-	ADDQ              $+256, BX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
+	VCMPPS            $0x00, Z3, Z6, K2
+	VCMPPS            $0x00, Z4, Z7, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone32
+
+maskbytes31:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVNTPS   Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone32:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+256, SI
+	ADDQ $+256, BX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2stream
+	JMP  short2end
 
 short2rare:
 	MOVQ $+2, 1136(SP)
@@ -5425,42 +1557,59 @@ short4stream:
 	VMOVAPS           Z13, Z5
 	VFMADD231PS.BCST  (R8), Z0, Z5
 	VMOVNTPS          Z5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVNTPS          Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  4(R8), Z5, Z6
+	VMOVNTPS          Z6, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VMOVNTPS          Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z15, Z6
+	VMINPS            Z6, Z14, Z6
+	VMOVAPS           Z13, Z7
+	VFMADD231PS.BCST  8(R8), Z6, Z7
+	VMOVNTPS          Z7, 128(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VMOVNTPS          Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
+	VMAXPS            Z4, Z15, Z7
+	VMINPS            Z7, Z14, Z7
+	VMOVAPS           Z13, Z8
+	VFMADD231PS.BCST  12(R8), Z7, Z8
+	VMOVNTPS          Z8, 192(SI)
+	CMPL              kind+48(FP), $+1
+	JLT               maskdone34
+	JEQ               maskbytes33
+	VCMPPS            $0x00, Z1, Z0, K1
+	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVNTPS          Z0, (DX)
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+256, SI
-	ADDQ              $+64, DX
-	ADDQ              $+256, BX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
+	VCMPPS            $0x00, Z3, Z6, K2
+	VCMPPS            $0x00, Z4, Z7, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone34
+
+maskbytes33:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVNTPS   Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone34:
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+256, SI
+	ADDQ $+256, BX
+	SUBQ $+4, R10
+	CMPQ R10, $+4
+	JGE  short4stream
+	JMP  short4end
 
 short4rare:
 	MOVQ $+3, 1136(SP)
@@ -5513,61 +1662,79 @@ rare:
 	VMULPS       Z1, Z3, Z3
 	VADDPS       Z13, Z3, Z3
 	VCMPPS       $0x07, Z3, Z3, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1
 	VBLENDMPS    Z3, Z1, K1, Z3
 	VMOVUPS      Z3, (SI)
+	VMOVUPS      64(BX), Z3
+	VMOVUPS      64(R8), Z4
+	VDIVPS       Z4, Z3, Z3
+	VRNDSCALEPS  $0x08, Z3, Z3
+	VMAXPS       Z3, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VADDPS       Z13, Z5, Z6
+	VMULPS       Z4, Z6, Z6
+	VADDPS       Z13, Z6, Z6
+	VCMPPS       $0x07, Z6, Z6, K1
+	VBLENDMPS    Z6, Z1, K1, Z6
+	VMOVUPS      Z6, 64(SI)
+	VMOVUPS      128(BX), Z4
+	VMOVUPS      128(R8), Z6
+	VDIVPS       Z6, Z4, Z4
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z7
+	VMINPS       Z7, Z14, Z7
+	VADDPS       Z13, Z7, Z8
+	VMULPS       Z6, Z8, Z8
+	VADDPS       Z13, Z8, Z8
+	VCMPPS       $0x07, Z8, Z8, K1
+	VBLENDMPS    Z8, Z1, K1, Z8
+	VMOVUPS      Z8, 128(SI)
+	VMOVUPS      192(BX), Z6
+	VMOVUPS      192(R8), Z8
+	VDIVPS       Z8, Z6, Z6
+	VRNDSCALEPS  $0x08, Z6, Z6
+	VMAXPS       Z6, Z15, Z9
+	VMINPS       Z9, Z14, Z9
+	VADDPS       Z13, Z9, Z10
+	VMULPS       Z8, Z10, Z10
+	VADDPS       Z13, Z10, Z10
+	VCMPPS       $0x07, Z10, Z10, K1
+	VBLENDMPS    Z10, Z1, K1, Z10
+	VMOVUPS      Z10, 192(SI)
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone36
+	JEQ          maskbytes35
 	VCMPPS       $0x00, Z0, Z2, K1
-	VMOVUPS      64(BX), Z0
-	VMOVUPS      64(R8), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K2
-	VBLENDMPS    Z4, Z1, K2, Z4
-	VMOVUPS      Z4, 64(SI)
-	VCMPPS       $0x00, Z0, Z3, K2
-	VMOVUPS      128(BX), Z0
-	VMOVUPS      128(R8), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K3
-	VBLENDMPS    Z4, Z1, K3, Z4
-	VMOVUPS      Z4, 128(SI)
-	VCMPPS       $0x00, Z0, Z3, K3
-	VMOVUPS      192(BX), Z0
-	VMOVUPS      192(R8), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VBLENDMPS    Z4, Z1, K4, Z4
-	VMOVUPS      Z4, 192(SI)
-	VCMPPS       $0x00, Z0, Z3, K4
+	VCMPPS       $0x00, Z3, Z5, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
-	CMPQ         1136(SP), $+1
-	JEQ          groupresume
-	CMPQ         1136(SP), $+2
-	JEQ          short2resume
-	CMPQ         1136(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
+	VCMPPS       $0x00, Z4, Z7, K2
+	VCMPPS       $0x00, Z6, Z9, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone36
+
+maskbytes35:
+	VCMPPS     $0x00, Z0, Z2, K1
+	VCMPPS     $0x00, Z3, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z4, Z7, K2
+	VCMPPS     $0x00, Z6, Z9, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z1
+	VMOVUPS    Z1, (DX)
+	ADDQ       $+64, DX
+
+maskdone36:
+	CMPQ 1136(SP), $+1
+	JEQ  groupresume
+	CMPQ 1136(SP), $+2
+	JEQ  short2resume
+	CMPQ 1136(SP), $+3
+	JEQ  short4resume
+	JMP  laneback
 
 groupresume:
 	MOVQ         1112(SP), R8
@@ -5586,13 +1753,13 @@ short4resume:
 	MOVQ 1120(SP), R9
 	JMP  short4back
 
-// func FakeQuantizeZeroPointBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// func FakeQuantizeZeroPointAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeZeroPointBytesAVX512(SB), $1408-80
+TEXT ·FakeQuantizeZeroPointAVX512(SB), $1408-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: Z15 least, Z14 most, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z9 ToFloat, Z8 ToFloat
-	// vector registers in use at once: 31
+	// vector registers in use at once: 29
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
 	MOVQ         x+16(FP), BX
@@ -5602,9 +1769,9 @@ TEXT ·FakeQuantizeZeroPointBytesAVX512(SB), $1408-80
 	VBROADCASTSS least+48(FP), Z15
 	VBROADCASTSS most+52(FP), Z14
 	VPXORD       Z13, Z13, Z13
-	VBROADCASTSS constantsAVX512<>+4(SB), Z12
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
+	VBROADCASTSS constantsAVX512<>+0(SB), Z12
+	MOVQ         groups+64(FP), R11
+	MOVQ         length+72(FP), R12
 	CMPQ         R12, $+1
 	JEQ          lanes
 	CMPQ         R12, $+32
@@ -5630,7 +1797,7 @@ groupbegin:
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z8
 	SUBQ         R11, DI
-	MOVQ         ahead+72(FP), CX
+	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R11, $+256
@@ -5692,43 +1859,60 @@ groupahead:
 	VMOVAPS      Z13, Z18
 	VFMADD231PS  Z11, Z17, Z18
 	VMOVUPS      Z18, (SI)
+	VRNDSCALEPS  $0x08, Z6, Z18
+	VMAXPS       Z18, Z9, Z19
+	VMINPS       Z19, Z8, Z19
+	VMOVAPS      Z13, Z20
+	VFMADD231PS  Z11, Z19, Z20
+	VMOVUPS      Z20, 64(SI)
+	VRNDSCALEPS  $0x08, Z5, Z20
+	VMAXPS       Z20, Z9, Z21
+	VMINPS       Z21, Z8, Z21
+	VMOVAPS      Z13, Z22
+	VFMADD231PS  Z11, Z21, Z22
+	VMOVUPS      Z22, 128(SI)
+	VRNDSCALEPS  $0x08, Z4, Z22
+	VMAXPS       Z22, Z9, Z23
+	VMINPS       Z23, Z8, Z23
+	VMOVAPS      Z13, Z24
+	VFMADD231PS  Z11, Z23, Z24
+	VMOVUPS      Z24, 192(SI)
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone2
+	JEQ          maskbytes1
 	VCMPPS       $0x00, Z0, Z17, K1
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z9, Z17
-	VMINPS       Z17, Z8, Z17
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z11, Z17, Z18
-	VMOVUPS      Z18, 64(SI)
-	VCMPPS       $0x00, Z0, Z17, K2
-	VRNDSCALEPS  $0x08, Z5, Z0
-	VMAXPS       Z0, Z9, Z17
-	VMINPS       Z17, Z8, Z17
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z11, Z17, Z18
-	VMOVUPS      Z18, 128(SI)
-	VCMPPS       $0x00, Z0, Z17, K3
-	VRNDSCALEPS  $0x08, Z4, Z0
-	VMAXPS       Z0, Z9, Z17
-	VMINPS       Z17, Z8, Z17
-	VMOVAPS      Z13, Z18
-	VFMADD231PS  Z11, Z17, Z18
-	VMOVUPS      Z18, 192(SI)
-	VCMPPS       $0x00, Z0, Z17, K4
+	VCMPPS       $0x00, Z18, Z19, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
-	VMOVAPS      Z1, Z7
-	VMOVAPS      Z2, Z6
-	VMOVAPS      Z3, Z5
-	VMOVAPS      Z16, Z4
-	ADDQ         $+256, SI
-	ADDQ         $+64, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
+	VCMPPS       $0x00, Z20, Z21, K2
+	VCMPPS       $0x00, Z22, Z23, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone2
+
+maskbytes1:
+	VCMPPS     $0x00, Z0, Z17, K1
+	VCMPPS     $0x00, Z18, Z19, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z20, Z21, K2
+	VCMPPS     $0x00, Z22, Z23, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z24
+	VMOVUPS    Z24, (DX)
+	ADDQ       $+64, DX
+
+maskdone2:
+	VMOVAPS Z1, Z7
+	VMOVAPS Z2, Z6
+	VMOVAPS Z3, Z5
+	VMOVAPS Z16, Z4
+	ADDQ    $+256, SI
+	ADDQ    $+256, BX
+	SUBQ    $+64, R11
+	CMPQ    R11, $+128
+	JGE     groupahead
 
 groupends:
 	CMPQ  R11, $+64
@@ -5768,49 +1952,66 @@ groupturn:
 	VMOVAPS           Z13, Z20
 	VFMADD231PS.BCST  (R8), Z19, Z20
 	VMOVUPS           Z20, (SI)
-	VCMPPS            $0x00, Z0, Z19, K1
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z18, Z19
-	VMINPS            Z19, Z17, Z19
-	VMOVAPS           Z13, Z20
-	VFMADD231PS.BCST  (R8), Z19, Z20
-	VMOVUPS           Z20, 64(SI)
-	VCMPPS            $0x00, Z0, Z19, K2
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z18, Z19
-	VMINPS            Z19, Z17, Z19
-	VMOVAPS           Z13, Z20
-	VFMADD231PS.BCST  (R8), Z19, Z20
-	VMOVUPS           Z20, 128(SI)
-	VCMPPS            $0x00, Z0, Z19, K3
-	VRNDSCALEPS       $0x08, Z4, Z0
-	VMAXPS            Z0, Z18, Z18
+	VRNDSCALEPS       $0x08, Z6, Z20
+	VMAXPS            Z20, Z18, Z21
+	VMINPS            Z21, Z17, Z21
+	VMOVAPS           Z13, Z22
+	VFMADD231PS.BCST  (R8), Z21, Z22
+	VMOVUPS           Z22, 64(SI)
+	VRNDSCALEPS       $0x08, Z5, Z22
+	VMAXPS            Z22, Z18, Z23
+	VMINPS            Z23, Z17, Z23
+	VMOVAPS           Z13, Z24
+	VFMADD231PS.BCST  (R8), Z23, Z24
+	VMOVUPS           Z24, 128(SI)
+	VRNDSCALEPS       $0x08, Z4, Z24
+	VMAXPS            Z24, Z18, Z18
 	VMINPS            Z18, Z17, Z18
 	VMOVAPS           Z13, Z17
 	VFMADD231PS.BCST  (R8), Z18, Z17
 	VMOVUPS           Z17, 192(SI)
-	VCMPPS            $0x00, Z0, Z18, K4
+	CMPL              kind+56(FP), $+1
+	JLT               maskdone4
+	JEQ               maskbytes3
+	VCMPPS            $0x00, Z0, Z19, K1
+	VCMPPS            $0x00, Z20, Z21, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	VMOVAPS           Z3, Z5
-	VMOVAPS           Z16, Z4
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+4, R10
-	ADDQ              $+256, SI
-	ADDQ              $+64, DX
-	ADDQ              $+256, BX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
+	VCMPPS            $0x00, Z22, Z23, K2
+	VCMPPS            $0x00, Z24, Z18, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone4
+
+maskbytes3:
+	VCMPPS     $0x00, Z0, Z19, K1
+	VCMPPS     $0x00, Z20, Z21, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z22, Z23, K2
+	VCMPPS     $0x00, Z24, Z18, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z17
+	VMOVUPS    Z17, (DX)
+	ADDQ       $+64, DX
+
+maskdone4:
+	VMOVAPS Z1, Z7
+	VMOVAPS Z2, Z6
+	VMOVAPS Z3, Z5
+	VMOVAPS Z16, Z4
+	ADDQ    $+4, R8
+	ADDQ    $+4, R9
+	ADDQ    $+4, R10
+	ADDQ    $+256, SI
+	ADDQ    $+256, BX
+	MOVQ    R12, R11
+	SUBQ    R11, DI
+	CMPQ    R11, $+64
+	JNE     groupturned
+	TESTQ   DI, DI
+	JNE     groupturn
 
 groupturned:
 	VBROADCASTSS (R8), Z11
@@ -5850,37 +2051,53 @@ grouploop:
 	VMOVAPS      Z13, Z5
 	VFMADD231PS  Z11, Z0, Z5
 	VMOVUPS      Z5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      Z1, 64(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
+	VMAXPS       Z2, Z9, Z5
+	VMINPS       Z5, Z8, Z5
+	VMOVAPS      Z13, Z6
+	VFMADD231PS  Z11, Z5, Z6
+	VMOVUPS      Z6, 64(SI)
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      Z1, 128(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
+	VMAXPS       Z3, Z9, Z6
+	VMINPS       Z6, Z8, Z6
+	VMOVAPS      Z13, Z7
+	VFMADD231PS  Z11, Z6, Z7
+	VMOVUPS      Z7, 128(SI)
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      Z1, 192(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
+	VMAXPS       Z4, Z9, Z7
+	VMINPS       Z7, Z8, Z7
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z11, Z7, Z16
+	VMOVUPS      Z16, 192(SI)
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone6
+	JEQ          maskbytes5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
+	VCMPPS       $0x00, Z3, Z6, K2
+	VCMPPS       $0x00, Z4, Z7, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone6
 
+maskbytes5:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z16
+	VMOVUPS    Z16, (DX)
+	ADDQ       $+64, DX
+
+maskdone6:
 groupback:
 	ADDQ $+256, SI
-	ADDQ $+64, DX
 	ADDQ $+256, BX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -5960,41 +2177,58 @@ groupmeet3:
 	VMINPS       Z1, Z2, Z1
 	VFMADD213PS  Z13, Z1, Z0
 	VMOVUPS      Z0, (SI)
-	VCMPPS       $0x00, Z4, Z1, K1
 	VRNDSCALEPS  $0x08, Z19, Z19
 	VMAXPS       Z19, Z16, Z16
 	VMINPS       Z16, Z17, Z16
 	VFMADD213PS  Z13, Z16, Z3
 	VMOVUPS      Z3, 64(SI)
-	VCMPPS       $0x00, Z19, Z16, K2
 	VRNDSCALEPS  $0x08, Z23, Z23
 	VMAXPS       Z23, Z20, Z20
 	VMINPS       Z20, Z21, Z20
 	VFMADD213PS  Z13, Z20, Z18
 	VMOVUPS      Z18, 128(SI)
-	VCMPPS       $0x00, Z23, Z20, K3
 	VRNDSCALEPS  $0x08, Z27, Z27
 	VMAXPS       Z27, Z24, Z24
 	VMINPS       Z24, Z25, Z24
 	VFMADD213PS  Z13, Z24, Z22
 	VMOVUPS      Z22, 192(SI)
-	VCMPPS       $0x00, Z27, Z24, K4
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone8
+	JEQ          maskbytes7
+	VCMPPS       $0x00, Z4, Z1, K1
+	VCMPPS       $0x00, Z19, Z16, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
-	ADDQ         $+256, SI
-	ADDQ         $+64, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, DI
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	VCMPPS       $0x00, Z23, Z20, K2
+	VCMPPS       $0x00, Z27, Z24, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone8
+
+maskbytes7:
+	VCMPPS     $0x00, Z4, Z1, K1
+	VCMPPS     $0x00, Z19, Z16, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z23, Z20, K2
+	VCMPPS     $0x00, Z27, Z24, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z0
+	VMOVUPS    Z0, (DX)
+	ADDQ       $+64, DX
+
+maskdone8:
+	ADDQ $+256, SI
+	ADDQ $+256, BX
+	SUBQ $+64, DI
+	CMPQ R11, $+1
+	JLT  groupnext
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  groupmeet
+	JMP  groupbegin
 
 groupnext:
 	TESTQ DI, DI
@@ -6061,48 +2295,80 @@ grouppiece:
 	VFMADD231PS  Z11, Z0, Z5
 	KMOVQ        K0, K7
 	VMOVUPS      Z5, K7, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
 	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
+	VMAXPS       Z2, Z9, Z5
+	VMINPS       Z5, Z8, Z5
+	VMOVAPS      Z13, Z6
+	VFMADD231PS  Z11, Z5, Z6
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z1, K7, 64(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
+	VMOVUPS      Z6, K7, 64(SI)
 	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
+	VMAXPS       Z3, Z9, Z6
+	VMINPS       Z6, Z8, Z6
+	VMOVAPS      Z13, Z7
+	VFMADD231PS  Z11, Z6, Z7
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z1, K7, 128(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
+	VMOVUPS      Z7, K7, 128(SI)
 	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
+	VMAXPS       Z4, Z9, Z7
+	VMINPS       Z7, Z8, Z7
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z11, Z7, Z16
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z1, K7, 192(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
+	VMOVUPS      Z16, K7, 192(SI)
 
 grouptailnarrow:
+	CMPL     kind+56(FP), $+1
+	JLT      maskdone10
+	JEQ      maskbytes9
+	VCMPPS   $0x00, Z1, Z0, K1
+	VCMPPS   $0x00, Z2, Z5, K2
+	KUNPCKWD K1, K2, K1
+	VCMPPS   $0x00, Z3, Z6, K2
+	VCMPPS   $0x00, Z4, Z7, K3
+	KUNPCKWD K2, K3, K2
+	KUNPCKDQ K1, K2, K1
+	KMOVQ    K1, 256(SP)
+	JMP      maskdone10
+
+maskbytes9:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (DX)
-	LEAQ       (SI)(DI*4), SI
-	LEAQ       (DX)(DI*1), DX
-	LEAQ       (BX)(DI*4), BX
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z16
+	VMOVUPS    Z16, 256(SP)
+
+maskdone10:
+	LEAQ (SI)(DI*4), SI
+	CMPL kind+56(FP), $+1
+	JLT  maskdone12
+	JEQ  maskbytes11
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone12
+
+maskbytes11:
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone12:
+	LEAQ (BX)(DI*4), BX
 
 grouprest:
 	SUBQ  DI, R11
@@ -6124,7 +2390,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -6133,123 +2399,134 @@ groupdone:
 short2:
 	CMPQ              R11, $+2
 	JLT               short2end
-	MOVQ              ahead+72(FP), CX
+	MOVQ              ahead+80(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
 	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z7
 	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFMADD231PS.BCST  (R9), Z0, Z6
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  (R9), Z0, Z7
 	VMOVUPS           64(BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  (R9), Z0, Z5
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  (R9), Z0, Z6
 	VMOVUPS           128(BX), Z0
 	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z4
 	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFMADD231PS.BCST  4(R9), Z0, Z3
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  4(R9), Z0, Z5
 	VMOVUPS           192(BX), Z0
 	VMULPS.BCST       4(R9), Z0, Z1
 	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFMADD231PS.BCST  4(R9), Z0, Z2
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  4(R9), Z0, Z4
 
 short2ahead:
 	VMOVUPS           256(BX), Z0
 	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z16
 	VFNMADD231PS.BCST 8(R8), Z1, Z0
 	VFMADD231PS.BCST  8(R9), Z0, Z1
 	VMOVUPS           320(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z17
-	VFNMADD231PS.BCST 8(R8), Z17, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z17
+	VMULPS.BCST       8(R9), Z0, Z2
+	VFNMADD231PS.BCST 8(R8), Z2, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z2
 	VMOVUPS           384(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z18
-	VBROADCASTSS      12(R8), Z19
-	VFNMADD231PS.BCST 12(R8), Z18, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z18
+	VMULPS.BCST       12(R9), Z0, Z3
+	VFNMADD231PS.BCST 12(R8), Z3, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z3
 	VMOVUPS           448(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z20
-	VFNMADD231PS.BCST 12(R8), Z20, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z20
-	VCMPPS            $0x03, Z5, Z6, K1
-	VCMPPS            $0x03, Z2, Z3, K2
+	VMULPS.BCST       12(R9), Z0, Z16
+	VFNMADD231PS.BCST 12(R8), Z16, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z16
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VBROADCASTSS      (R10), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z22
-	VMAXPS            Z0, Z22, Z23
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z21
-	VMINPS            Z23, Z21, Z23
-	VMOVAPS           Z13, Z24
-	VFMADD231PS       Z7, Z23, Z24
-	VMOVUPS           Z24, (SI)
-	VCMPPS            $0x00, Z0, Z23, K1
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z22, Z22
-	VMINPS            Z22, Z21, Z22
-	VMOVAPS           Z13, Z21
-	VFMADD231PS       Z7, Z22, Z21
-	VMOVUPS           Z21, 64(SI)
-	VCMPPS            $0x00, Z0, Z22, K2
-	VRNDSCALEPS       $0x08, Z3, Z0
+	VRNDSCALEPS       $0x08, Z7, Z0
+	VBROADCASTSS      (R10), Z17
+	VPSUBD            Z17, Z15, Z18
+	VCVTDQ2PS         Z18, Z18
+	VMAXPS            Z0, Z18, Z19
+	VPSUBD            Z17, Z14, Z17
+	VCVTDQ2PS         Z17, Z17
+	VMINPS            Z19, Z17, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  (R8), Z19, Z20
+	VMOVUPS           Z20, (SI)
+	VRNDSCALEPS       $0x08, Z6, Z20
+	VMAXPS            Z20, Z18, Z18
+	VMINPS            Z18, Z17, Z18
+	VMOVAPS           Z13, Z17
+	VFMADD231PS.BCST  (R8), Z18, Z17
+	VMOVUPS           Z17, 64(SI)
+	VRNDSCALEPS       $0x08, Z5, Z17
 	VBROADCASTSS      4(R10), Z21
 	VPSUBD            Z21, Z15, Z22
 	VCVTDQ2PS         Z22, Z22
-	VMAXPS            Z0, Z22, Z23
+	VMAXPS            Z17, Z22, Z23
 	VPSUBD            Z21, Z14, Z21
 	VCVTDQ2PS         Z21, Z21
 	VMINPS            Z23, Z21, Z23
 	VMOVAPS           Z13, Z24
-	VFMADD231PS       Z4, Z23, Z24
+	VFMADD231PS.BCST  4(R8), Z23, Z24
 	VMOVUPS           Z24, 128(SI)
-	VCMPPS            $0x00, Z0, Z23, K3
-	VRNDSCALEPS       $0x08, Z2, Z0
-	VMAXPS            Z0, Z22, Z22
+	VRNDSCALEPS       $0x08, Z4, Z24
+	VMAXPS            Z24, Z22, Z22
 	VMINPS            Z22, Z21, Z22
 	VMOVAPS           Z13, Z21
-	VFMADD231PS       Z4, Z22, Z21
+	VFMADD231PS.BCST  4(R8), Z22, Z21
 	VMOVUPS           Z21, 192(SI)
-	VCMPPS            $0x00, Z0, Z22, K4
+	CMPL              kind+56(FP), $+1
+	JLT               maskdone14
+	JEQ               maskbytes13
+	VCMPPS            $0x00, Z0, Z19, K1
+	VCMPPS            $0x00, Z20, Z18, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z1, Z6
-	VMOVAPS           Z17, Z5
-	VMOVAPS           Z18, Z3
-	VMOVAPS           Z20, Z2
-	VMOVAPS           Z16, Z7
-	VMOVAPS           Z19, Z4
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+8, R10
-	ADDQ              $+256, SI
-	ADDQ              $+64, DX
-	ADDQ              $+256, BX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
+	VCMPPS            $0x00, Z17, Z23, K2
+	VCMPPS            $0x00, Z24, Z22, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone14
+
+maskbytes13:
+	VCMPPS     $0x00, Z0, Z19, K1
+	VCMPPS     $0x00, Z20, Z18, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z17, Z23, K2
+	VCMPPS     $0x00, Z24, Z22, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z21
+	VMOVUPS    Z21, (DX)
+	ADDQ       $+64, DX
+
+maskdone14:
+	VMOVAPS Z1, Z7
+	VMOVAPS Z2, Z6
+	VMOVAPS Z3, Z5
+	VMOVAPS Z16, Z4
+	ADDQ    $+8, R8
+	ADDQ    $+8, R9
+	ADDQ    $+8, R10
+	ADDQ    $+256, SI
+	ADDQ    $+256, BX
+	SUBQ    $+2, R11
+	CMPQ    R11, $+4
+	JGE     short2ahead
 
 short2loop:
 	VBROADCASTSS      (R10), Z0
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z11
 	VBROADCASTSS      4(R10), Z1
-	VPSUBD            Z1, Z15, Z16
-	VCVTDQ2PS         Z16, Z10
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z10
 	VPSUBD            Z0, Z14, Z0
 	VCVTDQ2PS         Z0, Z9
 	VPSUBD            Z1, Z14, Z1
@@ -6280,40 +2557,56 @@ short2loop:
 	VMOVAPS           Z13, Z5
 	VFMADD231PS.BCST  (R8), Z0, Z5
 	VMOVUPS           Z5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z11, Z0
-	VMINPS            Z0, Z9, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z11, Z5
+	VMINPS            Z5, Z9, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (R8), Z5, Z6
+	VMOVUPS           Z6, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z10, Z0
-	VMINPS            Z0, Z8, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVUPS           Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z10, Z6
+	VMINPS            Z6, Z8, Z6
+	VMOVAPS           Z13, Z7
+	VFMADD231PS.BCST  4(R8), Z6, Z7
+	VMOVUPS           Z7, 128(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z10, Z0
-	VMINPS            Z0, Z8, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVUPS           Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
+	VMAXPS            Z4, Z10, Z7
+	VMINPS            Z7, Z8, Z7
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  4(R8), Z7, Z16
+	VMOVUPS           Z16, 192(SI)
+	CMPL              kind+56(FP), $+1
+	JLT               maskdone16
+	JEQ               maskbytes15
+	VCMPPS            $0x00, Z1, Z0, K1
+	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
+	VCMPPS            $0x00, Z3, Z6, K2
+	VCMPPS            $0x00, Z4, Z7, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone16
 
+maskbytes15:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z16
+	VMOVUPS    Z16, (DX)
+	ADDQ       $+64, DX
+
+maskdone16:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
 	ADDQ $+256, SI
-	ADDQ $+64, DX
 	ADDQ $+256, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -6322,7 +2615,7 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -6331,153 +2624,158 @@ short2end:
 short4:
 	CMPQ              R11, $+4
 	JLT               short4end
-	MOVQ              ahead+72(FP), CX
+	MOVQ              ahead+80(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
 	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z3
 	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFMADD231PS.BCST  (R9), Z0, Z2
+	VMOVAPS           Z1, Z3
+	VFMADD231PS.BCST  (R9), Z0, Z3
 	VMOVUPS           64(BX), Z0
 	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z16
 	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z17
-	VFMADD231PS.BCST  4(R9), Z0, Z17
+	VMOVAPS           Z1, Z2
+	VFMADD231PS.BCST  4(R9), Z0, Z2
 	VMOVUPS           128(BX), Z0
 	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z18
 	VFNMADD231PS.BCST 8(R8), Z1, Z0
-	VMOVAPS           Z1, Z19
-	VFMADD231PS.BCST  8(R9), Z0, Z19
+	VMOVAPS           Z1, Z16
+	VFMADD231PS.BCST  8(R9), Z0, Z16
 	VMOVUPS           192(BX), Z0
 	VMULPS.BCST       12(R9), Z0, Z1
-	VBROADCASTSS      12(R8), Z20
 	VFNMADD231PS.BCST 12(R8), Z1, Z0
-	VMOVAPS           Z1, Z21
-	VFMADD231PS.BCST  12(R9), Z0, Z21
+	VMOVAPS           Z1, Z17
+	VFMADD231PS.BCST  12(R9), Z0, Z17
 
 short4ahead:
 	VMOVUPS           256(BX), Z0
 	VMULPS.BCST       16(R9), Z0, Z1
-	VBROADCASTSS      16(R8), Z22
 	VFNMADD231PS.BCST 16(R8), Z1, Z0
 	VFMADD231PS.BCST  16(R9), Z0, Z1
 	VMOVUPS           320(BX), Z0
-	VMULPS.BCST       20(R9), Z0, Z23
-	VBROADCASTSS      20(R8), Z24
-	VFNMADD231PS.BCST 20(R8), Z23, Z0
-	VFMADD231PS.BCST  20(R9), Z0, Z23
+	VMULPS.BCST       20(R9), Z0, Z18
+	VFNMADD231PS.BCST 20(R8), Z18, Z0
+	VFMADD231PS.BCST  20(R9), Z0, Z18
 	VMOVUPS           384(BX), Z0
-	VMULPS.BCST       24(R9), Z0, Z25
-	VBROADCASTSS      24(R8), Z26
-	VFNMADD231PS.BCST 24(R8), Z25, Z0
-	VFMADD231PS.BCST  24(R9), Z0, Z25
+	VMULPS.BCST       24(R9), Z0, Z19
+	VFNMADD231PS.BCST 24(R8), Z19, Z0
+	VFMADD231PS.BCST  24(R9), Z0, Z19
 	VMOVUPS           448(BX), Z0
-	VMULPS.BCST       28(R9), Z0, Z27
-	VBROADCASTSS      28(R8), Z28
-	VFNMADD231PS.BCST 28(R8), Z27, Z0
-	VFMADD231PS.BCST  28(R9), Z0, Z27
-	VCMPPS            $0x03, Z17, Z2, K1
-	VCMPPS            $0x03, Z21, Z19, K2
+	VMULPS.BCST       28(R9), Z0, Z20
+	VFNMADD231PS.BCST 28(R8), Z20, Z0
+	VFMADD231PS.BCST  28(R9), Z0, Z20
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z17, Z16, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z2, Z0
-	VBROADCASTSS      (R10), Z29
-	VPSUBD            Z29, Z15, Z30
-	VCVTDQ2PS         Z30, Z30
-	VMAXPS            Z0, Z30, Z30
-	VPSUBD            Z29, Z14, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMINPS            Z30, Z29, Z30
-	VMOVAPS           Z13, Z29
-	VFMADD231PS       Z3, Z30, Z29
-	VMOVUPS           Z29, (SI)
-	VCMPPS            $0x00, Z0, Z30, K1
-	VRNDSCALEPS       $0x08, Z17, Z0
-	VBROADCASTSS      4(R10), Z29
-	VPSUBD            Z29, Z15, Z30
-	VCVTDQ2PS         Z30, Z30
-	VMAXPS            Z0, Z30, Z30
-	VPSUBD            Z29, Z14, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMINPS            Z30, Z29, Z30
-	VMOVAPS           Z13, Z29
-	VFMADD231PS       Z16, Z30, Z29
-	VMOVUPS           Z29, 64(SI)
-	VCMPPS            $0x00, Z0, Z30, K2
-	VRNDSCALEPS       $0x08, Z19, Z0
-	VBROADCASTSS      8(R10), Z29
-	VPSUBD            Z29, Z15, Z30
-	VCVTDQ2PS         Z30, Z30
-	VMAXPS            Z0, Z30, Z30
-	VPSUBD            Z29, Z14, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMINPS            Z30, Z29, Z30
-	VMOVAPS           Z13, Z29
-	VFMADD231PS       Z18, Z30, Z29
-	VMOVUPS           Z29, 128(SI)
-	VCMPPS            $0x00, Z0, Z30, K3
-	VRNDSCALEPS       $0x08, Z21, Z0
-	VBROADCASTSS      12(R10), Z29
-	VPSUBD            Z29, Z15, Z30
-	VCVTDQ2PS         Z30, Z30
-	VMAXPS            Z0, Z30, Z30
-	VPSUBD            Z29, Z14, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMINPS            Z30, Z29, Z30
-	VMOVAPS           Z13, Z29
-	VFMADD231PS       Z20, Z30, Z29
-	VMOVUPS           Z29, 192(SI)
-	VCMPPS            $0x00, Z0, Z30, K4
+	VRNDSCALEPS       $0x08, Z3, Z0
+	VBROADCASTSS      (R10), Z21
+	VPSUBD            Z21, Z15, Z22
+	VCVTDQ2PS         Z22, Z22
+	VMAXPS            Z0, Z22, Z22
+	VPSUBD            Z21, Z14, Z21
+	VCVTDQ2PS         Z21, Z21
+	VMINPS            Z22, Z21, Z22
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  (R8), Z22, Z21
+	VMOVUPS           Z21, (SI)
+	VRNDSCALEPS       $0x08, Z2, Z21
+	VBROADCASTSS      4(R10), Z23
+	VPSUBD            Z23, Z15, Z24
+	VCVTDQ2PS         Z24, Z24
+	VMAXPS            Z21, Z24, Z24
+	VPSUBD            Z23, Z14, Z23
+	VCVTDQ2PS         Z23, Z23
+	VMINPS            Z24, Z23, Z24
+	VMOVAPS           Z13, Z23
+	VFMADD231PS.BCST  4(R8), Z24, Z23
+	VMOVUPS           Z23, 64(SI)
+	VRNDSCALEPS       $0x08, Z16, Z23
+	VBROADCASTSS      8(R10), Z25
+	VPSUBD            Z25, Z15, Z26
+	VCVTDQ2PS         Z26, Z26
+	VMAXPS            Z23, Z26, Z26
+	VPSUBD            Z25, Z14, Z25
+	VCVTDQ2PS         Z25, Z25
+	VMINPS            Z26, Z25, Z26
+	VMOVAPS           Z13, Z25
+	VFMADD231PS.BCST  8(R8), Z26, Z25
+	VMOVUPS           Z25, 128(SI)
+	VRNDSCALEPS       $0x08, Z17, Z25
+	VBROADCASTSS      12(R10), Z27
+	VPSUBD            Z27, Z15, Z28
+	VCVTDQ2PS         Z28, Z28
+	VMAXPS            Z25, Z28, Z28
+	VPSUBD            Z27, Z14, Z27
+	VCVTDQ2PS         Z27, Z27
+	VMINPS            Z28, Z27, Z28
+	VMOVAPS           Z13, Z27
+	VFMADD231PS.BCST  12(R8), Z28, Z27
+	VMOVUPS           Z27, 192(SI)
+	CMPL              kind+56(FP), $+1
+	JLT               maskdone18
+	JEQ               maskbytes17
+	VCMPPS            $0x00, Z0, Z22, K1
+	VCMPPS            $0x00, Z21, Z24, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z1, Z2
-	VMOVAPS           Z23, Z17
-	VMOVAPS           Z25, Z19
-	VMOVAPS           Z27, Z21
-	VMOVAPS           Z22, Z3
-	VMOVAPS           Z24, Z16
-	VMOVAPS           Z26, Z18
-	VMOVAPS           Z28, Z20
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, R10
-	ADDQ              $+256, SI
-	ADDQ              $+64, DX
-	ADDQ              $+256, BX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
+	VCMPPS            $0x00, Z23, Z26, K2
+	VCMPPS            $0x00, Z25, Z28, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone18
+
+maskbytes17:
+	VCMPPS     $0x00, Z0, Z22, K1
+	VCMPPS     $0x00, Z21, Z24, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z23, Z26, K2
+	VCMPPS     $0x00, Z25, Z28, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z27
+	VMOVUPS    Z27, (DX)
+	ADDQ       $+64, DX
+
+maskdone18:
+	VMOVAPS Z1, Z3
+	VMOVAPS Z18, Z2
+	VMOVAPS Z19, Z16
+	VMOVAPS Z20, Z17
+	ADDQ    $+16, R8
+	ADDQ    $+16, R9
+	ADDQ    $+16, R10
+	ADDQ    $+256, SI
+	ADDQ    $+256, BX
+	SUBQ    $+4, R11
+	CMPQ    R11, $+8
+	JGE     short4ahead
 
 short4loop:
 	VBROADCASTSS      (R10), Z0
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z11
 	VBROADCASTSS      4(R10), Z1
-	VPSUBD            Z1, Z15, Z22
-	VCVTDQ2PS         Z22, Z10
-	VBROADCASTSS      8(R10), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z9
-	VBROADCASTSS      12(R10), Z23
-	VPSUBD            Z23, Z15, Z24
-	VCVTDQ2PS         Z24, Z8
+	VPSUBD            Z1, Z15, Z18
+	VCVTDQ2PS         Z18, Z10
+	VBROADCASTSS      8(R10), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z9
+	VBROADCASTSS      12(R10), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z8
 	VPSUBD            Z0, Z14, Z0
 	VCVTDQ2PS         Z0, Z7
 	VPSUBD            Z1, Z14, Z1
 	VCVTDQ2PS         Z1, Z6
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z5
-	VPSUBD            Z23, Z14, Z23
-	VCVTDQ2PS         Z23, Z4
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z5
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z4
 	VMOVUPS           (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFNMADD231PS.BCST (R8), Z1, Z0
@@ -6504,40 +2802,56 @@ short4loop:
 	VMOVAPS           Z13, Z17
 	VFMADD231PS.BCST  (R8), Z0, Z17
 	VMOVUPS           Z17, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z10, Z0
-	VMINPS            Z0, Z6, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVUPS           Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z10, Z17
+	VMINPS            Z17, Z6, Z17
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  4(R8), Z17, Z18
+	VMOVUPS           Z18, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z9, Z0
-	VMINPS            Z0, Z5, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VMOVUPS           Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z9, Z18
+	VMINPS            Z18, Z5, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  8(R8), Z18, Z19
+	VMOVUPS           Z19, 128(SI)
 	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z8, Z0
-	VMINPS            Z0, Z4, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VMOVUPS           Z1, 192(SI)
-	VCMPPS            $0x00, Z16, Z0, K4
+	VMAXPS            Z16, Z8, Z19
+	VMINPS            Z19, Z4, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  12(R8), Z19, Z20
+	VMOVUPS           Z20, 192(SI)
+	CMPL              kind+56(FP), $+1
+	JLT               maskdone20
+	JEQ               maskbytes19
+	VCMPPS            $0x00, Z1, Z0, K1
+	VCMPPS            $0x00, Z2, Z17, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
+	VCMPPS            $0x00, Z3, Z18, K2
+	VCMPPS            $0x00, Z16, Z19, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone20
 
+maskbytes19:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z17, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z18, K2
+	VCMPPS     $0x00, Z16, Z19, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z20
+	VMOVUPS    Z20, (DX)
+	ADDQ       $+64, DX
+
+maskdone20:
 short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+16, R10
 	ADDQ $+256, SI
-	ADDQ $+64, DX
 	ADDQ $+256, BX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
@@ -6546,7 +2860,7 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -6596,49 +2910,65 @@ laneloop:
 	VMINPS       Z1, Z0, Z1
 	VFMADD213PS  Z13, Z1, Z3
 	VMOVUPS      Z3, (SI)
-	VCMPPS       $0x00, Z2, Z1, K1
 	VMOVUPS      64(R10), Z0
-	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z15, Z3
 	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z3, Z3
 	VCVTDQ2PS    Z0, Z0
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z5
+	VMAXPS       Z4, Z3, Z3
+	VMINPS       Z3, Z0, Z3
+	VFMADD213PS  Z13, Z3, Z5
 	VMOVUPS      Z5, 64(SI)
-	VCMPPS       $0x00, Z4, Z1, K2
 	VMOVUPS      128(R10), Z0
-	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z15, Z5
 	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z5, Z5
 	VCVTDQ2PS    Z0, Z0
 	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z7
+	VMAXPS       Z6, Z5, Z5
+	VMINPS       Z5, Z0, Z5
+	VFMADD213PS  Z13, Z5, Z7
 	VMOVUPS      Z7, 128(SI)
-	VCMPPS       $0x00, Z6, Z1, K3
 	VMOVUPS      192(R10), Z0
-	VPSUBD       Z0, Z15, Z1
+	VPSUBD       Z0, Z15, Z7
 	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
+	VCVTDQ2PS    Z7, Z7
 	VCVTDQ2PS    Z0, Z0
 	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z9
+	VMAXPS       Z8, Z7, Z7
+	VMINPS       Z7, Z0, Z7
+	VFMADD213PS  Z13, Z7, Z9
 	VMOVUPS      Z9, 192(SI)
-	VCMPPS       $0x00, Z8, Z1, K4
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone22
+	JEQ          maskbytes21
+	VCMPPS       $0x00, Z2, Z1, K1
+	VCMPPS       $0x00, Z4, Z3, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
+	VCMPPS       $0x00, Z6, Z5, K2
+	VCMPPS       $0x00, Z8, Z7, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone22
 
+maskbytes21:
+	VCMPPS     $0x00, Z2, Z1, K1
+	VCMPPS     $0x00, Z4, Z3, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z6, Z5, K2
+	VCMPPS     $0x00, Z8, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z0
+	VMOVUPS    Z0, (DX)
+	ADDQ       $+64, DX
+
+maskdone22:
 laneback:
 	ADDQ  $+256, SI
-	ADDQ  $+64, DX
 	ADDQ  $+256, BX
 	ADDQ  $+256, R8
 	ADDQ  $+256, R9
@@ -6656,16 +2986,31 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX512(SB)
 	MOVQ  1352(SP), DX
+	CMPL  kind+56(FP), $+1
+	JLT   maskdone24
+	JEQ   maskbytes23
 	LEAQ  256(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  1360(SP), BX
-	MOVQ  1368(SP), R8
-	MOVQ  1376(SP), R9
-	MOVQ  1384(SP), R10
+	CALL  ·stageOut1AVX512(SB)
+	LEAQ  7(DI), AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	JMP   maskdone24
+
+maskbytes23:
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone24:
+	MOVQ 1360(SP), BX
+	MOVQ 1368(SP), R8
+	MOVQ 1376(SP), R9
+	MOVQ 1384(SP), R10
 
 laneend:
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -6707,40 +3052,57 @@ groupstream:
 	VMOVAPS      Z13, Z5
 	VFMADD231PS  Z11, Z0, Z5
 	VMOVNTPS     Z5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVNTPS     Z1, 64(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
+	VMAXPS       Z2, Z9, Z5
+	VMINPS       Z5, Z8, Z5
+	VMOVAPS      Z13, Z6
+	VFMADD231PS  Z11, Z5, Z6
+	VMOVNTPS     Z6, 64(SI)
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVNTPS     Z1, 128(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
+	VMAXPS       Z3, Z9, Z6
+	VMINPS       Z6, Z8, Z6
+	VMOVAPS      Z13, Z7
+	VFMADD231PS  Z11, Z6, Z7
+	VMOVNTPS     Z7, 128(SI)
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z9, Z0
-	VMINPS       Z0, Z8, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVNTPS     Z1, 192(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
+	VMAXPS       Z4, Z9, Z7
+	VMINPS       Z7, Z8, Z7
+	VMOVAPS      Z13, Z16
+	VFMADD231PS  Z11, Z7, Z16
+	VMOVNTPS     Z16, 192(SI)
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone26
+	JEQ          maskbytes25
+	VCMPPS       $0x00, Z1, Z0, K1
+	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVNTPS     Z0, (DX)
-	ADDQ         $+256, SI
-	ADDQ         $+64, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
+	VCMPPS       $0x00, Z3, Z6, K2
+	VCMPPS       $0x00, Z4, Z7, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone26
+
+maskbytes25:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z16
+	VMOVNTPS   Z16, (DX)
+	ADDQ       $+64, DX
+
+maskdone26:
+	ADDQ $+256, SI
+	ADDQ $+256, BX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  groupstream
+	JMP  groupwhole
 
 grouplast:
 	VCMPPS      $0x03, Z6, Z7, K1
@@ -6753,38 +3115,55 @@ grouplast:
 	VMOVAPS     Z13, Z2
 	VFMADD231PS Z11, Z1, Z2
 	VMOVUPS     Z2, (SI)
+	VRNDSCALEPS $0x08, Z6, Z2
+	VMAXPS      Z2, Z9, Z3
+	VMINPS      Z3, Z8, Z3
+	VMOVAPS     Z13, Z16
+	VFMADD231PS Z11, Z3, Z16
+	VMOVUPS     Z16, 64(SI)
+	VRNDSCALEPS $0x08, Z5, Z16
+	VMAXPS      Z16, Z9, Z17
+	VMINPS      Z17, Z8, Z17
+	VMOVAPS     Z13, Z18
+	VFMADD231PS Z11, Z17, Z18
+	VMOVUPS     Z18, 128(SI)
+	VRNDSCALEPS $0x08, Z4, Z18
+	VMAXPS      Z18, Z9, Z19
+	VMINPS      Z19, Z8, Z19
+	VMOVAPS     Z13, Z20
+	VFMADD231PS Z11, Z19, Z20
+	VMOVUPS     Z20, 192(SI)
+	CMPL        kind+56(FP), $+1
+	JLT         maskdone28
+	JEQ         maskbytes27
 	VCMPPS      $0x00, Z0, Z1, K1
-	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z8, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VMOVUPS     Z2, 64(SI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VRNDSCALEPS $0x08, Z5, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z8, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VMOVUPS     Z2, 128(SI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VRNDSCALEPS $0x08, Z4, Z0
-	VMAXPS      Z0, Z9, Z1
-	VMINPS      Z1, Z8, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VMOVUPS     Z2, 192(SI)
-	VCMPPS      $0x00, Z0, Z1, K4
+	VCMPPS      $0x00, Z2, Z3, K2
 	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (DX)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	ADDQ        $+256, BX
-	SUBQ        $+64, R11
-	JMP         groupwhole
+	VCMPPS      $0x00, Z16, Z17, K2
+	VCMPPS      $0x00, Z18, Z19, K3
+	KUNPCKWD    K2, K3, K2
+	KUNPCKDQ    K1, K2, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+8, DX
+	JMP         maskdone28
+
+maskbytes27:
+	VCMPPS     $0x00, Z0, Z1, K1
+	VCMPPS     $0x00, Z2, Z3, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z16, Z17, K2
+	VCMPPS     $0x00, Z18, Z19, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z20
+	VMOVUPS    Z20, (DX)
+	ADDQ       $+64, DX
+
+maskdone28:
+	ADDQ $+256, SI
+	ADDQ $+256, BX
+	SUBQ $+64, R11
+	JMP  groupwhole
 
 grouprare:
 	MOVQ $+1, 1400(SP)
@@ -6881,10 +3260,24 @@ groupstaged:
 	CALL ·stageOut32AVX512(SB)
 	LEAQ (SI)(DI*4), SI
 	MOVQ 1352(SP), DX
+	CMPL kind+56(FP), $+1
+	JLT  maskdone30
+	JEQ  maskbytes29
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone30
+
+maskbytes29:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	LEAQ (DX)(DI*1), DX
+	ADDQ DI, DX
+
+maskdone30:
 	MOVQ 1360(SP), BX
 	LEAQ (BX)(DI*4), BX
 	MOVQ 1392(SP), R11
@@ -6910,8 +3303,8 @@ short2stream:
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z11
 	VBROADCASTSS      4(R10), Z1
-	VPSUBD            Z1, Z15, Z16
-	VCVTDQ2PS         Z16, Z10
+	VPSUBD            Z1, Z15, Z2
+	VCVTDQ2PS         Z2, Z10
 	VPSUBD            Z0, Z14, Z0
 	VCVTDQ2PS         Z0, Z9
 	VPSUBD            Z1, Z14, Z1
@@ -6942,43 +3335,60 @@ short2stream:
 	VMOVAPS           Z13, Z5
 	VFMADD231PS.BCST  (R8), Z0, Z5
 	VMOVNTPS          Z5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z11, Z0
-	VMINPS            Z0, Z9, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVNTPS          Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z11, Z5
+	VMINPS            Z5, Z9, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (R8), Z5, Z6
+	VMOVNTPS          Z6, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z10, Z0
-	VMINPS            Z0, Z8, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVNTPS          Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z10, Z6
+	VMINPS            Z6, Z8, Z6
+	VMOVAPS           Z13, Z7
+	VFMADD231PS.BCST  4(R8), Z6, Z7
+	VMOVNTPS          Z7, 128(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z10, Z0
-	VMINPS            Z0, Z8, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVNTPS          Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
+	VMAXPS            Z4, Z10, Z7
+	VMINPS            Z7, Z8, Z7
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  4(R8), Z7, Z16
+	VMOVNTPS          Z16, 192(SI)
+	CMPL              kind+56(FP), $+1
+	JLT               maskdone32
+	JEQ               maskbytes31
+	VCMPPS            $0x00, Z1, Z0, K1
+	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVNTPS          Z0, (DX)
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+8, R10
-	ADDQ              $+256, SI
-	ADDQ              $+64, DX
-	ADDQ              $+256, BX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               short2end
+	VCMPPS            $0x00, Z3, Z6, K2
+	VCMPPS            $0x00, Z4, Z7, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone32
+
+maskbytes31:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z16
+	VMOVNTPS   Z16, (DX)
+	ADDQ       $+64, DX
+
+maskdone32:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+8, R10
+	ADDQ $+256, SI
+	ADDQ $+256, BX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  short2end
 
 short2rare:
 	MOVQ $+2, 1400(SP)
@@ -7008,22 +3418,22 @@ short4stream:
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z11
 	VBROADCASTSS      4(R10), Z1
-	VPSUBD            Z1, Z15, Z22
-	VCVTDQ2PS         Z22, Z10
-	VBROADCASTSS      8(R10), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z9
-	VBROADCASTSS      12(R10), Z23
-	VPSUBD            Z23, Z15, Z24
-	VCVTDQ2PS         Z24, Z8
+	VPSUBD            Z1, Z15, Z18
+	VCVTDQ2PS         Z18, Z10
+	VBROADCASTSS      8(R10), Z18
+	VPSUBD            Z18, Z15, Z19
+	VCVTDQ2PS         Z19, Z9
+	VBROADCASTSS      12(R10), Z19
+	VPSUBD            Z19, Z15, Z20
+	VCVTDQ2PS         Z20, Z8
 	VPSUBD            Z0, Z14, Z0
 	VCVTDQ2PS         Z0, Z7
 	VPSUBD            Z1, Z14, Z1
 	VCVTDQ2PS         Z1, Z6
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z5
-	VPSUBD            Z23, Z14, Z23
-	VCVTDQ2PS         Z23, Z4
+	VPSUBD            Z18, Z14, Z18
+	VCVTDQ2PS         Z18, Z5
+	VPSUBD            Z19, Z14, Z19
+	VCVTDQ2PS         Z19, Z4
 	VMOVUPS           (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFNMADD231PS.BCST (R8), Z1, Z0
@@ -7050,43 +3460,60 @@ short4stream:
 	VMOVAPS           Z13, Z17
 	VFMADD231PS.BCST  (R8), Z0, Z17
 	VMOVNTPS          Z17, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z10, Z0
-	VMINPS            Z0, Z6, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVNTPS          Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z10, Z17
+	VMINPS            Z17, Z6, Z17
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  4(R8), Z17, Z18
+	VMOVNTPS          Z18, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z9, Z0
-	VMINPS            Z0, Z5, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VMOVNTPS          Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z9, Z18
+	VMINPS            Z18, Z5, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  8(R8), Z18, Z19
+	VMOVNTPS          Z19, 128(SI)
 	VRNDSCALEPS       $0x08, Z16, Z16
-	VMAXPS            Z16, Z8, Z0
-	VMINPS            Z0, Z4, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VMOVNTPS          Z1, 192(SI)
-	VCMPPS            $0x00, Z16, Z0, K4
+	VMAXPS            Z16, Z8, Z19
+	VMINPS            Z19, Z4, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  12(R8), Z19, Z20
+	VMOVNTPS          Z20, 192(SI)
+	CMPL              kind+56(FP), $+1
+	JLT               maskdone34
+	JEQ               maskbytes33
+	VCMPPS            $0x00, Z1, Z0, K1
+	VCMPPS            $0x00, Z2, Z17, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVNTPS          Z0, (DX)
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, R10
-	ADDQ              $+256, SI
-	ADDQ              $+64, DX
-	ADDQ              $+256, BX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               short4end
+	VCMPPS            $0x00, Z3, Z18, K2
+	VCMPPS            $0x00, Z16, Z19, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone34
+
+maskbytes33:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z17, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z18, K2
+	VCMPPS     $0x00, Z16, Z19, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z20
+	VMOVNTPS   Z20, (DX)
+	ADDQ       $+64, DX
+
+maskdone34:
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+16, R10
+	ADDQ $+256, SI
+	ADDQ $+256, BX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4stream
+	JMP  short4end
 
 short4rare:
 	MOVQ $+3, 1400(SP)
@@ -7154,76 +3581,94 @@ rare:
 	VMULPS       Z1, Z2, Z2
 	VADDPS       Z13, Z2, Z2
 	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1
 	VBLENDMPS    Z2, Z1, K1, Z2
 	VMOVUPS      Z2, (SI)
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R8), Z4
+	VMOVUPS      64(R10), Z5
+	VPSUBD       Z5, Z15, Z6
+	VPSUBD       Z5, Z14, Z5
+	VCVTDQ2PS    Z6, Z6
+	VCVTDQ2PS    Z5, Z5
+	VDIVPS       Z4, Z2, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z6, Z6
+	VMINPS       Z6, Z5, Z6
+	VADDPS       Z13, Z6, Z5
+	VMULPS       Z4, Z5, Z5
+	VADDPS       Z13, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K1
+	VBLENDMPS    Z5, Z1, K1, Z5
+	VMOVUPS      Z5, 64(SI)
+	VMOVUPS      128(BX), Z4
+	VMOVUPS      128(R8), Z5
+	VMOVUPS      128(R10), Z7
+	VPSUBD       Z7, Z15, Z8
+	VPSUBD       Z7, Z14, Z7
+	VCVTDQ2PS    Z8, Z8
+	VCVTDQ2PS    Z7, Z7
+	VDIVPS       Z5, Z4, Z4
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z8, Z8
+	VMINPS       Z8, Z7, Z8
+	VADDPS       Z13, Z8, Z7
+	VMULPS       Z5, Z7, Z7
+	VADDPS       Z13, Z7, Z7
+	VCMPPS       $0x07, Z7, Z7, K1
+	VBLENDMPS    Z7, Z1, K1, Z7
+	VMOVUPS      Z7, 128(SI)
+	VMOVUPS      192(BX), Z5
+	VMOVUPS      192(R8), Z7
+	VMOVUPS      192(R10), Z9
+	VPSUBD       Z9, Z15, Z10
+	VPSUBD       Z9, Z14, Z9
+	VCVTDQ2PS    Z10, Z10
+	VCVTDQ2PS    Z9, Z9
+	VDIVPS       Z7, Z5, Z5
+	VRNDSCALEPS  $0x08, Z5, Z5
+	VMAXPS       Z5, Z10, Z10
+	VMINPS       Z10, Z9, Z10
+	VADDPS       Z13, Z10, Z9
+	VMULPS       Z7, Z9, Z9
+	VADDPS       Z13, Z9, Z9
+	VCMPPS       $0x07, Z9, Z9, K1
+	VBLENDMPS    Z9, Z1, K1, Z9
+	VMOVUPS      Z9, 192(SI)
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone36
+	JEQ          maskbytes35
 	VCMPPS       $0x00, Z0, Z3, K1
-	VMOVUPS      64(BX), Z0
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R10), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K2
-	VBLENDMPS    Z3, Z1, K2, Z3
-	VMOVUPS      Z3, 64(SI)
-	VCMPPS       $0x00, Z0, Z4, K2
-	VMOVUPS      128(BX), Z0
-	VMOVUPS      128(R8), Z2
-	VMOVUPS      128(R10), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K3
-	VBLENDMPS    Z3, Z1, K3, Z3
-	VMOVUPS      Z3, 128(SI)
-	VCMPPS       $0x00, Z0, Z4, K3
-	VMOVUPS      192(BX), Z0
-	VMOVUPS      192(R8), Z2
-	VMOVUPS      192(R10), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VBLENDMPS    Z3, Z1, K4, Z3
-	VMOVUPS      Z3, 192(SI)
-	VCMPPS       $0x00, Z0, Z4, K4
+	VCMPPS       $0x00, Z2, Z6, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
-	CMPQ         1400(SP), $+1
-	JEQ          groupresume
-	CMPQ         1400(SP), $+2
-	JEQ          short2resume
-	CMPQ         1400(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
+	VCMPPS       $0x00, Z4, Z8, K2
+	VCMPPS       $0x00, Z5, Z10, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone36
+
+maskbytes35:
+	VCMPPS     $0x00, Z0, Z3, K1
+	VCMPPS     $0x00, Z2, Z6, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z4, Z8, K2
+	VCMPPS     $0x00, Z5, Z10, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z1
+	VMOVUPS    Z1, (DX)
+	ADDQ       $+64, DX
+
+maskdone36:
+	CMPQ 1400(SP), $+1
+	JEQ  groupresume
+	CMPQ 1400(SP), $+2
+	JEQ  short2resume
+	CMPQ 1400(SP), $+3
+	JEQ  short4resume
+	JMP  laneback
 
 groupresume:
 	MOVQ         1368(SP), R8
@@ -7250,13 +3695,13 @@ short4resume:
 	MOVQ 1384(SP), R10
 	JMP  short4back
 
-// func FakeQuantizeMinvalBytesAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// func FakeQuantizeMinvalAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeMinvalBytesAVX512(SB), $1408-80
+TEXT ·FakeQuantizeMinvalAVX512(SB), $1408-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0, Z12 0x1010101
 	// per group: Z11 scale, Z10 recip, Z9 minval
-	// vector registers in use at once: 31
+	// vector registers in use at once: 24
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
 	MOVQ         x+16(FP), BX
@@ -7268,9 +3713,9 @@ TEXT ·FakeQuantizeMinvalBytesAVX512(SB), $1408-80
 	VBROADCASTSS most+52(FP), Z0
 	VCVTDQ2PS    Z0, Z14
 	VPXORD       Z13, Z13, Z13
-	VBROADCASTSS constantsAVX512<>+4(SB), Z12
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
+	VBROADCASTSS constantsAVX512<>+0(SB), Z12
+	MOVQ         groups+64(FP), R11
+	MOVQ         length+72(FP), R12
 	CMPQ         R12, $+1
 	JEQ          lanes
 	CMPQ         R12, $+32
@@ -7292,7 +3737,7 @@ groupbegin:
 	VBROADCASTSS (R9), Z10
 	VBROADCASTSS (R10), Z9
 	SUBQ         R11, DI
-	MOVQ         ahead+72(FP), CX
+	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R11, $+256
@@ -7363,46 +3808,63 @@ groupahead:
 	VFMADD231PS  Z11, Z16, Z17
 	VADDPS       Z9, Z17, Z17
 	VMOVUPS      Z17, (SI)
+	VRNDSCALEPS  $0x08, Z7, Z17
+	VMAXPS       Z17, Z15, Z18
+	VMINPS       Z18, Z14, Z18
+	VMOVAPS      Z13, Z19
+	VFMADD231PS  Z11, Z18, Z19
+	VADDPS       Z9, Z19, Z19
+	VMOVUPS      Z19, 64(SI)
+	VRNDSCALEPS  $0x08, Z6, Z19
+	VMAXPS       Z19, Z15, Z20
+	VMINPS       Z20, Z14, Z20
+	VMOVAPS      Z13, Z21
+	VFMADD231PS  Z11, Z20, Z21
+	VADDPS       Z9, Z21, Z21
+	VMOVUPS      Z21, 128(SI)
+	VRNDSCALEPS  $0x08, Z5, Z21
+	VMAXPS       Z21, Z15, Z22
+	VMINPS       Z22, Z14, Z22
+	VMOVAPS      Z13, Z23
+	VFMADD231PS  Z11, Z22, Z23
+	VADDPS       Z9, Z23, Z23
+	VMOVUPS      Z23, 192(SI)
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone2
+	JEQ          maskbytes1
 	VCMPPS       $0x00, Z0, Z16, K1
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z11, Z16, Z17
-	VADDPS       Z9, Z17, Z17
-	VMOVUPS      Z17, 64(SI)
-	VCMPPS       $0x00, Z0, Z16, K2
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z11, Z16, Z17
-	VADDPS       Z9, Z17, Z17
-	VMOVUPS      Z17, 128(SI)
-	VCMPPS       $0x00, Z0, Z16, K3
-	VRNDSCALEPS  $0x08, Z5, Z0
-	VMAXPS       Z0, Z15, Z16
-	VMINPS       Z16, Z14, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z11, Z16, Z17
-	VADDPS       Z9, Z17, Z17
-	VMOVUPS      Z17, 192(SI)
-	VCMPPS       $0x00, Z0, Z16, K4
+	VCMPPS       $0x00, Z17, Z18, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
-	VMOVAPS      Z1, Z8
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z3, Z6
-	VMOVAPS      Z4, Z5
-	ADDQ         $+256, SI
-	ADDQ         $+64, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
+	VCMPPS       $0x00, Z19, Z20, K2
+	VCMPPS       $0x00, Z21, Z22, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone2
+
+maskbytes1:
+	VCMPPS     $0x00, Z0, Z16, K1
+	VCMPPS     $0x00, Z17, Z18, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z19, Z20, K2
+	VCMPPS     $0x00, Z21, Z22, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z23
+	VMOVUPS    Z23, (DX)
+	ADDQ       $+64, DX
+
+maskdone2:
+	VMOVAPS Z1, Z8
+	VMOVAPS Z2, Z7
+	VMOVAPS Z3, Z6
+	VMOVAPS Z4, Z5
+	ADDQ    $+256, SI
+	ADDQ    $+256, BX
+	SUBQ    $+64, R11
+	CMPQ    R11, $+128
+	JGE     groupahead
 
 groupends:
 	CMPQ  R11, $+64
@@ -7442,52 +3904,69 @@ groupturn:
 	VFMADD231PS.BCST  (R8), Z16, Z17
 	VADDPS.BCST       (R10), Z17, Z17
 	VMOVUPS           Z17, (SI)
+	VRNDSCALEPS       $0x08, Z7, Z17
+	VMAXPS            Z17, Z15, Z18
+	VMINPS            Z18, Z14, Z18
+	VMOVAPS           Z13, Z19
+	VFMADD231PS.BCST  (R8), Z18, Z19
+	VADDPS.BCST       (R10), Z19, Z19
+	VMOVUPS           Z19, 64(SI)
+	VRNDSCALEPS       $0x08, Z6, Z19
+	VMAXPS            Z19, Z15, Z20
+	VMINPS            Z20, Z14, Z20
+	VMOVAPS           Z13, Z21
+	VFMADD231PS.BCST  (R8), Z20, Z21
+	VADDPS.BCST       (R10), Z21, Z21
+	VMOVUPS           Z21, 128(SI)
+	VRNDSCALEPS       $0x08, Z5, Z21
+	VMAXPS            Z21, Z15, Z22
+	VMINPS            Z22, Z14, Z22
+	VMOVAPS           Z13, Z23
+	VFMADD231PS.BCST  (R8), Z22, Z23
+	VADDPS.BCST       (R10), Z23, Z23
+	VMOVUPS           Z23, 192(SI)
+	CMPL              kind+56(FP), $+1
+	JLT               maskdone4
+	JEQ               maskbytes3
 	VCMPPS            $0x00, Z0, Z16, K1
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  (R8), Z16, Z17
-	VADDPS.BCST       (R10), Z17, Z17
-	VMOVUPS           Z17, 64(SI)
-	VCMPPS            $0x00, Z0, Z16, K2
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  (R8), Z16, Z17
-	VADDPS.BCST       (R10), Z17, Z17
-	VMOVUPS           Z17, 128(SI)
-	VCMPPS            $0x00, Z0, Z16, K3
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS.BCST  (R8), Z16, Z17
-	VADDPS.BCST       (R10), Z17, Z17
-	VMOVUPS           Z17, 192(SI)
-	VCMPPS            $0x00, Z0, Z16, K4
+	VCMPPS            $0x00, Z17, Z18, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z1, Z8
-	VMOVAPS           Z2, Z7
-	VMOVAPS           Z3, Z6
-	VMOVAPS           Z4, Z5
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+4, R10
-	ADDQ              $+256, SI
-	ADDQ              $+64, DX
-	ADDQ              $+256, BX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
+	VCMPPS            $0x00, Z19, Z20, K2
+	VCMPPS            $0x00, Z21, Z22, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone4
+
+maskbytes3:
+	VCMPPS     $0x00, Z0, Z16, K1
+	VCMPPS     $0x00, Z17, Z18, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z19, Z20, K2
+	VCMPPS     $0x00, Z21, Z22, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z23
+	VMOVUPS    Z23, (DX)
+	ADDQ       $+64, DX
+
+maskdone4:
+	VMOVAPS Z1, Z8
+	VMOVAPS Z2, Z7
+	VMOVAPS Z3, Z6
+	VMOVAPS Z4, Z5
+	ADDQ    $+4, R8
+	ADDQ    $+4, R9
+	ADDQ    $+4, R10
+	ADDQ    $+256, SI
+	ADDQ    $+256, BX
+	MOVQ    R12, R11
+	SUBQ    R11, DI
+	CMPQ    R11, $+64
+	JNE     groupturned
+	TESTQ   DI, DI
+	JNE     groupturn
 
 groupturned:
 	VBROADCASTSS (R8), Z11
@@ -7528,40 +4007,56 @@ grouploop:
 	VFMADD231PS  Z11, Z0, Z5
 	VADDPS       Z9, Z5, Z5
 	VMOVUPS      Z5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
+	VMAXPS       Z2, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVAPS      Z13, Z6
+	VFMADD231PS  Z11, Z5, Z6
+	VADDPS       Z9, Z6, Z6
+	VMOVUPS      Z6, 64(SI)
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	VMOVUPS      Z1, 128(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
+	VMAXPS       Z3, Z15, Z6
+	VMINPS       Z6, Z14, Z6
+	VMOVAPS      Z13, Z7
+	VFMADD231PS  Z11, Z6, Z7
+	VADDPS       Z9, Z7, Z7
+	VMOVUPS      Z7, 128(SI)
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	VMOVUPS      Z1, 192(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
+	VMAXPS       Z4, Z15, Z7
+	VMINPS       Z7, Z14, Z7
+	VMOVAPS      Z13, Z8
+	VFMADD231PS  Z11, Z7, Z8
+	VADDPS       Z9, Z8, Z8
+	VMOVUPS      Z8, 192(SI)
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone6
+	JEQ          maskbytes5
+	VCMPPS       $0x00, Z1, Z0, K1
+	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
+	VCMPPS       $0x00, Z3, Z6, K2
+	VCMPPS       $0x00, Z4, Z7, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone6
 
+maskbytes5:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVUPS    Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone6:
 groupback:
 	ADDQ $+256, SI
-	ADDQ $+64, DX
 	ADDQ $+256, BX
 	SUBQ $+64, R11
 	CMPQ R11, $+64
@@ -7638,44 +4133,61 @@ groupmeet3:
 	VFMADD213PS  Z13, Z18, Z1
 	VADDPS       Z0, Z1, Z1
 	VMOVUPS      Z1, (SI)
-	VCMPPS       $0x00, Z3, Z18, K1
 	VRNDSCALEPS  $0x08, Z6, Z6
 	VMAXPS       Z6, Z15, Z0
 	VMINPS       Z0, Z14, Z0
 	VFMADD213PS  Z13, Z0, Z4
 	VADDPS       Z2, Z4, Z4
 	VMOVUPS      Z4, 64(SI)
-	VCMPPS       $0x00, Z6, Z0, K2
 	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
+	VMAXPS       Z16, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VFMADD213PS  Z13, Z1, Z7
 	VADDPS       Z5, Z7, Z7
 	VMOVUPS      Z7, 128(SI)
-	VCMPPS       $0x00, Z16, Z0, K3
 	VRNDSCALEPS  $0x08, Z19, Z19
-	VMAXPS       Z19, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z17
+	VMAXPS       Z19, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VFMADD213PS  Z13, Z2, Z17
 	VADDPS       Z8, Z17, Z17
 	VMOVUPS      Z17, 192(SI)
-	VCMPPS       $0x00, Z19, Z0, K4
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone8
+	JEQ          maskbytes7
+	VCMPPS       $0x00, Z3, Z18, K1
+	VCMPPS       $0x00, Z6, Z0, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
-	ADDQ         $+256, SI
-	ADDQ         $+64, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, DI
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	VCMPPS       $0x00, Z16, Z1, K2
+	VCMPPS       $0x00, Z19, Z2, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone8
+
+maskbytes7:
+	VCMPPS     $0x00, Z3, Z18, K1
+	VCMPPS     $0x00, Z6, Z0, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z16, Z1, K2
+	VCMPPS     $0x00, Z19, Z2, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z4
+	VMOVUPS    Z4, (DX)
+	ADDQ       $+64, DX
+
+maskdone8:
+	ADDQ $+256, SI
+	ADDQ $+256, BX
+	SUBQ $+64, DI
+	CMPQ R11, $+1
+	JLT  groupnext
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R11, $+64
+	JLT  groupmeet
+	JMP  groupbegin
 
 groupnext:
 	TESTQ DI, DI
@@ -7743,51 +4255,83 @@ grouppiece:
 	VADDPS       Z9, Z5, Z5
 	KMOVQ        K0, K7
 	VMOVUPS      Z5, K7, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
 	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
+	VMAXPS       Z2, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVAPS      Z13, Z6
+	VFMADD231PS  Z11, Z5, Z6
+	VADDPS       Z9, Z6, Z6
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z1, K7, 64(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
+	VMOVUPS      Z6, K7, 64(SI)
 	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
+	VMAXPS       Z3, Z15, Z6
+	VMINPS       Z6, Z14, Z6
+	VMOVAPS      Z13, Z7
+	VFMADD231PS  Z11, Z6, Z7
+	VADDPS       Z9, Z7, Z7
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z1, K7, 128(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
+	VMOVUPS      Z7, K7, 128(SI)
 	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
+	VMAXPS       Z4, Z15, Z7
+	VMINPS       Z7, Z14, Z7
+	VMOVAPS      Z13, Z8
+	VFMADD231PS  Z11, Z7, Z8
+	VADDPS       Z9, Z8, Z8
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z1, K7, 192(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
+	VMOVUPS      Z8, K7, 192(SI)
 
 grouptailnarrow:
+	CMPL     kind+56(FP), $+1
+	JLT      maskdone10
+	JEQ      maskbytes9
+	VCMPPS   $0x00, Z1, Z0, K1
+	VCMPPS   $0x00, Z2, Z5, K2
+	KUNPCKWD K1, K2, K1
+	VCMPPS   $0x00, Z3, Z6, K2
+	VCMPPS   $0x00, Z4, Z7, K3
+	KUNPCKWD K2, K3, K2
+	KUNPCKDQ K1, K2, K1
+	KMOVQ    K1, 256(SP)
+	JMP      maskdone10
+
+maskbytes9:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z12, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (DX)
-	LEAQ       (SI)(DI*4), SI
-	LEAQ       (DX)(DI*1), DX
-	LEAQ       (BX)(DI*4), BX
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVUPS    Z8, 256(SP)
+
+maskdone10:
+	LEAQ (SI)(DI*4), SI
+	CMPL kind+56(FP), $+1
+	JLT  maskdone12
+	JEQ  maskbytes11
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone12
+
+maskbytes11:
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone12:
+	LEAQ (BX)(DI*4), BX
 
 grouprest:
 	SUBQ  DI, R11
@@ -7809,7 +4353,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -7818,123 +4362,128 @@ groupdone:
 short2:
 	CMPQ              R11, $+2
 	JLT               short2end
-	MOVQ              ahead+72(FP), CX
+	MOVQ              ahead+80(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
 	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (BX), Z0
-	VBROADCASTSS      (R10), Z11
 	VSUBPS.BCST       (R10), Z0, Z0
 	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z10
 	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z9
-	VFMADD231PS.BCST  (R9), Z0, Z9
+	VMOVAPS           Z1, Z11
+	VFMADD231PS.BCST  (R9), Z0, Z11
 	VMOVUPS           64(BX), Z0
 	VSUBPS.BCST       (R10), Z0, Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z8
-	VFMADD231PS.BCST  (R9), Z0, Z8
+	VMOVAPS           Z1, Z10
+	VFMADD231PS.BCST  (R9), Z0, Z10
 	VMOVUPS           128(BX), Z0
-	VBROADCASTSS      4(R10), Z7
 	VSUBPS.BCST       4(R10), Z0, Z0
 	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z6
 	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  4(R9), Z0, Z5
+	VMOVAPS           Z1, Z9
+	VFMADD231PS.BCST  4(R9), Z0, Z9
 	VMOVUPS           192(BX), Z0
 	VSUBPS.BCST       4(R10), Z0, Z0
 	VMULPS.BCST       4(R9), Z0, Z1
 	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFMADD231PS.BCST  4(R9), Z0, Z4
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  4(R9), Z0, Z8
 
 short2ahead:
 	VMOVUPS           256(BX), Z0
-	VBROADCASTSS      8(R10), Z1
 	VSUBPS.BCST       8(R10), Z0, Z0
-	VMULPS.BCST       8(R9), Z0, Z2
-	VBROADCASTSS      8(R8), Z3
-	VFNMADD231PS.BCST 8(R8), Z2, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z2
+	VMULPS.BCST       8(R9), Z0, Z1
+	VFNMADD231PS.BCST 8(R8), Z1, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z1
 	VMOVUPS           320(BX), Z0
 	VSUBPS.BCST       8(R10), Z0, Z0
-	VMULPS.BCST       8(R9), Z0, Z16
-	VFNMADD231PS.BCST 8(R8), Z16, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z16
+	VMULPS.BCST       8(R9), Z0, Z2
+	VFNMADD231PS.BCST 8(R8), Z2, Z0
+	VFMADD231PS.BCST  8(R9), Z0, Z2
 	VMOVUPS           384(BX), Z0
-	VBROADCASTSS      12(R10), Z17
 	VSUBPS.BCST       12(R10), Z0, Z0
-	VMULPS.BCST       12(R9), Z0, Z18
-	VBROADCASTSS      12(R8), Z19
-	VFNMADD231PS.BCST 12(R8), Z18, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z18
+	VMULPS.BCST       12(R9), Z0, Z3
+	VFNMADD231PS.BCST 12(R8), Z3, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z3
 	VMOVUPS           448(BX), Z0
 	VSUBPS.BCST       12(R10), Z0, Z0
-	VMULPS.BCST       12(R9), Z0, Z20
-	VFNMADD231PS.BCST 12(R8), Z20, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z20
-	VCMPPS            $0x03, Z8, Z9, K1
-	VCMPPS            $0x03, Z4, Z5, K2
+	VMULPS.BCST       12(R9), Z0, Z4
+	VFNMADD231PS.BCST 12(R8), Z4, Z0
+	VFMADD231PS.BCST  12(R9), Z0, Z4
+	VCMPPS            $0x03, Z10, Z11, K1
+	VCMPPS            $0x03, Z8, Z9, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS       Z10, Z21, Z22
-	VADDPS            Z11, Z22, Z22
-	VMOVUPS           Z22, (SI)
-	VCMPPS            $0x00, Z0, Z21, K1
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS       Z10, Z21, Z22
-	VADDPS            Z11, Z22, Z22
-	VMOVUPS           Z22, 64(SI)
-	VCMPPS            $0x00, Z0, Z21, K2
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS       Z6, Z21, Z22
-	VADDPS            Z7, Z22, Z22
-	VMOVUPS           Z22, 128(SI)
-	VCMPPS            $0x00, Z0, Z21, K3
-	VRNDSCALEPS       $0x08, Z4, Z0
-	VMAXPS            Z0, Z15, Z21
-	VMINPS            Z21, Z14, Z21
-	VMOVAPS           Z13, Z22
-	VFMADD231PS       Z6, Z21, Z22
-	VADDPS            Z7, Z22, Z22
-	VMOVUPS           Z22, 192(SI)
-	VCMPPS            $0x00, Z0, Z21, K4
+	VRNDSCALEPS       $0x08, Z11, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (R8), Z5, Z6
+	VADDPS.BCST       (R10), Z6, Z6
+	VMOVUPS           Z6, (SI)
+	VRNDSCALEPS       $0x08, Z10, Z6
+	VMAXPS            Z6, Z15, Z7
+	VMINPS            Z7, Z14, Z7
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  (R8), Z7, Z16
+	VADDPS.BCST       (R10), Z16, Z16
+	VMOVUPS           Z16, 64(SI)
+	VRNDSCALEPS       $0x08, Z9, Z16
+	VMAXPS            Z16, Z15, Z17
+	VMINPS            Z17, Z14, Z17
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  4(R8), Z17, Z18
+	VADDPS.BCST       4(R10), Z18, Z18
+	VMOVUPS           Z18, 128(SI)
+	VRNDSCALEPS       $0x08, Z8, Z18
+	VMAXPS            Z18, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  4(R8), Z19, Z20
+	VADDPS.BCST       4(R10), Z20, Z20
+	VMOVUPS           Z20, 192(SI)
+	CMPL              kind+56(FP), $+1
+	JLT               maskdone14
+	JEQ               maskbytes13
+	VCMPPS            $0x00, Z0, Z5, K1
+	VCMPPS            $0x00, Z6, Z7, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z2, Z9
-	VMOVAPS           Z16, Z8
-	VMOVAPS           Z18, Z5
-	VMOVAPS           Z20, Z4
-	VMOVAPS           Z3, Z10
-	VMOVAPS           Z19, Z6
-	VMOVAPS           Z1, Z11
-	VMOVAPS           Z17, Z7
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+8, R10
-	ADDQ              $+256, SI
-	ADDQ              $+64, DX
-	ADDQ              $+256, BX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
+	VCMPPS            $0x00, Z16, Z17, K2
+	VCMPPS            $0x00, Z18, Z19, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone14
+
+maskbytes13:
+	VCMPPS     $0x00, Z0, Z5, K1
+	VCMPPS     $0x00, Z6, Z7, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z16, Z17, K2
+	VCMPPS     $0x00, Z18, Z19, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z20
+	VMOVUPS    Z20, (DX)
+	ADDQ       $+64, DX
+
+maskdone14:
+	VMOVAPS Z1, Z11
+	VMOVAPS Z2, Z10
+	VMOVAPS Z3, Z9
+	VMOVAPS Z4, Z8
+	ADDQ    $+8, R8
+	ADDQ    $+8, R9
+	ADDQ    $+8, R10
+	ADDQ    $+256, SI
+	ADDQ    $+256, BX
+	SUBQ    $+2, R11
+	CMPQ    R11, $+4
+	JGE     short2ahead
 
 short2loop:
 	VMOVUPS           (BX), Z0
@@ -7968,43 +4517,59 @@ short2loop:
 	VFMADD231PS.BCST  (R8), Z0, Z5
 	VADDPS.BCST       (R10), Z5, Z5
 	VMOVUPS           Z5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VADDPS.BCST       (R10), Z1, Z1
-	VMOVUPS           Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (R8), Z5, Z6
+	VADDPS.BCST       (R10), Z6, Z6
+	VMOVUPS           Z6, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VMOVUPS           Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z15, Z6
+	VMINPS            Z6, Z14, Z6
+	VMOVAPS           Z13, Z7
+	VFMADD231PS.BCST  4(R8), Z6, Z7
+	VADDPS.BCST       4(R10), Z7, Z7
+	VMOVUPS           Z7, 128(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VMOVUPS           Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
+	VMAXPS            Z4, Z15, Z7
+	VMINPS            Z7, Z14, Z7
+	VMOVAPS           Z13, Z8
+	VFMADD231PS.BCST  4(R8), Z7, Z8
+	VADDPS.BCST       4(R10), Z8, Z8
+	VMOVUPS           Z8, 192(SI)
+	CMPL              kind+56(FP), $+1
+	JLT               maskdone16
+	JEQ               maskbytes15
+	VCMPPS            $0x00, Z1, Z0, K1
+	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
+	VCMPPS            $0x00, Z3, Z6, K2
+	VCMPPS            $0x00, Z4, Z7, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone16
 
+maskbytes15:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVUPS    Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone16:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
 	ADDQ $+256, SI
-	ADDQ $+64, DX
 	ADDQ $+256, BX
 	SUBQ $+2, R11
 	CMPQ R11, $+2
@@ -8013,7 +4578,7 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -8022,135 +4587,128 @@ short2end:
 short4:
 	CMPQ              R11, $+4
 	JLT               short4end
-	MOVQ              ahead+72(FP), CX
+	MOVQ              ahead+80(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
 	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (BX), Z0
-	VBROADCASTSS      (R10), Z11
 	VSUBPS.BCST       (R10), Z0, Z0
 	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z10
 	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z9
-	VFMADD231PS.BCST  (R9), Z0, Z9
+	VMOVAPS           Z1, Z11
+	VFMADD231PS.BCST  (R9), Z0, Z11
 	VMOVUPS           64(BX), Z0
-	VBROADCASTSS      4(R10), Z8
 	VSUBPS.BCST       4(R10), Z0, Z0
 	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z7
 	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFMADD231PS.BCST  4(R9), Z0, Z6
+	VMOVAPS           Z1, Z10
+	VFMADD231PS.BCST  4(R9), Z0, Z10
 	VMOVUPS           128(BX), Z0
-	VBROADCASTSS      8(R10), Z5
 	VSUBPS.BCST       8(R10), Z0, Z0
 	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z4
 	VFNMADD231PS.BCST 8(R8), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFMADD231PS.BCST  8(R9), Z0, Z3
+	VMOVAPS           Z1, Z9
+	VFMADD231PS.BCST  8(R9), Z0, Z9
 	VMOVUPS           192(BX), Z0
-	VBROADCASTSS      12(R10), Z2
 	VSUBPS.BCST       12(R10), Z0, Z0
 	VMULPS.BCST       12(R9), Z0, Z1
-	VBROADCASTSS      12(R8), Z16
 	VFNMADD231PS.BCST 12(R8), Z1, Z0
-	VMOVAPS           Z1, Z17
-	VFMADD231PS.BCST  12(R9), Z0, Z17
+	VMOVAPS           Z1, Z8
+	VFMADD231PS.BCST  12(R9), Z0, Z8
 
 short4ahead:
 	VMOVUPS           256(BX), Z0
-	VBROADCASTSS      16(R10), Z1
 	VSUBPS.BCST       16(R10), Z0, Z0
-	VMULPS.BCST       16(R9), Z0, Z18
-	VBROADCASTSS      16(R8), Z19
-	VFNMADD231PS.BCST 16(R8), Z18, Z0
-	VFMADD231PS.BCST  16(R9), Z0, Z18
+	VMULPS.BCST       16(R9), Z0, Z1
+	VFNMADD231PS.BCST 16(R8), Z1, Z0
+	VFMADD231PS.BCST  16(R9), Z0, Z1
 	VMOVUPS           320(BX), Z0
-	VBROADCASTSS      20(R10), Z20
 	VSUBPS.BCST       20(R10), Z0, Z0
-	VMULPS.BCST       20(R9), Z0, Z21
-	VBROADCASTSS      20(R8), Z22
-	VFNMADD231PS.BCST 20(R8), Z21, Z0
-	VFMADD231PS.BCST  20(R9), Z0, Z21
+	VMULPS.BCST       20(R9), Z0, Z2
+	VFNMADD231PS.BCST 20(R8), Z2, Z0
+	VFMADD231PS.BCST  20(R9), Z0, Z2
 	VMOVUPS           384(BX), Z0
-	VBROADCASTSS      24(R10), Z23
 	VSUBPS.BCST       24(R10), Z0, Z0
-	VMULPS.BCST       24(R9), Z0, Z24
-	VBROADCASTSS      24(R8), Z25
-	VFNMADD231PS.BCST 24(R8), Z24, Z0
-	VFMADD231PS.BCST  24(R9), Z0, Z24
+	VMULPS.BCST       24(R9), Z0, Z3
+	VFNMADD231PS.BCST 24(R8), Z3, Z0
+	VFMADD231PS.BCST  24(R9), Z0, Z3
 	VMOVUPS           448(BX), Z0
-	VBROADCASTSS      28(R10), Z26
 	VSUBPS.BCST       28(R10), Z0, Z0
-	VMULPS.BCST       28(R9), Z0, Z27
-	VBROADCASTSS      28(R8), Z28
-	VFNMADD231PS.BCST 28(R8), Z27, Z0
-	VFMADD231PS.BCST  28(R9), Z0, Z27
-	VCMPPS            $0x03, Z6, Z9, K1
-	VCMPPS            $0x03, Z17, Z3, K2
+	VMULPS.BCST       28(R9), Z0, Z4
+	VFNMADD231PS.BCST 28(R8), Z4, Z0
+	VFMADD231PS.BCST  28(R9), Z0, Z4
+	VCMPPS            $0x03, Z10, Z11, K1
+	VCMPPS            $0x03, Z8, Z9, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z29
-	VMINPS            Z29, Z14, Z29
-	VMOVAPS           Z13, Z30
-	VFMADD231PS       Z10, Z29, Z30
-	VADDPS            Z11, Z30, Z30
-	VMOVUPS           Z30, (SI)
-	VCMPPS            $0x00, Z0, Z29, K1
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z29
-	VMINPS            Z29, Z14, Z29
-	VMOVAPS           Z13, Z30
-	VFMADD231PS       Z7, Z29, Z30
-	VADDPS            Z8, Z30, Z30
-	VMOVUPS           Z30, 64(SI)
-	VCMPPS            $0x00, Z0, Z29, K2
-	VRNDSCALEPS       $0x08, Z3, Z0
-	VMAXPS            Z0, Z15, Z29
-	VMINPS            Z29, Z14, Z29
-	VMOVAPS           Z13, Z30
-	VFMADD231PS       Z4, Z29, Z30
-	VADDPS            Z5, Z30, Z30
-	VMOVUPS           Z30, 128(SI)
-	VCMPPS            $0x00, Z0, Z29, K3
-	VRNDSCALEPS       $0x08, Z17, Z0
-	VMAXPS            Z0, Z15, Z29
-	VMINPS            Z29, Z14, Z29
-	VMOVAPS           Z13, Z30
-	VFMADD231PS       Z16, Z29, Z30
-	VADDPS            Z2, Z30, Z30
-	VMOVUPS           Z30, 192(SI)
-	VCMPPS            $0x00, Z0, Z29, K4
+	VRNDSCALEPS       $0x08, Z11, Z0
+	VMAXPS            Z0, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (R8), Z5, Z6
+	VADDPS.BCST       (R10), Z6, Z6
+	VMOVUPS           Z6, (SI)
+	VRNDSCALEPS       $0x08, Z10, Z6
+	VMAXPS            Z6, Z15, Z7
+	VMINPS            Z7, Z14, Z7
+	VMOVAPS           Z13, Z16
+	VFMADD231PS.BCST  4(R8), Z7, Z16
+	VADDPS.BCST       4(R10), Z16, Z16
+	VMOVUPS           Z16, 64(SI)
+	VRNDSCALEPS       $0x08, Z9, Z16
+	VMAXPS            Z16, Z15, Z17
+	VMINPS            Z17, Z14, Z17
+	VMOVAPS           Z13, Z18
+	VFMADD231PS.BCST  8(R8), Z17, Z18
+	VADDPS.BCST       8(R10), Z18, Z18
+	VMOVUPS           Z18, 128(SI)
+	VRNDSCALEPS       $0x08, Z8, Z18
+	VMAXPS            Z18, Z15, Z19
+	VMINPS            Z19, Z14, Z19
+	VMOVAPS           Z13, Z20
+	VFMADD231PS.BCST  12(R8), Z19, Z20
+	VADDPS.BCST       12(R10), Z20, Z20
+	VMOVUPS           Z20, 192(SI)
+	CMPL              kind+56(FP), $+1
+	JLT               maskdone18
+	JEQ               maskbytes17
+	VCMPPS            $0x00, Z0, Z5, K1
+	VCMPPS            $0x00, Z6, Z7, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z18, Z9
-	VMOVAPS           Z21, Z6
-	VMOVAPS           Z24, Z3
-	VMOVAPS           Z27, Z17
-	VMOVAPS           Z19, Z10
-	VMOVAPS           Z22, Z7
-	VMOVAPS           Z25, Z4
-	VMOVAPS           Z28, Z16
-	VMOVAPS           Z1, Z11
-	VMOVAPS           Z20, Z8
-	VMOVAPS           Z23, Z5
-	VMOVAPS           Z26, Z2
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, R10
-	ADDQ              $+256, SI
-	ADDQ              $+64, DX
-	ADDQ              $+256, BX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
+	VCMPPS            $0x00, Z16, Z17, K2
+	VCMPPS            $0x00, Z18, Z19, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone18
+
+maskbytes17:
+	VCMPPS     $0x00, Z0, Z5, K1
+	VCMPPS     $0x00, Z6, Z7, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z16, Z17, K2
+	VCMPPS     $0x00, Z18, Z19, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z20
+	VMOVUPS    Z20, (DX)
+	ADDQ       $+64, DX
+
+maskdone18:
+	VMOVAPS Z1, Z11
+	VMOVAPS Z2, Z10
+	VMOVAPS Z3, Z9
+	VMOVAPS Z4, Z8
+	ADDQ    $+16, R8
+	ADDQ    $+16, R9
+	ADDQ    $+16, R10
+	ADDQ    $+256, SI
+	ADDQ    $+256, BX
+	SUBQ    $+4, R11
+	CMPQ    R11, $+8
+	JGE     short4ahead
 
 short4loop:
 	VMOVUPS           (BX), Z0
@@ -8184,43 +4742,59 @@ short4loop:
 	VFMADD231PS.BCST  (R8), Z0, Z5
 	VADDPS.BCST       (R10), Z5, Z5
 	VMOVUPS           Z5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VMOVUPS           Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  4(R8), Z5, Z6
+	VADDPS.BCST       4(R10), Z6, Z6
+	VMOVUPS           Z6, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VADDPS.BCST       8(R10), Z1, Z1
-	VMOVUPS           Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z15, Z6
+	VMINPS            Z6, Z14, Z6
+	VMOVAPS           Z13, Z7
+	VFMADD231PS.BCST  8(R8), Z6, Z7
+	VADDPS.BCST       8(R10), Z7, Z7
+	VMOVUPS           Z7, 128(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VADDPS.BCST       12(R10), Z1, Z1
-	VMOVUPS           Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
+	VMAXPS            Z4, Z15, Z7
+	VMINPS            Z7, Z14, Z7
+	VMOVAPS           Z13, Z8
+	VFMADD231PS.BCST  12(R8), Z7, Z8
+	VADDPS.BCST       12(R10), Z8, Z8
+	VMOVUPS           Z8, 192(SI)
+	CMPL              kind+56(FP), $+1
+	JLT               maskdone20
+	JEQ               maskbytes19
+	VCMPPS            $0x00, Z1, Z0, K1
+	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVUPS           Z0, (DX)
+	VCMPPS            $0x00, Z3, Z6, K2
+	VCMPPS            $0x00, Z4, Z7, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone20
 
+maskbytes19:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVUPS    Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone20:
 short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+16, R10
 	ADDQ $+256, SI
-	ADDQ $+64, DX
 	ADDQ $+256, BX
 	SUBQ $+4, R11
 	CMPQ R11, $+4
@@ -8229,7 +4803,7 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -8283,37 +4857,53 @@ laneloop:
 	VFMADD213PS  Z13, Z0, Z4
 	VADDPS       Z1, Z4, Z4
 	VMOVUPS      Z4, (SI)
-	VCMPPS       $0x00, Z3, Z0, K1
 	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
+	VMAXPS       Z6, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VFMADD213PS  Z13, Z1, Z7
 	VADDPS       Z2, Z7, Z7
 	VMOVUPS      Z7, 64(SI)
-	VCMPPS       $0x00, Z6, Z0, K2
 	VRNDSCALEPS  $0x08, Z9, Z9
-	VMAXPS       Z9, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z10
+	VMAXPS       Z9, Z15, Z2
+	VMINPS       Z2, Z14, Z2
+	VFMADD213PS  Z13, Z2, Z10
 	VADDPS       Z5, Z10, Z10
 	VMOVUPS      Z10, 128(SI)
-	VCMPPS       $0x00, Z9, Z0, K3
 	VRNDSCALEPS  $0x08, Z16, Z16
-	VMAXPS       Z16, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z17
+	VMAXPS       Z16, Z15, Z4
+	VMINPS       Z4, Z14, Z4
+	VFMADD213PS  Z13, Z4, Z17
 	VADDPS       Z8, Z17, Z17
 	VMOVUPS      Z17, 192(SI)
-	VCMPPS       $0x00, Z16, Z0, K4
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone22
+	JEQ          maskbytes21
+	VCMPPS       $0x00, Z3, Z0, K1
+	VCMPPS       $0x00, Z6, Z1, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
+	VCMPPS       $0x00, Z9, Z2, K2
+	VCMPPS       $0x00, Z16, Z4, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone22
 
+maskbytes21:
+	VCMPPS     $0x00, Z3, Z0, K1
+	VCMPPS     $0x00, Z6, Z1, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z9, Z2, K2
+	VCMPPS     $0x00, Z16, Z4, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z5
+	VMOVUPS    Z5, (DX)
+	ADDQ       $+64, DX
+
+maskdone22:
 laneback:
 	ADDQ  $+256, SI
-	ADDQ  $+64, DX
 	ADDQ  $+256, BX
 	ADDQ  $+256, R8
 	ADDQ  $+256, R9
@@ -8331,16 +4921,31 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX512(SB)
 	MOVQ  1352(SP), DX
+	CMPL  kind+56(FP), $+1
+	JLT   maskdone24
+	JEQ   maskbytes23
 	LEAQ  256(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  1360(SP), BX
-	MOVQ  1368(SP), R8
-	MOVQ  1376(SP), R9
-	MOVQ  1384(SP), R10
+	CALL  ·stageOut1AVX512(SB)
+	LEAQ  7(DI), AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	JMP   maskdone24
+
+maskbytes23:
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone24:
+	MOVQ 1360(SP), BX
+	MOVQ 1368(SP), R8
+	MOVQ 1376(SP), R9
+	MOVQ 1384(SP), R10
 
 laneend:
-	MOVQ  ahead+72(FP), AX
+	MOVQ  ahead+80(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -8387,43 +4992,60 @@ groupstream:
 	VFMADD231PS  Z11, Z0, Z5
 	VADDPS       Z9, Z5, Z5
 	VMOVNTPS     Z5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
 	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	VMOVNTPS     Z1, 64(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
+	VMAXPS       Z2, Z15, Z5
+	VMINPS       Z5, Z14, Z5
+	VMOVAPS      Z13, Z6
+	VFMADD231PS  Z11, Z5, Z6
+	VADDPS       Z9, Z6, Z6
+	VMOVNTPS     Z6, 64(SI)
 	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	VMOVNTPS     Z1, 128(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
+	VMAXPS       Z3, Z15, Z6
+	VMINPS       Z6, Z14, Z6
+	VMOVAPS      Z13, Z7
+	VFMADD231PS  Z11, Z6, Z7
+	VADDPS       Z9, Z7, Z7
+	VMOVNTPS     Z7, 128(SI)
 	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z11, Z0, Z1
-	VADDPS       Z9, Z1, Z1
-	VMOVNTPS     Z1, 192(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
+	VMAXPS       Z4, Z15, Z7
+	VMINPS       Z7, Z14, Z7
+	VMOVAPS      Z13, Z8
+	VFMADD231PS  Z11, Z7, Z8
+	VADDPS       Z9, Z8, Z8
+	VMOVNTPS     Z8, 192(SI)
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone26
+	JEQ          maskbytes25
+	VCMPPS       $0x00, Z1, Z0, K1
+	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVNTPS     Z0, (DX)
-	ADDQ         $+256, SI
-	ADDQ         $+64, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
+	VCMPPS       $0x00, Z3, Z6, K2
+	VCMPPS       $0x00, Z4, Z7, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone26
+
+maskbytes25:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVNTPS   Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone26:
+	ADDQ $+256, SI
+	ADDQ $+256, BX
+	SUBQ $+64, R11
+	CMPQ R11, $+64
+	JGE  groupstream
+	JMP  groupwhole
 
 grouplast:
 	VCMPPS      $0x03, Z7, Z8, K1
@@ -8437,41 +5059,58 @@ grouplast:
 	VFMADD231PS Z11, Z1, Z2
 	VADDPS      Z9, Z2, Z2
 	VMOVUPS     Z2, (SI)
+	VRNDSCALEPS $0x08, Z7, Z2
+	VMAXPS      Z2, Z15, Z3
+	VMINPS      Z3, Z14, Z3
+	VMOVAPS     Z13, Z4
+	VFMADD231PS Z11, Z3, Z4
+	VADDPS      Z9, Z4, Z4
+	VMOVUPS     Z4, 64(SI)
+	VRNDSCALEPS $0x08, Z6, Z4
+	VMAXPS      Z4, Z15, Z16
+	VMINPS      Z16, Z14, Z16
+	VMOVAPS     Z13, Z17
+	VFMADD231PS Z11, Z16, Z17
+	VADDPS      Z9, Z17, Z17
+	VMOVUPS     Z17, 128(SI)
+	VRNDSCALEPS $0x08, Z5, Z17
+	VMAXPS      Z17, Z15, Z18
+	VMINPS      Z18, Z14, Z18
+	VMOVAPS     Z13, Z19
+	VFMADD231PS Z11, Z18, Z19
+	VADDPS      Z9, Z19, Z19
+	VMOVUPS     Z19, 192(SI)
+	CMPL        kind+56(FP), $+1
+	JLT         maskdone28
+	JEQ         maskbytes27
 	VCMPPS      $0x00, Z0, Z1, K1
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VADDPS      Z9, Z2, Z2
-	VMOVUPS     Z2, 64(SI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VADDPS      Z9, Z2, Z2
-	VMOVUPS     Z2, 128(SI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VRNDSCALEPS $0x08, Z5, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z11, Z1, Z2
-	VADDPS      Z9, Z2, Z2
-	VMOVUPS     Z2, 192(SI)
-	VCMPPS      $0x00, Z0, Z1, K4
+	VCMPPS      $0x00, Z2, Z3, K2
 	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z12, K1, Z0
-	VMOVUPS     Z0, (DX)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	ADDQ        $+256, BX
-	SUBQ        $+64, R11
-	JMP         groupwhole
+	VCMPPS      $0x00, Z4, Z16, K2
+	VCMPPS      $0x00, Z17, Z18, K3
+	KUNPCKWD    K2, K3, K2
+	KUNPCKDQ    K1, K2, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+8, DX
+	JMP         maskdone28
+
+maskbytes27:
+	VCMPPS     $0x00, Z0, Z1, K1
+	VCMPPS     $0x00, Z2, Z3, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z4, Z16, K2
+	VCMPPS     $0x00, Z17, Z18, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z19
+	VMOVUPS    Z19, (DX)
+	ADDQ       $+64, DX
+
+maskdone28:
+	ADDQ $+256, SI
+	ADDQ $+256, BX
+	SUBQ $+64, R11
+	JMP  groupwhole
 
 grouprare:
 	MOVQ $+1, 1400(SP)
@@ -8562,10 +5201,24 @@ groupstaged:
 	CALL ·stageOut32AVX512(SB)
 	LEAQ (SI)(DI*4), SI
 	MOVQ 1352(SP), DX
+	CMPL kind+56(FP), $+1
+	JLT  maskdone30
+	JEQ  maskbytes29
+	LEAQ 256(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone30
+
+maskbytes29:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	LEAQ (DX)(DI*1), DX
+	ADDQ DI, DX
+
+maskdone30:
 	MOVQ 1360(SP), BX
 	LEAQ (BX)(DI*4), BX
 	MOVQ 1392(SP), R11
@@ -8618,46 +5271,63 @@ short2stream:
 	VFMADD231PS.BCST  (R8), Z0, Z5
 	VADDPS.BCST       (R10), Z5, Z5
 	VMOVNTPS          Z5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VADDPS.BCST       (R10), Z1, Z1
-	VMOVNTPS          Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  (R8), Z5, Z6
+	VADDPS.BCST       (R10), Z6, Z6
+	VMOVNTPS          Z6, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VMOVNTPS          Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z15, Z6
+	VMINPS            Z6, Z14, Z6
+	VMOVAPS           Z13, Z7
+	VFMADD231PS.BCST  4(R8), Z6, Z7
+	VADDPS.BCST       4(R10), Z7, Z7
+	VMOVNTPS          Z7, 128(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VMOVNTPS          Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
+	VMAXPS            Z4, Z15, Z7
+	VMINPS            Z7, Z14, Z7
+	VMOVAPS           Z13, Z8
+	VFMADD231PS.BCST  4(R8), Z7, Z8
+	VADDPS.BCST       4(R10), Z8, Z8
+	VMOVNTPS          Z8, 192(SI)
+	CMPL              kind+56(FP), $+1
+	JLT               maskdone32
+	JEQ               maskbytes31
+	VCMPPS            $0x00, Z1, Z0, K1
+	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVNTPS          Z0, (DX)
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+8, R10
-	ADDQ              $+256, SI
-	ADDQ              $+64, DX
-	ADDQ              $+256, BX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               short2end
+	VCMPPS            $0x00, Z3, Z6, K2
+	VCMPPS            $0x00, Z4, Z7, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone32
+
+maskbytes31:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVNTPS   Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone32:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+8, R10
+	ADDQ $+256, SI
+	ADDQ $+256, BX
+	SUBQ $+2, R11
+	CMPQ R11, $+2
+	JGE  short2stream
+	JMP  short2end
 
 short2rare:
 	MOVQ $+2, 1400(SP)
@@ -8714,46 +5384,63 @@ short4stream:
 	VFMADD231PS.BCST  (R8), Z0, Z5
 	VADDPS.BCST       (R10), Z5, Z5
 	VMOVNTPS          Z5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
 	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VMOVNTPS          Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
+	VMAXPS            Z2, Z15, Z5
+	VMINPS            Z5, Z14, Z5
+	VMOVAPS           Z13, Z6
+	VFMADD231PS.BCST  4(R8), Z5, Z6
+	VADDPS.BCST       4(R10), Z6, Z6
+	VMOVNTPS          Z6, 64(SI)
 	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VADDPS.BCST       8(R10), Z1, Z1
-	VMOVNTPS          Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
+	VMAXPS            Z3, Z15, Z6
+	VMINPS            Z6, Z14, Z6
+	VMOVAPS           Z13, Z7
+	VFMADD231PS.BCST  8(R8), Z6, Z7
+	VADDPS.BCST       8(R10), Z7, Z7
+	VMOVNTPS          Z7, 128(SI)
 	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VADDPS.BCST       12(R10), Z1, Z1
-	VMOVNTPS          Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
+	VMAXPS            Z4, Z15, Z7
+	VMINPS            Z7, Z14, Z7
+	VMOVAPS           Z13, Z8
+	VFMADD231PS.BCST  12(R8), Z7, Z8
+	VADDPS.BCST       12(R10), Z8, Z8
+	VMOVNTPS          Z8, 192(SI)
+	CMPL              kind+56(FP), $+1
+	JLT               maskdone34
+	JEQ               maskbytes33
+	VCMPPS            $0x00, Z1, Z0, K1
+	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z12, K1, Z0
-	VMOVNTPS          Z0, (DX)
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, R10
-	ADDQ              $+256, SI
-	ADDQ              $+64, DX
-	ADDQ              $+256, BX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               short4end
+	VCMPPS            $0x00, Z3, Z6, K2
+	VCMPPS            $0x00, Z4, Z7, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone34
+
+maskbytes33:
+	VCMPPS     $0x00, Z1, Z0, K1
+	VCMPPS     $0x00, Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z3, Z6, K2
+	VCMPPS     $0x00, Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z8
+	VMOVNTPS   Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone34:
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+16, R10
+	ADDQ $+256, SI
+	ADDQ $+256, BX
+	SUBQ $+4, R11
+	CMPQ R11, $+4
+	JGE  short4stream
+	JMP  short4end
 
 short4rare:
 	MOVQ $+3, 1400(SP)
@@ -8818,67 +5505,85 @@ rare:
 	VMULPS       Z1, Z4, Z4
 	VADDPS       Z2, Z4, Z4
 	VCMPPS       $0x07, Z4, Z4, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
+	VBROADCASTSS constantsAVX512<>+4(SB), Z1
 	VBLENDMPS    Z4, Z1, K1, Z4
 	VMOVUPS      Z4, (SI)
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R8), Z4
+	VMOVUPS      64(R10), Z5
+	VSUBPS       Z5, Z2, Z2
+	VDIVPS       Z4, Z2, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z15, Z6
+	VMINPS       Z6, Z14, Z6
+	VADDPS       Z13, Z6, Z7
+	VMULPS       Z4, Z7, Z7
+	VADDPS       Z5, Z7, Z7
+	VCMPPS       $0x07, Z7, Z7, K1
+	VBLENDMPS    Z7, Z1, K1, Z7
+	VMOVUPS      Z7, 64(SI)
+	VMOVUPS      128(BX), Z4
+	VMOVUPS      128(R8), Z5
+	VMOVUPS      128(R10), Z7
+	VSUBPS       Z7, Z4, Z4
+	VDIVPS       Z5, Z4, Z4
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z15, Z8
+	VMINPS       Z8, Z14, Z8
+	VADDPS       Z13, Z8, Z9
+	VMULPS       Z5, Z9, Z9
+	VADDPS       Z7, Z9, Z9
+	VCMPPS       $0x07, Z9, Z9, K1
+	VBLENDMPS    Z9, Z1, K1, Z9
+	VMOVUPS      Z9, 128(SI)
+	VMOVUPS      192(BX), Z5
+	VMOVUPS      192(R8), Z7
+	VMOVUPS      192(R10), Z9
+	VSUBPS       Z9, Z5, Z5
+	VDIVPS       Z7, Z5, Z5
+	VRNDSCALEPS  $0x08, Z5, Z5
+	VMAXPS       Z5, Z15, Z10
+	VMINPS       Z10, Z14, Z10
+	VADDPS       Z13, Z10, Z11
+	VMULPS       Z7, Z11, Z11
+	VADDPS       Z9, Z11, Z11
+	VCMPPS       $0x07, Z11, Z11, K1
+	VBLENDMPS    Z11, Z1, K1, Z11
+	VMOVUPS      Z11, 192(SI)
+	CMPL         kind+56(FP), $+1
+	JLT          maskdone36
+	JEQ          maskbytes35
 	VCMPPS       $0x00, Z0, Z3, K1
-	VMOVUPS      64(BX), Z0
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R10), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K2
-	VBLENDMPS    Z5, Z1, K2, Z5
-	VMOVUPS      Z5, 64(SI)
-	VCMPPS       $0x00, Z0, Z4, K2
-	VMOVUPS      128(BX), Z0
-	VMOVUPS      128(R8), Z2
-	VMOVUPS      128(R10), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K3
-	VBLENDMPS    Z5, Z1, K3, Z5
-	VMOVUPS      Z5, 128(SI)
-	VCMPPS       $0x00, Z0, Z4, K3
-	VMOVUPS      192(BX), Z0
-	VMOVUPS      192(R8), Z2
-	VMOVUPS      192(R10), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z1, K4, Z5
-	VMOVUPS      Z5, 192(SI)
-	VCMPPS       $0x00, Z0, Z4, K4
+	VCMPPS       $0x00, Z2, Z6, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z12, K1, Z0
-	VMOVUPS      Z0, (DX)
-	CMPQ         1400(SP), $+1
-	JEQ          groupresume
-	CMPQ         1400(SP), $+2
-	JEQ          short2resume
-	CMPQ         1400(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
+	VCMPPS       $0x00, Z4, Z8, K2
+	VCMPPS       $0x00, Z5, Z10, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone36
+
+maskbytes35:
+	VCMPPS     $0x00, Z0, Z3, K1
+	VCMPPS     $0x00, Z2, Z6, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z4, Z8, K2
+	VCMPPS     $0x00, Z5, Z10, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z12, K1, Z1
+	VMOVUPS    Z1, (DX)
+	ADDQ       $+64, DX
+
+maskdone36:
+	CMPQ 1400(SP), $+1
+	JEQ  groupresume
+	CMPQ 1400(SP), $+2
+	JEQ  short2resume
+	CMPQ 1400(SP), $+3
+	JEQ  short4resume
+	JMP  laneback
 
 groupresume:
 	MOVQ         1368(SP), R8
@@ -8901,4744 +5606,6 @@ short4resume:
 	MOVQ 1384(SP), R10
 	JMP  short4back
 
-// func FakeQuantizeBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeBitsAVX512(SB), $1104-72
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
-	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
-	// per group: Z12 scale, Z11 recip
-	// vector registers in use at once: 22
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         scale+24(FP), R8
-	MOVQ         recip+32(FP), R9
-	VBROADCASTSS least+40(FP), Z0
-	VCVTDQ2PS    Z0, Z15
-	VBROADCASTSS most+44(FP), Z0
-	VCVTDQ2PS    Z0, Z14
-	VPXORD       Z13, Z13, Z13
-	MOVQ         groups+48(FP), R10
-	MOVQ         length+56(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	SUBQ         R10, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R10, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R10
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z10
-	VFMADD231PS  Z11, Z0, Z10
-	VMOVUPS      64(BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z9
-	VFMADD231PS  Z11, Z0, Z9
-	VMOVUPS      128(BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z8
-	VFMADD231PS  Z11, Z0, Z8
-	VMOVUPS      192(BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z11, Z0, Z7
-	CMPQ         R10, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      320(BX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      384(BX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      448(BX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z9, Z10, K1
-	VCMPPS       $0x03, Z7, Z8, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z10, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z6
-	VFMADD231PS  Z12, Z5, Z6
-	VMOVUPS      Z6, (SI)
-	VCMPPS       $0x00, Z0, Z5, K1
-	VRNDSCALEPS  $0x08, Z9, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z6
-	VFMADD231PS  Z12, Z5, Z6
-	VMOVUPS      Z6, 64(SI)
-	VCMPPS       $0x00, Z0, Z5, K2
-	VRNDSCALEPS  $0x08, Z8, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z6
-	VFMADD231PS  Z12, Z5, Z6
-	VMOVUPS      Z6, 128(SI)
-	VCMPPS       $0x00, Z0, Z5, K3
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z6
-	VFMADD231PS  Z12, Z5, Z6
-	VMOVUPS      Z6, 192(SI)
-	VCMPPS       $0x00, Z0, Z5, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	VMOVAPS      Z1, Z10
-	VMOVAPS      Z2, Z9
-	VMOVAPS      Z3, Z8
-	VMOVAPS      Z4, Z7
-	ADDQ         $+256, SI
-	ADDQ         $+8, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R10, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z1
-	VMOVUPS           320(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z2
-	VMOVUPS           384(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-	VMOVUPS           448(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z4, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCMPPS            $0x03, Z9, Z10, K1
-	VCMPPS            $0x03, Z7, Z8, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z10, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z6
-	VFMADD231PS.BCST  (R8), Z5, Z6
-	VMOVUPS           Z6, (SI)
-	VCMPPS            $0x00, Z0, Z5, K1
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z6
-	VFMADD231PS.BCST  (R8), Z5, Z6
-	VMOVUPS           Z6, 64(SI)
-	VCMPPS            $0x00, Z0, Z5, K2
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z6
-	VFMADD231PS.BCST  (R8), Z5, Z6
-	VMOVUPS           Z6, 128(SI)
-	VCMPPS            $0x00, Z0, Z5, K3
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z6
-	VFMADD231PS.BCST  (R8), Z5, Z6
-	VMOVUPS           Z6, 192(SI)
-	VCMPPS            $0x00, Z0, Z5, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z1, Z10
-	VMOVAPS           Z2, Z9
-	VMOVAPS           Z3, Z8
-	VMOVAPS           Z4, Z7
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+256, SI
-	ADDQ              $+8, DX
-	ADDQ              $+256, BX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      64(BX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      128(BX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      192(BX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VMOVUPS      Z5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVUPS      Z1, 64(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVUPS      Z1, 128(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVUPS      Z1, 192(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-
-groupback:
-	ADDQ $+256, SI
-	ADDQ $+8, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R10, $+0
-	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R9), Z12
-	VBROADCASTSS (R8), Z11
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ R8, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z11, Z0
-	VMOVUPS      (BX), Z1
-	VMULPS       Z12, Z1, Z2
-	VFNMADD231PS Z11, Z2, Z1
-	VFMADD231PS  Z12, Z1, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z11, Z1
-	VMOVUPS      64(BX), Z3
-	VMULPS       Z12, Z3, Z4
-	VFNMADD231PS Z11, Z4, Z3
-	VFMADD231PS  Z12, Z3, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z11, Z3
-	VMOVUPS      128(BX), Z5
-	VMULPS       Z12, Z5, Z6
-	VFNMADD231PS Z11, Z6, Z5
-	VFMADD231PS  Z12, Z5, Z6
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z11, Z5
-	VMOVUPS      192(BX), Z7
-	VMULPS       Z12, Z7, Z8
-	VFNMADD231PS Z11, Z8, Z7
-	VFMADD231PS  Z12, Z7, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z7
-	VMINPS       Z7, Z14, Z7
-	VFMADD213PS  Z13, Z7, Z0
-	VMOVUPS      Z0, (SI)
-	VCMPPS       $0x00, Z2, Z7, K1
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z1
-	VMOVUPS      Z1, 64(SI)
-	VCMPPS       $0x00, Z4, Z0, K2
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z3
-	VMOVUPS      Z3, 128(SI)
-	VCMPPS       $0x00, Z6, Z0, K3
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z5
-	VMOVUPS      Z5, 192(SI)
-	VCMPPS       $0x00, Z8, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	ADDQ         $+256, SI
-	ADDQ         $+8, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (BX), K7, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(BX), K7, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(BX), K7, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(BX), K7, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	KMOVQ        K0, K7
-	VMOVUPS      Z5, K7, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z1, K7, 64(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z1, K7, 128(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z1, K7, 192(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
-
-grouptailnarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, 256(SP)
-	LEAQ     (SI)(DI*4), SI
-	LEAQ     256(SP), AX
-	MOVQ     DX, CX
-	CALL     ·stageOut1AVX512(SB)
-	MOVQ     DI, AX
-	SHRQ     $0x03, AX
-	ADDQ     AX, DX
-	LEAQ     (BX)(DI*4), BX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R10, $+2
-	JLT               short2end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R10, $+8
-	JLT               short2loop
-	VMOVUPS           (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z12
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z11
-	VFMADD231PS.BCST  (R9), Z0, Z11
-	VMOVUPS           64(BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z10
-	VFMADD231PS.BCST  (R9), Z0, Z10
-	VMOVUPS           128(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z9
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z8
-	VFMADD231PS.BCST  4(R9), Z0, Z8
-	VMOVUPS           192(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  4(R9), Z0, Z7
-
-short2ahead:
-	VMOVUPS           256(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z2
-	VFNMADD231PS.BCST 8(R8), Z1, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z1
-	VMOVUPS           320(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z3
-	VFNMADD231PS.BCST 8(R8), Z3, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z3
-	VMOVUPS           384(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z4
-	VBROADCASTSS      12(R8), Z5
-	VFNMADD231PS.BCST 12(R8), Z4, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z4
-	VMOVUPS           448(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z6
-	VFNMADD231PS.BCST 12(R8), Z6, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z6
-	VCMPPS            $0x03, Z10, Z11, K1
-	VCMPPS            $0x03, Z7, Z8, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z11, Z0
-	VMAXPS            Z0, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS       Z12, Z16, Z17
-	VMOVUPS           Z17, (SI)
-	VCMPPS            $0x00, Z0, Z16, K1
-	VRNDSCALEPS       $0x08, Z10, Z0
-	VMAXPS            Z0, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS       Z12, Z16, Z17
-	VMOVUPS           Z17, 64(SI)
-	VCMPPS            $0x00, Z0, Z16, K2
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS       Z9, Z16, Z17
-	VMOVUPS           Z17, 128(SI)
-	VCMPPS            $0x00, Z0, Z16, K3
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z16
-	VMINPS            Z16, Z14, Z16
-	VMOVAPS           Z13, Z17
-	VFMADD231PS       Z9, Z16, Z17
-	VMOVUPS           Z17, 192(SI)
-	VCMPPS            $0x00, Z0, Z16, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z1, Z11
-	VMOVAPS           Z3, Z10
-	VMOVAPS           Z4, Z8
-	VMOVAPS           Z6, Z7
-	VMOVAPS           Z2, Z12
-	VMOVAPS           Z5, Z9
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+256, SI
-	ADDQ              $+8, DX
-	ADDQ              $+256, BX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VMOVUPS           (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VMOVUPS           64(BX), Z0
-	VMULPS.BCST       (R9), Z0, Z2
-	VFNMADD231PS.BCST (R8), Z2, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z2
-	VMOVUPS           128(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-	VMOVUPS           192(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z4, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VMOVUPS           Z5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVUPS           Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVUPS           Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-
-short2back:
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+256, SI
-	ADDQ $+8, DX
-	ADDQ $+256, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R10, $+4
-	JLT               short4end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R10, $+16
-	JLT               short4loop
-	VMOVUPS           (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z12
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z11
-	VFMADD231PS.BCST  (R9), Z0, Z11
-	VMOVUPS           64(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z10
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z9
-	VFMADD231PS.BCST  4(R9), Z0, Z9
-	VMOVUPS           128(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z8
-	VFNMADD231PS.BCST 8(R8), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  8(R9), Z0, Z7
-	VMOVUPS           192(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z1
-	VBROADCASTSS      12(R8), Z6
-	VFNMADD231PS.BCST 12(R8), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  12(R9), Z0, Z5
-
-short4ahead:
-	VMOVUPS           256(BX), Z0
-	VMULPS.BCST       16(R9), Z0, Z1
-	VBROADCASTSS      16(R8), Z2
-	VFNMADD231PS.BCST 16(R8), Z1, Z0
-	VFMADD231PS.BCST  16(R9), Z0, Z1
-	VMOVUPS           320(BX), Z0
-	VMULPS.BCST       20(R9), Z0, Z3
-	VBROADCASTSS      20(R8), Z4
-	VFNMADD231PS.BCST 20(R8), Z3, Z0
-	VFMADD231PS.BCST  20(R9), Z0, Z3
-	VMOVUPS           384(BX), Z0
-	VMULPS.BCST       24(R9), Z0, Z16
-	VBROADCASTSS      24(R8), Z17
-	VFNMADD231PS.BCST 24(R8), Z16, Z0
-	VFMADD231PS.BCST  24(R9), Z0, Z16
-	VMOVUPS           448(BX), Z0
-	VMULPS.BCST       28(R9), Z0, Z18
-	VBROADCASTSS      28(R8), Z19
-	VFNMADD231PS.BCST 28(R8), Z18, Z0
-	VFMADD231PS.BCST  28(R9), Z0, Z18
-	VCMPPS            $0x03, Z9, Z11, K1
-	VCMPPS            $0x03, Z5, Z7, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z11, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z21
-	VFMADD231PS       Z12, Z20, Z21
-	VMOVUPS           Z21, (SI)
-	VCMPPS            $0x00, Z0, Z20, K1
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z21
-	VFMADD231PS       Z10, Z20, Z21
-	VMOVUPS           Z21, 64(SI)
-	VCMPPS            $0x00, Z0, Z20, K2
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z21
-	VFMADD231PS       Z8, Z20, Z21
-	VMOVUPS           Z21, 128(SI)
-	VCMPPS            $0x00, Z0, Z20, K3
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z21
-	VFMADD231PS       Z6, Z20, Z21
-	VMOVUPS           Z21, 192(SI)
-	VCMPPS            $0x00, Z0, Z20, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z1, Z11
-	VMOVAPS           Z3, Z9
-	VMOVAPS           Z16, Z7
-	VMOVAPS           Z18, Z5
-	VMOVAPS           Z2, Z12
-	VMOVAPS           Z4, Z10
-	VMOVAPS           Z17, Z8
-	VMOVAPS           Z19, Z6
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+256, SI
-	ADDQ              $+8, DX
-	ADDQ              $+256, BX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VMOVUPS           (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VMOVUPS           64(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z2
-	VMOVUPS           128(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z3
-	VFNMADD231PS.BCST 8(R8), Z3, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z3
-	VMOVUPS           192(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z4
-	VFNMADD231PS.BCST 12(R8), Z4, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VMOVUPS           Z5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVUPS           Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VMOVUPS           Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VMOVUPS           Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-
-short4back:
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+256, SI
-	ADDQ $+8, DX
-	ADDQ $+256, BX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, DI
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (BX), Z0
-	VMOVUPS      (R9), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (R8), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      64(BX), Z0
-	VMOVUPS      64(R9), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(R8), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      128(BX), Z0
-	VMOVUPS      128(R9), Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(R8), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VMOVUPS      192(BX), Z0
-	VMOVUPS      192(R9), Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(R8), Z9
-	VFNMADD231PS Z9, Z8, Z0
-	VFMADD231PS  Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z3
-	VMOVUPS      Z3, (SI)
-	VCMPPS       $0x00, Z2, Z0, K1
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z5
-	VMOVUPS      Z5, 64(SI)
-	VCMPPS       $0x00, Z4, Z0, K2
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
-	VMOVUPS      Z7, 128(SI)
-	VCMPPS       $0x00, Z6, Z0, K3
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z9
-	VMOVUPS      Z9, 192(SI)
-	VCMPPS       $0x00, Z8, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-
-laneback:
-	ADDQ  $+256, SI
-	ADDQ  $+8, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  1040(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX512(SB)
-	MOVQ  1048(SP), DX
-	LEAQ  256(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX512(SB)
-	MOVQ  1056(SP), BX
-	MOVQ  1064(SP), R8
-	MOVQ  1072(SP), R9
-
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	PREFETCHNTA  128(BX)(CX*1)
-	PREFETCHNTA  192(BX)(CX*1)
-	VMOVUPS      (BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      64(BX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      128(BX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      192(BX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VMOVNTPS     Z5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVNTPS     Z1, 64(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVNTPS     Z1, 128(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVNTPS     Z1, 192(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	ADDQ         $+256, SI
-	ADDQ         $+8, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z9, Z10, K1
-	VCMPPS      $0x03, Z7, Z8, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z10, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VMOVUPS     Z2, (SI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VRNDSCALEPS $0x08, Z9, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VMOVUPS     Z2, 64(SI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VRNDSCALEPS $0x08, Z8, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VMOVUPS     Z2, 128(SI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VMOVUPS     Z2, 192(SI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (DX)
-	ADDQ        $+256, SI
-	ADDQ        $+8, DX
-	ADDQ        $+256, BX
-	SUBQ        $+64, R10
-	JMP         groupwhole
-
-grouprare:
-	MOVQ $+1, 1088(SP)
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 784(SP), R9
-	JMP  rare
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z12
-	VBROADCASTSS 4(R8), K7, Z11
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
-groupstage:
-	MOVQ SI, 1040(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1048(SP)
-	LEAQ 256(SP), DX
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1056(SP)
-	LEAQ 272(SP), BX
-	MOVQ R10, 1080(SP)
-	SUBQ R10, R10
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 1040(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut32AVX512(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 1048(SP), DX
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
-	MOVQ 1056(SP), BX
-	LEAQ (BX)(DI*4), BX
-	MOVQ 1080(SP), R10
-	JMP  grouprest
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ R8, R13
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	PREFETCHNTA       128(BX)(CX*1)
-	PREFETCHNTA       192(BX)(CX*1)
-	VMOVUPS           (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VMOVUPS           64(BX), Z0
-	VMULPS.BCST       (R9), Z0, Z2
-	VFNMADD231PS.BCST (R8), Z2, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z2
-	VMOVUPS           128(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-	VMOVUPS           192(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z4, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VMOVNTPS          Z5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVNTPS          Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVNTPS          Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVNTPS          Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+256, SI
-	ADDQ              $+8, DX
-	ADDQ              $+256, BX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	MOVQ $+2, 1088(SP)
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 784(SP), R9
-	JMP  rare
-
-short4stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	PREFETCHNTA       128(BX)(CX*1)
-	PREFETCHNTA       192(BX)(CX*1)
-	VMOVUPS           (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VMOVUPS           64(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z2
-	VMOVUPS           128(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z3
-	VFNMADD231PS.BCST 8(R8), Z3, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z3
-	VMOVUPS           192(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z4
-	VFNMADD231PS.BCST 12(R8), Z4, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VMOVNTPS          Z5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVNTPS          Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VMOVNTPS          Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VMOVNTPS          Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+256, SI
-	ADDQ              $+8, DX
-	ADDQ              $+256, BX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	MOVQ $+3, 1088(SP)
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 784(SP), R9
-	JMP  rare
-
-lanerare:
-	MOVQ $+4, 1088(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 1040(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1048(SP)
-	LEAQ 256(SP), DX
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1056(SP)
-	LEAQ 272(SP), BX
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 784(SP), R9
-	JMP  laneloop
-
-rare:
-	VMOVUPS      (BX), Z0
-	VMOVUPS      (R8), Z1
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z2
-	VMINPS       Z2, Z14, Z2
-	VADDPS       Z13, Z2, Z3
-	VMULPS       Z1, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z3, Z1, K1, Z3
-	VMOVUPS      Z3, (SI)
-	VCMPPS       $0x00, Z0, Z2, K1
-	VMOVUPS      64(BX), Z0
-	VMOVUPS      64(R8), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K2
-	VBLENDMPS    Z4, Z1, K2, Z4
-	VMOVUPS      Z4, 64(SI)
-	VCMPPS       $0x00, Z0, Z3, K2
-	VMOVUPS      128(BX), Z0
-	VMOVUPS      128(R8), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K3
-	VBLENDMPS    Z4, Z1, K3, Z4
-	VMOVUPS      Z4, 128(SI)
-	VCMPPS       $0x00, Z0, Z3, K3
-	VMOVUPS      192(BX), Z0
-	VMOVUPS      192(R8), Z2
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z2, Z4, Z4
-	VADDPS       Z13, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K4
-	VBLENDMPS    Z4, Z1, K4, Z4
-	VMOVUPS      Z4, 192(SI)
-	VCMPPS       $0x00, Z0, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	CMPQ         1088(SP), $+1
-	JEQ          groupresume
-	CMPQ         1088(SP), $+2
-	JEQ          short2resume
-	CMPQ         1088(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         1064(SP), R8
-	MOVQ         1072(SP), R9
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	JMP          groupback
-
-short2resume:
-	MOVQ 1064(SP), R8
-	MOVQ 1072(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 1064(SP), R8
-	MOVQ 1072(SP), R9
-	JMP  short4back
-
-// func FakeQuantizeZeroPointBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeZeroPointBitsAVX512(SB), $1360-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: Z15 least, Z14 most, Z13 0x0
-	// per group: Z12 scale, Z11 recip, Z0 zeroPoint, Z1 ISub, Z0 ISub, Z10 ToFloat, Z9 ToFloat
-	// vector registers in use at once: 30
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         scale+24(FP), R8
-	MOVQ         recip+32(FP), R9
-	MOVQ         zeroPoint+40(FP), R10
-	VBROADCASTSS least+48(FP), Z15
-	VBROADCASTSS most+52(FP), Z14
-	VPXORD       Z13, Z13, Z13
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R12, DI
-	IMULQ R11, DI
-	MOVQ  R12, R11
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-	SUBQ         R11, DI
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z8
-	VFMADD231PS  Z11, Z0, Z8
-	VMOVUPS      64(BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z11, Z0, Z7
-	VMOVUPS      128(BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z11, Z0, Z6
-	VMOVUPS      192(BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFMADD231PS  Z11, Z0, Z5
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      320(BX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      384(BX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      448(BX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z7, Z8, K1
-	VCMPPS       $0x03, Z5, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z8, Z0
-	VMAXPS       Z0, Z10, Z16
-	VMINPS       Z16, Z9, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z12, Z16, Z17
-	VMOVUPS      Z17, (SI)
-	VCMPPS       $0x00, Z0, Z16, K1
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z10, Z16
-	VMINPS       Z16, Z9, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z12, Z16, Z17
-	VMOVUPS      Z17, 64(SI)
-	VCMPPS       $0x00, Z0, Z16, K2
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z10, Z16
-	VMINPS       Z16, Z9, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z12, Z16, Z17
-	VMOVUPS      Z17, 128(SI)
-	VCMPPS       $0x00, Z0, Z16, K3
-	VRNDSCALEPS  $0x08, Z5, Z0
-	VMAXPS       Z0, Z10, Z16
-	VMINPS       Z16, Z9, Z16
-	VMOVAPS      Z13, Z17
-	VFMADD231PS  Z12, Z16, Z17
-	VMOVUPS      Z17, 192(SI)
-	VCMPPS       $0x00, Z0, Z16, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	VMOVAPS      Z1, Z8
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z3, Z6
-	VMOVAPS      Z4, Z5
-	ADDQ         $+256, SI
-	ADDQ         $+8, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z1
-	VMOVUPS           320(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z2
-	VMOVUPS           384(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-	VMOVUPS           448(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z4, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCMPPS            $0x03, Z7, Z8, K1
-	VCMPPS            $0x03, Z5, Z6, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VBROADCASTSS      (R10), Z16
-	VPSUBD            Z16, Z15, Z17
-	VCVTDQ2PS         Z17, Z17
-	VMAXPS            Z0, Z17, Z18
-	VPSUBD            Z16, Z14, Z16
-	VCVTDQ2PS         Z16, Z16
-	VMINPS            Z18, Z16, Z18
-	VMOVAPS           Z13, Z19
-	VFMADD231PS.BCST  (R8), Z18, Z19
-	VMOVUPS           Z19, (SI)
-	VCMPPS            $0x00, Z0, Z18, K1
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z17, Z18
-	VMINPS            Z18, Z16, Z18
-	VMOVAPS           Z13, Z19
-	VFMADD231PS.BCST  (R8), Z18, Z19
-	VMOVUPS           Z19, 64(SI)
-	VCMPPS            $0x00, Z0, Z18, K2
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z17, Z18
-	VMINPS            Z18, Z16, Z18
-	VMOVAPS           Z13, Z19
-	VFMADD231PS.BCST  (R8), Z18, Z19
-	VMOVUPS           Z19, 128(SI)
-	VCMPPS            $0x00, Z0, Z18, K3
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z17, Z17
-	VMINPS            Z17, Z16, Z17
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (R8), Z17, Z16
-	VMOVUPS           Z16, 192(SI)
-	VCMPPS            $0x00, Z0, Z17, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z1, Z8
-	VMOVAPS           Z2, Z7
-	VMOVAPS           Z3, Z6
-	VMOVAPS           Z4, Z5
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+4, R10
-	ADDQ              $+256, SI
-	ADDQ              $+8, DX
-	ADDQ              $+256, BX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      64(BX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      128(BX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      192(BX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VMOVUPS      Z5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVUPS      Z1, 64(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVUPS      Z1, 128(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVUPS      Z1, 192(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-
-groupback:
-	ADDQ $+256, SI
-	ADDQ $+8, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R9), Z12
-	VBROADCASTSS (R8), Z11
-	VBROADCASTSS (R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-
-groupmeet:
-	MOVQ R11, R13
-	MOVQ R8, R15
-	SUBQ $+16, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z11, Z0
-	VMOVAPS      Z10, Z1
-	VMOVAPS      Z9, Z2
-	VMOVUPS      (BX), Z3
-	VMULPS       Z12, Z3, Z4
-	VFNMADD231PS Z11, Z4, Z3
-	VFMADD231PS  Z12, Z3, Z4
-	SUBQ         $+16, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z11, Z3
-	VMOVAPS      Z10, Z5
-	VMOVAPS      Z9, Z16
-	VMOVUPS      64(BX), Z17
-	VMULPS       Z12, Z17, Z18
-	VFNMADD231PS Z11, Z18, Z17
-	VFMADD231PS  Z12, Z17, Z18
-	SUBQ         $+16, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z11, Z17
-	VMOVAPS      Z10, Z19
-	VMOVAPS      Z9, Z20
-	VMOVUPS      128(BX), Z21
-	VMULPS       Z12, Z21, Z22
-	VFNMADD231PS Z11, Z22, Z21
-	VFMADD231PS  Z12, Z21, Z22
-	SUBQ         $+16, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z11, Z21
-	VMOVAPS      Z10, Z23
-	VMOVAPS      Z9, Z24
-	VMOVUPS      192(BX), Z25
-	VMULPS       Z12, Z25, Z26
-	VFNMADD231PS Z11, Z26, Z25
-	VFMADD231PS  Z12, Z25, Z26
-	VCMPPS       $0x03, Z18, Z4, K1
-	VCMPPS       $0x03, Z26, Z22, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z1
-	VMINPS       Z1, Z2, Z1
-	VFMADD213PS  Z13, Z1, Z0
-	VMOVUPS      Z0, (SI)
-	VCMPPS       $0x00, Z4, Z1, K1
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z5, Z5
-	VMINPS       Z5, Z16, Z5
-	VFMADD213PS  Z13, Z5, Z3
-	VMOVUPS      Z3, 64(SI)
-	VCMPPS       $0x00, Z18, Z5, K2
-	VRNDSCALEPS  $0x08, Z22, Z22
-	VMAXPS       Z22, Z19, Z19
-	VMINPS       Z19, Z20, Z19
-	VFMADD213PS  Z13, Z19, Z17
-	VMOVUPS      Z17, 128(SI)
-	VCMPPS       $0x00, Z22, Z19, K3
-	VRNDSCALEPS  $0x08, Z26, Z26
-	VMAXPS       Z26, Z23, Z23
-	VMINPS       Z23, Z24, Z23
-	VFMADD213PS  Z13, Z23, Z21
-	VMOVUPS      Z21, 192(SI)
-	VCMPPS       $0x00, Z26, Z23, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	ADDQ         $+256, SI
-	ADDQ         $+8, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, DI
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	CMPQ R11, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R13
-	MOVQ DI, R15
-
-grouppieces:
-	MOVQ R15, DI
-	CMPQ R11, DI
-	JGE  grouppiece
-	MOVQ R11, DI
-
-grouppiece:
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (BX), K7, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(BX), K7, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(BX), K7, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(BX), K7, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	KMOVQ        K0, K7
-	VMOVUPS      Z5, K7, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z1, K7, 64(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z1, K7, 128(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z1, K7, 192(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
-
-grouptailnarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, 256(SP)
-	LEAQ     (SI)(DI*4), SI
-	LEAQ     256(SP), AX
-	MOVQ     DX, CX
-	CALL     ·stageOut1AVX512(SB)
-	MOVQ     DI, AX
-	SHRQ     $0x03, AX
-	ADDQ     AX, DX
-	LEAQ     (BX)(DI*4), BX
-
-grouprest:
-	SUBQ  DI, R11
-	SUBQ  DI, R15
-	SUBQ  DI, R13
-	TESTQ R13, R13
-	JEQ   groupdone
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R11, $+2
-	JLT               short2end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VMOVUPS           (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z8
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  (R9), Z0, Z7
-	VMOVUPS           64(BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFMADD231PS.BCST  (R9), Z0, Z6
-	VMOVUPS           128(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z5
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VMOVUPS           192(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-
-short2ahead:
-	VMOVUPS           256(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z2
-	VFNMADD231PS.BCST 8(R8), Z1, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z1
-	VMOVUPS           320(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z16
-	VFNMADD231PS.BCST 8(R8), Z16, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z16
-	VMOVUPS           384(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z17
-	VBROADCASTSS      12(R8), Z18
-	VFNMADD231PS.BCST 12(R8), Z17, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z17
-	VMOVUPS           448(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z19
-	VFNMADD231PS.BCST 12(R8), Z19, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z19
-	VCMPPS            $0x03, Z6, Z7, K1
-	VCMPPS            $0x03, Z3, Z4, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VBROADCASTSS      (R10), Z20
-	VPSUBD            Z20, Z15, Z21
-	VCVTDQ2PS         Z21, Z21
-	VMAXPS            Z0, Z21, Z22
-	VPSUBD            Z20, Z14, Z20
-	VCVTDQ2PS         Z20, Z20
-	VMINPS            Z22, Z20, Z22
-	VMOVAPS           Z13, Z23
-	VFMADD231PS       Z8, Z22, Z23
-	VMOVUPS           Z23, (SI)
-	VCMPPS            $0x00, Z0, Z22, K1
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z21, Z21
-	VMINPS            Z21, Z20, Z21
-	VMOVAPS           Z13, Z20
-	VFMADD231PS       Z8, Z21, Z20
-	VMOVUPS           Z20, 64(SI)
-	VCMPPS            $0x00, Z0, Z21, K2
-	VRNDSCALEPS       $0x08, Z4, Z0
-	VBROADCASTSS      4(R10), Z20
-	VPSUBD            Z20, Z15, Z21
-	VCVTDQ2PS         Z21, Z21
-	VMAXPS            Z0, Z21, Z22
-	VPSUBD            Z20, Z14, Z20
-	VCVTDQ2PS         Z20, Z20
-	VMINPS            Z22, Z20, Z22
-	VMOVAPS           Z13, Z23
-	VFMADD231PS       Z5, Z22, Z23
-	VMOVUPS           Z23, 128(SI)
-	VCMPPS            $0x00, Z0, Z22, K3
-	VRNDSCALEPS       $0x08, Z3, Z0
-	VMAXPS            Z0, Z21, Z21
-	VMINPS            Z21, Z20, Z21
-	VMOVAPS           Z13, Z20
-	VFMADD231PS       Z5, Z21, Z20
-	VMOVUPS           Z20, 192(SI)
-	VCMPPS            $0x00, Z0, Z21, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z16, Z6
-	VMOVAPS           Z17, Z4
-	VMOVAPS           Z19, Z3
-	VMOVAPS           Z2, Z8
-	VMOVAPS           Z18, Z5
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+8, R10
-	ADDQ              $+256, SI
-	ADDQ              $+8, DX
-	ADDQ              $+256, BX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VBROADCASTSS      (R10), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z12
-	VBROADCASTSS      4(R10), Z1
-	VPSUBD            Z1, Z15, Z2
-	VCVTDQ2PS         Z2, Z11
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z10
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z9
-	VMOVUPS           (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VMOVUPS           64(BX), Z0
-	VMULPS.BCST       (R9), Z0, Z2
-	VFNMADD231PS.BCST (R8), Z2, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z2
-	VMOVUPS           128(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-	VMOVUPS           192(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z4, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z12, Z0
-	VMINPS            Z0, Z10, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VMOVUPS           Z5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z12, Z0
-	VMINPS            Z0, Z10, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVUPS           Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z11, Z0
-	VMINPS            Z0, Z9, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVUPS           Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z11, Z0
-	VMINPS            Z0, Z9, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVUPS           Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-
-short2back:
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+8, R10
-	ADDQ $+256, SI
-	ADDQ $+8, DX
-	ADDQ $+256, BX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R11, $+4
-	JLT               short4end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VMOVUPS           (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z4
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFMADD231PS.BCST  (R9), Z0, Z3
-	VMOVUPS           64(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z2
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z16
-	VFMADD231PS.BCST  4(R9), Z0, Z16
-	VMOVUPS           128(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z17
-	VFNMADD231PS.BCST 8(R8), Z1, Z0
-	VMOVAPS           Z1, Z18
-	VFMADD231PS.BCST  8(R9), Z0, Z18
-	VMOVUPS           192(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z1
-	VBROADCASTSS      12(R8), Z19
-	VFNMADD231PS.BCST 12(R8), Z1, Z0
-	VMOVAPS           Z1, Z20
-	VFMADD231PS.BCST  12(R9), Z0, Z20
-
-short4ahead:
-	VMOVUPS           256(BX), Z0
-	VMULPS.BCST       16(R9), Z0, Z1
-	VBROADCASTSS      16(R8), Z21
-	VFNMADD231PS.BCST 16(R8), Z1, Z0
-	VFMADD231PS.BCST  16(R9), Z0, Z1
-	VMOVUPS           320(BX), Z0
-	VMULPS.BCST       20(R9), Z0, Z22
-	VBROADCASTSS      20(R8), Z23
-	VFNMADD231PS.BCST 20(R8), Z22, Z0
-	VFMADD231PS.BCST  20(R9), Z0, Z22
-	VMOVUPS           384(BX), Z0
-	VMULPS.BCST       24(R9), Z0, Z24
-	VBROADCASTSS      24(R8), Z25
-	VFNMADD231PS.BCST 24(R8), Z24, Z0
-	VFMADD231PS.BCST  24(R9), Z0, Z24
-	VMOVUPS           448(BX), Z0
-	VMULPS.BCST       28(R9), Z0, Z26
-	VBROADCASTSS      28(R8), Z27
-	VFNMADD231PS.BCST 28(R8), Z26, Z0
-	VFMADD231PS.BCST  28(R9), Z0, Z26
-	VCMPPS            $0x03, Z16, Z3, K1
-	VCMPPS            $0x03, Z20, Z18, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z3, Z0
-	VBROADCASTSS      (R10), Z28
-	VPSUBD            Z28, Z15, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMAXPS            Z0, Z29, Z29
-	VPSUBD            Z28, Z14, Z28
-	VCVTDQ2PS         Z28, Z28
-	VMINPS            Z29, Z28, Z29
-	VMOVAPS           Z13, Z28
-	VFMADD231PS       Z4, Z29, Z28
-	VMOVUPS           Z28, (SI)
-	VCMPPS            $0x00, Z0, Z29, K1
-	VRNDSCALEPS       $0x08, Z16, Z0
-	VBROADCASTSS      4(R10), Z28
-	VPSUBD            Z28, Z15, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMAXPS            Z0, Z29, Z29
-	VPSUBD            Z28, Z14, Z28
-	VCVTDQ2PS         Z28, Z28
-	VMINPS            Z29, Z28, Z29
-	VMOVAPS           Z13, Z28
-	VFMADD231PS       Z2, Z29, Z28
-	VMOVUPS           Z28, 64(SI)
-	VCMPPS            $0x00, Z0, Z29, K2
-	VRNDSCALEPS       $0x08, Z18, Z0
-	VBROADCASTSS      8(R10), Z28
-	VPSUBD            Z28, Z15, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMAXPS            Z0, Z29, Z29
-	VPSUBD            Z28, Z14, Z28
-	VCVTDQ2PS         Z28, Z28
-	VMINPS            Z29, Z28, Z29
-	VMOVAPS           Z13, Z28
-	VFMADD231PS       Z17, Z29, Z28
-	VMOVUPS           Z28, 128(SI)
-	VCMPPS            $0x00, Z0, Z29, K3
-	VRNDSCALEPS       $0x08, Z20, Z0
-	VBROADCASTSS      12(R10), Z28
-	VPSUBD            Z28, Z15, Z29
-	VCVTDQ2PS         Z29, Z29
-	VMAXPS            Z0, Z29, Z29
-	VPSUBD            Z28, Z14, Z28
-	VCVTDQ2PS         Z28, Z28
-	VMINPS            Z29, Z28, Z29
-	VMOVAPS           Z13, Z28
-	VFMADD231PS       Z19, Z29, Z28
-	VMOVUPS           Z28, 192(SI)
-	VCMPPS            $0x00, Z0, Z29, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z22, Z16
-	VMOVAPS           Z24, Z18
-	VMOVAPS           Z26, Z20
-	VMOVAPS           Z21, Z4
-	VMOVAPS           Z23, Z2
-	VMOVAPS           Z25, Z17
-	VMOVAPS           Z27, Z19
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, R10
-	ADDQ              $+256, SI
-	ADDQ              $+8, DX
-	ADDQ              $+256, BX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VBROADCASTSS      (R10), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z12
-	VBROADCASTSS      4(R10), Z1
-	VPSUBD            Z1, Z15, Z21
-	VCVTDQ2PS         Z21, Z11
-	VBROADCASTSS      8(R10), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z10
-	VBROADCASTSS      12(R10), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z9
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z8
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z7
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z6
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z5
-	VMOVUPS           (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VMOVUPS           64(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z2
-	VMOVUPS           128(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z3
-	VFNMADD231PS.BCST 8(R8), Z3, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z3
-	VMOVUPS           192(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z4
-	VFNMADD231PS.BCST 12(R8), Z4, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z12, Z0
-	VMINPS            Z0, Z8, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (R8), Z0, Z16
-	VMOVUPS           Z16, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z11, Z0
-	VMINPS            Z0, Z7, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVUPS           Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z10, Z0
-	VMINPS            Z0, Z6, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VMOVUPS           Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z9, Z0
-	VMINPS            Z0, Z5, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VMOVUPS           Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-
-short4back:
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+16, R10
-	ADDQ $+256, SI
-	ADDQ $+8, DX
-	ADDQ $+256, BX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R11, DI
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (BX), Z0
-	VMOVUPS      (R9), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (R8), Z3
-	VFNMADD231PS Z3, Z2, Z0
-	VFMADD231PS  Z1, Z0, Z2
-	VMOVUPS      64(BX), Z0
-	VMOVUPS      64(R9), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(R8), Z5
-	VFNMADD231PS Z5, Z4, Z0
-	VFMADD231PS  Z1, Z0, Z4
-	VMOVUPS      128(BX), Z0
-	VMOVUPS      128(R9), Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(R8), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z1, Z0, Z6
-	VMOVUPS      192(BX), Z0
-	VMOVUPS      192(R9), Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(R8), Z9
-	VFNMADD231PS Z9, Z8, Z0
-	VFMADD231PS  Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VMOVUPS      (R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z3
-	VMOVUPS      Z3, (SI)
-	VCMPPS       $0x00, Z2, Z1, K1
-	VMOVUPS      64(R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z5
-	VMOVUPS      Z5, 64(SI)
-	VCMPPS       $0x00, Z4, Z1, K2
-	VMOVUPS      128(R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z7
-	VMOVUPS      Z7, 128(SI)
-	VCMPPS       $0x00, Z6, Z1, K3
-	VMOVUPS      192(R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z1, Z1
-	VCVTDQ2PS    Z0, Z0
-	VRNDSCALEPS  $0x08, Z8, Z8
-	VMAXPS       Z8, Z1, Z1
-	VMINPS       Z1, Z0, Z1
-	VFMADD213PS  Z13, Z1, Z9
-	VMOVUPS      Z9, 192(SI)
-	VCMPPS       $0x00, Z8, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-
-laneback:
-	ADDQ  $+256, SI
-	ADDQ  $+8, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	ADDQ  $+256, R10
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  1296(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX512(SB)
-	MOVQ  1304(SP), DX
-	LEAQ  256(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX512(SB)
-	MOVQ  1312(SP), BX
-	MOVQ  1320(SP), R8
-	MOVQ  1328(SP), R9
-	MOVQ  1336(SP), R10
-
-laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	PREFETCHNTA  128(BX)(CX*1)
-	PREFETCHNTA  192(BX)(CX*1)
-	VMOVUPS      (BX), Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      64(BX), Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      128(BX), Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      192(BX), Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VMOVNTPS     Z5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVNTPS     Z1, 64(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVNTPS     Z1, 128(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z10, Z0
-	VMINPS       Z0, Z9, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VMOVNTPS     Z1, 192(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	ADDQ         $+256, SI
-	ADDQ         $+8, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z7, Z8, K1
-	VCMPPS      $0x03, Z5, Z6, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z8, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z9, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VMOVUPS     Z2, (SI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z9, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VMOVUPS     Z2, 64(SI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z9, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VMOVUPS     Z2, 128(SI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VRNDSCALEPS $0x08, Z5, Z0
-	VMAXPS      Z0, Z10, Z1
-	VMINPS      Z1, Z9, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VMOVUPS     Z2, 192(SI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (DX)
-	ADDQ        $+256, SI
-	ADDQ        $+8, DX
-	ADDQ        $+256, BX
-	SUBQ        $+64, R11
-	JMP         groupwhole
-
-grouprare:
-	MOVQ $+1, 1352(SP)
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1320(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1328(SP)
-	LEAQ 784(SP), R9
-	LEAQ 1040(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R10, 1336(SP)
-	LEAQ 1040(SP), R10
-	JMP  rare
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	VBROADCASTSS 4(R10), Z8
-	VPSUBD       Z8, Z15, Z7
-	VCVTDQ2PS    Z7, Z6
-	VPSUBD       Z8, Z14, Z7
-	VCVTDQ2PS    Z7, Z8
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z12
-	VBROADCASTSS 4(R8), K7, Z11
-	VMOVAPS      Z6, K7, Z10
-	VMOVAPS      Z8, K7, Z9
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeetreached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R11, $-15
-	JGE  groupmeetmixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
-groupstage:
-	MOVQ SI, 1296(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1304(SP)
-	LEAQ 256(SP), DX
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1312(SP)
-	LEAQ 272(SP), BX
-	MOVQ R11, 1344(SP)
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 1296(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut32AVX512(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 1304(SP), DX
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
-	MOVQ 1312(SP), BX
-	LEAQ (BX)(DI*4), BX
-	MOVQ 1344(SP), R11
-	JMP  grouprest
-
-groupmeetrare:
-	MOVQ R13, R11
-	SUBQ R8, R15
-	ADDQ R15, R8
-	ADDQ R15, R9
-	ADDQ R15, R10
-	MOVQ DI, R13
-	SUBQ R15, R15
-	ADDQ $+64, R15
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	PREFETCHNTA       128(BX)(CX*1)
-	PREFETCHNTA       192(BX)(CX*1)
-	VBROADCASTSS      (R10), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z12
-	VBROADCASTSS      4(R10), Z1
-	VPSUBD            Z1, Z15, Z2
-	VCVTDQ2PS         Z2, Z11
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z10
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z9
-	VMOVUPS           (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VMOVUPS           64(BX), Z0
-	VMULPS.BCST       (R9), Z0, Z2
-	VFNMADD231PS.BCST (R8), Z2, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z2
-	VMOVUPS           128(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-	VMOVUPS           192(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z4, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z12, Z0
-	VMINPS            Z0, Z10, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VMOVNTPS          Z5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z12, Z0
-	VMINPS            Z0, Z10, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VMOVNTPS          Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z11, Z0
-	VMINPS            Z0, Z9, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVNTPS          Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z11, Z0
-	VMINPS            Z0, Z9, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVNTPS          Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+8, R10
-	ADDQ              $+256, SI
-	ADDQ              $+8, DX
-	ADDQ              $+256, BX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	MOVQ $+2, 1352(SP)
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1320(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1328(SP)
-	LEAQ 784(SP), R9
-	LEAQ 1040(SP), AX
-	MOVQ R10, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R10, 1336(SP)
-	LEAQ 1040(SP), R10
-	JMP  rare
-
-short4stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	PREFETCHNTA       128(BX)(CX*1)
-	PREFETCHNTA       192(BX)(CX*1)
-	VBROADCASTSS      (R10), Z0
-	VPSUBD            Z0, Z15, Z1
-	VCVTDQ2PS         Z1, Z12
-	VBROADCASTSS      4(R10), Z1
-	VPSUBD            Z1, Z15, Z21
-	VCVTDQ2PS         Z21, Z11
-	VBROADCASTSS      8(R10), Z21
-	VPSUBD            Z21, Z15, Z22
-	VCVTDQ2PS         Z22, Z10
-	VBROADCASTSS      12(R10), Z22
-	VPSUBD            Z22, Z15, Z23
-	VCVTDQ2PS         Z23, Z9
-	VPSUBD            Z0, Z14, Z0
-	VCVTDQ2PS         Z0, Z8
-	VPSUBD            Z1, Z14, Z1
-	VCVTDQ2PS         Z1, Z7
-	VPSUBD            Z21, Z14, Z21
-	VCVTDQ2PS         Z21, Z6
-	VPSUBD            Z22, Z14, Z22
-	VCVTDQ2PS         Z22, Z5
-	VMOVUPS           (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VMOVUPS           64(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z2
-	VMOVUPS           128(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z3
-	VFNMADD231PS.BCST 8(R8), Z3, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z3
-	VMOVUPS           192(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z4
-	VFNMADD231PS.BCST 12(R8), Z4, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z12, Z0
-	VMINPS            Z0, Z8, Z0
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (R8), Z0, Z16
-	VMOVNTPS          Z16, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z11, Z0
-	VMINPS            Z0, Z7, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VMOVNTPS          Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z10, Z0
-	VMINPS            Z0, Z6, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VMOVNTPS          Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z9, Z0
-	VMINPS            Z0, Z5, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VMOVNTPS          Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, R10
-	ADDQ              $+256, SI
-	ADDQ              $+8, DX
-	ADDQ              $+256, BX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	MOVQ $+3, 1352(SP)
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1320(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1328(SP)
-	LEAQ 784(SP), R9
-	LEAQ 1040(SP), AX
-	MOVQ R10, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R10, 1336(SP)
-	LEAQ 1040(SP), R10
-	JMP  rare
-
-lanerare:
-	MOVQ $+4, 1352(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 1296(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1304(SP)
-	LEAQ 256(SP), DX
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1312(SP)
-	LEAQ 272(SP), BX
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1320(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1328(SP)
-	LEAQ 784(SP), R9
-	LEAQ 1040(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R10, 1336(SP)
-	LEAQ 1040(SP), R10
-	JMP  laneloop
-
-rare:
-	VMOVUPS      (BX), Z0
-	VMOVUPS      (R8), Z1
-	VMOVUPS      (R10), Z2
-	VPSUBD       Z2, Z15, Z3
-	VPSUBD       Z2, Z14, Z2
-	VCVTDQ2PS    Z3, Z3
-	VCVTDQ2PS    Z2, Z2
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z3, Z3
-	VMINPS       Z3, Z2, Z3
-	VADDPS       Z13, Z3, Z2
-	VMULPS       Z1, Z2, Z2
-	VADDPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z2, Z1, K1, Z2
-	VMOVUPS      Z2, (SI)
-	VCMPPS       $0x00, Z0, Z3, K1
-	VMOVUPS      64(BX), Z0
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R10), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K2
-	VBLENDMPS    Z3, Z1, K2, Z3
-	VMOVUPS      Z3, 64(SI)
-	VCMPPS       $0x00, Z0, Z4, K2
-	VMOVUPS      128(BX), Z0
-	VMOVUPS      128(R8), Z2
-	VMOVUPS      128(R10), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K3
-	VBLENDMPS    Z3, Z1, K3, Z3
-	VMOVUPS      Z3, 128(SI)
-	VCMPPS       $0x00, Z0, Z4, K3
-	VMOVUPS      192(BX), Z0
-	VMOVUPS      192(R8), Z2
-	VMOVUPS      192(R10), Z3
-	VPSUBD       Z3, Z15, Z4
-	VPSUBD       Z3, Z14, Z3
-	VCVTDQ2PS    Z4, Z4
-	VCVTDQ2PS    Z3, Z3
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z4, Z4
-	VMINPS       Z4, Z3, Z4
-	VADDPS       Z13, Z4, Z3
-	VMULPS       Z2, Z3, Z3
-	VADDPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K4
-	VBLENDMPS    Z3, Z1, K4, Z3
-	VMOVUPS      Z3, 192(SI)
-	VCMPPS       $0x00, Z0, Z4, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	CMPQ         1352(SP), $+1
-	JEQ          groupresume
-	CMPQ         1352(SP), $+2
-	JEQ          short2resume
-	CMPQ         1352(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         1320(SP), R8
-	MOVQ         1328(SP), R9
-	MOVQ         1336(SP), R10
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R10), Z0
-	VPSUBD       Z0, Z15, Z1
-	VCVTDQ2PS    Z1, Z10
-	VPSUBD       Z0, Z14, Z0
-	VCVTDQ2PS    Z0, Z9
-	JMP          groupback
-
-short2resume:
-	MOVQ 1320(SP), R8
-	MOVQ 1328(SP), R9
-	MOVQ 1336(SP), R10
-	JMP  short2back
-
-short4resume:
-	MOVQ 1320(SP), R8
-	MOVQ 1328(SP), R9
-	MOVQ 1336(SP), R10
-	JMP  short4back
-
-// func FakeQuantizeMinvalBitsAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeMinvalBitsAVX512(SB), $1360-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
-	// per call: Z0 least, Z0 most, Z15 ToFloat, Z14 ToFloat, Z13 0x0
-	// per group: Z12 scale, Z11 recip, Z10 minval
-	// vector registers in use at once: 30
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         scale+24(FP), R8
-	MOVQ         recip+32(FP), R9
-	MOVQ         minval+40(FP), R10
-	VBROADCASTSS least+48(FP), Z0
-	VCVTDQ2PS    Z0, Z15
-	VBROADCASTSS most+52(FP), Z0
-	VCVTDQ2PS    Z0, Z14
-	VPXORD       Z13, Z13, Z13
-	MOVQ         groups+56(FP), R11
-	MOVQ         length+64(FP), R12
-	CMPQ         R12, $+1
-	JEQ          lanes
-	CMPQ         R12, $+32
-	JEQ          short2
-	CMPQ         R12, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R12, DI
-	IMULQ R11, DI
-	MOVQ  R12, R11
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R10), Z10
-	SUBQ         R11, DI
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R11, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R11
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS      (BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z9
-	VFMADD231PS  Z11, Z0, Z9
-	VMOVUPS      64(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z8
-	VFMADD231PS  Z11, Z0, Z8
-	VMOVUPS      128(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z11, Z0, Z7
-	VMOVUPS      192(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z11, Z0, Z6
-	CMPQ         R11, $+128
-	JLT          groupends
-
-groupahead:
-	VMOVUPS      256(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      320(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      384(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      448(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z8, Z9, K1
-	VCMPPS       $0x03, Z6, Z7, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRNDSCALEPS  $0x08, Z9, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z12, Z5, Z16
-	VADDPS       Z10, Z16, Z16
-	VMOVUPS      Z16, (SI)
-	VCMPPS       $0x00, Z0, Z5, K1
-	VRNDSCALEPS  $0x08, Z8, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z12, Z5, Z16
-	VADDPS       Z10, Z16, Z16
-	VMOVUPS      Z16, 64(SI)
-	VCMPPS       $0x00, Z0, Z5, K2
-	VRNDSCALEPS  $0x08, Z7, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z12, Z5, Z16
-	VADDPS       Z10, Z16, Z16
-	VMOVUPS      Z16, 128(SI)
-	VCMPPS       $0x00, Z0, Z5, K3
-	VRNDSCALEPS  $0x08, Z6, Z0
-	VMAXPS       Z0, Z15, Z5
-	VMINPS       Z5, Z14, Z5
-	VMOVAPS      Z13, Z16
-	VFMADD231PS  Z12, Z5, Z16
-	VADDPS       Z10, Z16, Z16
-	VMOVUPS      Z16, 192(SI)
-	VCMPPS       $0x00, Z0, Z5, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	VMOVAPS      Z1, Z9
-	VMOVAPS      Z2, Z8
-	VMOVAPS      Z3, Z7
-	VMOVAPS      Z4, Z6
-	ADDQ         $+256, SI
-	ADDQ         $+8, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R11, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS           256(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z1
-	VMOVUPS           320(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z2
-	VMOVUPS           384(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-	VMOVUPS           448(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z4, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCMPPS            $0x03, Z8, Z9, K1
-	VCMPPS            $0x03, Z6, Z7, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (R8), Z5, Z16
-	VADDPS.BCST       (R10), Z16, Z16
-	VMOVUPS           Z16, (SI)
-	VCMPPS            $0x00, Z0, Z5, K1
-	VRNDSCALEPS       $0x08, Z8, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (R8), Z5, Z16
-	VADDPS.BCST       (R10), Z16, Z16
-	VMOVUPS           Z16, 64(SI)
-	VCMPPS            $0x00, Z0, Z5, K2
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (R8), Z5, Z16
-	VADDPS.BCST       (R10), Z16, Z16
-	VMOVUPS           Z16, 128(SI)
-	VCMPPS            $0x00, Z0, Z5, K3
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z5
-	VMINPS            Z5, Z14, Z5
-	VMOVAPS           Z13, Z16
-	VFMADD231PS.BCST  (R8), Z5, Z16
-	VADDPS.BCST       (R10), Z16, Z16
-	VMOVUPS           Z16, 192(SI)
-	VCMPPS            $0x00, Z0, Z5, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z2, Z8
-	VMOVAPS           Z3, Z7
-	VMOVAPS           Z4, Z6
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+4, R10
-	ADDQ              $+256, SI
-	ADDQ              $+8, DX
-	ADDQ              $+256, BX
-	MOVQ              R12, R11
-	SUBQ              R11, DI
-	CMPQ              R11, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R10), Z10
-	CMPQ         R11, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS      (BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      64(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      128(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      192(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VADDPS       Z10, Z5, Z5
-	VMOVUPS      Z5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	VMOVUPS      Z1, 64(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	VMOVUPS      Z1, 128(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	VMOVUPS      Z1, 192(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-
-groupback:
-	ADDQ $+256, SI
-	ADDQ $+8, DX
-	ADDQ $+256, BX
-	SUBQ $+64, R11
-	CMPQ R11, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R11, $+0
-	JLT   groupstaged
-	ADDQ  R11, DI
-	TESTQ R11, R11
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R10), Z12
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R8), Z10
-
-groupmeet:
-	MOVQ R11, R13
-	MOVQ R8, R15
-	SUBQ $+16, R11
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z12, Z0
-	VMOVAPS      Z10, Z1
-	VMOVUPS      (BX), Z2
-	VSUBPS       Z12, Z2, Z2
-	VMULPS       Z11, Z2, Z3
-	VFNMADD231PS Z10, Z3, Z2
-	VFMADD231PS  Z11, Z2, Z3
-	SUBQ         $+16, R11
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z12, Z2
-	VMOVAPS      Z10, Z4
-	VMOVUPS      64(BX), Z5
-	VSUBPS       Z12, Z5, Z5
-	VMULPS       Z11, Z5, Z6
-	VFNMADD231PS Z10, Z6, Z5
-	VFMADD231PS  Z11, Z5, Z6
-	SUBQ         $+16, R11
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z12, Z5
-	VMOVAPS      Z10, Z7
-	VMOVUPS      128(BX), Z8
-	VSUBPS       Z12, Z8, Z8
-	VMULPS       Z11, Z8, Z9
-	VFNMADD231PS Z10, Z9, Z8
-	VFMADD231PS  Z11, Z8, Z9
-	SUBQ         $+16, R11
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z12, Z8
-	VMOVAPS      Z10, Z16
-	VMOVUPS      192(BX), Z17
-	VSUBPS       Z12, Z17, Z17
-	VMULPS       Z11, Z17, Z18
-	VFNMADD231PS Z10, Z18, Z17
-	VFMADD231PS  Z11, Z17, Z18
-	VCMPPS       $0x03, Z6, Z3, K1
-	VCMPPS       $0x03, Z18, Z9, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z17
-	VMINPS       Z17, Z14, Z17
-	VFMADD213PS  Z13, Z17, Z1
-	VADDPS       Z0, Z1, Z1
-	VMOVUPS      Z1, (SI)
-	VCMPPS       $0x00, Z3, Z17, K1
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z4
-	VADDPS       Z2, Z4, Z4
-	VMOVUPS      Z4, 64(SI)
-	VCMPPS       $0x00, Z6, Z0, K2
-	VRNDSCALEPS  $0x08, Z9, Z9
-	VMAXPS       Z9, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
-	VADDPS       Z5, Z7, Z7
-	VMOVUPS      Z7, 128(SI)
-	VCMPPS       $0x00, Z9, Z0, K3
-	VRNDSCALEPS  $0x08, Z18, Z18
-	VMAXPS       Z18, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z16
-	VADDPS       Z8, Z16, Z16
-	VMOVUPS      Z16, 192(SI)
-	VCMPPS       $0x00, Z18, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	ADDQ         $+256, SI
-	ADDQ         $+8, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, DI
-	CMPQ         R11, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R11, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-	CMPQ R11, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R13
-	MOVQ DI, R15
-
-grouppieces:
-	MOVQ R15, DI
-	CMPQ R11, DI
-	JGE  grouppiece
-	MOVQ R11, DI
-
-grouppiece:
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R10), Z10
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (BX), K7, Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(BX), K7, Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(BX), K7, Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(BX), K7, Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VADDPS       Z10, Z5, Z5
-	KMOVQ        K0, K7
-	VMOVUPS      Z5, K7, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS      Z1, K7, 64(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS      Z1, K7, 128(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS      Z1, K7, 192(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
-
-grouptailnarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, 256(SP)
-	LEAQ     (SI)(DI*4), SI
-	LEAQ     256(SP), AX
-	MOVQ     DX, CX
-	CALL     ·stageOut1AVX512(SB)
-	MOVQ     DI, AX
-	SHRQ     $0x03, AX
-	ADDQ     AX, DX
-	LEAQ     (BX)(DI*4), BX
-
-grouprest:
-	SUBQ  DI, R11
-	SUBQ  DI, R15
-	SUBQ  DI, R13
-	TESTQ R13, R13
-	JEQ   groupdone
-	TESTQ R11, R11
-	JNE   groupmore
-	MOVQ  R12, R11
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	ADDQ  $+4, R10
-
-groupmore:
-	TESTQ R15, R15
-	JNE   grouppieces
-	MOVQ  R13, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R11, $+2
-	JLT               short2end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R11, $+8
-	JLT               short2loop
-	VMOVUPS           (BX), Z0
-	VBROADCASTSS      (R10), Z12
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z11
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z10
-	VFMADD231PS.BCST  (R9), Z0, Z10
-	VMOVUPS           64(BX), Z0
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z9
-	VFMADD231PS.BCST  (R9), Z0, Z9
-	VMOVUPS           128(BX), Z0
-	VBROADCASTSS      4(R10), Z8
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z7
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFMADD231PS.BCST  4(R9), Z0, Z6
-	VMOVUPS           192(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFMADD231PS.BCST  4(R9), Z0, Z5
-
-short2ahead:
-	VMOVUPS           256(BX), Z0
-	VBROADCASTSS      8(R10), Z1
-	VSUBPS.BCST       8(R10), Z0, Z0
-	VMULPS.BCST       8(R9), Z0, Z2
-	VBROADCASTSS      8(R8), Z3
-	VFNMADD231PS.BCST 8(R8), Z2, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z2
-	VMOVUPS           320(BX), Z0
-	VSUBPS.BCST       8(R10), Z0, Z0
-	VMULPS.BCST       8(R9), Z0, Z4
-	VFNMADD231PS.BCST 8(R8), Z4, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z4
-	VMOVUPS           384(BX), Z0
-	VBROADCASTSS      12(R10), Z16
-	VSUBPS.BCST       12(R10), Z0, Z0
-	VMULPS.BCST       12(R9), Z0, Z17
-	VBROADCASTSS      12(R8), Z18
-	VFNMADD231PS.BCST 12(R8), Z17, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z17
-	VMOVUPS           448(BX), Z0
-	VSUBPS.BCST       12(R10), Z0, Z0
-	VMULPS.BCST       12(R9), Z0, Z19
-	VFNMADD231PS.BCST 12(R8), Z19, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z19
-	VCMPPS            $0x03, Z9, Z10, K1
-	VCMPPS            $0x03, Z5, Z6, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRNDSCALEPS       $0x08, Z10, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z21
-	VFMADD231PS       Z11, Z20, Z21
-	VADDPS            Z12, Z21, Z21
-	VMOVUPS           Z21, (SI)
-	VCMPPS            $0x00, Z0, Z20, K1
-	VRNDSCALEPS       $0x08, Z9, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z21
-	VFMADD231PS       Z11, Z20, Z21
-	VADDPS            Z12, Z21, Z21
-	VMOVUPS           Z21, 64(SI)
-	VCMPPS            $0x00, Z0, Z20, K2
-	VRNDSCALEPS       $0x08, Z6, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z21
-	VFMADD231PS       Z7, Z20, Z21
-	VADDPS            Z8, Z21, Z21
-	VMOVUPS           Z21, 128(SI)
-	VCMPPS            $0x00, Z0, Z20, K3
-	VRNDSCALEPS       $0x08, Z5, Z0
-	VMAXPS            Z0, Z15, Z20
-	VMINPS            Z20, Z14, Z20
-	VMOVAPS           Z13, Z21
-	VFMADD231PS       Z7, Z20, Z21
-	VADDPS            Z8, Z21, Z21
-	VMOVUPS           Z21, 192(SI)
-	VCMPPS            $0x00, Z0, Z20, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z2, Z10
-	VMOVAPS           Z4, Z9
-	VMOVAPS           Z17, Z6
-	VMOVAPS           Z19, Z5
-	VMOVAPS           Z3, Z11
-	VMOVAPS           Z18, Z7
-	VMOVAPS           Z1, Z12
-	VMOVAPS           Z16, Z8
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+8, R10
-	ADDQ              $+256, SI
-	ADDQ              $+8, DX
-	ADDQ              $+256, BX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+4
-	JGE               short2ahead
-
-short2loop:
-	VMOVUPS           (BX), Z0
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VMOVUPS           64(BX), Z0
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z2
-	VFNMADD231PS.BCST (R8), Z2, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z2
-	VMOVUPS           128(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-	VMOVUPS           192(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z4, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VADDPS.BCST       (R10), Z5, Z5
-	VMOVUPS           Z5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VADDPS.BCST       (R10), Z1, Z1
-	VMOVUPS           Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VMOVUPS           Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VMOVUPS           Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-
-short2back:
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+8, R10
-	ADDQ $+256, SI
-	ADDQ $+8, DX
-	ADDQ $+256, BX
-	SUBQ $+2, R11
-	CMPQ R11, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R11, $+4
-	JLT               short4end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R11, $+16
-	JLT               short4loop
-	VMOVUPS           (BX), Z0
-	VBROADCASTSS      (R10), Z12
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z11
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VMOVAPS           Z1, Z10
-	VFMADD231PS.BCST  (R9), Z0, Z10
-	VMOVUPS           64(BX), Z0
-	VBROADCASTSS      4(R10), Z9
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z8
-	VFNMADD231PS.BCST 4(R8), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFMADD231PS.BCST  4(R9), Z0, Z7
-	VMOVUPS           128(BX), Z0
-	VBROADCASTSS      8(R10), Z6
-	VSUBPS.BCST       8(R10), Z0, Z0
-	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z5
-	VFNMADD231PS.BCST 8(R8), Z1, Z0
-	VMOVAPS           Z1, Z4
-	VFMADD231PS.BCST  8(R9), Z0, Z4
-	VMOVUPS           192(BX), Z0
-	VBROADCASTSS      12(R10), Z3
-	VSUBPS.BCST       12(R10), Z0, Z0
-	VMULPS.BCST       12(R9), Z0, Z1
-	VBROADCASTSS      12(R8), Z2
-	VFNMADD231PS.BCST 12(R8), Z1, Z0
-	VMOVAPS           Z1, Z16
-	VFMADD231PS.BCST  12(R9), Z0, Z16
-
-short4ahead:
-	VMOVUPS           256(BX), Z0
-	VBROADCASTSS      16(R10), Z1
-	VSUBPS.BCST       16(R10), Z0, Z0
-	VMULPS.BCST       16(R9), Z0, Z17
-	VBROADCASTSS      16(R8), Z18
-	VFNMADD231PS.BCST 16(R8), Z17, Z0
-	VFMADD231PS.BCST  16(R9), Z0, Z17
-	VMOVUPS           320(BX), Z0
-	VBROADCASTSS      20(R10), Z19
-	VSUBPS.BCST       20(R10), Z0, Z0
-	VMULPS.BCST       20(R9), Z0, Z20
-	VBROADCASTSS      20(R8), Z21
-	VFNMADD231PS.BCST 20(R8), Z20, Z0
-	VFMADD231PS.BCST  20(R9), Z0, Z20
-	VMOVUPS           384(BX), Z0
-	VBROADCASTSS      24(R10), Z22
-	VSUBPS.BCST       24(R10), Z0, Z0
-	VMULPS.BCST       24(R9), Z0, Z23
-	VBROADCASTSS      24(R8), Z24
-	VFNMADD231PS.BCST 24(R8), Z23, Z0
-	VFMADD231PS.BCST  24(R9), Z0, Z23
-	VMOVUPS           448(BX), Z0
-	VBROADCASTSS      28(R10), Z25
-	VSUBPS.BCST       28(R10), Z0, Z0
-	VMULPS.BCST       28(R9), Z0, Z26
-	VBROADCASTSS      28(R8), Z27
-	VFNMADD231PS.BCST 28(R8), Z26, Z0
-	VFMADD231PS.BCST  28(R9), Z0, Z26
-	VCMPPS            $0x03, Z7, Z10, K1
-	VCMPPS            $0x03, Z16, Z4, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRNDSCALEPS       $0x08, Z10, Z0
-	VMAXPS            Z0, Z15, Z28
-	VMINPS            Z28, Z14, Z28
-	VMOVAPS           Z13, Z29
-	VFMADD231PS       Z11, Z28, Z29
-	VADDPS            Z12, Z29, Z29
-	VMOVUPS           Z29, (SI)
-	VCMPPS            $0x00, Z0, Z28, K1
-	VRNDSCALEPS       $0x08, Z7, Z0
-	VMAXPS            Z0, Z15, Z28
-	VMINPS            Z28, Z14, Z28
-	VMOVAPS           Z13, Z29
-	VFMADD231PS       Z8, Z28, Z29
-	VADDPS            Z9, Z29, Z29
-	VMOVUPS           Z29, 64(SI)
-	VCMPPS            $0x00, Z0, Z28, K2
-	VRNDSCALEPS       $0x08, Z4, Z0
-	VMAXPS            Z0, Z15, Z28
-	VMINPS            Z28, Z14, Z28
-	VMOVAPS           Z13, Z29
-	VFMADD231PS       Z5, Z28, Z29
-	VADDPS            Z6, Z29, Z29
-	VMOVUPS           Z29, 128(SI)
-	VCMPPS            $0x00, Z0, Z28, K3
-	VRNDSCALEPS       $0x08, Z16, Z0
-	VMAXPS            Z0, Z15, Z28
-	VMINPS            Z28, Z14, Z28
-	VMOVAPS           Z13, Z29
-	VFMADD231PS       Z2, Z28, Z29
-	VADDPS            Z3, Z29, Z29
-	VMOVUPS           Z29, 192(SI)
-	VCMPPS            $0x00, Z0, Z28, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z17, Z10
-	VMOVAPS           Z20, Z7
-	VMOVAPS           Z23, Z4
-	VMOVAPS           Z26, Z16
-	VMOVAPS           Z18, Z11
-	VMOVAPS           Z21, Z8
-	VMOVAPS           Z24, Z5
-	VMOVAPS           Z27, Z2
-	VMOVAPS           Z1, Z12
-	VMOVAPS           Z19, Z9
-	VMOVAPS           Z22, Z6
-	VMOVAPS           Z25, Z3
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, R10
-	ADDQ              $+256, SI
-	ADDQ              $+8, DX
-	ADDQ              $+256, BX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+8
-	JGE               short4ahead
-
-short4loop:
-	VMOVUPS           (BX), Z0
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VMOVUPS           64(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z2
-	VMOVUPS           128(BX), Z0
-	VSUBPS.BCST       8(R10), Z0, Z0
-	VMULPS.BCST       8(R9), Z0, Z3
-	VFNMADD231PS.BCST 8(R8), Z3, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z3
-	VMOVUPS           192(BX), Z0
-	VSUBPS.BCST       12(R10), Z0, Z0
-	VMULPS.BCST       12(R9), Z0, Z4
-	VFNMADD231PS.BCST 12(R8), Z4, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VADDPS.BCST       (R10), Z5, Z5
-	VMOVUPS           Z5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VMOVUPS           Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VADDPS.BCST       8(R10), Z1, Z1
-	VMOVUPS           Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VADDPS.BCST       12(R10), Z1, Z1
-	VMOVUPS           Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-
-short4back:
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+16, R10
-	ADDQ $+256, SI
-	ADDQ $+8, DX
-	ADDQ $+256, BX
-	SUBQ $+4, R11
-	CMPQ R11, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R11, R11
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R11, DI
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (BX), Z0
-	VMOVUPS      (R10), Z1
-	VSUBPS       Z1, Z0, Z0
-	VMOVUPS      (R9), Z2
-	VMULPS       Z2, Z0, Z3
-	VMOVUPS      (R8), Z4
-	VFNMADD231PS Z4, Z3, Z0
-	VFMADD231PS  Z2, Z0, Z3
-	VMOVUPS      64(BX), Z0
-	VMOVUPS      64(R10), Z2
-	VSUBPS       Z2, Z0, Z0
-	VMOVUPS      64(R9), Z5
-	VMULPS       Z5, Z0, Z6
-	VMOVUPS      64(R8), Z7
-	VFNMADD231PS Z7, Z6, Z0
-	VFMADD231PS  Z5, Z0, Z6
-	VMOVUPS      128(BX), Z0
-	VMOVUPS      128(R10), Z5
-	VSUBPS       Z5, Z0, Z0
-	VMOVUPS      128(R9), Z8
-	VMULPS       Z8, Z0, Z9
-	VMOVUPS      128(R8), Z10
-	VFNMADD231PS Z10, Z9, Z0
-	VFMADD231PS  Z8, Z0, Z9
-	VMOVUPS      192(BX), Z0
-	VMOVUPS      192(R10), Z8
-	VSUBPS       Z8, Z0, Z0
-	VMOVUPS      192(R9), Z11
-	VMULPS       Z11, Z0, Z12
-	VMOVUPS      192(R8), Z16
-	VFNMADD231PS Z16, Z12, Z0
-	VFMADD231PS  Z11, Z0, Z12
-	VCMPPS       $0x03, Z6, Z3, K1
-	VCMPPS       $0x03, Z12, Z9, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z4
-	VADDPS       Z1, Z4, Z4
-	VMOVUPS      Z4, (SI)
-	VCMPPS       $0x00, Z3, Z0, K1
-	VRNDSCALEPS  $0x08, Z6, Z6
-	VMAXPS       Z6, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z7
-	VADDPS       Z2, Z7, Z7
-	VMOVUPS      Z7, 64(SI)
-	VCMPPS       $0x00, Z6, Z0, K2
-	VRNDSCALEPS  $0x08, Z9, Z9
-	VMAXPS       Z9, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z10
-	VADDPS       Z5, Z10, Z10
-	VMOVUPS      Z10, 128(SI)
-	VCMPPS       $0x00, Z9, Z0, K3
-	VRNDSCALEPS  $0x08, Z12, Z12
-	VMAXPS       Z12, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VFMADD213PS  Z13, Z0, Z16
-	VADDPS       Z8, Z16, Z16
-	VMOVUPS      Z16, 192(SI)
-	VCMPPS       $0x00, Z12, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-
-laneback:
-	ADDQ  $+256, SI
-	ADDQ  $+8, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	ADDQ  $+256, R10
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  1296(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX512(SB)
-	MOVQ  1304(SP), DX
-	LEAQ  256(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX512(SB)
-	MOVQ  1312(SP), BX
-	MOVQ  1320(SP), R8
-	MOVQ  1328(SP), R9
-	MOVQ  1336(SP), R10
-
-laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	PREFETCHNTA  128(BX)(CX*1)
-	PREFETCHNTA  192(BX)(CX*1)
-	VMOVUPS      (BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z1
-	VFNMADD231PS Z12, Z1, Z0
-	VFMADD231PS  Z11, Z0, Z1
-	VMOVUPS      64(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z2
-	VFNMADD231PS Z12, Z2, Z0
-	VFMADD231PS  Z11, Z0, Z2
-	VMOVUPS      128(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z3
-	VFNMADD231PS Z12, Z3, Z0
-	VFMADD231PS  Z11, Z0, Z3
-	VMOVUPS      192(BX), Z0
-	VSUBPS       Z10, Z0, Z0
-	VMULPS       Z11, Z0, Z4
-	VFNMADD231PS Z12, Z4, Z0
-	VFMADD231PS  Z11, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRNDSCALEPS  $0x08, Z1, Z1
-	VMAXPS       Z1, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z5
-	VFMADD231PS  Z12, Z0, Z5
-	VADDPS       Z10, Z5, Z5
-	VMOVNTPS     Z5, (SI)
-	VCMPPS       $0x00, Z1, Z0, K1
-	VRNDSCALEPS  $0x08, Z2, Z2
-	VMAXPS       Z2, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	VMOVNTPS     Z1, 64(SI)
-	VCMPPS       $0x00, Z2, Z0, K2
-	VRNDSCALEPS  $0x08, Z3, Z3
-	VMAXPS       Z3, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	VMOVNTPS     Z1, 128(SI)
-	VCMPPS       $0x00, Z3, Z0, K3
-	VRNDSCALEPS  $0x08, Z4, Z4
-	VMAXPS       Z4, Z15, Z0
-	VMINPS       Z0, Z14, Z0
-	VMOVAPS      Z13, Z1
-	VFMADD231PS  Z12, Z0, Z1
-	VADDPS       Z10, Z1, Z1
-	VMOVNTPS     Z1, 192(SI)
-	VCMPPS       $0x00, Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	ADDQ         $+256, SI
-	ADDQ         $+8, DX
-	ADDQ         $+256, BX
-	SUBQ         $+64, R11
-	CMPQ         R11, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z8, Z9, K1
-	VCMPPS      $0x03, Z6, Z7, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VRNDSCALEPS $0x08, Z9, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VADDPS      Z10, Z2, Z2
-	VMOVUPS     Z2, (SI)
-	VCMPPS      $0x00, Z0, Z1, K1
-	VRNDSCALEPS $0x08, Z8, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VADDPS      Z10, Z2, Z2
-	VMOVUPS     Z2, 64(SI)
-	VCMPPS      $0x00, Z0, Z1, K2
-	VRNDSCALEPS $0x08, Z7, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VADDPS      Z10, Z2, Z2
-	VMOVUPS     Z2, 128(SI)
-	VCMPPS      $0x00, Z0, Z1, K3
-	VRNDSCALEPS $0x08, Z6, Z0
-	VMAXPS      Z0, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VMOVAPS     Z13, Z2
-	VFMADD231PS Z12, Z1, Z2
-	VADDPS      Z10, Z2, Z2
-	VMOVUPS     Z2, 192(SI)
-	VCMPPS      $0x00, Z0, Z1, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (DX)
-	ADDQ        $+256, SI
-	ADDQ        $+8, DX
-	ADDQ        $+256, BX
-	SUBQ        $+64, R11
-	JMP         groupwhole
-
-grouprare:
-	MOVQ $+1, 1352(SP)
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1320(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1328(SP)
-	LEAQ 784(SP), R9
-	LEAQ 1040(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R10, 1336(SP)
-	LEAQ 1040(SP), R10
-	JMP  rare
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R11, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R10), K7, Z12
-	VBROADCASTSS 4(R9), K7, Z11
-	VBROADCASTSS 4(R8), K7, Z10
-	MOVQ         R11, AX
-	ADDQ         R12, AX
-	JGE          groupmeetreached
-	ADDQ         R12, R11
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	ADDQ         $+4, R10
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R11, $-15
-	JGE  groupmeetmixed
-	ADDQ R12, R11
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	ADDQ $+4, R10
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
-groupstage:
-	MOVQ SI, 1296(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1304(SP)
-	LEAQ 256(SP), DX
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1312(SP)
-	LEAQ 272(SP), BX
-	MOVQ R11, 1344(SP)
-	SUBQ R11, R11
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 1296(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut32AVX512(SB)
-	LEAQ (SI)(DI*4), SI
-	MOVQ 1304(SP), DX
-	LEAQ 256(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
-	MOVQ 1312(SP), BX
-	LEAQ (BX)(DI*4), BX
-	MOVQ 1344(SP), R11
-	JMP  grouprest
-
-groupmeetrare:
-	MOVQ R13, R11
-	SUBQ R8, R15
-	ADDQ R15, R8
-	ADDQ R15, R9
-	ADDQ R15, R10
-	MOVQ DI, R13
-	SUBQ R15, R15
-	ADDQ $+64, R15
-	JMP  grouppieces
-
-short2stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	PREFETCHNTA       128(BX)(CX*1)
-	PREFETCHNTA       192(BX)(CX*1)
-	VMOVUPS           (BX), Z0
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VMOVUPS           64(BX), Z0
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z2
-	VFNMADD231PS.BCST (R8), Z2, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z2
-	VMOVUPS           128(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFNMADD231PS.BCST 4(R8), Z3, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z3
-	VMOVUPS           192(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFNMADD231PS.BCST 4(R8), Z4, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VADDPS.BCST       (R10), Z5, Z5
-	VMOVNTPS          Z5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  (R8), Z0, Z1
-	VADDPS.BCST       (R10), Z1, Z1
-	VMOVNTPS          Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VMOVNTPS          Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VMOVNTPS          Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+8, R10
-	ADDQ              $+256, SI
-	ADDQ              $+8, DX
-	ADDQ              $+256, BX
-	SUBQ              $+2, R11
-	CMPQ              R11, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	MOVQ $+2, 1352(SP)
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1320(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1328(SP)
-	LEAQ 784(SP), R9
-	LEAQ 1040(SP), AX
-	MOVQ R10, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R10, 1336(SP)
-	LEAQ 1040(SP), R10
-	JMP  rare
-
-short4stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	PREFETCHNTA       128(BX)(CX*1)
-	PREFETCHNTA       192(BX)(CX*1)
-	VMOVUPS           (BX), Z0
-	VSUBPS.BCST       (R10), Z0, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFNMADD231PS.BCST (R8), Z1, Z0
-	VFMADD231PS.BCST  (R9), Z0, Z1
-	VMOVUPS           64(BX), Z0
-	VSUBPS.BCST       4(R10), Z0, Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFNMADD231PS.BCST 4(R8), Z2, Z0
-	VFMADD231PS.BCST  4(R9), Z0, Z2
-	VMOVUPS           128(BX), Z0
-	VSUBPS.BCST       8(R10), Z0, Z0
-	VMULPS.BCST       8(R9), Z0, Z3
-	VFNMADD231PS.BCST 8(R8), Z3, Z0
-	VFMADD231PS.BCST  8(R9), Z0, Z3
-	VMOVUPS           192(BX), Z0
-	VSUBPS.BCST       12(R10), Z0, Z0
-	VMULPS.BCST       12(R9), Z0, Z4
-	VFNMADD231PS.BCST 12(R8), Z4, Z0
-	VFMADD231PS.BCST  12(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRNDSCALEPS       $0x08, Z1, Z1
-	VMAXPS            Z1, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z5
-	VFMADD231PS.BCST  (R8), Z0, Z5
-	VADDPS.BCST       (R10), Z5, Z5
-	VMOVNTPS          Z5, (SI)
-	VCMPPS            $0x00, Z1, Z0, K1
-	VRNDSCALEPS       $0x08, Z2, Z2
-	VMAXPS            Z2, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  4(R8), Z0, Z1
-	VADDPS.BCST       4(R10), Z1, Z1
-	VMOVNTPS          Z1, 64(SI)
-	VCMPPS            $0x00, Z2, Z0, K2
-	VRNDSCALEPS       $0x08, Z3, Z3
-	VMAXPS            Z3, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  8(R8), Z0, Z1
-	VADDPS.BCST       8(R10), Z1, Z1
-	VMOVNTPS          Z1, 128(SI)
-	VCMPPS            $0x00, Z3, Z0, K3
-	VRNDSCALEPS       $0x08, Z4, Z4
-	VMAXPS            Z4, Z15, Z0
-	VMINPS            Z0, Z14, Z0
-	VMOVAPS           Z13, Z1
-	VFMADD231PS.BCST  12(R8), Z0, Z1
-	VADDPS.BCST       12(R10), Z1, Z1
-	VMOVNTPS          Z1, 192(SI)
-	VCMPPS            $0x00, Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+16, R10
-	ADDQ              $+256, SI
-	ADDQ              $+8, DX
-	ADDQ              $+256, BX
-	SUBQ              $+4, R11
-	CMPQ              R11, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	MOVQ $+3, 1352(SP)
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1320(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1328(SP)
-	LEAQ 784(SP), R9
-	LEAQ 1040(SP), AX
-	MOVQ R10, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R10, 1336(SP)
-	LEAQ 1040(SP), R10
-	JMP  rare
-
-lanerare:
-	MOVQ $+4, 1352(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 1296(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 1304(SP)
-	LEAQ 256(SP), DX
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 1312(SP)
-	LEAQ 272(SP), BX
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 1320(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 1328(SP)
-	LEAQ 784(SP), R9
-	LEAQ 1040(SP), AX
-	MOVQ R10, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R10, 1336(SP)
-	LEAQ 1040(SP), R10
-	JMP  laneloop
-
-rare:
-	VMOVUPS      (BX), Z0
-	VMOVUPS      (R8), Z1
-	VMOVUPS      (R10), Z2
-	VSUBPS       Z2, Z0, Z0
-	VDIVPS       Z1, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z3
-	VMINPS       Z3, Z14, Z3
-	VADDPS       Z13, Z3, Z4
-	VMULPS       Z1, Z4, Z4
-	VADDPS       Z2, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBROADCASTSS constantsAVX512<>+0(SB), Z1
-	VBLENDMPS    Z4, Z1, K1, Z4
-	VMOVUPS      Z4, (SI)
-	VCMPPS       $0x00, Z0, Z3, K1
-	VMOVUPS      64(BX), Z0
-	VMOVUPS      64(R8), Z2
-	VMOVUPS      64(R10), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K2
-	VBLENDMPS    Z5, Z1, K2, Z5
-	VMOVUPS      Z5, 64(SI)
-	VCMPPS       $0x00, Z0, Z4, K2
-	VMOVUPS      128(BX), Z0
-	VMOVUPS      128(R8), Z2
-	VMOVUPS      128(R10), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K3
-	VBLENDMPS    Z5, Z1, K3, Z5
-	VMOVUPS      Z5, 128(SI)
-	VCMPPS       $0x00, Z0, Z4, K3
-	VMOVUPS      192(BX), Z0
-	VMOVUPS      192(R8), Z2
-	VMOVUPS      192(R10), Z3
-	VSUBPS       Z3, Z0, Z0
-	VDIVPS       Z2, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z15, Z4
-	VMINPS       Z4, Z14, Z4
-	VADDPS       Z13, Z4, Z5
-	VMULPS       Z2, Z5, Z5
-	VADDPS       Z3, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z1, K4, Z5
-	VMOVUPS      Z5, 192(SI)
-	VCMPPS       $0x00, Z0, Z4, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	CMPQ         1352(SP), $+1
-	JEQ          groupresume
-	CMPQ         1352(SP), $+2
-	JEQ          short2resume
-	CMPQ         1352(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         1320(SP), R8
-	MOVQ         1328(SP), R9
-	MOVQ         1336(SP), R10
-	VBROADCASTSS (R8), Z12
-	VBROADCASTSS (R9), Z11
-	VBROADCASTSS (R10), Z10
-	JMP          groupback
-
-short2resume:
-	MOVQ 1320(SP), R8
-	MOVQ 1328(SP), R9
-	MOVQ 1336(SP), R10
-	JMP  short2back
-
-short4resume:
-	MOVQ 1320(SP), R8
-	MOVQ 1328(SP), R9
-	MOVQ 1336(SP), R10
-	JMP  short4back
-
-DATA constantsAVX512<>+0(SB)/4, $0x7fc00000
-DATA constantsAVX512<>+4(SB)/4, $0x01010101
+DATA constantsAVX512<>+0(SB)/4, $0x01010101
+DATA constantsAVX512<>+4(SB)/4, $0x7fc00000
 GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $8

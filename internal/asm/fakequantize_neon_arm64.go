@@ -4,80 +4,29 @@
 
 package asm
 
-// FakeQuantizeNEON sets y = clip(round(x/scale))*scale, clipping to least..most.
+// FakeQuantizeNEON sets y = clip(round(x/scale))*scale, clipping to least..most,
+// and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeNEON(y *float32, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+func FakeQuantizeNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-// FakeQuantizeZeroPointNEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint.
+// FakeQuantizeZeroPointNEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
+// and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeZeroPointNEON(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+func FakeQuantizeZeroPointNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-// FakeQuantizeMinvalNEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most.
+// FakeQuantizeMinvalNEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
+// and mask, of the kind that a word says, to whether it did not clip.
 // recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeMinvalNEON(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeBytesNEON sets y = clip(round(x/scale))*scale, clipping to least..most,
-// and mask, a byte each, 0 or 1, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeZeroPointBytesNEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
-// and mask, a byte each, 0 or 1, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeZeroPointBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeMinvalBytesNEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
-// and mask, a byte each, 0 or 1, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeMinvalBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeBitsNEON sets y = clip(round(x/scale))*scale, clipping to least..most,
-// and mask, a bit each, the first element's lowest, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeZeroPointBitsNEON sets y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint,
-// and mask, a bit each, the first element's lowest, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeZeroPointBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// FakeQuantizeMinvalBitsNEON sets y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most,
-// and mask, a bit each, the first element's lowest, to whether it did not clip.
-// recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeMinvalBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+func FakeQuantizeMinvalNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, kind int32, groups int, length int, ahead int)

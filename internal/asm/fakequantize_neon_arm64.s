@@ -4,3310 +4,13 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeNEON(y *float32, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
+// func FakeQuantizeNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeNEON(SB), NOSPLIT, $312-64
-	// pointers: R1 y, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
-	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
-	// per group: V12 scale, V11 recip
-	// vector registers in use at once: 17
-	MOVD y+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	FMOVS least+32(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+36(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+40(FP), R5
-	MOVD length+48(FP), R6
-	CMP $1, R6
-	BEQ lanes
-groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
-	BLT grouptomeet
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	SUB R5, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V2.S4
-	FMOVQ 32(R2), F0
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	FMOVQ 48(R2), F0
-	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V0.S4
-	FMOVQ F0, (R1)
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	FMOVQ F0, 16(R1)
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V0.S4
-	FMOVQ F0, 32(R1)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	FMOVQ F0, 48(R1)
-groupback:
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE grouploop
-groupwhole:
-	CMP $0, R5
-	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-groupmeet:
-	MOVD R5, R7
-	MOVD R3, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V11.B16, V0.B16
-	FMOVQ (R2), F1
-	WORD $0x6e2cdc22 // fmul v2.4s, v1.4s, v12.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V12.S4, V1.S4, V2.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V11.B16, V1.B16
-	FMOVQ 16(R2), F3
-	WORD $0x6e2cdc64 // fmul v4.4s, v3.4s, v12.4s
-	VFMLS V11.S4, V4.S4, V3.S4
-	VFMLA V12.S4, V3.S4, V4.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V11.B16, V3.B16
-	FMOVQ 32(R2), F5
-	WORD $0x6e2cdca6 // fmul v6.4s, v5.4s, v12.4s
-	VFMLS V11.S4, V6.S4, V5.S4
-	VFMLA V12.S4, V5.S4, V6.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V11.B16, V5.B16
-	FMOVQ 48(R2), F7
-	WORD $0x6e2cdce8 // fmul v8.4s, v7.4s, v12.4s
-	VFMLS V11.S4, V8.S4, V7.S4
-	VFMLA V12.S4, V7.S4, V8.S4
-	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
-	WORD $0x4e28f4d0 // fmax v16.4s, v6.4s, v8.4s
-	WORD $0x4e30f4e7 // fmax v7.4s, v7.4s, v16.4s
-	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
-	FCMPS F7, F7
-	BVS groupmeetrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	VFMLA V0.S4, V2.S4, V7.S4
-	FMOVQ F7, (R1)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V1.S4, V4.S4, V0.S4
-	FMOVQ F0, 16(R1)
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V6.S4, V0.S4
-	FMOVQ F0, 32(R1)
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e2ff508 // fmax v8.4s, v8.4s, v15.4s
-	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V8.S4, V0.S4
-	FMOVQ F0, 48(R1)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	MOVD R1, 272(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 280(RSP)
-	ADD $80, RSP, R2
-	MOVD R5, 304(RSP)
-	SUB R5, R5, R5
-	B grouploop
-groupstaged:
-	MOVD 272(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 280(RSP), R2
-	ADD R0<<2, R2, R2
-	MOVD 304(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R5, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R3), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R4), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R4), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R4), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V0.S4
-	FMOVQ F0, (R1)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V4.S4, V0.S4
-	FMOVQ F0, 16(R1)
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V6.S4, V0.S4
-	FMOVQ F0, 32(R1)
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e2ff508 // fmax v8.4s, v8.4s, v15.4s
-	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V9.S4, V8.S4, V0.S4
-	FMOVQ F0, 48(R1)
-laneback:
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 272(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 280(RSP), R2
-	MOVD 288(RSP), R3
-	MOVD 296(RSP), R4
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 312(RSP)
-	ADD $144, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 288(RSP)
-	ADD $144, RSP, R3
-	ADD $208, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 296(RSP)
-	ADD $208, RSP, R4
-	B rare
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V9.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
-	VCMEQ V31.S4, V10.S4, V10.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V10.B16, V9.B16
-	VBSL V12.B16, V31.B16, V9.B16
-	VMOV V9.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V10.B16, V9.B16
-	VBSL V11.B16, V31.B16, V9.B16
-	VMOV V9.B16, V11.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
-groupmeetrare:
-	MOVD R7, R5
-	SUB R3, R8, R8
-	ADD R8, R3, R3
-	ADD R8, R4, R4
-	MOVD R0, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 312(RSP)
-	B rare
-lanestage:
-	MOVD R1, 272(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 280(RSP)
-	ADD $80, RSP, R2
-	ADD $144, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 288(RSP)
-	ADD $144, RSP, R3
-	ADD $208, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 296(RSP)
-	ADD $208, RSP, R4
-	B laneloop
-rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, (R1)
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	MOVD 312(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
-	MOVD 288(RSP), R3
-	MOVD 296(RSP), R4
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	B groupback
-
-// func FakeQuantizeZeroPointNEON(y *float32, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeZeroPointNEON(SB), NOSPLIT, $392-72
-	// pointers: R1 y, R2 x, R3 scale, R4 recip, R5 zeroPoint, R0 elements left, R6 groups left, R7 length
-	// per call: V15 least, V14 most, V13 0x0
-	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
-	// vector registers in use at once: 30
-	MOVD y+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVD zeroPoint+32(FP), R5
-	FMOVS least+40(FP), F15
-	VDUP V15.S[0], V15.S4
-	FMOVS most+44(FP), F14
-	VDUP V14.S[0], V14.S4
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
-	BEQ lanes
-groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT grouptomeet
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	SUB R6, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V2.S4
-	FMOVQ 32(R2), F0
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	FMOVQ 48(R2), F0
-	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V0.S4
-	FMOVQ F0, (R1)
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2af442 // fmax v2.4s, v2.4s, v10.4s
-	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	FMOVQ F0, 16(R1)
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2af463 // fmax v3.4s, v3.4s, v10.4s
-	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V0.S4
-	FMOVQ F0, 32(R1)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2af484 // fmax v4.4s, v4.4s, v10.4s
-	WORD $0x4ea9f484 // fmin v4.4s, v4.4s, v9.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	FMOVQ F0, 48(R1)
-groupback:
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE grouploop
-groupwhole:
-	CMP $0, R6
-	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R4), [V12.S4]
-	VLD1R (R3), [V11.S4]
-	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V11.B16, V0.B16
-	VMOV V10.B16, V1.B16
-	VMOV V9.B16, V2.B16
-	FMOVQ (R2), F3
-	WORD $0x6e2cdc70 // fmul v16.4s, v3.4s, v12.4s
-	VFMLS V11.S4, V16.S4, V3.S4
-	VFMLA V12.S4, V3.S4, V16.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V11.B16, V3.B16
-	VMOV V10.B16, V17.B16
-	VMOV V9.B16, V18.B16
-	FMOVQ 16(R2), F19
-	WORD $0x6e2cde74 // fmul v20.4s, v19.4s, v12.4s
-	VFMLS V11.S4, V20.S4, V19.S4
-	VFMLA V12.S4, V19.S4, V20.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V11.B16, V19.B16
-	VMOV V10.B16, V21.B16
-	VMOV V9.B16, V22.B16
-	FMOVQ 32(R2), F23
-	WORD $0x6e2cdef8 // fmul v24.4s, v23.4s, v12.4s
-	VFMLS V11.S4, V24.S4, V23.S4
-	VFMLA V12.S4, V23.S4, V24.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V11.B16, V23.B16
-	VMOV V10.B16, V25.B16
-	VMOV V9.B16, V26.B16
-	FMOVQ 48(R2), F27
-	WORD $0x6e2cdf7c // fmul v28.4s, v27.4s, v12.4s
-	VFMLS V11.S4, V28.S4, V27.S4
-	VFMLA V12.S4, V27.S4, V28.S4
-	WORD $0x4e34f61b // fmax v27.4s, v16.4s, v20.4s
-	WORD $0x4e3cf71d // fmax v29.4s, v24.4s, v28.4s
-	WORD $0x4e3df77b // fmax v27.4s, v27.4s, v29.4s
-	WORD $0x6e30fb7b // fmaxv s27, v27.4s
-	FCMPS F27, F27
-	BVS groupmeetrare
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e21f610 // fmax v16.4s, v16.4s, v1.4s
-	WORD $0x4ea2f610 // fmin v16.4s, v16.4s, v2.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V0.S4, V16.S4, V1.S4
-	FMOVQ F1, (R1)
-	WORD $0x4e218a94 // frintn v20.4s, v20.4s
-	WORD $0x4e31f694 // fmax v20.4s, v20.4s, v17.4s
-	WORD $0x4eb2f694 // fmin v20.4s, v20.4s, v18.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V20.S4, V0.S4
-	FMOVQ F0, 16(R1)
-	WORD $0x4e218b18 // frintn v24.4s, v24.4s
-	WORD $0x4e35f718 // fmax v24.4s, v24.4s, v21.4s
-	WORD $0x4eb6f718 // fmin v24.4s, v24.4s, v22.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V19.S4, V24.S4, V0.S4
-	FMOVQ F0, 32(R1)
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x4e39f79c // fmax v28.4s, v28.4s, v25.4s
-	WORD $0x4ebaf79c // fmin v28.4s, v28.4s, v26.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V23.S4, V28.S4, V0.S4
-	FMOVQ F0, 48(R1)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	MOVD R1, 336(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 344(RSP)
-	ADD $80, RSP, R2
-	MOVD R6, 376(RSP)
-	SUB R6, R6, R6
-	B grouploop
-groupstaged:
-	MOVD 336(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 344(RSP), R2
-	ADD R0<<2, R2, R2
-	MOVD 376(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R6, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R3), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R4), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R4), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R4), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	FMOVQ (R5), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e21f442 // fmax v2.4s, v2.4s, v1.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V2.S4, V0.S4
-	FMOVQ F0, (R1)
-	FMOVQ 16(R5), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e21f484 // fmax v4.4s, v4.4s, v1.4s
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V4.S4, V0.S4
-	FMOVQ F0, 16(R1)
-	FMOVQ 32(R5), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e21f4c6 // fmax v6.4s, v6.4s, v1.4s
-	WORD $0x4ea0f4c6 // fmin v6.4s, v6.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V6.S4, V0.S4
-	FMOVQ F0, 32(R1)
-	FMOVQ 48(R5), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e21f508 // fmax v8.4s, v8.4s, v1.4s
-	WORD $0x4ea0f508 // fmin v8.4s, v8.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V9.S4, V8.S4, V0.S4
-	FMOVQ F0, 48(R1)
-laneback:
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 336(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 344(RSP), R2
-	MOVD 352(RSP), R3
-	MOVD 360(RSP), R4
-	MOVD 368(RSP), R5
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 384(RSP)
-	ADD $144, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 352(RSP)
-	ADD $144, RSP, R3
-	ADD $208, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 360(RSP)
-	ADD $208, RSP, R4
-	ADD $272, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 368(RSP)
-	ADD $272, RSP, R5
-	B rare
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VLD1R (R16), [V6.S4]
-	VSUB V6.S4, V15.S4, V5.S4
-	WORD $0x4e21d8a4 // scvtf v4.4s, v5.4s
-	VSUB V6.S4, V14.S4, V5.S4
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	ADD $4, R6, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V12.B16, V31.B16, V7.B16
-	VMOV V7.B16, V12.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	VMOV V8.B16, V7.B16
-	VBSL V10.B16, V4.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V6.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
-groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 384(RSP)
-	B rare
-lanestage:
-	MOVD R1, 336(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 344(RSP)
-	ADD $80, RSP, R2
-	ADD $144, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 352(RSP)
-	ADD $144, RSP, R3
-	ADD $208, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 360(RSP)
-	ADD $208, RSP, R4
-	ADD $272, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 368(RSP)
-	ADD $272, RSP, R5
-	B laneloop
-rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
-	VSUB V2.S4, V15.S4, V3.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
-	WORD $0x4ea2f400 // fmin v0.4s, v0.4s, v2.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, (R1)
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R3), F1
-	FMOVQ 32(R5), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F3
-	VSUB V3.S4, V15.S4, V4.S4
-	VSUB V3.S4, V14.S4, V3.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
-	WORD $0x4ea3f400 // fmin v0.4s, v0.4s, v3.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	MOVD 384(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
-	MOVD 352(RSP), R3
-	MOVD 360(RSP), R4
-	MOVD 368(RSP), R5
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R5), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	B groupback
-
-// func FakeQuantizeMinvalNEON(y *float32, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeMinvalNEON(SB), NOSPLIT, $392-72
-	// pointers: R1 y, R2 x, R3 scale, R4 recip, R5 minval, R0 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
-	// per group: V12 scale, V11 recip, V10 minval
-	// vector registers in use at once: 22
-	MOVD y+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	MOVD minval+32(FP), R5
-	FMOVS least+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+44(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
-	BEQ lanes
-groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT grouptomeet
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R5), [V10.S4]
-	SUB R6, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V2.S4
-	FMOVQ 32(R2), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	FMOVQ 48(R2), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V0.S4
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, (R1)
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff442 // fmax v2.4s, v2.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V0.S4
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 16(R1)
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V0.S4
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 32(R1)
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff484 // fmax v4.4s, v4.4s, v15.4s
-	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V12.S4, V4.S4, V0.S4
-	WORD $0x4e2ad400 // fadd v0.4s, v0.4s, v10.4s
-	FMOVQ F0, 48(R1)
-groupback:
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE grouploop
-groupwhole:
-	CMP $0, R6
-	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R3), [V10.S4]
-groupmeet:
-	MOVD R6, R8
-	MOVD R3, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V12.B16, V0.B16
-	VMOV V10.B16, V1.B16
-	FMOVQ (R2), F2
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
-	VFMLS V10.S4, V3.S4, V2.S4
-	VFMLA V11.S4, V2.S4, V3.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V12.B16, V2.B16
-	VMOV V10.B16, V4.B16
-	FMOVQ 16(R2), F5
-	WORD $0x4eacd4a5 // fsub v5.4s, v5.4s, v12.4s
-	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
-	VFMLS V10.S4, V6.S4, V5.S4
-	VFMLA V11.S4, V5.S4, V6.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V12.B16, V5.B16
-	VMOV V10.B16, V7.B16
-	FMOVQ 32(R2), F16
-	WORD $0x4eacd610 // fsub v16.4s, v16.4s, v12.4s
-	WORD $0x6e2bde11 // fmul v17.4s, v16.4s, v11.4s
-	VFMLS V10.S4, V17.S4, V16.S4
-	VFMLA V11.S4, V16.S4, V17.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V12.B16, V16.B16
-	VMOV V10.B16, V18.B16
-	FMOVQ 48(R2), F19
-	WORD $0x4eacd673 // fsub v19.4s, v19.4s, v12.4s
-	WORD $0x6e2bde74 // fmul v20.4s, v19.4s, v11.4s
-	VFMLS V10.S4, V20.S4, V19.S4
-	VFMLA V11.S4, V19.S4, V20.S4
-	WORD $0x4e26f473 // fmax v19.4s, v3.4s, v6.4s
-	WORD $0x4e34f635 // fmax v21.4s, v17.4s, v20.4s
-	WORD $0x4e35f673 // fmax v19.4s, v19.4s, v21.4s
-	WORD $0x6e30fa73 // fmaxv s19, v19.4s
-	FCMPS F19, F19
-	BVS groupmeetrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e413 // movi v19.2d, #0000000000000000
-	VFMLA V1.S4, V3.S4, V19.S4
-	WORD $0x4e20d673 // fadd v19.4s, v19.4s, v0.4s
-	FMOVQ F19, (R1)
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V6.S4, V0.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 16(R1)
-	WORD $0x4e218a31 // frintn v17.4s, v17.4s
-	WORD $0x4e2ff631 // fmax v17.4s, v17.4s, v15.4s
-	WORD $0x4eaef631 // fmin v17.4s, v17.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V17.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	FMOVQ F0, 32(R1)
-	WORD $0x4e218a94 // frintn v20.4s, v20.4s
-	WORD $0x4e2ff694 // fmax v20.4s, v20.4s, v15.4s
-	WORD $0x4eaef694 // fmin v20.4s, v20.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V18.S4, V20.S4, V0.S4
-	WORD $0x4e30d400 // fadd v0.4s, v0.4s, v16.4s
-	FMOVQ F0, 48(R1)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R5), [V10.S4]
-	MOVD R1, 336(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 344(RSP)
-	ADD $80, RSP, R2
-	MOVD R6, 376(RSP)
-	SUB R6, R6, R6
-	B grouploop
-groupstaged:
-	MOVD 336(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 344(RSP), R2
-	ADD R0<<2, R2, R2
-	MOVD 376(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R6, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R5), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ (R4), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	FMOVQ (R3), F4
-	VFMLS V4.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 16(R4), F5
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
-	FMOVQ 16(R3), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R5), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	FMOVQ 32(R4), F8
-	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
-	FMOVQ 32(R3), F10
-	VFMLS V10.S4, V9.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V9.S4
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R5), F8
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	FMOVQ 48(R4), F11
-	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
-	FMOVQ 48(R3), F16
-	VFMLS V16.S4, V12.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V12.S4
-	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
-	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff463 // fmax v3.4s, v3.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V4.S4, V3.S4, V0.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R1)
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c6 // fmax v6.4s, v6.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V6.S4, V0.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	FMOVQ F0, 16(R1)
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e2ff529 // fmax v9.4s, v9.4s, v15.4s
-	WORD $0x4eaef529 // fmin v9.4s, v9.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V10.S4, V9.S4, V0.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	FMOVQ F0, 32(R1)
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e2ff58c // fmax v12.4s, v12.4s, v15.4s
-	WORD $0x4eaef58c // fmin v12.4s, v12.4s, v14.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V16.S4, V12.S4, V0.S4
-	WORD $0x4e28d400 // fadd v0.4s, v0.4s, v8.4s
-	FMOVQ F0, 48(R1)
-laneback:
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 336(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 344(RSP), R2
-	MOVD 352(RSP), R3
-	MOVD 360(RSP), R4
-	MOVD 368(RSP), R5
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 384(RSP)
-	ADD $144, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 352(RSP)
-	ADD $144, RSP, R3
-	ADD $208, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 360(RSP)
-	ADD $208, RSP, R4
-	ADD $272, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 368(RSP)
-	ADD $272, RSP, R5
-	B rare
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V12.B16, V31.B16, V8.B16
-	VMOV V8.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
-groupmeetrare:
-	MOVD R8, R6
-	SUB R3, R9, R9
-	ADD R9, R3, R3
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 384(RSP)
-	B rare
-lanestage:
-	MOVD R1, 336(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 344(RSP)
-	ADD $80, RSP, R2
-	ADD $144, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 352(RSP)
-	ADD $144, RSP, R3
-	ADD $208, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 360(RSP)
-	ADD $208, RSP, R4
-	ADD $272, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 368(RSP)
-	ADD $272, RSP, R5
-	B laneloop
-rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	FMOVQ (R5), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, (R1)
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R3), F1
-	FMOVQ 16(R5), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R3), F1
-	FMOVQ 32(R5), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R3), F1
-	FMOVQ 48(R5), F3
-	WORD $0x4ea3d400 // fsub v0.4s, v0.4s, v3.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff400 // fmax v0.4s, v0.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e23d400 // fadd v0.4s, v0.4s, v3.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	MOVD 384(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
-	MOVD 352(RSP), R3
-	MOVD 360(RSP), R4
-	MOVD 368(RSP), R5
-	VLD1R (R3), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R5), [V10.S4]
-	B groupback
-
-// func FakeQuantizeBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeBytesNEON(SB), NOSPLIT, $344-72
-	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
-	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
-	// per group: V12 scale, V11 recip
-	// vector registers in use at once: 17
-	MOVD y+0(FP), R1
-	MOVD mask+8(FP), R2
-	MOVD x+16(FP), R3
-	MOVD scale+24(FP), R4
-	MOVD recip+32(FP), R5
-	FMOVS least+40(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+44(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
-	CMP $1, R7
-	BEQ lanes
-groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT grouptomeet
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	SUB R6, R0, R0
-grouploop:
-	FMOVQ (R3), F0
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R3), F0
-	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V2.S4
-	FMOVQ 32(R3), F0
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	FMOVQ 48(R3), F0
-	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff420 // fmax v0.4s, v1.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	FMOVQ F5, (R1)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	FMOVQ F5, 16(R1)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V5.S4
-	FMOVQ F5, 32(R1)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V5.S4
-	FMOVQ F5, 48(R1)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R2)
-groupback:
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE grouploop
-groupwhole:
-	CMP $0, R6
-	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-groupmeet:
-	MOVD R6, R8
-	MOVD R4, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V11.B16, V0.B16
-	FMOVQ (R3), F1
-	WORD $0x6e2cdc22 // fmul v2.4s, v1.4s, v12.4s
-	VFMLS V11.S4, V2.S4, V1.S4
-	VFMLA V12.S4, V1.S4, V2.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V11.B16, V1.B16
-	FMOVQ 16(R3), F3
-	WORD $0x6e2cdc64 // fmul v4.4s, v3.4s, v12.4s
-	VFMLS V11.S4, V4.S4, V3.S4
-	VFMLA V12.S4, V3.S4, V4.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V11.B16, V3.B16
-	FMOVQ 32(R3), F5
-	WORD $0x6e2cdca6 // fmul v6.4s, v5.4s, v12.4s
-	VFMLS V11.S4, V6.S4, V5.S4
-	VFMLA V12.S4, V5.S4, V6.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V11.B16, V5.B16
-	FMOVQ 48(R3), F7
-	WORD $0x6e2cdce8 // fmul v8.4s, v7.4s, v12.4s
-	VFMLS V11.S4, V8.S4, V7.S4
-	VFMLA V12.S4, V7.S4, V8.S4
-	WORD $0x4e24f447 // fmax v7.4s, v2.4s, v4.4s
-	WORD $0x4e28f4d0 // fmax v16.4s, v6.4s, v8.4s
-	WORD $0x4e30f4e7 // fmax v7.4s, v7.4s, v16.4s
-	WORD $0x6e30f8e7 // fmaxv s7, v7.4s
-	FCMPS F7, F7
-	BVS groupmeetrare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff447 // fmax v7.4s, v2.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	VFMLA V0.S4, V7.S4, V16.S4
-	FMOVQ F16, (R1)
-	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 16(R1)
-	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c1 // fmax v1.4s, v6.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R1)
-	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e2ff502 // fmax v2.4s, v8.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V3.S4
-	FMOVQ F3, 48(R1)
-	WORD $0x4e28e442 // fcmeq v2.4s, v2.4s, v8.4s
-	VUZP1 V0.H8, V7.H8, V7.H8
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V7.B16, V7.B16
-	VUSHR $7, V7.B16, V7.B16
-	FMOVQ F7, (R2)
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	MOVD R6, 328(RSP)
-	SUB R6, R6, R6
-	B grouploop
-groupstaged:
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 296(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
-	MOVD 304(RSP), R3
-	ADD R0<<2, R3, R3
-	MOVD 328(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R6, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R3), F0
-	FMOVQ (R5), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R4), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R3), F0
-	FMOVQ 16(R5), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 16(R4), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVQ 32(R3), F0
-	FMOVQ 32(R5), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R4), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVQ 48(R3), F0
-	FMOVQ 48(R5), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
-	FMOVQ 48(R4), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff440 // fmax v0.4s, v2.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V3.S4, V0.S4, V1.S4
-	FMOVQ F1, (R1)
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V5.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R1)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V7.S4, V2.S4, V3.S4
-	FMOVQ F3, 32(R1)
-	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e2ff503 // fmax v3.4s, v8.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V9.S4, V3.S4, V4.S4
-	FMOVQ F4, 48(R1)
-	WORD $0x4e28e463 // fcmeq v3.4s, v3.4s, v8.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R2)
-laneback:
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 296(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 336(RSP)
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B rare
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V9.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
-	VCMEQ V31.S4, V10.S4, V10.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V10.B16, V9.B16
-	VBSL V12.B16, V31.B16, V9.B16
-	VMOV V9.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V10.B16, V9.B16
-	VBSL V11.B16, V31.B16, V9.B16
-	VMOV V9.B16, V11.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
-groupmeetrare:
-	MOVD R8, R6
-	SUB R4, R9, R9
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 336(RSP)
-	B rare
-lanestage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B laneloop
-rare:
-	FMOVQ (R3), F0
-	FMOVQ (R4), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff402 // fmax v2.4s, v0.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x4e2dd443 // fadd v3.4s, v2.4s, v13.4s
-	WORD $0x6e21dc63 // fmul v3.4s, v3.4s, v1.4s
-	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
-	WORD $0x4e23e461 // fcmeq v1.4s, v3.4s, v3.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V3.B16, V1.B16
-	FMOVQ F1, (R1)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVQ 16(R3), F0
-	FMOVQ 16(R4), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	VBSL V4.B16, V5.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 32(R3), F0
-	FMOVQ 32(R4), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V4.B16, V6.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 48(R3), F0
-	FMOVQ 48(R4), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V4.B16, V7.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	VUSHR $7, V2.B16, V2.B16
-	FMOVQ F2, (R2)
-	MOVD 336(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	B groupback
-
-// func FakeQuantizeZeroPointBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeZeroPointBytesNEON(SB), NOSPLIT, $408-80
-	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R7 groups left, R8 length
-	// per call: V15 least, V14 most, V13 0x0
-	// per group: V12 scale, V11 recip, V0 zeroPoint, V1 ISub, V0 ISub, V10 ToFloat, V9 ToFloat
-	// vector registers in use at once: 30
-	MOVD y+0(FP), R1
-	MOVD mask+8(FP), R2
-	MOVD x+16(FP), R3
-	MOVD scale+24(FP), R4
-	MOVD recip+32(FP), R5
-	MOVD zeroPoint+40(FP), R6
-	FMOVS least+48(FP), F15
-	VDUP V15.S[0], V15.S4
-	FMOVS most+52(FP), F14
-	VDUP V14.S[0], V14.S4
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
-	BEQ lanes
-groups:
-	MOVD R8, R0
-	MUL R7, R0, R0
-	MOVD R8, R7
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R7
-	BLT grouptomeet
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	VLD1R (R6), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	SUB R7, R0, R0
-grouploop:
-	FMOVQ (R3), F0
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R3), F0
-	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V2.S4
-	FMOVQ 32(R3), F0
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	FMOVQ 48(R3), F0
-	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2af420 // fmax v0.4s, v1.4s, v10.4s
-	WORD $0x4ea9f400 // fmin v0.4s, v0.4s, v9.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	FMOVQ F5, (R1)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2af441 // fmax v1.4s, v2.4s, v10.4s
-	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	FMOVQ F5, 16(R1)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2af462 // fmax v2.4s, v3.4s, v10.4s
-	WORD $0x4ea9f442 // fmin v2.4s, v2.4s, v9.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V5.S4
-	FMOVQ F5, 32(R1)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2af483 // fmax v3.4s, v4.4s, v10.4s
-	WORD $0x4ea9f463 // fmin v3.4s, v3.4s, v9.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V5.S4
-	FMOVQ F5, 48(R1)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R2)
-groupback:
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE grouploop
-groupwhole:
-	CMP $0, R7
-	BLT groupstaged
-	ADD R7, R0, R0
-	CBZ R7, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R5), [V12.S4]
-	VLD1R (R4), [V11.S4]
-	VLD1R (R6), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-groupmeet:
-	MOVD R7, R9
-	MOVD R4, R10
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V11.B16, V0.B16
-	VMOV V10.B16, V1.B16
-	VMOV V9.B16, V2.B16
-	FMOVQ (R3), F3
-	WORD $0x6e2cdc70 // fmul v16.4s, v3.4s, v12.4s
-	VFMLS V11.S4, V16.S4, V3.S4
-	VFMLA V12.S4, V3.S4, V16.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V11.B16, V3.B16
-	VMOV V10.B16, V17.B16
-	VMOV V9.B16, V18.B16
-	FMOVQ 16(R3), F19
-	WORD $0x6e2cde74 // fmul v20.4s, v19.4s, v12.4s
-	VFMLS V11.S4, V20.S4, V19.S4
-	VFMLA V12.S4, V19.S4, V20.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V11.B16, V19.B16
-	VMOV V10.B16, V21.B16
-	VMOV V9.B16, V22.B16
-	FMOVQ 32(R3), F23
-	WORD $0x6e2cdef8 // fmul v24.4s, v23.4s, v12.4s
-	VFMLS V11.S4, V24.S4, V23.S4
-	VFMLA V12.S4, V23.S4, V24.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V11.B16, V23.B16
-	VMOV V10.B16, V25.B16
-	VMOV V9.B16, V26.B16
-	FMOVQ 48(R3), F27
-	WORD $0x6e2cdf7c // fmul v28.4s, v27.4s, v12.4s
-	VFMLS V11.S4, V28.S4, V27.S4
-	VFMLA V12.S4, V27.S4, V28.S4
-	WORD $0x4e34f61b // fmax v27.4s, v16.4s, v20.4s
-	WORD $0x4e3cf71d // fmax v29.4s, v24.4s, v28.4s
-	WORD $0x4e3df77b // fmax v27.4s, v27.4s, v29.4s
-	WORD $0x6e30fb7b // fmaxv s27, v27.4s
-	FCMPS F27, F27
-	BVS groupmeetrare
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e21f601 // fmax v1.4s, v16.4s, v1.4s
-	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V0.S4, V1.S4, V2.S4
-	FMOVQ F2, (R1)
-	WORD $0x4e30e421 // fcmeq v1.4s, v1.4s, v16.4s
-	WORD $0x4e218a94 // frintn v20.4s, v20.4s
-	WORD $0x4e31f691 // fmax v17.4s, v20.4s, v17.4s
-	WORD $0x4eb2f631 // fmin v17.4s, v17.4s, v18.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V17.S4, V0.S4
-	FMOVQ F0, 16(R1)
-	WORD $0x4e34e631 // fcmeq v17.4s, v17.4s, v20.4s
-	WORD $0x4e218b18 // frintn v24.4s, v24.4s
-	WORD $0x4e35f715 // fmax v21.4s, v24.4s, v21.4s
-	WORD $0x4eb6f6b5 // fmin v21.4s, v21.4s, v22.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V19.S4, V21.S4, V0.S4
-	FMOVQ F0, 32(R1)
-	WORD $0x4e38e6b5 // fcmeq v21.4s, v21.4s, v24.4s
-	WORD $0x4e218b9c // frintn v28.4s, v28.4s
-	WORD $0x4e39f799 // fmax v25.4s, v28.4s, v25.4s
-	WORD $0x4ebaf739 // fmin v25.4s, v25.4s, v26.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V23.S4, V25.S4, V0.S4
-	FMOVQ F0, 48(R1)
-	WORD $0x4e3ce739 // fcmeq v25.4s, v25.4s, v28.4s
-	VUZP1 V17.H8, V1.H8, V1.H8
-	VUZP1 V25.H8, V21.H8, V21.H8
-	VUZP1 V21.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R2)
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R0, R0
-	CMP $1, R7
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R7
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	CMP $1, R7
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R9
-	MOVD R0, R10
-grouppieces:
-	MOVD R10, R0
-	CMP R0, R7
-	BGE grouppiece
-	MOVD R7, R0
-grouppiece:
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	VLD1R (R6), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	MOVD R1, 352(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 360(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 368(RSP)
-	ADD $96, RSP, R3
-	MOVD R7, 400(RSP)
-	SUB R7, R7, R7
-	B grouploop
-groupstaged:
-	MOVD 352(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 360(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
-	MOVD 368(RSP), R3
-	ADD R0<<2, R3, R3
-	MOVD 400(RSP), R7
-grouprest:
-	SUB R0, R7, R7
-	SUB R0, R10, R10
-	SUB R0, R9, R9
-	CBZ R9, groupdone
-	CBNZ R7, groupmore
-	MOVD R8, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmore:
-	CBNZ R10, grouppieces
-	MOVD R9, R0
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R7, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R3), F0
-	FMOVQ (R5), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R4), F3
-	VFMLS V3.S4, V2.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R3), F0
-	FMOVQ 16(R5), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 16(R4), F5
-	VFMLS V5.S4, V4.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V4.S4
-	FMOVQ 32(R3), F0
-	FMOVQ 32(R5), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R4), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V6.S4
-	FMOVQ 48(R3), F0
-	FMOVQ 48(R5), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
-	FMOVQ 48(R4), F9
-	VFMLS V9.S4, V8.S4, V0.S4
-	VFMLA V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	FMOVQ (R6), F0
-	VSUB V0.S4, V15.S4, V1.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d821 // scvtf v1.4s, v1.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e21f441 // fmax v1.4s, v2.4s, v1.4s
-	WORD $0x4ea0f421 // fmin v1.4s, v1.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V0.S4
-	FMOVQ F0, (R1)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	FMOVQ 16(R6), F0
-	VSUB V0.S4, V15.S4, V2.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V0.S4
-	FMOVQ F0, 16(R1)
-	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
-	FMOVQ 32(R6), F0
-	VSUB V0.S4, V15.S4, V3.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
-	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V3.S4, V0.S4
-	FMOVQ F0, 32(R1)
-	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
-	FMOVQ 48(R6), F0
-	VSUB V0.S4, V15.S4, V4.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e24f504 // fmax v4.4s, v8.4s, v4.4s
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V0.S4
-	FMOVQ F0, 48(R1)
-	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R2)
-laneback:
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 352(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 360(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 368(RSP), R3
-	MOVD 376(RSP), R4
-	MOVD 384(RSP), R5
-	MOVD 392(RSP), R6
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 408(RSP)
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 376(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 384(RSP)
-	ADD $224, RSP, R5
-	ADD $288, RSP, R16
-	MOVD R6, R17
-	CALL ·spread1NEON(SB)
-	MOVD R6, 392(RSP)
-	ADD $288, RSP, R6
-	B rare
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VLD1R (R16), [V6.S4]
-	VSUB V6.S4, V15.S4, V5.S4
-	WORD $0x4e21d8a4 // scvtf v4.4s, v5.4s
-	VSUB V6.S4, V14.S4, V5.S4
-	WORD $0x4e21d8a6 // scvtf v6.4s, v5.4s
-	ADD $4, R7, R16
-	VDUP R16, V7.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
-	VCMEQ V31.S4, V8.S4, V8.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V12.B16, V31.B16, V7.B16
-	VMOV V7.B16, V12.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V8.B16, V7.B16
-	VBSL V11.B16, V31.B16, V7.B16
-	VMOV V7.B16, V11.B16
-	VMOV V8.B16, V7.B16
-	VBSL V10.B16, V4.B16, V7.B16
-	VMOV V7.B16, V10.B16
-	VMOV V8.B16, V7.B16
-	VBSL V9.B16, V6.B16, V7.B16
-	VMOV V7.B16, V9.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
-groupmeetrare:
-	MOVD R9, R7
-	SUB R4, R10, R10
-	ADD R10, R4, R4
-	ADD R10, R5, R5
-	ADD R10, R6, R6
-	MOVD R0, R9
-	SUB R10, R10, R10
-	ADD $16, R10, R10
-	B grouppieces
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 408(RSP)
-	B rare
-lanestage:
-	MOVD R1, 352(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 360(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 368(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 376(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 384(RSP)
-	ADD $224, RSP, R5
-	ADD $288, RSP, R16
-	MOVD R6, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R6, 392(RSP)
-	ADD $288, RSP, R6
-	B laneloop
-rare:
-	FMOVQ (R3), F0
-	FMOVQ (R4), F1
-	FMOVQ (R6), F2
-	VSUB V2.S4, V15.S4, V3.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e23f403 // fmax v3.4s, v0.4s, v3.4s
-	WORD $0x4ea2f463 // fmin v3.4s, v3.4s, v2.4s
-	WORD $0x4e2dd462 // fadd v2.4s, v3.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V4.S4
-	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, (R1)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R3), F0
-	FMOVQ 16(R4), F1
-	FMOVQ 16(R6), F2
-	VSUB V2.S4, V15.S4, V5.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 32(R3), F0
-	FMOVQ 32(R4), F1
-	FMOVQ 32(R6), F2
-	VSUB V2.S4, V15.S4, V6.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
-	WORD $0x4e2dd4c2 // fadd v2.4s, v6.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	FMOVQ 48(R3), F0
-	FMOVQ 48(R4), F1
-	FMOVQ 48(R6), F2
-	VSUB V2.S4, V15.S4, V7.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea2f4e7 // fmin v7.4s, v7.4s, v2.4s
-	WORD $0x4e2dd4e2 // fadd v2.4s, v7.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, (R2)
-	MOVD 408(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
-	MOVD 376(RSP), R4
-	MOVD 384(RSP), R5
-	MOVD 392(RSP), R6
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	VLD1R (R6), [V0.S4]
-	VSUB V0.S4, V15.S4, V1.S4
-	WORD $0x4e21d82a // scvtf v10.4s, v1.4s
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d809 // scvtf v9.4s, v0.4s
-	B groupback
-
-// func FakeQuantizeMinvalBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeMinvalBytesNEON(SB), NOSPLIT, $408-80
-	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R7 groups left, R8 length
-	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0
-	// per group: V12 scale, V11 recip, V10 minval
-	// vector registers in use at once: 22
-	MOVD y+0(FP), R1
-	MOVD mask+8(FP), R2
-	MOVD x+16(FP), R3
-	MOVD scale+24(FP), R4
-	MOVD recip+32(FP), R5
-	MOVD minval+40(FP), R6
-	FMOVS least+48(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80f // scvtf v15.4s, v0.4s
-	FMOVS most+52(FP), F0
-	VDUP V0.S[0], V0.S4
-	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
-	CMP $1, R8
-	BEQ lanes
-groups:
-	MOVD R8, R0
-	MUL R7, R0, R0
-	MOVD R8, R7
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R7
-	BLT grouptomeet
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	VLD1R (R6), [V10.S4]
-	SUB R7, R0, R0
-grouploop:
-	FMOVQ (R3), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc01 // fmul v1.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V1.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V1.S4
-	FMOVQ 16(R3), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc02 // fmul v2.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V2.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V2.S4
-	FMOVQ 32(R3), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc03 // fmul v3.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V3.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V3.S4
-	FMOVQ 48(R3), F0
-	WORD $0x4eaad400 // fsub v0.4s, v0.4s, v10.4s
-	WORD $0x6e2bdc04 // fmul v4.4s, v0.4s, v11.4s
-	VFMLS V12.S4, V4.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	WORD $0x4e218821 // frintn v1.4s, v1.4s
-	WORD $0x4e2ff420 // fmax v0.4s, v1.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V0.S4, V5.S4
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	FMOVQ F5, (R1)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
-	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V1.S4, V5.S4
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	FMOVQ F5, 16(R1)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V2.S4, V5.S4
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	FMOVQ F5, 32(R1)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V12.S4, V3.S4, V5.S4
-	WORD $0x4e2ad4a5 // fadd v5.4s, v5.4s, v10.4s
-	FMOVQ F5, 48(R1)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R2)
-groupback:
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R7, R7
-	CMP $16, R7
-	BGE grouploop
-groupwhole:
-	CMP $0, R7
-	BLT groupstaged
-	ADD R7, R0, R0
-	CBZ R7, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R6), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	VLD1R (R4), [V10.S4]
-groupmeet:
-	MOVD R7, R9
-	MOVD R4, R10
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V12.B16, V0.B16
-	VMOV V10.B16, V1.B16
-	FMOVQ (R3), F2
-	WORD $0x4eacd442 // fsub v2.4s, v2.4s, v12.4s
-	WORD $0x6e2bdc43 // fmul v3.4s, v2.4s, v11.4s
-	VFMLS V10.S4, V3.S4, V2.S4
-	VFMLA V11.S4, V2.S4, V3.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V12.B16, V2.B16
-	VMOV V10.B16, V4.B16
-	FMOVQ 16(R3), F5
-	WORD $0x4eacd4a5 // fsub v5.4s, v5.4s, v12.4s
-	WORD $0x6e2bdca6 // fmul v6.4s, v5.4s, v11.4s
-	VFMLS V10.S4, V6.S4, V5.S4
-	VFMLA V11.S4, V5.S4, V6.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V12.B16, V5.B16
-	VMOV V10.B16, V7.B16
-	FMOVQ 32(R3), F16
-	WORD $0x4eacd610 // fsub v16.4s, v16.4s, v12.4s
-	WORD $0x6e2bde11 // fmul v17.4s, v16.4s, v11.4s
-	VFMLS V10.S4, V17.S4, V16.S4
-	VFMLA V11.S4, V16.S4, V17.S4
-	SUB $4, R7, R7
-	CMP $0, R7
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V12.B16, V16.B16
-	VMOV V10.B16, V18.B16
-	FMOVQ 48(R3), F19
-	WORD $0x4eacd673 // fsub v19.4s, v19.4s, v12.4s
-	WORD $0x6e2bde74 // fmul v20.4s, v19.4s, v11.4s
-	VFMLS V10.S4, V20.S4, V19.S4
-	VFMLA V11.S4, V19.S4, V20.S4
-	WORD $0x4e26f473 // fmax v19.4s, v3.4s, v6.4s
-	WORD $0x4e34f635 // fmax v21.4s, v17.4s, v20.4s
-	WORD $0x4e35f673 // fmax v19.4s, v19.4s, v21.4s
-	WORD $0x6e30fa73 // fmaxv s19, v19.4s
-	FCMPS F19, F19
-	BVS groupmeetrare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff473 // fmax v19.4s, v3.4s, v15.4s
-	WORD $0x4eaef673 // fmin v19.4s, v19.4s, v14.4s
-	WORD $0x6f00e415 // movi v21.2d, #0000000000000000
-	VFMLA V1.S4, V19.S4, V21.S4
-	WORD $0x4e20d6b5 // fadd v21.4s, v21.4s, v0.4s
-	FMOVQ F21, (R1)
-	WORD $0x4e23e673 // fcmeq v19.4s, v19.4s, v3.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V1.S4
-	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVQ F1, 16(R1)
-	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
-	WORD $0x4e218a31 // frintn v17.4s, v17.4s
-	WORD $0x4e2ff621 // fmax v1.4s, v17.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V7.S4, V1.S4, V2.S4
-	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
-	FMOVQ F2, 32(R1)
-	WORD $0x4e31e421 // fcmeq v1.4s, v1.4s, v17.4s
-	WORD $0x4e218a94 // frintn v20.4s, v20.4s
-	WORD $0x4e2ff682 // fmax v2.4s, v20.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V18.S4, V2.S4, V3.S4
-	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
-	FMOVQ F3, 48(R1)
-	WORD $0x4e34e442 // fcmeq v2.4s, v2.4s, v20.4s
-	VUZP1 V0.H8, V19.H8, V19.H8
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V19.B16, V19.B16
-	VUSHR $7, V19.B16, V19.B16
-	FMOVQ F19, (R2)
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R0, R0
-	CMP $1, R7
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R7
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	CMP $1, R7
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R9
-	MOVD R0, R10
-grouppieces:
-	MOVD R10, R0
-	CMP R0, R7
-	BGE grouppiece
-	MOVD R7, R0
-grouppiece:
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	VLD1R (R6), [V10.S4]
-	MOVD R1, 352(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 360(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 368(RSP)
-	ADD $96, RSP, R3
-	MOVD R7, 400(RSP)
-	SUB R7, R7, R7
-	B grouploop
-groupstaged:
-	MOVD 352(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 360(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
-	MOVD 368(RSP), R3
-	ADD R0<<2, R3, R3
-	MOVD 400(RSP), R7
-grouprest:
-	SUB R0, R7, R7
-	SUB R0, R10, R10
-	SUB R0, R9, R9
-	CBZ R9, groupdone
-	CBNZ R7, groupmore
-	MOVD R8, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmore:
-	CBNZ R10, grouppieces
-	MOVD R9, R0
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R7, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R3), F0
-	FMOVQ (R6), F1
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	FMOVQ (R5), F2
-	WORD $0x6e22dc03 // fmul v3.4s, v0.4s, v2.4s
-	FMOVQ (R4), F4
-	VFMLS V4.S4, V3.S4, V0.S4
-	VFMLA V2.S4, V0.S4, V3.S4
-	FMOVQ 16(R3), F0
-	FMOVQ 16(R6), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	FMOVQ 16(R5), F5
-	WORD $0x6e25dc06 // fmul v6.4s, v0.4s, v5.4s
-	FMOVQ 16(R4), F7
-	VFMLS V7.S4, V6.S4, V0.S4
-	VFMLA V5.S4, V0.S4, V6.S4
-	FMOVQ 32(R3), F0
-	FMOVQ 32(R6), F5
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	FMOVQ 32(R5), F8
-	WORD $0x6e28dc09 // fmul v9.4s, v0.4s, v8.4s
-	FMOVQ 32(R4), F10
-	VFMLS V10.S4, V9.S4, V0.S4
-	VFMLA V8.S4, V0.S4, V9.S4
-	FMOVQ 48(R3), F0
-	FMOVQ 48(R6), F8
-	WORD $0x4ea8d400 // fsub v0.4s, v0.4s, v8.4s
-	FMOVQ 48(R5), F11
-	WORD $0x6e2bdc0c // fmul v12.4s, v0.4s, v11.4s
-	FMOVQ 48(R4), F16
-	VFMLS V16.S4, V12.S4, V0.S4
-	VFMLA V11.S4, V0.S4, V12.S4
-	WORD $0x4e26f460 // fmax v0.4s, v3.4s, v6.4s
-	WORD $0x4e2cf52b // fmax v11.4s, v9.4s, v12.4s
-	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff460 // fmax v0.4s, v3.4s, v15.4s
-	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
-	VFMLA V4.S4, V0.S4, V11.S4
-	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
-	FMOVQ F11, (R1)
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c1 // fmax v1.4s, v6.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V7.S4, V1.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 16(R1)
-	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
-	WORD $0x4e218929 // frintn v9.4s, v9.4s
-	WORD $0x4e2ff522 // fmax v2.4s, v9.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 32(R1)
-	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
-	WORD $0x4e21898c // frintn v12.4s, v12.4s
-	WORD $0x4e2ff583 // fmax v3.4s, v12.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V16.S4, V3.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	FMOVQ F4, 48(R1)
-	WORD $0x4e2ce463 // fcmeq v3.4s, v3.4s, v12.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VUSHR $7, V0.B16, V0.B16
-	FMOVQ F0, (R2)
-laneback:
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	ADD $64, R6, R6
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 352(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 360(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 368(RSP), R3
-	MOVD 376(RSP), R4
-	MOVD 384(RSP), R5
-	MOVD 392(RSP), R6
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 408(RSP)
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 376(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 384(RSP)
-	ADD $224, RSP, R5
-	ADD $288, RSP, R16
-	MOVD R6, R17
-	CALL ·spread1NEON(SB)
-	MOVD R6, 392(RSP)
-	ADD $288, RSP, R6
-	B rare
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R7, R16
-	VDUP R16, V8.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	ADD $4, R6, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V12.B16, V31.B16, V8.B16
-	VMOV V8.B16, V12.B16
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V11.B16, V31.B16, V8.B16
-	VMOV V8.B16, V11.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V9.B16, V8.B16
-	VBSL V10.B16, V31.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	ADD R8, R7, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R7, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R8, R7, R7
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	ADD $4, R6, R6
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
-groupmeetrare:
-	MOVD R9, R7
-	SUB R4, R10, R10
-	ADD R10, R4, R4
-	ADD R10, R5, R5
-	ADD R10, R6, R6
-	MOVD R0, R9
-	SUB R10, R10, R10
-	ADD $16, R10, R10
-	B grouppieces
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 408(RSP)
-	B rare
-lanestage:
-	MOVD R1, 352(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 360(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 368(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 376(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 384(RSP)
-	ADD $224, RSP, R5
-	ADD $288, RSP, R16
-	MOVD R6, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R6, 392(RSP)
-	ADD $288, RSP, R6
-	B laneloop
-rare:
-	FMOVQ (R3), F0
-	FMOVQ (R4), F1
-	FMOVQ (R6), F2
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd464 // fadd v4.4s, v3.4s, v13.4s
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	WORD $0x4e24e481 // fcmeq v1.4s, v4.4s, v4.4s
-	MOVD $2143289344, R16
-	VDUP R16, V2.S4
-	VBSL V2.B16, V4.B16, V1.B16
-	FMOVQ F1, (R1)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R3), F0
-	FMOVQ 16(R4), F1
-	FMOVQ 16(R6), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V2.B16, V6.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 32(R3), F0
-	FMOVQ 32(R4), F1
-	FMOVQ 32(R6), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V2.B16, V7.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	FMOVQ 48(R3), F0
-	FMOVQ 48(R4), F1
-	FMOVQ 48(R6), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V2.B16, V8.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, (R2)
-	MOVD 408(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
-	MOVD 376(RSP), R4
-	MOVD 384(RSP), R5
-	MOVD 392(RSP), R6
-	VLD1R (R4), [V12.S4]
-	VLD1R (R5), [V11.S4]
-	VLD1R (R6), [V10.S4]
-	B groupback
-
-// func FakeQuantizeBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeBitsNEON(SB), NOSPLIT, $344-72
+TEXT ·FakeQuantizeNEON(SB), NOSPLIT, $344-80
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip
-	// vector registers in use at once: 18
+	// vector registers in use at once: 19
 	MOVD y+0(FP), R1
 	MOVD mask+8(FP), R2
 	MOVD x+16(FP), R3
@@ -3321,8 +24,8 @@ TEXT ·FakeQuantizeBitsNEON(SB), NOSPLIT, $344-72
 	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V12
-	MOVD groups+48(FP), R6
-	MOVD length+56(FP), R7
+	MOVD groups+56(FP), R6
+	MOVD length+64(FP), R7
 	CMP $1, R7
 	BEQ lanes
 groups:
@@ -3366,39 +69,56 @@ grouploop:
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V5.S4
 	FMOVQ F5, (R1)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V5.S4
-	FMOVQ F5, 16(R1)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e2ff445 // fmax v5.4s, v2.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V11.S4, V5.S4, V6.S4
+	FMOVQ F6, 16(R1)
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V5.S4
-	FMOVQ F5, 32(R1)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e2ff466 // fmax v6.4s, v3.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V11.S4, V6.S4, V7.S4
+	FMOVQ F7, 32(R1)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V3.S4, V5.S4
-	FMOVQ F5, 48(R1)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000040 // str h0, [x2]
+	WORD $0x4e2ff487 // fmax v7.4s, v4.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	VFMLA V11.S4, V7.S4, V8.S4
+	FMOVQ F8, 48(R1)
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone2
+	BEQ maskbytes1
+	WORD $0x4e21e408 // fcmeq v8.4s, v0.4s, v1.4s
+	WORD $0x4e22e4b0 // fcmeq v16.4s, v5.4s, v2.4s
+	VUZP1 V16.H8, V8.H8, V8.H8
+	WORD $0x4e23e4c9 // fcmeq v9.4s, v6.4s, v3.4s
+	WORD $0x4e24e4f0 // fcmeq v16.4s, v7.4s, v4.4s
+	VUZP1 V16.H8, V9.H8, V9.H8
+	VUZP1 V9.B16, V8.B16, V8.B16
+	VAND V12.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	WORD $0x7d000048 // str h8, [x2]
+	ADD $2, R2, R2
+	B maskdone2
+maskbytes1:
+	WORD $0x4e21e408 // fcmeq v8.4s, v0.4s, v1.4s
+	WORD $0x4e22e4b0 // fcmeq v16.4s, v5.4s, v2.4s
+	VUZP1 V16.H8, V8.H8, V8.H8
+	WORD $0x4e23e4c9 // fcmeq v9.4s, v6.4s, v3.4s
+	WORD $0x4e24e4f0 // fcmeq v16.4s, v7.4s, v4.4s
+	VUZP1 V16.H8, V9.H8, V9.H8
+	VUZP1 V9.B16, V8.B16, V8.B16
+	VUSHR $7, V8.B16, V8.B16
+	FMOVQ F8, (R2)
+	ADD $16, R2, R2
+maskdone2:
 groupback:
 	ADD $64, R1, R1
-	ADD $2, R2, R2
 	ADD $64, R3, R3
 	SUB $16, R6, R6
 	CMP $16, R6
@@ -3464,38 +184,55 @@ groupmeet3:
 	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
 	VFMLA V0.S4, V7.S4, V17.S4
 	FMOVQ F17, (R1)
-	WORD $0x4e22e4e7 // fcmeq v7.4s, v7.4s, v2.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff480 // fmax v0.4s, v4.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V1.S4, V0.S4, V2.S4
-	FMOVQ F2, 16(R1)
-	WORD $0x4e24e400 // fcmeq v0.4s, v0.4s, v4.4s
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	VFMLA V1.S4, V0.S4, V17.S4
+	FMOVQ F17, 16(R1)
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e2ff4c1 // fmax v1.4s, v6.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V3.S4, V1.S4, V2.S4
-	FMOVQ F2, 32(R1)
-	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	VFMLA V3.S4, V1.S4, V17.S4
+	FMOVQ F17, 32(R1)
 	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e2ff602 // fmax v2.4s, v16.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V3.S4
-	FMOVQ F3, 48(R1)
-	WORD $0x4e30e442 // fcmeq v2.4s, v2.4s, v16.4s
-	VUZP1 V0.H8, V7.H8, V7.H8
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V7.B16, V7.B16
-	VAND V12.B16, V7.B16, V7.B16
-	VADDP V7.B16, V7.B16, V7.B16
-	VADDP V7.B16, V7.B16, V7.B16
-	VADDP V7.B16, V7.B16, V7.B16
-	WORD $0x7d000047 // str h7, [x2]
-	ADD $64, R1, R1
+	WORD $0x4e2ff603 // fmax v3.4s, v16.4s, v15.4s
+	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	VFMLA V5.S4, V3.S4, V17.S4
+	FMOVQ F17, 48(R1)
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone4
+	BEQ maskbytes3
+	WORD $0x4e22e4e5 // fcmeq v5.4s, v7.4s, v2.4s
+	WORD $0x4e24e412 // fcmeq v18.4s, v0.4s, v4.4s
+	VUZP1 V18.H8, V5.H8, V5.H8
+	WORD $0x4e26e431 // fcmeq v17.4s, v1.4s, v6.4s
+	WORD $0x4e30e472 // fcmeq v18.4s, v3.4s, v16.4s
+	VUZP1 V18.H8, V17.H8, V17.H8
+	VUZP1 V17.B16, V5.B16, V5.B16
+	VAND V12.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d000045 // str h5, [x2]
 	ADD $2, R2, R2
+	B maskdone4
+maskbytes3:
+	WORD $0x4e22e4e5 // fcmeq v5.4s, v7.4s, v2.4s
+	WORD $0x4e24e412 // fcmeq v18.4s, v0.4s, v4.4s
+	VUZP1 V18.H8, V5.H8, V5.H8
+	WORD $0x4e26e431 // fcmeq v17.4s, v1.4s, v6.4s
+	WORD $0x4e30e472 // fcmeq v18.4s, v3.4s, v16.4s
+	VUZP1 V18.H8, V17.H8, V17.H8
+	VUZP1 V17.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R2)
+	ADD $16, R2, R2
+maskdone4:
+	ADD $64, R1, R1
 	ADD $64, R3, R3
 	SUB $16, R0, R0
 	CMP $1, R6
@@ -3544,10 +281,22 @@ groupstaged:
 	CALL ·stageOut32NEON(SB)
 	ADD R0<<2, R1, R1
 	MOVD 296(RSP), R2
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone6
+	BEQ maskbytes5
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD R0>>3, R2, R2
+	ADD $7, R0, R16
+	ADD R16>>3, R2, R2
+	B maskdone6
+maskbytes5:
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+maskdone6:
 	MOVD 304(RSP), R3
 	ADD R0<<2, R3, R3
 	MOVD 328(RSP), R6
@@ -3607,39 +356,56 @@ laneloop:
 	WORD $0x6f00e401 // movi v1.2d, #0000000000000000
 	VFMLA V3.S4, V0.S4, V1.S4
 	FMOVQ F1, (R1)
-	WORD $0x4e22e400 // fcmeq v0.4s, v0.4s, v2.4s
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
 	WORD $0x4e2ff481 // fmax v1.4s, v4.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	VFMLA V5.S4, V1.S4, V2.S4
-	FMOVQ F2, 16(R1)
-	WORD $0x4e24e421 // fcmeq v1.4s, v1.4s, v4.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e2ff4c2 // fmax v2.4s, v6.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V7.S4, V2.S4, V3.S4
-	FMOVQ F3, 32(R1)
-	WORD $0x4e26e442 // fcmeq v2.4s, v2.4s, v6.4s
-	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e2ff503 // fmax v3.4s, v8.4s, v15.4s
+	VFMLA V5.S4, V1.S4, V3.S4
+	FMOVQ F3, 16(R1)
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c3 // fmax v3.4s, v6.4s, v15.4s
 	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V9.S4, V3.S4, V4.S4
-	FMOVQ F4, 48(R1)
-	WORD $0x4e28e463 // fcmeq v3.4s, v3.4s, v8.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000040 // str h0, [x2]
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V7.S4, V3.S4, V5.S4
+	FMOVQ F5, 32(R1)
+	WORD $0x4e218908 // frintn v8.4s, v8.4s
+	WORD $0x4e2ff505 // fmax v5.4s, v8.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V9.S4, V5.S4, V7.S4
+	FMOVQ F7, 48(R1)
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone8
+	BEQ maskbytes7
+	WORD $0x4e22e407 // fcmeq v7.4s, v0.4s, v2.4s
+	WORD $0x4e24e42a // fcmeq v10.4s, v1.4s, v4.4s
+	VUZP1 V10.H8, V7.H8, V7.H8
+	WORD $0x4e26e469 // fcmeq v9.4s, v3.4s, v6.4s
+	WORD $0x4e28e4aa // fcmeq v10.4s, v5.4s, v8.4s
+	VUZP1 V10.H8, V9.H8, V9.H8
+	VUZP1 V9.B16, V7.B16, V7.B16
+	VAND V12.B16, V7.B16, V7.B16
+	VADDP V7.B16, V7.B16, V7.B16
+	VADDP V7.B16, V7.B16, V7.B16
+	VADDP V7.B16, V7.B16, V7.B16
+	WORD $0x7d000047 // str h7, [x2]
+	ADD $2, R2, R2
+	B maskdone8
+maskbytes7:
+	WORD $0x4e22e407 // fcmeq v7.4s, v0.4s, v2.4s
+	WORD $0x4e24e42a // fcmeq v10.4s, v1.4s, v4.4s
+	VUZP1 V10.H8, V7.H8, V7.H8
+	WORD $0x4e26e469 // fcmeq v9.4s, v3.4s, v6.4s
+	WORD $0x4e28e4aa // fcmeq v10.4s, v5.4s, v8.4s
+	VUZP1 V10.H8, V9.H8, V9.H8
+	VUZP1 V9.B16, V7.B16, V7.B16
+	VUSHR $7, V7.B16, V7.B16
+	FMOVQ F7, (R2)
+	ADD $16, R2, R2
+maskdone8:
 laneback:
 	ADD $64, R1, R1
-	ADD $2, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
@@ -3656,9 +422,22 @@ lanetail:
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
 	MOVD 296(RSP), R2
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone10
+	BEQ maskbytes9
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
+	ADD $7, R0, R16
+	ADD R16>>3, R2, R2
+	B maskdone10
+maskbytes9:
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+maskdone10:
 	MOVD 304(RSP), R3
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
@@ -3776,54 +555,72 @@ rare:
 	VDUP R16, V4.S4
 	VBSL V4.B16, V3.B16, V1.B16
 	FMOVQ F1, (R1)
-	WORD $0x4e20e442 // fcmeq v2.4s, v2.4s, v0.4s
-	FMOVQ 16(R3), F0
-	FMOVQ 16(R4), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff403 // fmax v3.4s, v0.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x4e2dd465 // fadd v5.4s, v3.4s, v13.4s
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
-	WORD $0x4e25e4a1 // fcmeq v1.4s, v5.4s, v5.4s
-	VBSL V4.B16, V5.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 32(R3), F0
-	FMOVQ 32(R4), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
+	FMOVQ 16(R3), F1
+	FMOVQ 16(R4), F3
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff425 // fmax v5.4s, v1.4s, v15.4s
 	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
 	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
+	WORD $0x6e23dcc6 // fmul v6.4s, v6.4s, v3.4s
 	WORD $0x4e2dd4c6 // fadd v6.4s, v6.4s, v13.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V4.B16, V6.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 48(R3), F0
-	FMOVQ 48(R4), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
-	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
-	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V4.B16, V7.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V2.B16, V2.B16
-	VAND V12.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	VADDP V2.B16, V2.B16, V2.B16
-	WORD $0x7d000042 // str h2, [x2]
+	WORD $0x4e26e4c3 // fcmeq v3.4s, v6.4s, v6.4s
+	VBSL V4.B16, V6.B16, V3.B16
+	FMOVQ F3, 16(R1)
+	FMOVQ 32(R3), F3
+	FMOVQ 32(R4), F6
+	WORD $0x6e26fc63 // fdiv v3.4s, v3.4s, v6.4s
+	WORD $0x4e218863 // frintn v3.4s, v3.4s
+	WORD $0x4e2ff467 // fmax v7.4s, v3.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
+	WORD $0x6e26dd08 // fmul v8.4s, v8.4s, v6.4s
+	WORD $0x4e2dd508 // fadd v8.4s, v8.4s, v13.4s
+	WORD $0x4e28e506 // fcmeq v6.4s, v8.4s, v8.4s
+	VBSL V4.B16, V8.B16, V6.B16
+	FMOVQ F6, 32(R1)
+	FMOVQ 48(R3), F6
+	FMOVQ 48(R4), F8
+	WORD $0x6e28fcc6 // fdiv v6.4s, v6.4s, v8.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e2ff4c9 // fmax v9.4s, v6.4s, v15.4s
+	WORD $0x4eaef529 // fmin v9.4s, v9.4s, v14.4s
+	WORD $0x4e2dd52a // fadd v10.4s, v9.4s, v13.4s
+	WORD $0x6e28dd4a // fmul v10.4s, v10.4s, v8.4s
+	WORD $0x4e2dd54a // fadd v10.4s, v10.4s, v13.4s
+	WORD $0x4e2ae548 // fcmeq v8.4s, v10.4s, v10.4s
+	VBSL V4.B16, V10.B16, V8.B16
+	FMOVQ F8, 48(R1)
+	MOVWU kind+48(FP), R16
+	CMP $1, R16
+	BLT maskdone12
+	BEQ maskbytes11
+	WORD $0x4e20e444 // fcmeq v4.4s, v2.4s, v0.4s
+	WORD $0x4e21e4aa // fcmeq v10.4s, v5.4s, v1.4s
+	VUZP1 V10.H8, V4.H8, V4.H8
+	WORD $0x4e23e4e8 // fcmeq v8.4s, v7.4s, v3.4s
+	WORD $0x4e26e52a // fcmeq v10.4s, v9.4s, v6.4s
+	VUZP1 V10.H8, V8.H8, V8.H8
+	VUZP1 V8.B16, V4.B16, V4.B16
+	VAND V12.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	WORD $0x7d000044 // str h4, [x2]
+	ADD $2, R2, R2
+	B maskdone12
+maskbytes11:
+	WORD $0x4e20e444 // fcmeq v4.4s, v2.4s, v0.4s
+	WORD $0x4e21e4aa // fcmeq v10.4s, v5.4s, v1.4s
+	VUZP1 V10.H8, V4.H8, V4.H8
+	WORD $0x4e23e4e8 // fcmeq v8.4s, v7.4s, v3.4s
+	WORD $0x4e26e52a // fcmeq v10.4s, v9.4s, v6.4s
+	VUZP1 V10.H8, V8.H8, V8.H8
+	VUZP1 V8.B16, V4.B16, V4.B16
+	VUSHR $7, V4.B16, V4.B16
+	FMOVQ F4, (R2)
+	ADD $16, R2, R2
+maskdone12:
 	MOVD 336(RSP), R16
 	CMP $1, R16
 	BEQ groupresume
@@ -3835,9 +632,9 @@ groupresume:
 	VLD1R (R5), [V10.S4]
 	B groupback
 
-// func FakeQuantizeZeroPointBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
+// func FakeQuantizeZeroPointNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeZeroPointBitsNEON(SB), NOSPLIT, $408-80
+TEXT ·FakeQuantizeZeroPointNEON(SB), NOSPLIT, $408-88
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 zeroPoint, R0 elements left, R7 groups left, R8 length
 	// per call: V15 least, V14 most, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V0 zeroPoint, V1 ISub, V0 ISub, V9 ToFloat, V8 ToFloat
@@ -3854,8 +651,8 @@ TEXT ·FakeQuantizeZeroPointBitsNEON(SB), NOSPLIT, $408-80
 	VDUP V14.S[0], V14.S4
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V12
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
+	MOVD groups+64(FP), R7
+	MOVD length+72(FP), R8
 	CMP $1, R8
 	BEQ lanes
 groups:
@@ -3904,39 +701,56 @@ grouploop:
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	VFMLA V11.S4, V0.S4, V5.S4
 	FMOVQ F5, (R1)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e29f441 // fmax v1.4s, v2.4s, v9.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V5.S4
-	FMOVQ F5, 16(R1)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e29f445 // fmax v5.4s, v2.4s, v9.4s
+	WORD $0x4ea8f4a5 // fmin v5.4s, v5.4s, v8.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V11.S4, V5.S4, V6.S4
+	FMOVQ F6, 16(R1)
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e29f462 // fmax v2.4s, v3.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V5.S4
-	FMOVQ F5, 32(R1)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e29f466 // fmax v6.4s, v3.4s, v9.4s
+	WORD $0x4ea8f4c6 // fmin v6.4s, v6.4s, v8.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V11.S4, V6.S4, V7.S4
+	FMOVQ F7, 32(R1)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e29f483 // fmax v3.4s, v4.4s, v9.4s
-	WORD $0x4ea8f463 // fmin v3.4s, v3.4s, v8.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V3.S4, V5.S4
-	FMOVQ F5, 48(R1)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000040 // str h0, [x2]
+	WORD $0x4e29f487 // fmax v7.4s, v4.4s, v9.4s
+	WORD $0x4ea8f4e7 // fmin v7.4s, v7.4s, v8.4s
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	VFMLA V11.S4, V7.S4, V16.S4
+	FMOVQ F16, 48(R1)
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone2
+	BEQ maskbytes1
+	WORD $0x4e21e410 // fcmeq v16.4s, v0.4s, v1.4s
+	WORD $0x4e22e4b2 // fcmeq v18.4s, v5.4s, v2.4s
+	VUZP1 V18.H8, V16.H8, V16.H8
+	WORD $0x4e23e4d1 // fcmeq v17.4s, v6.4s, v3.4s
+	WORD $0x4e24e4f2 // fcmeq v18.4s, v7.4s, v4.4s
+	VUZP1 V18.H8, V17.H8, V17.H8
+	VUZP1 V17.B16, V16.B16, V16.B16
+	VAND V12.B16, V16.B16, V16.B16
+	VADDP V16.B16, V16.B16, V16.B16
+	VADDP V16.B16, V16.B16, V16.B16
+	VADDP V16.B16, V16.B16, V16.B16
+	WORD $0x7d000050 // str h16, [x2]
+	ADD $2, R2, R2
+	B maskdone2
+maskbytes1:
+	WORD $0x4e21e410 // fcmeq v16.4s, v0.4s, v1.4s
+	WORD $0x4e22e4b2 // fcmeq v18.4s, v5.4s, v2.4s
+	VUZP1 V18.H8, V16.H8, V16.H8
+	WORD $0x4e23e4d1 // fcmeq v17.4s, v6.4s, v3.4s
+	WORD $0x4e24e4f2 // fcmeq v18.4s, v7.4s, v4.4s
+	VUZP1 V18.H8, V17.H8, V17.H8
+	VUZP1 V17.B16, V16.B16, V16.B16
+	VUSHR $7, V16.B16, V16.B16
+	FMOVQ F16, (R2)
+	ADD $16, R2, R2
+maskdone2:
 groupback:
 	ADD $64, R1, R1
-	ADD $2, R2, R2
 	ADD $64, R3, R3
 	SUB $16, R7, R7
 	CMP $16, R7
@@ -4015,38 +829,55 @@ groupmeet3:
 	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
 	VFMLA V0.S4, V1.S4, V2.S4
 	FMOVQ F2, (R1)
-	WORD $0x4e31e421 // fcmeq v1.4s, v1.4s, v17.4s
 	WORD $0x4e218ab5 // frintn v21.4s, v21.4s
 	WORD $0x4e32f6b2 // fmax v18.4s, v21.4s, v18.4s
 	WORD $0x4eb3f652 // fmin v18.4s, v18.4s, v19.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V16.S4, V18.S4, V0.S4
 	FMOVQ F0, 16(R1)
-	WORD $0x4e35e652 // fcmeq v18.4s, v18.4s, v21.4s
 	WORD $0x4e218b39 // frintn v25.4s, v25.4s
 	WORD $0x4e36f736 // fmax v22.4s, v25.4s, v22.4s
 	WORD $0x4eb7f6d6 // fmin v22.4s, v22.4s, v23.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V20.S4, V22.S4, V0.S4
 	FMOVQ F0, 32(R1)
-	WORD $0x4e39e6d6 // fcmeq v22.4s, v22.4s, v25.4s
 	WORD $0x4e218bbd // frintn v29.4s, v29.4s
 	WORD $0x4e3af7ba // fmax v26.4s, v29.4s, v26.4s
 	WORD $0x4ebbf75a // fmin v26.4s, v26.4s, v27.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V24.S4, V26.S4, V0.S4
 	FMOVQ F0, 48(R1)
-	WORD $0x4e3de75a // fcmeq v26.4s, v26.4s, v29.4s
-	VUZP1 V18.H8, V1.H8, V1.H8
-	VUZP1 V26.H8, V22.H8, V22.H8
-	VUZP1 V22.B16, V1.B16, V1.B16
-	VAND V12.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000041 // str h1, [x2]
-	ADD $64, R1, R1
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone4
+	BEQ maskbytes3
+	WORD $0x4e31e420 // fcmeq v0.4s, v1.4s, v17.4s
+	WORD $0x4e35e650 // fcmeq v16.4s, v18.4s, v21.4s
+	VUZP1 V16.H8, V0.H8, V0.H8
+	WORD $0x4e39e6c2 // fcmeq v2.4s, v22.4s, v25.4s
+	WORD $0x4e3de750 // fcmeq v16.4s, v26.4s, v29.4s
+	VUZP1 V16.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d000040 // str h0, [x2]
 	ADD $2, R2, R2
+	B maskdone4
+maskbytes3:
+	WORD $0x4e31e420 // fcmeq v0.4s, v1.4s, v17.4s
+	WORD $0x4e35e650 // fcmeq v16.4s, v18.4s, v21.4s
+	VUZP1 V16.H8, V0.H8, V0.H8
+	WORD $0x4e39e6c2 // fcmeq v2.4s, v22.4s, v25.4s
+	WORD $0x4e3de750 // fcmeq v16.4s, v26.4s, v29.4s
+	VUZP1 V16.H8, V2.H8, V2.H8
+	VUZP1 V2.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+	ADD $16, R2, R2
+maskdone4:
+	ADD $64, R1, R1
 	ADD $64, R3, R3
 	SUB $16, R0, R0
 	CMP $1, R7
@@ -4101,10 +932,22 @@ groupstaged:
 	CALL ·stageOut32NEON(SB)
 	ADD R0<<2, R1, R1
 	MOVD 360(RSP), R2
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone6
+	BEQ maskbytes5
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD R0>>3, R2, R2
+	ADD $7, R0, R16
+	ADD R16>>3, R2, R2
+	B maskdone6
+maskbytes5:
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+maskdone6:
 	MOVD 368(RSP), R3
 	ADD R0<<2, R3, R3
 	MOVD 400(RSP), R7
@@ -4170,54 +1013,71 @@ laneloop:
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VFMLA V3.S4, V1.S4, V0.S4
 	FMOVQ F0, (R1)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
 	FMOVQ 16(R6), F0
-	VSUB V0.S4, V15.S4, V2.S4
-	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e22f482 // fmax v2.4s, v4.4s, v2.4s
-	WORD $0x4ea0f442 // fmin v2.4s, v2.4s, v0.4s
-	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V5.S4, V2.S4, V0.S4
-	FMOVQ F0, 16(R1)
-	WORD $0x4e24e442 // fcmeq v2.4s, v2.4s, v4.4s
-	FMOVQ 32(R6), F0
 	VSUB V0.S4, V15.S4, V3.S4
 	VSUB V0.S4, V14.S4, V0.S4
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
-	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
-	WORD $0x4e23f4c3 // fmax v3.4s, v6.4s, v3.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e23f483 // fmax v3.4s, v4.4s, v3.4s
 	WORD $0x4ea0f463 // fmin v3.4s, v3.4s, v0.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V7.S4, V3.S4, V0.S4
-	FMOVQ F0, 32(R1)
-	WORD $0x4e26e463 // fcmeq v3.4s, v3.4s, v6.4s
-	FMOVQ 48(R6), F0
-	VSUB V0.S4, V15.S4, V4.S4
+	VFMLA V5.S4, V3.S4, V0.S4
+	FMOVQ F0, 16(R1)
+	FMOVQ 32(R6), F0
+	VSUB V0.S4, V15.S4, V5.S4
 	VSUB V0.S4, V14.S4, V0.S4
-	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
+	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
+	WORD $0x4e25f4c5 // fmax v5.4s, v6.4s, v5.4s
+	WORD $0x4ea0f4a5 // fmin v5.4s, v5.4s, v0.4s
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	VFMLA V7.S4, V5.S4, V0.S4
+	FMOVQ F0, 32(R1)
+	FMOVQ 48(R6), F0
+	VSUB V0.S4, V15.S4, V7.S4
+	VSUB V0.S4, V14.S4, V0.S4
+	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
 	WORD $0x4e21d800 // scvtf v0.4s, v0.4s
 	WORD $0x4e218908 // frintn v8.4s, v8.4s
-	WORD $0x4e24f504 // fmax v4.4s, v8.4s, v4.4s
-	WORD $0x4ea0f484 // fmin v4.4s, v4.4s, v0.4s
+	WORD $0x4e27f507 // fmax v7.4s, v8.4s, v7.4s
+	WORD $0x4ea0f4e7 // fmin v7.4s, v7.4s, v0.4s
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VFMLA V9.S4, V4.S4, V0.S4
+	VFMLA V9.S4, V7.S4, V0.S4
 	FMOVQ F0, 48(R1)
-	WORD $0x4e28e484 // fcmeq v4.4s, v4.4s, v8.4s
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V12.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000041 // str h1, [x2]
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone8
+	BEQ maskbytes7
+	WORD $0x4e22e420 // fcmeq v0.4s, v1.4s, v2.4s
+	WORD $0x4e24e46a // fcmeq v10.4s, v3.4s, v4.4s
+	VUZP1 V10.H8, V0.H8, V0.H8
+	WORD $0x4e26e4a9 // fcmeq v9.4s, v5.4s, v6.4s
+	WORD $0x4e28e4ea // fcmeq v10.4s, v7.4s, v8.4s
+	VUZP1 V10.H8, V9.H8, V9.H8
+	VUZP1 V9.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d000040 // str h0, [x2]
+	ADD $2, R2, R2
+	B maskdone8
+maskbytes7:
+	WORD $0x4e22e420 // fcmeq v0.4s, v1.4s, v2.4s
+	WORD $0x4e24e46a // fcmeq v10.4s, v3.4s, v4.4s
+	VUZP1 V10.H8, V0.H8, V0.H8
+	WORD $0x4e26e4a9 // fcmeq v9.4s, v5.4s, v6.4s
+	WORD $0x4e28e4ea // fcmeq v10.4s, v7.4s, v8.4s
+	VUZP1 V10.H8, V9.H8, V9.H8
+	VUZP1 V9.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+	ADD $16, R2, R2
+maskdone8:
 laneback:
 	ADD $64, R1, R1
-	ADD $2, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
@@ -4235,9 +1095,22 @@ lanetail:
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
 	MOVD 360(RSP), R2
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone10
+	BEQ maskbytes9
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
+	ADD $7, R0, R16
+	ADD R16>>3, R2, R2
+	B maskdone10
+maskbytes9:
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+maskdone10:
 	MOVD 368(RSP), R3
 	MOVD 376(RSP), R4
 	MOVD 384(RSP), R5
@@ -4386,69 +1259,87 @@ rare:
 	VDUP R16, V4.S4
 	VBSL V4.B16, V2.B16, V1.B16
 	FMOVQ F1, (R1)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R3), F0
-	FMOVQ 16(R4), F1
-	FMOVQ 16(R6), F2
-	VSUB V2.S4, V15.S4, V5.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e25f405 // fmax v5.4s, v0.4s, v5.4s
-	WORD $0x4ea2f4a5 // fmin v5.4s, v5.4s, v2.4s
-	WORD $0x4e2dd4a2 // fadd v2.4s, v5.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 32(R3), F0
-	FMOVQ 32(R4), F1
-	FMOVQ 32(R6), F2
-	VSUB V2.S4, V15.S4, V6.S4
-	VSUB V2.S4, V14.S4, V2.S4
+	FMOVQ 16(R3), F1
+	FMOVQ 16(R4), F2
+	FMOVQ 16(R6), F5
+	VSUB V5.S4, V15.S4, V6.S4
+	VSUB V5.S4, V14.S4, V5.S4
 	WORD $0x4e21d8c6 // scvtf v6.4s, v6.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e26f406 // fmax v6.4s, v0.4s, v6.4s
-	WORD $0x4ea2f4c6 // fmin v6.4s, v6.4s, v2.4s
-	WORD $0x4e2dd4c2 // fadd v2.4s, v6.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	FMOVQ 48(R3), F0
-	FMOVQ 48(R4), F1
-	FMOVQ 48(R6), F2
-	VSUB V2.S4, V15.S4, V7.S4
-	VSUB V2.S4, V14.S4, V2.S4
+	WORD $0x4e21d8a5 // scvtf v5.4s, v5.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e26f426 // fmax v6.4s, v1.4s, v6.4s
+	WORD $0x4ea5f4c6 // fmin v6.4s, v6.4s, v5.4s
+	WORD $0x4e2dd4c5 // fadd v5.4s, v6.4s, v13.4s
+	WORD $0x6e22dca5 // fmul v5.4s, v5.4s, v2.4s
+	WORD $0x4e2dd4a5 // fadd v5.4s, v5.4s, v13.4s
+	WORD $0x4e25e4a2 // fcmeq v2.4s, v5.4s, v5.4s
+	VBSL V4.B16, V5.B16, V2.B16
+	FMOVQ F2, 16(R1)
+	FMOVQ 32(R3), F2
+	FMOVQ 32(R4), F5
+	FMOVQ 32(R6), F7
+	VSUB V7.S4, V15.S4, V8.S4
+	VSUB V7.S4, V14.S4, V7.S4
+	WORD $0x4e21d908 // scvtf v8.4s, v8.4s
 	WORD $0x4e21d8e7 // scvtf v7.4s, v7.4s
-	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e27f407 // fmax v7.4s, v0.4s, v7.4s
-	WORD $0x4ea2f4e7 // fmin v7.4s, v7.4s, v2.4s
-	WORD $0x4e2dd4e2 // fadd v2.4s, v7.4s, v13.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
-	WORD $0x4e22e441 // fcmeq v1.4s, v2.4s, v2.4s
-	VBSL V4.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VAND V12.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d000043 // str h3, [x2]
+	WORD $0x6e25fc42 // fdiv v2.4s, v2.4s, v5.4s
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e28f448 // fmax v8.4s, v2.4s, v8.4s
+	WORD $0x4ea7f508 // fmin v8.4s, v8.4s, v7.4s
+	WORD $0x4e2dd507 // fadd v7.4s, v8.4s, v13.4s
+	WORD $0x6e25dce7 // fmul v7.4s, v7.4s, v5.4s
+	WORD $0x4e2dd4e7 // fadd v7.4s, v7.4s, v13.4s
+	WORD $0x4e27e4e5 // fcmeq v5.4s, v7.4s, v7.4s
+	VBSL V4.B16, V7.B16, V5.B16
+	FMOVQ F5, 32(R1)
+	FMOVQ 48(R3), F5
+	FMOVQ 48(R4), F7
+	FMOVQ 48(R6), F9
+	VSUB V9.S4, V15.S4, V10.S4
+	VSUB V9.S4, V14.S4, V9.S4
+	WORD $0x4e21d94a // scvtf v10.4s, v10.4s
+	WORD $0x4e21d929 // scvtf v9.4s, v9.4s
+	WORD $0x6e27fca5 // fdiv v5.4s, v5.4s, v7.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e2af4aa // fmax v10.4s, v5.4s, v10.4s
+	WORD $0x4ea9f54a // fmin v10.4s, v10.4s, v9.4s
+	WORD $0x4e2dd549 // fadd v9.4s, v10.4s, v13.4s
+	WORD $0x6e27dd29 // fmul v9.4s, v9.4s, v7.4s
+	WORD $0x4e2dd529 // fadd v9.4s, v9.4s, v13.4s
+	WORD $0x4e29e527 // fcmeq v7.4s, v9.4s, v9.4s
+	VBSL V4.B16, V9.B16, V7.B16
+	FMOVQ F7, 48(R1)
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone12
+	BEQ maskbytes11
+	WORD $0x4e20e464 // fcmeq v4.4s, v3.4s, v0.4s
+	WORD $0x4e21e4c9 // fcmeq v9.4s, v6.4s, v1.4s
+	VUZP1 V9.H8, V4.H8, V4.H8
+	WORD $0x4e22e507 // fcmeq v7.4s, v8.4s, v2.4s
+	WORD $0x4e25e549 // fcmeq v9.4s, v10.4s, v5.4s
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
+	VAND V12.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	WORD $0x7d000044 // str h4, [x2]
+	ADD $2, R2, R2
+	B maskdone12
+maskbytes11:
+	WORD $0x4e20e464 // fcmeq v4.4s, v3.4s, v0.4s
+	WORD $0x4e21e4c9 // fcmeq v9.4s, v6.4s, v1.4s
+	VUZP1 V9.H8, V4.H8, V4.H8
+	WORD $0x4e22e507 // fcmeq v7.4s, v8.4s, v2.4s
+	WORD $0x4e25e549 // fcmeq v9.4s, v10.4s, v5.4s
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V4.B16, V4.B16
+	VUSHR $7, V4.B16, V4.B16
+	FMOVQ F4, (R2)
+	ADD $16, R2, R2
+maskdone12:
 	MOVD 408(RSP), R16
 	CMP $1, R16
 	BEQ groupresume
@@ -4466,9 +1357,9 @@ groupresume:
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
 	B groupback
 
-// func FakeQuantizeMinvalBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
+// func FakeQuantizeMinvalNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeMinvalBitsNEON(SB), NOSPLIT, $408-80
+TEXT ·FakeQuantizeMinvalNEON(SB), NOSPLIT, $408-88
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R6 minval, R0 elements left, R7 groups left, R8 length
 	// per call: V0 least, V0 most, V15 ToFloat, V14 ToFloat, V13 0x0, V12 table
 	// per group: V11 scale, V10 recip, V9 minval
@@ -4487,8 +1378,8 @@ TEXT ·FakeQuantizeMinvalBitsNEON(SB), NOSPLIT, $408-80
 	WORD $0x4e21d80e // scvtf v14.4s, v0.4s
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	VMOVQ $0x8040201008040201, $0x8040201008040201, V12
-	MOVD groups+56(FP), R7
-	MOVD length+64(FP), R8
+	MOVD groups+64(FP), R7
+	MOVD length+72(FP), R8
 	CMP $1, R8
 	BEQ lanes
 groups:
@@ -4538,42 +1429,59 @@ grouploop:
 	VFMLA V11.S4, V0.S4, V5.S4
 	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
 	FMOVQ F5, (R1)
-	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
 	WORD $0x4e218842 // frintn v2.4s, v2.4s
-	WORD $0x4e2ff441 // fmax v1.4s, v2.4s, v15.4s
-	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V1.S4, V5.S4
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	FMOVQ F5, 16(R1)
-	WORD $0x4e22e421 // fcmeq v1.4s, v1.4s, v2.4s
+	WORD $0x4e2ff445 // fmax v5.4s, v2.4s, v15.4s
+	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	VFMLA V11.S4, V5.S4, V6.S4
+	WORD $0x4e29d4c6 // fadd v6.4s, v6.4s, v9.4s
+	FMOVQ F6, 16(R1)
 	WORD $0x4e218863 // frintn v3.4s, v3.4s
-	WORD $0x4e2ff462 // fmax v2.4s, v3.4s, v15.4s
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V2.S4, V5.S4
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	FMOVQ F5, 32(R1)
-	WORD $0x4e23e442 // fcmeq v2.4s, v2.4s, v3.4s
+	WORD $0x4e2ff466 // fmax v6.4s, v3.4s, v15.4s
+	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	VFMLA V11.S4, V6.S4, V7.S4
+	WORD $0x4e29d4e7 // fadd v7.4s, v7.4s, v9.4s
+	FMOVQ F7, 32(R1)
 	WORD $0x4e218884 // frintn v4.4s, v4.4s
-	WORD $0x4e2ff483 // fmax v3.4s, v4.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	VFMLA V11.S4, V3.S4, V5.S4
-	WORD $0x4e29d4a5 // fadd v5.4s, v5.4s, v9.4s
-	FMOVQ F5, 48(R1)
-	WORD $0x4e24e463 // fcmeq v3.4s, v3.4s, v4.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000040 // str h0, [x2]
+	WORD $0x4e2ff487 // fmax v7.4s, v4.4s, v15.4s
+	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	VFMLA V11.S4, V7.S4, V8.S4
+	WORD $0x4e29d508 // fadd v8.4s, v8.4s, v9.4s
+	FMOVQ F8, 48(R1)
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone2
+	BEQ maskbytes1
+	WORD $0x4e21e408 // fcmeq v8.4s, v0.4s, v1.4s
+	WORD $0x4e22e4b1 // fcmeq v17.4s, v5.4s, v2.4s
+	VUZP1 V17.H8, V8.H8, V8.H8
+	WORD $0x4e23e4d0 // fcmeq v16.4s, v6.4s, v3.4s
+	WORD $0x4e24e4f1 // fcmeq v17.4s, v7.4s, v4.4s
+	VUZP1 V17.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V8.B16, V8.B16
+	VAND V12.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	WORD $0x7d000048 // str h8, [x2]
+	ADD $2, R2, R2
+	B maskdone2
+maskbytes1:
+	WORD $0x4e21e408 // fcmeq v8.4s, v0.4s, v1.4s
+	WORD $0x4e22e4b1 // fcmeq v17.4s, v5.4s, v2.4s
+	VUZP1 V17.H8, V8.H8, V8.H8
+	WORD $0x4e23e4d0 // fcmeq v16.4s, v6.4s, v3.4s
+	WORD $0x4e24e4f1 // fcmeq v17.4s, v7.4s, v4.4s
+	VUZP1 V17.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V8.B16, V8.B16
+	VUSHR $7, V8.B16, V8.B16
+	FMOVQ F8, (R2)
+	ADD $16, R2, R2
+maskdone2:
 groupback:
 	ADD $64, R1, R1
-	ADD $2, R2, R2
 	ADD $64, R3, R3
 	SUB $16, R7, R7
 	CMP $16, R7
@@ -4649,7 +1557,6 @@ groupmeet3:
 	VFMLA V1.S4, V20.S4, V22.S4
 	WORD $0x4e20d6d6 // fadd v22.4s, v22.4s, v0.4s
 	FMOVQ F22, (R1)
-	WORD $0x4e23e694 // fcmeq v20.4s, v20.4s, v3.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e2ff4c0 // fmax v0.4s, v6.4s, v15.4s
 	WORD $0x4eaef400 // fmin v0.4s, v0.4s, v14.4s
@@ -4657,7 +1564,6 @@ groupmeet3:
 	VFMLA V4.S4, V0.S4, V1.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	FMOVQ F1, 16(R1)
-	WORD $0x4e26e400 // fcmeq v0.4s, v0.4s, v6.4s
 	WORD $0x4e218a52 // frintn v18.4s, v18.4s
 	WORD $0x4e2ff641 // fmax v1.4s, v18.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
@@ -4665,25 +1571,44 @@ groupmeet3:
 	VFMLA V16.S4, V1.S4, V2.S4
 	WORD $0x4e25d442 // fadd v2.4s, v2.4s, v5.4s
 	FMOVQ F2, 32(R1)
-	WORD $0x4e32e421 // fcmeq v1.4s, v1.4s, v18.4s
 	WORD $0x4e218ab5 // frintn v21.4s, v21.4s
 	WORD $0x4e2ff6a2 // fmax v2.4s, v21.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V19.S4, V2.S4, V3.S4
-	WORD $0x4e31d463 // fadd v3.4s, v3.4s, v17.4s
-	FMOVQ F3, 48(R1)
-	WORD $0x4e35e442 // fcmeq v2.4s, v2.4s, v21.4s
-	VUZP1 V0.H8, V20.H8, V20.H8
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V20.B16, V20.B16
-	VAND V12.B16, V20.B16, V20.B16
-	VADDP V20.B16, V20.B16, V20.B16
-	VADDP V20.B16, V20.B16, V20.B16
-	VADDP V20.B16, V20.B16, V20.B16
-	WORD $0x7d000054 // str h20, [x2]
-	ADD $64, R1, R1
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V19.S4, V2.S4, V4.S4
+	WORD $0x4e31d484 // fadd v4.4s, v4.4s, v17.4s
+	FMOVQ F4, 48(R1)
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone4
+	BEQ maskbytes3
+	WORD $0x4e23e684 // fcmeq v4.4s, v20.4s, v3.4s
+	WORD $0x4e26e410 // fcmeq v16.4s, v0.4s, v6.4s
+	VUZP1 V16.H8, V4.H8, V4.H8
+	WORD $0x4e32e425 // fcmeq v5.4s, v1.4s, v18.4s
+	WORD $0x4e35e450 // fcmeq v16.4s, v2.4s, v21.4s
+	VUZP1 V16.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V4.B16, V4.B16
+	VAND V12.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	WORD $0x7d000044 // str h4, [x2]
 	ADD $2, R2, R2
+	B maskdone4
+maskbytes3:
+	WORD $0x4e23e684 // fcmeq v4.4s, v20.4s, v3.4s
+	WORD $0x4e26e410 // fcmeq v16.4s, v0.4s, v6.4s
+	VUZP1 V16.H8, V4.H8, V4.H8
+	WORD $0x4e32e425 // fcmeq v5.4s, v1.4s, v18.4s
+	WORD $0x4e35e450 // fcmeq v16.4s, v2.4s, v21.4s
+	VUZP1 V16.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V4.B16, V4.B16
+	VUSHR $7, V4.B16, V4.B16
+	FMOVQ F4, (R2)
+	ADD $16, R2, R2
+maskdone4:
+	ADD $64, R1, R1
 	ADD $64, R3, R3
 	SUB $16, R0, R0
 	CMP $1, R7
@@ -4734,10 +1659,22 @@ groupstaged:
 	CALL ·stageOut32NEON(SB)
 	ADD R0<<2, R1, R1
 	MOVD 360(RSP), R2
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone6
+	BEQ maskbytes5
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD R0>>3, R2, R2
+	ADD $7, R0, R16
+	ADD R16>>3, R2, R2
+	B maskdone6
+maskbytes5:
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+maskdone6:
 	MOVD 368(RSP), R3
 	ADD R0<<2, R3, R3
 	MOVD 400(RSP), R7
@@ -4807,42 +1744,59 @@ laneloop:
 	VFMLA V4.S4, V0.S4, V11.S4
 	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
 	FMOVQ F11, (R1)
-	WORD $0x4e23e400 // fcmeq v0.4s, v0.4s, v3.4s
 	WORD $0x4e2188c6 // frintn v6.4s, v6.4s
 	WORD $0x4e2ff4c1 // fmax v1.4s, v6.4s, v15.4s
 	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V7.S4, V1.S4, V3.S4
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 16(R1)
-	WORD $0x4e26e421 // fcmeq v1.4s, v1.4s, v6.4s
+	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
+	VFMLA V7.S4, V1.S4, V4.S4
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	FMOVQ F4, 16(R1)
 	WORD $0x4e218929 // frintn v9.4s, v9.4s
 	WORD $0x4e2ff522 // fmax v2.4s, v9.4s, v15.4s
 	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	VFMLA V10.S4, V2.S4, V3.S4
-	WORD $0x4e25d463 // fadd v3.4s, v3.4s, v5.4s
-	FMOVQ F3, 32(R1)
-	WORD $0x4e29e442 // fcmeq v2.4s, v2.4s, v9.4s
-	WORD $0x4e218a10 // frintn v16.4s, v16.4s
-	WORD $0x4e2ff603 // fmax v3.4s, v16.4s, v15.4s
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-	VFMLA V17.S4, V3.S4, V4.S4
-	WORD $0x4e28d484 // fadd v4.4s, v4.4s, v8.4s
-	FMOVQ F4, 48(R1)
-	WORD $0x4e30e463 // fcmeq v3.4s, v3.4s, v16.4s
-	VUZP1 V1.H8, V0.H8, V0.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	VADDP V0.B16, V0.B16, V0.B16
-	WORD $0x7d000040 // str h0, [x2]
+	VFMLA V10.S4, V2.S4, V4.S4
+	WORD $0x4e25d484 // fadd v4.4s, v4.4s, v5.4s
+	FMOVQ F4, 32(R1)
+	WORD $0x4e218a10 // frintn v16.4s, v16.4s
+	WORD $0x4e2ff604 // fmax v4.4s, v16.4s, v15.4s
+	WORD $0x4eaef484 // fmin v4.4s, v4.4s, v14.4s
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	VFMLA V17.S4, V4.S4, V5.S4
+	WORD $0x4e28d4a5 // fadd v5.4s, v5.4s, v8.4s
+	FMOVQ F5, 48(R1)
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone8
+	BEQ maskbytes7
+	WORD $0x4e23e405 // fcmeq v5.4s, v0.4s, v3.4s
+	WORD $0x4e26e428 // fcmeq v8.4s, v1.4s, v6.4s
+	VUZP1 V8.H8, V5.H8, V5.H8
+	WORD $0x4e29e447 // fcmeq v7.4s, v2.4s, v9.4s
+	WORD $0x4e30e488 // fcmeq v8.4s, v4.4s, v16.4s
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V5.B16, V5.B16
+	VAND V12.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	VADDP V5.B16, V5.B16, V5.B16
+	WORD $0x7d000045 // str h5, [x2]
+	ADD $2, R2, R2
+	B maskdone8
+maskbytes7:
+	WORD $0x4e23e405 // fcmeq v5.4s, v0.4s, v3.4s
+	WORD $0x4e26e428 // fcmeq v8.4s, v1.4s, v6.4s
+	VUZP1 V8.H8, V5.H8, V5.H8
+	WORD $0x4e29e447 // fcmeq v7.4s, v2.4s, v9.4s
+	WORD $0x4e30e488 // fcmeq v8.4s, v4.4s, v16.4s
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V5.B16, V5.B16
+	VUSHR $7, V5.B16, V5.B16
+	FMOVQ F5, (R2)
+	ADD $16, R2, R2
+maskdone8:
 laneback:
 	ADD $64, R1, R1
-	ADD $2, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
@@ -4860,9 +1814,22 @@ lanetail:
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
 	MOVD 360(RSP), R2
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone10
+	BEQ maskbytes9
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
+	ADD $7, R0, R16
+	ADD R16>>3, R2, R2
+	B maskdone10
+maskbytes9:
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+maskdone10:
 	MOVD 368(RSP), R3
 	MOVD 376(RSP), R4
 	MOVD 384(RSP), R5
@@ -5001,60 +1968,78 @@ rare:
 	VDUP R16, V2.S4
 	VBSL V2.B16, V4.B16, V1.B16
 	FMOVQ F1, (R1)
-	WORD $0x4e20e463 // fcmeq v3.4s, v3.4s, v0.4s
-	FMOVQ 16(R3), F0
-	FMOVQ 16(R4), F1
-	FMOVQ 16(R6), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff405 // fmax v5.4s, v0.4s, v15.4s
-	WORD $0x4eaef4a5 // fmin v5.4s, v5.4s, v14.4s
-	WORD $0x4e2dd4a6 // fadd v6.4s, v5.4s, v13.4s
-	WORD $0x6e21dcc6 // fmul v6.4s, v6.4s, v1.4s
-	WORD $0x4e24d4c6 // fadd v6.4s, v6.4s, v4.4s
-	WORD $0x4e26e4c1 // fcmeq v1.4s, v6.4s, v6.4s
-	VBSL V2.B16, V6.B16, V1.B16
-	FMOVQ F1, 16(R1)
-	WORD $0x4e20e4a5 // fcmeq v5.4s, v5.4s, v0.4s
-	FMOVQ 32(R3), F0
-	FMOVQ 32(R4), F1
-	FMOVQ 32(R6), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff406 // fmax v6.4s, v0.4s, v15.4s
+	FMOVQ 16(R3), F1
+	FMOVQ 16(R4), F4
+	FMOVQ 16(R6), F5
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x6e24fc21 // fdiv v1.4s, v1.4s, v4.4s
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2ff426 // fmax v6.4s, v1.4s, v15.4s
 	WORD $0x4eaef4c6 // fmin v6.4s, v6.4s, v14.4s
 	WORD $0x4e2dd4c7 // fadd v7.4s, v6.4s, v13.4s
-	WORD $0x6e21dce7 // fmul v7.4s, v7.4s, v1.4s
-	WORD $0x4e24d4e7 // fadd v7.4s, v7.4s, v4.4s
-	WORD $0x4e27e4e1 // fcmeq v1.4s, v7.4s, v7.4s
-	VBSL V2.B16, V7.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	WORD $0x4e20e4c6 // fcmeq v6.4s, v6.4s, v0.4s
-	FMOVQ 48(R3), F0
-	FMOVQ 48(R4), F1
-	FMOVQ 48(R6), F4
-	WORD $0x4ea4d400 // fsub v0.4s, v0.4s, v4.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4e218800 // frintn v0.4s, v0.4s
-	WORD $0x4e2ff407 // fmax v7.4s, v0.4s, v15.4s
-	WORD $0x4eaef4e7 // fmin v7.4s, v7.4s, v14.4s
-	WORD $0x4e2dd4e8 // fadd v8.4s, v7.4s, v13.4s
-	WORD $0x6e21dd08 // fmul v8.4s, v8.4s, v1.4s
-	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
-	WORD $0x4e28e501 // fcmeq v1.4s, v8.4s, v8.4s
-	VBSL V2.B16, V8.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	WORD $0x4e20e4e7 // fcmeq v7.4s, v7.4s, v0.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VAND V12.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d000043 // str h3, [x2]
+	WORD $0x6e24dce7 // fmul v7.4s, v7.4s, v4.4s
+	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
+	WORD $0x4e27e4e4 // fcmeq v4.4s, v7.4s, v7.4s
+	VBSL V2.B16, V7.B16, V4.B16
+	FMOVQ F4, 16(R1)
+	FMOVQ 32(R3), F4
+	FMOVQ 32(R4), F5
+	FMOVQ 32(R6), F7
+	WORD $0x4ea7d484 // fsub v4.4s, v4.4s, v7.4s
+	WORD $0x6e25fc84 // fdiv v4.4s, v4.4s, v5.4s
+	WORD $0x4e218884 // frintn v4.4s, v4.4s
+	WORD $0x4e2ff488 // fmax v8.4s, v4.4s, v15.4s
+	WORD $0x4eaef508 // fmin v8.4s, v8.4s, v14.4s
+	WORD $0x4e2dd509 // fadd v9.4s, v8.4s, v13.4s
+	WORD $0x6e25dd29 // fmul v9.4s, v9.4s, v5.4s
+	WORD $0x4e27d529 // fadd v9.4s, v9.4s, v7.4s
+	WORD $0x4e29e525 // fcmeq v5.4s, v9.4s, v9.4s
+	VBSL V2.B16, V9.B16, V5.B16
+	FMOVQ F5, 32(R1)
+	FMOVQ 48(R3), F5
+	FMOVQ 48(R4), F7
+	FMOVQ 48(R6), F9
+	WORD $0x4ea9d4a5 // fsub v5.4s, v5.4s, v9.4s
+	WORD $0x6e27fca5 // fdiv v5.4s, v5.4s, v7.4s
+	WORD $0x4e2188a5 // frintn v5.4s, v5.4s
+	WORD $0x4e2ff4aa // fmax v10.4s, v5.4s, v15.4s
+	WORD $0x4eaef54a // fmin v10.4s, v10.4s, v14.4s
+	WORD $0x4e2dd54b // fadd v11.4s, v10.4s, v13.4s
+	WORD $0x6e27dd6b // fmul v11.4s, v11.4s, v7.4s
+	WORD $0x4e29d56b // fadd v11.4s, v11.4s, v9.4s
+	WORD $0x4e2be567 // fcmeq v7.4s, v11.4s, v11.4s
+	VBSL V2.B16, V11.B16, V7.B16
+	FMOVQ F7, 48(R1)
+	MOVWU kind+56(FP), R16
+	CMP $1, R16
+	BLT maskdone12
+	BEQ maskbytes11
+	WORD $0x4e20e462 // fcmeq v2.4s, v3.4s, v0.4s
+	WORD $0x4e21e4c9 // fcmeq v9.4s, v6.4s, v1.4s
+	VUZP1 V9.H8, V2.H8, V2.H8
+	WORD $0x4e24e507 // fcmeq v7.4s, v8.4s, v4.4s
+	WORD $0x4e25e549 // fcmeq v9.4s, v10.4s, v5.4s
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V2.B16, V2.B16
+	VAND V12.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	VADDP V2.B16, V2.B16, V2.B16
+	WORD $0x7d000042 // str h2, [x2]
+	ADD $2, R2, R2
+	B maskdone12
+maskbytes11:
+	WORD $0x4e20e462 // fcmeq v2.4s, v3.4s, v0.4s
+	WORD $0x4e21e4c9 // fcmeq v9.4s, v6.4s, v1.4s
+	VUZP1 V9.H8, V2.H8, V2.H8
+	WORD $0x4e24e507 // fcmeq v7.4s, v8.4s, v4.4s
+	WORD $0x4e25e549 // fcmeq v9.4s, v10.4s, v5.4s
+	VUZP1 V9.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V2.B16, V2.B16
+	VUSHR $7, V2.B16, V2.B16
+	FMOVQ F2, (R2)
+	ADD $16, R2, R2
+maskdone12:
 	MOVD 408(RSP), R16
 	CMP $1, R16
 	BEQ groupresume

@@ -4,7 +4,8 @@
 
 package asm
 
-// FakeQuantizeFpBF16AVX2 sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
+// FakeQuantizeFpBF16AVX2 sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
+// and mask, of the kind that a word says, to whether c == v.
 // grid rounds to the format that least and step describe: the exponent field of its least normal
 // number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -13,28 +14,4 @@ package asm
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func FakeQuantizeFpBF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-
-// FakeQuantizeFpBytesBF16AVX2 sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
-// and mask, a byte each, 0 or 1, to whether c == v.
-// grid rounds to the format that least and step describe: the exponent field of its least normal
-// number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func FakeQuantizeFpBytesBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-
-// FakeQuantizeFpBitsBF16AVX2 sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
-// and mask, a bit each, the first element's lowest, to whether c == v.
-// grid rounds to the format that least and step describe: the exponent field of its least normal
-// number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func FakeQuantizeFpBitsBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+func FakeQuantizeFpBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)

@@ -4,2069 +4,14 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeFpBF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// func FakeQuantizeFpBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpBF16AVX512(SB), $816-72
-	// pointers: SI y, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
-	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000, Z10 table, Z9 table, K6 Uppers, Z8 0x10001, Z7 0x80008000, Z6 table, Z5 table
-	// per group: Z4 scale, Z3 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 30
-	MOVQ         y+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Z15
-	VBROADCASTSS most+40(FP), Z14
-	VBROADCASTSS constantsAVX512<>+0(SB), Z13
-	VBROADCASTSS step+36(FP), Z0
-	VBROADCASTSS constantsAVX512<>+4(SB), Z1
-	VPADDD       Z1, Z0, Z12
-	VBROADCASTSS constantsAVX512<>+8(SB), Z11
-	VMOVUPS      constantsAVX512<>+12(SB), Z10
-	VMOVUPS      constantsAVX512<>+76(SB), Z9
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+140(SB), Z8
-	VBROADCASTSS constantsAVX512<>+144(SB), Z7
-	VMOVUPS      constantsAVX512<>+148(SB), Z6
-	VMOVUPS      constantsAVX512<>+212(SB), Z5
-	MOVQ         groups+48(FP), R9
-	MOVQ         length+56(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+32
-	JEQ          short2
-	CMPQ         R10, $+16
-	JEQ          short4
-	CMPQ         R10, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R10
-	JEQ          longs
-	CMPQ         R9, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
-	SUBQ         R9, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R9, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R9
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z3, Z0, Z2
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VMOVAPS      Z1, Z16
-	VFNMADD231PS Z3, Z0, Z16
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VMOVAPS      Z1, Z17
-	VFNMADD231PS Z3, Z0, Z17
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VMOVAPS      Z1, Z18
-	VFNMADD231PS Z3, Z0, Z18
-	CMPQ         R9, $+128
-	JLT          groupends
-
-groupahead:
-	VPERMW.Z     128(DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VPERMW.Z     128(DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z19
-	VFMSUB231PS  Z4, Z19, Z0
-	VFNMADD231PS Z3, Z0, Z19
-	VPERMW.Z     192(DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z20
-	VFMSUB231PS  Z4, Z20, Z0
-	VFNMADD231PS Z3, Z0, Z20
-	VPERMW.Z     192(DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z21
-	VFMSUB231PS  Z4, Z21, Z0
-	VFNMADD231PS Z3, Z0, Z21
-	VCMPPS       $0x03, Z16, Z2, K1
-	VCMPPS       $0x03, Z18, Z17, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z22
-	VPMAXUD      Z15, Z22, Z22
-	VPADDD       Z12, Z22, Z22
-	VADDPS       Z22, Z0, Z0
-	VSUBPS       Z22, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VMULPS       Z4, Z0, Z0
-	VRANGEPS     $0x02, Z14, Z16, Z22
-	VPANDD       Z13, Z22, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z12, Z23, Z23
-	VADDPS       Z23, Z22, Z22
-	VSUBPS       Z23, Z22, Z22
-	VPTERNLOGD   $0xf8, Z11, Z16, Z22
-	VMULPS       Z4, Z22, Z22
-	VMOVDQA64    Z0, Z23
-	VPERMT2W     Z22, Z5, Z23
-	VPERMT2W     Z22, Z6, Z0
-	VPTERNLOGD   $0xf8, Z8, Z23, Z0
-	VPCMPUW      $0x06, Z7, Z0, K1
-	VPADDW       Z8, Z23, K1, Z23
-	VMOVUPS      Z23, (SI)
-	VRANGEPS     $0x02, Z14, Z17, Z0
-	VPANDD       Z13, Z0, Z22
-	VPMAXUD      Z15, Z22, Z22
-	VPADDD       Z12, Z22, Z22
-	VADDPS       Z22, Z0, Z0
-	VSUBPS       Z22, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z17, Z0
-	VMULPS       Z4, Z0, Z0
-	VRANGEPS     $0x02, Z14, Z18, Z22
-	VPANDD       Z13, Z22, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z12, Z23, Z23
-	VADDPS       Z23, Z22, Z22
-	VSUBPS       Z23, Z22, Z22
-	VPTERNLOGD   $0xf8, Z11, Z18, Z22
-	VMULPS       Z4, Z22, Z22
-	VMOVDQA64    Z0, Z23
-	VPERMT2W     Z22, Z5, Z23
-	VPERMT2W     Z22, Z6, Z0
-	VPTERNLOGD   $0xf8, Z8, Z23, Z0
-	VPCMPUW      $0x06, Z7, Z0, K1
-	VPADDW       Z8, Z23, K1, Z23
-	VMOVUPS      Z23, 64(SI)
-	VMOVAPS      Z1, Z2
-	VMOVAPS      Z19, Z16
-	VMOVAPS      Z20, Z17
-	VMOVAPS      Z21, Z18
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R9, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z19
-	VFMSUB231PS.BCST  4(BX), Z19, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z19
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z20
-	VFMSUB231PS.BCST  4(BX), Z20, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z20
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z21
-	VFMSUB231PS.BCST  4(BX), Z21, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z21
-	VCMPPS            $0x03, Z16, Z2, K1
-	VCMPPS            $0x03, Z18, Z17, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z22
-	VPMAXUD           Z15, Z22, Z22
-	VPADDD            Z12, Z22, Z22
-	VADDPS            Z22, Z0, Z0
-	VSUBPS            Z22, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z2, Z0
-	VMULPS.BCST       (BX), Z0, Z0
-	VRANGEPS          $0x02, Z14, Z16, Z22
-	VPANDD            Z13, Z22, Z23
-	VPMAXUD           Z15, Z23, Z23
-	VPADDD            Z12, Z23, Z23
-	VADDPS            Z23, Z22, Z22
-	VSUBPS            Z23, Z22, Z22
-	VPTERNLOGD        $0xf8, Z11, Z16, Z22
-	VMULPS.BCST       (BX), Z22, Z22
-	VMOVDQA64         Z0, Z23
-	VPERMT2W          Z22, Z5, Z23
-	VPERMT2W          Z22, Z6, Z0
-	VPTERNLOGD        $0xf8, Z8, Z23, Z0
-	VPCMPUW           $0x06, Z7, Z0, K1
-	VPADDW            Z8, Z23, K1, Z23
-	VMOVUPS           Z23, (SI)
-	VRANGEPS          $0x02, Z14, Z17, Z0
-	VPANDD            Z13, Z0, Z22
-	VPMAXUD           Z15, Z22, Z22
-	VPADDD            Z12, Z22, Z22
-	VADDPS            Z22, Z0, Z0
-	VSUBPS            Z22, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z17, Z0
-	VMULPS.BCST       (BX), Z0, Z0
-	VRANGEPS          $0x02, Z14, Z18, Z22
-	VPANDD            Z13, Z22, Z23
-	VPMAXUD           Z15, Z23, Z23
-	VPADDD            Z12, Z23, Z23
-	VADDPS            Z23, Z22, Z22
-	VSUBPS            Z23, Z22, Z22
-	VPTERNLOGD        $0xf8, Z11, Z18, Z22
-	VMULPS.BCST       (BX), Z22, Z22
-	VMOVDQA64         Z0, Z23
-	VPERMT2W          Z22, Z5, Z23
-	VPERMT2W          Z22, Z6, Z0
-	VPTERNLOGD        $0xf8, Z8, Z23, Z0
-	VPCMPUW           $0x06, Z7, Z0, K1
-	VPADDW            Z8, Z23, K1, Z23
-	VMOVUPS           Z23, 64(SI)
-	VMOVAPS           Z1, Z2
-	VMOVAPS           Z19, Z16
-	VMOVAPS           Z20, Z17
-	VMOVAPS           Z21, Z18
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-grouploop:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z2
-	VFMSUB231PS  Z4, Z2, Z0
-	VFNMADD231PS Z3, Z0, Z2
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z16
-	VFMSUB231PS  Z4, Z16, Z0
-	VFNMADD231PS Z3, Z0, Z16
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z17
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z3, Z0, Z17
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z17, Z16, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z13, Z0, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z0, Z0
-	VSUBPS       Z18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z1, Z0
-	VMULPS       Z4, Z0, Z0
-	VRANGEPS     $0x02, Z14, Z2, Z1
-	VPANDD       Z13, Z1, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z1, Z1
-	VSUBPS       Z18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z2, Z1
-	VMULPS       Z4, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z5, Z2
-	VPERMT2W     Z1, Z6, Z0
-	VPTERNLOGD   $0xf8, Z8, Z2, Z0
-	VPCMPUW      $0x06, Z7, Z0, K1
-	VPADDW       Z8, Z2, K1, Z2
-	VMOVUPS      Z2, (SI)
-	VRANGEPS     $0x02, Z14, Z16, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z16, Z0
-	VMULPS       Z4, Z0, Z0
-	VRANGEPS     $0x02, Z14, Z17, Z1
-	VPANDD       Z13, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z17, Z1
-	VMULPS       Z4, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z5, Z2
-	VPERMT2W     Z1, Z6, Z0
-	VPTERNLOGD   $0xf8, Z8, Z2, Z0
-	VPCMPUW      $0x06, Z7, Z0, K1
-	VPADDW       Z8, Z2, K1, Z2
-	VMOVUPS      Z2, 64(SI)
-
-groupback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R9, $+0
-	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (BX), Z3
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z3, Z0
-	VPERMW.Z     (DX), Z10, K6, Z1
-	VMULPS       Z4, Z1, Z2
-	VFMSUB231PS  Z3, Z2, Z1
-	VFNMADD231PS Z4, Z1, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z3, Z1
-	VPERMW.Z     (DX), Z9, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z3, Z17, Z16
-	VFNMADD231PS Z4, Z16, Z17
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z3, Z16
-	VPERMW.Z     64(DX), Z10, K6, Z18
-	VMULPS       Z4, Z18, Z19
-	VFMSUB231PS  Z3, Z19, Z18
-	VFNMADD231PS Z4, Z18, Z19
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z3, Z18
-	VPERMW.Z     64(DX), Z9, K6, Z20
-	VMULPS       Z4, Z20, Z21
-	VFMSUB231PS  Z3, Z21, Z20
-	VFNMADD231PS Z4, Z20, Z21
-	VCMPPS       $0x03, Z17, Z2, K1
-	VCMPPS       $0x03, Z21, Z19, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRANGEPS     $0x02, Z14, Z2, Z20
-	VPANDD       Z13, Z20, Z22
-	VPMAXUD      Z15, Z22, Z22
-	VPADDD       Z12, Z22, Z22
-	VADDPS       Z22, Z20, Z20
-	VSUBPS       Z22, Z20, Z20
-	VPTERNLOGD   $0xf8, Z11, Z2, Z20
-	VMULPS       Z0, Z20, Z20
-	VRANGEPS     $0x02, Z14, Z17, Z0
-	VPANDD       Z13, Z0, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z0, Z0
-	VSUBPS       Z2, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z17, Z0
-	VMULPS       Z1, Z0, Z0
-	VMOVDQA64    Z20, Z1
-	VPERMT2W     Z0, Z5, Z1
-	VPERMT2W     Z0, Z6, Z20
-	VPTERNLOGD   $0xf8, Z8, Z1, Z20
-	VPCMPUW      $0x06, Z7, Z20, K1
-	VPADDW       Z8, Z1, K1, Z1
-	VMOVUPS      Z1, (SI)
-	VRANGEPS     $0x02, Z14, Z19, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z19, Z0
-	VMULPS       Z16, Z0, Z0
-	VRANGEPS     $0x02, Z14, Z21, Z1
-	VPANDD       Z13, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z21, Z1
-	VMULPS       Z18, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z5, Z2
-	VPERMT2W     Z1, Z6, Z0
-	VPTERNLOGD   $0xf8, Z8, Z2, Z0
-	VPCMPUW      $0x06, Z7, Z0, K1
-	VPADDW       Z8, Z2, K1, Z2
-	VMOVUPS      Z2, 64(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z2
-	VFMSUB231PS  Z4, Z2, Z0
-	VFNMADD231PS Z3, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z16
-	VFMSUB231PS  Z4, Z16, Z0
-	VFNMADD231PS Z3, Z0, Z16
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z17
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z3, Z0, Z17
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z17, Z16, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z13, Z0, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z0, Z0
-	VSUBPS       Z18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z1, Z0
-	VMULPS       Z4, Z0, Z0
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VRANGEPS     $0x02, Z14, Z2, Z1
-	VPANDD       Z13, Z1, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z1, Z1
-	VSUBPS       Z18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z2, Z1
-	VMULPS       Z4, Z1, Z1
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VRANGEPS     $0x02, Z14, Z16, Z2
-	VPANDD       Z13, Z2, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z2, Z2
-	VSUBPS       Z18, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z16, Z2
-	VMULPS       Z4, Z2, Z2
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VRANGEPS     $0x02, Z14, Z17, Z16
-	VPANDD       Z13, Z16, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z16, Z16
-	VSUBPS       Z18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z11, Z17, Z16
-	VMULPS       Z4, Z16, Z16
-
-grouptailnarrow:
-	VMOVDQA64  Z0, Z17
-	VPERMT2W   Z1, Z5, Z17
-	VPERMT2W   Z1, Z6, Z0
-	VPTERNLOGD $0xf8, Z8, Z17, Z0
-	VPCMPUW    $0x06, Z7, Z0, K1
-	VPADDW     Z8, Z17, K1, Z17
-	KMOVQ      K0, K7
-	VMOVDQU16  Z17, K7, (SI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z16, Z5, Z0
-	VPERMT2W   Z16, Z6, Z2
-	VPTERNLOGD $0xf8, Z8, Z0, Z2
-	VPCMPUW    $0x06, Z7, Z2, K1
-	VPADDW     Z8, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(SI)
-	LEAQ       (SI)(DI*2), SI
-	LEAQ       (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VPSUBD       Z1, Z0, Z3
-	VBROADCASTSS constantsAVX512<>+280(SB), Z0
-	VFNMADD231PS Z4, Z3, Z0
-	VBROADCASTSS constantsAVX512<>+284(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z3, Z0, Z2
-	MOVQ         R10, DI
-	CMPQ         DI, $+64
-	JLT          longrest
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         DI, $+256
-	JLT          longloop
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z2, Z0, Z1
-	VMOVAPS      Z1, Z16
-	VFMADD231PS  Z3, Z0, Z16
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z2, Z0, Z1
-	VMOVAPS      Z1, Z17
-	VFMADD231PS  Z3, Z0, Z17
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z2, Z0, Z1
-	VMOVAPS      Z1, Z18
-	VFMADD231PS  Z3, Z0, Z18
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z2, Z0, Z1
-	VMOVAPS      Z1, Z19
-	VFMADD231PS  Z3, Z0, Z19
-
-longahead:
-	VPERMW.Z    128(DX), Z10, K6, Z0
-	VMULPS      Z2, Z0, Z1
-	VFMADD231PS Z3, Z0, Z1
-	VPERMW.Z    128(DX), Z9, K6, Z0
-	VMULPS      Z2, Z0, Z20
-	VFMADD231PS Z3, Z0, Z20
-	VPERMW.Z    192(DX), Z10, K6, Z0
-	VMULPS      Z2, Z0, Z21
-	VFMADD231PS Z3, Z0, Z21
-	VPERMW.Z    192(DX), Z9, K6, Z0
-	VMULPS      Z2, Z0, Z22
-	VFMADD231PS Z3, Z0, Z22
-	VCMPPS      $0x03, Z17, Z16, K1
-	VCMPPS      $0x03, Z19, Z18, K2
-	KORTESTQ    K1, K2
-	JNE         longloop
-	VRANGEPS    $0x02, Z14, Z16, Z0
-	VPANDD      Z13, Z0, Z23
-	VPMAXUD     Z15, Z23, Z23
-	VPADDD      Z12, Z23, Z23
-	VADDPS      Z23, Z0, Z0
-	VSUBPS      Z23, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z16, Z0
-	VMULPS      Z4, Z0, Z0
-	VRANGEPS    $0x02, Z14, Z17, Z23
-	VPANDD      Z13, Z23, Z24
-	VPMAXUD     Z15, Z24, Z24
-	VPADDD      Z12, Z24, Z24
-	VADDPS      Z24, Z23, Z23
-	VSUBPS      Z24, Z23, Z23
-	VPTERNLOGD  $0xf8, Z11, Z17, Z23
-	VMULPS      Z4, Z23, Z23
-	VMOVDQA64   Z0, Z24
-	VPERMT2W    Z23, Z5, Z24
-	VPERMT2W    Z23, Z6, Z0
-	VPTERNLOGD  $0xf8, Z8, Z24, Z0
-	VPCMPUW     $0x06, Z7, Z0, K1
-	VPADDW      Z8, Z24, K1, Z24
-	VMOVUPS     Z24, (SI)
-	VRANGEPS    $0x02, Z14, Z18, Z0
-	VPANDD      Z13, Z0, Z23
-	VPMAXUD     Z15, Z23, Z23
-	VPADDD      Z12, Z23, Z23
-	VADDPS      Z23, Z0, Z0
-	VSUBPS      Z23, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z18, Z0
-	VMULPS      Z4, Z0, Z0
-	VRANGEPS    $0x02, Z14, Z19, Z23
-	VPANDD      Z13, Z23, Z24
-	VPMAXUD     Z15, Z24, Z24
-	VPADDD      Z12, Z24, Z24
-	VADDPS      Z24, Z23, Z23
-	VSUBPS      Z24, Z23, Z23
-	VPTERNLOGD  $0xf8, Z11, Z19, Z23
-	VMULPS      Z4, Z23, Z23
-	VMOVDQA64   Z0, Z24
-	VPERMT2W    Z23, Z5, Z24
-	VPERMT2W    Z23, Z6, Z0
-	VPTERNLOGD  $0xf8, Z8, Z24, Z0
-	VPCMPUW     $0x06, Z7, Z0, K1
-	VPADDW      Z8, Z24, K1, Z24
-	VMOVUPS     Z24, 64(SI)
-	VMOVAPS     Z1, Z16
-	VMOVAPS     Z20, Z17
-	VMOVAPS     Z21, Z18
-	VMOVAPS     Z22, Z19
-	ADDQ        $+128, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
-
-longloop:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS      Z2, Z0, Z1
-	VFMADD231PS Z3, Z0, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z2, Z0, Z16
-	VFMADD231PS Z3, Z0, Z16
-	VPERMW.Z    64(DX), Z10, K6, Z0
-	VMULPS      Z2, Z0, Z17
-	VFMADD231PS Z3, Z0, Z17
-	VPERMW.Z    64(DX), Z9, K6, Z0
-	VMULPS      Z2, Z0, Z18
-	VFMADD231PS Z3, Z0, Z18
-	VCMPPS      $0x03, Z16, Z1, K1
-	VCMPPS      $0x03, Z18, Z17, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRANGEPS    $0x02, Z14, Z1, Z0
-	VPANDD      Z13, Z0, Z19
-	VPMAXUD     Z15, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z0, Z0
-	VSUBPS      Z19, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z1, Z0
-	VMULPS      Z4, Z0, Z0
-	VRANGEPS    $0x02, Z14, Z16, Z1
-	VPANDD      Z13, Z1, Z19
-	VPMAXUD     Z15, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z1, Z1
-	VSUBPS      Z19, Z1, Z1
-	VPTERNLOGD  $0xf8, Z11, Z16, Z1
-	VMULPS      Z4, Z1, Z1
-	VMOVDQA64   Z0, Z16
-	VPERMT2W    Z1, Z5, Z16
-	VPERMT2W    Z1, Z6, Z0
-	VPTERNLOGD  $0xf8, Z8, Z16, Z0
-	VPCMPUW     $0x06, Z7, Z0, K1
-	VPADDW      Z8, Z16, K1, Z16
-	VMOVUPS     Z16, (SI)
-	VRANGEPS    $0x02, Z14, Z17, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z17, Z0
-	VMULPS      Z4, Z0, Z0
-	VRANGEPS    $0x02, Z14, Z18, Z1
-	VPANDD      Z13, Z1, Z16
-	VPMAXUD     Z15, Z16, Z16
-	VPADDD      Z12, Z16, Z16
-	VADDPS      Z16, Z1, Z1
-	VSUBPS      Z16, Z1, Z1
-	VPTERNLOGD  $0xf8, Z11, Z18, Z1
-	VMULPS      Z4, Z1, Z1
-	VMOVDQA64   Z0, Z16
-	VPERMT2W    Z1, Z5, Z16
-	VPERMT2W    Z1, Z6, Z0
-	VPTERNLOGD  $0xf8, Z8, Z16, Z0
-	VPCMPUW     $0x06, Z7, Z0, K1
-	VPADDW      Z8, Z16, K1, Z16
-	VMOVUPS     Z16, 64(SI)
-
-longback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JLT   longstaged
-
-longrest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z2, Z0, Z1
-	VFMADD231PS Z3, Z0, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z2, Z0, Z16
-	VFMADD231PS Z3, Z0, Z16
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z2, Z0, Z17
-	VFMADD231PS Z3, Z0, Z17
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z2, Z0, Z18
-	VFMADD231PS Z3, Z0, Z18
-	VCMPPS      $0x03, Z16, Z1, K1
-	VCMPPS      $0x03, Z18, Z17, K2
-	KORTESTQ    K1, K2
-	JNE         longstage
-	VRANGEPS    $0x02, Z14, Z1, Z0
-	VPANDD      Z13, Z0, Z19
-	VPMAXUD     Z15, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z0, Z0
-	VSUBPS      Z19, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z1, Z0
-	VMULPS      Z4, Z0, Z0
-	CMPQ        DI, $+17
-	JLT         longtailnarrow
-	VRANGEPS    $0x02, Z14, Z16, Z1
-	VPANDD      Z13, Z1, Z19
-	VPMAXUD     Z15, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z1, Z1
-	VSUBPS      Z19, Z1, Z1
-	VPTERNLOGD  $0xf8, Z11, Z16, Z1
-	VMULPS      Z4, Z1, Z1
-	CMPQ        DI, $+33
-	JLT         longtailnarrow
-	VRANGEPS    $0x02, Z14, Z17, Z16
-	VPANDD      Z13, Z16, Z19
-	VPMAXUD     Z15, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z16, Z16
-	VSUBPS      Z19, Z16, Z16
-	VPTERNLOGD  $0xf8, Z11, Z17, Z16
-	VMULPS      Z4, Z16, Z16
-	CMPQ        DI, $+49
-	JLT         longtailnarrow
-	VRANGEPS    $0x02, Z14, Z18, Z17
-	VPANDD      Z13, Z17, Z19
-	VPMAXUD     Z15, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z17, Z17
-	VSUBPS      Z19, Z17, Z17
-	VPTERNLOGD  $0xf8, Z11, Z18, Z17
-	VMULPS      Z4, Z17, Z17
-
-longtailnarrow:
-	VMOVDQA64  Z0, Z18
-	VPERMT2W   Z1, Z5, Z18
-	VPERMT2W   Z1, Z6, Z0
-	VPTERNLOGD $0xf8, Z8, Z18, Z0
-	VPCMPUW    $0x06, Z7, Z0, K1
-	VPADDW     Z8, Z18, K1, Z18
-	KMOVQ      K0, K7
-	VMOVDQU16  Z18, K7, (SI)
-	VMOVDQA64  Z16, Z0
-	VPERMT2W   Z17, Z5, Z0
-	VPERMT2W   Z17, Z6, Z16
-	VPTERNLOGD $0xf8, Z8, Z0, Z16
-	VPCMPUW    $0x06, Z7, Z16, K1
-	VPADDW     Z8, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(SI)
-	LEAQ       (SI)(DI*2), SI
-	LEAQ       (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   longs
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R9, $+2
-	JLT               short2end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R9, $+8
-	JLT               short2loop
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z4
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST (R8), Z0, Z3
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST (R8), Z0, Z2
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z16
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z17
-	VFNMADD231PS.BCST 4(R8), Z0, Z17
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z18
-	VFNMADD231PS.BCST 4(R8), Z0, Z18
-
-short2ahead:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z19
-	VFMSUB231PS.BCST  8(BX), Z1, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z20
-	VFMSUB231PS.BCST  8(BX), Z20, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z20
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z21
-	VBROADCASTSS      12(BX), Z22
-	VFMSUB231PS.BCST  12(BX), Z21, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z21
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z23
-	VFMSUB231PS.BCST  12(BX), Z23, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z23
-	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z18, Z17, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z24
-	VPMAXUD           Z15, Z24, Z24
-	VPADDD            Z12, Z24, Z24
-	VADDPS            Z24, Z0, Z0
-	VSUBPS            Z24, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z3, Z0
-	VMULPS            Z4, Z0, Z0
-	VRANGEPS          $0x02, Z14, Z2, Z24
-	VPANDD            Z13, Z24, Z25
-	VPMAXUD           Z15, Z25, Z25
-	VPADDD            Z12, Z25, Z25
-	VADDPS            Z25, Z24, Z24
-	VSUBPS            Z25, Z24, Z24
-	VPTERNLOGD        $0xf8, Z11, Z2, Z24
-	VMULPS            Z4, Z24, Z24
-	VMOVDQA64         Z0, Z25
-	VPERMT2W          Z24, Z5, Z25
-	VPERMT2W          Z24, Z6, Z0
-	VPTERNLOGD        $0xf8, Z8, Z25, Z0
-	VPCMPUW           $0x06, Z7, Z0, K1
-	VPADDW            Z8, Z25, K1, Z25
-	VMOVUPS           Z25, (SI)
-	VRANGEPS          $0x02, Z14, Z17, Z0
-	VPANDD            Z13, Z0, Z24
-	VPMAXUD           Z15, Z24, Z24
-	VPADDD            Z12, Z24, Z24
-	VADDPS            Z24, Z0, Z0
-	VSUBPS            Z24, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z17, Z0
-	VMULPS            Z16, Z0, Z0
-	VRANGEPS          $0x02, Z14, Z18, Z24
-	VPANDD            Z13, Z24, Z25
-	VPMAXUD           Z15, Z25, Z25
-	VPADDD            Z12, Z25, Z25
-	VADDPS            Z25, Z24, Z24
-	VSUBPS            Z25, Z24, Z24
-	VPTERNLOGD        $0xf8, Z11, Z18, Z24
-	VMULPS            Z16, Z24, Z24
-	VMOVDQA64         Z0, Z25
-	VPERMT2W          Z24, Z5, Z25
-	VPERMT2W          Z24, Z6, Z0
-	VPTERNLOGD        $0xf8, Z8, Z25, Z0
-	VPCMPUW           $0x06, Z7, Z0, K1
-	VPADDW            Z8, Z25, K1, Z25
-	VMOVUPS           Z25, 64(SI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z20, Z2
-	VMOVAPS           Z21, Z17
-	VMOVAPS           Z23, Z18
-	VMOVAPS           Z19, Z4
-	VMOVAPS           Z22, Z16
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
-	JGE               short2ahead
-
-short2loop:
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFMSUB231PS.BCST  (BX), Z2, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z2
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRANGEPS          $0x02, Z14, Z1, Z0
-	VPANDD            Z13, Z0, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z0, Z0
-	VSUBPS            Z16, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z1, Z0
-	VMULPS.BCST       (BX), Z0, Z0
-	VRANGEPS          $0x02, Z14, Z2, Z1
-	VPANDD            Z13, Z1, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z1, Z1
-	VSUBPS            Z16, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z2, Z1
-	VMULPS.BCST       (BX), Z1, Z1
-	VMOVDQA64         Z0, Z2
-	VPERMT2W          Z1, Z5, Z2
-	VPERMT2W          Z1, Z6, Z0
-	VPTERNLOGD        $0xf8, Z8, Z2, Z0
-	VPCMPUW           $0x06, Z7, Z0, K1
-	VPADDW            Z8, Z2, K1, Z2
-	VMOVUPS           Z2, (SI)
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z0
-	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z3, Z0
-	VMULPS.BCST       4(BX), Z0, Z0
-	VRANGEPS          $0x02, Z14, Z4, Z1
-	VPANDD            Z13, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z12, Z2, Z2
-	VADDPS            Z2, Z1, Z1
-	VSUBPS            Z2, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z4, Z1
-	VMULPS.BCST       4(BX), Z1, Z1
-	VMOVDQA64         Z0, Z2
-	VPERMT2W          Z1, Z5, Z2
-	VPERMT2W          Z1, Z6, Z0
-	VPTERNLOGD        $0xf8, Z8, Z2, Z0
-	VPCMPUW           $0x06, Z7, Z0, K1
-	VPADDW            Z8, Z2, K1, Z2
-	VMOVUPS           Z2, 64(SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R9, $+4
-	JLT               short4end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R9, $+16
-	JLT               short4loop
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z4
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST (R8), Z0, Z3
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z2
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z16
-	VFNMADD231PS.BCST 4(R8), Z0, Z16
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z17
-	VFMSUB231PS.BCST  8(BX), Z1, Z0
-	VMOVAPS           Z1, Z18
-	VFNMADD231PS.BCST 8(R8), Z0, Z18
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z1
-	VBROADCASTSS      12(BX), Z19
-	VFMSUB231PS.BCST  12(BX), Z1, Z0
-	VMOVAPS           Z1, Z20
-	VFNMADD231PS.BCST 12(R8), Z0, Z20
-
-short4ahead:
-	VPERMW.Z          128(DX), Z10, K6, Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VBROADCASTSS      16(BX), Z21
-	VFMSUB231PS.BCST  16(BX), Z1, Z0
-	VFNMADD231PS.BCST 16(R8), Z0, Z1
-	VPERMW.Z          128(DX), Z9, K6, Z0
-	VMULPS.BCST       20(R8), Z0, Z22
-	VBROADCASTSS      20(BX), Z23
-	VFMSUB231PS.BCST  20(BX), Z22, Z0
-	VFNMADD231PS.BCST 20(R8), Z0, Z22
-	VPERMW.Z          192(DX), Z10, K6, Z0
-	VMULPS.BCST       24(R8), Z0, Z24
-	VBROADCASTSS      24(BX), Z25
-	VFMSUB231PS.BCST  24(BX), Z24, Z0
-	VFNMADD231PS.BCST 24(R8), Z0, Z24
-	VPERMW.Z          192(DX), Z9, K6, Z0
-	VMULPS.BCST       28(R8), Z0, Z26
-	VBROADCASTSS      28(BX), Z27
-	VFMSUB231PS.BCST  28(BX), Z26, Z0
-	VFNMADD231PS.BCST 28(R8), Z0, Z26
-	VCMPPS            $0x03, Z16, Z3, K1
-	VCMPPS            $0x03, Z20, Z18, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z28
-	VPMAXUD           Z15, Z28, Z28
-	VPADDD            Z12, Z28, Z28
-	VADDPS            Z28, Z0, Z0
-	VSUBPS            Z28, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z3, Z0
-	VMULPS            Z4, Z0, Z0
-	VRANGEPS          $0x02, Z14, Z16, Z28
-	VPANDD            Z13, Z28, Z29
-	VPMAXUD           Z15, Z29, Z29
-	VPADDD            Z12, Z29, Z29
-	VADDPS            Z29, Z28, Z28
-	VSUBPS            Z29, Z28, Z28
-	VPTERNLOGD        $0xf8, Z11, Z16, Z28
-	VMULPS            Z2, Z28, Z28
-	VMOVDQA64         Z0, Z29
-	VPERMT2W          Z28, Z5, Z29
-	VPERMT2W          Z28, Z6, Z0
-	VPTERNLOGD        $0xf8, Z8, Z29, Z0
-	VPCMPUW           $0x06, Z7, Z0, K1
-	VPADDW            Z8, Z29, K1, Z29
-	VMOVUPS           Z29, (SI)
-	VRANGEPS          $0x02, Z14, Z18, Z0
-	VPANDD            Z13, Z0, Z28
-	VPMAXUD           Z15, Z28, Z28
-	VPADDD            Z12, Z28, Z28
-	VADDPS            Z28, Z0, Z0
-	VSUBPS            Z28, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z18, Z0
-	VMULPS            Z17, Z0, Z0
-	VRANGEPS          $0x02, Z14, Z20, Z28
-	VPANDD            Z13, Z28, Z29
-	VPMAXUD           Z15, Z29, Z29
-	VPADDD            Z12, Z29, Z29
-	VADDPS            Z29, Z28, Z28
-	VSUBPS            Z29, Z28, Z28
-	VPTERNLOGD        $0xf8, Z11, Z20, Z28
-	VMULPS            Z19, Z28, Z28
-	VMOVDQA64         Z0, Z29
-	VPERMT2W          Z28, Z5, Z29
-	VPERMT2W          Z28, Z6, Z0
-	VPTERNLOGD        $0xf8, Z8, Z29, Z0
-	VPCMPUW           $0x06, Z7, Z0, K1
-	VPADDW            Z8, Z29, K1, Z29
-	VMOVUPS           Z29, 64(SI)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z22, Z16
-	VMOVAPS           Z24, Z18
-	VMOVAPS           Z26, Z20
-	VMOVAPS           Z21, Z4
-	VMOVAPS           Z23, Z2
-	VMOVAPS           Z25, Z17
-	VMOVAPS           Z27, Z19
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
-	JGE               short4ahead
-
-short4loop:
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFMSUB231PS.BCST  8(BX), Z3, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z3
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFMSUB231PS.BCST  12(BX), Z4, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRANGEPS          $0x02, Z14, Z1, Z0
-	VPANDD            Z13, Z0, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z0, Z0
-	VSUBPS            Z16, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z1, Z0
-	VMULPS.BCST       (BX), Z0, Z0
-	VRANGEPS          $0x02, Z14, Z2, Z1
-	VPANDD            Z13, Z1, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z1, Z1
-	VSUBPS            Z16, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z2, Z1
-	VMULPS.BCST       4(BX), Z1, Z1
-	VMOVDQA64         Z0, Z2
-	VPERMT2W          Z1, Z5, Z2
-	VPERMT2W          Z1, Z6, Z0
-	VPTERNLOGD        $0xf8, Z8, Z2, Z0
-	VPCMPUW           $0x06, Z7, Z0, K1
-	VPADDW            Z8, Z2, K1, Z2
-	VMOVUPS           Z2, (SI)
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z0
-	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z3, Z0
-	VMULPS.BCST       8(BX), Z0, Z0
-	VRANGEPS          $0x02, Z14, Z4, Z1
-	VPANDD            Z13, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z12, Z2, Z2
-	VADDPS            Z2, Z1, Z1
-	VSUBPS            Z2, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z4, Z1
-	VMULPS.BCST       12(BX), Z1, Z1
-	VMOVDQA64         Z0, Z2
-	VPERMT2W          Z1, Z5, Z2
-	VPERMT2W          Z1, Z6, Z0
-	VPTERNLOGD        $0xf8, Z8, Z2, Z0
-	VPCMPUW           $0x06, Z7, Z0, K1
-	VPADDW            Z8, Z2, K1, Z2
-	VMOVUPS           Z2, 64(SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, DI
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMOVUPS      64(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(BX), Z16
-	VFMSUB231PS  Z16, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMOVUPS      128(R8), Z1
-	VMULPS       Z1, Z0, Z17
-	VMOVUPS      128(BX), Z18
-	VFMSUB231PS  Z18, Z17, Z0
-	VFNMADD231PS Z1, Z0, Z17
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMOVUPS      192(R8), Z1
-	VMULPS       Z1, Z0, Z19
-	VMOVUPS      192(BX), Z20
-	VFMSUB231PS  Z20, Z19, Z0
-	VFNMADD231PS Z1, Z0, Z19
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z19, Z17, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VMULPS       Z3, Z0, Z0
-	VRANGEPS     $0x02, Z14, Z4, Z1
-	VPANDD       Z13, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z4, Z1
-	VMULPS       Z16, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z5, Z2
-	VPERMT2W     Z1, Z6, Z0
-	VPTERNLOGD   $0xf8, Z8, Z2, Z0
-	VPCMPUW      $0x06, Z7, Z0, K1
-	VPADDW       Z8, Z2, K1, Z2
-	VMOVUPS      Z2, (SI)
-	VRANGEPS     $0x02, Z14, Z17, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z17, Z0
-	VMULPS       Z18, Z0, Z0
-	VRANGEPS     $0x02, Z14, Z19, Z1
-	VPANDD       Z13, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z19, Z1
-	VMULPS       Z20, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z5, Z2
-	VPERMT2W     Z1, Z6, Z0
-	VPTERNLOGD   $0xf8, Z8, Z2, Z0
-	VPCMPUW      $0x06, Z7, Z0, K1
-	VPADDW       Z8, Z2, K1, Z2
-	VMOVUPS      Z2, 64(SI)
-
-laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+128, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  768(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX512(SB)
-	MOVQ  776(SP), DX
-	MOVQ  784(SP), BX
-	MOVQ  792(SP), R8
-
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VPERMW.Z     (DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z2
-	VFMSUB231PS  Z4, Z2, Z0
-	VFNMADD231PS Z3, Z0, Z2
-	VPERMW.Z     64(DX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z16
-	VFMSUB231PS  Z4, Z16, Z0
-	VFNMADD231PS Z3, Z0, Z16
-	VPERMW.Z     64(DX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z17
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z3, Z0, Z17
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z17, Z16, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z13, Z0, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z0, Z0
-	VSUBPS       Z18, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z1, Z0
-	VMULPS       Z4, Z0, Z0
-	VRANGEPS     $0x02, Z14, Z2, Z1
-	VPANDD       Z13, Z1, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z1, Z1
-	VSUBPS       Z18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z2, Z1
-	VMULPS       Z4, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z5, Z2
-	VPERMT2W     Z1, Z6, Z0
-	VPTERNLOGD   $0xf8, Z8, Z2, Z0
-	VPCMPUW      $0x06, Z7, Z0, K1
-	VPADDW       Z8, Z2, K1, Z2
-	VMOVNTPS     Z2, (SI)
-	VRANGEPS     $0x02, Z14, Z16, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z16, Z0
-	VMULPS       Z4, Z0, Z0
-	VRANGEPS     $0x02, Z14, Z17, Z1
-	VPANDD       Z13, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z1, Z1
-	VSUBPS       Z2, Z1, Z1
-	VPTERNLOGD   $0xf8, Z11, Z17, Z1
-	VMULPS       Z4, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z5, Z2
-	VPERMT2W     Z1, Z6, Z0
-	VPTERNLOGD   $0xf8, Z8, Z2, Z0
-	VPCMPUW      $0x06, Z7, Z0, K1
-	VPADDW       Z8, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS     $0x03, Z16, Z2, K1
-	VCMPPS     $0x03, Z18, Z17, K2
-	KORTESTQ   K1, K2
-	JNE        grouploop
-	VRANGEPS   $0x02, Z14, Z2, Z0
-	VPANDD     Z13, Z0, Z1
-	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z0
-	VSUBPS     Z1, Z0, Z0
-	VPTERNLOGD $0xf8, Z11, Z2, Z0
-	VMULPS     Z4, Z0, Z0
-	VRANGEPS   $0x02, Z14, Z16, Z1
-	VPANDD     Z13, Z1, Z19
-	VPMAXUD    Z15, Z19, Z19
-	VPADDD     Z12, Z19, Z19
-	VADDPS     Z19, Z1, Z1
-	VSUBPS     Z19, Z1, Z1
-	VPTERNLOGD $0xf8, Z11, Z16, Z1
-	VMULPS     Z4, Z1, Z1
-	VMOVDQA64  Z0, Z19
-	VPERMT2W   Z1, Z5, Z19
-	VPERMT2W   Z1, Z6, Z0
-	VPTERNLOGD $0xf8, Z8, Z19, Z0
-	VPCMPUW    $0x06, Z7, Z0, K1
-	VPADDW     Z8, Z19, K1, Z19
-	VMOVUPS    Z19, (SI)
-	VRANGEPS   $0x02, Z14, Z17, Z0
-	VPANDD     Z13, Z0, Z1
-	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z0
-	VSUBPS     Z1, Z0, Z0
-	VPTERNLOGD $0xf8, Z11, Z17, Z0
-	VMULPS     Z4, Z0, Z0
-	VRANGEPS   $0x02, Z14, Z18, Z1
-	VPANDD     Z13, Z1, Z19
-	VPMAXUD    Z15, Z19, Z19
-	VPADDD     Z12, Z19, Z19
-	VADDPS     Z19, Z1, Z1
-	VSUBPS     Z19, Z1, Z1
-	VPTERNLOGD $0xf8, Z11, Z18, Z1
-	VMULPS     Z4, Z1, Z1
-	VMOVDQA64  Z0, Z19
-	VPERMT2W   Z1, Z5, Z19
-	VPERMT2W   Z1, Z6, Z0
-	VPTERNLOGD $0xf8, Z8, Z19, Z0
-	VPCMPUW    $0x06, Z7, Z0, K1
-	VPADDW     Z8, Z19, K1, Z19
-	VMOVUPS    Z19, 64(SI)
-	ADDQ       $+128, SI
-	ADDQ       $+128, DX
-	SUBQ       $+64, R9
-	JMP        groupwhole
-
-grouprare:
-	MOVQ $+1, 808(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 784(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 792(SP)
-	LEAQ 512(SP), R8
-	JMP  rare
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z4
-	VBROADCASTSS 4(BX), K7, Z3
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
-groupstage:
-	MOVQ SI, 768(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 776(SP)
-	LEAQ 128(SP), DX
-	MOVQ R9, 800(SP)
-	SUBQ R9, R9
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 768(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 776(SP), DX
-	LEAQ (DX)(DI*2), DX
-	MOVQ 800(SP), R9
-	JMP  grouprest
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS      Z2, Z0, Z1
-	VFMADD231PS Z3, Z0, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS      Z2, Z0, Z16
-	VFMADD231PS Z3, Z0, Z16
-	VPERMW.Z    64(DX), Z10, K6, Z0
-	VMULPS      Z2, Z0, Z17
-	VFMADD231PS Z3, Z0, Z17
-	VPERMW.Z    64(DX), Z9, K6, Z0
-	VMULPS      Z2, Z0, Z18
-	VFMADD231PS Z3, Z0, Z18
-	VCMPPS      $0x03, Z16, Z1, K1
-	VCMPPS      $0x03, Z18, Z17, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRANGEPS    $0x02, Z14, Z1, Z0
-	VPANDD      Z13, Z0, Z19
-	VPMAXUD     Z15, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z0, Z0
-	VSUBPS      Z19, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z1, Z0
-	VMULPS      Z4, Z0, Z0
-	VRANGEPS    $0x02, Z14, Z16, Z1
-	VPANDD      Z13, Z1, Z19
-	VPMAXUD     Z15, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z1, Z1
-	VSUBPS      Z19, Z1, Z1
-	VPTERNLOGD  $0xf8, Z11, Z16, Z1
-	VMULPS      Z4, Z1, Z1
-	VMOVDQA64   Z0, Z16
-	VPERMT2W    Z1, Z5, Z16
-	VPERMT2W    Z1, Z6, Z0
-	VPTERNLOGD  $0xf8, Z8, Z16, Z0
-	VPCMPUW     $0x06, Z7, Z0, K1
-	VPADDW      Z8, Z16, K1, Z16
-	VMOVNTPS    Z16, (SI)
-	VRANGEPS    $0x02, Z14, Z17, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z17, Z0
-	VMULPS      Z4, Z0, Z0
-	VRANGEPS    $0x02, Z14, Z18, Z1
-	VPANDD      Z13, Z1, Z16
-	VPMAXUD     Z15, Z16, Z16
-	VPADDD      Z12, Z16, Z16
-	VADDPS      Z16, Z1, Z1
-	VSUBPS      Z16, Z1, Z1
-	VPTERNLOGD  $0xf8, Z11, Z18, Z1
-	VMULPS      Z4, Z1, Z1
-	VMOVDQA64   Z0, Z16
-	VPERMT2W    Z1, Z5, Z16
-	VPERMT2W    Z1, Z6, Z0
-	VPTERNLOGD  $0xf8, Z8, Z16, Z0
-	VPCMPUW     $0x06, Z7, Z0, K1
-	VPADDW      Z8, Z16, K1, Z16
-	VMOVNTPS    Z16, 64(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 808(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 784(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 792(SP)
-	LEAQ 512(SP), R8
-	JMP  rare
-
-longstaged:
-	ADDQ $+64, DI
-	MOVQ 768(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 776(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  longend
-
-short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFMSUB231PS.BCST  (BX), Z2, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z2
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRANGEPS          $0x02, Z14, Z1, Z0
-	VPANDD            Z13, Z0, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z0, Z0
-	VSUBPS            Z16, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z1, Z0
-	VMULPS.BCST       (BX), Z0, Z0
-	VRANGEPS          $0x02, Z14, Z2, Z1
-	VPANDD            Z13, Z1, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z1, Z1
-	VSUBPS            Z16, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z2, Z1
-	VMULPS.BCST       (BX), Z1, Z1
-	VMOVDQA64         Z0, Z2
-	VPERMT2W          Z1, Z5, Z2
-	VPERMT2W          Z1, Z6, Z0
-	VPTERNLOGD        $0xf8, Z8, Z2, Z0
-	VPCMPUW           $0x06, Z7, Z0, K1
-	VPADDW            Z8, Z2, K1, Z2
-	VMOVNTPS          Z2, (SI)
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z0
-	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z3, Z0
-	VMULPS.BCST       4(BX), Z0, Z0
-	VRANGEPS          $0x02, Z14, Z4, Z1
-	VPANDD            Z13, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z12, Z2, Z2
-	VADDPS            Z2, Z1, Z1
-	VSUBPS            Z2, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z4, Z1
-	VMULPS.BCST       4(BX), Z1, Z1
-	VMOVDQA64         Z0, Z2
-	VPERMT2W          Z1, Z5, Z2
-	VPERMT2W          Z1, Z6, Z0
-	VPTERNLOGD        $0xf8, Z8, Z2, Z0
-	VPCMPUW           $0x06, Z7, Z0, K1
-	VPADDW            Z8, Z2, K1, Z2
-	VMOVNTPS          Z2, 64(SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	MOVQ $+3, 808(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 784(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 792(SP)
-	LEAQ 512(SP), R8
-	JMP  rare
-
-short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VPERMW.Z          (DX), Z10, K6, Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VPERMW.Z          (DX), Z9, K6, Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VPERMW.Z          64(DX), Z10, K6, Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFMSUB231PS.BCST  8(BX), Z3, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z3
-	VPERMW.Z          64(DX), Z9, K6, Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFMSUB231PS.BCST  12(BX), Z4, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRANGEPS          $0x02, Z14, Z1, Z0
-	VPANDD            Z13, Z0, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z0, Z0
-	VSUBPS            Z16, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z1, Z0
-	VMULPS.BCST       (BX), Z0, Z0
-	VRANGEPS          $0x02, Z14, Z2, Z1
-	VPANDD            Z13, Z1, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z1, Z1
-	VSUBPS            Z16, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z2, Z1
-	VMULPS.BCST       4(BX), Z1, Z1
-	VMOVDQA64         Z0, Z2
-	VPERMT2W          Z1, Z5, Z2
-	VPERMT2W          Z1, Z6, Z0
-	VPTERNLOGD        $0xf8, Z8, Z2, Z0
-	VPCMPUW           $0x06, Z7, Z0, K1
-	VPADDW            Z8, Z2, K1, Z2
-	VMOVNTPS          Z2, (SI)
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z0
-	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z3, Z0
-	VMULPS.BCST       8(BX), Z0, Z0
-	VRANGEPS          $0x02, Z14, Z4, Z1
-	VPANDD            Z13, Z1, Z2
-	VPMAXUD           Z15, Z2, Z2
-	VPADDD            Z12, Z2, Z2
-	VADDPS            Z2, Z1, Z1
-	VSUBPS            Z2, Z1, Z1
-	VPTERNLOGD        $0xf8, Z11, Z4, Z1
-	VMULPS.BCST       12(BX), Z1, Z1
-	VMOVDQA64         Z0, Z2
-	VPERMT2W          Z1, Z5, Z2
-	VPERMT2W          Z1, Z6, Z0
-	VPTERNLOGD        $0xf8, Z8, Z2, Z0
-	VPCMPUW           $0x06, Z7, Z0, K1
-	VPADDW            Z8, Z2, K1, Z2
-	VMOVNTPS          Z2, 64(SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	MOVQ $+4, 808(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 784(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 792(SP)
-	LEAQ 512(SP), R8
-	JMP  rare
-
-lanerare:
-	MOVQ $+5, 808(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 768(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 776(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 784(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 792(SP)
-	LEAQ 512(SP), R8
-	JMP  laneloop
-
-longstage:
-	MOVQ SI, 768(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 776(SP)
-	LEAQ 128(SP), DX
-	JMP  longloop
-
-rare:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+288(SB), Z2
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBROADCASTSS constantsAVX512<>+292(SB), Z0
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VPERMW.Z     (DX), Z9, K6, Z1
-	VMOVUPS      64(BX), Z4
-	VDIVPS       Z4, Z1, Z1
-	VPANDD       Z2, Z1, Z16
-	VMINPS       Z16, Z14, Z16
-	VPANDD       Z13, Z16, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z16, Z16
-	VSUBPS       Z17, Z16, Z16
-	VPTERNLOGD   $0xf8, Z11, Z1, Z16
-	VMULPS       Z4, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z0, K1, Z16
-	VMOVDQA64    Z3, Z1
-	VPERMT2W     Z16, Z5, Z1
-	VPERMT2W     Z16, Z6, Z3
-	VPTERNLOGD   $0xf8, Z8, Z1, Z3
-	VPCMPUW      $0x06, Z7, Z3, K1
-	VPADDW       Z8, Z1, K1, Z1
-	VMOVUPS      Z1, (SI)
-	VPERMW.Z     64(DX), Z10, K6, Z1
-	VMOVUPS      128(BX), Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z4
-	VMINPS       Z4, Z14, Z4
-	VPANDD       Z13, Z4, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z4, Z4
-	VSUBPS       Z16, Z4, Z4
-	VPTERNLOGD   $0xf8, Z11, Z1, Z4
-	VMULPS       Z3, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VPERMW.Z     64(DX), Z9, K6, Z1
-	VMOVUPS      192(BX), Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z2, Z2
-	VSUBPS       Z16, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z1, Z2
-	VMULPS       Z3, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VMOVDQA64    Z4, Z0
-	VPERMT2W     Z2, Z5, Z0
-	VPERMT2W     Z2, Z6, Z4
-	VPTERNLOGD   $0xf8, Z8, Z0, Z4
-	VPCMPUW      $0x06, Z7, Z4, K1
-	VPADDW       Z8, Z0, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	CMPQ         808(SP), $+1
-	JEQ          groupresume
-	CMPQ         808(SP), $+2
-	JEQ          longresume
-	CMPQ         808(SP), $+3
-	JEQ          short2resume
-	CMPQ         808(SP), $+4
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         784(SP), BX
-	MOVQ         792(SP), R8
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z3
-	JMP          groupback
-
-longresume:
-	MOVQ         784(SP), BX
-	MOVQ         792(SP), R8
-	VBROADCASTSS (BX), Z4
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VPSUBD       Z1, Z0, Z3
-	VBROADCASTSS constantsAVX512<>+280(SB), Z0
-	VFNMADD231PS Z4, Z3, Z0
-	VBROADCASTSS constantsAVX512<>+284(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z3, Z0, Z2
-	JMP          longback
-
-short2resume:
-	MOVQ 784(SP), BX
-	MOVQ 792(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 784(SP), BX
-	MOVQ 792(SP), R8
-	JMP  short4back
-
-// func FakeQuantizeFpBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpBytesBF16AVX512(SB), $896-80
+TEXT ·FakeQuantizeFpBF16AVX512(SB), $896-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000, Z10 table, Z9 table, K6 Uppers, Z8 0x10001, Z7 0x80008000, Z6 table, Z5 table, Z4 0x1010101
 	// per group: Z3 scale, Z2 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 32
+	// vector registers in use at once: 30
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
 	MOVQ         x+16(FP), BX
@@ -2087,7 +32,7 @@ TEXT ·FakeQuantizeFpBytesBF16AVX512(SB), $896-80
 	VBROADCASTSS constantsAVX512<>+144(SB), Z7
 	VMOVUPS      constantsAVX512<>+148(SB), Z6
 	VMOVUPS      constantsAVX512<>+212(SB), Z5
-	VBROADCASTSS constantsAVX512<>+296(SB), Z4
+	VBROADCASTSS constantsAVX512<>+276(SB), Z4
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -2180,63 +125,80 @@ groupahead:
 	VSUBPS       Z23, Z24, Z24
 	VPTERNLOGD   $0xf8, Z11, Z16, Z24
 	VMULPS       Z3, Z24, Z24
+	VRANGEPS     $0x02, Z14, Z17, Z23
+	VPANDD       Z13, Z23, Z25
+	VPMAXUD      Z15, Z25, Z25
+	VPADDD       Z12, Z25, Z25
+	VADDPS       Z25, Z23, Z26
+	VSUBPS       Z25, Z26, Z26
+	VPTERNLOGD   $0xf8, Z11, Z17, Z26
+	VMULPS       Z3, Z26, Z26
+	VMOVDQA64    Z24, Z25
+	VPERMT2W     Z26, Z5, Z25
+	VPERMT2W     Z26, Z6, Z24
+	VPTERNLOGD   $0xf8, Z8, Z25, Z24
+	VPCMPUW      $0x06, Z7, Z24, K1
+	VPADDW       Z8, Z25, K1, Z25
+	VMOVUPS      Z25, (SI)
+	VRANGEPS     $0x02, Z14, Z18, Z24
+	VPANDD       Z13, Z24, Z25
+	VPMAXUD      Z15, Z25, Z25
+	VPADDD       Z12, Z25, Z25
+	VADDPS       Z25, Z24, Z26
+	VSUBPS       Z25, Z26, Z26
+	VPTERNLOGD   $0xf8, Z11, Z18, Z26
+	VMULPS       Z3, Z26, Z26
+	VRANGEPS     $0x02, Z14, Z19, Z25
+	VPANDD       Z13, Z25, Z27
+	VPMAXUD      Z15, Z27, Z27
+	VPADDD       Z12, Z27, Z27
+	VADDPS       Z27, Z25, Z28
+	VSUBPS       Z27, Z28, Z28
+	VPTERNLOGD   $0xf8, Z11, Z19, Z28
+	VMULPS       Z3, Z28, Z28
+	VMOVDQA64    Z26, Z27
+	VPERMT2W     Z28, Z5, Z27
+	VPERMT2W     Z28, Z6, Z26
+	VPTERNLOGD   $0xf8, Z8, Z27, Z26
+	VPCMPUW      $0x06, Z7, Z26, K1
+	VPADDW       Z8, Z27, K1, Z27
+	VMOVUPS      Z27, 64(SI)
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone2
+	JEQ          maskbytes1
 	VPCMPEQD     Z16, Z0, K1
-	VRANGEPS     $0x02, Z14, Z17, Z0
-	VPANDD       Z13, Z0, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z12, Z23, Z23
-	VADDPS       Z23, Z0, Z25
-	VSUBPS       Z23, Z25, Z25
-	VPTERNLOGD   $0xf8, Z11, Z17, Z25
-	VMULPS       Z3, Z25, Z25
-	VPCMPEQD     Z17, Z0, K2
-	VMOVDQA64    Z24, Z0
-	VPERMT2W     Z25, Z5, Z0
-	VPERMT2W     Z25, Z6, Z24
-	VPTERNLOGD   $0xf8, Z8, Z0, Z24
-	VPCMPUW      $0x06, Z7, Z24, K3
-	VPADDW       Z8, Z0, K3, Z0
-	VMOVUPS      Z0, (SI)
-	VRANGEPS     $0x02, Z14, Z18, Z0
-	VPANDD       Z13, Z0, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z12, Z23, Z23
-	VADDPS       Z23, Z0, Z24
-	VSUBPS       Z23, Z24, Z24
-	VPTERNLOGD   $0xf8, Z11, Z18, Z24
-	VMULPS       Z3, Z24, Z24
-	VPCMPEQD     Z18, Z0, K3
-	VRANGEPS     $0x02, Z14, Z19, Z0
-	VPANDD       Z13, Z0, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VPADDD       Z12, Z23, Z23
-	VADDPS       Z23, Z0, Z25
-	VSUBPS       Z23, Z25, Z25
-	VPTERNLOGD   $0xf8, Z11, Z19, Z25
-	VMULPS       Z3, Z25, Z25
-	VPCMPEQD     Z19, Z0, K4
-	VMOVDQA64    Z24, Z0
-	VPERMT2W     Z25, Z5, Z0
-	VPERMT2W     Z25, Z6, Z24
-	VPTERNLOGD   $0xf8, Z8, Z0, Z24
-	VPCMPUW      $0x06, Z7, Z24, K5
-	VPADDW       Z8, Z0, K5, Z0
-	VMOVUPS      Z0, 64(SI)
+	VPCMPEQD     Z17, Z23, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z4, K1, Z0
-	VMOVUPS      Z0, (DX)
-	VMOVAPS      Z1, Z16
-	VMOVAPS      Z20, Z17
-	VMOVAPS      Z21, Z18
-	VMOVAPS      Z22, Z19
-	ADDQ         $+128, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
+	VPCMPEQD     Z18, Z24, K2
+	VPCMPEQD     Z19, Z25, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone2
+
+maskbytes1:
+	VPCMPEQD   Z16, Z0, K1
+	VPCMPEQD   Z17, Z23, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z18, Z24, K2
+	VPCMPEQD   Z19, Z25, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z4, K1, Z26
+	VMOVUPS    Z26, (DX)
+	ADDQ       $+64, DX
+
+maskdone2:
+	VMOVAPS Z1, Z16
+	VMOVAPS Z20, Z17
+	VMOVAPS Z21, Z18
+	VMOVAPS Z22, Z19
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	SUBQ    $+64, R10
+	CMPQ    R10, $+128
+	JGE     groupahead
 
 groupends:
 	CMPQ  R10, $+64
@@ -2273,68 +235,85 @@ groupturn:
 	VSUBPS            Z23, Z24, Z24
 	VPTERNLOGD        $0xf8, Z11, Z16, Z24
 	VMULPS.BCST       (R8), Z24, Z24
+	VRANGEPS          $0x02, Z14, Z17, Z23
+	VPANDD            Z13, Z23, Z25
+	VPMAXUD           Z15, Z25, Z25
+	VPADDD            Z12, Z25, Z25
+	VADDPS            Z25, Z23, Z26
+	VSUBPS            Z25, Z26, Z26
+	VPTERNLOGD        $0xf8, Z11, Z17, Z26
+	VMULPS.BCST       (R8), Z26, Z26
+	VMOVDQA64         Z24, Z25
+	VPERMT2W          Z26, Z5, Z25
+	VPERMT2W          Z26, Z6, Z24
+	VPTERNLOGD        $0xf8, Z8, Z25, Z24
+	VPCMPUW           $0x06, Z7, Z24, K1
+	VPADDW            Z8, Z25, K1, Z25
+	VMOVUPS           Z25, (SI)
+	VRANGEPS          $0x02, Z14, Z18, Z24
+	VPANDD            Z13, Z24, Z25
+	VPMAXUD           Z15, Z25, Z25
+	VPADDD            Z12, Z25, Z25
+	VADDPS            Z25, Z24, Z26
+	VSUBPS            Z25, Z26, Z26
+	VPTERNLOGD        $0xf8, Z11, Z18, Z26
+	VMULPS.BCST       (R8), Z26, Z26
+	VRANGEPS          $0x02, Z14, Z19, Z25
+	VPANDD            Z13, Z25, Z27
+	VPMAXUD           Z15, Z27, Z27
+	VPADDD            Z12, Z27, Z27
+	VADDPS            Z27, Z25, Z28
+	VSUBPS            Z27, Z28, Z28
+	VPTERNLOGD        $0xf8, Z11, Z19, Z28
+	VMULPS.BCST       (R8), Z28, Z28
+	VMOVDQA64         Z26, Z27
+	VPERMT2W          Z28, Z5, Z27
+	VPERMT2W          Z28, Z6, Z26
+	VPTERNLOGD        $0xf8, Z8, Z27, Z26
+	VPCMPUW           $0x06, Z7, Z26, K1
+	VPADDW            Z8, Z27, K1, Z27
+	VMOVUPS           Z27, 64(SI)
+	CMPL              kind+52(FP), $+1
+	JLT               maskdone4
+	JEQ               maskbytes3
 	VPCMPEQD          Z16, Z0, K1
-	VRANGEPS          $0x02, Z14, Z17, Z0
-	VPANDD            Z13, Z0, Z23
-	VPMAXUD           Z15, Z23, Z23
-	VPADDD            Z12, Z23, Z23
-	VADDPS            Z23, Z0, Z25
-	VSUBPS            Z23, Z25, Z25
-	VPTERNLOGD        $0xf8, Z11, Z17, Z25
-	VMULPS.BCST       (R8), Z25, Z25
-	VPCMPEQD          Z17, Z0, K2
-	VMOVDQA64         Z24, Z0
-	VPERMT2W          Z25, Z5, Z0
-	VPERMT2W          Z25, Z6, Z24
-	VPTERNLOGD        $0xf8, Z8, Z0, Z24
-	VPCMPUW           $0x06, Z7, Z24, K3
-	VPADDW            Z8, Z0, K3, Z0
-	VMOVUPS           Z0, (SI)
-	VRANGEPS          $0x02, Z14, Z18, Z0
-	VPANDD            Z13, Z0, Z23
-	VPMAXUD           Z15, Z23, Z23
-	VPADDD            Z12, Z23, Z23
-	VADDPS            Z23, Z0, Z24
-	VSUBPS            Z23, Z24, Z24
-	VPTERNLOGD        $0xf8, Z11, Z18, Z24
-	VMULPS.BCST       (R8), Z24, Z24
-	VPCMPEQD          Z18, Z0, K3
-	VRANGEPS          $0x02, Z14, Z19, Z0
-	VPANDD            Z13, Z0, Z23
-	VPMAXUD           Z15, Z23, Z23
-	VPADDD            Z12, Z23, Z23
-	VADDPS            Z23, Z0, Z25
-	VSUBPS            Z23, Z25, Z25
-	VPTERNLOGD        $0xf8, Z11, Z19, Z25
-	VMULPS.BCST       (R8), Z25, Z25
-	VPCMPEQD          Z19, Z0, K4
-	VMOVDQA64         Z24, Z0
-	VPERMT2W          Z25, Z5, Z0
-	VPERMT2W          Z25, Z6, Z24
-	VPTERNLOGD        $0xf8, Z8, Z0, Z24
-	VPCMPUW           $0x06, Z7, Z24, K5
-	VPADDW            Z8, Z0, K5, Z0
-	VMOVUPS           Z0, 64(SI)
+	VPCMPEQD          Z17, Z23, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z4, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z1, Z16
-	VMOVAPS           Z20, Z17
-	VMOVAPS           Z21, Z18
-	VMOVAPS           Z22, Z19
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
+	VPCMPEQD          Z18, Z24, K2
+	VPCMPEQD          Z19, Z25, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone4
+
+maskbytes3:
+	VPCMPEQD   Z16, Z0, K1
+	VPCMPEQD   Z17, Z23, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z18, Z24, K2
+	VPCMPEQD   Z19, Z25, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z4, K1, Z26
+	VMOVUPS    Z26, (DX)
+	ADDQ       $+64, DX
+
+maskdone4:
+	VMOVAPS Z1, Z16
+	VMOVAPS Z20, Z17
+	VMOVAPS Z21, Z18
+	VMOVAPS Z22, Z19
+	ADDQ    $+4, R8
+	ADDQ    $+4, R9
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	MOVQ    R11, R10
+	SUBQ    R10, DI
+	CMPQ    R10, $+64
+	JNE     groupturned
+	TESTQ   DI, DI
+	JNE     groupturn
 
 groupturned:
 	VBROADCASTSS (R8), Z3
@@ -2371,57 +350,73 @@ grouploop:
 	VSUBPS       Z19, Z20, Z20
 	VPTERNLOGD   $0xf8, Z11, Z1, Z20
 	VMULPS       Z3, Z20, Z20
+	VRANGEPS     $0x02, Z14, Z16, Z19
+	VPANDD       Z13, Z19, Z21
+	VPMAXUD      Z15, Z21, Z21
+	VPADDD       Z12, Z21, Z21
+	VADDPS       Z21, Z19, Z22
+	VSUBPS       Z21, Z22, Z22
+	VPTERNLOGD   $0xf8, Z11, Z16, Z22
+	VMULPS       Z3, Z22, Z22
+	VMOVDQA64    Z20, Z21
+	VPERMT2W     Z22, Z5, Z21
+	VPERMT2W     Z22, Z6, Z20
+	VPTERNLOGD   $0xf8, Z8, Z21, Z20
+	VPCMPUW      $0x06, Z7, Z20, K1
+	VPADDW       Z8, Z21, K1, Z21
+	VMOVUPS      Z21, (SI)
+	VRANGEPS     $0x02, Z14, Z17, Z20
+	VPANDD       Z13, Z20, Z21
+	VPMAXUD      Z15, Z21, Z21
+	VPADDD       Z12, Z21, Z21
+	VADDPS       Z21, Z20, Z22
+	VSUBPS       Z21, Z22, Z22
+	VPTERNLOGD   $0xf8, Z11, Z17, Z22
+	VMULPS       Z3, Z22, Z22
+	VRANGEPS     $0x02, Z14, Z18, Z21
+	VPANDD       Z13, Z21, Z23
+	VPMAXUD      Z15, Z23, Z23
+	VPADDD       Z12, Z23, Z23
+	VADDPS       Z23, Z21, Z24
+	VSUBPS       Z23, Z24, Z24
+	VPTERNLOGD   $0xf8, Z11, Z18, Z24
+	VMULPS       Z3, Z24, Z24
+	VMOVDQA64    Z22, Z23
+	VPERMT2W     Z24, Z5, Z23
+	VPERMT2W     Z24, Z6, Z22
+	VPTERNLOGD   $0xf8, Z8, Z23, Z22
+	VPCMPUW      $0x06, Z7, Z22, K1
+	VPADDW       Z8, Z23, K1, Z23
+	VMOVUPS      Z23, 64(SI)
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone6
+	JEQ          maskbytes5
 	VPCMPEQD     Z1, Z0, K1
-	VRANGEPS     $0x02, Z14, Z16, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z19
-	VSUBPS       Z1, Z19, Z19
-	VPTERNLOGD   $0xf8, Z11, Z16, Z19
-	VMULPS       Z3, Z19, Z19
-	VPCMPEQD     Z16, Z0, K2
-	VMOVDQA64    Z20, Z0
-	VPERMT2W     Z19, Z5, Z0
-	VPERMT2W     Z19, Z6, Z20
-	VPTERNLOGD   $0xf8, Z8, Z0, Z20
-	VPCMPUW      $0x06, Z7, Z20, K3
-	VPADDW       Z8, Z0, K3, Z0
-	VMOVUPS      Z0, (SI)
-	VRANGEPS     $0x02, Z14, Z17, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z16
-	VSUBPS       Z1, Z16, Z16
-	VPTERNLOGD   $0xf8, Z11, Z17, Z16
-	VMULPS       Z3, Z16, Z16
-	VPCMPEQD     Z17, Z0, K3
-	VRANGEPS     $0x02, Z14, Z18, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z17
-	VSUBPS       Z1, Z17, Z17
-	VPTERNLOGD   $0xf8, Z11, Z18, Z17
-	VMULPS       Z3, Z17, Z17
-	VPCMPEQD     Z18, Z0, K4
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z17, Z5, Z0
-	VPERMT2W     Z17, Z6, Z16
-	VPTERNLOGD   $0xf8, Z8, Z0, Z16
-	VPCMPUW      $0x06, Z7, Z16, K5
-	VPADDW       Z8, Z0, K5, Z0
-	VMOVUPS      Z0, 64(SI)
+	VPCMPEQD     Z16, Z19, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z4, K1, Z0
-	VMOVUPS      Z0, (DX)
+	VPCMPEQD     Z17, Z20, K2
+	VPCMPEQD     Z18, Z21, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone6
 
+maskbytes5:
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z16, Z19, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z17, Z20, K2
+	VPCMPEQD   Z18, Z21, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z4, K1, Z22
+	VMOVUPS    Z22, (DX)
+	ADDQ       $+64, DX
+
+maskdone6:
 groupback:
 	ADDQ $+128, SI
-	ADDQ $+64, DX
 	ADDQ $+128, BX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
@@ -2491,64 +486,81 @@ groupmeet3:
 	VSUBPS       Z23, Z24, Z24
 	VPTERNLOGD   $0xf8, Z11, Z16, Z24
 	VMULPS       Z0, Z24, Z24
-	VPCMPEQD     Z16, Z21, K1
 	VRANGEPS     $0x02, Z14, Z18, Z0
-	VPANDD       Z13, Z0, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z0, Z21
-	VSUBPS       Z16, Z21, Z21
-	VPTERNLOGD   $0xf8, Z11, Z18, Z21
-	VMULPS       Z1, Z21, Z21
+	VPANDD       Z13, Z0, Z23
+	VPMAXUD      Z15, Z23, Z23
+	VPADDD       Z12, Z23, Z23
+	VADDPS       Z23, Z0, Z25
+	VSUBPS       Z23, Z25, Z25
+	VPTERNLOGD   $0xf8, Z11, Z18, Z25
+	VMULPS       Z1, Z25, Z25
+	VMOVDQA64    Z24, Z1
+	VPERMT2W     Z25, Z5, Z1
+	VPERMT2W     Z25, Z6, Z24
+	VPTERNLOGD   $0xf8, Z8, Z1, Z24
+	VPCMPUW      $0x06, Z7, Z24, K1
+	VPADDW       Z8, Z1, K1, Z1
+	VMOVUPS      Z1, (SI)
+	VRANGEPS     $0x02, Z14, Z20, Z1
+	VPANDD       Z13, Z1, Z23
+	VPMAXUD      Z15, Z23, Z23
+	VPADDD       Z12, Z23, Z23
+	VADDPS       Z23, Z1, Z24
+	VSUBPS       Z23, Z24, Z24
+	VPTERNLOGD   $0xf8, Z11, Z20, Z24
+	VMULPS       Z17, Z24, Z24
+	VRANGEPS     $0x02, Z14, Z22, Z17
+	VPANDD       Z13, Z17, Z23
+	VPMAXUD      Z15, Z23, Z23
+	VPADDD       Z12, Z23, Z23
+	VADDPS       Z23, Z17, Z25
+	VSUBPS       Z23, Z25, Z25
+	VPTERNLOGD   $0xf8, Z11, Z22, Z25
+	VMULPS       Z19, Z25, Z25
+	VMOVDQA64    Z24, Z19
+	VPERMT2W     Z25, Z5, Z19
+	VPERMT2W     Z25, Z6, Z24
+	VPTERNLOGD   $0xf8, Z8, Z19, Z24
+	VPCMPUW      $0x06, Z7, Z24, K1
+	VPADDW       Z8, Z19, K1, Z19
+	VMOVUPS      Z19, 64(SI)
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone8
+	JEQ          maskbytes7
+	VPCMPEQD     Z16, Z21, K1
 	VPCMPEQD     Z18, Z0, K2
-	VMOVDQA64    Z24, Z0
-	VPERMT2W     Z21, Z5, Z0
-	VPERMT2W     Z21, Z6, Z24
-	VPTERNLOGD   $0xf8, Z8, Z0, Z24
-	VPCMPUW      $0x06, Z7, Z24, K3
-	VPADDW       Z8, Z0, K3, Z0
-	VMOVUPS      Z0, (SI)
-	VRANGEPS     $0x02, Z14, Z20, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z16
-	VSUBPS       Z1, Z16, Z16
-	VPTERNLOGD   $0xf8, Z11, Z20, Z16
-	VMULPS       Z17, Z16, Z16
-	VPCMPEQD     Z20, Z0, K3
-	VRANGEPS     $0x02, Z14, Z22, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z17
-	VSUBPS       Z1, Z17, Z17
-	VPTERNLOGD   $0xf8, Z11, Z22, Z17
-	VMULPS       Z19, Z17, Z17
-	VPCMPEQD     Z22, Z0, K4
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z17, Z5, Z0
-	VPERMT2W     Z17, Z6, Z16
-	VPTERNLOGD   $0xf8, Z8, Z0, Z16
-	VPCMPUW      $0x06, Z7, Z16, K5
-	VPADDW       Z8, Z0, K5, Z0
-	VMOVUPS      Z0, 64(SI)
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z4, K1, Z0
-	VMOVUPS      Z0, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	VPCMPEQD     Z20, Z1, K2
+	VPCMPEQD     Z22, Z17, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone8
+
+maskbytes7:
+	VPCMPEQD   Z16, Z21, K1
+	VPCMPEQD   Z18, Z0, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z20, Z1, K2
+	VPCMPEQD   Z22, Z17, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z4, K1, Z19
+	VMOVUPS    Z19, (DX)
+	ADDQ       $+64, DX
+
+maskdone8:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ R10, $+1
+	JLT  groupnext
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R10, $+64
+	JLT  groupmeet
+	JMP  groupbegin
 
 groupnext:
 	TESTQ DI, DI
@@ -2618,67 +630,99 @@ grouppiece:
 	VSUBPS       Z19, Z20, Z20
 	VPTERNLOGD   $0xf8, Z11, Z1, Z20
 	VMULPS       Z3, Z20, Z20
-	VPCMPEQD     Z1, Z0, K1
 	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	VRANGEPS     $0x02, Z14, Z16, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z19
-	VSUBPS       Z1, Z19, Z19
-	VPTERNLOGD   $0xf8, Z11, Z16, Z19
-	VMULPS       Z3, Z19, Z19
-	VPCMPEQD     Z16, Z0, K2
+	VRANGEPS     $0x02, Z14, Z16, Z19
+	VPANDD       Z13, Z19, Z21
+	VPMAXUD      Z15, Z21, Z21
+	VPADDD       Z12, Z21, Z21
+	VADDPS       Z21, Z19, Z22
+	VSUBPS       Z21, Z22, Z22
+	VPTERNLOGD   $0xf8, Z11, Z16, Z22
+	VMULPS       Z3, Z22, Z22
 	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	VRANGEPS     $0x02, Z14, Z17, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z16
-	VSUBPS       Z1, Z16, Z16
-	VPTERNLOGD   $0xf8, Z11, Z17, Z16
-	VMULPS       Z3, Z16, Z16
-	VPCMPEQD     Z17, Z0, K3
+	VRANGEPS     $0x02, Z14, Z17, Z21
+	VPANDD       Z13, Z21, Z23
+	VPMAXUD      Z15, Z23, Z23
+	VPADDD       Z12, Z23, Z23
+	VADDPS       Z23, Z21, Z24
+	VSUBPS       Z23, Z24, Z24
+	VPTERNLOGD   $0xf8, Z11, Z17, Z24
+	VMULPS       Z3, Z24, Z24
 	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	VRANGEPS     $0x02, Z14, Z18, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z17
-	VSUBPS       Z1, Z17, Z17
-	VPTERNLOGD   $0xf8, Z11, Z18, Z17
-	VMULPS       Z3, Z17, Z17
-	VPCMPEQD     Z18, Z0, K4
+	VRANGEPS     $0x02, Z14, Z18, Z23
+	VPANDD       Z13, Z23, Z25
+	VPMAXUD      Z15, Z25, Z25
+	VPADDD       Z12, Z25, Z25
+	VADDPS       Z25, Z23, Z26
+	VSUBPS       Z25, Z26, Z26
+	VPTERNLOGD   $0xf8, Z11, Z18, Z26
+	VMULPS       Z3, Z26, Z26
 
 grouptailnarrow:
-	VMOVDQA64  Z20, Z0
-	VPERMT2W   Z19, Z5, Z0
-	VPERMT2W   Z19, Z6, Z20
-	VPTERNLOGD $0xf8, Z8, Z0, Z20
-	VPCMPUW    $0x06, Z7, Z20, K5
-	VPADDW     Z8, Z0, K5, Z0
+	VMOVDQA64  Z20, Z25
+	VPERMT2W   Z22, Z5, Z25
+	VPERMT2W   Z22, Z6, Z20
+	VPTERNLOGD $0xf8, Z8, Z25, Z20
+	VPCMPUW    $0x06, Z7, Z20, K1
+	VPADDW     Z8, Z25, K1, Z25
 	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (SI)
-	VMOVDQA64  Z16, Z0
-	VPERMT2W   Z17, Z5, Z0
-	VPERMT2W   Z17, Z6, Z16
-	VPTERNLOGD $0xf8, Z8, Z0, Z16
-	VPCMPUW    $0x06, Z7, Z16, K5
-	VPADDW     Z8, Z0, K5, Z0
+	VMOVDQU16  Z25, K7, (SI)
+	VMOVDQA64  Z24, Z20
+	VPERMT2W   Z26, Z5, Z20
+	VPERMT2W   Z26, Z6, Z24
+	VPTERNLOGD $0xf8, Z8, Z20, Z24
+	VPCMPUW    $0x06, Z7, Z24, K1
+	VPADDW     Z8, Z20, K1, Z20
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(SI)
+	VMOVDQU16  Z20, K7, 64(SI)
+	CMPL       kind+52(FP), $+1
+	JLT        maskdone10
+	JEQ        maskbytes9
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z16, Z19, K2
 	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z4, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (DX)
-	LEAQ       (SI)(DI*2), SI
-	LEAQ       (DX)(DI*1), DX
-	LEAQ       (BX)(DI*2), BX
+	VPCMPEQD   Z17, Z21, K2
+	VPCMPEQD   Z18, Z23, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	KMOVQ      K1, 128(SP)
+	JMP        maskdone10
+
+maskbytes9:
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z16, Z19, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z17, Z21, K2
+	VPCMPEQD   Z18, Z23, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z4, K1, Z20
+	VMOVUPS    Z20, 128(SP)
+
+maskdone10:
+	LEAQ (SI)(DI*2), SI
+	CMPL kind+52(FP), $+1
+	JLT  maskdone12
+	JEQ  maskbytes11
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone12
+
+maskbytes11:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone12:
+	LEAQ (BX)(DI*2), BX
 
 grouprest:
 	SUBQ  DI, R10
@@ -2708,11 +752,11 @@ groupdone:
 longs:
 	VBROADCASTSS (R8), Z3
 	VBROADCASTSS (R9), Z0
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
+	VBROADCASTSS constantsAVX512<>+280(SB), Z1
 	VPSUBD       Z1, Z0, Z2
-	VBROADCASTSS constantsAVX512<>+280(SB), Z0
+	VBROADCASTSS constantsAVX512<>+284(SB), Z0
 	VFNMADD231PS Z3, Z2, Z0
-	VBROADCASTSS constantsAVX512<>+284(SB), Z1
+	VBROADCASTSS constantsAVX512<>+288(SB), Z1
 	VFMADD231PS  Z1, Z0, Z0
 	VMULPS       Z2, Z0, Z16
 	MOVQ         R11, DI
@@ -2765,63 +809,80 @@ longahead:
 	VSUBPS      Z24, Z25, Z25
 	VPTERNLOGD  $0xf8, Z11, Z17, Z25
 	VMULPS      Z3, Z25, Z25
+	VRANGEPS    $0x02, Z14, Z18, Z24
+	VPANDD      Z13, Z24, Z26
+	VPMAXUD     Z15, Z26, Z26
+	VPADDD      Z12, Z26, Z26
+	VADDPS      Z26, Z24, Z27
+	VSUBPS      Z26, Z27, Z27
+	VPTERNLOGD  $0xf8, Z11, Z18, Z27
+	VMULPS      Z3, Z27, Z27
+	VMOVDQA64   Z25, Z26
+	VPERMT2W    Z27, Z5, Z26
+	VPERMT2W    Z27, Z6, Z25
+	VPTERNLOGD  $0xf8, Z8, Z26, Z25
+	VPCMPUW     $0x06, Z7, Z25, K1
+	VPADDW      Z8, Z26, K1, Z26
+	VMOVUPS     Z26, (SI)
+	VRANGEPS    $0x02, Z14, Z19, Z25
+	VPANDD      Z13, Z25, Z26
+	VPMAXUD     Z15, Z26, Z26
+	VPADDD      Z12, Z26, Z26
+	VADDPS      Z26, Z25, Z27
+	VSUBPS      Z26, Z27, Z27
+	VPTERNLOGD  $0xf8, Z11, Z19, Z27
+	VMULPS      Z3, Z27, Z27
+	VRANGEPS    $0x02, Z14, Z20, Z26
+	VPANDD      Z13, Z26, Z28
+	VPMAXUD     Z15, Z28, Z28
+	VPADDD      Z12, Z28, Z28
+	VADDPS      Z28, Z26, Z29
+	VSUBPS      Z28, Z29, Z29
+	VPTERNLOGD  $0xf8, Z11, Z20, Z29
+	VMULPS      Z3, Z29, Z29
+	VMOVDQA64   Z27, Z28
+	VPERMT2W    Z29, Z5, Z28
+	VPERMT2W    Z29, Z6, Z27
+	VPTERNLOGD  $0xf8, Z8, Z28, Z27
+	VPCMPUW     $0x06, Z7, Z27, K1
+	VPADDW      Z8, Z28, K1, Z28
+	VMOVUPS     Z28, 64(SI)
+	CMPL        kind+52(FP), $+1
+	JLT         maskdone14
+	JEQ         maskbytes13
 	VPCMPEQD    Z17, Z0, K1
-	VRANGEPS    $0x02, Z14, Z18, Z0
-	VPANDD      Z13, Z0, Z24
-	VPMAXUD     Z15, Z24, Z24
-	VPADDD      Z12, Z24, Z24
-	VADDPS      Z24, Z0, Z26
-	VSUBPS      Z24, Z26, Z26
-	VPTERNLOGD  $0xf8, Z11, Z18, Z26
-	VMULPS      Z3, Z26, Z26
-	VPCMPEQD    Z18, Z0, K2
-	VMOVDQA64   Z25, Z0
-	VPERMT2W    Z26, Z5, Z0
-	VPERMT2W    Z26, Z6, Z25
-	VPTERNLOGD  $0xf8, Z8, Z0, Z25
-	VPCMPUW     $0x06, Z7, Z25, K3
-	VPADDW      Z8, Z0, K3, Z0
-	VMOVUPS     Z0, (SI)
-	VRANGEPS    $0x02, Z14, Z19, Z0
-	VPANDD      Z13, Z0, Z24
-	VPMAXUD     Z15, Z24, Z24
-	VPADDD      Z12, Z24, Z24
-	VADDPS      Z24, Z0, Z25
-	VSUBPS      Z24, Z25, Z25
-	VPTERNLOGD  $0xf8, Z11, Z19, Z25
-	VMULPS      Z3, Z25, Z25
-	VPCMPEQD    Z19, Z0, K3
-	VRANGEPS    $0x02, Z14, Z20, Z0
-	VPANDD      Z13, Z0, Z24
-	VPMAXUD     Z15, Z24, Z24
-	VPADDD      Z12, Z24, Z24
-	VADDPS      Z24, Z0, Z26
-	VSUBPS      Z24, Z26, Z26
-	VPTERNLOGD  $0xf8, Z11, Z20, Z26
-	VMULPS      Z3, Z26, Z26
-	VPCMPEQD    Z20, Z0, K4
-	VMOVDQA64   Z25, Z0
-	VPERMT2W    Z26, Z5, Z0
-	VPERMT2W    Z26, Z6, Z25
-	VPTERNLOGD  $0xf8, Z8, Z0, Z25
-	VPCMPUW     $0x06, Z7, Z25, K5
-	VPADDW      Z8, Z0, K5, Z0
-	VMOVUPS     Z0, 64(SI)
+	VPCMPEQD    Z18, Z24, K2
 	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z4, K1, Z0
-	VMOVUPS     Z0, (DX)
-	VMOVAPS     Z1, Z17
-	VMOVAPS     Z21, Z18
-	VMOVAPS     Z22, Z19
-	VMOVAPS     Z23, Z20
-	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
+	VPCMPEQD    Z19, Z25, K2
+	VPCMPEQD    Z20, Z26, K3
+	KUNPCKWD    K2, K3, K2
+	KUNPCKDQ    K1, K2, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+8, DX
+	JMP         maskdone14
+
+maskbytes13:
+	VPCMPEQD   Z17, Z0, K1
+	VPCMPEQD   Z18, Z24, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z19, Z25, K2
+	VPCMPEQD   Z20, Z26, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z4, K1, Z27
+	VMOVUPS    Z27, (DX)
+	ADDQ       $+64, DX
+
+maskdone14:
+	VMOVAPS Z1, Z17
+	VMOVAPS Z21, Z18
+	VMOVAPS Z22, Z19
+	VMOVAPS Z23, Z20
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+128
+	JGE     longahead
 
 longloop:
 	VPERMW.Z    (BX), Z10, K6, Z0
@@ -2848,57 +909,73 @@ longloop:
 	VSUBPS      Z20, Z21, Z21
 	VPTERNLOGD  $0xf8, Z11, Z1, Z21
 	VMULPS      Z3, Z21, Z21
+	VRANGEPS    $0x02, Z14, Z17, Z20
+	VPANDD      Z13, Z20, Z22
+	VPMAXUD     Z15, Z22, Z22
+	VPADDD      Z12, Z22, Z22
+	VADDPS      Z22, Z20, Z23
+	VSUBPS      Z22, Z23, Z23
+	VPTERNLOGD  $0xf8, Z11, Z17, Z23
+	VMULPS      Z3, Z23, Z23
+	VMOVDQA64   Z21, Z22
+	VPERMT2W    Z23, Z5, Z22
+	VPERMT2W    Z23, Z6, Z21
+	VPTERNLOGD  $0xf8, Z8, Z22, Z21
+	VPCMPUW     $0x06, Z7, Z21, K1
+	VPADDW      Z8, Z22, K1, Z22
+	VMOVUPS     Z22, (SI)
+	VRANGEPS    $0x02, Z14, Z18, Z21
+	VPANDD      Z13, Z21, Z22
+	VPMAXUD     Z15, Z22, Z22
+	VPADDD      Z12, Z22, Z22
+	VADDPS      Z22, Z21, Z23
+	VSUBPS      Z22, Z23, Z23
+	VPTERNLOGD  $0xf8, Z11, Z18, Z23
+	VMULPS      Z3, Z23, Z23
+	VRANGEPS    $0x02, Z14, Z19, Z22
+	VPANDD      Z13, Z22, Z24
+	VPMAXUD     Z15, Z24, Z24
+	VPADDD      Z12, Z24, Z24
+	VADDPS      Z24, Z22, Z25
+	VSUBPS      Z24, Z25, Z25
+	VPTERNLOGD  $0xf8, Z11, Z19, Z25
+	VMULPS      Z3, Z25, Z25
+	VMOVDQA64   Z23, Z24
+	VPERMT2W    Z25, Z5, Z24
+	VPERMT2W    Z25, Z6, Z23
+	VPTERNLOGD  $0xf8, Z8, Z24, Z23
+	VPCMPUW     $0x06, Z7, Z23, K1
+	VPADDW      Z8, Z24, K1, Z24
+	VMOVUPS     Z24, 64(SI)
+	CMPL        kind+52(FP), $+1
+	JLT         maskdone16
+	JEQ         maskbytes15
 	VPCMPEQD    Z1, Z0, K1
-	VRANGEPS    $0x02, Z14, Z17, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z20
-	VSUBPS      Z1, Z20, Z20
-	VPTERNLOGD  $0xf8, Z11, Z17, Z20
-	VMULPS      Z3, Z20, Z20
-	VPCMPEQD    Z17, Z0, K2
-	VMOVDQA64   Z21, Z0
-	VPERMT2W    Z20, Z5, Z0
-	VPERMT2W    Z20, Z6, Z21
-	VPTERNLOGD  $0xf8, Z8, Z0, Z21
-	VPCMPUW     $0x06, Z7, Z21, K3
-	VPADDW      Z8, Z0, K3, Z0
-	VMOVUPS     Z0, (SI)
-	VRANGEPS    $0x02, Z14, Z18, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z17
-	VSUBPS      Z1, Z17, Z17
-	VPTERNLOGD  $0xf8, Z11, Z18, Z17
-	VMULPS      Z3, Z17, Z17
-	VPCMPEQD    Z18, Z0, K3
-	VRANGEPS    $0x02, Z14, Z19, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z18
-	VSUBPS      Z1, Z18, Z18
-	VPTERNLOGD  $0xf8, Z11, Z19, Z18
-	VMULPS      Z3, Z18, Z18
-	VPCMPEQD    Z19, Z0, K4
-	VMOVDQA64   Z17, Z0
-	VPERMT2W    Z18, Z5, Z0
-	VPERMT2W    Z18, Z6, Z17
-	VPTERNLOGD  $0xf8, Z8, Z0, Z17
-	VPCMPUW     $0x06, Z7, Z17, K5
-	VPADDW      Z8, Z0, K5, Z0
-	VMOVUPS     Z0, 64(SI)
+	VPCMPEQD    Z17, Z20, K2
 	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z4, K1, Z0
-	VMOVUPS     Z0, (DX)
+	VPCMPEQD    Z18, Z21, K2
+	VPCMPEQD    Z19, Z22, K3
+	KUNPCKWD    K2, K3, K2
+	KUNPCKDQ    K1, K2, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+8, DX
+	JMP         maskdone16
 
+maskbytes15:
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z17, Z20, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z18, Z21, K2
+	VPCMPEQD   Z19, Z22, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z4, K1, Z23
+	VMOVUPS    Z23, (DX)
+	ADDQ       $+64, DX
+
+maskdone16:
 longback:
 	ADDQ $+128, SI
-	ADDQ $+64, DX
 	ADDQ $+128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
@@ -2950,67 +1027,99 @@ longrest:
 	VSUBPS      Z20, Z21, Z21
 	VPTERNLOGD  $0xf8, Z11, Z1, Z21
 	VMULPS      Z3, Z21, Z21
-	VPCMPEQD    Z1, Z0, K1
 	CMPQ        DI, $+17
 	JLT         longtailnarrow
-	VRANGEPS    $0x02, Z14, Z17, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z20
-	VSUBPS      Z1, Z20, Z20
-	VPTERNLOGD  $0xf8, Z11, Z17, Z20
-	VMULPS      Z3, Z20, Z20
-	VPCMPEQD    Z17, Z0, K2
+	VRANGEPS    $0x02, Z14, Z17, Z20
+	VPANDD      Z13, Z20, Z22
+	VPMAXUD     Z15, Z22, Z22
+	VPADDD      Z12, Z22, Z22
+	VADDPS      Z22, Z20, Z23
+	VSUBPS      Z22, Z23, Z23
+	VPTERNLOGD  $0xf8, Z11, Z17, Z23
+	VMULPS      Z3, Z23, Z23
 	CMPQ        DI, $+33
 	JLT         longtailnarrow
-	VRANGEPS    $0x02, Z14, Z18, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z17
-	VSUBPS      Z1, Z17, Z17
-	VPTERNLOGD  $0xf8, Z11, Z18, Z17
-	VMULPS      Z3, Z17, Z17
-	VPCMPEQD    Z18, Z0, K3
+	VRANGEPS    $0x02, Z14, Z18, Z22
+	VPANDD      Z13, Z22, Z24
+	VPMAXUD     Z15, Z24, Z24
+	VPADDD      Z12, Z24, Z24
+	VADDPS      Z24, Z22, Z25
+	VSUBPS      Z24, Z25, Z25
+	VPTERNLOGD  $0xf8, Z11, Z18, Z25
+	VMULPS      Z3, Z25, Z25
 	CMPQ        DI, $+49
 	JLT         longtailnarrow
-	VRANGEPS    $0x02, Z14, Z19, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z18
-	VSUBPS      Z1, Z18, Z18
-	VPTERNLOGD  $0xf8, Z11, Z19, Z18
-	VMULPS      Z3, Z18, Z18
-	VPCMPEQD    Z19, Z0, K4
+	VRANGEPS    $0x02, Z14, Z19, Z24
+	VPANDD      Z13, Z24, Z26
+	VPMAXUD     Z15, Z26, Z26
+	VPADDD      Z12, Z26, Z26
+	VADDPS      Z26, Z24, Z27
+	VSUBPS      Z26, Z27, Z27
+	VPTERNLOGD  $0xf8, Z11, Z19, Z27
+	VMULPS      Z3, Z27, Z27
 
 longtailnarrow:
-	VMOVDQA64  Z21, Z0
-	VPERMT2W   Z20, Z5, Z0
-	VPERMT2W   Z20, Z6, Z21
-	VPTERNLOGD $0xf8, Z8, Z0, Z21
-	VPCMPUW    $0x06, Z7, Z21, K5
-	VPADDW     Z8, Z0, K5, Z0
+	VMOVDQA64  Z21, Z26
+	VPERMT2W   Z23, Z5, Z26
+	VPERMT2W   Z23, Z6, Z21
+	VPTERNLOGD $0xf8, Z8, Z26, Z21
+	VPCMPUW    $0x06, Z7, Z21, K1
+	VPADDW     Z8, Z26, K1, Z26
 	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (SI)
-	VMOVDQA64  Z17, Z0
-	VPERMT2W   Z18, Z5, Z0
-	VPERMT2W   Z18, Z6, Z17
-	VPTERNLOGD $0xf8, Z8, Z0, Z17
-	VPCMPUW    $0x06, Z7, Z17, K5
-	VPADDW     Z8, Z0, K5, Z0
+	VMOVDQU16  Z26, K7, (SI)
+	VMOVDQA64  Z25, Z21
+	VPERMT2W   Z27, Z5, Z21
+	VPERMT2W   Z27, Z6, Z25
+	VPTERNLOGD $0xf8, Z8, Z21, Z25
+	VPCMPUW    $0x06, Z7, Z25, K1
+	VPADDW     Z8, Z21, K1, Z21
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(SI)
+	VMOVDQU16  Z21, K7, 64(SI)
+	CMPL       kind+52(FP), $+1
+	JLT        maskdone18
+	JEQ        maskbytes17
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z17, Z20, K2
 	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z4, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (DX)
-	LEAQ       (SI)(DI*2), SI
-	LEAQ       (DX)(DI*1), DX
-	LEAQ       (BX)(DI*2), BX
+	VPCMPEQD   Z18, Z22, K2
+	VPCMPEQD   Z19, Z24, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	KMOVQ      K1, 128(SP)
+	JMP        maskdone18
+
+maskbytes17:
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z17, Z20, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z18, Z22, K2
+	VPCMPEQD   Z19, Z24, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z4, K1, Z21
+	VMOVUPS    Z21, 128(SP)
+
+maskdone18:
+	LEAQ (SI)(DI*2), SI
+	CMPL kind+52(FP), $+1
+	JLT  maskdone20
+	JEQ  maskbytes19
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone20
+
+maskbytes19:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone20:
+	LEAQ (BX)(DI*2), BX
 
 longend:
 	ADDQ  $+4, R8
@@ -3034,119 +1143,130 @@ short2:
 	JLT               short2loop
 	VPERMW.Z          (BX), Z10, K6, Z0
 	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z3
 	VFMSUB231PS.BCST  (R8), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST (R9), Z0, Z2
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST (R9), Z0, Z3
 	VPERMW.Z          (BX), Z9, K6, Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFMSUB231PS.BCST  (R8), Z1, Z0
-	VMOVAPS           Z1, Z16
-	VFNMADD231PS.BCST (R9), Z0, Z16
+	VMOVAPS           Z1, Z2
+	VFNMADD231PS.BCST (R9), Z0, Z2
 	VPERMW.Z          64(BX), Z10, K6, Z0
 	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z17
 	VFMSUB231PS.BCST  4(R8), Z1, Z0
-	VMOVAPS           Z1, Z18
-	VFNMADD231PS.BCST 4(R9), Z0, Z18
+	VMOVAPS           Z1, Z16
+	VFNMADD231PS.BCST 4(R9), Z0, Z16
 	VPERMW.Z          64(BX), Z9, K6, Z0
 	VMULPS.BCST       4(R9), Z0, Z1
 	VFMSUB231PS.BCST  4(R8), Z1, Z0
-	VMOVAPS           Z1, Z19
-	VFNMADD231PS.BCST 4(R9), Z0, Z19
+	VMOVAPS           Z1, Z17
+	VFNMADD231PS.BCST 4(R9), Z0, Z17
 
 short2ahead:
 	VPERMW.Z          128(BX), Z10, K6, Z0
 	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z20
 	VFMSUB231PS.BCST  8(R8), Z1, Z0
 	VFNMADD231PS.BCST 8(R9), Z0, Z1
 	VPERMW.Z          128(BX), Z9, K6, Z0
-	VMULPS.BCST       8(R9), Z0, Z21
-	VFMSUB231PS.BCST  8(R8), Z21, Z0
-	VFNMADD231PS.BCST 8(R9), Z0, Z21
+	VMULPS.BCST       8(R9), Z0, Z18
+	VFMSUB231PS.BCST  8(R8), Z18, Z0
+	VFNMADD231PS.BCST 8(R9), Z0, Z18
 	VPERMW.Z          192(BX), Z10, K6, Z0
-	VMULPS.BCST       12(R9), Z0, Z22
-	VBROADCASTSS      12(R8), Z23
-	VFMSUB231PS.BCST  12(R8), Z22, Z0
-	VFNMADD231PS.BCST 12(R9), Z0, Z22
+	VMULPS.BCST       12(R9), Z0, Z19
+	VFMSUB231PS.BCST  12(R8), Z19, Z0
+	VFNMADD231PS.BCST 12(R9), Z0, Z19
 	VPERMW.Z          192(BX), Z9, K6, Z0
-	VMULPS.BCST       12(R9), Z0, Z24
-	VFMSUB231PS.BCST  12(R8), Z24, Z0
-	VFNMADD231PS.BCST 12(R9), Z0, Z24
-	VCMPPS            $0x03, Z16, Z2, K1
-	VCMPPS            $0x03, Z19, Z18, K2
+	VMULPS.BCST       12(R9), Z0, Z20
+	VFMSUB231PS.BCST  12(R8), Z20, Z0
+	VFNMADD231PS.BCST 12(R9), Z0, Z20
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z17, Z16, K2
 	KORTESTQ          K1, K2
 	JNE               short2loop
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z25
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z12, Z21, Z21
+	VADDPS            Z21, Z0, Z22
+	VSUBPS            Z21, Z22, Z22
+	VPTERNLOGD        $0xf8, Z11, Z3, Z22
+	VMULPS.BCST       (R8), Z22, Z22
+	VRANGEPS          $0x02, Z14, Z2, Z21
+	VPANDD            Z13, Z21, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z12, Z23, Z23
+	VADDPS            Z23, Z21, Z24
+	VSUBPS            Z23, Z24, Z24
+	VPTERNLOGD        $0xf8, Z11, Z2, Z24
+	VMULPS.BCST       (R8), Z24, Z24
+	VMOVDQA64         Z22, Z23
+	VPERMT2W          Z24, Z5, Z23
+	VPERMT2W          Z24, Z6, Z22
+	VPTERNLOGD        $0xf8, Z8, Z23, Z22
+	VPCMPUW           $0x06, Z7, Z22, K1
+	VPADDW            Z8, Z23, K1, Z23
+	VMOVUPS           Z23, (SI)
+	VRANGEPS          $0x02, Z14, Z16, Z22
+	VPANDD            Z13, Z22, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z12, Z23, Z23
+	VADDPS            Z23, Z22, Z24
+	VSUBPS            Z23, Z24, Z24
+	VPTERNLOGD        $0xf8, Z11, Z16, Z24
+	VMULPS.BCST       4(R8), Z24, Z24
+	VRANGEPS          $0x02, Z14, Z17, Z23
+	VPANDD            Z13, Z23, Z25
 	VPMAXUD           Z15, Z25, Z25
 	VPADDD            Z12, Z25, Z25
-	VADDPS            Z25, Z0, Z26
+	VADDPS            Z25, Z23, Z26
 	VSUBPS            Z25, Z26, Z26
-	VPTERNLOGD        $0xf8, Z11, Z2, Z26
-	VMULPS            Z3, Z26, Z26
-	VPCMPEQD          Z2, Z0, K1
-	VRANGEPS          $0x02, Z14, Z16, Z0
-	VPANDD            Z13, Z0, Z25
-	VPMAXUD           Z15, Z25, Z25
-	VPADDD            Z12, Z25, Z25
-	VADDPS            Z25, Z0, Z27
-	VSUBPS            Z25, Z27, Z27
-	VPTERNLOGD        $0xf8, Z11, Z16, Z27
-	VMULPS            Z3, Z27, Z27
-	VPCMPEQD          Z16, Z0, K2
-	VMOVDQA64         Z26, Z0
-	VPERMT2W          Z27, Z5, Z0
-	VPERMT2W          Z27, Z6, Z26
-	VPTERNLOGD        $0xf8, Z8, Z0, Z26
-	VPCMPUW           $0x06, Z7, Z26, K3
-	VPADDW            Z8, Z0, K3, Z0
-	VMOVUPS           Z0, (SI)
-	VRANGEPS          $0x02, Z14, Z18, Z0
-	VPANDD            Z13, Z0, Z25
-	VPMAXUD           Z15, Z25, Z25
-	VPADDD            Z12, Z25, Z25
-	VADDPS            Z25, Z0, Z26
-	VSUBPS            Z25, Z26, Z26
-	VPTERNLOGD        $0xf8, Z11, Z18, Z26
-	VMULPS            Z17, Z26, Z26
-	VPCMPEQD          Z18, Z0, K3
-	VRANGEPS          $0x02, Z14, Z19, Z0
-	VPANDD            Z13, Z0, Z25
-	VPMAXUD           Z15, Z25, Z25
-	VPADDD            Z12, Z25, Z25
-	VADDPS            Z25, Z0, Z27
-	VSUBPS            Z25, Z27, Z27
-	VPTERNLOGD        $0xf8, Z11, Z19, Z27
-	VMULPS            Z17, Z27, Z27
-	VPCMPEQD          Z19, Z0, K4
-	VMOVDQA64         Z26, Z0
-	VPERMT2W          Z27, Z5, Z0
-	VPERMT2W          Z27, Z6, Z26
-	VPTERNLOGD        $0xf8, Z8, Z0, Z26
-	VPCMPUW           $0x06, Z7, Z26, K5
-	VPADDW            Z8, Z0, K5, Z0
-	VMOVUPS           Z0, 64(SI)
+	VPTERNLOGD        $0xf8, Z11, Z17, Z26
+	VMULPS.BCST       4(R8), Z26, Z26
+	VMOVDQA64         Z24, Z25
+	VPERMT2W          Z26, Z5, Z25
+	VPERMT2W          Z26, Z6, Z24
+	VPTERNLOGD        $0xf8, Z8, Z25, Z24
+	VPCMPUW           $0x06, Z7, Z24, K1
+	VPADDW            Z8, Z25, K1, Z25
+	VMOVUPS           Z25, 64(SI)
+	CMPL              kind+52(FP), $+1
+	JLT               maskdone22
+	JEQ               maskbytes21
+	VPCMPEQD          Z3, Z0, K1
+	VPCMPEQD          Z2, Z21, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z4, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z1, Z2
-	VMOVAPS           Z21, Z16
-	VMOVAPS           Z22, Z18
-	VMOVAPS           Z24, Z19
-	VMOVAPS           Z20, Z3
-	VMOVAPS           Z23, Z17
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
+	VPCMPEQD          Z16, Z22, K2
+	VPCMPEQD          Z17, Z23, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone22
+
+maskbytes21:
+	VPCMPEQD   Z3, Z0, K1
+	VPCMPEQD   Z2, Z21, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z16, Z22, K2
+	VPCMPEQD   Z17, Z23, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z4, K1, Z24
+	VMOVUPS    Z24, (DX)
+	ADDQ       $+64, DX
+
+maskdone22:
+	VMOVAPS Z1, Z3
+	VMOVAPS Z18, Z2
+	VMOVAPS Z19, Z16
+	VMOVAPS Z20, Z17
+	ADDQ    $+8, R8
+	ADDQ    $+8, R9
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	SUBQ    $+2, R10
+	CMPQ    R10, $+4
+	JGE     short2ahead
 
 short2loop:
 	VPERMW.Z          (BX), Z10, K6, Z0
@@ -3177,59 +1297,75 @@ short2loop:
 	VSUBPS            Z17, Z18, Z18
 	VPTERNLOGD        $0xf8, Z11, Z1, Z18
 	VMULPS.BCST       (R8), Z18, Z18
+	VRANGEPS          $0x02, Z14, Z2, Z17
+	VPANDD            Z13, Z17, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z12, Z19, Z19
+	VADDPS            Z19, Z17, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z11, Z2, Z20
+	VMULPS.BCST       (R8), Z20, Z20
+	VMOVDQA64         Z18, Z19
+	VPERMT2W          Z20, Z5, Z19
+	VPERMT2W          Z20, Z6, Z18
+	VPTERNLOGD        $0xf8, Z8, Z19, Z18
+	VPCMPUW           $0x06, Z7, Z18, K1
+	VPADDW            Z8, Z19, K1, Z19
+	VMOVUPS           Z19, (SI)
+	VRANGEPS          $0x02, Z14, Z3, Z18
+	VPANDD            Z13, Z18, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z12, Z19, Z19
+	VADDPS            Z19, Z18, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z11, Z3, Z20
+	VMULPS.BCST       4(R8), Z20, Z20
+	VRANGEPS          $0x02, Z14, Z16, Z19
+	VPANDD            Z13, Z19, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z12, Z21, Z21
+	VADDPS            Z21, Z19, Z22
+	VSUBPS            Z21, Z22, Z22
+	VPTERNLOGD        $0xf8, Z11, Z16, Z22
+	VMULPS.BCST       4(R8), Z22, Z22
+	VMOVDQA64         Z20, Z21
+	VPERMT2W          Z22, Z5, Z21
+	VPERMT2W          Z22, Z6, Z20
+	VPTERNLOGD        $0xf8, Z8, Z21, Z20
+	VPCMPUW           $0x06, Z7, Z20, K1
+	VPADDW            Z8, Z21, K1, Z21
+	VMOVUPS           Z21, 64(SI)
+	CMPL              kind+52(FP), $+1
+	JLT               maskdone24
+	JEQ               maskbytes23
 	VPCMPEQD          Z1, Z0, K1
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z17
-	VSUBPS            Z1, Z17, Z17
-	VPTERNLOGD        $0xf8, Z11, Z2, Z17
-	VMULPS.BCST       (R8), Z17, Z17
-	VPCMPEQD          Z2, Z0, K2
-	VMOVDQA64         Z18, Z0
-	VPERMT2W          Z17, Z5, Z0
-	VPERMT2W          Z17, Z6, Z18
-	VPTERNLOGD        $0xf8, Z8, Z0, Z18
-	VPCMPUW           $0x06, Z7, Z18, K3
-	VPADDW            Z8, Z0, K3, Z0
-	VMOVUPS           Z0, (SI)
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       4(R8), Z2, Z2
-	VPCMPEQD          Z3, Z0, K3
-	VRANGEPS          $0x02, Z14, Z16, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z3
-	VSUBPS            Z1, Z3, Z3
-	VPTERNLOGD        $0xf8, Z11, Z16, Z3
-	VMULPS.BCST       4(R8), Z3, Z3
-	VPCMPEQD          Z16, Z0, K4
-	VMOVDQA64         Z2, Z0
-	VPERMT2W          Z3, Z5, Z0
-	VPERMT2W          Z3, Z6, Z2
-	VPTERNLOGD        $0xf8, Z8, Z0, Z2
-	VPCMPUW           $0x06, Z7, Z2, K5
-	VPADDW            Z8, Z0, K5, Z0
-	VMOVUPS           Z0, 64(SI)
+	VPCMPEQD          Z2, Z17, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z4, K1, Z0
-	VMOVUPS           Z0, (DX)
+	VPCMPEQD          Z3, Z18, K2
+	VPCMPEQD          Z16, Z19, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone24
 
+maskbytes23:
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z2, Z17, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z3, Z18, K2
+	VPCMPEQD   Z16, Z19, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z4, K1, Z20
+	VMOVUPS    Z20, (DX)
+	ADDQ       $+64, DX
+
+maskdone24:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+128, SI
-	ADDQ $+64, DX
 	ADDQ $+128, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
@@ -3254,125 +1390,130 @@ short4:
 	JLT               short4loop
 	VPERMW.Z          (BX), Z10, K6, Z0
 	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z3
 	VFMSUB231PS.BCST  (R8), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST (R9), Z0, Z2
+	VMOVAPS           Z1, Z3
+	VFNMADD231PS.BCST (R9), Z0, Z3
 	VPERMW.Z          (BX), Z9, K6, Z0
 	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z16
 	VFMSUB231PS.BCST  4(R8), Z1, Z0
-	VMOVAPS           Z1, Z17
-	VFNMADD231PS.BCST 4(R9), Z0, Z17
+	VMOVAPS           Z1, Z2
+	VFNMADD231PS.BCST 4(R9), Z0, Z2
 	VPERMW.Z          64(BX), Z10, K6, Z0
 	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z18
 	VFMSUB231PS.BCST  8(R8), Z1, Z0
-	VMOVAPS           Z1, Z19
-	VFNMADD231PS.BCST 8(R9), Z0, Z19
+	VMOVAPS           Z1, Z16
+	VFNMADD231PS.BCST 8(R9), Z0, Z16
 	VPERMW.Z          64(BX), Z9, K6, Z0
 	VMULPS.BCST       12(R9), Z0, Z1
-	VBROADCASTSS      12(R8), Z20
 	VFMSUB231PS.BCST  12(R8), Z1, Z0
-	VMOVAPS           Z1, Z21
-	VFNMADD231PS.BCST 12(R9), Z0, Z21
+	VMOVAPS           Z1, Z17
+	VFNMADD231PS.BCST 12(R9), Z0, Z17
 
 short4ahead:
 	VPERMW.Z          128(BX), Z10, K6, Z0
 	VMULPS.BCST       16(R9), Z0, Z1
-	VBROADCASTSS      16(R8), Z22
 	VFMSUB231PS.BCST  16(R8), Z1, Z0
 	VFNMADD231PS.BCST 16(R9), Z0, Z1
 	VPERMW.Z          128(BX), Z9, K6, Z0
-	VMULPS.BCST       20(R9), Z0, Z23
-	VBROADCASTSS      20(R8), Z24
-	VFMSUB231PS.BCST  20(R8), Z23, Z0
-	VFNMADD231PS.BCST 20(R9), Z0, Z23
+	VMULPS.BCST       20(R9), Z0, Z18
+	VFMSUB231PS.BCST  20(R8), Z18, Z0
+	VFNMADD231PS.BCST 20(R9), Z0, Z18
 	VPERMW.Z          192(BX), Z10, K6, Z0
-	VMULPS.BCST       24(R9), Z0, Z25
-	VBROADCASTSS      24(R8), Z26
-	VFMSUB231PS.BCST  24(R8), Z25, Z0
-	VFNMADD231PS.BCST 24(R9), Z0, Z25
+	VMULPS.BCST       24(R9), Z0, Z19
+	VFMSUB231PS.BCST  24(R8), Z19, Z0
+	VFNMADD231PS.BCST 24(R9), Z0, Z19
 	VPERMW.Z          192(BX), Z9, K6, Z0
-	VMULPS.BCST       28(R9), Z0, Z27
-	VBROADCASTSS      28(R8), Z28
-	VFMSUB231PS.BCST  28(R8), Z27, Z0
-	VFNMADD231PS.BCST 28(R9), Z0, Z27
-	VCMPPS            $0x03, Z17, Z2, K1
-	VCMPPS            $0x03, Z21, Z19, K2
+	VMULPS.BCST       28(R9), Z0, Z20
+	VFMSUB231PS.BCST  28(R8), Z20, Z0
+	VFNMADD231PS.BCST 28(R9), Z0, Z20
+	VCMPPS            $0x03, Z2, Z3, K1
+	VCMPPS            $0x03, Z17, Z16, K2
 	KORTESTQ          K1, K2
 	JNE               short4loop
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z29
-	VPMAXUD           Z15, Z29, Z29
-	VPADDD            Z12, Z29, Z29
-	VADDPS            Z29, Z0, Z30
-	VSUBPS            Z29, Z30, Z30
-	VPTERNLOGD        $0xf8, Z11, Z2, Z30
-	VMULPS            Z3, Z30, Z30
-	VPCMPEQD          Z2, Z0, K1
-	VRANGEPS          $0x02, Z14, Z17, Z0
-	VPANDD            Z13, Z0, Z29
-	VPMAXUD           Z15, Z29, Z29
-	VPADDD            Z12, Z29, Z29
-	VADDPS            Z29, Z0, Z31
-	VSUBPS            Z29, Z31, Z31
-	VPTERNLOGD        $0xf8, Z11, Z17, Z31
-	VMULPS            Z16, Z31, Z31
-	VPCMPEQD          Z17, Z0, K2
-	VMOVDQA64         Z30, Z0
-	VPERMT2W          Z31, Z5, Z0
-	VPERMT2W          Z31, Z6, Z30
-	VPTERNLOGD        $0xf8, Z8, Z0, Z30
-	VPCMPUW           $0x06, Z7, Z30, K3
-	VPADDW            Z8, Z0, K3, Z0
-	VMOVUPS           Z0, (SI)
-	VRANGEPS          $0x02, Z14, Z19, Z0
-	VPANDD            Z13, Z0, Z29
-	VPMAXUD           Z15, Z29, Z29
-	VPADDD            Z12, Z29, Z29
-	VADDPS            Z29, Z0, Z30
-	VSUBPS            Z29, Z30, Z30
-	VPTERNLOGD        $0xf8, Z11, Z19, Z30
-	VMULPS            Z18, Z30, Z30
-	VPCMPEQD          Z19, Z0, K3
-	VRANGEPS          $0x02, Z14, Z21, Z0
-	VPANDD            Z13, Z0, Z29
-	VPMAXUD           Z15, Z29, Z29
-	VPADDD            Z12, Z29, Z29
-	VADDPS            Z29, Z0, Z31
-	VSUBPS            Z29, Z31, Z31
-	VPTERNLOGD        $0xf8, Z11, Z21, Z31
-	VMULPS            Z20, Z31, Z31
-	VPCMPEQD          Z21, Z0, K4
-	VMOVDQA64         Z30, Z0
-	VPERMT2W          Z31, Z5, Z0
-	VPERMT2W          Z31, Z6, Z30
-	VPTERNLOGD        $0xf8, Z8, Z0, Z30
-	VPCMPUW           $0x06, Z7, Z30, K5
-	VPADDW            Z8, Z0, K5, Z0
-	VMOVUPS           Z0, 64(SI)
+	VRANGEPS          $0x02, Z14, Z3, Z0
+	VPANDD            Z13, Z0, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z12, Z21, Z21
+	VADDPS            Z21, Z0, Z22
+	VSUBPS            Z21, Z22, Z22
+	VPTERNLOGD        $0xf8, Z11, Z3, Z22
+	VMULPS.BCST       (R8), Z22, Z22
+	VRANGEPS          $0x02, Z14, Z2, Z21
+	VPANDD            Z13, Z21, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z12, Z23, Z23
+	VADDPS            Z23, Z21, Z24
+	VSUBPS            Z23, Z24, Z24
+	VPTERNLOGD        $0xf8, Z11, Z2, Z24
+	VMULPS.BCST       4(R8), Z24, Z24
+	VMOVDQA64         Z22, Z23
+	VPERMT2W          Z24, Z5, Z23
+	VPERMT2W          Z24, Z6, Z22
+	VPTERNLOGD        $0xf8, Z8, Z23, Z22
+	VPCMPUW           $0x06, Z7, Z22, K1
+	VPADDW            Z8, Z23, K1, Z23
+	VMOVUPS           Z23, (SI)
+	VRANGEPS          $0x02, Z14, Z16, Z22
+	VPANDD            Z13, Z22, Z23
+	VPMAXUD           Z15, Z23, Z23
+	VPADDD            Z12, Z23, Z23
+	VADDPS            Z23, Z22, Z24
+	VSUBPS            Z23, Z24, Z24
+	VPTERNLOGD        $0xf8, Z11, Z16, Z24
+	VMULPS.BCST       8(R8), Z24, Z24
+	VRANGEPS          $0x02, Z14, Z17, Z23
+	VPANDD            Z13, Z23, Z25
+	VPMAXUD           Z15, Z25, Z25
+	VPADDD            Z12, Z25, Z25
+	VADDPS            Z25, Z23, Z26
+	VSUBPS            Z25, Z26, Z26
+	VPTERNLOGD        $0xf8, Z11, Z17, Z26
+	VMULPS.BCST       12(R8), Z26, Z26
+	VMOVDQA64         Z24, Z25
+	VPERMT2W          Z26, Z5, Z25
+	VPERMT2W          Z26, Z6, Z24
+	VPTERNLOGD        $0xf8, Z8, Z25, Z24
+	VPCMPUW           $0x06, Z7, Z24, K1
+	VPADDW            Z8, Z25, K1, Z25
+	VMOVUPS           Z25, 64(SI)
+	CMPL              kind+52(FP), $+1
+	JLT               maskdone26
+	JEQ               maskbytes25
+	VPCMPEQD          Z3, Z0, K1
+	VPCMPEQD          Z2, Z21, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z4, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z1, Z2
-	VMOVAPS           Z23, Z17
-	VMOVAPS           Z25, Z19
-	VMOVAPS           Z27, Z21
-	VMOVAPS           Z22, Z3
-	VMOVAPS           Z24, Z16
-	VMOVAPS           Z26, Z18
-	VMOVAPS           Z28, Z20
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
+	VPCMPEQD          Z16, Z22, K2
+	VPCMPEQD          Z17, Z23, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone26
+
+maskbytes25:
+	VPCMPEQD   Z3, Z0, K1
+	VPCMPEQD   Z2, Z21, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z16, Z22, K2
+	VPCMPEQD   Z17, Z23, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z4, K1, Z24
+	VMOVUPS    Z24, (DX)
+	ADDQ       $+64, DX
+
+maskdone26:
+	VMOVAPS Z1, Z3
+	VMOVAPS Z18, Z2
+	VMOVAPS Z19, Z16
+	VMOVAPS Z20, Z17
+	ADDQ    $+16, R8
+	ADDQ    $+16, R9
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	SUBQ    $+4, R10
+	CMPQ    R10, $+8
+	JGE     short4ahead
 
 short4loop:
 	VPERMW.Z          (BX), Z10, K6, Z0
@@ -3403,59 +1544,75 @@ short4loop:
 	VSUBPS            Z17, Z18, Z18
 	VPTERNLOGD        $0xf8, Z11, Z1, Z18
 	VMULPS.BCST       (R8), Z18, Z18
+	VRANGEPS          $0x02, Z14, Z2, Z17
+	VPANDD            Z13, Z17, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z12, Z19, Z19
+	VADDPS            Z19, Z17, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z11, Z2, Z20
+	VMULPS.BCST       4(R8), Z20, Z20
+	VMOVDQA64         Z18, Z19
+	VPERMT2W          Z20, Z5, Z19
+	VPERMT2W          Z20, Z6, Z18
+	VPTERNLOGD        $0xf8, Z8, Z19, Z18
+	VPCMPUW           $0x06, Z7, Z18, K1
+	VPADDW            Z8, Z19, K1, Z19
+	VMOVUPS           Z19, (SI)
+	VRANGEPS          $0x02, Z14, Z3, Z18
+	VPANDD            Z13, Z18, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z12, Z19, Z19
+	VADDPS            Z19, Z18, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z11, Z3, Z20
+	VMULPS.BCST       8(R8), Z20, Z20
+	VRANGEPS          $0x02, Z14, Z16, Z19
+	VPANDD            Z13, Z19, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z12, Z21, Z21
+	VADDPS            Z21, Z19, Z22
+	VSUBPS            Z21, Z22, Z22
+	VPTERNLOGD        $0xf8, Z11, Z16, Z22
+	VMULPS.BCST       12(R8), Z22, Z22
+	VMOVDQA64         Z20, Z21
+	VPERMT2W          Z22, Z5, Z21
+	VPERMT2W          Z22, Z6, Z20
+	VPTERNLOGD        $0xf8, Z8, Z21, Z20
+	VPCMPUW           $0x06, Z7, Z20, K1
+	VPADDW            Z8, Z21, K1, Z21
+	VMOVUPS           Z21, 64(SI)
+	CMPL              kind+52(FP), $+1
+	JLT               maskdone28
+	JEQ               maskbytes27
 	VPCMPEQD          Z1, Z0, K1
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z17
-	VSUBPS            Z1, Z17, Z17
-	VPTERNLOGD        $0xf8, Z11, Z2, Z17
-	VMULPS.BCST       4(R8), Z17, Z17
-	VPCMPEQD          Z2, Z0, K2
-	VMOVDQA64         Z18, Z0
-	VPERMT2W          Z17, Z5, Z0
-	VPERMT2W          Z17, Z6, Z18
-	VPTERNLOGD        $0xf8, Z8, Z0, Z18
-	VPCMPUW           $0x06, Z7, Z18, K3
-	VPADDW            Z8, Z0, K3, Z0
-	VMOVUPS           Z0, (SI)
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       8(R8), Z2, Z2
-	VPCMPEQD          Z3, Z0, K3
-	VRANGEPS          $0x02, Z14, Z16, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z3
-	VSUBPS            Z1, Z3, Z3
-	VPTERNLOGD        $0xf8, Z11, Z16, Z3
-	VMULPS.BCST       12(R8), Z3, Z3
-	VPCMPEQD          Z16, Z0, K4
-	VMOVDQA64         Z2, Z0
-	VPERMT2W          Z3, Z5, Z0
-	VPERMT2W          Z3, Z6, Z2
-	VPTERNLOGD        $0xf8, Z8, Z0, Z2
-	VPCMPUW           $0x06, Z7, Z2, K5
-	VPADDW            Z8, Z0, K5, Z0
-	VMOVUPS           Z0, 64(SI)
+	VPCMPEQD          Z2, Z17, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z4, K1, Z0
-	VMOVUPS           Z0, (DX)
+	VPCMPEQD          Z3, Z18, K2
+	VPCMPEQD          Z16, Z19, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone28
 
+maskbytes27:
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z2, Z17, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z3, Z18, K2
+	VPCMPEQD   Z16, Z19, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z4, K1, Z20
+	VMOVUPS    Z20, (DX)
+	ADDQ       $+64, DX
+
+maskdone28:
 short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+128, SI
-	ADDQ $+64, DX
 	ADDQ $+128, BX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
@@ -3512,57 +1669,73 @@ laneloop:
 	VSUBPS       Z1, Z22, Z22
 	VPTERNLOGD   $0xf8, Z11, Z2, Z22
 	VMULPS       Z3, Z22, Z22
+	VRANGEPS     $0x02, Z14, Z16, Z1
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z1, Z23
+	VSUBPS       Z3, Z23, Z23
+	VPTERNLOGD   $0xf8, Z11, Z16, Z23
+	VMULPS       Z17, Z23, Z23
+	VMOVDQA64    Z22, Z3
+	VPERMT2W     Z23, Z5, Z3
+	VPERMT2W     Z23, Z6, Z22
+	VPTERNLOGD   $0xf8, Z8, Z3, Z22
+	VPCMPUW      $0x06, Z7, Z22, K1
+	VPADDW       Z8, Z3, K1, Z3
+	VMOVUPS      Z3, (SI)
+	VRANGEPS     $0x02, Z14, Z18, Z3
+	VPANDD       Z13, Z3, Z17
+	VPMAXUD      Z15, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z3, Z22
+	VSUBPS       Z17, Z22, Z22
+	VPTERNLOGD   $0xf8, Z11, Z18, Z22
+	VMULPS       Z19, Z22, Z22
+	VRANGEPS     $0x02, Z14, Z20, Z17
+	VPANDD       Z13, Z17, Z19
+	VPMAXUD      Z15, Z19, Z19
+	VPADDD       Z12, Z19, Z19
+	VADDPS       Z19, Z17, Z23
+	VSUBPS       Z19, Z23, Z23
+	VPTERNLOGD   $0xf8, Z11, Z20, Z23
+	VMULPS       Z21, Z23, Z23
+	VMOVDQA64    Z22, Z19
+	VPERMT2W     Z23, Z5, Z19
+	VPERMT2W     Z23, Z6, Z22
+	VPTERNLOGD   $0xf8, Z8, Z19, Z22
+	VPCMPUW      $0x06, Z7, Z22, K1
+	VPADDW       Z8, Z19, K1, Z19
+	VMOVUPS      Z19, 64(SI)
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone30
+	JEQ          maskbytes29
 	VPCMPEQD     Z2, Z0, K1
-	VRANGEPS     $0x02, Z14, Z16, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z16, Z2
-	VMULPS       Z17, Z2, Z2
-	VPCMPEQD     Z16, Z0, K2
-	VMOVDQA64    Z22, Z0
-	VPERMT2W     Z2, Z5, Z0
-	VPERMT2W     Z2, Z6, Z22
-	VPTERNLOGD   $0xf8, Z8, Z0, Z22
-	VPCMPUW      $0x06, Z7, Z22, K3
-	VPADDW       Z8, Z0, K3, Z0
-	VMOVUPS      Z0, (SI)
-	VRANGEPS     $0x02, Z14, Z18, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z18, Z2
-	VMULPS       Z19, Z2, Z2
-	VPCMPEQD     Z18, Z0, K3
-	VRANGEPS     $0x02, Z14, Z20, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z3
-	VSUBPS       Z1, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z20, Z3
-	VMULPS       Z21, Z3, Z3
-	VPCMPEQD     Z20, Z0, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z3, Z5, Z0
-	VPERMT2W     Z3, Z6, Z2
-	VPTERNLOGD   $0xf8, Z8, Z0, Z2
-	VPCMPUW      $0x06, Z7, Z2, K5
-	VPADDW       Z8, Z0, K5, Z0
-	VMOVUPS      Z0, 64(SI)
+	VPCMPEQD     Z16, Z1, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z4, K1, Z0
-	VMOVUPS      Z0, (DX)
+	VPCMPEQD     Z18, Z3, K2
+	VPCMPEQD     Z20, Z17, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone30
 
+maskbytes29:
+	VPCMPEQD   Z2, Z0, K1
+	VPCMPEQD   Z16, Z1, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z18, Z3, K2
+	VPCMPEQD   Z20, Z17, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z4, K1, Z19
+	VMOVUPS    Z19, (DX)
+	ADDQ       $+64, DX
+
+maskdone30:
 laneback:
 	ADDQ  $+128, SI
-	ADDQ  $+64, DX
 	ADDQ  $+128, BX
 	ADDQ  $+256, R8
 	ADDQ  $+256, R9
@@ -3579,12 +1752,27 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX512(SB)
 	MOVQ  840(SP), DX
+	CMPL  kind+52(FP), $+1
+	JLT   maskdone32
+	JEQ   maskbytes31
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  848(SP), BX
-	MOVQ  856(SP), R8
-	MOVQ  864(SP), R9
+	CALL  ·stageOut1AVX512(SB)
+	LEAQ  7(DI), AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	JMP   maskdone32
+
+maskbytes31:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone32:
+	MOVQ 848(SP), BX
+	MOVQ 856(SP), R8
+	MOVQ 864(SP), R9
 
 laneend:
 	MOVQ  ahead+72(FP), AX
@@ -3629,60 +1817,77 @@ groupstream:
 	VSUBPS       Z19, Z20, Z20
 	VPTERNLOGD   $0xf8, Z11, Z1, Z20
 	VMULPS       Z3, Z20, Z20
+	VRANGEPS     $0x02, Z14, Z16, Z19
+	VPANDD       Z13, Z19, Z21
+	VPMAXUD      Z15, Z21, Z21
+	VPADDD       Z12, Z21, Z21
+	VADDPS       Z21, Z19, Z22
+	VSUBPS       Z21, Z22, Z22
+	VPTERNLOGD   $0xf8, Z11, Z16, Z22
+	VMULPS       Z3, Z22, Z22
+	VMOVDQA64    Z20, Z21
+	VPERMT2W     Z22, Z5, Z21
+	VPERMT2W     Z22, Z6, Z20
+	VPTERNLOGD   $0xf8, Z8, Z21, Z20
+	VPCMPUW      $0x06, Z7, Z20, K1
+	VPADDW       Z8, Z21, K1, Z21
+	VMOVNTPS     Z21, (SI)
+	VRANGEPS     $0x02, Z14, Z17, Z20
+	VPANDD       Z13, Z20, Z21
+	VPMAXUD      Z15, Z21, Z21
+	VPADDD       Z12, Z21, Z21
+	VADDPS       Z21, Z20, Z22
+	VSUBPS       Z21, Z22, Z22
+	VPTERNLOGD   $0xf8, Z11, Z17, Z22
+	VMULPS       Z3, Z22, Z22
+	VRANGEPS     $0x02, Z14, Z18, Z21
+	VPANDD       Z13, Z21, Z23
+	VPMAXUD      Z15, Z23, Z23
+	VPADDD       Z12, Z23, Z23
+	VADDPS       Z23, Z21, Z24
+	VSUBPS       Z23, Z24, Z24
+	VPTERNLOGD   $0xf8, Z11, Z18, Z24
+	VMULPS       Z3, Z24, Z24
+	VMOVDQA64    Z22, Z23
+	VPERMT2W     Z24, Z5, Z23
+	VPERMT2W     Z24, Z6, Z22
+	VPTERNLOGD   $0xf8, Z8, Z23, Z22
+	VPCMPUW      $0x06, Z7, Z22, K1
+	VPADDW       Z8, Z23, K1, Z23
+	VMOVNTPS     Z23, 64(SI)
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone34
+	JEQ          maskbytes33
 	VPCMPEQD     Z1, Z0, K1
-	VRANGEPS     $0x02, Z14, Z16, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z19
-	VSUBPS       Z1, Z19, Z19
-	VPTERNLOGD   $0xf8, Z11, Z16, Z19
-	VMULPS       Z3, Z19, Z19
-	VPCMPEQD     Z16, Z0, K2
-	VMOVDQA64    Z20, Z0
-	VPERMT2W     Z19, Z5, Z0
-	VPERMT2W     Z19, Z6, Z20
-	VPTERNLOGD   $0xf8, Z8, Z0, Z20
-	VPCMPUW      $0x06, Z7, Z20, K3
-	VPADDW       Z8, Z0, K3, Z0
-	VMOVNTPS     Z0, (SI)
-	VRANGEPS     $0x02, Z14, Z17, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z16
-	VSUBPS       Z1, Z16, Z16
-	VPTERNLOGD   $0xf8, Z11, Z17, Z16
-	VMULPS       Z3, Z16, Z16
-	VPCMPEQD     Z17, Z0, K3
-	VRANGEPS     $0x02, Z14, Z18, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z17
-	VSUBPS       Z1, Z17, Z17
-	VPTERNLOGD   $0xf8, Z11, Z18, Z17
-	VMULPS       Z3, Z17, Z17
-	VPCMPEQD     Z18, Z0, K4
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z17, Z5, Z0
-	VPERMT2W     Z17, Z6, Z16
-	VPTERNLOGD   $0xf8, Z8, Z0, Z16
-	VPCMPUW      $0x06, Z7, Z16, K5
-	VPADDW       Z8, Z0, K5, Z0
-	VMOVNTPS     Z0, 64(SI)
+	VPCMPEQD     Z16, Z19, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z4, K1, Z0
-	VMOVNTPS     Z0, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
+	VPCMPEQD     Z17, Z20, K2
+	VPCMPEQD     Z18, Z21, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone34
+
+maskbytes33:
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z16, Z19, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z17, Z20, K2
+	VPCMPEQD   Z18, Z21, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z4, K1, Z22
+	VMOVNTPS   Z22, (DX)
+	ADDQ       $+64, DX
+
+maskdone34:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+64, R10
+	CMPQ R10, $+64
+	JGE  groupstream
+	JMP  groupwhole
 
 grouplast:
 	VCMPPS     $0x03, Z17, Z16, K1
@@ -3697,58 +1902,75 @@ grouplast:
 	VSUBPS     Z1, Z20, Z20
 	VPTERNLOGD $0xf8, Z11, Z16, Z20
 	VMULPS     Z3, Z20, Z20
+	VRANGEPS   $0x02, Z14, Z17, Z1
+	VPANDD     Z13, Z1, Z21
+	VPMAXUD    Z15, Z21, Z21
+	VPADDD     Z12, Z21, Z21
+	VADDPS     Z21, Z1, Z22
+	VSUBPS     Z21, Z22, Z22
+	VPTERNLOGD $0xf8, Z11, Z17, Z22
+	VMULPS     Z3, Z22, Z22
+	VMOVDQA64  Z20, Z21
+	VPERMT2W   Z22, Z5, Z21
+	VPERMT2W   Z22, Z6, Z20
+	VPTERNLOGD $0xf8, Z8, Z21, Z20
+	VPCMPUW    $0x06, Z7, Z20, K1
+	VPADDW     Z8, Z21, K1, Z21
+	VMOVUPS    Z21, (SI)
+	VRANGEPS   $0x02, Z14, Z18, Z20
+	VPANDD     Z13, Z20, Z21
+	VPMAXUD    Z15, Z21, Z21
+	VPADDD     Z12, Z21, Z21
+	VADDPS     Z21, Z20, Z22
+	VSUBPS     Z21, Z22, Z22
+	VPTERNLOGD $0xf8, Z11, Z18, Z22
+	VMULPS     Z3, Z22, Z22
+	VRANGEPS   $0x02, Z14, Z19, Z21
+	VPANDD     Z13, Z21, Z23
+	VPMAXUD    Z15, Z23, Z23
+	VPADDD     Z12, Z23, Z23
+	VADDPS     Z23, Z21, Z24
+	VSUBPS     Z23, Z24, Z24
+	VPTERNLOGD $0xf8, Z11, Z19, Z24
+	VMULPS     Z3, Z24, Z24
+	VMOVDQA64  Z22, Z23
+	VPERMT2W   Z24, Z5, Z23
+	VPERMT2W   Z24, Z6, Z22
+	VPTERNLOGD $0xf8, Z8, Z23, Z22
+	VPCMPUW    $0x06, Z7, Z22, K1
+	VPADDW     Z8, Z23, K1, Z23
+	VMOVUPS    Z23, 64(SI)
+	CMPL       kind+52(FP), $+1
+	JLT        maskdone36
+	JEQ        maskbytes35
 	VPCMPEQD   Z16, Z0, K1
-	VRANGEPS   $0x02, Z14, Z17, Z0
-	VPANDD     Z13, Z0, Z1
-	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z21
-	VSUBPS     Z1, Z21, Z21
-	VPTERNLOGD $0xf8, Z11, Z17, Z21
-	VMULPS     Z3, Z21, Z21
-	VPCMPEQD   Z17, Z0, K2
-	VMOVDQA64  Z20, Z0
-	VPERMT2W   Z21, Z5, Z0
-	VPERMT2W   Z21, Z6, Z20
-	VPTERNLOGD $0xf8, Z8, Z0, Z20
-	VPCMPUW    $0x06, Z7, Z20, K3
-	VPADDW     Z8, Z0, K3, Z0
-	VMOVUPS    Z0, (SI)
-	VRANGEPS   $0x02, Z14, Z18, Z0
-	VPANDD     Z13, Z0, Z1
-	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z20
-	VSUBPS     Z1, Z20, Z20
-	VPTERNLOGD $0xf8, Z11, Z18, Z20
-	VMULPS     Z3, Z20, Z20
-	VPCMPEQD   Z18, Z0, K3
-	VRANGEPS   $0x02, Z14, Z19, Z0
-	VPANDD     Z13, Z0, Z1
-	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z21
-	VSUBPS     Z1, Z21, Z21
-	VPTERNLOGD $0xf8, Z11, Z19, Z21
-	VMULPS     Z3, Z21, Z21
-	VPCMPEQD   Z19, Z0, K4
-	VMOVDQA64  Z20, Z0
-	VPERMT2W   Z21, Z5, Z0
-	VPERMT2W   Z21, Z6, Z20
-	VPTERNLOGD $0xf8, Z8, Z0, Z20
-	VPCMPUW    $0x06, Z7, Z20, K5
-	VPADDW     Z8, Z0, K5, Z0
-	VMOVUPS    Z0, 64(SI)
+	VPCMPEQD   Z17, Z1, K2
 	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z4, K1, Z0
-	VMOVUPS    Z0, (DX)
-	ADDQ       $+128, SI
+	VPCMPEQD   Z18, Z20, K2
+	VPCMPEQD   Z19, Z21, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	KMOVQ      K1, (DX)
+	ADDQ       $+8, DX
+	JMP        maskdone36
+
+maskbytes35:
+	VPCMPEQD   Z16, Z0, K1
+	VPCMPEQD   Z17, Z1, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z18, Z20, K2
+	VPCMPEQD   Z19, Z21, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z4, K1, Z22
+	VMOVUPS    Z22, (DX)
 	ADDQ       $+64, DX
-	ADDQ       $+128, BX
-	SUBQ       $+64, R10
-	JMP        groupwhole
+
+maskdone36:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+64, R10
+	JMP  groupwhole
 
 grouprare:
 	MOVQ $+1, 880(SP)
@@ -3831,10 +2053,24 @@ groupstaged:
 	CALL ·stageOut16AVX512(SB)
 	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
+	CMPL kind+52(FP), $+1
+	JLT  maskdone38
+	JEQ  maskbytes37
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone38
+
+maskbytes37:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	LEAQ (DX)(DI*1), DX
+	ADDQ DI, DX
+
+maskdone38:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
 	MOVQ 872(SP), R10
@@ -3877,60 +2113,77 @@ longstream:
 	VSUBPS      Z20, Z21, Z21
 	VPTERNLOGD  $0xf8, Z11, Z1, Z21
 	VMULPS      Z3, Z21, Z21
+	VRANGEPS    $0x02, Z14, Z17, Z20
+	VPANDD      Z13, Z20, Z22
+	VPMAXUD     Z15, Z22, Z22
+	VPADDD      Z12, Z22, Z22
+	VADDPS      Z22, Z20, Z23
+	VSUBPS      Z22, Z23, Z23
+	VPTERNLOGD  $0xf8, Z11, Z17, Z23
+	VMULPS      Z3, Z23, Z23
+	VMOVDQA64   Z21, Z22
+	VPERMT2W    Z23, Z5, Z22
+	VPERMT2W    Z23, Z6, Z21
+	VPTERNLOGD  $0xf8, Z8, Z22, Z21
+	VPCMPUW     $0x06, Z7, Z21, K1
+	VPADDW      Z8, Z22, K1, Z22
+	VMOVNTPS    Z22, (SI)
+	VRANGEPS    $0x02, Z14, Z18, Z21
+	VPANDD      Z13, Z21, Z22
+	VPMAXUD     Z15, Z22, Z22
+	VPADDD      Z12, Z22, Z22
+	VADDPS      Z22, Z21, Z23
+	VSUBPS      Z22, Z23, Z23
+	VPTERNLOGD  $0xf8, Z11, Z18, Z23
+	VMULPS      Z3, Z23, Z23
+	VRANGEPS    $0x02, Z14, Z19, Z22
+	VPANDD      Z13, Z22, Z24
+	VPMAXUD     Z15, Z24, Z24
+	VPADDD      Z12, Z24, Z24
+	VADDPS      Z24, Z22, Z25
+	VSUBPS      Z24, Z25, Z25
+	VPTERNLOGD  $0xf8, Z11, Z19, Z25
+	VMULPS      Z3, Z25, Z25
+	VMOVDQA64   Z23, Z24
+	VPERMT2W    Z25, Z5, Z24
+	VPERMT2W    Z25, Z6, Z23
+	VPTERNLOGD  $0xf8, Z8, Z24, Z23
+	VPCMPUW     $0x06, Z7, Z23, K1
+	VPADDW      Z8, Z24, K1, Z24
+	VMOVNTPS    Z24, 64(SI)
+	CMPL        kind+52(FP), $+1
+	JLT         maskdone40
+	JEQ         maskbytes39
 	VPCMPEQD    Z1, Z0, K1
-	VRANGEPS    $0x02, Z14, Z17, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z20
-	VSUBPS      Z1, Z20, Z20
-	VPTERNLOGD  $0xf8, Z11, Z17, Z20
-	VMULPS      Z3, Z20, Z20
-	VPCMPEQD    Z17, Z0, K2
-	VMOVDQA64   Z21, Z0
-	VPERMT2W    Z20, Z5, Z0
-	VPERMT2W    Z20, Z6, Z21
-	VPTERNLOGD  $0xf8, Z8, Z0, Z21
-	VPCMPUW     $0x06, Z7, Z21, K3
-	VPADDW      Z8, Z0, K3, Z0
-	VMOVNTPS    Z0, (SI)
-	VRANGEPS    $0x02, Z14, Z18, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z17
-	VSUBPS      Z1, Z17, Z17
-	VPTERNLOGD  $0xf8, Z11, Z18, Z17
-	VMULPS      Z3, Z17, Z17
-	VPCMPEQD    Z18, Z0, K3
-	VRANGEPS    $0x02, Z14, Z19, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z18
-	VSUBPS      Z1, Z18, Z18
-	VPTERNLOGD  $0xf8, Z11, Z19, Z18
-	VMULPS      Z3, Z18, Z18
-	VPCMPEQD    Z19, Z0, K4
-	VMOVDQA64   Z17, Z0
-	VPERMT2W    Z18, Z5, Z0
-	VPERMT2W    Z18, Z6, Z17
-	VPTERNLOGD  $0xf8, Z8, Z0, Z17
-	VPCMPUW     $0x06, Z7, Z17, K5
-	VPADDW      Z8, Z0, K5, Z0
-	VMOVNTPS    Z0, 64(SI)
+	VPCMPEQD    Z17, Z20, K2
 	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z4, K1, Z0
-	VMOVNTPS    Z0, (DX)
-	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
+	VPCMPEQD    Z18, Z21, K2
+	VPCMPEQD    Z19, Z22, K3
+	KUNPCKWD    K2, K3, K2
+	KUNPCKDQ    K1, K2, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+8, DX
+	JMP         maskdone40
+
+maskbytes39:
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z17, Z20, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z18, Z21, K2
+	VPCMPEQD   Z19, Z22, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z4, K1, Z23
+	VMOVNTPS   Z23, (DX)
+	ADDQ       $+64, DX
+
+maskdone40:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  longstream
+	JMP  longtail
 
 longrare:
 	MOVQ $+2, 880(SP)
@@ -3954,10 +2207,24 @@ longstaged:
 	CALL ·stageOut16AVX512(SB)
 	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
+	CMPL kind+52(FP), $+1
+	JLT  maskdone42
+	JEQ  maskbytes41
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone42
+
+maskbytes41:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	LEAQ (DX)(DI*1), DX
+	ADDQ DI, DX
+
+maskdone42:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
 	JMP  longend
@@ -3993,62 +2260,79 @@ short2stream:
 	VSUBPS            Z17, Z18, Z18
 	VPTERNLOGD        $0xf8, Z11, Z1, Z18
 	VMULPS.BCST       (R8), Z18, Z18
+	VRANGEPS          $0x02, Z14, Z2, Z17
+	VPANDD            Z13, Z17, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z12, Z19, Z19
+	VADDPS            Z19, Z17, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z11, Z2, Z20
+	VMULPS.BCST       (R8), Z20, Z20
+	VMOVDQA64         Z18, Z19
+	VPERMT2W          Z20, Z5, Z19
+	VPERMT2W          Z20, Z6, Z18
+	VPTERNLOGD        $0xf8, Z8, Z19, Z18
+	VPCMPUW           $0x06, Z7, Z18, K1
+	VPADDW            Z8, Z19, K1, Z19
+	VMOVNTPS          Z19, (SI)
+	VRANGEPS          $0x02, Z14, Z3, Z18
+	VPANDD            Z13, Z18, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z12, Z19, Z19
+	VADDPS            Z19, Z18, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z11, Z3, Z20
+	VMULPS.BCST       4(R8), Z20, Z20
+	VRANGEPS          $0x02, Z14, Z16, Z19
+	VPANDD            Z13, Z19, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z12, Z21, Z21
+	VADDPS            Z21, Z19, Z22
+	VSUBPS            Z21, Z22, Z22
+	VPTERNLOGD        $0xf8, Z11, Z16, Z22
+	VMULPS.BCST       4(R8), Z22, Z22
+	VMOVDQA64         Z20, Z21
+	VPERMT2W          Z22, Z5, Z21
+	VPERMT2W          Z22, Z6, Z20
+	VPTERNLOGD        $0xf8, Z8, Z21, Z20
+	VPCMPUW           $0x06, Z7, Z20, K1
+	VPADDW            Z8, Z21, K1, Z21
+	VMOVNTPS          Z21, 64(SI)
+	CMPL              kind+52(FP), $+1
+	JLT               maskdone44
+	JEQ               maskbytes43
 	VPCMPEQD          Z1, Z0, K1
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z17
-	VSUBPS            Z1, Z17, Z17
-	VPTERNLOGD        $0xf8, Z11, Z2, Z17
-	VMULPS.BCST       (R8), Z17, Z17
-	VPCMPEQD          Z2, Z0, K2
-	VMOVDQA64         Z18, Z0
-	VPERMT2W          Z17, Z5, Z0
-	VPERMT2W          Z17, Z6, Z18
-	VPTERNLOGD        $0xf8, Z8, Z0, Z18
-	VPCMPUW           $0x06, Z7, Z18, K3
-	VPADDW            Z8, Z0, K3, Z0
-	VMOVNTPS          Z0, (SI)
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       4(R8), Z2, Z2
-	VPCMPEQD          Z3, Z0, K3
-	VRANGEPS          $0x02, Z14, Z16, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z3
-	VSUBPS            Z1, Z3, Z3
-	VPTERNLOGD        $0xf8, Z11, Z16, Z3
-	VMULPS.BCST       4(R8), Z3, Z3
-	VPCMPEQD          Z16, Z0, K4
-	VMOVDQA64         Z2, Z0
-	VPERMT2W          Z3, Z5, Z0
-	VPERMT2W          Z3, Z6, Z2
-	VPTERNLOGD        $0xf8, Z8, Z0, Z2
-	VPCMPUW           $0x06, Z7, Z2, K5
-	VPADDW            Z8, Z0, K5, Z0
-	VMOVNTPS          Z0, 64(SI)
+	VPCMPEQD          Z2, Z17, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z4, K1, Z0
-	VMOVNTPS          Z0, (DX)
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
+	VPCMPEQD          Z3, Z18, K2
+	VPCMPEQD          Z16, Z19, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone44
+
+maskbytes43:
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z2, Z17, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z3, Z18, K2
+	VPCMPEQD   Z16, Z19, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z4, K1, Z20
+	VMOVNTPS   Z20, (DX)
+	ADDQ       $+64, DX
+
+maskdone44:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2stream
+	JMP  short2end
 
 short2rare:
 	MOVQ $+3, 880(SP)
@@ -4095,62 +2379,79 @@ short4stream:
 	VSUBPS            Z17, Z18, Z18
 	VPTERNLOGD        $0xf8, Z11, Z1, Z18
 	VMULPS.BCST       (R8), Z18, Z18
+	VRANGEPS          $0x02, Z14, Z2, Z17
+	VPANDD            Z13, Z17, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z12, Z19, Z19
+	VADDPS            Z19, Z17, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z11, Z2, Z20
+	VMULPS.BCST       4(R8), Z20, Z20
+	VMOVDQA64         Z18, Z19
+	VPERMT2W          Z20, Z5, Z19
+	VPERMT2W          Z20, Z6, Z18
+	VPTERNLOGD        $0xf8, Z8, Z19, Z18
+	VPCMPUW           $0x06, Z7, Z18, K1
+	VPADDW            Z8, Z19, K1, Z19
+	VMOVNTPS          Z19, (SI)
+	VRANGEPS          $0x02, Z14, Z3, Z18
+	VPANDD            Z13, Z18, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z12, Z19, Z19
+	VADDPS            Z19, Z18, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z11, Z3, Z20
+	VMULPS.BCST       8(R8), Z20, Z20
+	VRANGEPS          $0x02, Z14, Z16, Z19
+	VPANDD            Z13, Z19, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z12, Z21, Z21
+	VADDPS            Z21, Z19, Z22
+	VSUBPS            Z21, Z22, Z22
+	VPTERNLOGD        $0xf8, Z11, Z16, Z22
+	VMULPS.BCST       12(R8), Z22, Z22
+	VMOVDQA64         Z20, Z21
+	VPERMT2W          Z22, Z5, Z21
+	VPERMT2W          Z22, Z6, Z20
+	VPTERNLOGD        $0xf8, Z8, Z21, Z20
+	VPCMPUW           $0x06, Z7, Z20, K1
+	VPADDW            Z8, Z21, K1, Z21
+	VMOVNTPS          Z21, 64(SI)
+	CMPL              kind+52(FP), $+1
+	JLT               maskdone46
+	JEQ               maskbytes45
 	VPCMPEQD          Z1, Z0, K1
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z17
-	VSUBPS            Z1, Z17, Z17
-	VPTERNLOGD        $0xf8, Z11, Z2, Z17
-	VMULPS.BCST       4(R8), Z17, Z17
-	VPCMPEQD          Z2, Z0, K2
-	VMOVDQA64         Z18, Z0
-	VPERMT2W          Z17, Z5, Z0
-	VPERMT2W          Z17, Z6, Z18
-	VPTERNLOGD        $0xf8, Z8, Z0, Z18
-	VPCMPUW           $0x06, Z7, Z18, K3
-	VPADDW            Z8, Z0, K3, Z0
-	VMOVNTPS          Z0, (SI)
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       8(R8), Z2, Z2
-	VPCMPEQD          Z3, Z0, K3
-	VRANGEPS          $0x02, Z14, Z16, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z3
-	VSUBPS            Z1, Z3, Z3
-	VPTERNLOGD        $0xf8, Z11, Z16, Z3
-	VMULPS.BCST       12(R8), Z3, Z3
-	VPCMPEQD          Z16, Z0, K4
-	VMOVDQA64         Z2, Z0
-	VPERMT2W          Z3, Z5, Z0
-	VPERMT2W          Z3, Z6, Z2
-	VPTERNLOGD        $0xf8, Z8, Z0, Z2
-	VPCMPUW           $0x06, Z7, Z2, K5
-	VPADDW            Z8, Z0, K5, Z0
-	VMOVNTPS          Z0, 64(SI)
+	VPCMPEQD          Z2, Z17, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z4, K1, Z0
-	VMOVNTPS          Z0, (DX)
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
+	VPCMPEQD          Z3, Z18, K2
+	VPCMPEQD          Z16, Z19, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone46
+
+maskbytes45:
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z2, Z17, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z3, Z18, K2
+	VPCMPEQD   Z16, Z19, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z4, K1, Z20
+	VMOVNTPS   Z20, (DX)
+	ADDQ       $+64, DX
+
+maskdone46:
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+4, R10
+	CMPQ R10, $+4
+	JGE  short4stream
+	JMP  short4end
 
 short4rare:
 	MOVQ $+4, 880(SP)
@@ -4208,7 +2509,7 @@ rare:
 	VPERMW.Z     (BX), Z10, K6, Z0
 	VMOVUPS      (R8), Z1
 	VDIVPS       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+288(SB), Z2
+	VBROADCASTSS constantsAVX512<>+292(SB), Z2
 	VPANDD       Z2, Z0, Z3
 	VMINPS       Z3, Z14, Z16
 	VPANDD       Z13, Z16, Z17
@@ -4219,82 +2520,100 @@ rare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z18
 	VMULPS       Z1, Z18, Z18
 	VCMPPS       $0x07, Z18, Z18, K1
-	VBROADCASTSS constantsAVX512<>+292(SB), Z0
+	VBROADCASTSS constantsAVX512<>+296(SB), Z0
 	VBLENDMPS    Z18, Z0, K1, Z18
-	VCMPPS       $0x00, Z3, Z16, K1
 	VPERMW.Z     (BX), Z9, K6, Z1
-	VMOVUPS      64(R8), Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z16
-	VMINPS       Z16, Z14, Z17
-	VPANDD       Z13, Z17, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z12, Z19, Z19
-	VADDPS       Z19, Z17, Z20
-	VSUBPS       Z19, Z20, Z20
-	VPTERNLOGD   $0xf8, Z11, Z1, Z20
-	VMULPS       Z3, Z20, Z20
-	VCMPPS       $0x07, Z20, Z20, K2
-	VBLENDMPS    Z20, Z0, K2, Z20
-	VCMPPS       $0x00, Z16, Z17, K2
+	VMOVUPS      64(R8), Z17
+	VDIVPS       Z17, Z1, Z1
+	VPANDD       Z2, Z1, Z19
+	VMINPS       Z19, Z14, Z20
+	VPANDD       Z13, Z20, Z21
+	VPMAXUD      Z15, Z21, Z21
+	VPADDD       Z12, Z21, Z21
+	VADDPS       Z21, Z20, Z22
+	VSUBPS       Z21, Z22, Z22
+	VPTERNLOGD   $0xf8, Z11, Z1, Z22
+	VMULPS       Z17, Z22, Z22
+	VCMPPS       $0x07, Z22, Z22, K1
+	VBLENDMPS    Z22, Z0, K1, Z22
 	VMOVDQA64    Z18, Z1
-	VPERMT2W     Z20, Z5, Z1
-	VPERMT2W     Z20, Z6, Z18
+	VPERMT2W     Z22, Z5, Z1
+	VPERMT2W     Z22, Z6, Z18
 	VPTERNLOGD   $0xf8, Z8, Z1, Z18
-	VPCMPUW      $0x06, Z7, Z18, K3
-	VPADDW       Z8, Z1, K3, Z1
+	VPCMPUW      $0x06, Z7, Z18, K1
+	VPADDW       Z8, Z1, K1, Z1
 	VMOVUPS      Z1, (SI)
 	VPERMW.Z     64(BX), Z10, K6, Z1
-	VMOVUPS      128(R8), Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z16
-	VMINPS       Z16, Z14, Z17
-	VPANDD       Z13, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z17, Z19
-	VSUBPS       Z18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z11, Z1, Z19
-	VMULPS       Z3, Z19, Z19
-	VCMPPS       $0x07, Z19, Z19, K3
-	VBLENDMPS    Z19, Z0, K3, Z19
-	VCMPPS       $0x00, Z16, Z17, K3
+	VMOVUPS      128(R8), Z17
+	VDIVPS       Z17, Z1, Z1
+	VPANDD       Z2, Z1, Z18
+	VMINPS       Z18, Z14, Z21
+	VPANDD       Z13, Z21, Z22
+	VPMAXUD      Z15, Z22, Z22
+	VPADDD       Z12, Z22, Z22
+	VADDPS       Z22, Z21, Z23
+	VSUBPS       Z22, Z23, Z23
+	VPTERNLOGD   $0xf8, Z11, Z1, Z23
+	VMULPS       Z17, Z23, Z23
+	VCMPPS       $0x07, Z23, Z23, K1
+	VBLENDMPS    Z23, Z0, K1, Z23
 	VPERMW.Z     64(BX), Z9, K6, Z1
-	VMOVUPS      192(R8), Z3
-	VDIVPS       Z3, Z1, Z1
+	VMOVUPS      192(R8), Z17
+	VDIVPS       Z17, Z1, Z1
 	VPANDD       Z2, Z1, Z2
-	VMINPS       Z2, Z14, Z16
-	VPANDD       Z13, Z16, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z16, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z11, Z1, Z18
-	VMULPS       Z3, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K4
-	VBLENDMPS    Z18, Z0, K4, Z18
-	VCMPPS       $0x00, Z2, Z16, K4
-	VMOVDQA64    Z19, Z0
-	VPERMT2W     Z18, Z5, Z0
-	VPERMT2W     Z18, Z6, Z19
-	VPTERNLOGD   $0xf8, Z8, Z0, Z19
-	VPCMPUW      $0x06, Z7, Z19, K5
-	VPADDW       Z8, Z0, K5, Z0
+	VMINPS       Z2, Z14, Z22
+	VPANDD       Z13, Z22, Z24
+	VPMAXUD      Z15, Z24, Z24
+	VPADDD       Z12, Z24, Z24
+	VADDPS       Z24, Z22, Z25
+	VSUBPS       Z24, Z25, Z25
+	VPTERNLOGD   $0xf8, Z11, Z1, Z25
+	VMULPS       Z17, Z25, Z25
+	VCMPPS       $0x07, Z25, Z25, K1
+	VBLENDMPS    Z25, Z0, K1, Z25
+	VMOVDQA64    Z23, Z0
+	VPERMT2W     Z25, Z5, Z0
+	VPERMT2W     Z25, Z6, Z23
+	VPTERNLOGD   $0xf8, Z8, Z0, Z23
+	VPCMPUW      $0x06, Z7, Z23, K1
+	VPADDW       Z8, Z0, K1, Z0
 	VMOVUPS      Z0, 64(SI)
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone48
+	JEQ          maskbytes47
+	VCMPPS       $0x00, Z3, Z16, K1
+	VCMPPS       $0x00, Z19, Z20, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z4, K1, Z0
-	VMOVUPS      Z0, (DX)
-	CMPQ         880(SP), $+1
-	JEQ          groupresume
-	CMPQ         880(SP), $+2
-	JEQ          longresume
-	CMPQ         880(SP), $+3
-	JEQ          short2resume
-	CMPQ         880(SP), $+4
-	JEQ          short4resume
-	JMP          laneback
+	VCMPPS       $0x00, Z18, Z21, K2
+	VCMPPS       $0x00, Z2, Z22, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone48
+
+maskbytes47:
+	VCMPPS     $0x00, Z3, Z16, K1
+	VCMPPS     $0x00, Z19, Z20, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z18, Z21, K2
+	VCMPPS     $0x00, Z2, Z22, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z4, K1, Z0
+	VMOVUPS    Z0, (DX)
+	ADDQ       $+64, DX
+
+maskdone48:
+	CMPQ 880(SP), $+1
+	JEQ  groupresume
+	CMPQ 880(SP), $+2
+	JEQ  longresume
+	CMPQ 880(SP), $+3
+	JEQ  short2resume
+	CMPQ 880(SP), $+4
+	JEQ  short4resume
+	JMP  laneback
 
 groupresume:
 	MOVQ         856(SP), R8
@@ -4308,11 +2627,11 @@ longresume:
 	MOVQ         864(SP), R9
 	VBROADCASTSS (R8), Z3
 	VBROADCASTSS (R9), Z0
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
+	VBROADCASTSS constantsAVX512<>+280(SB), Z1
 	VPSUBD       Z1, Z0, Z2
-	VBROADCASTSS constantsAVX512<>+280(SB), Z0
+	VBROADCASTSS constantsAVX512<>+284(SB), Z0
 	VFNMADD231PS Z3, Z2, Z0
-	VBROADCASTSS constantsAVX512<>+284(SB), Z1
+	VBROADCASTSS constantsAVX512<>+288(SB), Z1
 	VFMADD231PS  Z1, Z0, Z0
 	VMULPS       Z2, Z0, Z16
 	JMP          longback
@@ -4325,2266 +2644,6 @@ short2resume:
 short4resume:
 	MOVQ 856(SP), R8
 	MOVQ 864(SP), R9
-	JMP  short4back
-
-// func FakeQuantizeFpBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpBitsBF16AVX512(SB), $848-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000, Z10 table, Z9 table, K6 Uppers, Z8 0x10001, Z7 0x80008000, Z6 table, Z5 table
-	// per group: Z4 scale, Z3 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 31
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         scale+24(FP), R8
-	MOVQ         recip+32(FP), R9
-	VBROADCASTSS least+40(FP), Z15
-	VBROADCASTSS most+48(FP), Z14
-	VBROADCASTSS constantsAVX512<>+0(SB), Z13
-	VBROADCASTSS step+44(FP), Z0
-	VBROADCASTSS constantsAVX512<>+4(SB), Z1
-	VPADDD       Z1, Z0, Z12
-	VBROADCASTSS constantsAVX512<>+8(SB), Z11
-	VMOVUPS      constantsAVX512<>+12(SB), Z10
-	VMOVUPS      constantsAVX512<>+76(SB), Z9
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+140(SB), Z8
-	VBROADCASTSS constantsAVX512<>+144(SB), Z7
-	VMOVUPS      constantsAVX512<>+148(SB), Z6
-	VMOVUPS      constantsAVX512<>+212(SB), Z5
-	MOVQ         groups+56(FP), R10
-	MOVQ         length+64(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-	CMPQ         R11, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R11
-	JEQ          longs
-	CMPQ         R10, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R9), Z3
-	SUBQ         R10, DI
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R10, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R10
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPERMW.Z     (BX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VMOVAPS      Z1, Z2
-	VFNMADD231PS Z3, Z0, Z2
-	VPERMW.Z     (BX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VMOVAPS      Z1, Z16
-	VFNMADD231PS Z3, Z0, Z16
-	VPERMW.Z     64(BX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VMOVAPS      Z1, Z17
-	VFNMADD231PS Z3, Z0, Z17
-	VPERMW.Z     64(BX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VMOVAPS      Z1, Z18
-	VFNMADD231PS Z3, Z0, Z18
-	CMPQ         R10, $+128
-	JLT          groupends
-
-groupahead:
-	VPERMW.Z     128(BX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VPERMW.Z     128(BX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z19
-	VFMSUB231PS  Z4, Z19, Z0
-	VFNMADD231PS Z3, Z0, Z19
-	VPERMW.Z     192(BX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z20
-	VFMSUB231PS  Z4, Z20, Z0
-	VFNMADD231PS Z3, Z0, Z20
-	VPERMW.Z     192(BX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z21
-	VFMSUB231PS  Z4, Z21, Z0
-	VFNMADD231PS Z3, Z0, Z21
-	VCMPPS       $0x03, Z16, Z2, K1
-	VCMPPS       $0x03, Z18, Z17, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z22
-	VPMAXUD      Z15, Z22, Z22
-	VPADDD       Z12, Z22, Z22
-	VADDPS       Z22, Z0, Z23
-	VSUBPS       Z22, Z23, Z23
-	VPTERNLOGD   $0xf8, Z11, Z2, Z23
-	VMULPS       Z4, Z23, Z23
-	VPCMPEQD     Z2, Z0, K1
-	VRANGEPS     $0x02, Z14, Z16, Z0
-	VPANDD       Z13, Z0, Z22
-	VPMAXUD      Z15, Z22, Z22
-	VPADDD       Z12, Z22, Z22
-	VADDPS       Z22, Z0, Z24
-	VSUBPS       Z22, Z24, Z24
-	VPTERNLOGD   $0xf8, Z11, Z16, Z24
-	VMULPS       Z4, Z24, Z24
-	VPCMPEQD     Z16, Z0, K2
-	VMOVDQA64    Z23, Z0
-	VPERMT2W     Z24, Z5, Z0
-	VPERMT2W     Z24, Z6, Z23
-	VPTERNLOGD   $0xf8, Z8, Z0, Z23
-	VPCMPUW      $0x06, Z7, Z23, K3
-	VPADDW       Z8, Z0, K3, Z0
-	VMOVUPS      Z0, (SI)
-	VRANGEPS     $0x02, Z14, Z17, Z0
-	VPANDD       Z13, Z0, Z22
-	VPMAXUD      Z15, Z22, Z22
-	VPADDD       Z12, Z22, Z22
-	VADDPS       Z22, Z0, Z23
-	VSUBPS       Z22, Z23, Z23
-	VPTERNLOGD   $0xf8, Z11, Z17, Z23
-	VMULPS       Z4, Z23, Z23
-	VPCMPEQD     Z17, Z0, K3
-	VRANGEPS     $0x02, Z14, Z18, Z0
-	VPANDD       Z13, Z0, Z22
-	VPMAXUD      Z15, Z22, Z22
-	VPADDD       Z12, Z22, Z22
-	VADDPS       Z22, Z0, Z24
-	VSUBPS       Z22, Z24, Z24
-	VPTERNLOGD   $0xf8, Z11, Z18, Z24
-	VMULPS       Z4, Z24, Z24
-	VPCMPEQD     Z18, Z0, K4
-	VMOVDQA64    Z23, Z0
-	VPERMT2W     Z24, Z5, Z0
-	VPERMT2W     Z24, Z6, Z23
-	VPTERNLOGD   $0xf8, Z8, Z0, Z23
-	VPCMPUW      $0x06, Z7, Z23, K5
-	VPADDW       Z8, Z0, K5, Z0
-	VMOVUPS      Z0, 64(SI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	VMOVAPS      Z1, Z2
-	VMOVAPS      Z19, Z16
-	VMOVAPS      Z20, Z17
-	VMOVAPS      Z21, Z18
-	ADDQ         $+128, SI
-	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R10, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VPERMW.Z          128(BX), Z10, K6, Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VFMSUB231PS.BCST  4(R8), Z1, Z0
-	VFNMADD231PS.BCST 4(R9), Z0, Z1
-	VPERMW.Z          128(BX), Z9, K6, Z0
-	VMULPS.BCST       4(R9), Z0, Z19
-	VFMSUB231PS.BCST  4(R8), Z19, Z0
-	VFNMADD231PS.BCST 4(R9), Z0, Z19
-	VPERMW.Z          192(BX), Z10, K6, Z0
-	VMULPS.BCST       4(R9), Z0, Z20
-	VFMSUB231PS.BCST  4(R8), Z20, Z0
-	VFNMADD231PS.BCST 4(R9), Z0, Z20
-	VPERMW.Z          192(BX), Z9, K6, Z0
-	VMULPS.BCST       4(R9), Z0, Z21
-	VFMSUB231PS.BCST  4(R8), Z21, Z0
-	VFNMADD231PS.BCST 4(R9), Z0, Z21
-	VCMPPS            $0x03, Z16, Z2, K1
-	VCMPPS            $0x03, Z18, Z17, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z22
-	VPMAXUD           Z15, Z22, Z22
-	VPADDD            Z12, Z22, Z22
-	VADDPS            Z22, Z0, Z23
-	VSUBPS            Z22, Z23, Z23
-	VPTERNLOGD        $0xf8, Z11, Z2, Z23
-	VMULPS.BCST       (R8), Z23, Z23
-	VPCMPEQD          Z2, Z0, K1
-	VRANGEPS          $0x02, Z14, Z16, Z0
-	VPANDD            Z13, Z0, Z22
-	VPMAXUD           Z15, Z22, Z22
-	VPADDD            Z12, Z22, Z22
-	VADDPS            Z22, Z0, Z24
-	VSUBPS            Z22, Z24, Z24
-	VPTERNLOGD        $0xf8, Z11, Z16, Z24
-	VMULPS.BCST       (R8), Z24, Z24
-	VPCMPEQD          Z16, Z0, K2
-	VMOVDQA64         Z23, Z0
-	VPERMT2W          Z24, Z5, Z0
-	VPERMT2W          Z24, Z6, Z23
-	VPTERNLOGD        $0xf8, Z8, Z0, Z23
-	VPCMPUW           $0x06, Z7, Z23, K3
-	VPADDW            Z8, Z0, K3, Z0
-	VMOVUPS           Z0, (SI)
-	VRANGEPS          $0x02, Z14, Z17, Z0
-	VPANDD            Z13, Z0, Z22
-	VPMAXUD           Z15, Z22, Z22
-	VPADDD            Z12, Z22, Z22
-	VADDPS            Z22, Z0, Z23
-	VSUBPS            Z22, Z23, Z23
-	VPTERNLOGD        $0xf8, Z11, Z17, Z23
-	VMULPS.BCST       (R8), Z23, Z23
-	VPCMPEQD          Z17, Z0, K3
-	VRANGEPS          $0x02, Z14, Z18, Z0
-	VPANDD            Z13, Z0, Z22
-	VPMAXUD           Z15, Z22, Z22
-	VPADDD            Z12, Z22, Z22
-	VADDPS            Z22, Z0, Z24
-	VSUBPS            Z22, Z24, Z24
-	VPTERNLOGD        $0xf8, Z11, Z18, Z24
-	VMULPS.BCST       (R8), Z24, Z24
-	VPCMPEQD          Z18, Z0, K4
-	VMOVDQA64         Z23, Z0
-	VPERMT2W          Z24, Z5, Z0
-	VPERMT2W          Z24, Z6, Z23
-	VPTERNLOGD        $0xf8, Z8, Z0, Z23
-	VPCMPUW           $0x06, Z7, Z23, K5
-	VPADDW            Z8, Z0, K5, Z0
-	VMOVUPS           Z0, 64(SI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z1, Z2
-	VMOVAPS           Z19, Z16
-	VMOVAPS           Z20, Z17
-	VMOVAPS           Z21, Z18
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R9), Z3
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-grouploop:
-	VPERMW.Z     (BX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VPERMW.Z     (BX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z2
-	VFMSUB231PS  Z4, Z2, Z0
-	VFNMADD231PS Z3, Z0, Z2
-	VPERMW.Z     64(BX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z16
-	VFMSUB231PS  Z4, Z16, Z0
-	VFNMADD231PS Z3, Z0, Z16
-	VPERMW.Z     64(BX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z17
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z3, Z0, Z17
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z17, Z16, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z13, Z0, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z0, Z19
-	VSUBPS       Z18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z11, Z1, Z19
-	VMULPS       Z4, Z19, Z19
-	VPCMPEQD     Z1, Z0, K1
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z18
-	VSUBPS       Z1, Z18, Z18
-	VPTERNLOGD   $0xf8, Z11, Z2, Z18
-	VMULPS       Z4, Z18, Z18
-	VPCMPEQD     Z2, Z0, K2
-	VMOVDQA64    Z19, Z0
-	VPERMT2W     Z18, Z5, Z0
-	VPERMT2W     Z18, Z6, Z19
-	VPTERNLOGD   $0xf8, Z8, Z0, Z19
-	VPCMPUW      $0x06, Z7, Z19, K3
-	VPADDW       Z8, Z0, K3, Z0
-	VMOVUPS      Z0, (SI)
-	VRANGEPS     $0x02, Z14, Z16, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z16, Z2
-	VMULPS       Z4, Z2, Z2
-	VPCMPEQD     Z16, Z0, K3
-	VRANGEPS     $0x02, Z14, Z17, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z16
-	VSUBPS       Z1, Z16, Z16
-	VPTERNLOGD   $0xf8, Z11, Z17, Z16
-	VMULPS       Z4, Z16, Z16
-	VPCMPEQD     Z17, Z0, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z16, Z5, Z0
-	VPERMT2W     Z16, Z6, Z2
-	VPTERNLOGD   $0xf8, Z8, Z0, Z2
-	VPCMPUW      $0x06, Z7, Z2, K5
-	VPADDW       Z8, Z0, K5, Z0
-	VMOVUPS      Z0, 64(SI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-
-groupback:
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R10, $+0
-	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R9), Z4
-	VBROADCASTSS (R8), Z3
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ R8, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z3, Z0
-	VPERMW.Z     (BX), Z10, K6, Z1
-	VMULPS       Z4, Z1, Z2
-	VFMSUB231PS  Z3, Z2, Z1
-	VFNMADD231PS Z4, Z1, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z3, Z1
-	VPERMW.Z     (BX), Z9, K6, Z16
-	VMULPS       Z4, Z16, Z17
-	VFMSUB231PS  Z3, Z17, Z16
-	VFNMADD231PS Z4, Z16, Z17
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z3, Z16
-	VPERMW.Z     64(BX), Z10, K6, Z18
-	VMULPS       Z4, Z18, Z19
-	VFMSUB231PS  Z3, Z19, Z18
-	VFNMADD231PS Z4, Z18, Z19
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z3, Z18
-	VPERMW.Z     64(BX), Z9, K6, Z20
-	VMULPS       Z4, Z20, Z21
-	VFMSUB231PS  Z3, Z21, Z20
-	VFNMADD231PS Z4, Z20, Z21
-	VCMPPS       $0x03, Z17, Z2, K1
-	VCMPPS       $0x03, Z21, Z19, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRANGEPS     $0x02, Z14, Z2, Z20
-	VPANDD       Z13, Z20, Z22
-	VPMAXUD      Z15, Z22, Z22
-	VPADDD       Z12, Z22, Z22
-	VADDPS       Z22, Z20, Z23
-	VSUBPS       Z22, Z23, Z23
-	VPTERNLOGD   $0xf8, Z11, Z2, Z23
-	VMULPS       Z0, Z23, Z23
-	VPCMPEQD     Z2, Z20, K1
-	VRANGEPS     $0x02, Z14, Z17, Z0
-	VPANDD       Z13, Z0, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z0, Z20
-	VSUBPS       Z2, Z20, Z20
-	VPTERNLOGD   $0xf8, Z11, Z17, Z20
-	VMULPS       Z1, Z20, Z20
-	VPCMPEQD     Z17, Z0, K2
-	VMOVDQA64    Z23, Z0
-	VPERMT2W     Z20, Z5, Z0
-	VPERMT2W     Z20, Z6, Z23
-	VPTERNLOGD   $0xf8, Z8, Z0, Z23
-	VPCMPUW      $0x06, Z7, Z23, K3
-	VPADDW       Z8, Z0, K3, Z0
-	VMOVUPS      Z0, (SI)
-	VRANGEPS     $0x02, Z14, Z19, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z19, Z2
-	VMULPS       Z16, Z2, Z2
-	VPCMPEQD     Z19, Z0, K3
-	VRANGEPS     $0x02, Z14, Z21, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z16
-	VSUBPS       Z1, Z16, Z16
-	VPTERNLOGD   $0xf8, Z11, Z21, Z16
-	VMULPS       Z18, Z16, Z16
-	VPCMPEQD     Z21, Z0, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z16, Z5, Z0
-	VPERMT2W     Z16, Z6, Z2
-	VPTERNLOGD   $0xf8, Z8, Z0, Z2
-	VPCMPUW      $0x06, Z7, Z2, K5
-	VPADDW       Z8, Z0, K5, Z0
-	VMOVUPS      Z0, 64(SI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R9), Z3
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (BX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(BX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z2
-	VFMSUB231PS  Z4, Z2, Z0
-	VFNMADD231PS Z3, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(BX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z16
-	VFMSUB231PS  Z4, Z16, Z0
-	VFNMADD231PS Z3, Z0, Z16
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(BX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z3, Z0, Z17
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z3, Z0, Z17
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z17, Z16, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z13, Z0, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z0, Z19
-	VSUBPS       Z18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z11, Z1, Z19
-	VMULPS       Z4, Z19, Z19
-	VPCMPEQD     Z1, Z0, K1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z18
-	VSUBPS       Z1, Z18, Z18
-	VPTERNLOGD   $0xf8, Z11, Z2, Z18
-	VMULPS       Z4, Z18, Z18
-	VPCMPEQD     Z2, Z0, K2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VRANGEPS     $0x02, Z14, Z16, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z16, Z2
-	VMULPS       Z4, Z2, Z2
-	VPCMPEQD     Z16, Z0, K3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VRANGEPS     $0x02, Z14, Z17, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z16
-	VSUBPS       Z1, Z16, Z16
-	VPTERNLOGD   $0xf8, Z11, Z17, Z16
-	VMULPS       Z4, Z16, Z16
-	VPCMPEQD     Z17, Z0, K4
-
-grouptailnarrow:
-	VMOVDQA64  Z19, Z0
-	VPERMT2W   Z18, Z5, Z0
-	VPERMT2W   Z18, Z6, Z19
-	VPTERNLOGD $0xf8, Z8, Z0, Z19
-	VPCMPUW    $0x06, Z7, Z19, K5
-	VPADDW     Z8, Z0, K5, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (SI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z16, Z5, Z0
-	VPERMT2W   Z16, Z6, Z2
-	VPTERNLOGD $0xf8, Z8, Z0, Z2
-	VPCMPUW    $0x06, Z7, Z2, K5
-	VPADDW     Z8, Z0, K5, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(SI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, 128(SP)
-	LEAQ       (SI)(DI*2), SI
-	LEAQ       128(SP), AX
-	MOVQ       DX, CX
-	CALL       ·stageOut1AVX512(SB)
-	MOVQ       DI, AX
-	SHRQ       $0x03, AX
-	ADDQ       AX, DX
-	LEAQ       (BX)(DI*2), BX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R9), Z0
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VPSUBD       Z1, Z0, Z3
-	VBROADCASTSS constantsAVX512<>+280(SB), Z0
-	VFNMADD231PS Z4, Z3, Z0
-	VBROADCASTSS constantsAVX512<>+284(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z3, Z0, Z2
-	MOVQ         R11, DI
-	CMPQ         DI, $+64
-	JLT          longrest
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         DI, $+256
-	JLT          longloop
-	VPERMW.Z     (BX), Z10, K6, Z0
-	VMULPS       Z2, Z0, Z1
-	VMOVAPS      Z1, Z16
-	VFMADD231PS  Z3, Z0, Z16
-	VPERMW.Z     (BX), Z9, K6, Z0
-	VMULPS       Z2, Z0, Z1
-	VMOVAPS      Z1, Z17
-	VFMADD231PS  Z3, Z0, Z17
-	VPERMW.Z     64(BX), Z10, K6, Z0
-	VMULPS       Z2, Z0, Z1
-	VMOVAPS      Z1, Z18
-	VFMADD231PS  Z3, Z0, Z18
-	VPERMW.Z     64(BX), Z9, K6, Z0
-	VMULPS       Z2, Z0, Z1
-	VMOVAPS      Z1, Z19
-	VFMADD231PS  Z3, Z0, Z19
-
-longahead:
-	VPERMW.Z    128(BX), Z10, K6, Z0
-	VMULPS      Z2, Z0, Z1
-	VFMADD231PS Z3, Z0, Z1
-	VPERMW.Z    128(BX), Z9, K6, Z0
-	VMULPS      Z2, Z0, Z20
-	VFMADD231PS Z3, Z0, Z20
-	VPERMW.Z    192(BX), Z10, K6, Z0
-	VMULPS      Z2, Z0, Z21
-	VFMADD231PS Z3, Z0, Z21
-	VPERMW.Z    192(BX), Z9, K6, Z0
-	VMULPS      Z2, Z0, Z22
-	VFMADD231PS Z3, Z0, Z22
-	VCMPPS      $0x03, Z17, Z16, K1
-	VCMPPS      $0x03, Z19, Z18, K2
-	KORTESTQ    K1, K2
-	JNE         longloop
-	VRANGEPS    $0x02, Z14, Z16, Z0
-	VPANDD      Z13, Z0, Z23
-	VPMAXUD     Z15, Z23, Z23
-	VPADDD      Z12, Z23, Z23
-	VADDPS      Z23, Z0, Z24
-	VSUBPS      Z23, Z24, Z24
-	VPTERNLOGD  $0xf8, Z11, Z16, Z24
-	VMULPS      Z4, Z24, Z24
-	VPCMPEQD    Z16, Z0, K1
-	VRANGEPS    $0x02, Z14, Z17, Z0
-	VPANDD      Z13, Z0, Z23
-	VPMAXUD     Z15, Z23, Z23
-	VPADDD      Z12, Z23, Z23
-	VADDPS      Z23, Z0, Z25
-	VSUBPS      Z23, Z25, Z25
-	VPTERNLOGD  $0xf8, Z11, Z17, Z25
-	VMULPS      Z4, Z25, Z25
-	VPCMPEQD    Z17, Z0, K2
-	VMOVDQA64   Z24, Z0
-	VPERMT2W    Z25, Z5, Z0
-	VPERMT2W    Z25, Z6, Z24
-	VPTERNLOGD  $0xf8, Z8, Z0, Z24
-	VPCMPUW     $0x06, Z7, Z24, K3
-	VPADDW      Z8, Z0, K3, Z0
-	VMOVUPS     Z0, (SI)
-	VRANGEPS    $0x02, Z14, Z18, Z0
-	VPANDD      Z13, Z0, Z23
-	VPMAXUD     Z15, Z23, Z23
-	VPADDD      Z12, Z23, Z23
-	VADDPS      Z23, Z0, Z24
-	VSUBPS      Z23, Z24, Z24
-	VPTERNLOGD  $0xf8, Z11, Z18, Z24
-	VMULPS      Z4, Z24, Z24
-	VPCMPEQD    Z18, Z0, K3
-	VRANGEPS    $0x02, Z14, Z19, Z0
-	VPANDD      Z13, Z0, Z23
-	VPMAXUD     Z15, Z23, Z23
-	VPADDD      Z12, Z23, Z23
-	VADDPS      Z23, Z0, Z25
-	VSUBPS      Z23, Z25, Z25
-	VPTERNLOGD  $0xf8, Z11, Z19, Z25
-	VMULPS      Z4, Z25, Z25
-	VPCMPEQD    Z19, Z0, K4
-	VMOVDQA64   Z24, Z0
-	VPERMT2W    Z25, Z5, Z0
-	VPERMT2W    Z25, Z6, Z24
-	VPTERNLOGD  $0xf8, Z8, Z0, Z24
-	VPCMPUW     $0x06, Z7, Z24, K5
-	VPADDW      Z8, Z0, K5, Z0
-	VMOVUPS     Z0, 64(SI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (DX)
-	VMOVAPS     Z1, Z16
-	VMOVAPS     Z20, Z17
-	VMOVAPS     Z21, Z18
-	VMOVAPS     Z22, Z19
-	ADDQ        $+128, SI
-	ADDQ        $+8, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
-
-longloop:
-	VPERMW.Z    (BX), Z10, K6, Z0
-	VMULPS      Z2, Z0, Z1
-	VFMADD231PS Z3, Z0, Z1
-	VPERMW.Z    (BX), Z9, K6, Z0
-	VMULPS      Z2, Z0, Z16
-	VFMADD231PS Z3, Z0, Z16
-	VPERMW.Z    64(BX), Z10, K6, Z0
-	VMULPS      Z2, Z0, Z17
-	VFMADD231PS Z3, Z0, Z17
-	VPERMW.Z    64(BX), Z9, K6, Z0
-	VMULPS      Z2, Z0, Z18
-	VFMADD231PS Z3, Z0, Z18
-	VCMPPS      $0x03, Z16, Z1, K1
-	VCMPPS      $0x03, Z18, Z17, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRANGEPS    $0x02, Z14, Z1, Z0
-	VPANDD      Z13, Z0, Z19
-	VPMAXUD     Z15, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z0, Z20
-	VSUBPS      Z19, Z20, Z20
-	VPTERNLOGD  $0xf8, Z11, Z1, Z20
-	VMULPS      Z4, Z20, Z20
-	VPCMPEQD    Z1, Z0, K1
-	VRANGEPS    $0x02, Z14, Z16, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z19
-	VSUBPS      Z1, Z19, Z19
-	VPTERNLOGD  $0xf8, Z11, Z16, Z19
-	VMULPS      Z4, Z19, Z19
-	VPCMPEQD    Z16, Z0, K2
-	VMOVDQA64   Z20, Z0
-	VPERMT2W    Z19, Z5, Z0
-	VPERMT2W    Z19, Z6, Z20
-	VPTERNLOGD  $0xf8, Z8, Z0, Z20
-	VPCMPUW     $0x06, Z7, Z20, K3
-	VPADDW      Z8, Z0, K3, Z0
-	VMOVUPS     Z0, (SI)
-	VRANGEPS    $0x02, Z14, Z17, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z16
-	VSUBPS      Z1, Z16, Z16
-	VPTERNLOGD  $0xf8, Z11, Z17, Z16
-	VMULPS      Z4, Z16, Z16
-	VPCMPEQD    Z17, Z0, K3
-	VRANGEPS    $0x02, Z14, Z18, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z17
-	VSUBPS      Z1, Z17, Z17
-	VPTERNLOGD  $0xf8, Z11, Z18, Z17
-	VMULPS      Z4, Z17, Z17
-	VPCMPEQD    Z18, Z0, K4
-	VMOVDQA64   Z16, Z0
-	VPERMT2W    Z17, Z5, Z0
-	VPERMT2W    Z17, Z6, Z16
-	VPTERNLOGD  $0xf8, Z8, Z0, Z16
-	VPCMPUW     $0x06, Z7, Z16, K5
-	VPADDW      Z8, Z0, K5, Z0
-	VMOVUPS     Z0, 64(SI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (DX)
-
-longback:
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JLT   longstaged
-
-longrest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (BX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z2, Z0, Z1
-	VFMADD231PS Z3, Z0, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(BX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z2, Z0, Z16
-	VFMADD231PS Z3, Z0, Z16
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(BX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z2, Z0, Z17
-	VFMADD231PS Z3, Z0, Z17
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(BX), K7, Y0
-	VPMOVZXWD   Y0, Z0
-	VPSLLD      $0x10, Z0, Z0
-	VMULPS      Z2, Z0, Z18
-	VFMADD231PS Z3, Z0, Z18
-	VCMPPS      $0x03, Z16, Z1, K1
-	VCMPPS      $0x03, Z18, Z17, K2
-	KORTESTQ    K1, K2
-	JNE         longstage
-	VRANGEPS    $0x02, Z14, Z1, Z0
-	VPANDD      Z13, Z0, Z19
-	VPMAXUD     Z15, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z0, Z20
-	VSUBPS      Z19, Z20, Z20
-	VPTERNLOGD  $0xf8, Z11, Z1, Z20
-	VMULPS      Z4, Z20, Z20
-	VPCMPEQD    Z1, Z0, K1
-	CMPQ        DI, $+17
-	JLT         longtailnarrow
-	VRANGEPS    $0x02, Z14, Z16, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z19
-	VSUBPS      Z1, Z19, Z19
-	VPTERNLOGD  $0xf8, Z11, Z16, Z19
-	VMULPS      Z4, Z19, Z19
-	VPCMPEQD    Z16, Z0, K2
-	CMPQ        DI, $+33
-	JLT         longtailnarrow
-	VRANGEPS    $0x02, Z14, Z17, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z16
-	VSUBPS      Z1, Z16, Z16
-	VPTERNLOGD  $0xf8, Z11, Z17, Z16
-	VMULPS      Z4, Z16, Z16
-	VPCMPEQD    Z17, Z0, K3
-	CMPQ        DI, $+49
-	JLT         longtailnarrow
-	VRANGEPS    $0x02, Z14, Z18, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z17
-	VSUBPS      Z1, Z17, Z17
-	VPTERNLOGD  $0xf8, Z11, Z18, Z17
-	VMULPS      Z4, Z17, Z17
-	VPCMPEQD    Z18, Z0, K4
-
-longtailnarrow:
-	VMOVDQA64  Z20, Z0
-	VPERMT2W   Z19, Z5, Z0
-	VPERMT2W   Z19, Z6, Z20
-	VPTERNLOGD $0xf8, Z8, Z0, Z20
-	VPCMPUW    $0x06, Z7, Z20, K5
-	VPADDW     Z8, Z0, K5, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (SI)
-	VMOVDQA64  Z16, Z0
-	VPERMT2W   Z17, Z5, Z0
-	VPERMT2W   Z17, Z6, Z16
-	VPTERNLOGD $0xf8, Z8, Z0, Z16
-	VPCMPUW    $0x06, Z7, Z16, K5
-	VPADDW     Z8, Z0, K5, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(SI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, 128(SP)
-	LEAQ       (SI)(DI*2), SI
-	LEAQ       128(SP), AX
-	MOVQ       DX, CX
-	CALL       ·stageOut1AVX512(SB)
-	MOVQ       DI, AX
-	SHRQ       $0x03, AX
-	ADDQ       AX, DX
-	LEAQ       (BX)(DI*2), BX
-
-longend:
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   longs
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R10, $+2
-	JLT               short2end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R10, $+8
-	JLT               short2loop
-	VPERMW.Z          (BX), Z10, K6, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z4
-	VFMSUB231PS.BCST  (R8), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST (R9), Z0, Z3
-	VPERMW.Z          (BX), Z9, K6, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFMSUB231PS.BCST  (R8), Z1, Z0
-	VMOVAPS           Z1, Z2
-	VFNMADD231PS.BCST (R9), Z0, Z2
-	VPERMW.Z          64(BX), Z10, K6, Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z16
-	VFMSUB231PS.BCST  4(R8), Z1, Z0
-	VMOVAPS           Z1, Z17
-	VFNMADD231PS.BCST 4(R9), Z0, Z17
-	VPERMW.Z          64(BX), Z9, K6, Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VFMSUB231PS.BCST  4(R8), Z1, Z0
-	VMOVAPS           Z1, Z18
-	VFNMADD231PS.BCST 4(R9), Z0, Z18
-
-short2ahead:
-	VPERMW.Z          128(BX), Z10, K6, Z0
-	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z19
-	VFMSUB231PS.BCST  8(R8), Z1, Z0
-	VFNMADD231PS.BCST 8(R9), Z0, Z1
-	VPERMW.Z          128(BX), Z9, K6, Z0
-	VMULPS.BCST       8(R9), Z0, Z20
-	VFMSUB231PS.BCST  8(R8), Z20, Z0
-	VFNMADD231PS.BCST 8(R9), Z0, Z20
-	VPERMW.Z          192(BX), Z10, K6, Z0
-	VMULPS.BCST       12(R9), Z0, Z21
-	VBROADCASTSS      12(R8), Z22
-	VFMSUB231PS.BCST  12(R8), Z21, Z0
-	VFNMADD231PS.BCST 12(R9), Z0, Z21
-	VPERMW.Z          192(BX), Z9, K6, Z0
-	VMULPS.BCST       12(R9), Z0, Z23
-	VFMSUB231PS.BCST  12(R8), Z23, Z0
-	VFNMADD231PS.BCST 12(R9), Z0, Z23
-	VCMPPS            $0x03, Z2, Z3, K1
-	VCMPPS            $0x03, Z18, Z17, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z24
-	VPMAXUD           Z15, Z24, Z24
-	VPADDD            Z12, Z24, Z24
-	VADDPS            Z24, Z0, Z25
-	VSUBPS            Z24, Z25, Z25
-	VPTERNLOGD        $0xf8, Z11, Z3, Z25
-	VMULPS            Z4, Z25, Z25
-	VPCMPEQD          Z3, Z0, K1
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z24
-	VPMAXUD           Z15, Z24, Z24
-	VPADDD            Z12, Z24, Z24
-	VADDPS            Z24, Z0, Z26
-	VSUBPS            Z24, Z26, Z26
-	VPTERNLOGD        $0xf8, Z11, Z2, Z26
-	VMULPS            Z4, Z26, Z26
-	VPCMPEQD          Z2, Z0, K2
-	VMOVDQA64         Z25, Z0
-	VPERMT2W          Z26, Z5, Z0
-	VPERMT2W          Z26, Z6, Z25
-	VPTERNLOGD        $0xf8, Z8, Z0, Z25
-	VPCMPUW           $0x06, Z7, Z25, K3
-	VPADDW            Z8, Z0, K3, Z0
-	VMOVUPS           Z0, (SI)
-	VRANGEPS          $0x02, Z14, Z17, Z0
-	VPANDD            Z13, Z0, Z24
-	VPMAXUD           Z15, Z24, Z24
-	VPADDD            Z12, Z24, Z24
-	VADDPS            Z24, Z0, Z25
-	VSUBPS            Z24, Z25, Z25
-	VPTERNLOGD        $0xf8, Z11, Z17, Z25
-	VMULPS            Z16, Z25, Z25
-	VPCMPEQD          Z17, Z0, K3
-	VRANGEPS          $0x02, Z14, Z18, Z0
-	VPANDD            Z13, Z0, Z24
-	VPMAXUD           Z15, Z24, Z24
-	VPADDD            Z12, Z24, Z24
-	VADDPS            Z24, Z0, Z26
-	VSUBPS            Z24, Z26, Z26
-	VPTERNLOGD        $0xf8, Z11, Z18, Z26
-	VMULPS            Z16, Z26, Z26
-	VPCMPEQD          Z18, Z0, K4
-	VMOVDQA64         Z25, Z0
-	VPERMT2W          Z26, Z5, Z0
-	VPERMT2W          Z26, Z6, Z25
-	VPTERNLOGD        $0xf8, Z8, Z0, Z25
-	VPCMPUW           $0x06, Z7, Z25, K5
-	VPADDW            Z8, Z0, K5, Z0
-	VMOVUPS           Z0, 64(SI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z20, Z2
-	VMOVAPS           Z21, Z17
-	VMOVAPS           Z23, Z18
-	VMOVAPS           Z19, Z4
-	VMOVAPS           Z22, Z16
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VPERMW.Z          (BX), Z10, K6, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFMSUB231PS.BCST  (R8), Z1, Z0
-	VFNMADD231PS.BCST (R9), Z0, Z1
-	VPERMW.Z          (BX), Z9, K6, Z0
-	VMULPS.BCST       (R9), Z0, Z2
-	VFMSUB231PS.BCST  (R8), Z2, Z0
-	VFNMADD231PS.BCST (R9), Z0, Z2
-	VPERMW.Z          64(BX), Z10, K6, Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFMSUB231PS.BCST  4(R8), Z3, Z0
-	VFNMADD231PS.BCST 4(R9), Z0, Z3
-	VPERMW.Z          64(BX), Z9, K6, Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFMSUB231PS.BCST  4(R8), Z4, Z0
-	VFNMADD231PS.BCST 4(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRANGEPS          $0x02, Z14, Z1, Z0
-	VPANDD            Z13, Z0, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z0, Z17
-	VSUBPS            Z16, Z17, Z17
-	VPTERNLOGD        $0xf8, Z11, Z1, Z17
-	VMULPS.BCST       (R8), Z17, Z17
-	VPCMPEQD          Z1, Z0, K1
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z16
-	VSUBPS            Z1, Z16, Z16
-	VPTERNLOGD        $0xf8, Z11, Z2, Z16
-	VMULPS.BCST       (R8), Z16, Z16
-	VPCMPEQD          Z2, Z0, K2
-	VMOVDQA64         Z17, Z0
-	VPERMT2W          Z16, Z5, Z0
-	VPERMT2W          Z16, Z6, Z17
-	VPTERNLOGD        $0xf8, Z8, Z0, Z17
-	VPCMPUW           $0x06, Z7, Z17, K3
-	VPADDW            Z8, Z0, K3, Z0
-	VMOVUPS           Z0, (SI)
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       4(R8), Z2, Z2
-	VPCMPEQD          Z3, Z0, K3
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z3
-	VSUBPS            Z1, Z3, Z3
-	VPTERNLOGD        $0xf8, Z11, Z4, Z3
-	VMULPS.BCST       4(R8), Z3, Z3
-	VPCMPEQD          Z4, Z0, K4
-	VMOVDQA64         Z2, Z0
-	VPERMT2W          Z3, Z5, Z0
-	VPERMT2W          Z3, Z6, Z2
-	VPTERNLOGD        $0xf8, Z8, Z0, Z2
-	VPCMPUW           $0x06, Z7, Z2, K5
-	VPADDW            Z8, Z0, K5, Z0
-	VMOVUPS           Z0, 64(SI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-
-short2back:
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R10, $+4
-	JLT               short4end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R10, $+16
-	JLT               short4loop
-	VPERMW.Z          (BX), Z10, K6, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z4
-	VFMSUB231PS.BCST  (R8), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST (R9), Z0, Z3
-	VPERMW.Z          (BX), Z9, K6, Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z2
-	VFMSUB231PS.BCST  4(R8), Z1, Z0
-	VMOVAPS           Z1, Z16
-	VFNMADD231PS.BCST 4(R9), Z0, Z16
-	VPERMW.Z          64(BX), Z10, K6, Z0
-	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z17
-	VFMSUB231PS.BCST  8(R8), Z1, Z0
-	VMOVAPS           Z1, Z18
-	VFNMADD231PS.BCST 8(R9), Z0, Z18
-	VPERMW.Z          64(BX), Z9, K6, Z0
-	VMULPS.BCST       12(R9), Z0, Z1
-	VBROADCASTSS      12(R8), Z19
-	VFMSUB231PS.BCST  12(R8), Z1, Z0
-	VMOVAPS           Z1, Z20
-	VFNMADD231PS.BCST 12(R9), Z0, Z20
-
-short4ahead:
-	VPERMW.Z          128(BX), Z10, K6, Z0
-	VMULPS.BCST       16(R9), Z0, Z1
-	VBROADCASTSS      16(R8), Z21
-	VFMSUB231PS.BCST  16(R8), Z1, Z0
-	VFNMADD231PS.BCST 16(R9), Z0, Z1
-	VPERMW.Z          128(BX), Z9, K6, Z0
-	VMULPS.BCST       20(R9), Z0, Z22
-	VBROADCASTSS      20(R8), Z23
-	VFMSUB231PS.BCST  20(R8), Z22, Z0
-	VFNMADD231PS.BCST 20(R9), Z0, Z22
-	VPERMW.Z          192(BX), Z10, K6, Z0
-	VMULPS.BCST       24(R9), Z0, Z24
-	VBROADCASTSS      24(R8), Z25
-	VFMSUB231PS.BCST  24(R8), Z24, Z0
-	VFNMADD231PS.BCST 24(R9), Z0, Z24
-	VPERMW.Z          192(BX), Z9, K6, Z0
-	VMULPS.BCST       28(R9), Z0, Z26
-	VBROADCASTSS      28(R8), Z27
-	VFMSUB231PS.BCST  28(R8), Z26, Z0
-	VFNMADD231PS.BCST 28(R9), Z0, Z26
-	VCMPPS            $0x03, Z16, Z3, K1
-	VCMPPS            $0x03, Z20, Z18, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z28
-	VPMAXUD           Z15, Z28, Z28
-	VPADDD            Z12, Z28, Z28
-	VADDPS            Z28, Z0, Z29
-	VSUBPS            Z28, Z29, Z29
-	VPTERNLOGD        $0xf8, Z11, Z3, Z29
-	VMULPS            Z4, Z29, Z29
-	VPCMPEQD          Z3, Z0, K1
-	VRANGEPS          $0x02, Z14, Z16, Z0
-	VPANDD            Z13, Z0, Z28
-	VPMAXUD           Z15, Z28, Z28
-	VPADDD            Z12, Z28, Z28
-	VADDPS            Z28, Z0, Z30
-	VSUBPS            Z28, Z30, Z30
-	VPTERNLOGD        $0xf8, Z11, Z16, Z30
-	VMULPS            Z2, Z30, Z30
-	VPCMPEQD          Z16, Z0, K2
-	VMOVDQA64         Z29, Z0
-	VPERMT2W          Z30, Z5, Z0
-	VPERMT2W          Z30, Z6, Z29
-	VPTERNLOGD        $0xf8, Z8, Z0, Z29
-	VPCMPUW           $0x06, Z7, Z29, K3
-	VPADDW            Z8, Z0, K3, Z0
-	VMOVUPS           Z0, (SI)
-	VRANGEPS          $0x02, Z14, Z18, Z0
-	VPANDD            Z13, Z0, Z28
-	VPMAXUD           Z15, Z28, Z28
-	VPADDD            Z12, Z28, Z28
-	VADDPS            Z28, Z0, Z29
-	VSUBPS            Z28, Z29, Z29
-	VPTERNLOGD        $0xf8, Z11, Z18, Z29
-	VMULPS            Z17, Z29, Z29
-	VPCMPEQD          Z18, Z0, K3
-	VRANGEPS          $0x02, Z14, Z20, Z0
-	VPANDD            Z13, Z0, Z28
-	VPMAXUD           Z15, Z28, Z28
-	VPADDD            Z12, Z28, Z28
-	VADDPS            Z28, Z0, Z30
-	VSUBPS            Z28, Z30, Z30
-	VPTERNLOGD        $0xf8, Z11, Z20, Z30
-	VMULPS            Z19, Z30, Z30
-	VPCMPEQD          Z20, Z0, K4
-	VMOVDQA64         Z29, Z0
-	VPERMT2W          Z30, Z5, Z0
-	VPERMT2W          Z30, Z6, Z29
-	VPTERNLOGD        $0xf8, Z8, Z0, Z29
-	VPCMPUW           $0x06, Z7, Z29, K5
-	VPADDW            Z8, Z0, K5, Z0
-	VMOVUPS           Z0, 64(SI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z1, Z3
-	VMOVAPS           Z22, Z16
-	VMOVAPS           Z24, Z18
-	VMOVAPS           Z26, Z20
-	VMOVAPS           Z21, Z4
-	VMOVAPS           Z23, Z2
-	VMOVAPS           Z25, Z17
-	VMOVAPS           Z27, Z19
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VPERMW.Z          (BX), Z10, K6, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFMSUB231PS.BCST  (R8), Z1, Z0
-	VFNMADD231PS.BCST (R9), Z0, Z1
-	VPERMW.Z          (BX), Z9, K6, Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFMSUB231PS.BCST  4(R8), Z2, Z0
-	VFNMADD231PS.BCST 4(R9), Z0, Z2
-	VPERMW.Z          64(BX), Z10, K6, Z0
-	VMULPS.BCST       8(R9), Z0, Z3
-	VFMSUB231PS.BCST  8(R8), Z3, Z0
-	VFNMADD231PS.BCST 8(R9), Z0, Z3
-	VPERMW.Z          64(BX), Z9, K6, Z0
-	VMULPS.BCST       12(R9), Z0, Z4
-	VFMSUB231PS.BCST  12(R8), Z4, Z0
-	VFNMADD231PS.BCST 12(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRANGEPS          $0x02, Z14, Z1, Z0
-	VPANDD            Z13, Z0, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z0, Z17
-	VSUBPS            Z16, Z17, Z17
-	VPTERNLOGD        $0xf8, Z11, Z1, Z17
-	VMULPS.BCST       (R8), Z17, Z17
-	VPCMPEQD          Z1, Z0, K1
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z16
-	VSUBPS            Z1, Z16, Z16
-	VPTERNLOGD        $0xf8, Z11, Z2, Z16
-	VMULPS.BCST       4(R8), Z16, Z16
-	VPCMPEQD          Z2, Z0, K2
-	VMOVDQA64         Z17, Z0
-	VPERMT2W          Z16, Z5, Z0
-	VPERMT2W          Z16, Z6, Z17
-	VPTERNLOGD        $0xf8, Z8, Z0, Z17
-	VPCMPUW           $0x06, Z7, Z17, K3
-	VPADDW            Z8, Z0, K3, Z0
-	VMOVUPS           Z0, (SI)
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       8(R8), Z2, Z2
-	VPCMPEQD          Z3, Z0, K3
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z3
-	VSUBPS            Z1, Z3, Z3
-	VPTERNLOGD        $0xf8, Z11, Z4, Z3
-	VMULPS.BCST       12(R8), Z3, Z3
-	VPCMPEQD          Z4, Z0, K4
-	VMOVDQA64         Z2, Z0
-	VPERMT2W          Z3, Z5, Z0
-	VPERMT2W          Z3, Z6, Z2
-	VPTERNLOGD        $0xf8, Z8, Z0, Z2
-	VPCMPUW           $0x06, Z7, Z2, K5
-	VPADDW            Z8, Z0, K5, Z0
-	VMOVUPS           Z0, 64(SI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-
-short4back:
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, DI
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPERMW.Z     (BX), Z10, K6, Z0
-	VMOVUPS      (R9), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (R8), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VPERMW.Z     (BX), Z9, K6, Z0
-	VMOVUPS      64(R9), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(R8), Z16
-	VFMSUB231PS  Z16, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VPERMW.Z     64(BX), Z10, K6, Z0
-	VMOVUPS      128(R9), Z1
-	VMULPS       Z1, Z0, Z17
-	VMOVUPS      128(R8), Z18
-	VFMSUB231PS  Z18, Z17, Z0
-	VFNMADD231PS Z1, Z0, Z17
-	VPERMW.Z     64(BX), Z9, K6, Z0
-	VMOVUPS      192(R9), Z1
-	VMULPS       Z1, Z0, Z19
-	VMOVUPS      192(R8), Z20
-	VFMSUB231PS  Z20, Z19, Z0
-	VFNMADD231PS Z1, Z0, Z19
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z19, Z17, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z21
-	VSUBPS       Z1, Z21, Z21
-	VPTERNLOGD   $0xf8, Z11, Z2, Z21
-	VMULPS       Z3, Z21, Z21
-	VPCMPEQD     Z2, Z0, K1
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z4, Z2
-	VMULPS       Z16, Z2, Z2
-	VPCMPEQD     Z4, Z0, K2
-	VMOVDQA64    Z21, Z0
-	VPERMT2W     Z2, Z5, Z0
-	VPERMT2W     Z2, Z6, Z21
-	VPTERNLOGD   $0xf8, Z8, Z0, Z21
-	VPCMPUW      $0x06, Z7, Z21, K3
-	VPADDW       Z8, Z0, K3, Z0
-	VMOVUPS      Z0, (SI)
-	VRANGEPS     $0x02, Z14, Z17, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z17, Z2
-	VMULPS       Z18, Z2, Z2
-	VPCMPEQD     Z17, Z0, K3
-	VRANGEPS     $0x02, Z14, Z19, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z3
-	VSUBPS       Z1, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z19, Z3
-	VMULPS       Z20, Z3, Z3
-	VPCMPEQD     Z19, Z0, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z3, Z5, Z0
-	VPERMT2W     Z3, Z6, Z2
-	VPTERNLOGD   $0xf8, Z8, Z0, Z2
-	VPCMPUW      $0x06, Z7, Z2, K5
-	VPADDW       Z8, Z0, K5, Z0
-	VMOVUPS      Z0, 64(SI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-
-laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+8, DX
-	ADDQ  $+128, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  784(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX512(SB)
-	MOVQ  792(SP), DX
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX512(SB)
-	MOVQ  800(SP), BX
-	MOVQ  808(SP), R8
-	MOVQ  816(SP), R9
-
-laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	VPERMW.Z     (BX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z1
-	VFMSUB231PS  Z4, Z1, Z0
-	VFNMADD231PS Z3, Z0, Z1
-	VPERMW.Z     (BX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z2
-	VFMSUB231PS  Z4, Z2, Z0
-	VFNMADD231PS Z3, Z0, Z2
-	VPERMW.Z     64(BX), Z10, K6, Z0
-	VMULPS       Z3, Z0, Z16
-	VFMSUB231PS  Z4, Z16, Z0
-	VFNMADD231PS Z3, Z0, Z16
-	VPERMW.Z     64(BX), Z9, K6, Z0
-	VMULPS       Z3, Z0, Z17
-	VFMSUB231PS  Z4, Z17, Z0
-	VFNMADD231PS Z3, Z0, Z17
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z17, Z16, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z13, Z0, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z0, Z19
-	VSUBPS       Z18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z11, Z1, Z19
-	VMULPS       Z4, Z19, Z19
-	VPCMPEQD     Z1, Z0, K1
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z18
-	VSUBPS       Z1, Z18, Z18
-	VPTERNLOGD   $0xf8, Z11, Z2, Z18
-	VMULPS       Z4, Z18, Z18
-	VPCMPEQD     Z2, Z0, K2
-	VMOVDQA64    Z19, Z0
-	VPERMT2W     Z18, Z5, Z0
-	VPERMT2W     Z18, Z6, Z19
-	VPTERNLOGD   $0xf8, Z8, Z0, Z19
-	VPCMPUW      $0x06, Z7, Z19, K3
-	VPADDW       Z8, Z0, K3, Z0
-	VMOVNTPS     Z0, (SI)
-	VRANGEPS     $0x02, Z14, Z16, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z16, Z2
-	VMULPS       Z4, Z2, Z2
-	VPCMPEQD     Z16, Z0, K3
-	VRANGEPS     $0x02, Z14, Z17, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z16
-	VSUBPS       Z1, Z16, Z16
-	VPTERNLOGD   $0xf8, Z11, Z17, Z16
-	VMULPS       Z4, Z16, Z16
-	VPCMPEQD     Z17, Z0, K4
-	VMOVDQA64    Z2, Z0
-	VPERMT2W     Z16, Z5, Z0
-	VPERMT2W     Z16, Z6, Z2
-	VPTERNLOGD   $0xf8, Z8, Z0, Z2
-	VPCMPUW      $0x06, Z7, Z2, K5
-	VPADDW       Z8, Z0, K5, Z0
-	VMOVNTPS     Z0, 64(SI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS     $0x03, Z16, Z2, K1
-	VCMPPS     $0x03, Z18, Z17, K2
-	KORTESTQ   K1, K2
-	JNE        grouploop
-	VRANGEPS   $0x02, Z14, Z2, Z0
-	VPANDD     Z13, Z0, Z1
-	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z19
-	VSUBPS     Z1, Z19, Z19
-	VPTERNLOGD $0xf8, Z11, Z2, Z19
-	VMULPS     Z4, Z19, Z19
-	VPCMPEQD   Z2, Z0, K1
-	VRANGEPS   $0x02, Z14, Z16, Z0
-	VPANDD     Z13, Z0, Z1
-	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z20
-	VSUBPS     Z1, Z20, Z20
-	VPTERNLOGD $0xf8, Z11, Z16, Z20
-	VMULPS     Z4, Z20, Z20
-	VPCMPEQD   Z16, Z0, K2
-	VMOVDQA64  Z19, Z0
-	VPERMT2W   Z20, Z5, Z0
-	VPERMT2W   Z20, Z6, Z19
-	VPTERNLOGD $0xf8, Z8, Z0, Z19
-	VPCMPUW    $0x06, Z7, Z19, K3
-	VPADDW     Z8, Z0, K3, Z0
-	VMOVUPS    Z0, (SI)
-	VRANGEPS   $0x02, Z14, Z17, Z0
-	VPANDD     Z13, Z0, Z1
-	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z19
-	VSUBPS     Z1, Z19, Z19
-	VPTERNLOGD $0xf8, Z11, Z17, Z19
-	VMULPS     Z4, Z19, Z19
-	VPCMPEQD   Z17, Z0, K3
-	VRANGEPS   $0x02, Z14, Z18, Z0
-	VPANDD     Z13, Z0, Z1
-	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z20
-	VSUBPS     Z1, Z20, Z20
-	VPTERNLOGD $0xf8, Z11, Z18, Z20
-	VMULPS     Z4, Z20, Z20
-	VPCMPEQD   Z18, Z0, K4
-	VMOVDQA64  Z19, Z0
-	VPERMT2W   Z20, Z5, Z0
-	VPERMT2W   Z20, Z6, Z19
-	VPTERNLOGD $0xf8, Z8, Z0, Z19
-	VPCMPUW    $0x06, Z7, Z19, K5
-	VPADDW     Z8, Z0, K5, Z0
-	VMOVUPS    Z0, 64(SI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (DX)
-	ADDQ       $+128, SI
-	ADDQ       $+8, DX
-	ADDQ       $+128, BX
-	SUBQ       $+64, R10
-	JMP        groupwhole
-
-grouprare:
-	MOVQ $+1, 832(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 816(SP)
-	LEAQ 528(SP), R9
-	JMP  rare
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z4
-	VBROADCASTSS 4(R8), K7, Z3
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
-groupstage:
-	MOVQ SI, 784(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 792(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 800(SP)
-	LEAQ 144(SP), BX
-	MOVQ R10, 824(SP)
-	SUBQ R10, R10
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 784(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 792(SP), DX
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
-	MOVQ 800(SP), BX
-	LEAQ (BX)(DI*2), BX
-	MOVQ 824(SP), R10
-	JMP  grouprest
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ R8, R13
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-	VPERMW.Z    (BX), Z10, K6, Z0
-	VMULPS      Z2, Z0, Z1
-	VFMADD231PS Z3, Z0, Z1
-	VPERMW.Z    (BX), Z9, K6, Z0
-	VMULPS      Z2, Z0, Z16
-	VFMADD231PS Z3, Z0, Z16
-	VPERMW.Z    64(BX), Z10, K6, Z0
-	VMULPS      Z2, Z0, Z17
-	VFMADD231PS Z3, Z0, Z17
-	VPERMW.Z    64(BX), Z9, K6, Z0
-	VMULPS      Z2, Z0, Z18
-	VFMADD231PS Z3, Z0, Z18
-	VCMPPS      $0x03, Z16, Z1, K1
-	VCMPPS      $0x03, Z18, Z17, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRANGEPS    $0x02, Z14, Z1, Z0
-	VPANDD      Z13, Z0, Z19
-	VPMAXUD     Z15, Z19, Z19
-	VPADDD      Z12, Z19, Z19
-	VADDPS      Z19, Z0, Z20
-	VSUBPS      Z19, Z20, Z20
-	VPTERNLOGD  $0xf8, Z11, Z1, Z20
-	VMULPS      Z4, Z20, Z20
-	VPCMPEQD    Z1, Z0, K1
-	VRANGEPS    $0x02, Z14, Z16, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z19
-	VSUBPS      Z1, Z19, Z19
-	VPTERNLOGD  $0xf8, Z11, Z16, Z19
-	VMULPS      Z4, Z19, Z19
-	VPCMPEQD    Z16, Z0, K2
-	VMOVDQA64   Z20, Z0
-	VPERMT2W    Z19, Z5, Z0
-	VPERMT2W    Z19, Z6, Z20
-	VPTERNLOGD  $0xf8, Z8, Z0, Z20
-	VPCMPUW     $0x06, Z7, Z20, K3
-	VPADDW      Z8, Z0, K3, Z0
-	VMOVNTPS    Z0, (SI)
-	VRANGEPS    $0x02, Z14, Z17, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z16
-	VSUBPS      Z1, Z16, Z16
-	VPTERNLOGD  $0xf8, Z11, Z17, Z16
-	VMULPS      Z4, Z16, Z16
-	VPCMPEQD    Z17, Z0, K3
-	VRANGEPS    $0x02, Z14, Z18, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z17
-	VSUBPS      Z1, Z17, Z17
-	VPTERNLOGD  $0xf8, Z11, Z18, Z17
-	VMULPS      Z4, Z17, Z17
-	VPCMPEQD    Z18, Z0, K4
-	VMOVDQA64   Z16, Z0
-	VPERMT2W    Z17, Z5, Z0
-	VPERMT2W    Z17, Z6, Z16
-	VPTERNLOGD  $0xf8, Z8, Z0, Z16
-	VPCMPUW     $0x06, Z7, Z16, K5
-	VPADDW      Z8, Z0, K5, Z0
-	VMOVNTPS    Z0, 64(SI)
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (DX)
-	ADDQ        $+128, SI
-	ADDQ        $+8, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 832(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 816(SP)
-	LEAQ 528(SP), R9
-	JMP  rare
-
-longstaged:
-	ADDQ $+64, DI
-	MOVQ 784(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 792(SP), DX
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
-	MOVQ 800(SP), BX
-	LEAQ (BX)(DI*2), BX
-	JMP  longend
-
-short2stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	VPERMW.Z          (BX), Z10, K6, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFMSUB231PS.BCST  (R8), Z1, Z0
-	VFNMADD231PS.BCST (R9), Z0, Z1
-	VPERMW.Z          (BX), Z9, K6, Z0
-	VMULPS.BCST       (R9), Z0, Z2
-	VFMSUB231PS.BCST  (R8), Z2, Z0
-	VFNMADD231PS.BCST (R9), Z0, Z2
-	VPERMW.Z          64(BX), Z10, K6, Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFMSUB231PS.BCST  4(R8), Z3, Z0
-	VFNMADD231PS.BCST 4(R9), Z0, Z3
-	VPERMW.Z          64(BX), Z9, K6, Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFMSUB231PS.BCST  4(R8), Z4, Z0
-	VFNMADD231PS.BCST 4(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRANGEPS          $0x02, Z14, Z1, Z0
-	VPANDD            Z13, Z0, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z0, Z17
-	VSUBPS            Z16, Z17, Z17
-	VPTERNLOGD        $0xf8, Z11, Z1, Z17
-	VMULPS.BCST       (R8), Z17, Z17
-	VPCMPEQD          Z1, Z0, K1
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z16
-	VSUBPS            Z1, Z16, Z16
-	VPTERNLOGD        $0xf8, Z11, Z2, Z16
-	VMULPS.BCST       (R8), Z16, Z16
-	VPCMPEQD          Z2, Z0, K2
-	VMOVDQA64         Z17, Z0
-	VPERMT2W          Z16, Z5, Z0
-	VPERMT2W          Z16, Z6, Z17
-	VPTERNLOGD        $0xf8, Z8, Z0, Z17
-	VPCMPUW           $0x06, Z7, Z17, K3
-	VPADDW            Z8, Z0, K3, Z0
-	VMOVNTPS          Z0, (SI)
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       4(R8), Z2, Z2
-	VPCMPEQD          Z3, Z0, K3
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z3
-	VSUBPS            Z1, Z3, Z3
-	VPTERNLOGD        $0xf8, Z11, Z4, Z3
-	VMULPS.BCST       4(R8), Z3, Z3
-	VPCMPEQD          Z4, Z0, K4
-	VMOVDQA64         Z2, Z0
-	VPERMT2W          Z3, Z5, Z0
-	VPERMT2W          Z3, Z6, Z2
-	VPTERNLOGD        $0xf8, Z8, Z0, Z2
-	VPCMPUW           $0x06, Z7, Z2, K5
-	VPADDW            Z8, Z0, K5, Z0
-	VMOVNTPS          Z0, 64(SI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	MOVQ $+3, 832(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 816(SP)
-	LEAQ 528(SP), R9
-	JMP  rare
-
-short4stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	VPERMW.Z          (BX), Z10, K6, Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFMSUB231PS.BCST  (R8), Z1, Z0
-	VFNMADD231PS.BCST (R9), Z0, Z1
-	VPERMW.Z          (BX), Z9, K6, Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFMSUB231PS.BCST  4(R8), Z2, Z0
-	VFNMADD231PS.BCST 4(R9), Z0, Z2
-	VPERMW.Z          64(BX), Z10, K6, Z0
-	VMULPS.BCST       8(R9), Z0, Z3
-	VFMSUB231PS.BCST  8(R8), Z3, Z0
-	VFNMADD231PS.BCST 8(R9), Z0, Z3
-	VPERMW.Z          64(BX), Z9, K6, Z0
-	VMULPS.BCST       12(R9), Z0, Z4
-	VFMSUB231PS.BCST  12(R8), Z4, Z0
-	VFNMADD231PS.BCST 12(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRANGEPS          $0x02, Z14, Z1, Z0
-	VPANDD            Z13, Z0, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z0, Z17
-	VSUBPS            Z16, Z17, Z17
-	VPTERNLOGD        $0xf8, Z11, Z1, Z17
-	VMULPS.BCST       (R8), Z17, Z17
-	VPCMPEQD          Z1, Z0, K1
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z16
-	VSUBPS            Z1, Z16, Z16
-	VPTERNLOGD        $0xf8, Z11, Z2, Z16
-	VMULPS.BCST       4(R8), Z16, Z16
-	VPCMPEQD          Z2, Z0, K2
-	VMOVDQA64         Z17, Z0
-	VPERMT2W          Z16, Z5, Z0
-	VPERMT2W          Z16, Z6, Z17
-	VPTERNLOGD        $0xf8, Z8, Z0, Z17
-	VPCMPUW           $0x06, Z7, Z17, K3
-	VPADDW            Z8, Z0, K3, Z0
-	VMOVNTPS          Z0, (SI)
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       8(R8), Z2, Z2
-	VPCMPEQD          Z3, Z0, K3
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z3
-	VSUBPS            Z1, Z3, Z3
-	VPTERNLOGD        $0xf8, Z11, Z4, Z3
-	VMULPS.BCST       12(R8), Z3, Z3
-	VPCMPEQD          Z4, Z0, K4
-	VMOVDQA64         Z2, Z0
-	VPERMT2W          Z3, Z5, Z0
-	VPERMT2W          Z3, Z6, Z2
-	VPTERNLOGD        $0xf8, Z8, Z0, Z2
-	VPCMPUW           $0x06, Z7, Z2, K5
-	VPADDW            Z8, Z0, K5, Z0
-	VMOVNTPS          Z0, 64(SI)
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	MOVQ $+4, 832(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 816(SP)
-	LEAQ 528(SP), R9
-	JMP  rare
-
-lanerare:
-	MOVQ $+5, 832(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 784(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 792(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 800(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 816(SP)
-	LEAQ 528(SP), R9
-	JMP  laneloop
-
-longstage:
-	MOVQ SI, 784(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 792(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 800(SP)
-	LEAQ 144(SP), BX
-	JMP  longloop
-
-rare:
-	VPERMW.Z     (BX), Z10, K6, Z0
-	VMOVUPS      (R8), Z1
-	VDIVPS       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+288(SB), Z2
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z4, Z17
-	VSUBPS       Z16, Z17, Z17
-	VPTERNLOGD   $0xf8, Z11, Z0, Z17
-	VMULPS       Z1, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBROADCASTSS constantsAVX512<>+292(SB), Z0
-	VBLENDMPS    Z17, Z0, K1, Z17
-	VCMPPS       $0x00, Z3, Z4, K1
-	VPERMW.Z     (BX), Z9, K6, Z1
-	VMOVUPS      64(R8), Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z4
-	VMINPS       Z4, Z14, Z16
-	VPANDD       Z13, Z16, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z12, Z18, Z18
-	VADDPS       Z18, Z16, Z19
-	VSUBPS       Z18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z11, Z1, Z19
-	VMULPS       Z3, Z19, Z19
-	VCMPPS       $0x07, Z19, Z19, K2
-	VBLENDMPS    Z19, Z0, K2, Z19
-	VCMPPS       $0x00, Z4, Z16, K2
-	VMOVDQA64    Z17, Z1
-	VPERMT2W     Z19, Z5, Z1
-	VPERMT2W     Z19, Z6, Z17
-	VPTERNLOGD   $0xf8, Z8, Z1, Z17
-	VPCMPUW      $0x06, Z7, Z17, K3
-	VPADDW       Z8, Z1, K3, Z1
-	VMOVUPS      Z1, (SI)
-	VPERMW.Z     64(BX), Z10, K6, Z1
-	VMOVUPS      128(R8), Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z4
-	VMINPS       Z4, Z14, Z16
-	VPANDD       Z13, Z16, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z16, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z11, Z1, Z18
-	VMULPS       Z3, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K3
-	VBLENDMPS    Z18, Z0, K3, Z18
-	VCMPPS       $0x00, Z4, Z16, K3
-	VPERMW.Z     64(BX), Z9, K6, Z1
-	VMOVUPS      192(R8), Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z2
-	VMINPS       Z2, Z14, Z4
-	VPANDD       Z13, Z4, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z4, Z17
-	VSUBPS       Z16, Z17, Z17
-	VPTERNLOGD   $0xf8, Z11, Z1, Z17
-	VMULPS       Z3, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K4
-	VBLENDMPS    Z17, Z0, K4, Z17
-	VCMPPS       $0x00, Z2, Z4, K4
-	VMOVDQA64    Z18, Z0
-	VPERMT2W     Z17, Z5, Z0
-	VPERMT2W     Z17, Z6, Z18
-	VPTERNLOGD   $0xf8, Z8, Z0, Z18
-	VPCMPUW      $0x06, Z7, Z18, K5
-	VPADDW       Z8, Z0, K5, Z0
-	VMOVUPS      Z0, 64(SI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	CMPQ         832(SP), $+1
-	JEQ          groupresume
-	CMPQ         832(SP), $+2
-	JEQ          longresume
-	CMPQ         832(SP), $+3
-	JEQ          short2resume
-	CMPQ         832(SP), $+4
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         808(SP), R8
-	MOVQ         816(SP), R9
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R9), Z3
-	JMP          groupback
-
-longresume:
-	MOVQ         808(SP), R8
-	MOVQ         816(SP), R9
-	VBROADCASTSS (R8), Z4
-	VBROADCASTSS (R9), Z0
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
-	VPSUBD       Z1, Z0, Z3
-	VBROADCASTSS constantsAVX512<>+280(SB), Z0
-	VFNMADD231PS Z4, Z3, Z0
-	VBROADCASTSS constantsAVX512<>+284(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z3, Z0, Z2
-	JMP          longback
-
-short2resume:
-	MOVQ 808(SP), R8
-	MOVQ 816(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 808(SP), R8
-	MOVQ 816(SP), R9
 	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x7f800000
@@ -6656,10 +2715,10 @@ DATA constantsAVX512<>+260(SB)/4, $0x00330031
 DATA constantsAVX512<>+264(SB)/4, $0x00370035
 DATA constantsAVX512<>+268(SB)/4, $0x003b0039
 DATA constantsAVX512<>+272(SB)/4, $0x003f003d
-DATA constantsAVX512<>+276(SB)/4, $0x00000001
-DATA constantsAVX512<>+280(SB)/4, $0x3f800000
-DATA constantsAVX512<>+284(SB)/4, $0x34800000
-DATA constantsAVX512<>+288(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+292(SB)/4, $0x7fc00000
-DATA constantsAVX512<>+296(SB)/4, $0x01010101
+DATA constantsAVX512<>+276(SB)/4, $0x01010101
+DATA constantsAVX512<>+280(SB)/4, $0x00000001
+DATA constantsAVX512<>+284(SB)/4, $0x3f800000
+DATA constantsAVX512<>+288(SB)/4, $0x34800000
+DATA constantsAVX512<>+292(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+296(SB)/4, $0x7fc00000
 GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $300

@@ -4,1250 +4,25 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeFpF16AVX2(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// func FakeQuantizeFpF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeFpF16AVX2(SB), $688-72
-	// pointers: SI y, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
-	// per call: Y15 least, Y0 step, Y14 most, Y13 0x7f800000, Y1 0x400000, Y12 IAdd, Y11 0x80000000, Y10 0x7fffffff
-	// per group: Y9 scale, Y8 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Y15
-	VBROADCASTSS most+40(FP), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS step+36(FP), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPADDD       Y1, Y0, Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	MOVQ         groups+48(FP), R9
-	MOVQ         length+56(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+16
-	JEQ          short2
-	CMPQ         R10, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R10
-	JEQ          longs
-	CMPQ         R9, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	SUBQ         R9, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y10, Y1, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SI)
-	VPAND        Y10, Y2, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SI)
-	VPAND        Y10, Y3, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SI)
-	VPAND        Y10, Y4, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SI)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R9, $+0
-	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (BX), Y8
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      Y8, 432(SP)
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y8, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      Y8, 464(SP)
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y8, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      Y8, 496(SP)
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y8, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      Y8, 528(SP)
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y8, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPAND        Y10, Y1, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMOVUPS      432(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SI)
-	VPAND        Y10, Y2, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMOVUPS      464(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SI)
-	VPAND        Y10, Y3, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y0, Y0
-	VMOVUPS      496(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SI)
-	VPAND        Y10, Y4, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VMOVUPS      528(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SI)
-	ADDQ         $+64, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupmet
-	CMPQ         DI, $+32
-	JLT          groupmet
-	CMPQ         R9, $+32
-	JLT          groupmeet
-
-groupmet:
-	VBROADCASTSS least+32(FP), Y15
-	VBROADCASTSS most+40(FP), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS step+36(FP), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPADDD       Y1, Y0, Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	MOVQ         SI, 384(SP)
-	LEAQ         (SP), SI
-	LEAQ         64(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 392(SP)
-	LEAQ         64(SP), DX
-	MOVQ         R9, 416(SP)
-	SUBQ         R9, R9
-	JMP          grouploop
-
-groupstaged:
-	MOVQ  384(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  392(SP), DX
-	LEAQ  (DX)(DI*2), DX
-	MOVQ  416(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSUBD       Y1, Y0, Y8
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VFNMADD231PS Y9, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y7
-	MOVQ         R10, DI
-	CMPQ         DI, $+32
-	JLT          longstage
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	VCVTPH2PS   (DX), Y0
-	VMULPS      Y7, Y0, Y1
-	VFMADD231PS Y8, Y0, Y1
-	VCVTPH2PS   16(DX), Y0
-	VMULPS      Y7, Y0, Y2
-	VFMADD231PS Y8, Y0, Y2
-	VCVTPH2PS   32(DX), Y0
-	VMULPS      Y7, Y0, Y3
-	VFMADD231PS Y8, Y0, Y3
-	VCVTPH2PS   48(DX), Y0
-	VMULPS      Y7, Y0, Y4
-	VFMADD231PS Y8, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longrare
-	VPAND       Y10, Y1, Y0
-	VPMINUD     Y14, Y0, Y0
-	VPAND       Y13, Y0, Y5
-	VPMAXUD     Y15, Y5, Y5
-	VPADDD      Y12, Y5, Y5
-	VADDPS      Y5, Y0, Y0
-	VSUBPS      Y5, Y0, Y0
-	VPAND       Y11, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VMULPS      Y9, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, (SI)
-	VPAND       Y10, Y2, Y0
-	VPMINUD     Y14, Y0, Y0
-	VPAND       Y13, Y0, Y1
-	VPMAXUD     Y15, Y1, Y1
-	VPADDD      Y12, Y1, Y1
-	VADDPS      Y1, Y0, Y0
-	VSUBPS      Y1, Y0, Y0
-	VPAND       Y11, Y2, Y2
-	VPOR        Y2, Y0, Y0
-	VMULPS      Y9, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 16(SI)
-	VPAND       Y10, Y3, Y0
-	VPMINUD     Y14, Y0, Y0
-	VPAND       Y13, Y0, Y1
-	VPMAXUD     Y15, Y1, Y1
-	VPADDD      Y12, Y1, Y1
-	VADDPS      Y1, Y0, Y0
-	VSUBPS      Y1, Y0, Y0
-	VPAND       Y11, Y3, Y3
-	VPOR        Y3, Y0, Y0
-	VMULPS      Y9, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 32(SI)
-	VPAND       Y10, Y4, Y0
-	VPMINUD     Y14, Y0, Y0
-	VPAND       Y13, Y0, Y1
-	VPMAXUD     Y15, Y1, Y1
-	VPADDD      Y12, Y1, Y1
-	VADDPS      Y1, Y0, Y0
-	VSUBPS      Y1, Y0, Y0
-	VPAND       Y11, Y4, Y4
-	VPOR        Y4, Y0, Y0
-	VMULPS      Y9, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVUPS     X0, 48(SI)
-
-longback:
-	ADDQ $+64, SI
-	ADDQ $+64, DX
-	SUBQ $+32, DI
-	CMPQ DI, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JGE   longstage
-	ADDQ  $+32, DI
-	MOVQ  384(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  392(SP), DX
-	LEAQ  (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   longs
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R9, $+2
-	JLT  short2end
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS 4(R8), Y6
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y7, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y7, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFMSUB231PS  Y8, Y3, Y0
-	VFNMADD231PS Y6, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y6, Y0, Y4
-	VFMSUB231PS  Y8, Y4, Y0
-	VFNMADD231PS Y6, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y10, Y1, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SI)
-	VPAND        Y10, Y2, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SI)
-	VPAND        Y10, Y3, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SI)
-	VPAND        Y10, Y4, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+64, SI
-	ADDQ $+64, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, DI
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (R8), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(R8), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(R8), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
-	VFMSUB231PS  Y7, Y6, Y0
-	VFNMADD231PS Y1, Y0, Y6
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(R8), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
-	VFMSUB231PS  Y9, Y8, Y0
-	VFNMADD231PS Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y10, Y2, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y3, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SI)
-	VPAND        Y10, Y4, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VMULPS       Y5, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SI)
-	VPAND        Y10, Y6, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y6, Y6
-	VPOR         Y6, Y0, Y0
-	VMULPS       Y7, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SI)
-	VPAND        Y10, Y8, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y8, Y8
-	VPOR         Y8, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SI)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  384(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	MOVQ  392(SP), DX
-	MOVQ  400(SP), BX
-	MOVQ  408(SP), R8
-
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y10, Y1, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (SI)
-	VPAND        Y10, Y2, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(SI)
-	VPAND        Y10, Y3, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(SI)
-	VPAND        Y10, Y4, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(SI)
-	ADDQ         $+64, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 424(SP)
-	LEAQ 128(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 400(SP)
-	LEAQ 128(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 408(SP)
-	LEAQ 256(SP), R8
-	JMP  rare
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R9, $-7
-	JGE  groupmeet0mixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R9, $-7
-	JGE  groupmeet1mixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R9, $-7
-	JGE  groupmeet2mixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R9, $-7
-	JGE  groupmeet3mixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeet3mixed:
-	JMP groupmeet3
-
-groupmeetrare:
-	VBROADCASTSS least+32(FP), Y15
-	VBROADCASTSS most+40(FP), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS step+36(FP), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPADDD       Y1, Y0, Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	MOVQ         R11, R9
-	SUBQ         BX, R12
-	ADDQ         R12, BX
-	ADDQ         R12, R8
-	MOVQ         DI, R11
-	SUBQ         R12, R12
-	ADDQ         $+32, R12
-	JMP          grouppieces
-
-longstream:
-	PREFETCHNTA (DX)(CX*1)
-	VCVTPH2PS   (DX), Y0
-	VMULPS      Y7, Y0, Y1
-	VFMADD231PS Y8, Y0, Y1
-	VCVTPH2PS   16(DX), Y0
-	VMULPS      Y7, Y0, Y2
-	VFMADD231PS Y8, Y0, Y2
-	VCVTPH2PS   32(DX), Y0
-	VMULPS      Y7, Y0, Y3
-	VFMADD231PS Y8, Y0, Y3
-	VCVTPH2PS   48(DX), Y0
-	VMULPS      Y7, Y0, Y4
-	VFMADD231PS Y8, Y0, Y4
-	VCMPPS      $0x03, Y2, Y1, Y0
-	VCMPPS      $0x03, Y4, Y3, Y5
-	VORPS       Y5, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         longrare
-	VPAND       Y10, Y1, Y0
-	VPMINUD     Y14, Y0, Y0
-	VPAND       Y13, Y0, Y5
-	VPMAXUD     Y15, Y5, Y5
-	VPADDD      Y12, Y5, Y5
-	VADDPS      Y5, Y0, Y0
-	VSUBPS      Y5, Y0, Y0
-	VPAND       Y11, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VMULPS      Y9, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, (SI)
-	VPAND       Y10, Y2, Y0
-	VPMINUD     Y14, Y0, Y0
-	VPAND       Y13, Y0, Y1
-	VPMAXUD     Y15, Y1, Y1
-	VPADDD      Y12, Y1, Y1
-	VADDPS      Y1, Y0, Y0
-	VSUBPS      Y1, Y0, Y0
-	VPAND       Y11, Y2, Y2
-	VPOR        Y2, Y0, Y0
-	VMULPS      Y9, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 16(SI)
-	VPAND       Y10, Y3, Y0
-	VPMINUD     Y14, Y0, Y0
-	VPAND       Y13, Y0, Y1
-	VPMAXUD     Y15, Y1, Y1
-	VPADDD      Y12, Y1, Y1
-	VADDPS      Y1, Y0, Y0
-	VSUBPS      Y1, Y0, Y0
-	VPAND       Y11, Y3, Y3
-	VPOR        Y3, Y0, Y0
-	VMULPS      Y9, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 32(SI)
-	VPAND       Y10, Y4, Y0
-	VPMINUD     Y14, Y0, Y0
-	VPAND       Y13, Y0, Y1
-	VPMAXUD     Y15, Y1, Y1
-	VPADDD      Y12, Y1, Y1
-	VADDPS      Y1, Y0, Y0
-	VSUBPS      Y1, Y0, Y0
-	VPAND       Y11, Y4, Y4
-	VPOR        Y4, Y0, Y0
-	VMULPS      Y9, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 48(SI)
-	ADDQ        $+64, SI
-	ADDQ        $+64, DX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 424(SP)
-	LEAQ 128(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 400(SP)
-	LEAQ 128(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 408(SP)
-	LEAQ 256(SP), R8
-	JMP  rare
-
-longstage:
-	MOVQ SI, 384(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 392(SP)
-	LEAQ 64(SP), DX
-	JMP  longloop
-
-short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS 4(R8), Y6
-	VCVTPH2PS    (DX), Y0
-	VMULPS       Y7, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
-	VCVTPH2PS    16(DX), Y0
-	VMULPS       Y7, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
-	VCVTPH2PS    32(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFMSUB231PS  Y8, Y3, Y0
-	VFNMADD231PS Y6, Y0, Y3
-	VCVTPH2PS    48(DX), Y0
-	VMULPS       Y6, Y0, Y4
-	VFMSUB231PS  Y8, Y4, Y0
-	VFNMADD231PS Y6, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y10, Y1, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, (SI)
-	VPAND        Y10, Y2, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 16(SI)
-	VPAND        Y10, Y3, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 32(SI)
-	VPAND        Y10, Y4, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVNTPS     X0, 48(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+64, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	MOVQ $+3, 424(SP)
-	LEAQ 128(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 400(SP)
-	LEAQ 128(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 408(SP)
-	LEAQ 256(SP), R8
-	JMP  rare
-
-lanerare:
-	MOVQ $+4, 424(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 384(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 392(SP)
-	LEAQ 64(SP), DX
-	LEAQ 128(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 400(SP)
-	LEAQ 128(SP), BX
-	LEAQ 256(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 408(SP)
-	LEAQ 256(SP), R8
-	JMP  laneloop
-
-rare:
-	VCVTPH2PS    (DX), Y0
-	VMOVUPS      (BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y10, Y0, Y2
-	VMINPS       Y2, Y14, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VBLENDVPS    Y0, Y2, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SI)
-	VCVTPH2PS    16(DX), Y0
-	VMOVUPS      32(BX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VPAND        Y10, Y0, Y3
-	VMINPS       Y3, Y14, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y0
-	VBLENDVPS    Y0, Y3, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SI)
-	VCVTPH2PS    32(DX), Y0
-	VMOVUPS      64(BX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VPAND        Y10, Y0, Y3
-	VMINPS       Y3, Y14, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y0
-	VBLENDVPS    Y0, Y3, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SI)
-	VCVTPH2PS    48(DX), Y0
-	VMOVUPS      96(BX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VPAND        Y10, Y0, Y3
-	VMINPS       Y3, Y14, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y0
-	VBLENDVPS    Y0, Y3, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SI)
-	CMPQ         424(SP), $+1
-	JEQ          groupresume
-	CMPQ         424(SP), $+2
-	JEQ          longresume
-	CMPQ         424(SP), $+3
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         400(SP), BX
-	MOVQ         408(SP), R8
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	JMP          groupback
-
-longresume:
-	MOVQ         400(SP), BX
-	MOVQ         408(SP), R8
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSUBD       Y1, Y0, Y8
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VFNMADD231PS Y9, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y8, Y0, Y7
-	JMP          longback
-
-short2resume:
-	MOVQ 400(SP), BX
-	MOVQ 408(SP), R8
-	JMP  short2back
-
-// func FakeQuantizeFpBytesF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeFpBytesF16AVX2(SB), $736-80
+TEXT ·FakeQuantizeFpF16AVX2(SB), $736-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
-	// per call: Y15 0x7f800000, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
+	// per call: Y15 most, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
 	// per group: Y11 scale, Y10 recip
-	// loaded at each use: least, step, most, 0x1, 0x3f800000, 0x34800000, 0x400000, 0x7fc00000, table
+	// loaded at each use: least, step, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x400000, 0x7fc00000, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
 	MOVQ         x+16(FP), BX
 	MOVQ         scale+24(FP), R8
 	MOVQ         recip+32(FP), R9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS most+48(FP), Y15
 	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
 	VPADDD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -1301,77 +76,97 @@ grouploop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
+	VPOR         Y1, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (SI)
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y15, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
+	VPOR         Y2, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(SI)
+	VPAND        Y12, Y3, Y2
+	VPMINUD      Y15, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
+	VPOR         Y3, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(SI)
+	VPAND        Y12, Y4, Y3
+	VPMINUD      Y15, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+64(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
+	VPOR         Y4, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(SI)
+	VMOVUPS      constantsAVX2<>+16(SB), Y4
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone2
+	JEQ          maskbytes1
+	VCMPPS       $0x02, Y15, Y0, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x02, Y15, Y1, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x02, Y15, Y2, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x02, Y15, Y3, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone2
 
+maskbytes1:
+	VCMPPS    $0x02, Y15, Y0, Y5
+	VCMPPS    $0x02, Y15, Y1, Y7
+	VPACKSSDW Y7, Y5, Y5
+	VCMPPS    $0x02, Y15, Y2, Y6
+	VCMPPS    $0x02, Y15, Y3, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VPABSB    Y5, Y5
+	VMOVUPS   Y5, (DX)
+	ADDQ      $+32, DX
+
+maskdone2:
 groupback:
 	ADDQ $+64, SI
-	ADDQ $+32, DX
 	ADDQ $+64, BX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
@@ -1435,95 +230,116 @@ groupmeet3:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
+	VPOR         Y1, Y5, Y5
 	VMOVUPS      472(SP), Y1
-	VMULPS       Y1, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
+	VMULPS       Y1, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (SI)
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y15, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
+	VPOR         Y2, Y5, Y5
 	VMOVUPS      504(SP), Y2
-	VMULPS       Y2, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
+	VMULPS       Y2, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(SI)
+	VPAND        Y12, Y3, Y2
+	VPMINUD      Y15, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
+	VPOR         Y3, Y5, Y5
 	VMOVUPS      536(SP), Y3
-	VMULPS       Y3, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
+	VMULPS       Y3, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(SI)
+	VPAND        Y12, Y4, Y3
+	VPMINUD      Y15, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
+	VPOR         Y4, Y5, Y5
 	VMOVUPS      568(SP), Y4
-	VMULPS       Y4, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+64(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
-	ADDQ         $+64, SI
-	ADDQ         $+32, DX
-	ADDQ         $+64, BX
-	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupmet
-	CMPQ         DI, $+32
-	JLT          groupmet
-	CMPQ         R10, $+32
-	JLT          groupmeet
+	VMULPS       Y4, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(SI)
+	VMOVUPS      constantsAVX2<>+16(SB), Y4
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone4
+	JEQ          maskbytes3
+	VCMPPS       $0x02, Y15, Y0, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x02, Y15, Y1, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x02, Y15, Y2, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x02, Y15, Y3, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone4
+
+maskbytes3:
+	VCMPPS    $0x02, Y15, Y0, Y5
+	VCMPPS    $0x02, Y15, Y1, Y7
+	VPACKSSDW Y7, Y5, Y5
+	VCMPPS    $0x02, Y15, Y2, Y6
+	VCMPPS    $0x02, Y15, Y3, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VPABSB    Y5, Y5
+	VMOVUPS   Y5, (DX)
+	ADDQ      $+32, DX
+
+maskdone4:
+	ADDQ $+64, SI
+	ADDQ $+64, BX
+	SUBQ $+32, DI
+	CMPQ R10, $+1
+	JLT  groupmet
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R10, $+32
+	JLT  groupmeet
 
 groupmet:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS most+48(FP), Y15
 	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
 	VPADDD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	CMPQ         R10, $+1
 	JLT          groupnext
 	CMPQ         DI, $+32
@@ -1571,16 +387,30 @@ grouppiece:
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  416(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  424(SP), DX
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (DX)(DI*1), DX
+	MOVQ 416(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX2(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 424(SP), DX
+	CMPL kind+52(FP), $+1
+	JLT  maskdone6
+	JEQ  maskbytes5
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX2(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone6
+
+maskbytes5:
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, DX
+
+maskdone6:
 	MOVQ  432(SP), BX
 	LEAQ  (BX)(DI*2), BX
 	MOVQ  456(SP), R10
@@ -1611,11 +441,11 @@ groupdone:
 longs:
 	VBROADCASTSS (R8), Y11
 	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
 	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+52(SB), Y0
 	VFNMADD231PS Y11, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y10, Y0, Y9
 	MOVQ         R11, DI
@@ -1644,77 +474,97 @@ longloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
+	VPOR         Y1, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (SI)
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y15, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
+	VPOR         Y2, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(SI)
+	VPAND        Y12, Y3, Y2
+	VPMINUD      Y15, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
+	VPOR         Y3, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(SI)
+	VPAND        Y12, Y4, Y3
+	VPMINUD      Y15, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+64(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
+	VPOR         Y4, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(SI)
+	VMOVUPS      constantsAVX2<>+16(SB), Y4
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone8
+	JEQ          maskbytes7
+	VCMPPS       $0x02, Y15, Y0, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x02, Y15, Y1, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x02, Y15, Y2, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x02, Y15, Y3, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone8
 
+maskbytes7:
+	VCMPPS    $0x02, Y15, Y0, Y5
+	VCMPPS    $0x02, Y15, Y1, Y7
+	VPACKSSDW Y7, Y5, Y5
+	VCMPPS    $0x02, Y15, Y2, Y6
+	VCMPPS    $0x02, Y15, Y3, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VPABSB    Y5, Y5
+	VMOVUPS   Y5, (DX)
+	ADDQ      $+32, DX
+
+maskdone8:
 longback:
 	ADDQ $+64, SI
-	ADDQ $+32, DX
 	ADDQ $+64, BX
 	SUBQ $+32, DI
 	CMPQ DI, $+32
@@ -1732,12 +582,26 @@ longtail:
 	CALL  ·stageOut16AVX2(SB)
 	LEAQ  (SI)(DI*2), SI
 	MOVQ  424(SP), DX
+	CMPL  kind+52(FP), $+1
+	JLT   maskdone10
+	JEQ   maskbytes9
 	LEAQ  64(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (DX)(DI*1), DX
-	MOVQ  432(SP), BX
-	LEAQ  (BX)(DI*2), BX
+	CALL  ·stageOut1AVX2(SB)
+	LEAQ  7(DI), AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	JMP   maskdone10
+
+maskbytes9:
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, DX
+
+maskdone10:
+	MOVQ 432(SP), BX
+	LEAQ (BX)(DI*2), BX
 
 longend:
 	ADDQ  $+4, R8
@@ -1785,79 +649,99 @@ short2loop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
+	VPOR         Y1, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (SI)
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y15, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
+	VPOR         Y2, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(SI)
+	VPAND        Y12, Y3, Y2
+	VPMINUD      Y15, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
+	VPOR         Y3, Y5, Y5
+	VMULPS       Y10, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 32(SI)
+	VPAND        Y12, Y4, Y3
+	VPMINUD      Y15, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+64(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
+	VPOR         Y4, Y5, Y5
+	VMULPS       Y10, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(SI)
+	VMOVUPS      constantsAVX2<>+16(SB), Y4
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone12
+	JEQ          maskbytes11
+	VCMPPS       $0x02, Y15, Y0, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x02, Y15, Y1, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x02, Y15, Y2, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x02, Y15, Y3, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone12
 
+maskbytes11:
+	VCMPPS    $0x02, Y15, Y0, Y5
+	VCMPPS    $0x02, Y15, Y1, Y7
+	VPACKSSDW Y7, Y5, Y5
+	VCMPPS    $0x02, Y15, Y2, Y6
+	VCMPPS    $0x02, Y15, Y3, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VPABSB    Y5, Y5
+	VMOVUPS   Y5, (DX)
+	ADDQ      $+32, DX
+
+maskdone12:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+64, SI
-	ADDQ $+32, DX
 	ADDQ $+64, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
@@ -1908,77 +792,97 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y0, Y1, Y0
-	VPAND        Y15, Y0, Y10
+	VPAND        Y12, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPAND        Y10, Y1, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
 	VPADDD       Y14, Y10, Y10
-	VADDPS       Y10, Y0, Y11
-	VSUBPS       Y10, Y11, Y11
+	VADDPS       Y10, Y1, Y1
+	VSUBPS       Y10, Y1, Y1
 	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y11, Y11
-	VMULPS       Y3, Y11, Y11
-	VCVTPS2PH    $0x00, Y11, X11
-	VMOVUPS      X11, (SI)
-	VPCMPEQD     Y1, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y4, Y2
-	VPMINUD      Y1, Y2, Y1
-	VPAND        Y15, Y1, Y3
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, (SI)
+	VPAND        Y12, Y4, Y1
+	VPMINUD      Y15, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y3, Y3
 	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y1, Y10
-	VSUBPS       Y3, Y10, Y10
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
 	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y10, Y10
-	VMULPS       Y5, Y10, Y10
-	VCVTPS2PH    $0x00, Y10, X10
-	VMOVUPS      X10, 16(SI)
-	VPCMPEQD     Y2, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y6, Y3
-	VPMINUD      Y2, Y3, Y2
-	VPAND        Y15, Y2, Y4
+	VPOR         Y4, Y2, Y2
+	VMULPS       Y5, Y2, Y2
+	VCVTPS2PH    $0x00, Y2, X2
+	VMOVUPS      X2, 16(SI)
+	VPAND        Y12, Y6, Y2
+	VPMINUD      Y15, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y2, Y5
-	VSUBPS       Y4, Y5, Y5
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
 	VPAND        Y13, Y6, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y7, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SI)
-	VPCMPEQD     Y3, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y8, Y4
-	VPMINUD      Y3, Y4, Y3
-	VPAND        Y15, Y3, Y5
+	VPOR         Y6, Y3, Y3
+	VMULPS       Y7, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 32(SI)
+	VPAND        Y12, Y8, Y3
+	VPMINUD      Y15, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y3, Y6
-	VSUBPS       Y5, Y6, Y6
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
 	VPAND        Y13, Y8, Y8
-	VPOR         Y8, Y6, Y6
-	VMULPS       Y9, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(SI)
-	VPCMPEQD     Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+64(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
+	VPOR         Y8, Y4, Y4
+	VMULPS       Y9, Y4, Y4
+	VCVTPS2PH    $0x00, Y4, X4
+	VMOVUPS      X4, 48(SI)
+	VMOVUPS      constantsAVX2<>+16(SB), Y4
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone14
+	JEQ          maskbytes13
+	VCMPPS       $0x02, Y15, Y0, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x02, Y15, Y1, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x02, Y15, Y2, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x02, Y15, Y3, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone14
 
+maskbytes13:
+	VCMPPS    $0x02, Y15, Y0, Y5
+	VCMPPS    $0x02, Y15, Y1, Y7
+	VPACKSSDW Y7, Y5, Y5
+	VCMPPS    $0x02, Y15, Y2, Y6
+	VCMPPS    $0x02, Y15, Y3, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VPABSB    Y5, Y5
+	VMOVUPS   Y5, (DX)
+	ADDQ      $+32, DX
+
+maskdone14:
 laneback:
 	ADDQ  $+64, SI
-	ADDQ  $+32, DX
 	ADDQ  $+64, BX
 	ADDQ  $+128, R8
 	ADDQ  $+128, R9
@@ -1995,12 +899,27 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX2(SB)
 	MOVQ  424(SP), DX
+	CMPL  kind+52(FP), $+1
+	JLT   maskdone16
+	JEQ   maskbytes15
 	LEAQ  64(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  432(SP), BX
-	MOVQ  440(SP), R8
-	MOVQ  448(SP), R9
+	CALL  ·stageOut1AVX2(SB)
+	LEAQ  7(DI), AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	JMP   maskdone16
+
+maskbytes15:
+	LEAQ 64(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, DX
+
+maskdone16:
+	MOVQ 432(SP), BX
+	MOVQ 440(SP), R8
+	MOVQ 448(SP), R9
 
 laneend:
 	MOVQ  ahead+72(FP), AX
@@ -2038,80 +957,101 @@ groupstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
+	VPOR         Y1, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, (SI)
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y15, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 16(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
+	VPOR         Y2, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 16(SI)
+	VPAND        Y12, Y3, Y2
+	VPMINUD      Y15, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 32(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
+	VPOR         Y3, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 32(SI)
+	VPAND        Y12, Y4, Y3
+	VPMINUD      Y15, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 48(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+64(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (DX)
-	ADDQ         $+64, SI
-	ADDQ         $+32, DX
-	ADDQ         $+64, BX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          groupstream
-	JMP          groupwhole
+	VPOR         Y4, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 48(SI)
+	VMOVUPS      constantsAVX2<>+16(SB), Y4
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone18
+	JEQ          maskbytes17
+	VCMPPS       $0x02, Y15, Y0, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x02, Y15, Y1, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x02, Y15, Y2, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x02, Y15, Y3, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone18
+
+maskbytes17:
+	VCMPPS    $0x02, Y15, Y0, Y5
+	VCMPPS    $0x02, Y15, Y1, Y7
+	VPACKSSDW Y7, Y5, Y5
+	VCMPPS    $0x02, Y15, Y2, Y6
+	VCMPPS    $0x02, Y15, Y3, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VPABSB    Y5, Y5
+	VMOVNTPS  Y5, (DX)
+	ADDQ      $+32, DX
+
+maskdone18:
+	ADDQ $+64, SI
+	ADDQ $+64, BX
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  groupstream
+	JMP  groupwhole
 
 grouprare:
 	MOVQ $+1, 464(SP)
@@ -2132,7 +1072,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y1
+	VMOVDQU      constantsAVX2<>+60(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
@@ -2161,7 +1101,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y2
+	VMOVDQU      constantsAVX2<>+60(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R9), Y2
 	VBLENDVPS    Y0, Y2, Y11, Y11
@@ -2190,7 +1130,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y3
+	VMOVDQU      constantsAVX2<>+60(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y0, Y3, Y11, Y11
@@ -2219,7 +1159,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y4
+	VMOVDQU      constantsAVX2<>+60(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(R9), Y4
 	VBLENDVPS    Y0, Y4, Y11, Y11
@@ -2244,12 +1184,12 @@ groupmeet3mixed:
 	JMP groupmeet3
 
 groupmeetrare:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS most+48(FP), Y15
 	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
 	VPADDD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	MOVQ         R12, R10
 	SUBQ         R8, R13
 	ADDQ         R13, R8
@@ -2279,80 +1219,101 @@ longstream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
+	VPOR         Y1, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, (SI)
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y15, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 16(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
+	VPOR         Y2, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 16(SI)
+	VPAND        Y12, Y3, Y2
+	VPMINUD      Y15, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 32(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
+	VPOR         Y3, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 32(SI)
+	VPAND        Y12, Y4, Y3
+	VPMINUD      Y15, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 48(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+64(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (DX)
-	ADDQ         $+64, SI
-	ADDQ         $+32, DX
-	ADDQ         $+64, BX
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          longstream
-	JMP          longtail
+	VPOR         Y4, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 48(SI)
+	VMOVUPS      constantsAVX2<>+16(SB), Y4
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone20
+	JEQ          maskbytes19
+	VCMPPS       $0x02, Y15, Y0, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x02, Y15, Y1, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x02, Y15, Y2, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x02, Y15, Y3, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone20
+
+maskbytes19:
+	VCMPPS    $0x02, Y15, Y0, Y5
+	VCMPPS    $0x02, Y15, Y1, Y7
+	VPACKSSDW Y7, Y5, Y5
+	VCMPPS    $0x02, Y15, Y2, Y6
+	VCMPPS    $0x02, Y15, Y3, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VPABSB    Y5, Y5
+	VMOVNTPS  Y5, (DX)
+	ADDQ      $+32, DX
+
+maskdone20:
+	ADDQ $+64, SI
+	ADDQ $+64, BX
+	SUBQ $+32, DI
+	CMPQ DI, $+32
+	JGE  longstream
+	JMP  longtail
 
 longrare:
 	MOVQ $+2, 464(SP)
@@ -2408,82 +1369,103 @@ short2stream:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
+	VPOR         Y1, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, (SI)
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y15, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 16(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
+	VPOR         Y2, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 16(SI)
+	VPAND        Y12, Y3, Y2
+	VPMINUD      Y15, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 32(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
+	VPOR         Y3, Y5, Y5
+	VMULPS       Y10, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 32(SI)
+	VPAND        Y12, Y4, Y3
+	VPMINUD      Y15, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 48(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+64(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (DX)
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+64, SI
-	ADDQ         $+32, DX
-	ADDQ         $+64, BX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	VPOR         Y4, Y5, Y5
+	VMULPS       Y10, Y5, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, 48(SI)
+	VMOVUPS      constantsAVX2<>+16(SB), Y4
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone22
+	JEQ          maskbytes21
+	VCMPPS       $0x02, Y15, Y0, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x02, Y15, Y1, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x02, Y15, Y2, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x02, Y15, Y3, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone22
+
+maskbytes21:
+	VCMPPS    $0x02, Y15, Y0, Y5
+	VCMPPS    $0x02, Y15, Y1, Y7
+	VPACKSSDW Y7, Y5, Y5
+	VCMPPS    $0x02, Y15, Y2, Y6
+	VCMPPS    $0x02, Y15, Y3, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VPABSB    Y5, Y5
+	VMOVNTPS  Y5, (DX)
+	ADDQ      $+32, DX
+
+maskdone22:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+64, SI
+	ADDQ $+64, BX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2stream
+	JMP  short2end
 
 short2rare:
 	MOVQ $+3, 464(SP)
@@ -2530,9 +1512,9 @@ rare:
 	VMOVUPS      (R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y2, Y3, Y3
-	VPAND        Y15, Y3, Y4
+	VMINPS       Y2, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VPADDD       Y14, Y4, Y4
@@ -2542,39 +1524,17 @@ rare:
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VBLENDVPS    Y0, Y5, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, (SI)
-	VCMPPS       $0x00, Y2, Y3, Y3
 	VCVTPH2PS    16(BX), Y0
 	VMOVUPS      32(R8), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y2, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y1, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VBLENDVPS    Y0, Y6, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SI)
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VCVTPH2PS    32(BX), Y0
-	VMOVUPS      64(R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y2, Y5, Y5
-	VPAND        Y15, Y5, Y6
+	VPAND        Y12, Y0, Y4
+	VMINPS       Y4, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
@@ -2584,46 +1544,90 @@ rare:
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VBLENDVPS    Y0, Y7, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SI)
+	VCVTPH2PS    32(BX), Y0
+	VMOVUPS      64(R8), Y1
+	VDIVPS       Y1, Y0, Y0
+	VPAND        Y12, Y0, Y6
+	VMINPS       Y6, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS least+40(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y14, Y8, Y8
+	VADDPS       Y8, Y7, Y9
+	VSUBPS       Y8, Y9, Y9
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y9, Y9
+	VMULPS       Y1, Y9, Y9
+	VCMPPS       $0x07, Y9, Y9, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VBLENDVPS    Y0, Y9, Y1, Y0
+	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 32(SI)
-	VCMPPS       $0x00, Y2, Y5, Y5
 	VCVTPH2PS    48(BX), Y0
 	VMOVUPS      96(R8), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y2, Y6, Y6
-	VPAND        Y15, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y8
-	VSUBPS       Y7, Y8, Y8
+	VPAND        Y12, Y0, Y8
+	VMINPS       Y8, Y15, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPAND        Y10, Y9, Y10
+	VBROADCASTSS least+40(FP), Y11
+	VPMAXUD      Y11, Y10, Y10
+	VPADDD       Y14, Y10, Y10
+	VADDPS       Y10, Y9, Y11
+	VSUBPS       Y10, Y11, Y11
 	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y8, Y8
-	VMULPS       Y1, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VBLENDVPS    Y0, Y8, Y1, Y0
+	VPOR         Y0, Y11, Y11
+	VMULPS       Y1, Y11, Y11
+	VCMPPS       $0x07, Y11, Y11, Y0
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VBLENDVPS    Y0, Y11, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 48(SI)
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VMOVUPS      constantsAVX2<>+64(SB), Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPABSB       Y3, Y3
-	VMOVUPS      Y3, (DX)
-	CMPQ         464(SP), $+1
-	JEQ          groupresume
-	CMPQ         464(SP), $+2
-	JEQ          longresume
-	CMPQ         464(SP), $+3
-	JEQ          short2resume
-	JMP          laneback
+	VMOVUPS      constantsAVX2<>+16(SB), Y0
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone24
+	JEQ          maskbytes23
+	VCMPPS       $0x00, Y2, Y3, Y1
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y4, Y5, Y1
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y6, Y7, Y1
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y8, Y9, Y1
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone24
+
+maskbytes23:
+	VCMPPS    $0x00, Y2, Y3, Y1
+	VCMPPS    $0x00, Y4, Y5, Y11
+	VPACKSSDW Y11, Y1, Y1
+	VCMPPS    $0x00, Y6, Y7, Y10
+	VCMPPS    $0x00, Y8, Y9, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (DX)
+	ADDQ      $+32, DX
+
+maskdone24:
+	CMPQ 464(SP), $+1
+	JEQ  groupresume
+	CMPQ 464(SP), $+2
+	JEQ  longresume
+	CMPQ 464(SP), $+3
+	JEQ  short2resume
+	JMP  laneback
 
 groupresume:
 	MOVQ         440(SP), R8
@@ -2637,11 +1641,11 @@ longresume:
 	MOVQ         448(SP), R9
 	VBROADCASTSS (R8), Y11
 	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y1
 	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VBROADCASTSS constantsAVX2<>+52(SB), Y0
 	VFNMADD231PS Y11, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y1
+	VBROADCASTSS constantsAVX2<>+56(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y10, Y0, Y9
 	JMP          longback
@@ -2651,1463 +1655,28 @@ short2resume:
 	MOVQ 448(SP), R9
 	JMP  short2back
 
-// func FakeQuantizeFpBitsF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·FakeQuantizeFpBitsF16AVX2(SB), $720-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
-	// per call: Y15 0x7f800000, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
-	// per group: Y11 scale, Y10 recip
-	// loaded at each use: least, step, most, 0x1, 0x3f800000, 0x34800000, 0x400000, 0x7fc00000
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         scale+24(FP), R8
-	MOVQ         recip+32(FP), R9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPADDD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
-	MOVQ         groups+56(FP), R10
-	MOVQ         length+64(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+16
-	JEQ          short2
-	CMPQ         R11, $+256
-	JLT          groups
-	TESTQ        $0x0000001f, R11
-	JEQ          longs
-	CMPQ         R10, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
-	SUBQ         R10, DI
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VCVTPH2PS    (BX), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
-	VCVTPH2PS    16(BX), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
-	VCVTPH2PS    32(BX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	VCVTPH2PS    48(BX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+4, DX
-	ADDQ $+64, BX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R10, $+0
-	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS (R8), Y10
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ R8, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      Y10, 456(SP)
-	VCVTPH2PS    (BX), Y0
-	VMULPS       Y11, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y11, Y0, Y1
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      Y10, 488(SP)
-	VCVTPH2PS    16(BX), Y0
-	VMULPS       Y11, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y11, Y0, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      Y10, 520(SP)
-	VCVTPH2PS    32(BX), Y0
-	VMULPS       Y11, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      Y10, 552(SP)
-	VCVTPH2PS    48(BX), Y0
-	VMULPS       Y11, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMOVUPS      456(SP), Y1
-	VMULPS       Y1, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMOVUPS      488(SP), Y2
-	VMULPS       Y2, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMOVUPS      520(SP), Y3
-	VMULPS       Y3, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMOVUPS      552(SP), Y4
-	VMULPS       Y4, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+64, SI
-	ADDQ         $+4, DX
-	ADDQ         $+64, BX
-	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupmet
-	CMPQ         DI, $+32
-	JLT          groupmet
-	CMPQ         R10, $+32
-	JLT          groupmeet
-
-groupmet:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPADDD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
-	MOVQ         SI, 400(SP)
-	LEAQ         (SP), SI
-	MOVQ         DX, 408(SP)
-	LEAQ         64(SP), DX
-	LEAQ         80(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         BX, 416(SP)
-	LEAQ         80(SP), BX
-	MOVQ         R10, 440(SP)
-	SUBQ         R10, R10
-	JMP          grouploop
-
-groupstaged:
-	MOVQ  400(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  408(SP), DX
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
-	MOVQ  416(SP), BX
-	LEAQ  (BX)(DI*2), BX
-	MOVQ  440(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VFNMADD231PS Y11, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y9
-	MOVQ         R11, DI
-	CMPQ         DI, $+32
-	JLT          longstage
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-
-longloop:
-	VCVTPH2PS    (BX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPH2PS    16(BX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPH2PS    32(BX), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
-	VCVTPH2PS    48(BX), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-longback:
-	ADDQ $+64, SI
-	ADDQ $+4, DX
-	ADDQ $+64, BX
-	SUBQ $+32, DI
-	CMPQ DI, $+32
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JGE   longstage
-	ADDQ  $+32, DI
-	MOVQ  400(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	LEAQ  (SI)(DI*2), SI
-	MOVQ  408(SP), DX
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
-	MOVQ  416(SP), BX
-	LEAQ  (BX)(DI*2), BX
-
-longend:
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   longs
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS 4(R9), Y8
-	VCVTPH2PS    (BX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
-	VCVTPH2PS    16(BX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
-	VCVTPH2PS    32(BX), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
-	VCVTPH2PS    48(BX), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 32(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-short2back:
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+64, SI
-	ADDQ $+4, DX
-	ADDQ $+64, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, DI
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VCVTPH2PS    (BX), Y0
-	VMOVUPS      (R9), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (R8), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VCVTPH2PS    16(BX), Y0
-	VMOVUPS      32(R9), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(R8), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VCVTPH2PS    32(BX), Y0
-	VMOVUPS      64(R9), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(R8), Y7
-	VFMSUB231PS  Y7, Y6, Y0
-	VFNMADD231PS Y1, Y0, Y6
-	VCVTPH2PS    48(BX), Y0
-	VMOVUPS      96(R9), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(R8), Y9
-	VFMSUB231PS  Y9, Y8, Y0
-	VFNMADD231PS Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y0, Y1, Y0
-	VPAND        Y15, Y0, Y10
-	VBROADCASTSS least+40(FP), Y11
-	VPMAXUD      Y11, Y10, Y10
-	VPADDD       Y14, Y10, Y10
-	VADDPS       Y10, Y0, Y11
-	VSUBPS       Y10, Y11, Y11
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y11, Y11
-	VMULPS       Y3, Y11, Y11
-	VCVTPS2PH    $0x00, Y11, X11
-	VMOVUPS      X11, (SI)
-	VPCMPEQD     Y1, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y4, Y2
-	VPMINUD      Y1, Y2, Y1
-	VPAND        Y15, Y1, Y3
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y1, Y10
-	VSUBPS       Y3, Y10, Y10
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y10, Y10
-	VMULPS       Y5, Y10, Y10
-	VCVTPS2PH    $0x00, Y10, X10
-	VMOVUPS      X10, 16(SI)
-	VPCMPEQD     Y2, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y6, Y3
-	VPMINUD      Y2, Y3, Y2
-	VPAND        Y15, Y2, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y2, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y6, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y7, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SI)
-	VPCMPEQD     Y3, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y8, Y4
-	VPMINUD      Y3, Y4, Y3
-	VPAND        Y15, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y3, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y8, Y8
-	VPOR         Y8, Y6, Y6
-	VMULPS       Y9, Y6, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, 48(SI)
-	VPCMPEQD     Y4, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+4, DX
-	ADDQ  $+64, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  400(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX2(SB)
-	MOVQ  408(SP), DX
-	LEAQ  64(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	MOVQ  416(SP), BX
-	MOVQ  424(SP), R8
-	MOVQ  432(SP), R9
-
-laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	VCVTPH2PS    (BX), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
-	VCVTPH2PS    16(BX), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
-	VCVTPH2PS    32(BX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	VCVTPH2PS    48(BX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 16(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 32(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 48(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+64, SI
-	ADDQ         $+4, DX
-	ADDQ         $+64, BX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 448(SP)
-	LEAQ 144(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 144(SP), R8
-	LEAQ 272(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 432(SP)
-	LEAQ 272(SP), R9
-	JMP  rare
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R10, $-7
-	JGE  groupmeet0mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R9), Y2
-	VBLENDVPS    Y0, Y2, Y11, Y11
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+28(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R9), Y4
-	VBLENDVPS    Y0, Y4, Y11, Y11
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y0, Y4, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet3mixed:
-	JMP groupmeet3
-
-groupmeetrare:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPADDD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
-	MOVQ         R12, R10
-	SUBQ         R8, R13
-	ADDQ         R13, R8
-	ADDQ         R13, R9
-	MOVQ         DI, R12
-	SUBQ         R13, R13
-	ADDQ         $+32, R13
-	JMP          grouppieces
-
-longstream:
-	PREFETCHNTA  (BX)(CX*1)
-	VCVTPH2PS    (BX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPH2PS    16(BX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPH2PS    32(BX), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
-	VCVTPH2PS    48(BX), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 16(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 32(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 48(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+64, SI
-	ADDQ         $+4, DX
-	ADDQ         $+64, BX
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          longstream
-	JMP          longtail
-
-longrare:
-	MOVQ $+2, 448(SP)
-	LEAQ 144(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 144(SP), R8
-	LEAQ 272(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 432(SP)
-	LEAQ 272(SP), R9
-	JMP  rare
-
-longstage:
-	MOVQ SI, 400(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 408(SP)
-	LEAQ 64(SP), DX
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ BX, 416(SP)
-	LEAQ 80(SP), BX
-	JMP  longloop
-
-short2stream:
-	PREFETCHNTA  (BX)(CX*1)
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS 4(R9), Y8
-	VCVTPH2PS    (BX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
-	VCVTPH2PS    16(BX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
-	VCVTPH2PS    32(BX), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
-	VCVTPH2PS    48(BX), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 16(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 32(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 48(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+64, SI
-	ADDQ         $+4, DX
-	ADDQ         $+64, BX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	MOVQ $+3, 448(SP)
-	LEAQ 144(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 144(SP), R8
-	LEAQ 272(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 432(SP)
-	LEAQ 272(SP), R9
-	JMP  rare
-
-lanerare:
-	MOVQ $+4, 448(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 400(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 408(SP)
-	LEAQ 64(SP), DX
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ BX, 416(SP)
-	LEAQ 80(SP), BX
-	LEAQ 144(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 144(SP), R8
-	LEAQ 272(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 432(SP)
-	LEAQ 272(SP), R9
-	JMP  laneloop
-
-rare:
-	VCVTPH2PS    (BX), Y0
-	VMOVUPS      (R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y2, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y1, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VBLENDVPS    Y0, Y5, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, (SI)
-	VCMPPS       $0x00, Y2, Y3, Y3
-	VCVTPH2PS    16(BX), Y0
-	VMOVUPS      32(R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y2, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y1, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VBLENDVPS    Y0, Y6, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 16(SI)
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VCVTPH2PS    32(BX), Y0
-	VMOVUPS      64(R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y2, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y1, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VBLENDVPS    Y0, Y7, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 32(SI)
-	VCMPPS       $0x00, Y2, Y5, Y5
-	VCVTPH2PS    48(BX), Y0
-	VMOVUPS      96(R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y2, Y6, Y6
-	VPAND        Y15, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y8
-	VSUBPS       Y7, Y8, Y8
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y8, Y8
-	VMULPS       Y1, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+60(SB), Y1
-	VBLENDVPS    Y0, Y8, Y1, Y0
-	VCVTPS2PH    $0x00, Y0, X0
-	VMOVUPS      X0, 48(SI)
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 3(DX)
-	CMPQ         448(SP), $+1
-	JEQ          groupresume
-	CMPQ         448(SP), $+2
-	JEQ          longresume
-	CMPQ         448(SP), $+3
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         424(SP), R8
-	MOVQ         432(SP), R9
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
-	JMP          groupback
-
-longresume:
-	MOVQ         424(SP), R8
-	MOVQ         432(SP), R9
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y0
-	VBROADCASTSS constantsAVX2<>+16(SB), Y1
-	VPSUBD       Y1, Y0, Y10
-	VBROADCASTSS constantsAVX2<>+20(SB), Y0
-	VFNMADD231PS Y11, Y10, Y0
-	VBROADCASTSS constantsAVX2<>+24(SB), Y1
-	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y9
-	JMP          longback
-
-short2resume:
-	MOVQ 424(SP), R8
-	MOVQ 432(SP), R9
-	JMP  short2back
-
-DATA constantsAVX2<>+0(SB)/4, $0x7f800000
-DATA constantsAVX2<>+4(SB)/4, $0x00400000
-DATA constantsAVX2<>+8(SB)/4, $0x80000000
-DATA constantsAVX2<>+12(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+16(SB)/4, $0x00000001
-DATA constantsAVX2<>+20(SB)/4, $0x3f800000
-DATA constantsAVX2<>+24(SB)/4, $0x34800000
-DATA constantsAVX2<>+28(SB)/4, $0x00000000
-DATA constantsAVX2<>+32(SB)/4, $0x00000001
-DATA constantsAVX2<>+36(SB)/4, $0x00000002
+DATA constantsAVX2<>+0(SB)/4, $0x00400000
+DATA constantsAVX2<>+4(SB)/4, $0x80000000
+DATA constantsAVX2<>+8(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+12(SB)/4, $0x7f800000
+DATA constantsAVX2<>+16(SB)/4, $0x00000000
+DATA constantsAVX2<>+20(SB)/4, $0x00000004
+DATA constantsAVX2<>+24(SB)/4, $0x00000001
+DATA constantsAVX2<>+28(SB)/4, $0x00000005
+DATA constantsAVX2<>+32(SB)/4, $0x00000002
+DATA constantsAVX2<>+36(SB)/4, $0x00000006
 DATA constantsAVX2<>+40(SB)/4, $0x00000003
-DATA constantsAVX2<>+44(SB)/4, $0x00000004
-DATA constantsAVX2<>+48(SB)/4, $0x00000005
-DATA constantsAVX2<>+52(SB)/4, $0x00000006
-DATA constantsAVX2<>+56(SB)/4, $0x00000007
-DATA constantsAVX2<>+60(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+64(SB)/4, $0x00000000
-DATA constantsAVX2<>+68(SB)/4, $0x00000004
-DATA constantsAVX2<>+72(SB)/4, $0x00000001
-DATA constantsAVX2<>+76(SB)/4, $0x00000005
-DATA constantsAVX2<>+80(SB)/4, $0x00000002
+DATA constantsAVX2<>+44(SB)/4, $0x00000007
+DATA constantsAVX2<>+48(SB)/4, $0x00000001
+DATA constantsAVX2<>+52(SB)/4, $0x3f800000
+DATA constantsAVX2<>+56(SB)/4, $0x34800000
+DATA constantsAVX2<>+60(SB)/4, $0x00000000
+DATA constantsAVX2<>+64(SB)/4, $0x00000001
+DATA constantsAVX2<>+68(SB)/4, $0x00000002
+DATA constantsAVX2<>+72(SB)/4, $0x00000003
+DATA constantsAVX2<>+76(SB)/4, $0x00000004
+DATA constantsAVX2<>+80(SB)/4, $0x00000005
 DATA constantsAVX2<>+84(SB)/4, $0x00000006
-DATA constantsAVX2<>+88(SB)/4, $0x00000003
-DATA constantsAVX2<>+92(SB)/4, $0x00000007
+DATA constantsAVX2<>+88(SB)/4, $0x00000007
+DATA constantsAVX2<>+92(SB)/4, $0x7fc00000
 GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $96

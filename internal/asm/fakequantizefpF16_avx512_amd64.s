@@ -4,1943 +4,14 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeFpF16AVX512(y *uint16, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// func FakeQuantizeFpF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpF16AVX512(SB), $816-72
-	// pointers: SI y, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
-	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000
-	// per group: Z10 scale, Z9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 29
-	MOVQ         y+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Z15
-	VBROADCASTSS most+40(FP), Z14
-	VBROADCASTSS constantsAVX512<>+0(SB), Z13
-	VBROADCASTSS step+36(FP), Z0
-	VBROADCASTSS constantsAVX512<>+4(SB), Z1
-	VPADDD       Z1, Z0, Z12
-	VBROADCASTSS constantsAVX512<>+8(SB), Z11
-	MOVQ         groups+48(FP), R9
-	MOVQ         length+56(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+32
-	JEQ          short2
-	CMPQ         R10, $+16
-	JEQ          short4
-	CMPQ         R10, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R10
-	JEQ          longs
-	CMPQ         R9, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (R8), Z9
-	SUBQ         R9, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R9, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R9
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFMSUB231PS  Z10, Z1, Z0
-	VMOVAPS      Z1, Z8
-	VFNMADD231PS Z9, Z0, Z8
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFMSUB231PS  Z10, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFNMADD231PS Z9, Z0, Z7
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFMSUB231PS  Z10, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFNMADD231PS Z9, Z0, Z6
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFMSUB231PS  Z10, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFNMADD231PS Z9, Z0, Z5
-	CMPQ         R9, $+128
-	JLT          groupends
-
-groupahead:
-	VCVTPH2PS    128(DX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFMSUB231PS  Z10, Z1, Z0
-	VFNMADD231PS Z9, Z0, Z1
-	VCVTPH2PS    160(DX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFMSUB231PS  Z10, Z2, Z0
-	VFNMADD231PS Z9, Z0, Z2
-	VCVTPH2PS    192(DX), Z0
-	VMULPS       Z9, Z0, Z3
-	VFMSUB231PS  Z10, Z3, Z0
-	VFNMADD231PS Z9, Z0, Z3
-	VCVTPH2PS    224(DX), Z0
-	VMULPS       Z9, Z0, Z4
-	VFMSUB231PS  Z10, Z4, Z0
-	VFNMADD231PS Z9, Z0, Z4
-	VCMPPS       $0x03, Z7, Z8, K1
-	VCMPPS       $0x03, Z5, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRANGEPS     $0x02, Z14, Z8, Z0
-	VRANGEPS     $0x02, Z14, Z7, Z16
-	VRANGEPS     $0x02, Z14, Z6, Z17
-	VRANGEPS     $0x02, Z14, Z5, Z18
-	VPANDD       Z13, Z0, Z19
-	VPANDD       Z13, Z16, Z20
-	VPANDD       Z13, Z17, Z21
-	VPANDD       Z13, Z18, Z22
-	VPMAXUD      Z15, Z19, Z19
-	VPMAXUD      Z15, Z20, Z20
-	VPMAXUD      Z15, Z21, Z21
-	VPMAXUD      Z15, Z22, Z22
-	VPADDD       Z12, Z19, Z19
-	VPADDD       Z12, Z20, Z20
-	VPADDD       Z12, Z21, Z21
-	VPADDD       Z12, Z22, Z22
-	VADDPS       Z19, Z0, Z0
-	VADDPS       Z20, Z16, Z16
-	VADDPS       Z21, Z17, Z17
-	VADDPS       Z22, Z18, Z18
-	VSUBPS       Z19, Z0, Z0
-	VSUBPS       Z20, Z16, Z16
-	VSUBPS       Z21, Z17, Z17
-	VSUBPS       Z22, Z18, Z18
-	VPTERNLOGD   $0xf8, Z11, Z8, Z0
-	VPTERNLOGD   $0xf8, Z11, Z7, Z16
-	VPTERNLOGD   $0xf8, Z11, Z6, Z17
-	VPTERNLOGD   $0xf8, Z11, Z5, Z18
-	VMULPS       Z10, Z0, Z0
-	VMULPS       Z10, Z16, Z16
-	VMULPS       Z10, Z17, Z17
-	VMULPS       Z10, Z18, Z18
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (SI)
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, 32(SI)
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 64(SI)
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 96(SI)
-	VMOVAPS      Z1, Z8
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z3, Z6
-	VMOVAPS      Z4, Z5
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R9, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VCVTPH2PS         128(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z1
-	VCVTPH2PS         160(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VCVTPH2PS         192(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VCVTPH2PS         224(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
-	VCMPPS            $0x03, Z7, Z8, K1
-	VCMPPS            $0x03, Z5, Z6, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRANGEPS          $0x02, Z14, Z8, Z0
-	VRANGEPS          $0x02, Z14, Z7, Z16
-	VRANGEPS          $0x02, Z14, Z6, Z17
-	VRANGEPS          $0x02, Z14, Z5, Z18
-	VPANDD            Z13, Z0, Z19
-	VPANDD            Z13, Z16, Z20
-	VPANDD            Z13, Z17, Z21
-	VPANDD            Z13, Z18, Z22
-	VPMAXUD           Z15, Z19, Z19
-	VPMAXUD           Z15, Z20, Z20
-	VPMAXUD           Z15, Z21, Z21
-	VPMAXUD           Z15, Z22, Z22
-	VPADDD            Z12, Z19, Z19
-	VPADDD            Z12, Z20, Z20
-	VPADDD            Z12, Z21, Z21
-	VPADDD            Z12, Z22, Z22
-	VADDPS            Z19, Z0, Z0
-	VADDPS            Z20, Z16, Z16
-	VADDPS            Z21, Z17, Z17
-	VADDPS            Z22, Z18, Z18
-	VSUBPS            Z19, Z0, Z0
-	VSUBPS            Z20, Z16, Z16
-	VSUBPS            Z21, Z17, Z17
-	VSUBPS            Z22, Z18, Z18
-	VPTERNLOGD        $0xf8, Z11, Z8, Z0
-	VPTERNLOGD        $0xf8, Z11, Z7, Z16
-	VPTERNLOGD        $0xf8, Z11, Z6, Z17
-	VPTERNLOGD        $0xf8, Z11, Z5, Z18
-	VMULPS.BCST       (BX), Z0, Z0
-	VMULPS.BCST       (BX), Z16, Z16
-	VMULPS.BCST       (BX), Z17, Z17
-	VMULPS.BCST       (BX), Z18, Z18
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, (SI)
-	VCVTPS2PH         $0x00, Z16, Y16
-	VMOVUPS           Y16, 32(SI)
-	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVUPS           Y17, 64(SI)
-	VCVTPS2PH         $0x00, Z18, Y18
-	VMOVUPS           Y18, 96(SI)
-	VMOVAPS           Z1, Z8
-	VMOVAPS           Z2, Z7
-	VMOVAPS           Z3, Z6
-	VMOVAPS           Z4, Z5
-	ADDQ              $+4, BX
-	ADDQ              $+4, R8
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	MOVQ              R10, R9
-	SUBQ              R9, DI
-	CMPQ              R9, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (R8), Z9
-	CMPQ         R9, $+128
-	JGE          groupahead
-
-grouploop:
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFMSUB231PS  Z10, Z1, Z0
-	VFNMADD231PS Z9, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFMSUB231PS  Z10, Z2, Z0
-	VFNMADD231PS Z9, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z9, Z0, Z3
-	VFMSUB231PS  Z10, Z3, Z0
-	VFNMADD231PS Z9, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z9, Z0, Z4
-	VFMSUB231PS  Z10, Z4, Z0
-	VFNMADD231PS Z9, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z13, Z0, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z1, Z0
-	VMULPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (SI)
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VMULPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VRANGEPS     $0x02, Z14, Z3, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z3, Z0
-	VMULPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z4, Z0
-	VMULPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(SI)
-
-groupback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R9
-	CMPQ R9, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R9, $+0
-	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (BX), Z9
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+16, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z9, Z0
-	VCVTPH2PS    (DX), Z1
-	VMULPS       Z10, Z1, Z2
-	VFMSUB231PS  Z9, Z2, Z1
-	VFNMADD231PS Z10, Z1, Z2
-	SUBQ         $+16, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z9, Z1
-	VCVTPH2PS    32(DX), Z3
-	VMULPS       Z10, Z3, Z4
-	VFMSUB231PS  Z9, Z4, Z3
-	VFNMADD231PS Z10, Z3, Z4
-	SUBQ         $+16, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z9, Z3
-	VCVTPH2PS    64(DX), Z5
-	VMULPS       Z10, Z5, Z6
-	VFMSUB231PS  Z9, Z6, Z5
-	VFNMADD231PS Z10, Z5, Z6
-	SUBQ         $+16, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z9, Z5
-	VCVTPH2PS    96(DX), Z7
-	VMULPS       Z10, Z7, Z8
-	VFMSUB231PS  Z9, Z8, Z7
-	VFNMADD231PS Z10, Z7, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRANGEPS     $0x02, Z14, Z2, Z7
-	VPANDD       Z13, Z7, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z7, Z7
-	VSUBPS       Z16, Z7, Z7
-	VPTERNLOGD   $0xf8, Z11, Z2, Z7
-	VMULPS       Z0, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, (SI)
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z0, Z0
-	VSUBPS       Z2, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z4, Z0
-	VMULPS       Z1, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VRANGEPS     $0x02, Z14, Z6, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z6, Z0
-	VMULPS       Z3, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VRANGEPS     $0x02, Z14, Z8, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z8, Z0
-	VMULPS       Z5, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, DI
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R9, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (R8), Z9
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z9, Z0, Z1
-	VFMSUB231PS  Z10, Z1, Z0
-	VFNMADD231PS Z9, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z9, Z0, Z2
-	VFMSUB231PS  Z10, Z2, Z0
-	VFNMADD231PS Z9, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z9, Z0, Z3
-	VFMSUB231PS  Z10, Z3, Z0
-	VFNMADD231PS Z9, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z9, Z0, Z4
-	VFMSUB231PS  Z10, Z4, Z0
-	VFNMADD231PS Z9, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z13, Z0, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z1, Z0
-	VMULPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	KMOVQ        K0, K7
-	VMOVDQU16    Y0, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VMULPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y0, K7, 32(SI)
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VRANGEPS     $0x02, Z14, Z3, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z3, Z0
-	VMULPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y0, K7, 64(SI)
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z4, Z0
-	VMULPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y0, K7, 96(SI)
-
-grouptailnarrow:
-	LEAQ (SI)(DI*2), SI
-	LEAQ (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPSUBD       Z1, Z0, Z9
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VFNMADD231PS Z10, Z9, Z0
-	VBROADCASTSS constantsAVX512<>+20(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z9, Z0, Z8
-	MOVQ         R10, DI
-	CMPQ         DI, $+64
-	JLT          longrest
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         DI, $+256
-	JLT          longloop
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z9, Z0, Z7
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z9, Z0, Z6
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VMOVAPS      Z1, Z5
-	VFMADD231PS  Z9, Z0, Z5
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z8, Z0, Z1
-	VMOVAPS      Z1, Z4
-	VFMADD231PS  Z9, Z0, Z4
-
-longahead:
-	VCVTPH2PS   128(DX), Z0
-	VMULPS      Z8, Z0, Z1
-	VFMADD231PS Z9, Z0, Z1
-	VCVTPH2PS   160(DX), Z0
-	VMULPS      Z8, Z0, Z2
-	VFMADD231PS Z9, Z0, Z2
-	VCVTPH2PS   192(DX), Z0
-	VMULPS      Z8, Z0, Z3
-	VFMADD231PS Z9, Z0, Z3
-	VCVTPH2PS   224(DX), Z0
-	VMULPS      Z8, Z0, Z16
-	VFMADD231PS Z9, Z0, Z16
-	VCMPPS      $0x03, Z6, Z7, K1
-	VCMPPS      $0x03, Z4, Z5, K2
-	KORTESTQ    K1, K2
-	JNE         longloop
-	VRANGEPS    $0x02, Z14, Z7, Z0
-	VRANGEPS    $0x02, Z14, Z6, Z17
-	VRANGEPS    $0x02, Z14, Z5, Z18
-	VRANGEPS    $0x02, Z14, Z4, Z19
-	VPANDD      Z13, Z0, Z20
-	VPANDD      Z13, Z17, Z21
-	VPANDD      Z13, Z18, Z22
-	VPANDD      Z13, Z19, Z23
-	VPMAXUD     Z15, Z20, Z20
-	VPMAXUD     Z15, Z21, Z21
-	VPMAXUD     Z15, Z22, Z22
-	VPMAXUD     Z15, Z23, Z23
-	VPADDD      Z12, Z20, Z20
-	VPADDD      Z12, Z21, Z21
-	VPADDD      Z12, Z22, Z22
-	VPADDD      Z12, Z23, Z23
-	VADDPS      Z20, Z0, Z0
-	VADDPS      Z21, Z17, Z17
-	VADDPS      Z22, Z18, Z18
-	VADDPS      Z23, Z19, Z19
-	VSUBPS      Z20, Z0, Z0
-	VSUBPS      Z21, Z17, Z17
-	VSUBPS      Z22, Z18, Z18
-	VSUBPS      Z23, Z19, Z19
-	VPTERNLOGD  $0xf8, Z11, Z7, Z0
-	VPTERNLOGD  $0xf8, Z11, Z6, Z17
-	VPTERNLOGD  $0xf8, Z11, Z5, Z18
-	VPTERNLOGD  $0xf8, Z11, Z4, Z19
-	VMULPS      Z10, Z0, Z0
-	VMULPS      Z10, Z17, Z17
-	VMULPS      Z10, Z18, Z18
-	VMULPS      Z10, Z19, Z19
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (SI)
-	VCVTPS2PH   $0x00, Z17, Y17
-	VMOVUPS     Y17, 32(SI)
-	VCVTPS2PH   $0x00, Z18, Y18
-	VMOVUPS     Y18, 64(SI)
-	VCVTPS2PH   $0x00, Z19, Y19
-	VMOVUPS     Y19, 96(SI)
-	VMOVAPS     Z1, Z7
-	VMOVAPS     Z2, Z6
-	VMOVAPS     Z3, Z5
-	VMOVAPS     Z16, Z4
-	ADDQ        $+128, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
-
-longloop:
-	VCVTPH2PS   (DX), Z0
-	VMULPS      Z8, Z0, Z1
-	VFMADD231PS Z9, Z0, Z1
-	VCVTPH2PS   32(DX), Z0
-	VMULPS      Z8, Z0, Z2
-	VFMADD231PS Z9, Z0, Z2
-	VCVTPH2PS   64(DX), Z0
-	VMULPS      Z8, Z0, Z3
-	VFMADD231PS Z9, Z0, Z3
-	VCVTPH2PS   96(DX), Z0
-	VMULPS      Z8, Z0, Z4
-	VFMADD231PS Z9, Z0, Z4
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRANGEPS    $0x02, Z14, Z1, Z0
-	VPANDD      Z13, Z0, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z0, Z0
-	VSUBPS      Z5, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z1, Z0
-	VMULPS      Z10, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, (SI)
-	VRANGEPS    $0x02, Z14, Z2, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z2, Z0
-	VMULPS      Z10, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 32(SI)
-	VRANGEPS    $0x02, Z14, Z3, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z3, Z0
-	VMULPS      Z10, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 64(SI)
-	VRANGEPS    $0x02, Z14, Z4, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z4, Z0
-	VMULPS      Z10, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVUPS     Y0, 96(SI)
-
-longback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JLT   longstaged
-
-longrest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z8, Z0, Z1
-	VFMADD231PS Z9, Z0, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z8, Z0, Z2
-	VFMADD231PS Z9, Z0, Z2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z8, Z0, Z3
-	VFMADD231PS Z9, Z0, Z3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(DX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z8, Z0, Z4
-	VFMADD231PS Z9, Z0, Z4
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longstage
-	VRANGEPS    $0x02, Z14, Z1, Z0
-	VPANDD      Z13, Z0, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z0, Z0
-	VSUBPS      Z5, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z1, Z0
-	VMULPS      Z10, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	KMOVQ       K0, K7
-	VMOVDQU16   Y0, K7, (SI)
-	CMPQ        DI, $+17
-	JLT         longtailnarrow
-	VRANGEPS    $0x02, Z14, Z2, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z2, Z0
-	VMULPS      Z10, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16   Y0, K7, 32(SI)
-	CMPQ        DI, $+33
-	JLT         longtailnarrow
-	VRANGEPS    $0x02, Z14, Z3, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z3, Z0
-	VMULPS      Z10, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16   Y0, K7, 64(SI)
-	CMPQ        DI, $+49
-	JLT         longtailnarrow
-	VRANGEPS    $0x02, Z14, Z4, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z4, Z0
-	VMULPS      Z10, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16   Y0, K7, 96(SI)
-
-longtailnarrow:
-	LEAQ (SI)(DI*2), SI
-	LEAQ (DX)(DI*2), DX
-
-longend:
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-	SUBQ  $+1, R9
-	TESTQ R9, R9
-	JNE   longs
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R9, $+2
-	JLT               short2end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R9, $+8
-	JLT               short2loop
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z10
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VMOVAPS           Z1, Z9
-	VFNMADD231PS.BCST (R8), Z0, Z9
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VMOVAPS           Z1, Z8
-	VFNMADD231PS.BCST (R8), Z0, Z8
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z7
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST 4(R8), Z0, Z6
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST 4(R8), Z0, Z5
-
-short2ahead:
-	VCVTPH2PS         128(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z2
-	VFMSUB231PS.BCST  8(BX), Z1, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z1
-	VCVTPH2PS         160(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFMSUB231PS.BCST  8(BX), Z3, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z3
-	VCVTPH2PS         192(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VBROADCASTSS      12(BX), Z16
-	VFMSUB231PS.BCST  12(BX), Z4, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
-	VCVTPH2PS         224(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z17
-	VFMSUB231PS.BCST  12(BX), Z17, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z17
-	VCMPPS            $0x03, Z8, Z9, K1
-	VCMPPS            $0x03, Z5, Z6, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRANGEPS          $0x02, Z14, Z9, Z0
-	VRANGEPS          $0x02, Z14, Z8, Z18
-	VRANGEPS          $0x02, Z14, Z6, Z19
-	VRANGEPS          $0x02, Z14, Z5, Z20
-	VPANDD            Z13, Z0, Z21
-	VPANDD            Z13, Z18, Z22
-	VPANDD            Z13, Z19, Z23
-	VPANDD            Z13, Z20, Z24
-	VPMAXUD           Z15, Z21, Z21
-	VPMAXUD           Z15, Z22, Z22
-	VPMAXUD           Z15, Z23, Z23
-	VPMAXUD           Z15, Z24, Z24
-	VPADDD            Z12, Z21, Z21
-	VPADDD            Z12, Z22, Z22
-	VPADDD            Z12, Z23, Z23
-	VPADDD            Z12, Z24, Z24
-	VADDPS            Z21, Z0, Z0
-	VADDPS            Z22, Z18, Z18
-	VADDPS            Z23, Z19, Z19
-	VADDPS            Z24, Z20, Z20
-	VSUBPS            Z21, Z0, Z0
-	VSUBPS            Z22, Z18, Z18
-	VSUBPS            Z23, Z19, Z19
-	VSUBPS            Z24, Z20, Z20
-	VPTERNLOGD        $0xf8, Z11, Z9, Z0
-	VPTERNLOGD        $0xf8, Z11, Z8, Z18
-	VPTERNLOGD        $0xf8, Z11, Z6, Z19
-	VPTERNLOGD        $0xf8, Z11, Z5, Z20
-	VMULPS            Z10, Z0, Z0
-	VMULPS            Z10, Z18, Z18
-	VMULPS            Z7, Z19, Z19
-	VMULPS            Z7, Z20, Z20
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, (SI)
-	VCVTPS2PH         $0x00, Z18, Y18
-	VMOVUPS           Y18, 32(SI)
-	VCVTPS2PH         $0x00, Z19, Y19
-	VMOVUPS           Y19, 64(SI)
-	VCVTPS2PH         $0x00, Z20, Y20
-	VMOVUPS           Y20, 96(SI)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z3, Z8
-	VMOVAPS           Z4, Z6
-	VMOVAPS           Z17, Z5
-	VMOVAPS           Z2, Z10
-	VMOVAPS           Z16, Z7
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+4
-	JGE               short2ahead
-
-short2loop:
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFMSUB231PS.BCST  (BX), Z2, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRANGEPS          $0x02, Z14, Z1, Z0
-	VPANDD            Z13, Z0, Z5
-	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z12, Z5, Z5
-	VADDPS            Z5, Z0, Z0
-	VSUBPS            Z5, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z1, Z0
-	VMULPS.BCST       (BX), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, (SI)
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z0
-	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z2, Z0
-	VMULPS.BCST       (BX), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 32(SI)
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z0
-	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z3, Z0
-	VMULPS.BCST       4(BX), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 64(SI)
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z0
-	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z4, Z0
-	VMULPS.BCST       4(BX), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 96(SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R9, $+4
-	JLT               short4end
-	MOVQ              ahead+64(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R9, $+16
-	JLT               short4loop
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VBROADCASTSS      (BX), Z10
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VMOVAPS           Z1, Z9
-	VFNMADD231PS.BCST (R8), Z0, Z9
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z1
-	VBROADCASTSS      4(BX), Z8
-	VFMSUB231PS.BCST  4(BX), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFNMADD231PS.BCST 4(R8), Z0, Z7
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z1
-	VBROADCASTSS      8(BX), Z6
-	VFMSUB231PS.BCST  8(BX), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST 8(R8), Z0, Z5
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z1
-	VBROADCASTSS      12(BX), Z4
-	VFMSUB231PS.BCST  12(BX), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 12(R8), Z0, Z3
-
-short4ahead:
-	VCVTPH2PS         128(DX), Z0
-	VMULPS.BCST       16(R8), Z0, Z1
-	VBROADCASTSS      16(BX), Z2
-	VFMSUB231PS.BCST  16(BX), Z1, Z0
-	VFNMADD231PS.BCST 16(R8), Z0, Z1
-	VCVTPH2PS         160(DX), Z0
-	VMULPS.BCST       20(R8), Z0, Z16
-	VBROADCASTSS      20(BX), Z17
-	VFMSUB231PS.BCST  20(BX), Z16, Z0
-	VFNMADD231PS.BCST 20(R8), Z0, Z16
-	VCVTPH2PS         192(DX), Z0
-	VMULPS.BCST       24(R8), Z0, Z18
-	VBROADCASTSS      24(BX), Z19
-	VFMSUB231PS.BCST  24(BX), Z18, Z0
-	VFNMADD231PS.BCST 24(R8), Z0, Z18
-	VCVTPH2PS         224(DX), Z0
-	VMULPS.BCST       28(R8), Z0, Z20
-	VBROADCASTSS      28(BX), Z21
-	VFMSUB231PS.BCST  28(BX), Z20, Z0
-	VFNMADD231PS.BCST 28(R8), Z0, Z20
-	VCMPPS            $0x03, Z7, Z9, K1
-	VCMPPS            $0x03, Z3, Z5, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRANGEPS          $0x02, Z14, Z9, Z0
-	VRANGEPS          $0x02, Z14, Z7, Z22
-	VRANGEPS          $0x02, Z14, Z5, Z23
-	VRANGEPS          $0x02, Z14, Z3, Z24
-	VPANDD            Z13, Z0, Z25
-	VPANDD            Z13, Z22, Z26
-	VPANDD            Z13, Z23, Z27
-	VPANDD            Z13, Z24, Z28
-	VPMAXUD           Z15, Z25, Z25
-	VPMAXUD           Z15, Z26, Z26
-	VPMAXUD           Z15, Z27, Z27
-	VPMAXUD           Z15, Z28, Z28
-	VPADDD            Z12, Z25, Z25
-	VPADDD            Z12, Z26, Z26
-	VPADDD            Z12, Z27, Z27
-	VPADDD            Z12, Z28, Z28
-	VADDPS            Z25, Z0, Z0
-	VADDPS            Z26, Z22, Z22
-	VADDPS            Z27, Z23, Z23
-	VADDPS            Z28, Z24, Z24
-	VSUBPS            Z25, Z0, Z0
-	VSUBPS            Z26, Z22, Z22
-	VSUBPS            Z27, Z23, Z23
-	VSUBPS            Z28, Z24, Z24
-	VPTERNLOGD        $0xf8, Z11, Z9, Z0
-	VPTERNLOGD        $0xf8, Z11, Z7, Z22
-	VPTERNLOGD        $0xf8, Z11, Z5, Z23
-	VPTERNLOGD        $0xf8, Z11, Z3, Z24
-	VMULPS            Z10, Z0, Z0
-	VMULPS            Z8, Z22, Z22
-	VMULPS            Z6, Z23, Z23
-	VMULPS            Z4, Z24, Z24
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, (SI)
-	VCVTPS2PH         $0x00, Z22, Y22
-	VMOVUPS           Y22, 32(SI)
-	VCVTPS2PH         $0x00, Z23, Y23
-	VMOVUPS           Y23, 64(SI)
-	VCVTPS2PH         $0x00, Z24, Y24
-	VMOVUPS           Y24, 96(SI)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z16, Z7
-	VMOVAPS           Z18, Z5
-	VMOVAPS           Z20, Z3
-	VMOVAPS           Z2, Z10
-	VMOVAPS           Z17, Z8
-	VMOVAPS           Z19, Z6
-	VMOVAPS           Z21, Z4
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+8
-	JGE               short4ahead
-
-short4loop:
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFMSUB231PS.BCST  8(BX), Z3, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFMSUB231PS.BCST  12(BX), Z4, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRANGEPS          $0x02, Z14, Z1, Z0
-	VPANDD            Z13, Z0, Z5
-	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z12, Z5, Z5
-	VADDPS            Z5, Z0, Z0
-	VSUBPS            Z5, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z1, Z0
-	VMULPS.BCST       (BX), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, (SI)
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z0
-	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z2, Z0
-	VMULPS.BCST       4(BX), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 32(SI)
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z0
-	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z3, Z0
-	VMULPS.BCST       8(BX), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 64(SI)
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z0
-	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z4, Z0
-	VMULPS.BCST       12(BX), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVUPS           Y0, 96(SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+16, R8
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+4, R9
-	CMPQ R9, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, DI
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VCVTPH2PS    (DX), Z0
-	VMOVUPS      (R8), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (BX), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    32(DX), Z0
-	VMOVUPS      64(R8), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(BX), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    64(DX), Z0
-	VMOVUPS      128(R8), Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(BX), Z7
-	VFMSUB231PS  Z7, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	VCVTPH2PS    96(DX), Z0
-	VMOVUPS      192(R8), Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(BX), Z9
-	VFMSUB231PS  Z9, Z8, Z0
-	VFNMADD231PS Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VMULPS       Z3, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (SI)
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z4, Z0
-	VMULPS       Z5, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VRANGEPS     $0x02, Z14, Z6, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z6, Z0
-	VMULPS       Z7, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VRANGEPS     $0x02, Z14, Z8, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z8, Z0
-	VMULPS       Z9, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(SI)
-
-laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+128, DX
-	ADDQ  $+256, BX
-	ADDQ  $+256, R8
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  768(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX512(SB)
-	MOVQ  776(SP), DX
-	MOVQ  784(SP), BX
-	MOVQ  792(SP), R8
-
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFMSUB231PS  Z10, Z1, Z0
-	VFNMADD231PS Z9, Z0, Z1
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFMSUB231PS  Z10, Z2, Z0
-	VFNMADD231PS Z9, Z0, Z2
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z9, Z0, Z3
-	VFMSUB231PS  Z10, Z3, Z0
-	VFNMADD231PS Z9, Z0, Z3
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z9, Z0, Z4
-	VFMSUB231PS  Z10, Z4, Z0
-	VFNMADD231PS Z9, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z13, Z0, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z0, Z0
-	VSUBPS       Z5, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z1, Z0
-	VMULPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, (SI)
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z2, Z0
-	VMULPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VRANGEPS     $0x02, Z14, Z3, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z3, Z0
-	VMULPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z0
-	VSUBPS       Z1, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z4, Z0
-	VMULPS       Z10, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, R9
-	CMPQ         R9, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS     $0x03, Z7, Z8, K1
-	VCMPPS     $0x03, Z5, Z6, K2
-	KORTESTQ   K1, K2
-	JNE        grouploop
-	VRANGEPS   $0x02, Z14, Z8, Z0
-	VRANGEPS   $0x02, Z14, Z7, Z1
-	VRANGEPS   $0x02, Z14, Z6, Z2
-	VRANGEPS   $0x02, Z14, Z5, Z3
-	VPANDD     Z13, Z0, Z4
-	VPANDD     Z13, Z1, Z16
-	VPANDD     Z13, Z2, Z17
-	VPANDD     Z13, Z3, Z18
-	VPMAXUD    Z15, Z4, Z4
-	VPMAXUD    Z15, Z16, Z16
-	VPMAXUD    Z15, Z17, Z17
-	VPMAXUD    Z15, Z18, Z18
-	VPADDD     Z12, Z4, Z4
-	VPADDD     Z12, Z16, Z16
-	VPADDD     Z12, Z17, Z17
-	VPADDD     Z12, Z18, Z18
-	VADDPS     Z4, Z0, Z0
-	VADDPS     Z16, Z1, Z1
-	VADDPS     Z17, Z2, Z2
-	VADDPS     Z18, Z3, Z3
-	VSUBPS     Z4, Z0, Z0
-	VSUBPS     Z16, Z1, Z1
-	VSUBPS     Z17, Z2, Z2
-	VSUBPS     Z18, Z3, Z3
-	VPTERNLOGD $0xf8, Z11, Z8, Z0
-	VPTERNLOGD $0xf8, Z11, Z7, Z1
-	VPTERNLOGD $0xf8, Z11, Z6, Z2
-	VPTERNLOGD $0xf8, Z11, Z5, Z3
-	VMULPS     Z10, Z0, Z0
-	VMULPS     Z10, Z1, Z1
-	VMULPS     Z10, Z2, Z2
-	VMULPS     Z10, Z3, Z3
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVUPS    Y0, (SI)
-	VCVTPS2PH  $0x00, Z1, Y1
-	VMOVUPS    Y1, 32(SI)
-	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVUPS    Y2, 64(SI)
-	VCVTPS2PH  $0x00, Z3, Y3
-	VMOVUPS    Y3, 96(SI)
-	ADDQ       $+128, SI
-	ADDQ       $+128, DX
-	SUBQ       $+64, R9
-	JMP        groupwhole
-
-grouprare:
-	MOVQ $+1, 808(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 784(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 792(SP)
-	LEAQ 512(SP), R8
-	JMP  rare
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R9, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R8), K7, Z10
-	VBROADCASTSS 4(BX), K7, Z9
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeetreached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R9, $-15
-	JGE  groupmeetmixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
-groupstage:
-	MOVQ SI, 768(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 776(SP)
-	LEAQ 128(SP), DX
-	MOVQ R9, 800(SP)
-	SUBQ R9, R9
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 768(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 776(SP), DX
-	LEAQ (DX)(DI*2), DX
-	MOVQ 800(SP), R9
-	JMP  grouprest
-
-groupmeetrare:
-	MOVQ R11, R9
-	SUBQ BX, R12
-	ADDQ R12, BX
-	ADDQ R12, R8
-	MOVQ DI, R11
-	SUBQ R12, R12
-	ADDQ $+64, R12
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	VCVTPH2PS   (DX), Z0
-	VMULPS      Z8, Z0, Z1
-	VFMADD231PS Z9, Z0, Z1
-	VCVTPH2PS   32(DX), Z0
-	VMULPS      Z8, Z0, Z2
-	VFMADD231PS Z9, Z0, Z2
-	VCVTPH2PS   64(DX), Z0
-	VMULPS      Z8, Z0, Z3
-	VFMADD231PS Z9, Z0, Z3
-	VCVTPH2PS   96(DX), Z0
-	VMULPS      Z8, Z0, Z4
-	VFMADD231PS Z9, Z0, Z4
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRANGEPS    $0x02, Z14, Z1, Z0
-	VPANDD      Z13, Z0, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z0, Z0
-	VSUBPS      Z5, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z1, Z0
-	VMULPS      Z10, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (SI)
-	VRANGEPS    $0x02, Z14, Z2, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z2, Z0
-	VMULPS      Z10, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(SI)
-	VRANGEPS    $0x02, Z14, Z3, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z3, Z0
-	VMULPS      Z10, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(SI)
-	VRANGEPS    $0x02, Z14, Z4, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z0
-	VSUBPS      Z1, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z4, Z0
-	VMULPS      Z10, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 808(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 784(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 792(SP)
-	LEAQ 512(SP), R8
-	JMP  rare
-
-longstaged:
-	ADDQ $+64, DI
-	MOVQ 768(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 776(SP), DX
-	LEAQ (DX)(DI*2), DX
-	JMP  longend
-
-short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       (R8), Z0, Z2
-	VFMSUB231PS.BCST  (BX), Z2, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z3
-	VFMSUB231PS.BCST  4(BX), Z3, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z4
-	VFMSUB231PS.BCST  4(BX), Z4, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRANGEPS          $0x02, Z14, Z1, Z0
-	VPANDD            Z13, Z0, Z5
-	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z12, Z5, Z5
-	VADDPS            Z5, Z0, Z0
-	VSUBPS            Z5, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z1, Z0
-	VMULPS.BCST       (BX), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVNTPS          Y0, (SI)
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z0
-	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z2, Z0
-	VMULPS.BCST       (BX), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVNTPS          Y0, 32(SI)
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z0
-	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z3, Z0
-	VMULPS.BCST       4(BX), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVNTPS          Y0, 64(SI)
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z0
-	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z4, Z0
-	VMULPS.BCST       4(BX), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVNTPS          Y0, 96(SI)
-	ADDQ              $+8, BX
-	ADDQ              $+8, R8
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	SUBQ              $+2, R9
-	CMPQ              R9, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	MOVQ $+3, 808(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 784(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 792(SP)
-	LEAQ 512(SP), R8
-	JMP  rare
-
-short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	VCVTPH2PS         (DX), Z0
-	VMULPS.BCST       (R8), Z0, Z1
-	VFMSUB231PS.BCST  (BX), Z1, Z0
-	VFNMADD231PS.BCST (R8), Z0, Z1
-	VCVTPH2PS         32(DX), Z0
-	VMULPS.BCST       4(R8), Z0, Z2
-	VFMSUB231PS.BCST  4(BX), Z2, Z0
-	VFNMADD231PS.BCST 4(R8), Z0, Z2
-	VCVTPH2PS         64(DX), Z0
-	VMULPS.BCST       8(R8), Z0, Z3
-	VFMSUB231PS.BCST  8(BX), Z3, Z0
-	VFNMADD231PS.BCST 8(R8), Z0, Z3
-	VCVTPH2PS         96(DX), Z0
-	VMULPS.BCST       12(R8), Z0, Z4
-	VFMSUB231PS.BCST  12(BX), Z4, Z0
-	VFNMADD231PS.BCST 12(R8), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRANGEPS          $0x02, Z14, Z1, Z0
-	VPANDD            Z13, Z0, Z5
-	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z12, Z5, Z5
-	VADDPS            Z5, Z0, Z0
-	VSUBPS            Z5, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z1, Z0
-	VMULPS.BCST       (BX), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVNTPS          Y0, (SI)
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z0
-	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z2, Z0
-	VMULPS.BCST       4(BX), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVNTPS          Y0, 32(SI)
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z0
-	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z3, Z0
-	VMULPS.BCST       8(BX), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVNTPS          Y0, 64(SI)
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z0
-	VSUBPS            Z1, Z0, Z0
-	VPTERNLOGD        $0xf8, Z11, Z4, Z0
-	VMULPS.BCST       12(BX), Z0, Z0
-	VCVTPS2PH         $0x00, Z0, Y0
-	VMOVNTPS          Y0, 96(SI)
-	ADDQ              $+16, BX
-	ADDQ              $+16, R8
-	ADDQ              $+128, SI
-	ADDQ              $+128, DX
-	SUBQ              $+4, R9
-	CMPQ              R9, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	MOVQ $+4, 808(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 784(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 792(SP)
-	LEAQ 512(SP), R8
-	JMP  rare
-
-lanerare:
-	MOVQ $+5, 808(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 768(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 776(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 784(SP)
-	LEAQ 256(SP), BX
-	LEAQ 512(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 792(SP)
-	LEAQ 512(SP), R8
-	JMP  laneloop
-
-longstage:
-	MOVQ SI, 768(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 776(SP)
-	LEAQ 128(SP), DX
-	JMP  longloop
-
-rare:
-	VCVTPH2PS    (DX), Z0
-	VMOVUPS      (BX), Z1
-	VDIVPS       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z2
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z3, Z3
-	VSUBPS       Z4, Z3, Z3
-	VPTERNLOGD   $0xf8, Z11, Z0, Z3
-	VMULPS       Z1, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, (SI)
-	VCVTPH2PS    32(DX), Z1
-	VMOVUPS      64(BX), Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z4
-	VMINPS       Z4, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VPTERNLOGD   $0xf8, Z11, Z1, Z4
-	VMULPS       Z3, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 32(SI)
-	VCVTPH2PS    64(DX), Z1
-	VMOVUPS      128(BX), Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z4
-	VMINPS       Z4, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z4
-	VSUBPS       Z5, Z4, Z4
-	VPTERNLOGD   $0xf8, Z11, Z1, Z4
-	VMULPS       Z3, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBLENDMPS    Z4, Z0, K1, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 64(SI)
-	VCVTPH2PS    96(DX), Z1
-	VMOVUPS      192(BX), Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z13, Z2, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z12, Z4, Z4
-	VADDPS       Z4, Z2, Z2
-	VSUBPS       Z4, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z1, Z2
-	VMULPS       Z3, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(SI)
-	CMPQ         808(SP), $+1
-	JEQ          groupresume
-	CMPQ         808(SP), $+2
-	JEQ          longresume
-	CMPQ         808(SP), $+3
-	JEQ          short2resume
-	CMPQ         808(SP), $+4
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         784(SP), BX
-	MOVQ         792(SP), R8
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (R8), Z9
-	JMP          groupback
-
-longresume:
-	MOVQ         784(SP), BX
-	MOVQ         792(SP), R8
-	VBROADCASTSS (BX), Z10
-	VBROADCASTSS (R8), Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPSUBD       Z1, Z0, Z9
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VFNMADD231PS Z10, Z9, Z0
-	VBROADCASTSS constantsAVX512<>+20(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z9, Z0, Z8
-	JMP          longback
-
-short2resume:
-	MOVQ 784(SP), BX
-	MOVQ 792(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 784(SP), BX
-	MOVQ 792(SP), R8
-	JMP  short4back
-
-// func FakeQuantizeFpBytesF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpBytesF16AVX512(SB), $896-80
+TEXT ·FakeQuantizeFpF16AVX512(SB), $896-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
 	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000, Z10 0x1010101
 	// per group: Z9 scale, Z8 recip
 	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 25
+	// vector registers in use at once: 28
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
 	MOVQ         x+16(FP), BX
@@ -1953,7 +24,7 @@ TEXT ·FakeQuantizeFpBytesF16AVX512(SB), $896-80
 	VBROADCASTSS constantsAVX512<>+4(SB), Z1
 	VPADDD       Z1, Z0, Z12
 	VBROADCASTSS constantsAVX512<>+8(SB), Z11
-	VBROADCASTSS constantsAVX512<>+32(SB), Z10
+	VBROADCASTSS constantsAVX512<>+12(SB), Z10
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -2048,55 +119,72 @@ groupahead:
 	VMULPS       Z9, Z18, Z18
 	VCVTPS2PH    $0x00, Z18, Y18
 	VMOVUPS      Y18, (SI)
+	VRANGEPS     $0x02, Z14, Z6, Z17
+	VPANDD       Z13, Z17, Z18
+	VPMAXUD      Z15, Z18, Z18
+	VPADDD       Z12, Z18, Z18
+	VADDPS       Z18, Z17, Z19
+	VSUBPS       Z18, Z19, Z19
+	VPTERNLOGD   $0xf8, Z11, Z6, Z19
+	VMULPS       Z9, Z19, Z19
+	VCVTPS2PH    $0x00, Z19, Y19
+	VMOVUPS      Y19, 32(SI)
+	VRANGEPS     $0x02, Z14, Z5, Z18
+	VPANDD       Z13, Z18, Z19
+	VPMAXUD      Z15, Z19, Z19
+	VPADDD       Z12, Z19, Z19
+	VADDPS       Z19, Z18, Z20
+	VSUBPS       Z19, Z20, Z20
+	VPTERNLOGD   $0xf8, Z11, Z5, Z20
+	VMULPS       Z9, Z20, Z20
+	VCVTPS2PH    $0x00, Z20, Y20
+	VMOVUPS      Y20, 64(SI)
+	VRANGEPS     $0x02, Z14, Z4, Z19
+	VPANDD       Z13, Z19, Z20
+	VPMAXUD      Z15, Z20, Z20
+	VPADDD       Z12, Z20, Z20
+	VADDPS       Z20, Z19, Z21
+	VSUBPS       Z20, Z21, Z21
+	VPTERNLOGD   $0xf8, Z11, Z4, Z21
+	VMULPS       Z9, Z21, Z21
+	VCVTPS2PH    $0x00, Z21, Y21
+	VMOVUPS      Y21, 96(SI)
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone2
+	JEQ          maskbytes1
 	VPCMPEQD     Z7, Z0, K1
-	VRANGEPS     $0x02, Z14, Z6, Z0
-	VPANDD       Z13, Z0, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z0, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z11, Z6, Z18
-	VMULPS       Z9, Z18, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 32(SI)
-	VPCMPEQD     Z6, Z0, K2
-	VRANGEPS     $0x02, Z14, Z5, Z0
-	VPANDD       Z13, Z0, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z0, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z11, Z5, Z18
-	VMULPS       Z9, Z18, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 64(SI)
-	VPCMPEQD     Z5, Z0, K3
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z12, Z17, Z17
-	VADDPS       Z17, Z0, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z11, Z4, Z18
-	VMULPS       Z9, Z18, Z18
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 96(SI)
-	VPCMPEQD     Z4, Z0, K4
+	VPCMPEQD     Z6, Z17, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (DX)
-	VMOVAPS      Z1, Z7
-	VMOVAPS      Z2, Z6
-	VMOVAPS      Z3, Z5
-	VMOVAPS      Z16, Z4
-	ADDQ         $+128, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
+	VPCMPEQD     Z5, Z18, K2
+	VPCMPEQD     Z4, Z19, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone2
+
+maskbytes1:
+	VPCMPEQD   Z7, Z0, K1
+	VPCMPEQD   Z6, Z17, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z5, Z18, K2
+	VPCMPEQD   Z4, Z19, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z10, K1, Z20
+	VMOVUPS    Z20, (DX)
+	ADDQ       $+64, DX
+
+maskdone2:
+	VMOVAPS Z1, Z7
+	VMOVAPS Z2, Z6
+	VMOVAPS Z3, Z5
+	VMOVAPS Z16, Z4
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	SUBQ    $+64, R10
+	CMPQ    R10, $+128
+	JGE     groupahead
 
 groupends:
 	CMPQ  R10, $+64
@@ -2135,60 +223,77 @@ groupturn:
 	VMULPS.BCST       (R8), Z18, Z18
 	VCVTPS2PH         $0x00, Z18, Y18
 	VMOVUPS           Y18, (SI)
+	VRANGEPS          $0x02, Z14, Z6, Z17
+	VPANDD            Z13, Z17, Z18
+	VPMAXUD           Z15, Z18, Z18
+	VPADDD            Z12, Z18, Z18
+	VADDPS            Z18, Z17, Z19
+	VSUBPS            Z18, Z19, Z19
+	VPTERNLOGD        $0xf8, Z11, Z6, Z19
+	VMULPS.BCST       (R8), Z19, Z19
+	VCVTPS2PH         $0x00, Z19, Y19
+	VMOVUPS           Y19, 32(SI)
+	VRANGEPS          $0x02, Z14, Z5, Z18
+	VPANDD            Z13, Z18, Z19
+	VPMAXUD           Z15, Z19, Z19
+	VPADDD            Z12, Z19, Z19
+	VADDPS            Z19, Z18, Z20
+	VSUBPS            Z19, Z20, Z20
+	VPTERNLOGD        $0xf8, Z11, Z5, Z20
+	VMULPS.BCST       (R8), Z20, Z20
+	VCVTPS2PH         $0x00, Z20, Y20
+	VMOVUPS           Y20, 64(SI)
+	VRANGEPS          $0x02, Z14, Z4, Z19
+	VPANDD            Z13, Z19, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z19, Z21
+	VSUBPS            Z20, Z21, Z21
+	VPTERNLOGD        $0xf8, Z11, Z4, Z21
+	VMULPS.BCST       (R8), Z21, Z21
+	VCVTPS2PH         $0x00, Z21, Y21
+	VMOVUPS           Y21, 96(SI)
+	CMPL              kind+52(FP), $+1
+	JLT               maskdone4
+	JEQ               maskbytes3
 	VPCMPEQD          Z7, Z0, K1
-	VRANGEPS          $0x02, Z14, Z6, Z0
-	VPANDD            Z13, Z0, Z17
-	VPMAXUD           Z15, Z17, Z17
-	VPADDD            Z12, Z17, Z17
-	VADDPS            Z17, Z0, Z18
-	VSUBPS            Z17, Z18, Z18
-	VPTERNLOGD        $0xf8, Z11, Z6, Z18
-	VMULPS.BCST       (R8), Z18, Z18
-	VCVTPS2PH         $0x00, Z18, Y18
-	VMOVUPS           Y18, 32(SI)
-	VPCMPEQD          Z6, Z0, K2
-	VRANGEPS          $0x02, Z14, Z5, Z0
-	VPANDD            Z13, Z0, Z17
-	VPMAXUD           Z15, Z17, Z17
-	VPADDD            Z12, Z17, Z17
-	VADDPS            Z17, Z0, Z18
-	VSUBPS            Z17, Z18, Z18
-	VPTERNLOGD        $0xf8, Z11, Z5, Z18
-	VMULPS.BCST       (R8), Z18, Z18
-	VCVTPS2PH         $0x00, Z18, Y18
-	VMOVUPS           Y18, 64(SI)
-	VPCMPEQD          Z5, Z0, K3
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z17
-	VPMAXUD           Z15, Z17, Z17
-	VPADDD            Z12, Z17, Z17
-	VADDPS            Z17, Z0, Z18
-	VSUBPS            Z17, Z18, Z18
-	VPTERNLOGD        $0xf8, Z11, Z4, Z18
-	VMULPS.BCST       (R8), Z18, Z18
-	VCVTPS2PH         $0x00, Z18, Y18
-	VMOVUPS           Y18, 96(SI)
-	VPCMPEQD          Z4, Z0, K4
+	VPCMPEQD          Z6, Z17, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z10, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z1, Z7
-	VMOVAPS           Z2, Z6
-	VMOVAPS           Z3, Z5
-	VMOVAPS           Z16, Z4
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
+	VPCMPEQD          Z5, Z18, K2
+	VPCMPEQD          Z4, Z19, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone4
+
+maskbytes3:
+	VPCMPEQD   Z7, Z0, K1
+	VPCMPEQD   Z6, Z17, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z5, Z18, K2
+	VPCMPEQD   Z4, Z19, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z10, K1, Z20
+	VMOVUPS    Z20, (DX)
+	ADDQ       $+64, DX
+
+maskdone4:
+	VMOVAPS Z1, Z7
+	VMOVAPS Z2, Z6
+	VMOVAPS Z3, Z5
+	VMOVAPS Z16, Z4
+	ADDQ    $+4, R8
+	ADDQ    $+4, R9
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	MOVQ    R11, R10
+	SUBQ    R10, DI
+	CMPQ    R10, $+64
+	JNE     groupturned
+	TESTQ   DI, DI
+	JNE     groupturn
 
 groupturned:
 	VBROADCASTSS (R8), Z9
@@ -2227,49 +332,65 @@ grouploop:
 	VMULPS       Z9, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
 	VMOVUPS      Y6, (SI)
+	VRANGEPS     $0x02, Z14, Z2, Z5
+	VPANDD       Z13, Z5, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VPADDD       Z12, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z11, Z2, Z7
+	VMULPS       Z9, Z7, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVUPS      Y7, 32(SI)
+	VRANGEPS     $0x02, Z14, Z3, Z6
+	VPANDD       Z13, Z6, Z7
+	VPMAXUD      Z15, Z7, Z7
+	VPADDD       Z12, Z7, Z7
+	VADDPS       Z7, Z6, Z16
+	VSUBPS       Z7, Z16, Z16
+	VPTERNLOGD   $0xf8, Z11, Z3, Z16
+	VMULPS       Z9, Z16, Z16
+	VCVTPS2PH    $0x00, Z16, Y16
+	VMOVUPS      Y16, 64(SI)
+	VRANGEPS     $0x02, Z14, Z4, Z7
+	VPANDD       Z13, Z7, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z7, Z17
+	VSUBPS       Z16, Z17, Z17
+	VPTERNLOGD   $0xf8, Z11, Z4, Z17
+	VMULPS       Z9, Z17, Z17
+	VCVTPS2PH    $0x00, Z17, Y17
+	VMOVUPS      Y17, 96(SI)
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone6
+	JEQ          maskbytes5
 	VPCMPEQD     Z1, Z0, K1
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z5
-	VSUBPS       Z1, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS       Z9, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 32(SI)
-	VPCMPEQD     Z2, Z0, K2
-	VRANGEPS     $0x02, Z14, Z3, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z3, Z2
-	VMULPS       Z9, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 64(SI)
-	VPCMPEQD     Z3, Z0, K3
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z4, Z2
-	VMULPS       Z9, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(SI)
-	VPCMPEQD     Z4, Z0, K4
+	VPCMPEQD     Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (DX)
+	VPCMPEQD     Z3, Z6, K2
+	VPCMPEQD     Z4, Z7, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone6
 
+maskbytes5:
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z3, Z6, K2
+	VPCMPEQD   Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z10, K1, Z16
+	VMOVUPS    Z16, (DX)
+	ADDQ       $+64, DX
+
+maskdone6:
 groupback:
 	ADDQ $+128, SI
-	ADDQ $+64, DX
 	ADDQ $+128, BX
 	SUBQ $+64, R10
 	CMPQ R10, $+64
@@ -2341,56 +462,73 @@ groupmeet3:
 	VMULPS       Z0, Z18, Z18
 	VCVTPS2PH    $0x00, Z18, Y18
 	VMOVUPS      Y18, (SI)
-	VPCMPEQD     Z2, Z7, K1
 	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z0, Z7
-	VSUBPS       Z2, Z7, Z7
-	VPTERNLOGD   $0xf8, Z11, Z4, Z7
-	VMULPS       Z1, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 32(SI)
+	VPANDD       Z13, Z0, Z17
+	VPMAXUD      Z15, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z0, Z18
+	VSUBPS       Z17, Z18, Z18
+	VPTERNLOGD   $0xf8, Z11, Z4, Z18
+	VMULPS       Z1, Z18, Z18
+	VCVTPS2PH    $0x00, Z18, Y18
+	VMOVUPS      Y18, 32(SI)
+	VRANGEPS     $0x02, Z14, Z6, Z1
+	VPANDD       Z13, Z1, Z17
+	VPMAXUD      Z15, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z1, Z18
+	VSUBPS       Z17, Z18, Z18
+	VPTERNLOGD   $0xf8, Z11, Z6, Z18
+	VMULPS       Z3, Z18, Z18
+	VCVTPS2PH    $0x00, Z18, Y18
+	VMOVUPS      Y18, 64(SI)
+	VRANGEPS     $0x02, Z14, Z16, Z3
+	VPANDD       Z13, Z3, Z17
+	VPMAXUD      Z15, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z3, Z18
+	VSUBPS       Z17, Z18, Z18
+	VPTERNLOGD   $0xf8, Z11, Z16, Z18
+	VMULPS       Z5, Z18, Z18
+	VCVTPS2PH    $0x00, Z18, Y18
+	VMOVUPS      Y18, 96(SI)
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone8
+	JEQ          maskbytes7
+	VPCMPEQD     Z2, Z7, K1
 	VPCMPEQD     Z4, Z0, K2
-	VRANGEPS     $0x02, Z14, Z6, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z6, Z2
-	VMULPS       Z3, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 64(SI)
-	VPCMPEQD     Z6, Z0, K3
-	VRANGEPS     $0x02, Z14, Z16, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z16, Z2
-	VMULPS       Z5, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(SI)
-	VPCMPEQD     Z16, Z0, K4
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
+	VPCMPEQD     Z6, Z1, K2
+	VPCMPEQD     Z16, Z3, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone8
+
+maskbytes7:
+	VPCMPEQD   Z2, Z7, K1
+	VPCMPEQD   Z4, Z0, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z6, Z1, K2
+	VPCMPEQD   Z16, Z3, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z10, K1, Z5
+	VMOVUPS    Z5, (DX)
+	ADDQ       $+64, DX
+
+maskdone8:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ R10, $+1
+	JLT  groupnext
+	CMPQ DI, $+64
+	JLT  grouptail
+	CMPQ R10, $+64
+	JLT  groupmeet
+	JMP  groupbegin
 
 groupnext:
 	TESTQ DI, DI
@@ -2459,60 +597,92 @@ grouppiece:
 	VCVTPS2PH    $0x00, Z6, Y6
 	KMOVQ        K0, K7
 	VMOVDQU16    Y6, K7, (SI)
-	VPCMPEQD     Z1, Z0, K1
 	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z5
-	VSUBPS       Z1, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS       Z9, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
+	VRANGEPS     $0x02, Z14, Z2, Z5
+	VPANDD       Z13, Z5, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VPADDD       Z12, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z11, Z2, Z7
+	VMULPS       Z9, Z7, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y5, K7, 32(SI)
-	VPCMPEQD     Z2, Z0, K2
+	VMOVDQU16    Y7, K7, 32(SI)
 	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	VRANGEPS     $0x02, Z14, Z3, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z3, Z2
-	VMULPS       Z9, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
+	VRANGEPS     $0x02, Z14, Z3, Z6
+	VPANDD       Z13, Z6, Z7
+	VPMAXUD      Z15, Z7, Z7
+	VPADDD       Z12, Z7, Z7
+	VADDPS       Z7, Z6, Z16
+	VSUBPS       Z7, Z16, Z16
+	VPTERNLOGD   $0xf8, Z11, Z3, Z16
+	VMULPS       Z9, Z16, Z16
+	VCVTPS2PH    $0x00, Z16, Y16
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y2, K7, 64(SI)
-	VPCMPEQD     Z3, Z0, K3
+	VMOVDQU16    Y16, K7, 64(SI)
 	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z4, Z2
-	VMULPS       Z9, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
+	VRANGEPS     $0x02, Z14, Z4, Z7
+	VPANDD       Z13, Z7, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z7, Z17
+	VSUBPS       Z16, Z17, Z17
+	VPTERNLOGD   $0xf8, Z11, Z4, Z17
+	VMULPS       Z9, Z17, Z17
+	VCVTPS2PH    $0x00, Z17, Y17
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y2, K7, 96(SI)
-	VPCMPEQD     Z4, Z0, K4
+	VMOVDQU16    Y17, K7, 96(SI)
 
 grouptailnarrow:
+	CMPL     kind+52(FP), $+1
+	JLT      maskdone10
+	JEQ      maskbytes9
+	VPCMPEQD Z1, Z0, K1
+	VPCMPEQD Z2, Z5, K2
+	KUNPCKWD K1, K2, K1
+	VPCMPEQD Z3, Z6, K2
+	VPCMPEQD Z4, Z7, K3
+	KUNPCKWD K2, K3, K2
+	KUNPCKDQ K1, K2, K1
+	KMOVQ    K1, 128(SP)
+	JMP      maskdone10
+
+maskbytes9:
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z10, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (DX)
-	LEAQ       (SI)(DI*2), SI
-	LEAQ       (DX)(DI*1), DX
-	LEAQ       (BX)(DI*2), BX
+	VPCMPEQD   Z3, Z6, K2
+	VPCMPEQD   Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z10, K1, Z16
+	VMOVUPS    Z16, 128(SP)
+
+maskdone10:
+	LEAQ (SI)(DI*2), SI
+	CMPL kind+52(FP), $+1
+	JLT  maskdone12
+	JEQ  maskbytes11
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone12
+
+maskbytes11:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone12:
+	LEAQ (BX)(DI*2), BX
 
 grouprest:
 	SUBQ  DI, R10
@@ -2542,11 +712,11 @@ groupdone:
 longs:
 	VBROADCASTSS (R8), Z9
 	VBROADCASTSS (R9), Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z1
 	VPSUBD       Z1, Z0, Z8
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VBROADCASTSS constantsAVX512<>+20(SB), Z0
 	VFNMADD231PS Z9, Z8, Z0
-	VBROADCASTSS constantsAVX512<>+20(SB), Z1
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
 	VFMADD231PS  Z1, Z0, Z0
 	VMULPS       Z8, Z0, Z7
 	MOVQ         R11, DI
@@ -2601,55 +771,72 @@ longahead:
 	VMULPS      Z9, Z19, Z19
 	VCVTPS2PH   $0x00, Z19, Y19
 	VMOVUPS     Y19, (SI)
+	VRANGEPS    $0x02, Z14, Z5, Z18
+	VPANDD      Z13, Z18, Z19
+	VPMAXUD     Z15, Z19, Z19
+	VPADDD      Z12, Z19, Z19
+	VADDPS      Z19, Z18, Z20
+	VSUBPS      Z19, Z20, Z20
+	VPTERNLOGD  $0xf8, Z11, Z5, Z20
+	VMULPS      Z9, Z20, Z20
+	VCVTPS2PH   $0x00, Z20, Y20
+	VMOVUPS     Y20, 32(SI)
+	VRANGEPS    $0x02, Z14, Z4, Z19
+	VPANDD      Z13, Z19, Z20
+	VPMAXUD     Z15, Z20, Z20
+	VPADDD      Z12, Z20, Z20
+	VADDPS      Z20, Z19, Z21
+	VSUBPS      Z20, Z21, Z21
+	VPTERNLOGD  $0xf8, Z11, Z4, Z21
+	VMULPS      Z9, Z21, Z21
+	VCVTPS2PH   $0x00, Z21, Y21
+	VMOVUPS     Y21, 64(SI)
+	VRANGEPS    $0x02, Z14, Z3, Z20
+	VPANDD      Z13, Z20, Z21
+	VPMAXUD     Z15, Z21, Z21
+	VPADDD      Z12, Z21, Z21
+	VADDPS      Z21, Z20, Z22
+	VSUBPS      Z21, Z22, Z22
+	VPTERNLOGD  $0xf8, Z11, Z3, Z22
+	VMULPS      Z9, Z22, Z22
+	VCVTPS2PH   $0x00, Z22, Y22
+	VMOVUPS     Y22, 96(SI)
+	CMPL        kind+52(FP), $+1
+	JLT         maskdone14
+	JEQ         maskbytes13
 	VPCMPEQD    Z6, Z0, K1
-	VRANGEPS    $0x02, Z14, Z5, Z0
-	VPANDD      Z13, Z0, Z18
-	VPMAXUD     Z15, Z18, Z18
-	VPADDD      Z12, Z18, Z18
-	VADDPS      Z18, Z0, Z19
-	VSUBPS      Z18, Z19, Z19
-	VPTERNLOGD  $0xf8, Z11, Z5, Z19
-	VMULPS      Z9, Z19, Z19
-	VCVTPS2PH   $0x00, Z19, Y19
-	VMOVUPS     Y19, 32(SI)
-	VPCMPEQD    Z5, Z0, K2
-	VRANGEPS    $0x02, Z14, Z4, Z0
-	VPANDD      Z13, Z0, Z18
-	VPMAXUD     Z15, Z18, Z18
-	VPADDD      Z12, Z18, Z18
-	VADDPS      Z18, Z0, Z19
-	VSUBPS      Z18, Z19, Z19
-	VPTERNLOGD  $0xf8, Z11, Z4, Z19
-	VMULPS      Z9, Z19, Z19
-	VCVTPS2PH   $0x00, Z19, Y19
-	VMOVUPS     Y19, 64(SI)
-	VPCMPEQD    Z4, Z0, K3
-	VRANGEPS    $0x02, Z14, Z3, Z0
-	VPANDD      Z13, Z0, Z18
-	VPMAXUD     Z15, Z18, Z18
-	VPADDD      Z12, Z18, Z18
-	VADDPS      Z18, Z0, Z19
-	VSUBPS      Z18, Z19, Z19
-	VPTERNLOGD  $0xf8, Z11, Z3, Z19
-	VMULPS      Z9, Z19, Z19
-	VCVTPS2PH   $0x00, Z19, Y19
-	VMOVUPS     Y19, 96(SI)
-	VPCMPEQD    Z3, Z0, K4
+	VPCMPEQD    Z5, Z18, K2
 	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z10, K1, Z0
-	VMOVUPS     Z0, (DX)
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z16, Z4
-	VMOVAPS     Z17, Z3
-	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
+	VPCMPEQD    Z4, Z19, K2
+	VPCMPEQD    Z3, Z20, K3
+	KUNPCKWD    K2, K3, K2
+	KUNPCKDQ    K1, K2, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+8, DX
+	JMP         maskdone14
+
+maskbytes13:
+	VPCMPEQD   Z6, Z0, K1
+	VPCMPEQD   Z5, Z18, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z4, Z19, K2
+	VPCMPEQD   Z3, Z20, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z10, K1, Z21
+	VMOVUPS    Z21, (DX)
+	ADDQ       $+64, DX
+
+maskdone14:
+	VMOVAPS Z1, Z6
+	VMOVAPS Z2, Z5
+	VMOVAPS Z16, Z4
+	VMOVAPS Z17, Z3
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+128
+	JGE     longahead
 
 longloop:
 	VCVTPH2PS   (BX), Z0
@@ -2678,49 +865,65 @@ longloop:
 	VMULPS      Z9, Z6, Z6
 	VCVTPS2PH   $0x00, Z6, Y6
 	VMOVUPS     Y6, (SI)
+	VRANGEPS    $0x02, Z14, Z2, Z5
+	VPANDD      Z13, Z5, Z6
+	VPMAXUD     Z15, Z6, Z6
+	VPADDD      Z12, Z6, Z6
+	VADDPS      Z6, Z5, Z16
+	VSUBPS      Z6, Z16, Z16
+	VPTERNLOGD  $0xf8, Z11, Z2, Z16
+	VMULPS      Z9, Z16, Z16
+	VCVTPS2PH   $0x00, Z16, Y16
+	VMOVUPS     Y16, 32(SI)
+	VRANGEPS    $0x02, Z14, Z3, Z6
+	VPANDD      Z13, Z6, Z16
+	VPMAXUD     Z15, Z16, Z16
+	VPADDD      Z12, Z16, Z16
+	VADDPS      Z16, Z6, Z17
+	VSUBPS      Z16, Z17, Z17
+	VPTERNLOGD  $0xf8, Z11, Z3, Z17
+	VMULPS      Z9, Z17, Z17
+	VCVTPS2PH   $0x00, Z17, Y17
+	VMOVUPS     Y17, 64(SI)
+	VRANGEPS    $0x02, Z14, Z4, Z16
+	VPANDD      Z13, Z16, Z17
+	VPMAXUD     Z15, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z16, Z18
+	VSUBPS      Z17, Z18, Z18
+	VPTERNLOGD  $0xf8, Z11, Z4, Z18
+	VMULPS      Z9, Z18, Z18
+	VCVTPS2PH   $0x00, Z18, Y18
+	VMOVUPS     Y18, 96(SI)
+	CMPL        kind+52(FP), $+1
+	JLT         maskdone16
+	JEQ         maskbytes15
 	VPCMPEQD    Z1, Z0, K1
-	VRANGEPS    $0x02, Z14, Z2, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z5
-	VSUBPS      Z1, Z5, Z5
-	VPTERNLOGD  $0xf8, Z11, Z2, Z5
-	VMULPS      Z9, Z5, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVUPS     Y5, 32(SI)
-	VPCMPEQD    Z2, Z0, K2
-	VRANGEPS    $0x02, Z14, Z3, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z2
-	VSUBPS      Z1, Z2, Z2
-	VPTERNLOGD  $0xf8, Z11, Z3, Z2
-	VMULPS      Z9, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 64(SI)
-	VPCMPEQD    Z3, Z0, K3
-	VRANGEPS    $0x02, Z14, Z4, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z2
-	VSUBPS      Z1, Z2, Z2
-	VPTERNLOGD  $0xf8, Z11, Z4, Z2
-	VMULPS      Z9, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 96(SI)
-	VPCMPEQD    Z4, Z0, K4
+	VPCMPEQD    Z2, Z5, K2
 	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z10, K1, Z0
-	VMOVUPS     Z0, (DX)
+	VPCMPEQD    Z3, Z6, K2
+	VPCMPEQD    Z4, Z16, K3
+	KUNPCKWD    K2, K3, K2
+	KUNPCKDQ    K1, K2, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+8, DX
+	JMP         maskdone16
 
+maskbytes15:
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z3, Z6, K2
+	VPCMPEQD   Z4, Z16, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z10, K1, Z17
+	VMOVUPS    Z17, (DX)
+	ADDQ       $+64, DX
+
+maskdone16:
 longback:
 	ADDQ $+128, SI
-	ADDQ $+64, DX
 	ADDQ $+128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
@@ -2771,60 +974,92 @@ longrest:
 	VCVTPS2PH   $0x00, Z6, Y6
 	KMOVQ       K0, K7
 	VMOVDQU16   Y6, K7, (SI)
-	VPCMPEQD    Z1, Z0, K1
 	CMPQ        DI, $+17
 	JLT         longtailnarrow
-	VRANGEPS    $0x02, Z14, Z2, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z5
-	VSUBPS      Z1, Z5, Z5
-	VPTERNLOGD  $0xf8, Z11, Z2, Z5
-	VMULPS      Z9, Z5, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
+	VRANGEPS    $0x02, Z14, Z2, Z5
+	VPANDD      Z13, Z5, Z6
+	VPMAXUD     Z15, Z6, Z6
+	VPADDD      Z12, Z6, Z6
+	VADDPS      Z6, Z5, Z16
+	VSUBPS      Z6, Z16, Z16
+	VPTERNLOGD  $0xf8, Z11, Z2, Z16
+	VMULPS      Z9, Z16, Z16
+	VCVTPS2PH   $0x00, Z16, Y16
 	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16   Y5, K7, 32(SI)
-	VPCMPEQD    Z2, Z0, K2
+	VMOVDQU16   Y16, K7, 32(SI)
 	CMPQ        DI, $+33
 	JLT         longtailnarrow
-	VRANGEPS    $0x02, Z14, Z3, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z2
-	VSUBPS      Z1, Z2, Z2
-	VPTERNLOGD  $0xf8, Z11, Z3, Z2
-	VMULPS      Z9, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
+	VRANGEPS    $0x02, Z14, Z3, Z6
+	VPANDD      Z13, Z6, Z16
+	VPMAXUD     Z15, Z16, Z16
+	VPADDD      Z12, Z16, Z16
+	VADDPS      Z16, Z6, Z17
+	VSUBPS      Z16, Z17, Z17
+	VPTERNLOGD  $0xf8, Z11, Z3, Z17
+	VMULPS      Z9, Z17, Z17
+	VCVTPS2PH   $0x00, Z17, Y17
 	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16   Y2, K7, 64(SI)
-	VPCMPEQD    Z3, Z0, K3
+	VMOVDQU16   Y17, K7, 64(SI)
 	CMPQ        DI, $+49
 	JLT         longtailnarrow
-	VRANGEPS    $0x02, Z14, Z4, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z2
-	VSUBPS      Z1, Z2, Z2
-	VPTERNLOGD  $0xf8, Z11, Z4, Z2
-	VMULPS      Z9, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
+	VRANGEPS    $0x02, Z14, Z4, Z16
+	VPANDD      Z13, Z16, Z17
+	VPMAXUD     Z15, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z16, Z18
+	VSUBPS      Z17, Z18, Z18
+	VPTERNLOGD  $0xf8, Z11, Z4, Z18
+	VMULPS      Z9, Z18, Z18
+	VCVTPS2PH   $0x00, Z18, Y18
 	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16   Y2, K7, 96(SI)
-	VPCMPEQD    Z4, Z0, K4
+	VMOVDQU16   Y18, K7, 96(SI)
 
 longtailnarrow:
+	CMPL     kind+52(FP), $+1
+	JLT      maskdone18
+	JEQ      maskbytes17
+	VPCMPEQD Z1, Z0, K1
+	VPCMPEQD Z2, Z5, K2
+	KUNPCKWD K1, K2, K1
+	VPCMPEQD Z3, Z6, K2
+	VPCMPEQD Z4, Z16, K3
+	KUNPCKWD K2, K3, K2
+	KUNPCKDQ K1, K2, K1
+	KMOVQ    K1, 128(SP)
+	JMP      maskdone18
+
+maskbytes17:
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z10, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (DX)
-	LEAQ       (SI)(DI*2), SI
-	LEAQ       (DX)(DI*1), DX
-	LEAQ       (BX)(DI*2), BX
+	VPCMPEQD   Z3, Z6, K2
+	VPCMPEQD   Z4, Z16, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z10, K1, Z17
+	VMOVUPS    Z17, 128(SP)
+
+maskdone18:
+	LEAQ (SI)(DI*2), SI
+	CMPL kind+52(FP), $+1
+	JLT  maskdone20
+	JEQ  maskbytes19
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone20
+
+maskbytes19:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone20:
+	LEAQ (BX)(DI*2), BX
 
 longend:
 	ADDQ  $+4, R8
@@ -2902,59 +1137,76 @@ short2ahead:
 	VMULPS            Z9, Z20, Z20
 	VCVTPS2PH         $0x00, Z20, Y20
 	VMOVUPS           Y20, (SI)
+	VRANGEPS          $0x02, Z14, Z7, Z19
+	VPANDD            Z13, Z19, Z20
+	VPMAXUD           Z15, Z20, Z20
+	VPADDD            Z12, Z20, Z20
+	VADDPS            Z20, Z19, Z21
+	VSUBPS            Z20, Z21, Z21
+	VPTERNLOGD        $0xf8, Z11, Z7, Z21
+	VMULPS            Z9, Z21, Z21
+	VCVTPS2PH         $0x00, Z21, Y21
+	VMOVUPS           Y21, 32(SI)
+	VRANGEPS          $0x02, Z14, Z5, Z20
+	VPANDD            Z13, Z20, Z21
+	VPMAXUD           Z15, Z21, Z21
+	VPADDD            Z12, Z21, Z21
+	VADDPS            Z21, Z20, Z22
+	VSUBPS            Z21, Z22, Z22
+	VPTERNLOGD        $0xf8, Z11, Z5, Z22
+	VMULPS            Z6, Z22, Z22
+	VCVTPS2PH         $0x00, Z22, Y22
+	VMOVUPS           Y22, 64(SI)
+	VRANGEPS          $0x02, Z14, Z4, Z21
+	VPANDD            Z13, Z21, Z22
+	VPMAXUD           Z15, Z22, Z22
+	VPADDD            Z12, Z22, Z22
+	VADDPS            Z22, Z21, Z23
+	VSUBPS            Z22, Z23, Z23
+	VPTERNLOGD        $0xf8, Z11, Z4, Z23
+	VMULPS            Z6, Z23, Z23
+	VCVTPS2PH         $0x00, Z23, Y23
+	VMOVUPS           Y23, 96(SI)
+	CMPL              kind+52(FP), $+1
+	JLT               maskdone22
+	JEQ               maskbytes21
 	VPCMPEQD          Z8, Z0, K1
-	VRANGEPS          $0x02, Z14, Z7, Z0
-	VPANDD            Z13, Z0, Z19
-	VPMAXUD           Z15, Z19, Z19
-	VPADDD            Z12, Z19, Z19
-	VADDPS            Z19, Z0, Z20
-	VSUBPS            Z19, Z20, Z20
-	VPTERNLOGD        $0xf8, Z11, Z7, Z20
-	VMULPS            Z9, Z20, Z20
-	VCVTPS2PH         $0x00, Z20, Y20
-	VMOVUPS           Y20, 32(SI)
-	VPCMPEQD          Z7, Z0, K2
-	VRANGEPS          $0x02, Z14, Z5, Z0
-	VPANDD            Z13, Z0, Z19
-	VPMAXUD           Z15, Z19, Z19
-	VPADDD            Z12, Z19, Z19
-	VADDPS            Z19, Z0, Z20
-	VSUBPS            Z19, Z20, Z20
-	VPTERNLOGD        $0xf8, Z11, Z5, Z20
-	VMULPS            Z6, Z20, Z20
-	VCVTPS2PH         $0x00, Z20, Y20
-	VMOVUPS           Y20, 64(SI)
-	VPCMPEQD          Z5, Z0, K3
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z19
-	VPMAXUD           Z15, Z19, Z19
-	VPADDD            Z12, Z19, Z19
-	VADDPS            Z19, Z0, Z20
-	VSUBPS            Z19, Z20, Z20
-	VPTERNLOGD        $0xf8, Z11, Z4, Z20
-	VMULPS            Z6, Z20, Z20
-	VCVTPS2PH         $0x00, Z20, Y20
-	VMOVUPS           Y20, 96(SI)
-	VPCMPEQD          Z4, Z0, K4
+	VPCMPEQD          Z7, Z19, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z10, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z1, Z8
-	VMOVAPS           Z3, Z7
-	VMOVAPS           Z16, Z5
-	VMOVAPS           Z18, Z4
-	VMOVAPS           Z2, Z9
-	VMOVAPS           Z17, Z6
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
+	VPCMPEQD          Z5, Z20, K2
+	VPCMPEQD          Z4, Z21, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone22
+
+maskbytes21:
+	VPCMPEQD   Z8, Z0, K1
+	VPCMPEQD   Z7, Z19, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z5, Z20, K2
+	VPCMPEQD   Z4, Z21, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z10, K1, Z22
+	VMOVUPS    Z22, (DX)
+	ADDQ       $+64, DX
+
+maskdone22:
+	VMOVAPS Z1, Z8
+	VMOVAPS Z3, Z7
+	VMOVAPS Z16, Z5
+	VMOVAPS Z18, Z4
+	VMOVAPS Z2, Z9
+	VMOVAPS Z17, Z6
+	ADDQ    $+8, R8
+	ADDQ    $+8, R9
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	SUBQ    $+2, R10
+	CMPQ    R10, $+4
+	JGE     short2ahead
 
 short2loop:
 	VCVTPH2PS         (BX), Z0
@@ -2987,51 +1239,67 @@ short2loop:
 	VMULPS.BCST       (R8), Z6, Z6
 	VCVTPS2PH         $0x00, Z6, Y6
 	VMOVUPS           Y6, (SI)
+	VRANGEPS          $0x02, Z14, Z2, Z5
+	VPANDD            Z13, Z5, Z6
+	VPMAXUD           Z15, Z6, Z6
+	VPADDD            Z12, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z11, Z2, Z7
+	VMULPS.BCST       (R8), Z7, Z7
+	VCVTPS2PH         $0x00, Z7, Y7
+	VMOVUPS           Y7, 32(SI)
+	VRANGEPS          $0x02, Z14, Z3, Z6
+	VPANDD            Z13, Z6, Z7
+	VPMAXUD           Z15, Z7, Z7
+	VPADDD            Z12, Z7, Z7
+	VADDPS            Z7, Z6, Z8
+	VSUBPS            Z7, Z8, Z8
+	VPTERNLOGD        $0xf8, Z11, Z3, Z8
+	VMULPS.BCST       4(R8), Z8, Z8
+	VCVTPS2PH         $0x00, Z8, Y8
+	VMOVUPS           Y8, 64(SI)
+	VRANGEPS          $0x02, Z14, Z4, Z7
+	VPANDD            Z13, Z7, Z8
+	VPMAXUD           Z15, Z8, Z8
+	VPADDD            Z12, Z8, Z8
+	VADDPS            Z8, Z7, Z9
+	VSUBPS            Z8, Z9, Z9
+	VPTERNLOGD        $0xf8, Z11, Z4, Z9
+	VMULPS.BCST       4(R8), Z9, Z9
+	VCVTPS2PH         $0x00, Z9, Y9
+	VMOVUPS           Y9, 96(SI)
+	CMPL              kind+52(FP), $+1
+	JLT               maskdone24
+	JEQ               maskbytes23
 	VPCMPEQD          Z1, Z0, K1
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z5
-	VSUBPS            Z1, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       (R8), Z5, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVUPS           Y5, 32(SI)
-	VPCMPEQD          Z2, Z0, K2
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       4(R8), Z2, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 64(SI)
-	VPCMPEQD          Z3, Z0, K3
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       4(R8), Z2, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 96(SI)
-	VPCMPEQD          Z4, Z0, K4
+	VPCMPEQD          Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z10, K1, Z0
-	VMOVUPS           Z0, (DX)
+	VPCMPEQD          Z3, Z6, K2
+	VPCMPEQD          Z4, Z7, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone24
 
+maskbytes23:
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z3, Z6, K2
+	VPCMPEQD   Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z10, K1, Z8
+	VMOVUPS    Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone24:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+128, SI
-	ADDQ $+64, DX
 	ADDQ $+128, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
@@ -3114,61 +1382,78 @@ short4ahead:
 	VMULPS            Z9, Z24, Z24
 	VCVTPS2PH         $0x00, Z24, Y24
 	VMOVUPS           Y24, (SI)
+	VRANGEPS          $0x02, Z14, Z6, Z23
+	VPANDD            Z13, Z23, Z24
+	VPMAXUD           Z15, Z24, Z24
+	VPADDD            Z12, Z24, Z24
+	VADDPS            Z24, Z23, Z25
+	VSUBPS            Z24, Z25, Z25
+	VPTERNLOGD        $0xf8, Z11, Z6, Z25
+	VMULPS            Z7, Z25, Z25
+	VCVTPS2PH         $0x00, Z25, Y25
+	VMOVUPS           Y25, 32(SI)
+	VRANGEPS          $0x02, Z14, Z4, Z24
+	VPANDD            Z13, Z24, Z25
+	VPMAXUD           Z15, Z25, Z25
+	VPADDD            Z12, Z25, Z25
+	VADDPS            Z25, Z24, Z26
+	VSUBPS            Z25, Z26, Z26
+	VPTERNLOGD        $0xf8, Z11, Z4, Z26
+	VMULPS            Z5, Z26, Z26
+	VCVTPS2PH         $0x00, Z26, Y26
+	VMOVUPS           Y26, 64(SI)
+	VRANGEPS          $0x02, Z14, Z2, Z25
+	VPANDD            Z13, Z25, Z26
+	VPMAXUD           Z15, Z26, Z26
+	VPADDD            Z12, Z26, Z26
+	VADDPS            Z26, Z25, Z27
+	VSUBPS            Z26, Z27, Z27
+	VPTERNLOGD        $0xf8, Z11, Z2, Z27
+	VMULPS            Z3, Z27, Z27
+	VCVTPS2PH         $0x00, Z27, Y27
+	VMOVUPS           Y27, 96(SI)
+	CMPL              kind+52(FP), $+1
+	JLT               maskdone26
+	JEQ               maskbytes25
 	VPCMPEQD          Z8, Z0, K1
-	VRANGEPS          $0x02, Z14, Z6, Z0
-	VPANDD            Z13, Z0, Z23
-	VPMAXUD           Z15, Z23, Z23
-	VPADDD            Z12, Z23, Z23
-	VADDPS            Z23, Z0, Z24
-	VSUBPS            Z23, Z24, Z24
-	VPTERNLOGD        $0xf8, Z11, Z6, Z24
-	VMULPS            Z7, Z24, Z24
-	VCVTPS2PH         $0x00, Z24, Y24
-	VMOVUPS           Y24, 32(SI)
-	VPCMPEQD          Z6, Z0, K2
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z23
-	VPMAXUD           Z15, Z23, Z23
-	VPADDD            Z12, Z23, Z23
-	VADDPS            Z23, Z0, Z24
-	VSUBPS            Z23, Z24, Z24
-	VPTERNLOGD        $0xf8, Z11, Z4, Z24
-	VMULPS            Z5, Z24, Z24
-	VCVTPS2PH         $0x00, Z24, Y24
-	VMOVUPS           Y24, 64(SI)
-	VPCMPEQD          Z4, Z0, K3
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z23
-	VPMAXUD           Z15, Z23, Z23
-	VPADDD            Z12, Z23, Z23
-	VADDPS            Z23, Z0, Z24
-	VSUBPS            Z23, Z24, Z24
-	VPTERNLOGD        $0xf8, Z11, Z2, Z24
-	VMULPS            Z3, Z24, Z24
-	VCVTPS2PH         $0x00, Z24, Y24
-	VMOVUPS           Y24, 96(SI)
-	VPCMPEQD          Z2, Z0, K4
+	VPCMPEQD          Z6, Z23, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z10, K1, Z0
-	VMOVUPS           Z0, (DX)
-	VMOVAPS           Z1, Z8
-	VMOVAPS           Z17, Z6
-	VMOVAPS           Z19, Z4
-	VMOVAPS           Z21, Z2
-	VMOVAPS           Z16, Z9
-	VMOVAPS           Z18, Z7
-	VMOVAPS           Z20, Z5
-	VMOVAPS           Z22, Z3
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
+	VPCMPEQD          Z4, Z24, K2
+	VPCMPEQD          Z2, Z25, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone26
+
+maskbytes25:
+	VPCMPEQD   Z8, Z0, K1
+	VPCMPEQD   Z6, Z23, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z4, Z24, K2
+	VPCMPEQD   Z2, Z25, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z10, K1, Z26
+	VMOVUPS    Z26, (DX)
+	ADDQ       $+64, DX
+
+maskdone26:
+	VMOVAPS Z1, Z8
+	VMOVAPS Z17, Z6
+	VMOVAPS Z19, Z4
+	VMOVAPS Z21, Z2
+	VMOVAPS Z16, Z9
+	VMOVAPS Z18, Z7
+	VMOVAPS Z20, Z5
+	VMOVAPS Z22, Z3
+	ADDQ    $+16, R8
+	ADDQ    $+16, R9
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	SUBQ    $+4, R10
+	CMPQ    R10, $+8
+	JGE     short4ahead
 
 short4loop:
 	VCVTPH2PS         (BX), Z0
@@ -3201,51 +1486,67 @@ short4loop:
 	VMULPS.BCST       (R8), Z6, Z6
 	VCVTPS2PH         $0x00, Z6, Y6
 	VMOVUPS           Y6, (SI)
+	VRANGEPS          $0x02, Z14, Z2, Z5
+	VPANDD            Z13, Z5, Z6
+	VPMAXUD           Z15, Z6, Z6
+	VPADDD            Z12, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z11, Z2, Z7
+	VMULPS.BCST       4(R8), Z7, Z7
+	VCVTPS2PH         $0x00, Z7, Y7
+	VMOVUPS           Y7, 32(SI)
+	VRANGEPS          $0x02, Z14, Z3, Z6
+	VPANDD            Z13, Z6, Z7
+	VPMAXUD           Z15, Z7, Z7
+	VPADDD            Z12, Z7, Z7
+	VADDPS            Z7, Z6, Z8
+	VSUBPS            Z7, Z8, Z8
+	VPTERNLOGD        $0xf8, Z11, Z3, Z8
+	VMULPS.BCST       8(R8), Z8, Z8
+	VCVTPS2PH         $0x00, Z8, Y8
+	VMOVUPS           Y8, 64(SI)
+	VRANGEPS          $0x02, Z14, Z4, Z7
+	VPANDD            Z13, Z7, Z8
+	VPMAXUD           Z15, Z8, Z8
+	VPADDD            Z12, Z8, Z8
+	VADDPS            Z8, Z7, Z9
+	VSUBPS            Z8, Z9, Z9
+	VPTERNLOGD        $0xf8, Z11, Z4, Z9
+	VMULPS.BCST       12(R8), Z9, Z9
+	VCVTPS2PH         $0x00, Z9, Y9
+	VMOVUPS           Y9, 96(SI)
+	CMPL              kind+52(FP), $+1
+	JLT               maskdone28
+	JEQ               maskbytes27
 	VPCMPEQD          Z1, Z0, K1
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z5
-	VSUBPS            Z1, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       4(R8), Z5, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVUPS           Y5, 32(SI)
-	VPCMPEQD          Z2, Z0, K2
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       8(R8), Z2, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 64(SI)
-	VPCMPEQD          Z3, Z0, K3
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       12(R8), Z2, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 96(SI)
-	VPCMPEQD          Z4, Z0, K4
+	VPCMPEQD          Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z10, K1, Z0
-	VMOVUPS           Z0, (DX)
+	VPCMPEQD          Z3, Z6, K2
+	VPCMPEQD          Z4, Z7, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone28
 
+maskbytes27:
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z3, Z6, K2
+	VPCMPEQD   Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z10, K1, Z8
+	VMOVUPS    Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone28:
 short4back:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+128, SI
-	ADDQ $+64, DX
 	ADDQ $+128, BX
 	SUBQ $+4, R10
 	CMPQ R10, $+4
@@ -3304,49 +1605,65 @@ laneloop:
 	VMULPS       Z3, Z16, Z16
 	VCVTPS2PH    $0x00, Z16, Y16
 	VMOVUPS      Y16, (SI)
+	VRANGEPS     $0x02, Z14, Z4, Z1
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPADDD       Z12, Z3, Z3
+	VADDPS       Z3, Z1, Z16
+	VSUBPS       Z3, Z16, Z16
+	VPTERNLOGD   $0xf8, Z11, Z4, Z16
+	VMULPS       Z5, Z16, Z16
+	VCVTPS2PH    $0x00, Z16, Y16
+	VMOVUPS      Y16, 32(SI)
+	VRANGEPS     $0x02, Z14, Z6, Z3
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPADDD       Z12, Z5, Z5
+	VADDPS       Z5, Z3, Z16
+	VSUBPS       Z5, Z16, Z16
+	VPTERNLOGD   $0xf8, Z11, Z6, Z16
+	VMULPS       Z7, Z16, Z16
+	VCVTPS2PH    $0x00, Z16, Y16
+	VMOVUPS      Y16, 64(SI)
+	VRANGEPS     $0x02, Z14, Z8, Z5
+	VPANDD       Z13, Z5, Z7
+	VPMAXUD      Z15, Z7, Z7
+	VPADDD       Z12, Z7, Z7
+	VADDPS       Z7, Z5, Z16
+	VSUBPS       Z7, Z16, Z16
+	VPTERNLOGD   $0xf8, Z11, Z8, Z16
+	VMULPS       Z9, Z16, Z16
+	VCVTPS2PH    $0x00, Z16, Y16
+	VMOVUPS      Y16, 96(SI)
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone30
+	JEQ          maskbytes29
 	VPCMPEQD     Z2, Z0, K1
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z4, Z2
-	VMULPS       Z5, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 32(SI)
-	VPCMPEQD     Z4, Z0, K2
-	VRANGEPS     $0x02, Z14, Z6, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z6, Z2
-	VMULPS       Z7, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 64(SI)
-	VPCMPEQD     Z6, Z0, K3
-	VRANGEPS     $0x02, Z14, Z8, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z8, Z2
-	VMULPS       Z9, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(SI)
-	VPCMPEQD     Z8, Z0, K4
+	VPCMPEQD     Z4, Z1, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (DX)
+	VPCMPEQD     Z6, Z3, K2
+	VPCMPEQD     Z8, Z5, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone30
 
+maskbytes29:
+	VPCMPEQD   Z2, Z0, K1
+	VPCMPEQD   Z4, Z1, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z6, Z3, K2
+	VPCMPEQD   Z8, Z5, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z10, K1, Z7
+	VMOVUPS    Z7, (DX)
+	ADDQ       $+64, DX
+
+maskdone30:
 laneback:
 	ADDQ  $+128, SI
-	ADDQ  $+64, DX
 	ADDQ  $+128, BX
 	ADDQ  $+256, R8
 	ADDQ  $+256, R9
@@ -3363,12 +1680,27 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut16AVX512(SB)
 	MOVQ  840(SP), DX
+	CMPL  kind+52(FP), $+1
+	JLT   maskdone32
+	JEQ   maskbytes31
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  848(SP), BX
-	MOVQ  856(SP), R8
-	MOVQ  864(SP), R9
+	CALL  ·stageOut1AVX512(SB)
+	LEAQ  7(DI), AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	JMP   maskdone32
+
+maskbytes31:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone32:
+	MOVQ 848(SP), BX
+	MOVQ 856(SP), R8
+	MOVQ 864(SP), R9
 
 laneend:
 	MOVQ  ahead+72(FP), AX
@@ -3415,52 +1747,69 @@ groupstream:
 	VMULPS       Z9, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
 	VMOVNTPS     Y6, (SI)
+	VRANGEPS     $0x02, Z14, Z2, Z5
+	VPANDD       Z13, Z5, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VPADDD       Z12, Z6, Z6
+	VADDPS       Z6, Z5, Z7
+	VSUBPS       Z6, Z7, Z7
+	VPTERNLOGD   $0xf8, Z11, Z2, Z7
+	VMULPS       Z9, Z7, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVNTPS     Y7, 32(SI)
+	VRANGEPS     $0x02, Z14, Z3, Z6
+	VPANDD       Z13, Z6, Z7
+	VPMAXUD      Z15, Z7, Z7
+	VPADDD       Z12, Z7, Z7
+	VADDPS       Z7, Z6, Z16
+	VSUBPS       Z7, Z16, Z16
+	VPTERNLOGD   $0xf8, Z11, Z3, Z16
+	VMULPS       Z9, Z16, Z16
+	VCVTPS2PH    $0x00, Z16, Y16
+	VMOVNTPS     Y16, 64(SI)
+	VRANGEPS     $0x02, Z14, Z4, Z7
+	VPANDD       Z13, Z7, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z7, Z17
+	VSUBPS       Z16, Z17, Z17
+	VPTERNLOGD   $0xf8, Z11, Z4, Z17
+	VMULPS       Z9, Z17, Z17
+	VCVTPS2PH    $0x00, Z17, Y17
+	VMOVNTPS     Y17, 96(SI)
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone34
+	JEQ          maskbytes33
 	VPCMPEQD     Z1, Z0, K1
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z5
-	VSUBPS       Z1, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS       Z9, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, 32(SI)
-	VPCMPEQD     Z2, Z0, K2
-	VRANGEPS     $0x02, Z14, Z3, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z3, Z2
-	VMULPS       Z9, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVNTPS     Y2, 64(SI)
-	VPCMPEQD     Z3, Z0, K3
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z4, Z2
-	VMULPS       Z9, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVNTPS     Y2, 96(SI)
-	VPCMPEQD     Z4, Z0, K4
+	VPCMPEQD     Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVNTPS     Z0, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
+	VPCMPEQD     Z3, Z6, K2
+	VPCMPEQD     Z4, Z7, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone34
+
+maskbytes33:
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z3, Z6, K2
+	VPCMPEQD   Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z10, K1, Z16
+	VMOVNTPS   Z16, (DX)
+	ADDQ       $+64, DX
+
+maskdone34:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+64, R10
+	CMPQ R10, $+64
+	JGE  groupstream
+	JMP  groupwhole
 
 grouplast:
 	VCMPPS     $0x03, Z6, Z7, K1
@@ -3477,50 +1826,67 @@ grouplast:
 	VMULPS     Z9, Z2, Z2
 	VCVTPS2PH  $0x00, Z2, Y2
 	VMOVUPS    Y2, (SI)
+	VRANGEPS   $0x02, Z14, Z6, Z1
+	VPANDD     Z13, Z1, Z2
+	VPMAXUD    Z15, Z2, Z2
+	VPADDD     Z12, Z2, Z2
+	VADDPS     Z2, Z1, Z3
+	VSUBPS     Z2, Z3, Z3
+	VPTERNLOGD $0xf8, Z11, Z6, Z3
+	VMULPS     Z9, Z3, Z3
+	VCVTPS2PH  $0x00, Z3, Y3
+	VMOVUPS    Y3, 32(SI)
+	VRANGEPS   $0x02, Z14, Z5, Z2
+	VPANDD     Z13, Z2, Z3
+	VPMAXUD    Z15, Z3, Z3
+	VPADDD     Z12, Z3, Z3
+	VADDPS     Z3, Z2, Z16
+	VSUBPS     Z3, Z16, Z16
+	VPTERNLOGD $0xf8, Z11, Z5, Z16
+	VMULPS     Z9, Z16, Z16
+	VCVTPS2PH  $0x00, Z16, Y16
+	VMOVUPS    Y16, 64(SI)
+	VRANGEPS   $0x02, Z14, Z4, Z3
+	VPANDD     Z13, Z3, Z16
+	VPMAXUD    Z15, Z16, Z16
+	VPADDD     Z12, Z16, Z16
+	VADDPS     Z16, Z3, Z17
+	VSUBPS     Z16, Z17, Z17
+	VPTERNLOGD $0xf8, Z11, Z4, Z17
+	VMULPS     Z9, Z17, Z17
+	VCVTPS2PH  $0x00, Z17, Y17
+	VMOVUPS    Y17, 96(SI)
+	CMPL       kind+52(FP), $+1
+	JLT        maskdone36
+	JEQ        maskbytes35
 	VPCMPEQD   Z7, Z0, K1
-	VRANGEPS   $0x02, Z14, Z6, Z0
-	VPANDD     Z13, Z0, Z1
-	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z2
-	VSUBPS     Z1, Z2, Z2
-	VPTERNLOGD $0xf8, Z11, Z6, Z2
-	VMULPS     Z9, Z2, Z2
-	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVUPS    Y2, 32(SI)
-	VPCMPEQD   Z6, Z0, K2
-	VRANGEPS   $0x02, Z14, Z5, Z0
-	VPANDD     Z13, Z0, Z1
-	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z2
-	VSUBPS     Z1, Z2, Z2
-	VPTERNLOGD $0xf8, Z11, Z5, Z2
-	VMULPS     Z9, Z2, Z2
-	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVUPS    Y2, 64(SI)
-	VPCMPEQD   Z5, Z0, K3
-	VRANGEPS   $0x02, Z14, Z4, Z0
-	VPANDD     Z13, Z0, Z1
-	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z2
-	VSUBPS     Z1, Z2, Z2
-	VPTERNLOGD $0xf8, Z11, Z4, Z2
-	VMULPS     Z9, Z2, Z2
-	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVUPS    Y2, 96(SI)
-	VPCMPEQD   Z4, Z0, K4
+	VPCMPEQD   Z6, Z1, K2
 	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z10, K1, Z0
-	VMOVUPS    Z0, (DX)
-	ADDQ       $+128, SI
+	VPCMPEQD   Z5, Z2, K2
+	VPCMPEQD   Z4, Z3, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	KMOVQ      K1, (DX)
+	ADDQ       $+8, DX
+	JMP        maskdone36
+
+maskbytes35:
+	VPCMPEQD   Z7, Z0, K1
+	VPCMPEQD   Z6, Z1, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z5, Z2, K2
+	VPCMPEQD   Z4, Z3, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z10, K1, Z16
+	VMOVUPS    Z16, (DX)
 	ADDQ       $+64, DX
-	ADDQ       $+128, BX
-	SUBQ       $+64, R10
-	JMP        groupwhole
+
+maskdone36:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+64, R10
+	JMP  groupwhole
 
 grouprare:
 	MOVQ $+1, 880(SP)
@@ -3603,10 +1969,24 @@ groupstaged:
 	CALL ·stageOut16AVX512(SB)
 	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
+	CMPL kind+52(FP), $+1
+	JLT  maskdone38
+	JEQ  maskbytes37
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone38
+
+maskbytes37:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	LEAQ (DX)(DI*1), DX
+	ADDQ DI, DX
+
+maskdone38:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
 	MOVQ 872(SP), R10
@@ -3651,52 +2031,69 @@ longstream:
 	VMULPS      Z9, Z6, Z6
 	VCVTPS2PH   $0x00, Z6, Y6
 	VMOVNTPS    Y6, (SI)
+	VRANGEPS    $0x02, Z14, Z2, Z5
+	VPANDD      Z13, Z5, Z6
+	VPMAXUD     Z15, Z6, Z6
+	VPADDD      Z12, Z6, Z6
+	VADDPS      Z6, Z5, Z16
+	VSUBPS      Z6, Z16, Z16
+	VPTERNLOGD  $0xf8, Z11, Z2, Z16
+	VMULPS      Z9, Z16, Z16
+	VCVTPS2PH   $0x00, Z16, Y16
+	VMOVNTPS    Y16, 32(SI)
+	VRANGEPS    $0x02, Z14, Z3, Z6
+	VPANDD      Z13, Z6, Z16
+	VPMAXUD     Z15, Z16, Z16
+	VPADDD      Z12, Z16, Z16
+	VADDPS      Z16, Z6, Z17
+	VSUBPS      Z16, Z17, Z17
+	VPTERNLOGD  $0xf8, Z11, Z3, Z17
+	VMULPS      Z9, Z17, Z17
+	VCVTPS2PH   $0x00, Z17, Y17
+	VMOVNTPS    Y17, 64(SI)
+	VRANGEPS    $0x02, Z14, Z4, Z16
+	VPANDD      Z13, Z16, Z17
+	VPMAXUD     Z15, Z17, Z17
+	VPADDD      Z12, Z17, Z17
+	VADDPS      Z17, Z16, Z18
+	VSUBPS      Z17, Z18, Z18
+	VPTERNLOGD  $0xf8, Z11, Z4, Z18
+	VMULPS      Z9, Z18, Z18
+	VCVTPS2PH   $0x00, Z18, Y18
+	VMOVNTPS    Y18, 96(SI)
+	CMPL        kind+52(FP), $+1
+	JLT         maskdone40
+	JEQ         maskbytes39
 	VPCMPEQD    Z1, Z0, K1
-	VRANGEPS    $0x02, Z14, Z2, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z5
-	VSUBPS      Z1, Z5, Z5
-	VPTERNLOGD  $0xf8, Z11, Z2, Z5
-	VMULPS      Z9, Z5, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVNTPS    Y5, 32(SI)
-	VPCMPEQD    Z2, Z0, K2
-	VRANGEPS    $0x02, Z14, Z3, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z2
-	VSUBPS      Z1, Z2, Z2
-	VPTERNLOGD  $0xf8, Z11, Z3, Z2
-	VMULPS      Z9, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVNTPS    Y2, 64(SI)
-	VPCMPEQD    Z3, Z0, K3
-	VRANGEPS    $0x02, Z14, Z4, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z2
-	VSUBPS      Z1, Z2, Z2
-	VPTERNLOGD  $0xf8, Z11, Z4, Z2
-	VMULPS      Z9, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVNTPS    Y2, 96(SI)
-	VPCMPEQD    Z4, Z0, K4
+	VPCMPEQD    Z2, Z5, K2
 	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	VMOVDQU8.Z  Z10, K1, Z0
-	VMOVNTPS    Z0, (DX)
-	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
+	VPCMPEQD    Z3, Z6, K2
+	VPCMPEQD    Z4, Z16, K3
+	KUNPCKWD    K2, K3, K2
+	KUNPCKDQ    K1, K2, K1
+	KMOVQ       K1, (DX)
+	ADDQ        $+8, DX
+	JMP         maskdone40
+
+maskbytes39:
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z3, Z6, K2
+	VPCMPEQD   Z4, Z16, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z10, K1, Z17
+	VMOVNTPS   Z17, (DX)
+	ADDQ       $+64, DX
+
+maskdone40:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  longstream
+	JMP  longtail
 
 longrare:
 	MOVQ $+2, 880(SP)
@@ -3720,10 +2117,24 @@ longstaged:
 	CALL ·stageOut16AVX512(SB)
 	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
+	CMPL kind+52(FP), $+1
+	JLT  maskdone42
+	JEQ  maskbytes41
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone42
+
+maskbytes41:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
-	LEAQ (DX)(DI*1), DX
+	ADDQ DI, DX
+
+maskdone42:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
 	JMP  longend
@@ -3761,54 +2172,71 @@ short2stream:
 	VMULPS.BCST       (R8), Z6, Z6
 	VCVTPS2PH         $0x00, Z6, Y6
 	VMOVNTPS          Y6, (SI)
+	VRANGEPS          $0x02, Z14, Z2, Z5
+	VPANDD            Z13, Z5, Z6
+	VPMAXUD           Z15, Z6, Z6
+	VPADDD            Z12, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z11, Z2, Z7
+	VMULPS.BCST       (R8), Z7, Z7
+	VCVTPS2PH         $0x00, Z7, Y7
+	VMOVNTPS          Y7, 32(SI)
+	VRANGEPS          $0x02, Z14, Z3, Z6
+	VPANDD            Z13, Z6, Z7
+	VPMAXUD           Z15, Z7, Z7
+	VPADDD            Z12, Z7, Z7
+	VADDPS            Z7, Z6, Z8
+	VSUBPS            Z7, Z8, Z8
+	VPTERNLOGD        $0xf8, Z11, Z3, Z8
+	VMULPS.BCST       4(R8), Z8, Z8
+	VCVTPS2PH         $0x00, Z8, Y8
+	VMOVNTPS          Y8, 64(SI)
+	VRANGEPS          $0x02, Z14, Z4, Z7
+	VPANDD            Z13, Z7, Z8
+	VPMAXUD           Z15, Z8, Z8
+	VPADDD            Z12, Z8, Z8
+	VADDPS            Z8, Z7, Z9
+	VSUBPS            Z8, Z9, Z9
+	VPTERNLOGD        $0xf8, Z11, Z4, Z9
+	VMULPS.BCST       4(R8), Z9, Z9
+	VCVTPS2PH         $0x00, Z9, Y9
+	VMOVNTPS          Y9, 96(SI)
+	CMPL              kind+52(FP), $+1
+	JLT               maskdone44
+	JEQ               maskbytes43
 	VPCMPEQD          Z1, Z0, K1
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z5
-	VSUBPS            Z1, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       (R8), Z5, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVNTPS          Y5, 32(SI)
-	VPCMPEQD          Z2, Z0, K2
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       4(R8), Z2, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 64(SI)
-	VPCMPEQD          Z3, Z0, K3
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       4(R8), Z2, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 96(SI)
-	VPCMPEQD          Z4, Z0, K4
+	VPCMPEQD          Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z10, K1, Z0
-	VMOVNTPS          Z0, (DX)
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
+	VPCMPEQD          Z3, Z6, K2
+	VPCMPEQD          Z4, Z7, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone44
+
+maskbytes43:
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z3, Z6, K2
+	VPCMPEQD   Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z10, K1, Z8
+	VMOVNTPS   Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone44:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2stream
+	JMP  short2end
 
 short2rare:
 	MOVQ $+3, 880(SP)
@@ -3857,54 +2285,71 @@ short4stream:
 	VMULPS.BCST       (R8), Z6, Z6
 	VCVTPS2PH         $0x00, Z6, Y6
 	VMOVNTPS          Y6, (SI)
+	VRANGEPS          $0x02, Z14, Z2, Z5
+	VPANDD            Z13, Z5, Z6
+	VPMAXUD           Z15, Z6, Z6
+	VPADDD            Z12, Z6, Z6
+	VADDPS            Z6, Z5, Z7
+	VSUBPS            Z6, Z7, Z7
+	VPTERNLOGD        $0xf8, Z11, Z2, Z7
+	VMULPS.BCST       4(R8), Z7, Z7
+	VCVTPS2PH         $0x00, Z7, Y7
+	VMOVNTPS          Y7, 32(SI)
+	VRANGEPS          $0x02, Z14, Z3, Z6
+	VPANDD            Z13, Z6, Z7
+	VPMAXUD           Z15, Z7, Z7
+	VPADDD            Z12, Z7, Z7
+	VADDPS            Z7, Z6, Z8
+	VSUBPS            Z7, Z8, Z8
+	VPTERNLOGD        $0xf8, Z11, Z3, Z8
+	VMULPS.BCST       8(R8), Z8, Z8
+	VCVTPS2PH         $0x00, Z8, Y8
+	VMOVNTPS          Y8, 64(SI)
+	VRANGEPS          $0x02, Z14, Z4, Z7
+	VPANDD            Z13, Z7, Z8
+	VPMAXUD           Z15, Z8, Z8
+	VPADDD            Z12, Z8, Z8
+	VADDPS            Z8, Z7, Z9
+	VSUBPS            Z8, Z9, Z9
+	VPTERNLOGD        $0xf8, Z11, Z4, Z9
+	VMULPS.BCST       12(R8), Z9, Z9
+	VCVTPS2PH         $0x00, Z9, Y9
+	VMOVNTPS          Y9, 96(SI)
+	CMPL              kind+52(FP), $+1
+	JLT               maskdone46
+	JEQ               maskbytes45
 	VPCMPEQD          Z1, Z0, K1
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z5
-	VSUBPS            Z1, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       4(R8), Z5, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVNTPS          Y5, 32(SI)
-	VPCMPEQD          Z2, Z0, K2
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       8(R8), Z2, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 64(SI)
-	VPCMPEQD          Z3, Z0, K3
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       12(R8), Z2, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 96(SI)
-	VPCMPEQD          Z4, Z0, K4
+	VPCMPEQD          Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	VMOVDQU8.Z        Z10, K1, Z0
-	VMOVNTPS          Z0, (DX)
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+128, SI
-	ADDQ              $+64, DX
-	ADDQ              $+128, BX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
+	VPCMPEQD          Z3, Z6, K2
+	VPCMPEQD          Z4, Z7, K3
+	KUNPCKWD          K2, K3, K2
+	KUNPCKDQ          K1, K2, K1
+	KMOVQ             K1, (DX)
+	ADDQ              $+8, DX
+	JMP               maskdone46
+
+maskbytes45:
+	VPCMPEQD   Z1, Z0, K1
+	VPCMPEQD   Z2, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z3, Z6, K2
+	VPCMPEQD   Z4, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z10, K1, Z8
+	VMOVNTPS   Z8, (DX)
+	ADDQ       $+64, DX
+
+maskdone46:
+	ADDQ $+16, R8
+	ADDQ $+16, R9
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+4, R10
+	CMPQ R10, $+4
+	JGE  short4stream
+	JMP  short4end
 
 short4rare:
 	MOVQ $+4, 880(SP)
@@ -3962,7 +2407,7 @@ rare:
 	VCVTPH2PS    (BX), Z0
 	VMOVUPS      (R8), Z1
 	VDIVPS       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z2
+	VBROADCASTSS constantsAVX512<>+28(SB), Z2
 	VPANDD       Z2, Z0, Z3
 	VMINPS       Z3, Z14, Z4
 	VPANDD       Z13, Z4, Z5
@@ -3973,76 +2418,94 @@ rare:
 	VPTERNLOGD   $0xf8, Z11, Z0, Z6
 	VMULPS       Z1, Z6, Z6
 	VCMPPS       $0x07, Z6, Z6, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
+	VBROADCASTSS constantsAVX512<>+32(SB), Z0
 	VBLENDMPS    Z6, Z0, K1, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
 	VMOVUPS      Y6, (SI)
-	VCMPPS       $0x00, Z3, Z4, K1
 	VCVTPH2PS    32(BX), Z1
-	VMOVUPS      64(R8), Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z4
-	VMINPS       Z4, Z14, Z5
-	VPANDD       Z13, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z12, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z11, Z1, Z7
-	VMULPS       Z3, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K2
-	VBLENDMPS    Z7, Z0, K2, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VCMPPS       $0x00, Z4, Z5, K2
+	VMOVUPS      64(R8), Z5
+	VDIVPS       Z5, Z1, Z1
+	VPANDD       Z2, Z1, Z6
+	VMINPS       Z6, Z14, Z7
+	VPANDD       Z13, Z7, Z8
+	VPMAXUD      Z15, Z8, Z8
+	VPADDD       Z12, Z8, Z8
+	VADDPS       Z8, Z7, Z9
+	VSUBPS       Z8, Z9, Z9
+	VPTERNLOGD   $0xf8, Z11, Z1, Z9
+	VMULPS       Z5, Z9, Z9
+	VCMPPS       $0x07, Z9, Z9, K1
+	VBLENDMPS    Z9, Z0, K1, Z9
+	VCVTPS2PH    $0x00, Z9, Y9
+	VMOVUPS      Y9, 32(SI)
 	VCVTPH2PS    64(BX), Z1
-	VMOVUPS      128(R8), Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z4
-	VMINPS       Z4, Z14, Z5
-	VPANDD       Z13, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z12, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z11, Z1, Z7
-	VMULPS       Z3, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K3
-	VBLENDMPS    Z7, Z0, K3, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 64(SI)
-	VCMPPS       $0x00, Z4, Z5, K3
+	VMOVUPS      128(R8), Z5
+	VDIVPS       Z5, Z1, Z1
+	VPANDD       Z2, Z1, Z8
+	VMINPS       Z8, Z14, Z9
+	VPANDD       Z13, Z9, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z12, Z16, Z16
+	VADDPS       Z16, Z9, Z17
+	VSUBPS       Z16, Z17, Z17
+	VPTERNLOGD   $0xf8, Z11, Z1, Z17
+	VMULPS       Z5, Z17, Z17
+	VCMPPS       $0x07, Z17, Z17, K1
+	VBLENDMPS    Z17, Z0, K1, Z17
+	VCVTPS2PH    $0x00, Z17, Y17
+	VMOVUPS      Y17, 64(SI)
 	VCVTPH2PS    96(BX), Z1
-	VMOVUPS      192(R8), Z3
-	VDIVPS       Z3, Z1, Z1
+	VMOVUPS      192(R8), Z5
+	VDIVPS       Z5, Z1, Z1
 	VPANDD       Z2, Z1, Z2
-	VMINPS       Z2, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z1, Z6
-	VMULPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K4
-	VBLENDMPS    Z6, Z0, K4, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 96(SI)
-	VCMPPS       $0x00, Z2, Z4, K4
+	VMINPS       Z2, Z14, Z16
+	VPANDD       Z13, Z16, Z17
+	VPMAXUD      Z15, Z17, Z17
+	VPADDD       Z12, Z17, Z17
+	VADDPS       Z17, Z16, Z18
+	VSUBPS       Z17, Z18, Z18
+	VPTERNLOGD   $0xf8, Z11, Z1, Z18
+	VMULPS       Z5, Z18, Z18
+	VCMPPS       $0x07, Z18, Z18, K1
+	VBLENDMPS    Z18, Z0, K1, Z18
+	VCVTPS2PH    $0x00, Z18, Y18
+	VMOVUPS      Y18, 96(SI)
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone48
+	JEQ          maskbytes47
+	VCMPPS       $0x00, Z3, Z4, K1
+	VCMPPS       $0x00, Z6, Z7, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z10, K1, Z0
-	VMOVUPS      Z0, (DX)
-	CMPQ         880(SP), $+1
-	JEQ          groupresume
-	CMPQ         880(SP), $+2
-	JEQ          longresume
-	CMPQ         880(SP), $+3
-	JEQ          short2resume
-	CMPQ         880(SP), $+4
-	JEQ          short4resume
-	JMP          laneback
+	VCMPPS       $0x00, Z8, Z9, K2
+	VCMPPS       $0x00, Z2, Z16, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone48
+
+maskbytes47:
+	VCMPPS     $0x00, Z3, Z4, K1
+	VCMPPS     $0x00, Z6, Z7, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z8, Z9, K2
+	VCMPPS     $0x00, Z2, Z16, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z10, K1, Z0
+	VMOVUPS    Z0, (DX)
+	ADDQ       $+64, DX
+
+maskdone48:
+	CMPQ 880(SP), $+1
+	JEQ  groupresume
+	CMPQ 880(SP), $+2
+	JEQ  longresume
+	CMPQ 880(SP), $+3
+	JEQ  short2resume
+	CMPQ 880(SP), $+4
+	JEQ  short4resume
+	JMP  laneback
 
 groupresume:
 	MOVQ         856(SP), R8
@@ -4056,11 +2519,11 @@ longresume:
 	MOVQ         864(SP), R9
 	VBROADCASTSS (R8), Z9
 	VBROADCASTSS (R9), Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VBROADCASTSS constantsAVX512<>+16(SB), Z1
 	VPSUBD       Z1, Z0, Z8
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
+	VBROADCASTSS constantsAVX512<>+20(SB), Z0
 	VFNMADD231PS Z9, Z8, Z0
-	VBROADCASTSS constantsAVX512<>+20(SB), Z1
+	VBROADCASTSS constantsAVX512<>+24(SB), Z1
 	VFMADD231PS  Z1, Z0, Z0
 	VMULPS       Z8, Z0, Z7
 	JMP          longback
@@ -4075,2147 +2538,13 @@ short4resume:
 	MOVQ 864(SP), R9
 	JMP  short4back
 
-// func FakeQuantizeFpBitsF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpBitsF16AVX512(SB), $848-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
-	// per call: Z15 least, Z0 step, Z14 most, Z13 0x7f800000, Z1 0x400000, Z12 IAdd, Z11 0x80000000
-	// per group: Z10 scale, Z9 recip
-	// loaded at each use: 0x1, 0x3f800000, 0x34800000
-	// vector registers in use at once: 24
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         scale+24(FP), R8
-	MOVQ         recip+32(FP), R9
-	VBROADCASTSS least+40(FP), Z15
-	VBROADCASTSS most+48(FP), Z14
-	VBROADCASTSS constantsAVX512<>+0(SB), Z13
-	VBROADCASTSS step+44(FP), Z0
-	VBROADCASTSS constantsAVX512<>+4(SB), Z1
-	VPADDD       Z1, Z0, Z12
-	VBROADCASTSS constantsAVX512<>+8(SB), Z11
-	MOVQ         groups+56(FP), R10
-	MOVQ         length+64(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+32
-	JEQ          short2
-	CMPQ         R11, $+16
-	JEQ          short4
-	CMPQ         R11, $+512
-	JLT          groups
-	TESTQ        $0x0000003f, R11
-	JEQ          longs
-	CMPQ         R10, $+1
-	JEQ          longs
-
-groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (R9), Z9
-	SUBQ         R10, DI
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R10, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R10
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VCVTPH2PS    (BX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFMSUB231PS  Z10, Z1, Z0
-	VMOVAPS      Z1, Z8
-	VFNMADD231PS Z9, Z0, Z8
-	VCVTPH2PS    32(BX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFMSUB231PS  Z10, Z1, Z0
-	VMOVAPS      Z1, Z7
-	VFNMADD231PS Z9, Z0, Z7
-	VCVTPH2PS    64(BX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFMSUB231PS  Z10, Z1, Z0
-	VMOVAPS      Z1, Z6
-	VFNMADD231PS Z9, Z0, Z6
-	VCVTPH2PS    96(BX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFMSUB231PS  Z10, Z1, Z0
-	VMOVAPS      Z1, Z5
-	VFNMADD231PS Z9, Z0, Z5
-	CMPQ         R10, $+128
-	JLT          groupends
-
-groupahead:
-	VCVTPH2PS    128(BX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFMSUB231PS  Z10, Z1, Z0
-	VFNMADD231PS Z9, Z0, Z1
-	VCVTPH2PS    160(BX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFMSUB231PS  Z10, Z2, Z0
-	VFNMADD231PS Z9, Z0, Z2
-	VCVTPH2PS    192(BX), Z0
-	VMULPS       Z9, Z0, Z3
-	VFMSUB231PS  Z10, Z3, Z0
-	VFNMADD231PS Z9, Z0, Z3
-	VCVTPH2PS    224(BX), Z0
-	VMULPS       Z9, Z0, Z4
-	VFMSUB231PS  Z10, Z4, Z0
-	VFNMADD231PS Z9, Z0, Z4
-	VCMPPS       $0x03, Z7, Z8, K1
-	VCMPPS       $0x03, Z5, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          grouploop
-	VRANGEPS     $0x02, Z14, Z8, Z0
-	VPANDD       Z13, Z0, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z0, Z17
-	VSUBPS       Z16, Z17, Z17
-	VPTERNLOGD   $0xf8, Z11, Z8, Z17
-	VMULPS       Z10, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, (SI)
-	VPCMPEQD     Z8, Z0, K1
-	VRANGEPS     $0x02, Z14, Z7, Z0
-	VPANDD       Z13, Z0, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z0, Z17
-	VSUBPS       Z16, Z17, Z17
-	VPTERNLOGD   $0xf8, Z11, Z7, Z17
-	VMULPS       Z10, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 32(SI)
-	VPCMPEQD     Z7, Z0, K2
-	VRANGEPS     $0x02, Z14, Z6, Z0
-	VPANDD       Z13, Z0, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z0, Z17
-	VSUBPS       Z16, Z17, Z17
-	VPTERNLOGD   $0xf8, Z11, Z6, Z17
-	VMULPS       Z10, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 64(SI)
-	VPCMPEQD     Z6, Z0, K3
-	VRANGEPS     $0x02, Z14, Z5, Z0
-	VPANDD       Z13, Z0, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z0, Z17
-	VSUBPS       Z16, Z17, Z17
-	VPTERNLOGD   $0xf8, Z11, Z5, Z17
-	VMULPS       Z10, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 96(SI)
-	VPCMPEQD     Z5, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	VMOVAPS      Z1, Z8
-	VMOVAPS      Z2, Z7
-	VMOVAPS      Z3, Z6
-	VMOVAPS      Z4, Z5
-	ADDQ         $+128, SI
-	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-groupends:
-	CMPQ  R10, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VCVTPH2PS         128(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VFMSUB231PS.BCST  4(R8), Z1, Z0
-	VFNMADD231PS.BCST 4(R9), Z0, Z1
-	VCVTPH2PS         160(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFMSUB231PS.BCST  4(R8), Z2, Z0
-	VFNMADD231PS.BCST 4(R9), Z0, Z2
-	VCVTPH2PS         192(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFMSUB231PS.BCST  4(R8), Z3, Z0
-	VFNMADD231PS.BCST 4(R9), Z0, Z3
-	VCVTPH2PS         224(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFMSUB231PS.BCST  4(R8), Z4, Z0
-	VFNMADD231PS.BCST 4(R9), Z0, Z4
-	VCMPPS            $0x03, Z7, Z8, K1
-	VCMPPS            $0x03, Z5, Z6, K2
-	KORTESTQ          K1, K2
-	JNE               groupturned
-	VRANGEPS          $0x02, Z14, Z8, Z0
-	VPANDD            Z13, Z0, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z0, Z17
-	VSUBPS            Z16, Z17, Z17
-	VPTERNLOGD        $0xf8, Z11, Z8, Z17
-	VMULPS.BCST       (R8), Z17, Z17
-	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVUPS           Y17, (SI)
-	VPCMPEQD          Z8, Z0, K1
-	VRANGEPS          $0x02, Z14, Z7, Z0
-	VPANDD            Z13, Z0, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z0, Z17
-	VSUBPS            Z16, Z17, Z17
-	VPTERNLOGD        $0xf8, Z11, Z7, Z17
-	VMULPS.BCST       (R8), Z17, Z17
-	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVUPS           Y17, 32(SI)
-	VPCMPEQD          Z7, Z0, K2
-	VRANGEPS          $0x02, Z14, Z6, Z0
-	VPANDD            Z13, Z0, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z0, Z17
-	VSUBPS            Z16, Z17, Z17
-	VPTERNLOGD        $0xf8, Z11, Z6, Z17
-	VMULPS.BCST       (R8), Z17, Z17
-	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVUPS           Y17, 64(SI)
-	VPCMPEQD          Z6, Z0, K3
-	VRANGEPS          $0x02, Z14, Z5, Z0
-	VPANDD            Z13, Z0, Z16
-	VPMAXUD           Z15, Z16, Z16
-	VPADDD            Z12, Z16, Z16
-	VADDPS            Z16, Z0, Z17
-	VSUBPS            Z16, Z17, Z17
-	VPTERNLOGD        $0xf8, Z11, Z5, Z17
-	VMULPS.BCST       (R8), Z17, Z17
-	VCVTPS2PH         $0x00, Z17, Y17
-	VMOVUPS           Y17, 96(SI)
-	VPCMPEQD          Z5, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z1, Z8
-	VMOVAPS           Z2, Z7
-	VMOVAPS           Z3, Z6
-	VMOVAPS           Z4, Z5
-	ADDQ              $+4, R8
-	ADDQ              $+4, R9
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	MOVQ              R11, R10
-	SUBQ              R10, DI
-	CMPQ              R10, $+64
-	JNE               groupturned
-	TESTQ             DI, DI
-	JNE               groupturn
-
-groupturned:
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (R9), Z9
-	CMPQ         R10, $+128
-	JGE          groupahead
-
-grouploop:
-	VCVTPH2PS    (BX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFMSUB231PS  Z10, Z1, Z0
-	VFNMADD231PS Z9, Z0, Z1
-	VCVTPH2PS    32(BX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFMSUB231PS  Z10, Z2, Z0
-	VFNMADD231PS Z9, Z0, Z2
-	VCVTPH2PS    64(BX), Z0
-	VMULPS       Z9, Z0, Z3
-	VFMSUB231PS  Z10, Z3, Z0
-	VFNMADD231PS Z9, Z0, Z3
-	VCVTPH2PS    96(BX), Z0
-	VMULPS       Z9, Z0, Z4
-	VFMSUB231PS  Z10, Z4, Z0
-	VFNMADD231PS Z9, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z13, Z0, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z0, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z1, Z6
-	VMULPS       Z10, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, (SI)
-	VPCMPEQD     Z1, Z0, K1
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z5
-	VSUBPS       Z1, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS       Z10, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 32(SI)
-	VPCMPEQD     Z2, Z0, K2
-	VRANGEPS     $0x02, Z14, Z3, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z3, Z2
-	VMULPS       Z10, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 64(SI)
-	VPCMPEQD     Z3, Z0, K3
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z4, Z2
-	VMULPS       Z10, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(SI)
-	VPCMPEQD     Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-
-groupback:
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+64, R10
-	CMPQ R10, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R10, $+0
-	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R9), Z10
-	VBROADCASTSS (R8), Z9
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ R8, R13
-	SUBQ $+16, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVAPS      Z9, Z0
-	VCVTPH2PS    (BX), Z1
-	VMULPS       Z10, Z1, Z2
-	VFMSUB231PS  Z9, Z2, Z1
-	VFNMADD231PS Z10, Z1, Z2
-	SUBQ         $+16, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVAPS      Z9, Z1
-	VCVTPH2PS    32(BX), Z3
-	VMULPS       Z10, Z3, Z4
-	VFMSUB231PS  Z9, Z4, Z3
-	VFNMADD231PS Z10, Z3, Z4
-	SUBQ         $+16, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVAPS      Z9, Z3
-	VCVTPH2PS    64(BX), Z5
-	VMULPS       Z10, Z5, Z6
-	VFMSUB231PS  Z9, Z6, Z5
-	VFNMADD231PS Z10, Z5, Z6
-	SUBQ         $+16, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVAPS      Z9, Z5
-	VCVTPH2PS    96(BX), Z7
-	VMULPS       Z10, Z7, Z8
-	VFMSUB231PS  Z9, Z8, Z7
-	VFNMADD231PS Z10, Z7, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          groupmeetrare
-	VRANGEPS     $0x02, Z14, Z2, Z7
-	VPANDD       Z13, Z7, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VPADDD       Z12, Z16, Z16
-	VADDPS       Z16, Z7, Z17
-	VSUBPS       Z16, Z17, Z17
-	VPTERNLOGD   $0xf8, Z11, Z2, Z17
-	VMULPS       Z0, Z17, Z17
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, (SI)
-	VPCMPEQD     Z2, Z7, K1
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VPADDD       Z12, Z2, Z2
-	VADDPS       Z2, Z0, Z7
-	VSUBPS       Z2, Z7, Z7
-	VPTERNLOGD   $0xf8, Z11, Z4, Z7
-	VMULPS       Z1, Z7, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VPCMPEQD     Z4, Z0, K2
-	VRANGEPS     $0x02, Z14, Z6, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z6, Z2
-	VMULPS       Z3, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 64(SI)
-	VPCMPEQD     Z6, Z0, K3
-	VRANGEPS     $0x02, Z14, Z8, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z8, Z2
-	VMULPS       Z5, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(SI)
-	VPCMPEQD     Z8, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, DI
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R10, $+64
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (R9), Z9
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (BX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z9, Z0, Z1
-	VFMSUB231PS  Z10, Z1, Z0
-	VFNMADD231PS Z9, Z0, Z1
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(BX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z9, Z0, Z2
-	VFMSUB231PS  Z10, Z2, Z0
-	VFNMADD231PS Z9, Z0, Z2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(BX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z9, Z0, Z3
-	VFMSUB231PS  Z10, Z3, Z0
-	VFNMADD231PS Z9, Z0, Z3
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(BX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z9, Z0, Z4
-	VFMSUB231PS  Z10, Z4, Z0
-	VFNMADD231PS Z9, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z13, Z0, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z0, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z1, Z6
-	VMULPS       Z10, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	KMOVQ        K0, K7
-	VMOVDQU16    Y6, K7, (SI)
-	VPCMPEQD     Z1, Z0, K1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z5
-	VSUBPS       Z1, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS       Z10, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y5, K7, 32(SI)
-	VPCMPEQD     Z2, Z0, K2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VRANGEPS     $0x02, Z14, Z3, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z3, Z2
-	VMULPS       Z10, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y2, K7, 64(SI)
-	VPCMPEQD     Z3, Z0, K3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z4, Z2
-	VMULPS       Z10, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y2, K7, 96(SI)
-	VPCMPEQD     Z4, Z0, K4
-
-grouptailnarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, 128(SP)
-	LEAQ     (SI)(DI*2), SI
-	LEAQ     128(SP), AX
-	MOVQ     DX, CX
-	CALL     ·stageOut1AVX512(SB)
-	MOVQ     DI, AX
-	SHRQ     $0x03, AX
-	ADDQ     AX, DX
-	LEAQ     (BX)(DI*2), BX
-
-grouprest:
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-longs:
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (R9), Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPSUBD       Z1, Z0, Z9
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VFNMADD231PS Z10, Z9, Z0
-	VBROADCASTSS constantsAVX512<>+20(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z9, Z0, Z8
-	MOVQ         R11, DI
-	CMPQ         DI, $+64
-	JLT          longrest
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          longstream
-	CMPQ         DI, $+256
-	JLT          longloop
-	VCVTPH2PS    (BX), Z0
-	VMULPS       Z8, Z0, Z1
-	VMOVAPS      Z1, Z7
-	VFMADD231PS  Z9, Z0, Z7
-	VCVTPH2PS    32(BX), Z0
-	VMULPS       Z8, Z0, Z1
-	VMOVAPS      Z1, Z6
-	VFMADD231PS  Z9, Z0, Z6
-	VCVTPH2PS    64(BX), Z0
-	VMULPS       Z8, Z0, Z1
-	VMOVAPS      Z1, Z5
-	VFMADD231PS  Z9, Z0, Z5
-	VCVTPH2PS    96(BX), Z0
-	VMULPS       Z8, Z0, Z1
-	VMOVAPS      Z1, Z4
-	VFMADD231PS  Z9, Z0, Z4
-
-longahead:
-	VCVTPH2PS   128(BX), Z0
-	VMULPS      Z8, Z0, Z1
-	VFMADD231PS Z9, Z0, Z1
-	VCVTPH2PS   160(BX), Z0
-	VMULPS      Z8, Z0, Z2
-	VFMADD231PS Z9, Z0, Z2
-	VCVTPH2PS   192(BX), Z0
-	VMULPS      Z8, Z0, Z3
-	VFMADD231PS Z9, Z0, Z3
-	VCVTPH2PS   224(BX), Z0
-	VMULPS      Z8, Z0, Z16
-	VFMADD231PS Z9, Z0, Z16
-	VCMPPS      $0x03, Z6, Z7, K1
-	VCMPPS      $0x03, Z4, Z5, K2
-	KORTESTQ    K1, K2
-	JNE         longloop
-	VRANGEPS    $0x02, Z14, Z7, Z0
-	VPANDD      Z13, Z0, Z17
-	VPMAXUD     Z15, Z17, Z17
-	VPADDD      Z12, Z17, Z17
-	VADDPS      Z17, Z0, Z18
-	VSUBPS      Z17, Z18, Z18
-	VPTERNLOGD  $0xf8, Z11, Z7, Z18
-	VMULPS      Z10, Z18, Z18
-	VCVTPS2PH   $0x00, Z18, Y18
-	VMOVUPS     Y18, (SI)
-	VPCMPEQD    Z7, Z0, K1
-	VRANGEPS    $0x02, Z14, Z6, Z0
-	VPANDD      Z13, Z0, Z17
-	VPMAXUD     Z15, Z17, Z17
-	VPADDD      Z12, Z17, Z17
-	VADDPS      Z17, Z0, Z18
-	VSUBPS      Z17, Z18, Z18
-	VPTERNLOGD  $0xf8, Z11, Z6, Z18
-	VMULPS      Z10, Z18, Z18
-	VCVTPS2PH   $0x00, Z18, Y18
-	VMOVUPS     Y18, 32(SI)
-	VPCMPEQD    Z6, Z0, K2
-	VRANGEPS    $0x02, Z14, Z5, Z0
-	VPANDD      Z13, Z0, Z17
-	VPMAXUD     Z15, Z17, Z17
-	VPADDD      Z12, Z17, Z17
-	VADDPS      Z17, Z0, Z18
-	VSUBPS      Z17, Z18, Z18
-	VPTERNLOGD  $0xf8, Z11, Z5, Z18
-	VMULPS      Z10, Z18, Z18
-	VCVTPS2PH   $0x00, Z18, Y18
-	VMOVUPS     Y18, 64(SI)
-	VPCMPEQD    Z5, Z0, K3
-	VRANGEPS    $0x02, Z14, Z4, Z0
-	VPANDD      Z13, Z0, Z17
-	VPMAXUD     Z15, Z17, Z17
-	VPADDD      Z12, Z17, Z17
-	VADDPS      Z17, Z0, Z18
-	VSUBPS      Z17, Z18, Z18
-	VPTERNLOGD  $0xf8, Z11, Z4, Z18
-	VMULPS      Z10, Z18, Z18
-	VCVTPS2PH   $0x00, Z18, Y18
-	VMOVUPS     Y18, 96(SI)
-	VPCMPEQD    Z4, Z0, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (DX)
-	VMOVAPS     Z1, Z7
-	VMOVAPS     Z2, Z6
-	VMOVAPS     Z3, Z5
-	VMOVAPS     Z16, Z4
-	ADDQ        $+128, SI
-	ADDQ        $+8, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         longahead
-
-longloop:
-	VCVTPH2PS   (BX), Z0
-	VMULPS      Z8, Z0, Z1
-	VFMADD231PS Z9, Z0, Z1
-	VCVTPH2PS   32(BX), Z0
-	VMULPS      Z8, Z0, Z2
-	VFMADD231PS Z9, Z0, Z2
-	VCVTPH2PS   64(BX), Z0
-	VMULPS      Z8, Z0, Z3
-	VFMADD231PS Z9, Z0, Z3
-	VCVTPH2PS   96(BX), Z0
-	VMULPS      Z8, Z0, Z4
-	VFMADD231PS Z9, Z0, Z4
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRANGEPS    $0x02, Z14, Z1, Z0
-	VPANDD      Z13, Z0, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z0, Z6
-	VSUBPS      Z5, Z6, Z6
-	VPTERNLOGD  $0xf8, Z11, Z1, Z6
-	VMULPS      Z10, Z6, Z6
-	VCVTPS2PH   $0x00, Z6, Y6
-	VMOVUPS     Y6, (SI)
-	VPCMPEQD    Z1, Z0, K1
-	VRANGEPS    $0x02, Z14, Z2, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z5
-	VSUBPS      Z1, Z5, Z5
-	VPTERNLOGD  $0xf8, Z11, Z2, Z5
-	VMULPS      Z10, Z5, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVUPS     Y5, 32(SI)
-	VPCMPEQD    Z2, Z0, K2
-	VRANGEPS    $0x02, Z14, Z3, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z2
-	VSUBPS      Z1, Z2, Z2
-	VPTERNLOGD  $0xf8, Z11, Z3, Z2
-	VMULPS      Z10, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 64(SI)
-	VPCMPEQD    Z3, Z0, K3
-	VRANGEPS    $0x02, Z14, Z4, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z2
-	VSUBPS      Z1, Z2, Z2
-	VPTERNLOGD  $0xf8, Z11, Z4, Z2
-	VMULPS      Z10, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVUPS     Y2, 96(SI)
-	VPCMPEQD    Z4, Z0, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (DX)
-
-longback:
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  longloop
-
-longtail:
-	TESTQ DI, DI
-	JEQ   longend
-	CMPQ  DI, $+0
-	JLT   longstaged
-
-longrest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (BX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z8, Z0, Z1
-	VFMADD231PS Z9, Z0, Z1
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16.Z 32(BX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z8, Z0, Z2
-	VFMADD231PS Z9, Z0, Z2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(BX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z8, Z0, Z3
-	VFMADD231PS Z9, Z0, Z3
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16.Z 96(BX), K7, Y0
-	VCVTPH2PS   Y0, Z0
-	VMULPS      Z8, Z0, Z4
-	VFMADD231PS Z9, Z0, Z4
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longstage
-	VRANGEPS    $0x02, Z14, Z1, Z0
-	VPANDD      Z13, Z0, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z0, Z6
-	VSUBPS      Z5, Z6, Z6
-	VPTERNLOGD  $0xf8, Z11, Z1, Z6
-	VMULPS      Z10, Z6, Z6
-	VCVTPS2PH   $0x00, Z6, Y6
-	KMOVQ       K0, K7
-	VMOVDQU16   Y6, K7, (SI)
-	VPCMPEQD    Z1, Z0, K1
-	CMPQ        DI, $+17
-	JLT         longtailnarrow
-	VRANGEPS    $0x02, Z14, Z2, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z5
-	VSUBPS      Z1, Z5, Z5
-	VPTERNLOGD  $0xf8, Z11, Z2, Z5
-	VMULPS      Z10, Z5, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	KSHIFTRQ    $0x10, K0, K7
-	VMOVDQU16   Y5, K7, 32(SI)
-	VPCMPEQD    Z2, Z0, K2
-	CMPQ        DI, $+33
-	JLT         longtailnarrow
-	VRANGEPS    $0x02, Z14, Z3, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z2
-	VSUBPS      Z1, Z2, Z2
-	VPTERNLOGD  $0xf8, Z11, Z3, Z2
-	VMULPS      Z10, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16   Y2, K7, 64(SI)
-	VPCMPEQD    Z3, Z0, K3
-	CMPQ        DI, $+49
-	JLT         longtailnarrow
-	VRANGEPS    $0x02, Z14, Z4, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z2
-	VSUBPS      Z1, Z2, Z2
-	VPTERNLOGD  $0xf8, Z11, Z4, Z2
-	VMULPS      Z10, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	KSHIFTRQ    $0x30, K0, K7
-	VMOVDQU16   Y2, K7, 96(SI)
-	VPCMPEQD    Z4, Z0, K4
-
-longtailnarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, 128(SP)
-	LEAQ     (SI)(DI*2), SI
-	LEAQ     128(SP), AX
-	MOVQ     DX, CX
-	CALL     ·stageOut1AVX512(SB)
-	MOVQ     DI, AX
-	SHRQ     $0x03, AX
-	ADDQ     AX, DX
-	LEAQ     (BX)(DI*2), BX
-
-longend:
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-	SUBQ  $+1, R10
-	TESTQ R10, R10
-	JNE   longs
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ              R10, $+2
-	JLT               short2end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short2stream
-	CMPQ              R10, $+8
-	JLT               short2loop
-	VCVTPH2PS         (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z10
-	VFMSUB231PS.BCST  (R8), Z1, Z0
-	VMOVAPS           Z1, Z9
-	VFNMADD231PS.BCST (R9), Z0, Z9
-	VCVTPH2PS         32(BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFMSUB231PS.BCST  (R8), Z1, Z0
-	VMOVAPS           Z1, Z8
-	VFNMADD231PS.BCST (R9), Z0, Z8
-	VCVTPH2PS         64(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z7
-	VFMSUB231PS.BCST  4(R8), Z1, Z0
-	VMOVAPS           Z1, Z6
-	VFNMADD231PS.BCST 4(R9), Z0, Z6
-	VCVTPH2PS         96(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VFMSUB231PS.BCST  4(R8), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST 4(R9), Z0, Z5
-
-short2ahead:
-	VCVTPH2PS         128(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z2
-	VFMSUB231PS.BCST  8(R8), Z1, Z0
-	VFNMADD231PS.BCST 8(R9), Z0, Z1
-	VCVTPH2PS         160(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z3
-	VFMSUB231PS.BCST  8(R8), Z3, Z0
-	VFNMADD231PS.BCST 8(R9), Z0, Z3
-	VCVTPH2PS         192(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z4
-	VBROADCASTSS      12(R8), Z16
-	VFMSUB231PS.BCST  12(R8), Z4, Z0
-	VFNMADD231PS.BCST 12(R9), Z0, Z4
-	VCVTPH2PS         224(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z17
-	VFMSUB231PS.BCST  12(R8), Z17, Z0
-	VFNMADD231PS.BCST 12(R9), Z0, Z17
-	VCMPPS            $0x03, Z8, Z9, K1
-	VCMPPS            $0x03, Z5, Z6, K2
-	KORTESTQ          K1, K2
-	JNE               short2loop
-	VRANGEPS          $0x02, Z14, Z9, Z0
-	VPANDD            Z13, Z0, Z18
-	VPMAXUD           Z15, Z18, Z18
-	VPADDD            Z12, Z18, Z18
-	VADDPS            Z18, Z0, Z19
-	VSUBPS            Z18, Z19, Z19
-	VPTERNLOGD        $0xf8, Z11, Z9, Z19
-	VMULPS            Z10, Z19, Z19
-	VCVTPS2PH         $0x00, Z19, Y19
-	VMOVUPS           Y19, (SI)
-	VPCMPEQD          Z9, Z0, K1
-	VRANGEPS          $0x02, Z14, Z8, Z0
-	VPANDD            Z13, Z0, Z18
-	VPMAXUD           Z15, Z18, Z18
-	VPADDD            Z12, Z18, Z18
-	VADDPS            Z18, Z0, Z19
-	VSUBPS            Z18, Z19, Z19
-	VPTERNLOGD        $0xf8, Z11, Z8, Z19
-	VMULPS            Z10, Z19, Z19
-	VCVTPS2PH         $0x00, Z19, Y19
-	VMOVUPS           Y19, 32(SI)
-	VPCMPEQD          Z8, Z0, K2
-	VRANGEPS          $0x02, Z14, Z6, Z0
-	VPANDD            Z13, Z0, Z18
-	VPMAXUD           Z15, Z18, Z18
-	VPADDD            Z12, Z18, Z18
-	VADDPS            Z18, Z0, Z19
-	VSUBPS            Z18, Z19, Z19
-	VPTERNLOGD        $0xf8, Z11, Z6, Z19
-	VMULPS            Z7, Z19, Z19
-	VCVTPS2PH         $0x00, Z19, Y19
-	VMOVUPS           Y19, 64(SI)
-	VPCMPEQD          Z6, Z0, K3
-	VRANGEPS          $0x02, Z14, Z5, Z0
-	VPANDD            Z13, Z0, Z18
-	VPMAXUD           Z15, Z18, Z18
-	VPADDD            Z12, Z18, Z18
-	VADDPS            Z18, Z0, Z19
-	VSUBPS            Z18, Z19, Z19
-	VPTERNLOGD        $0xf8, Z11, Z5, Z19
-	VMULPS            Z7, Z19, Z19
-	VCVTPS2PH         $0x00, Z19, Y19
-	VMOVUPS           Y19, 96(SI)
-	VPCMPEQD          Z5, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z3, Z8
-	VMOVAPS           Z4, Z6
-	VMOVAPS           Z17, Z5
-	VMOVAPS           Z2, Z10
-	VMOVAPS           Z16, Z7
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+4
-	JGE               short2ahead
-
-short2loop:
-	VCVTPH2PS         (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFMSUB231PS.BCST  (R8), Z1, Z0
-	VFNMADD231PS.BCST (R9), Z0, Z1
-	VCVTPH2PS         32(BX), Z0
-	VMULPS.BCST       (R9), Z0, Z2
-	VFMSUB231PS.BCST  (R8), Z2, Z0
-	VFNMADD231PS.BCST (R9), Z0, Z2
-	VCVTPH2PS         64(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFMSUB231PS.BCST  4(R8), Z3, Z0
-	VFNMADD231PS.BCST 4(R9), Z0, Z3
-	VCVTPH2PS         96(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFMSUB231PS.BCST  4(R8), Z4, Z0
-	VFNMADD231PS.BCST 4(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRANGEPS          $0x02, Z14, Z1, Z0
-	VPANDD            Z13, Z0, Z5
-	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z12, Z5, Z5
-	VADDPS            Z5, Z0, Z6
-	VSUBPS            Z5, Z6, Z6
-	VPTERNLOGD        $0xf8, Z11, Z1, Z6
-	VMULPS.BCST       (R8), Z6, Z6
-	VCVTPS2PH         $0x00, Z6, Y6
-	VMOVUPS           Y6, (SI)
-	VPCMPEQD          Z1, Z0, K1
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z5
-	VSUBPS            Z1, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       (R8), Z5, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVUPS           Y5, 32(SI)
-	VPCMPEQD          Z2, Z0, K2
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       4(R8), Z2, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 64(SI)
-	VPCMPEQD          Z3, Z0, K3
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       4(R8), Z2, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 96(SI)
-	VPCMPEQD          Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-
-short2back:
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ              R10, $+4
-	JLT               short4end
-	MOVQ              ahead+72(FP), CX
-	CMPQ              CX, $+1
-	JGT               short4stream
-	CMPQ              R10, $+16
-	JLT               short4loop
-	VCVTPH2PS         (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VBROADCASTSS      (R8), Z10
-	VFMSUB231PS.BCST  (R8), Z1, Z0
-	VMOVAPS           Z1, Z9
-	VFNMADD231PS.BCST (R9), Z0, Z9
-	VCVTPH2PS         32(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z1
-	VBROADCASTSS      4(R8), Z8
-	VFMSUB231PS.BCST  4(R8), Z1, Z0
-	VMOVAPS           Z1, Z7
-	VFNMADD231PS.BCST 4(R9), Z0, Z7
-	VCVTPH2PS         64(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z1
-	VBROADCASTSS      8(R8), Z6
-	VFMSUB231PS.BCST  8(R8), Z1, Z0
-	VMOVAPS           Z1, Z5
-	VFNMADD231PS.BCST 8(R9), Z0, Z5
-	VCVTPH2PS         96(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z1
-	VBROADCASTSS      12(R8), Z4
-	VFMSUB231PS.BCST  12(R8), Z1, Z0
-	VMOVAPS           Z1, Z3
-	VFNMADD231PS.BCST 12(R9), Z0, Z3
-
-short4ahead:
-	VCVTPH2PS         128(BX), Z0
-	VMULPS.BCST       16(R9), Z0, Z1
-	VBROADCASTSS      16(R8), Z2
-	VFMSUB231PS.BCST  16(R8), Z1, Z0
-	VFNMADD231PS.BCST 16(R9), Z0, Z1
-	VCVTPH2PS         160(BX), Z0
-	VMULPS.BCST       20(R9), Z0, Z16
-	VBROADCASTSS      20(R8), Z17
-	VFMSUB231PS.BCST  20(R8), Z16, Z0
-	VFNMADD231PS.BCST 20(R9), Z0, Z16
-	VCVTPH2PS         192(BX), Z0
-	VMULPS.BCST       24(R9), Z0, Z18
-	VBROADCASTSS      24(R8), Z19
-	VFMSUB231PS.BCST  24(R8), Z18, Z0
-	VFNMADD231PS.BCST 24(R9), Z0, Z18
-	VCVTPH2PS         224(BX), Z0
-	VMULPS.BCST       28(R9), Z0, Z20
-	VBROADCASTSS      28(R8), Z21
-	VFMSUB231PS.BCST  28(R8), Z20, Z0
-	VFNMADD231PS.BCST 28(R9), Z0, Z20
-	VCMPPS            $0x03, Z7, Z9, K1
-	VCMPPS            $0x03, Z3, Z5, K2
-	KORTESTQ          K1, K2
-	JNE               short4loop
-	VRANGEPS          $0x02, Z14, Z9, Z0
-	VPANDD            Z13, Z0, Z22
-	VPMAXUD           Z15, Z22, Z22
-	VPADDD            Z12, Z22, Z22
-	VADDPS            Z22, Z0, Z23
-	VSUBPS            Z22, Z23, Z23
-	VPTERNLOGD        $0xf8, Z11, Z9, Z23
-	VMULPS            Z10, Z23, Z23
-	VCVTPS2PH         $0x00, Z23, Y23
-	VMOVUPS           Y23, (SI)
-	VPCMPEQD          Z9, Z0, K1
-	VRANGEPS          $0x02, Z14, Z7, Z0
-	VPANDD            Z13, Z0, Z22
-	VPMAXUD           Z15, Z22, Z22
-	VPADDD            Z12, Z22, Z22
-	VADDPS            Z22, Z0, Z23
-	VSUBPS            Z22, Z23, Z23
-	VPTERNLOGD        $0xf8, Z11, Z7, Z23
-	VMULPS            Z8, Z23, Z23
-	VCVTPS2PH         $0x00, Z23, Y23
-	VMOVUPS           Y23, 32(SI)
-	VPCMPEQD          Z7, Z0, K2
-	VRANGEPS          $0x02, Z14, Z5, Z0
-	VPANDD            Z13, Z0, Z22
-	VPMAXUD           Z15, Z22, Z22
-	VPADDD            Z12, Z22, Z22
-	VADDPS            Z22, Z0, Z23
-	VSUBPS            Z22, Z23, Z23
-	VPTERNLOGD        $0xf8, Z11, Z5, Z23
-	VMULPS            Z6, Z23, Z23
-	VCVTPS2PH         $0x00, Z23, Y23
-	VMOVUPS           Y23, 64(SI)
-	VPCMPEQD          Z5, Z0, K3
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z22
-	VPMAXUD           Z15, Z22, Z22
-	VPADDD            Z12, Z22, Z22
-	VADDPS            Z22, Z0, Z23
-	VSUBPS            Z22, Z23, Z23
-	VPTERNLOGD        $0xf8, Z11, Z3, Z23
-	VMULPS            Z4, Z23, Z23
-	VCVTPS2PH         $0x00, Z23, Y23
-	VMOVUPS           Y23, 96(SI)
-	VPCMPEQD          Z3, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	VMOVAPS           Z1, Z9
-	VMOVAPS           Z16, Z7
-	VMOVAPS           Z18, Z5
-	VMOVAPS           Z20, Z3
-	VMOVAPS           Z2, Z10
-	VMOVAPS           Z17, Z8
-	VMOVAPS           Z19, Z6
-	VMOVAPS           Z21, Z4
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+8
-	JGE               short4ahead
-
-short4loop:
-	VCVTPH2PS         (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFMSUB231PS.BCST  (R8), Z1, Z0
-	VFNMADD231PS.BCST (R9), Z0, Z1
-	VCVTPH2PS         32(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFMSUB231PS.BCST  4(R8), Z2, Z0
-	VFNMADD231PS.BCST 4(R9), Z0, Z2
-	VCVTPH2PS         64(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z3
-	VFMSUB231PS.BCST  8(R8), Z3, Z0
-	VFNMADD231PS.BCST 8(R9), Z0, Z3
-	VCVTPH2PS         96(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z4
-	VFMSUB231PS.BCST  12(R8), Z4, Z0
-	VFNMADD231PS.BCST 12(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRANGEPS          $0x02, Z14, Z1, Z0
-	VPANDD            Z13, Z0, Z5
-	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z12, Z5, Z5
-	VADDPS            Z5, Z0, Z6
-	VSUBPS            Z5, Z6, Z6
-	VPTERNLOGD        $0xf8, Z11, Z1, Z6
-	VMULPS.BCST       (R8), Z6, Z6
-	VCVTPS2PH         $0x00, Z6, Y6
-	VMOVUPS           Y6, (SI)
-	VPCMPEQD          Z1, Z0, K1
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z5
-	VSUBPS            Z1, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       4(R8), Z5, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVUPS           Y5, 32(SI)
-	VPCMPEQD          Z2, Z0, K2
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       8(R8), Z2, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 64(SI)
-	VPCMPEQD          Z3, Z0, K3
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       12(R8), Z2, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVUPS           Y2, 96(SI)
-	VPCMPEQD          Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-
-short4back:
-	ADDQ $+16, R8
-	ADDQ $+16, R9
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+4, R10
-	CMPQ R10, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, DI
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VCVTPH2PS    (BX), Z0
-	VMOVUPS      (R9), Z1
-	VMULPS       Z1, Z0, Z2
-	VMOVUPS      (R8), Z3
-	VFMSUB231PS  Z3, Z2, Z0
-	VFNMADD231PS Z1, Z0, Z2
-	VCVTPH2PS    32(BX), Z0
-	VMOVUPS      64(R9), Z1
-	VMULPS       Z1, Z0, Z4
-	VMOVUPS      64(R8), Z5
-	VFMSUB231PS  Z5, Z4, Z0
-	VFNMADD231PS Z1, Z0, Z4
-	VCVTPH2PS    64(BX), Z0
-	VMOVUPS      128(R9), Z1
-	VMULPS       Z1, Z0, Z6
-	VMOVUPS      128(R8), Z7
-	VFMSUB231PS  Z7, Z6, Z0
-	VFNMADD231PS Z1, Z0, Z6
-	VCVTPH2PS    96(BX), Z0
-	VMOVUPS      192(R9), Z1
-	VMULPS       Z1, Z0, Z8
-	VMOVUPS      192(R8), Z9
-	VFMSUB231PS  Z9, Z8, Z0
-	VFNMADD231PS Z1, Z0, Z8
-	VCMPPS       $0x03, Z4, Z2, K1
-	VCMPPS       $0x03, Z8, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z10
-	VSUBPS       Z1, Z10, Z10
-	VPTERNLOGD   $0xf8, Z11, Z2, Z10
-	VMULPS       Z3, Z10, Z10
-	VCVTPS2PH    $0x00, Z10, Y10
-	VMOVUPS      Y10, (SI)
-	VPCMPEQD     Z2, Z0, K1
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z4, Z2
-	VMULPS       Z5, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 32(SI)
-	VPCMPEQD     Z4, Z0, K2
-	VRANGEPS     $0x02, Z14, Z6, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z6, Z2
-	VMULPS       Z7, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 64(SI)
-	VPCMPEQD     Z6, Z0, K3
-	VRANGEPS     $0x02, Z14, Z8, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z8, Z2
-	VMULPS       Z9, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(SI)
-	VPCMPEQD     Z8, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-
-laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+8, DX
-	ADDQ  $+128, BX
-	ADDQ  $+256, R8
-	ADDQ  $+256, R9
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  784(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut16AVX512(SB)
-	MOVQ  792(SP), DX
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX512(SB)
-	MOVQ  800(SP), BX
-	MOVQ  808(SP), R8
-	MOVQ  816(SP), R9
-
-laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	VCVTPH2PS    (BX), Z0
-	VMULPS       Z9, Z0, Z1
-	VFMSUB231PS  Z10, Z1, Z0
-	VFNMADD231PS Z9, Z0, Z1
-	VCVTPH2PS    32(BX), Z0
-	VMULPS       Z9, Z0, Z2
-	VFMSUB231PS  Z10, Z2, Z0
-	VFNMADD231PS Z9, Z0, Z2
-	VCVTPH2PS    64(BX), Z0
-	VMULPS       Z9, Z0, Z3
-	VFMSUB231PS  Z10, Z3, Z0
-	VFNMADD231PS Z9, Z0, Z3
-	VCVTPH2PS    96(BX), Z0
-	VMULPS       Z9, Z0, Z4
-	VFMSUB231PS  Z10, Z4, Z0
-	VFNMADD231PS Z9, Z0, Z4
-	VCMPPS       $0x03, Z2, Z1, K1
-	VCMPPS       $0x03, Z4, Z3, K2
-	KORTESTQ     K1, K2
-	JNE          grouprare
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z13, Z0, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z0, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z1, Z6
-	VMULPS       Z10, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVNTPS     Y6, (SI)
-	VPCMPEQD     Z1, Z0, K1
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z5
-	VSUBPS       Z1, Z5, Z5
-	VPTERNLOGD   $0xf8, Z11, Z2, Z5
-	VMULPS       Z10, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, 32(SI)
-	VPCMPEQD     Z2, Z0, K2
-	VRANGEPS     $0x02, Z14, Z3, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z3, Z2
-	VMULPS       Z10, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVNTPS     Y2, 64(SI)
-	VPCMPEQD     Z3, Z0, K3
-	VRANGEPS     $0x02, Z14, Z4, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPADDD       Z12, Z1, Z1
-	VADDPS       Z1, Z0, Z2
-	VSUBPS       Z1, Z2, Z2
-	VPTERNLOGD   $0xf8, Z11, Z4, Z2
-	VMULPS       Z10, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVNTPS     Y2, 96(SI)
-	VPCMPEQD     Z4, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, R10
-	CMPQ         R10, $+64
-	JGE          groupstream
-	JMP          groupwhole
-
-grouplast:
-	VCMPPS     $0x03, Z7, Z8, K1
-	VCMPPS     $0x03, Z5, Z6, K2
-	KORTESTQ   K1, K2
-	JNE        grouploop
-	VRANGEPS   $0x02, Z14, Z8, Z0
-	VPANDD     Z13, Z0, Z1
-	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z2
-	VSUBPS     Z1, Z2, Z2
-	VPTERNLOGD $0xf8, Z11, Z8, Z2
-	VMULPS     Z10, Z2, Z2
-	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVUPS    Y2, (SI)
-	VPCMPEQD   Z8, Z0, K1
-	VRANGEPS   $0x02, Z14, Z7, Z0
-	VPANDD     Z13, Z0, Z1
-	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z2
-	VSUBPS     Z1, Z2, Z2
-	VPTERNLOGD $0xf8, Z11, Z7, Z2
-	VMULPS     Z10, Z2, Z2
-	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVUPS    Y2, 32(SI)
-	VPCMPEQD   Z7, Z0, K2
-	VRANGEPS   $0x02, Z14, Z6, Z0
-	VPANDD     Z13, Z0, Z1
-	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z2
-	VSUBPS     Z1, Z2, Z2
-	VPTERNLOGD $0xf8, Z11, Z6, Z2
-	VMULPS     Z10, Z2, Z2
-	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVUPS    Y2, 64(SI)
-	VPCMPEQD   Z6, Z0, K3
-	VRANGEPS   $0x02, Z14, Z5, Z0
-	VPANDD     Z13, Z0, Z1
-	VPMAXUD    Z15, Z1, Z1
-	VPADDD     Z12, Z1, Z1
-	VADDPS     Z1, Z0, Z2
-	VSUBPS     Z1, Z2, Z2
-	VPTERNLOGD $0xf8, Z11, Z5, Z2
-	VMULPS     Z10, Z2, Z2
-	VCVTPS2PH  $0x00, Z2, Y2
-	VMOVUPS    Y2, 96(SI)
-	VPCMPEQD   Z5, Z0, K4
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, (DX)
-	ADDQ       $+128, SI
-	ADDQ       $+8, DX
-	ADDQ       $+128, BX
-	SUBQ       $+64, R10
-	JMP        groupwhole
-
-grouprare:
-	MOVQ $+1, 832(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 816(SP)
-	LEAQ 528(SP), R9
-	JMP  rare
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R10, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(R9), K7, Z10
-	VBROADCASTSS 4(R8), K7, Z9
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeetreached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R10, $-15
-	JGE  groupmeetmixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
-groupstage:
-	MOVQ SI, 784(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 792(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 800(SP)
-	LEAQ 144(SP), BX
-	MOVQ R10, 824(SP)
-	SUBQ R10, R10
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 784(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 792(SP), DX
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
-	MOVQ 800(SP), BX
-	LEAQ (BX)(DI*2), BX
-	MOVQ 824(SP), R10
-	JMP  grouprest
-
-groupmeetrare:
-	MOVQ R12, R10
-	SUBQ R8, R13
-	ADDQ R13, R8
-	ADDQ R13, R9
-	MOVQ DI, R12
-	SUBQ R13, R13
-	ADDQ $+64, R13
-	JMP  grouppieces
-
-longstream:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-	VCVTPH2PS   (BX), Z0
-	VMULPS      Z8, Z0, Z1
-	VFMADD231PS Z9, Z0, Z1
-	VCVTPH2PS   32(BX), Z0
-	VMULPS      Z8, Z0, Z2
-	VFMADD231PS Z9, Z0, Z2
-	VCVTPH2PS   64(BX), Z0
-	VMULPS      Z8, Z0, Z3
-	VFMADD231PS Z9, Z0, Z3
-	VCVTPH2PS   96(BX), Z0
-	VMULPS      Z8, Z0, Z4
-	VFMADD231PS Z9, Z0, Z4
-	VCMPPS      $0x03, Z2, Z1, K1
-	VCMPPS      $0x03, Z4, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         longrare
-	VRANGEPS    $0x02, Z14, Z1, Z0
-	VPANDD      Z13, Z0, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPADDD      Z12, Z5, Z5
-	VADDPS      Z5, Z0, Z6
-	VSUBPS      Z5, Z6, Z6
-	VPTERNLOGD  $0xf8, Z11, Z1, Z6
-	VMULPS      Z10, Z6, Z6
-	VCVTPS2PH   $0x00, Z6, Y6
-	VMOVNTPS    Y6, (SI)
-	VPCMPEQD    Z1, Z0, K1
-	VRANGEPS    $0x02, Z14, Z2, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z5
-	VSUBPS      Z1, Z5, Z5
-	VPTERNLOGD  $0xf8, Z11, Z2, Z5
-	VMULPS      Z10, Z5, Z5
-	VCVTPS2PH   $0x00, Z5, Y5
-	VMOVNTPS    Y5, 32(SI)
-	VPCMPEQD    Z2, Z0, K2
-	VRANGEPS    $0x02, Z14, Z3, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z2
-	VSUBPS      Z1, Z2, Z2
-	VPTERNLOGD  $0xf8, Z11, Z3, Z2
-	VMULPS      Z10, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVNTPS    Y2, 64(SI)
-	VPCMPEQD    Z3, Z0, K3
-	VRANGEPS    $0x02, Z14, Z4, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPADDD      Z12, Z1, Z1
-	VADDPS      Z1, Z0, Z2
-	VSUBPS      Z1, Z2, Z2
-	VPTERNLOGD  $0xf8, Z11, Z4, Z2
-	VMULPS      Z10, Z2, Z2
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVNTPS    Y2, 96(SI)
-	VPCMPEQD    Z4, Z0, K4
-	KUNPCKWD    K1, K2, K1
-	KUNPCKWD    K3, K4, K3
-	KUNPCKDQ    K1, K3, K1
-	KMOVQ       K1, (DX)
-	ADDQ        $+128, SI
-	ADDQ        $+8, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         longstream
-	JMP         longtail
-
-longrare:
-	MOVQ $+2, 832(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 816(SP)
-	LEAQ 528(SP), R9
-	JMP  rare
-
-longstaged:
-	ADDQ $+64, DI
-	MOVQ 784(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	LEAQ (SI)(DI*2), SI
-	MOVQ 792(SP), DX
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	MOVQ DI, AX
-	SHRQ $0x03, AX
-	ADDQ AX, DX
-	MOVQ 800(SP), BX
-	LEAQ (BX)(DI*2), BX
-	JMP  longend
-
-short2stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	VCVTPH2PS         (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFMSUB231PS.BCST  (R8), Z1, Z0
-	VFNMADD231PS.BCST (R9), Z0, Z1
-	VCVTPH2PS         32(BX), Z0
-	VMULPS.BCST       (R9), Z0, Z2
-	VFMSUB231PS.BCST  (R8), Z2, Z0
-	VFNMADD231PS.BCST (R9), Z0, Z2
-	VCVTPH2PS         64(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z3
-	VFMSUB231PS.BCST  4(R8), Z3, Z0
-	VFNMADD231PS.BCST 4(R9), Z0, Z3
-	VCVTPH2PS         96(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z4
-	VFMSUB231PS.BCST  4(R8), Z4, Z0
-	VFNMADD231PS.BCST 4(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short2rare
-	VRANGEPS          $0x02, Z14, Z1, Z0
-	VPANDD            Z13, Z0, Z5
-	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z12, Z5, Z5
-	VADDPS            Z5, Z0, Z6
-	VSUBPS            Z5, Z6, Z6
-	VPTERNLOGD        $0xf8, Z11, Z1, Z6
-	VMULPS.BCST       (R8), Z6, Z6
-	VCVTPS2PH         $0x00, Z6, Y6
-	VMOVNTPS          Y6, (SI)
-	VPCMPEQD          Z1, Z0, K1
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z5
-	VSUBPS            Z1, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       (R8), Z5, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVNTPS          Y5, 32(SI)
-	VPCMPEQD          Z2, Z0, K2
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       4(R8), Z2, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 64(SI)
-	VPCMPEQD          Z3, Z0, K3
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       4(R8), Z2, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 96(SI)
-	VPCMPEQD          Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	ADDQ              $+8, R8
-	ADDQ              $+8, R9
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	SUBQ              $+2, R10
-	CMPQ              R10, $+2
-	JGE               short2stream
-	JMP               short2end
-
-short2rare:
-	MOVQ $+3, 832(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 816(SP)
-	LEAQ 528(SP), R9
-	JMP  rare
-
-short4stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	VCVTPH2PS         (BX), Z0
-	VMULPS.BCST       (R9), Z0, Z1
-	VFMSUB231PS.BCST  (R8), Z1, Z0
-	VFNMADD231PS.BCST (R9), Z0, Z1
-	VCVTPH2PS         32(BX), Z0
-	VMULPS.BCST       4(R9), Z0, Z2
-	VFMSUB231PS.BCST  4(R8), Z2, Z0
-	VFNMADD231PS.BCST 4(R9), Z0, Z2
-	VCVTPH2PS         64(BX), Z0
-	VMULPS.BCST       8(R9), Z0, Z3
-	VFMSUB231PS.BCST  8(R8), Z3, Z0
-	VFNMADD231PS.BCST 8(R9), Z0, Z3
-	VCVTPH2PS         96(BX), Z0
-	VMULPS.BCST       12(R9), Z0, Z4
-	VFMSUB231PS.BCST  12(R8), Z4, Z0
-	VFNMADD231PS.BCST 12(R9), Z0, Z4
-	VCMPPS            $0x03, Z2, Z1, K1
-	VCMPPS            $0x03, Z4, Z3, K2
-	KORTESTQ          K1, K2
-	JNE               short4rare
-	VRANGEPS          $0x02, Z14, Z1, Z0
-	VPANDD            Z13, Z0, Z5
-	VPMAXUD           Z15, Z5, Z5
-	VPADDD            Z12, Z5, Z5
-	VADDPS            Z5, Z0, Z6
-	VSUBPS            Z5, Z6, Z6
-	VPTERNLOGD        $0xf8, Z11, Z1, Z6
-	VMULPS.BCST       (R8), Z6, Z6
-	VCVTPS2PH         $0x00, Z6, Y6
-	VMOVNTPS          Y6, (SI)
-	VPCMPEQD          Z1, Z0, K1
-	VRANGEPS          $0x02, Z14, Z2, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z5
-	VSUBPS            Z1, Z5, Z5
-	VPTERNLOGD        $0xf8, Z11, Z2, Z5
-	VMULPS.BCST       4(R8), Z5, Z5
-	VCVTPS2PH         $0x00, Z5, Y5
-	VMOVNTPS          Y5, 32(SI)
-	VPCMPEQD          Z2, Z0, K2
-	VRANGEPS          $0x02, Z14, Z3, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z3, Z2
-	VMULPS.BCST       8(R8), Z2, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 64(SI)
-	VPCMPEQD          Z3, Z0, K3
-	VRANGEPS          $0x02, Z14, Z4, Z0
-	VPANDD            Z13, Z0, Z1
-	VPMAXUD           Z15, Z1, Z1
-	VPADDD            Z12, Z1, Z1
-	VADDPS            Z1, Z0, Z2
-	VSUBPS            Z1, Z2, Z2
-	VPTERNLOGD        $0xf8, Z11, Z4, Z2
-	VMULPS.BCST       12(R8), Z2, Z2
-	VCVTPS2PH         $0x00, Z2, Y2
-	VMOVNTPS          Y2, 96(SI)
-	VPCMPEQD          Z4, Z0, K4
-	KUNPCKWD          K1, K2, K1
-	KUNPCKWD          K3, K4, K3
-	KUNPCKDQ          K1, K3, K1
-	KMOVQ             K1, (DX)
-	ADDQ              $+16, R8
-	ADDQ              $+16, R9
-	ADDQ              $+128, SI
-	ADDQ              $+8, DX
-	ADDQ              $+128, BX
-	SUBQ              $+4, R10
-	CMPQ              R10, $+4
-	JGE               short4stream
-	JMP               short4end
-
-short4rare:
-	MOVQ $+4, 832(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 816(SP)
-	LEAQ 528(SP), R9
-	JMP  rare
-
-lanerare:
-	MOVQ $+5, 832(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 784(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 792(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 800(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 272(SP), R8
-	LEAQ 528(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ R9, 816(SP)
-	LEAQ 528(SP), R9
-	JMP  laneloop
-
-longstage:
-	MOVQ SI, 784(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 792(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 800(SP)
-	LEAQ 144(SP), BX
-	JMP  longloop
-
-rare:
-	VCVTPH2PS    (BX), Z0
-	VMOVUPS      (R8), Z1
-	VDIVPS       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+24(SB), Z2
-	VPANDD       Z2, Z0, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z0, Z6
-	VMULPS       Z1, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K1
-	VBROADCASTSS constantsAVX512<>+28(SB), Z0
-	VBLENDMPS    Z6, Z0, K1, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, (SI)
-	VCMPPS       $0x00, Z3, Z4, K1
-	VCVTPH2PS    32(BX), Z1
-	VMOVUPS      64(R8), Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z4
-	VMINPS       Z4, Z14, Z5
-	VPANDD       Z13, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z12, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z11, Z1, Z7
-	VMULPS       Z3, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K2
-	VBLENDMPS    Z7, Z0, K2, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VCMPPS       $0x00, Z4, Z5, K2
-	VCVTPH2PS    64(BX), Z1
-	VMOVUPS      128(R8), Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z4
-	VMINPS       Z4, Z14, Z5
-	VPANDD       Z13, Z5, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z12, Z6, Z6
-	VADDPS       Z6, Z5, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z11, Z1, Z7
-	VMULPS       Z3, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K3
-	VBLENDMPS    Z7, Z0, K3, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 64(SI)
-	VCMPPS       $0x00, Z4, Z5, K3
-	VCVTPH2PS    96(BX), Z1
-	VMOVUPS      192(R8), Z3
-	VDIVPS       Z3, Z1, Z1
-	VPANDD       Z2, Z1, Z2
-	VMINPS       Z2, Z14, Z4
-	VPANDD       Z13, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z12, Z5, Z5
-	VADDPS       Z5, Z4, Z6
-	VSUBPS       Z5, Z6, Z6
-	VPTERNLOGD   $0xf8, Z11, Z1, Z6
-	VMULPS       Z3, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K4
-	VBLENDMPS    Z6, Z0, K4, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, 96(SI)
-	VCMPPS       $0x00, Z2, Z4, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	CMPQ         832(SP), $+1
-	JEQ          groupresume
-	CMPQ         832(SP), $+2
-	JEQ          longresume
-	CMPQ         832(SP), $+3
-	JEQ          short2resume
-	CMPQ         832(SP), $+4
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         808(SP), R8
-	MOVQ         816(SP), R9
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (R9), Z9
-	JMP          groupback
-
-longresume:
-	MOVQ         808(SP), R8
-	MOVQ         816(SP), R9
-	VBROADCASTSS (R8), Z10
-	VBROADCASTSS (R9), Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
-	VPSUBD       Z1, Z0, Z9
-	VBROADCASTSS constantsAVX512<>+16(SB), Z0
-	VFNMADD231PS Z10, Z9, Z0
-	VBROADCASTSS constantsAVX512<>+20(SB), Z1
-	VFMADD231PS  Z1, Z0, Z0
-	VMULPS       Z9, Z0, Z8
-	JMP          longback
-
-short2resume:
-	MOVQ 808(SP), R8
-	MOVQ 816(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 808(SP), R8
-	MOVQ 816(SP), R9
-	JMP  short4back
-
 DATA constantsAVX512<>+0(SB)/4, $0x7f800000
 DATA constantsAVX512<>+4(SB)/4, $0x00400000
 DATA constantsAVX512<>+8(SB)/4, $0x80000000
-DATA constantsAVX512<>+12(SB)/4, $0x00000001
-DATA constantsAVX512<>+16(SB)/4, $0x3f800000
-DATA constantsAVX512<>+20(SB)/4, $0x34800000
-DATA constantsAVX512<>+24(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+28(SB)/4, $0x7fc00000
-DATA constantsAVX512<>+32(SB)/4, $0x01010101
+DATA constantsAVX512<>+12(SB)/4, $0x01010101
+DATA constantsAVX512<>+16(SB)/4, $0x00000001
+DATA constantsAVX512<>+20(SB)/4, $0x3f800000
+DATA constantsAVX512<>+24(SB)/4, $0x34800000
+DATA constantsAVX512<>+28(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+32(SB)/4, $0x7fc00000
 GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $36

@@ -4,984 +4,25 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeFpAVX2(y *float32, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// func FakeQuantizeFpAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeFpAVX2(SB), $816-72
-	// pointers: SI y, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
-	// per call: Y15 least, Y0 step, Y14 most, Y13 0x7f800000, Y1 0x400000, Y12 IAdd, Y11 0x80000000, Y10 0x7fffffff
-	// per group: Y9 scale, Y8 recip
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         scale+16(FP), BX
-	MOVQ         recip+24(FP), R8
-	VBROADCASTSS least+32(FP), Y15
-	VBROADCASTSS most+40(FP), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS step+36(FP), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPADDD       Y1, Y0, Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	MOVQ         groups+48(FP), R9
-	MOVQ         length+56(FP), R10
-	CMPQ         R10, $+1
-	JEQ          lanes
-	CMPQ         R10, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R10, DI
-	IMULQ R9, DI
-	MOVQ  R10, R9
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	SUBQ         R9, DI
-	MOVQ         ahead+64(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y10, Y1, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPAND        Y10, Y2, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPAND        Y10, Y3, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPAND        Y10, Y4, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
-
-groupback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+32, R9
-	CMPQ R9, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R9, $+0
-	JLT   groupstaged
-	ADDQ  R9, DI
-	TESTQ R9, R9
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R8), Y9
-	VBROADCASTSS (BX), Y8
-
-groupmeet:
-	MOVQ R9, R11
-	MOVQ BX, R12
-	SUBQ $+8, R9
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      Y8, 560(SP)
-	VMOVUPS      (DX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y8, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
-	SUBQ         $+8, R9
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      Y8, 592(SP)
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y8, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
-	SUBQ         $+8, R9
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      Y8, 624(SP)
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y8, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
-	SUBQ         $+8, R9
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      Y8, 656(SP)
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y8, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPAND        Y10, Y1, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMOVUPS      560(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPAND        Y10, Y2, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMOVUPS      592(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPAND        Y10, Y3, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y0, Y0
-	VMOVUPS      624(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPAND        Y10, Y4, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VMOVUPS      656(SP), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, DI
-	CMPQ         R9, $+1
-	JLT          groupmet
-	CMPQ         DI, $+32
-	JLT          groupmet
-	CMPQ         R9, $+32
-	JLT          groupmeet
-
-groupmet:
-	VBROADCASTSS least+32(FP), Y15
-	VBROADCASTSS most+40(FP), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS step+36(FP), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPADDD       Y1, Y0, Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	CMPQ         R9, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R9, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-	CMPQ R9, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R11
-	MOVQ DI, R12
-
-grouppieces:
-	MOVQ R12, DI
-	CMPQ R9, DI
-	JGE  grouppiece
-	MOVQ R9, DI
-
-grouppiece:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	MOVQ         SI, 512(SP)
-	LEAQ         (SP), SI
-	LEAQ         128(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 520(SP)
-	LEAQ         128(SP), DX
-	MOVQ         R9, 544(SP)
-	SUBQ         R9, R9
-	JMP          grouploop
-
-groupstaged:
-	MOVQ  512(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  520(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  544(SP), R9
-	SUBQ  DI, R9
-	SUBQ  DI, R12
-	SUBQ  DI, R11
-	TESTQ R11, R11
-	JEQ   groupdone
-	TESTQ R9, R9
-	JNE   groupmore
-	MOVQ  R10, R9
-	ADDQ  $+4, BX
-	ADDQ  $+4, R8
-
-groupmore:
-	TESTQ R12, R12
-	JNE   grouppieces
-	MOVQ  R11, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R9, $+2
-	JLT  short2end
-	MOVQ ahead+64(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS 4(R8), Y6
-	VMOVUPS      (DX), Y0
-	VMULPS       Y7, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y7, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFMSUB231PS  Y8, Y3, Y0
-	VFNMADD231PS Y6, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y6, Y0, Y4
-	VFMSUB231PS  Y8, Y4, Y0
-	VFNMADD231PS Y6, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y10, Y1, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPAND        Y10, Y2, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPAND        Y10, Y3, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPAND        Y10, Y4, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+8, R8
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R9
-	CMPQ R9, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R9, DI
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (R8), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (BX), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(R8), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(BX), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(R8), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(BX), Y7
-	VFMSUB231PS  Y7, Y6, Y0
-	VFNMADD231PS Y1, Y0, Y6
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(R8), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(BX), Y9
-	VFMSUB231PS  Y9, Y8, Y0
-	VFNMADD231PS Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y10, Y2, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y3, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VPAND        Y10, Y4, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VMULPS       Y5, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VPAND        Y10, Y6, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y6, Y6
-	VPOR         Y6, Y0, Y0
-	VMULPS       Y7, Y0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VPAND        Y10, Y8, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y8, Y8
-	VPOR         Y8, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVUPS      Y0, 96(SI)
-
-laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  512(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	MOVQ  520(SP), DX
-	MOVQ  528(SP), BX
-	MOVQ  536(SP), R8
-
-laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y8, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y8, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y8, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMSUB231PS  Y9, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y9, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y10, Y1, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	VPAND        Y10, Y2, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPAND        Y10, Y3, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPAND        Y10, Y4, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R9
-	CMPQ         R9, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 552(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 528(SP)
-	LEAQ 256(SP), BX
-	LEAQ 384(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 536(SP)
-	LEAQ 384(SP), R8
-	JMP  rare
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y9, Y9
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet0reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R9, $-7
-	JGE  groupmeet0mixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y0, Y2, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet1reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R9, $-7
-	JGE  groupmeet1mixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y9, Y9
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y0, Y3, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet2reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R9, $-7
-	JGE  groupmeet2mixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R9), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y0, Y4, Y9, Y9
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y0, Y4, Y8, Y8
-	MOVQ         R9, AX
-	ADDQ         R10, AX
-	JGE          groupmeet3reached
-	ADDQ         R10, R9
-	ADDQ         $+4, BX
-	ADDQ         $+4, R8
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R9, $-7
-	JGE  groupmeet3mixed
-	ADDQ R10, R9
-	ADDQ $+4, BX
-	ADDQ $+4, R8
-
-groupmeet3mixed:
-	JMP groupmeet3
-
-groupmeetrare:
-	VBROADCASTSS least+32(FP), Y15
-	VBROADCASTSS most+40(FP), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS step+36(FP), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPADDD       Y1, Y0, Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	MOVQ         R11, R9
-	SUBQ         BX, R12
-	ADDQ         R12, BX
-	ADDQ         R12, R8
-	MOVQ         DI, R11
-	SUBQ         R12, R12
-	ADDQ         $+32, R12
-	JMP          grouppieces
-
-short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
-	VBROADCASTSS (R8), Y7
-	VBROADCASTSS 4(R8), Y6
-	VMOVUPS      (DX), Y0
-	VMULPS       Y7, Y0, Y1
-	VFMSUB231PS  Y9, Y1, Y0
-	VFNMADD231PS Y7, Y0, Y1
-	VMOVUPS      32(DX), Y0
-	VMULPS       Y7, Y0, Y2
-	VFMSUB231PS  Y9, Y2, Y0
-	VFNMADD231PS Y7, Y0, Y2
-	VMOVUPS      64(DX), Y0
-	VMULPS       Y6, Y0, Y3
-	VFMSUB231PS  Y8, Y3, Y0
-	VFNMADD231PS Y6, Y0, Y3
-	VMOVUPS      96(DX), Y0
-	VMULPS       Y6, Y0, Y4
-	VFMSUB231PS  Y8, Y4, Y0
-	VFNMADD231PS Y6, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y10, Y1, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPADDD       Y12, Y5, Y5
-	VADDPS       Y5, Y0, Y0
-	VSUBPS       Y5, Y0, Y0
-	VPAND        Y11, Y1, Y1
-	VPOR         Y1, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, (SI)
-	VPAND        Y10, Y2, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y2, Y2
-	VPOR         Y2, Y0, Y0
-	VMULPS       Y9, Y0, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VPAND        Y10, Y3, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y3, Y3
-	VPOR         Y3, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VPAND        Y10, Y4, Y0
-	VPMINUD      Y14, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPADDD       Y12, Y1, Y1
-	VADDPS       Y1, Y0, Y0
-	VSUBPS       Y1, Y0, Y0
-	VPAND        Y11, Y4, Y4
-	VPOR         Y4, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+8, BX
-	ADDQ         $+8, R8
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R9
-	CMPQ         R9, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	MOVQ $+2, 552(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 528(SP)
-	LEAQ 256(SP), BX
-	LEAQ 384(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 536(SP)
-	LEAQ 384(SP), R8
-	JMP  rare
-
-lanerare:
-	MOVQ $+3, 552(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 512(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 520(SP)
-	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 528(SP)
-	LEAQ 256(SP), BX
-	LEAQ 384(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 536(SP)
-	LEAQ 384(SP), R8
-	JMP  laneloop
-
-rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y10, Y0, Y2
-	VMINPS       Y2, Y14, Y2
-	VPAND        Y13, Y2, Y3
-	VPMAXUD      Y15, Y3, Y3
-	VPADDD       Y12, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMULPS       Y1, Y2, Y2
-	VCMPPS       $0x07, Y2, Y2, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBLENDVPS    Y0, Y2, Y1, Y0
-	VMOVUPS      Y0, (SI)
-	VMOVUPS      32(DX), Y0
-	VMOVUPS      32(BX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VPAND        Y10, Y0, Y3
-	VMINPS       Y3, Y14, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y0
-	VBLENDVPS    Y0, Y3, Y1, Y0
-	VMOVUPS      Y0, 32(SI)
-	VMOVUPS      64(DX), Y0
-	VMOVUPS      64(BX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VPAND        Y10, Y0, Y3
-	VMINPS       Y3, Y14, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y0
-	VBLENDVPS    Y0, Y3, Y1, Y0
-	VMOVUPS      Y0, 64(SI)
-	VMOVUPS      96(DX), Y0
-	VMOVUPS      96(BX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VPAND        Y10, Y0, Y3
-	VMINPS       Y3, Y14, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPADDD       Y12, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPAND        Y11, Y0, Y0
-	VPOR         Y0, Y3, Y3
-	VMULPS       Y2, Y3, Y3
-	VCMPPS       $0x07, Y3, Y3, Y0
-	VBLENDVPS    Y0, Y3, Y1, Y0
-	VMOVUPS      Y0, 96(SI)
-	CMPQ         552(SP), $+1
-	JEQ          groupresume
-	CMPQ         552(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         528(SP), BX
-	MOVQ         536(SP), R8
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS (R8), Y8
-	JMP          groupback
-
-short2resume:
-	MOVQ 528(SP), BX
-	MOVQ 536(SP), R8
-	JMP  short2back
-
-// func FakeQuantizeFpBytesAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeFpBytesAVX2(SB), $864-80
+TEXT ·FakeQuantizeFpAVX2(SB), $864-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
-	// per call: Y15 0x7f800000, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
-	// per group: Y11 scale, Y10 recip
-	// loaded at each use: least, step, most, 0x400000, 0x7fc00000, table
+	// per call: Y15 most, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
+	// per group: Y11 scale
+	// loaded at each use: least, step, recip, 0x7f800000, 0x400000, 0x7fc00000, table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
 	MOVQ         x+16(FP), BX
 	MOVQ         scale+24(FP), R8
 	MOVQ         recip+32(FP), R9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS most+48(FP), Y15
 	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
 	VPADDD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -1000,7 +41,6 @@ groupbegin:
 	CMPQ         R10, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
 	SUBQ         R10, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
@@ -1008,94 +48,122 @@ groupbegin:
 
 grouploop:
 	VMOVUPS      (BX), Y0
-	VMULPS       Y10, Y0, Y1
+	VBROADCASTSS (R9), Y1
+	VMULPS       Y1, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
+	VBROADCASTSS (R9), Y2
+	VFNMADD231PS Y2, Y0, Y1
 	VMOVUPS      32(BX), Y0
-	VMULPS       Y10, Y0, Y2
+	VBROADCASTSS (R9), Y2
+	VMULPS       Y2, Y0, Y2
 	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
+	VBROADCASTSS (R9), Y3
+	VFNMADD231PS Y3, Y0, Y2
 	VMOVUPS      64(BX), Y0
-	VMULPS       Y10, Y0, Y3
+	VBROADCASTSS (R9), Y3
+	VMULPS       Y3, Y0, Y3
 	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
+	VBROADCASTSS (R9), Y4
+	VFNMADD231PS Y4, Y0, Y3
 	VMOVUPS      96(BX), Y0
-	VMULPS       Y10, Y0, Y4
+	VBROADCASTSS (R9), Y4
+	VMULPS       Y4, Y0, Y4
 	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
+	VBROADCASTSS (R9), Y5
+	VFNMADD231PS Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
+	VPOR         Y1, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VMOVUPS      Y5, (SI)
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y15, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
+	VPOR         Y2, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VMOVUPS      Y5, 32(SI)
+	VPAND        Y12, Y3, Y2
+	VPMINUD      Y15, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 64(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
+	VPOR         Y3, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VMOVUPS      Y5, 64(SI)
+	VPAND        Y12, Y4, Y3
+	VPMINUD      Y15, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 96(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
+	VPOR         Y4, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VMOVUPS      Y5, 96(SI)
+	VMOVUPS      constantsAVX2<>+16(SB), Y4
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone2
+	JEQ          maskbytes1
+	VCMPPS       $0x02, Y15, Y0, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x02, Y15, Y1, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x02, Y15, Y2, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x02, Y15, Y3, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone2
 
+maskbytes1:
+	VCMPPS    $0x02, Y15, Y0, Y5
+	VCMPPS    $0x02, Y15, Y1, Y7
+	VPACKSSDW Y7, Y5, Y5
+	VCMPPS    $0x02, Y15, Y2, Y6
+	VCMPPS    $0x02, Y15, Y3, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VPABSB    Y5, Y5
+	VMOVUPS   Y5, (DX)
+	ADDQ      $+32, DX
+
+maskdone2:
 groupback:
 	ADDQ $+128, SI
-	ADDQ $+32, DX
 	ADDQ $+128, BX
 	SUBQ $+32, R10
 	CMPQ R10, $+32
@@ -1159,91 +227,112 @@ groupmeet3:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
+	VPOR         Y1, Y5, Y5
 	VMOVUPS      600(SP), Y1
-	VMULPS       Y1, Y7, Y7
-	VMOVUPS      Y7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
+	VMULPS       Y1, Y5, Y5
+	VMOVUPS      Y5, (SI)
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y15, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
+	VPOR         Y2, Y5, Y5
 	VMOVUPS      632(SP), Y2
-	VMULPS       Y2, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
+	VMULPS       Y2, Y5, Y5
+	VMOVUPS      Y5, 32(SI)
+	VPAND        Y12, Y3, Y2
+	VPMINUD      Y15, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
+	VPOR         Y3, Y5, Y5
 	VMOVUPS      664(SP), Y3
-	VMULPS       Y3, Y7, Y7
-	VMOVUPS      Y7, 64(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
+	VMULPS       Y3, Y5, Y5
+	VMOVUPS      Y5, 64(SI)
+	VPAND        Y12, Y4, Y3
+	VPMINUD      Y15, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
+	VPOR         Y4, Y5, Y5
 	VMOVUPS      696(SP), Y4
-	VMULPS       Y4, Y7, Y7
-	VMOVUPS      Y7, 96(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+32, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupmet
-	CMPQ         DI, $+32
-	JLT          groupmet
-	CMPQ         R10, $+32
-	JLT          groupmeet
+	VMULPS       Y4, Y5, Y5
+	VMOVUPS      Y5, 96(SI)
+	VMOVUPS      constantsAVX2<>+16(SB), Y4
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone4
+	JEQ          maskbytes3
+	VCMPPS       $0x02, Y15, Y0, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x02, Y15, Y1, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x02, Y15, Y2, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x02, Y15, Y3, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone4
+
+maskbytes3:
+	VCMPPS    $0x02, Y15, Y0, Y5
+	VCMPPS    $0x02, Y15, Y1, Y7
+	VPACKSSDW Y7, Y5, Y5
+	VCMPPS    $0x02, Y15, Y2, Y6
+	VCMPPS    $0x02, Y15, Y3, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VPABSB    Y5, Y5
+	VMOVUPS   Y5, (DX)
+	ADDQ      $+32, DX
+
+maskdone4:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+32, DI
+	CMPQ R10, $+1
+	JLT  groupmet
+	CMPQ DI, $+32
+	JLT  groupmet
+	CMPQ R10, $+32
+	JLT  groupmeet
 
 groupmet:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS most+48(FP), Y15
 	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
 	VPADDD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	CMPQ         R10, $+1
 	JLT          groupnext
 	CMPQ         DI, $+32
@@ -1276,7 +365,6 @@ grouppieces:
 
 grouppiece:
 	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
 	MOVQ         SI, 544(SP)
 	LEAQ         (SP), SI
 	MOVQ         DX, 552(SP)
@@ -1291,16 +379,30 @@ grouppiece:
 	JMP          grouploop
 
 groupstaged:
-	MOVQ  544(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  552(SP), DX
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (DX)(DI*1), DX
+	MOVQ 544(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut32AVX2(SB)
+	LEAQ (SI)(DI*4), SI
+	MOVQ 552(SP), DX
+	CMPL kind+52(FP), $+1
+	JLT  maskdone6
+	JEQ  maskbytes5
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX2(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone6
+
+maskbytes5:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, DX
+
+maskdone6:
 	MOVQ  560(SP), BX
 	LEAQ  (BX)(DI*4), BX
 	MOVQ  584(SP), R10
@@ -1338,99 +440,125 @@ short2:
 short2loop:
 	VBROADCASTSS (R8), Y11
 	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS 4(R9), Y8
 	VMOVUPS      (BX), Y0
-	VMULPS       Y9, Y0, Y1
+	VBROADCASTSS (R9), Y1
+	VMULPS       Y1, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VBROADCASTSS (R9), Y2
+	VFNMADD231PS Y2, Y0, Y1
 	VMOVUPS      32(BX), Y0
-	VMULPS       Y9, Y0, Y2
+	VBROADCASTSS (R9), Y2
+	VMULPS       Y2, Y0, Y2
 	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VBROADCASTSS (R9), Y3
+	VFNMADD231PS Y3, Y0, Y2
 	VMOVUPS      64(BX), Y0
-	VMULPS       Y8, Y0, Y3
+	VBROADCASTSS 4(R9), Y3
+	VMULPS       Y3, Y0, Y3
 	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VBROADCASTSS 4(R9), Y4
+	VFNMADD231PS Y4, Y0, Y3
 	VMOVUPS      96(BX), Y0
-	VMULPS       Y8, Y0, Y4
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y0, Y4
 	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VBROADCASTSS 4(R9), Y5
+	VFNMADD231PS Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
+	VPOR         Y1, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VMOVUPS      Y5, (SI)
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y15, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
+	VPOR         Y2, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VMOVUPS      Y5, 32(SI)
+	VPAND        Y12, Y3, Y2
+	VPMINUD      Y15, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VMOVUPS      Y7, 64(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
+	VPOR         Y3, Y5, Y5
+	VMULPS       Y10, Y5, Y5
+	VMOVUPS      Y5, 64(SI)
+	VPAND        Y12, Y4, Y3
+	VPMINUD      Y15, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VMOVUPS      Y7, 96(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
+	VPOR         Y4, Y5, Y5
+	VMULPS       Y10, Y5, Y5
+	VMOVUPS      Y5, 96(SI)
+	VMOVUPS      constantsAVX2<>+16(SB), Y4
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone8
+	JEQ          maskbytes7
+	VCMPPS       $0x02, Y15, Y0, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x02, Y15, Y1, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x02, Y15, Y2, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x02, Y15, Y3, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone8
 
+maskbytes7:
+	VCMPPS    $0x02, Y15, Y0, Y5
+	VCMPPS    $0x02, Y15, Y1, Y7
+	VPACKSSDW Y7, Y5, Y5
+	VCMPPS    $0x02, Y15, Y2, Y6
+	VCMPPS    $0x02, Y15, Y3, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VPABSB    Y5, Y5
+	VMOVUPS   Y5, (DX)
+	ADDQ      $+32, DX
+
+maskdone8:
 short2back:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+128, SI
-	ADDQ $+32, DX
 	ADDQ $+128, BX
 	SUBQ $+2, R10
 	CMPQ R10, $+2
@@ -1481,73 +609,93 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y0, Y1, Y0
-	VPAND        Y15, Y0, Y10
+	VPAND        Y12, Y2, Y0
+	VPMINUD      Y15, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPAND        Y10, Y1, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
 	VPADDD       Y14, Y10, Y10
-	VADDPS       Y10, Y0, Y11
-	VSUBPS       Y10, Y11, Y11
+	VADDPS       Y10, Y1, Y1
+	VSUBPS       Y10, Y1, Y1
 	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y11, Y11
-	VMULPS       Y3, Y11, Y11
-	VMOVUPS      Y11, (SI)
-	VPCMPEQD     Y1, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y4, Y2
-	VPMINUD      Y1, Y2, Y1
-	VPAND        Y15, Y1, Y3
+	VPOR         Y2, Y1, Y1
+	VMULPS       Y3, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VPAND        Y12, Y4, Y1
+	VPMINUD      Y15, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPAND        Y3, Y2, Y3
 	VBROADCASTSS least+40(FP), Y10
 	VPMAXUD      Y10, Y3, Y3
 	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y1, Y10
-	VSUBPS       Y3, Y10, Y10
+	VADDPS       Y3, Y2, Y2
+	VSUBPS       Y3, Y2, Y2
 	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y10, Y10
-	VMULPS       Y5, Y10, Y10
-	VMOVUPS      Y10, 32(SI)
-	VPCMPEQD     Y2, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y6, Y3
-	VPMINUD      Y2, Y3, Y2
-	VPAND        Y15, Y2, Y4
+	VPOR         Y4, Y2, Y2
+	VMULPS       Y5, Y2, Y2
+	VMOVUPS      Y2, 32(SI)
+	VPAND        Y12, Y6, Y2
+	VPMINUD      Y15, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y2, Y5
-	VSUBPS       Y4, Y5, Y5
+	VADDPS       Y4, Y3, Y3
+	VSUBPS       Y4, Y3, Y3
 	VPAND        Y13, Y6, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y7, Y5, Y5
-	VMOVUPS      Y5, 64(SI)
-	VPCMPEQD     Y3, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y8, Y4
-	VPMINUD      Y3, Y4, Y3
-	VPAND        Y15, Y3, Y5
+	VPOR         Y6, Y3, Y3
+	VMULPS       Y7, Y3, Y3
+	VMOVUPS      Y3, 64(SI)
+	VPAND        Y12, Y8, Y3
+	VPMINUD      Y15, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPAND        Y5, Y4, Y5
 	VBROADCASTSS least+40(FP), Y6
 	VPMAXUD      Y6, Y5, Y5
 	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y3, Y6
-	VSUBPS       Y5, Y6, Y6
+	VADDPS       Y5, Y4, Y4
+	VSUBPS       Y5, Y4, Y4
 	VPAND        Y13, Y8, Y8
-	VPOR         Y8, Y6, Y6
-	VMULPS       Y9, Y6, Y6
-	VMOVUPS      Y6, 96(SI)
-	VPCMPEQD     Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVUPS      Y0, (DX)
+	VPOR         Y8, Y4, Y4
+	VMULPS       Y9, Y4, Y4
+	VMOVUPS      Y4, 96(SI)
+	VMOVUPS      constantsAVX2<>+16(SB), Y4
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone10
+	JEQ          maskbytes9
+	VCMPPS       $0x02, Y15, Y0, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x02, Y15, Y1, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x02, Y15, Y2, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x02, Y15, Y3, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone10
 
+maskbytes9:
+	VCMPPS    $0x02, Y15, Y0, Y5
+	VCMPPS    $0x02, Y15, Y1, Y7
+	VPACKSSDW Y7, Y5, Y5
+	VCMPPS    $0x02, Y15, Y2, Y6
+	VCMPPS    $0x02, Y15, Y3, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VPABSB    Y5, Y5
+	VMOVUPS   Y5, (DX)
+	ADDQ      $+32, DX
+
+maskdone10:
 laneback:
 	ADDQ  $+128, SI
-	ADDQ  $+32, DX
 	ADDQ  $+128, BX
 	ADDQ  $+128, R8
 	ADDQ  $+128, R9
@@ -1564,12 +712,27 @@ laneback:
 	MOVQ  SI, CX
 	CALL  ·stageOut32AVX2(SB)
 	MOVQ  552(SP), DX
+	CMPL  kind+52(FP), $+1
+	JLT   maskdone12
+	JEQ   maskbytes11
 	LEAQ  128(SP), AX
 	MOVQ  DX, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  560(SP), BX
-	MOVQ  568(SP), R8
-	MOVQ  576(SP), R9
+	CALL  ·stageOut1AVX2(SB)
+	LEAQ  7(DI), AX
+	SHRQ  $0x03, AX
+	ADDQ  AX, DX
+	JMP   maskdone12
+
+maskbytes11:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX2(SB)
+	ADDQ DI, DX
+
+maskdone12:
+	MOVQ 560(SP), BX
+	MOVQ 568(SP), R8
+	MOVQ 576(SP), R9
 
 laneend:
 	MOVQ  ahead+72(FP), AX
@@ -1587,97 +750,126 @@ groupstream:
 	PREFETCHNTA  (BX)(CX*1)
 	PREFETCHNTA  64(BX)(CX*1)
 	VMOVUPS      (BX), Y0
-	VMULPS       Y10, Y0, Y1
+	VBROADCASTSS (R9), Y1
+	VMULPS       Y1, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
+	VBROADCASTSS (R9), Y2
+	VFNMADD231PS Y2, Y0, Y1
 	VMOVUPS      32(BX), Y0
-	VMULPS       Y10, Y0, Y2
+	VBROADCASTSS (R9), Y2
+	VMULPS       Y2, Y0, Y2
 	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
+	VBROADCASTSS (R9), Y3
+	VFNMADD231PS Y3, Y0, Y2
 	VMOVUPS      64(BX), Y0
-	VMULPS       Y10, Y0, Y3
+	VBROADCASTSS (R9), Y3
+	VMULPS       Y3, Y0, Y3
 	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
+	VBROADCASTSS (R9), Y4
+	VFNMADD231PS Y4, Y0, Y3
 	VMOVUPS      96(BX), Y0
-	VMULPS       Y10, Y0, Y4
+	VBROADCASTSS (R9), Y4
+	VMULPS       Y4, Y0, Y4
 	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
+	VBROADCASTSS (R9), Y5
+	VFNMADD231PS Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
+	VPOR         Y1, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VMOVNTPS     Y5, (SI)
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y15, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, 32(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
+	VPOR         Y2, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VMOVNTPS     Y5, 32(SI)
+	VPAND        Y12, Y3, Y2
+	VPMINUD      Y15, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, 64(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
+	VPOR         Y3, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VMOVNTPS     Y5, 64(SI)
+	VPAND        Y12, Y4, Y3
+	VPMINUD      Y15, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, 96(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+32, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          groupstream
-	JMP          groupwhole
+	VPOR         Y4, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VMOVNTPS     Y5, 96(SI)
+	VMOVUPS      constantsAVX2<>+16(SB), Y4
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone14
+	JEQ          maskbytes13
+	VCMPPS       $0x02, Y15, Y0, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x02, Y15, Y1, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x02, Y15, Y2, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x02, Y15, Y3, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone14
+
+maskbytes13:
+	VCMPPS    $0x02, Y15, Y0, Y5
+	VCMPPS    $0x02, Y15, Y1, Y7
+	VPACKSSDW Y7, Y5, Y5
+	VCMPPS    $0x02, Y15, Y2, Y6
+	VCMPPS    $0x02, Y15, Y3, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VPABSB    Y5, Y5
+	VMOVNTPS  Y5, (DX)
+	ADDQ      $+32, DX
+
+maskdone14:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+32, R10
+	CMPQ R10, $+32
+	JGE  groupstream
+	JMP  groupwhole
 
 grouprare:
 	MOVQ $+1, 592(SP)
@@ -1698,7 +890,7 @@ groupmeet0mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R9), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
@@ -1727,7 +919,7 @@ groupmeet1mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R9), Y2
 	VBLENDVPS    Y0, Y2, Y11, Y11
@@ -1756,7 +948,7 @@ groupmeet2mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(R9), Y3
 	VBLENDVPS    Y0, Y3, Y11, Y11
@@ -1785,7 +977,7 @@ groupmeet3mix:
 	LEAL         7(R10), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y4
+	VMOVDQU      constantsAVX2<>+48(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(R9), Y4
 	VBLENDVPS    Y0, Y4, Y11, Y11
@@ -1810,12 +1002,12 @@ groupmeet3mixed:
 	JMP groupmeet3
 
 groupmeetrare:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS most+48(FP), Y15
 	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
 	VPADDD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	MOVQ         R12, R10
 	SUBQ         R8, R13
 	ADDQ         R13, R8
@@ -1830,102 +1022,129 @@ short2stream:
 	PREFETCHNTA  64(BX)(CX*1)
 	VBROADCASTSS (R8), Y11
 	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS 4(R9), Y8
 	VMOVUPS      (BX), Y0
-	VMULPS       Y9, Y0, Y1
+	VBROADCASTSS (R9), Y1
+	VMULPS       Y1, Y0, Y1
 	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VBROADCASTSS (R9), Y2
+	VFNMADD231PS Y2, Y0, Y1
 	VMOVUPS      32(BX), Y0
-	VMULPS       Y9, Y0, Y2
+	VBROADCASTSS (R9), Y2
+	VMULPS       Y2, Y0, Y2
 	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VBROADCASTSS (R9), Y3
+	VFNMADD231PS Y3, Y0, Y2
 	VMOVUPS      64(BX), Y0
-	VMULPS       Y8, Y0, Y3
+	VBROADCASTSS 4(R9), Y3
+	VMULPS       Y3, Y0, Y3
 	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VBROADCASTSS 4(R9), Y4
+	VFNMADD231PS Y4, Y0, Y3
 	VMOVUPS      96(BX), Y0
-	VMULPS       Y8, Y0, Y4
+	VBROADCASTSS 4(R9), Y4
+	VMULPS       Y4, Y0, Y4
 	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VBROADCASTSS 4(R9), Y5
+	VFNMADD231PS Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y15, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
+	VPOR         Y1, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VMOVNTPS     Y5, (SI)
+	VPAND        Y12, Y2, Y1
+	VPMINUD      Y15, Y1, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, 32(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
+	VPOR         Y2, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VMOVNTPS     Y5, 32(SI)
+	VPAND        Y12, Y3, Y2
+	VPMINUD      Y15, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VMOVNTPS     Y7, 64(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
+	VPOR         Y3, Y5, Y5
+	VMULPS       Y10, Y5, Y5
+	VMOVNTPS     Y5, 64(SI)
+	VPAND        Y12, Y4, Y3
+	VPMINUD      Y15, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
+	VADDPS       Y6, Y5, Y5
+	VSUBPS       Y6, Y5, Y5
 	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VMOVNTPS     Y7, 96(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVUPS      constantsAVX2<>+52(SB), Y4
-	VPACKSSDW    Y1, Y0, Y0
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKSSWB    Y2, Y0, Y0
-	VPERMD       Y0, Y4, Y0
-	VPABSB       Y0, Y0
-	VMOVNTPS     Y0, (DX)
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, SI
-	ADDQ         $+32, DX
-	ADDQ         $+128, BX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
+	VPOR         Y4, Y5, Y5
+	VMULPS       Y10, Y5, Y5
+	VMOVNTPS     Y5, 96(SI)
+	VMOVUPS      constantsAVX2<>+16(SB), Y4
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone16
+	JEQ          maskbytes15
+	VCMPPS       $0x02, Y15, Y0, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x02, Y15, Y1, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x02, Y15, Y2, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x02, Y15, Y3, Y5
+	VMOVMSKPS    Y5, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone16
+
+maskbytes15:
+	VCMPPS    $0x02, Y15, Y0, Y5
+	VCMPPS    $0x02, Y15, Y1, Y7
+	VPACKSSDW Y7, Y5, Y5
+	VCMPPS    $0x02, Y15, Y2, Y6
+	VCMPPS    $0x02, Y15, Y3, Y7
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y5, Y5
+	VPERMD    Y5, Y4, Y5
+	VPABSB    Y5, Y5
+	VMOVNTPS  Y5, (DX)
+	ADDQ      $+32, DX
+
+maskdone16:
+	ADDQ $+8, R8
+	ADDQ $+8, R9
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+2, R10
+	CMPQ R10, $+2
+	JGE  short2stream
+	JMP  short2end
 
 short2rare:
 	MOVQ $+2, 592(SP)
@@ -1972,9 +1191,9 @@ rare:
 	VMOVUPS      (R8), Y1
 	VDIVPS       Y1, Y0, Y0
 	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y2, Y3, Y3
-	VPAND        Y15, Y3, Y4
+	VMINPS       Y2, Y15, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
 	VPADDD       Y14, Y4, Y4
@@ -1984,37 +1203,16 @@ rare:
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
 	VBLENDVPS    Y0, Y5, Y1, Y0
 	VMOVUPS      Y0, (SI)
-	VCMPPS       $0x00, Y2, Y3, Y3
 	VMOVUPS      32(BX), Y0
 	VMOVUPS      32(R8), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y2, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y1, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBLENDVPS    Y0, Y6, Y1, Y0
-	VMOVUPS      Y0, 32(SI)
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VMOVUPS      64(BX), Y0
-	VMOVUPS      64(R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y2, Y5, Y5
-	VPAND        Y15, Y5, Y6
+	VPAND        Y12, Y0, Y4
+	VMINPS       Y4, Y15, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
@@ -2024,48 +1222,90 @@ rare:
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
 	VBLENDVPS    Y0, Y7, Y1, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMOVUPS      64(BX), Y0
+	VMOVUPS      64(R8), Y1
+	VDIVPS       Y1, Y0, Y0
+	VPAND        Y12, Y0, Y6
+	VMINPS       Y6, Y15, Y7
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS least+40(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VPADDD       Y14, Y8, Y8
+	VADDPS       Y8, Y7, Y9
+	VSUBPS       Y8, Y9, Y9
+	VPAND        Y13, Y0, Y0
+	VPOR         Y0, Y9, Y9
+	VMULPS       Y1, Y9, Y9
+	VCMPPS       $0x07, Y9, Y9, Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBLENDVPS    Y0, Y9, Y1, Y0
 	VMOVUPS      Y0, 64(SI)
-	VCMPPS       $0x00, Y2, Y5, Y5
 	VMOVUPS      96(BX), Y0
 	VMOVUPS      96(R8), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y2, Y6, Y6
-	VPAND        Y15, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y8
-	VSUBPS       Y7, Y8, Y8
+	VPAND        Y12, Y0, Y8
+	VMINPS       Y8, Y15, Y9
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VPAND        Y10, Y9, Y10
+	VBROADCASTSS least+40(FP), Y11
+	VPMAXUD      Y11, Y10, Y10
+	VPADDD       Y14, Y10, Y10
+	VADDPS       Y10, Y9, Y11
+	VSUBPS       Y10, Y11, Y11
 	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y8, Y8
-	VMULPS       Y1, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBLENDVPS    Y0, Y8, Y1, Y0
+	VPOR         Y0, Y11, Y11
+	VMULPS       Y1, Y11, Y11
+	VCMPPS       $0x07, Y11, Y11, Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VBLENDVPS    Y0, Y11, Y1, Y0
 	VMOVUPS      Y0, 96(SI)
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VMOVUPS      constantsAVX2<>+52(SB), Y0
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKSSDW    Y6, Y5, Y5
-	VPACKSSWB    Y5, Y3, Y3
-	VPERMD       Y3, Y0, Y3
-	VPABSB       Y3, Y3
-	VMOVUPS      Y3, (DX)
-	CMPQ         592(SP), $+1
-	JEQ          groupresume
-	CMPQ         592(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
+	VMOVUPS      constantsAVX2<>+16(SB), Y0
+	CMPL         kind+52(FP), $+1
+	JLT          maskdone18
+	JEQ          maskbytes17
+	VCMPPS       $0x00, Y2, Y3, Y1
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, (DX)
+	VCMPPS       $0x00, Y4, Y5, Y1
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 1(DX)
+	VCMPPS       $0x00, Y6, Y7, Y1
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 2(DX)
+	VCMPPS       $0x00, Y8, Y9, Y1
+	VMOVMSKPS    Y1, AX
+	MOVB         AL, 3(DX)
+	ADDQ         $+4, DX
+	JMP          maskdone18
+
+maskbytes17:
+	VCMPPS    $0x00, Y2, Y3, Y1
+	VCMPPS    $0x00, Y4, Y5, Y11
+	VPACKSSDW Y11, Y1, Y1
+	VCMPPS    $0x00, Y6, Y7, Y10
+	VCMPPS    $0x00, Y8, Y9, Y11
+	VPACKSSDW Y11, Y10, Y10
+	VPACKSSWB Y10, Y1, Y1
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (DX)
+	ADDQ      $+32, DX
+
+maskdone18:
+	CMPQ 592(SP), $+1
+	JEQ  groupresume
+	CMPQ 592(SP), $+2
+	JEQ  short2resume
+	JMP  laneback
 
 groupresume:
 	MOVQ         568(SP), R8
 	MOVQ         576(SP), R9
 	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
 	JMP          groupback
 
 short2resume:
@@ -2073,1144 +1313,25 @@ short2resume:
 	MOVQ 576(SP), R9
 	JMP  short2back
 
-// func FakeQuantizeFpBitsAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeFpBitsAVX2(SB), $848-80
-	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
-	// per call: Y15 0x7f800000, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
-	// per group: Y11 scale, Y10 recip
-	// loaded at each use: least, step, most, 0x400000, 0x7fc00000
-	// vector registers in use at once: 16
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	MOVQ         scale+24(FP), R8
-	MOVQ         recip+32(FP), R9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPADDD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
-	MOVQ         groups+56(FP), R10
-	MOVQ         length+64(FP), R11
-	CMPQ         R11, $+1
-	JEQ          lanes
-	CMPQ         R11, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R11, DI
-	IMULQ R10, DI
-	MOVQ  R11, R10
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
-	SUBQ         R10, DI
-	MOVQ         ahead+72(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (BX), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 64(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 96(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-groupback:
-	ADDQ $+128, SI
-	ADDQ $+4, DX
-	ADDQ $+128, BX
-	SUBQ $+32, R10
-	CMPQ R10, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R10, $+0
-	JLT   groupstaged
-	ADDQ  R10, DI
-	TESTQ R10, R10
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS (R8), Y10
-
-groupmeet:
-	MOVQ R10, R12
-	MOVQ R8, R13
-	SUBQ $+8, R10
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS      Y10, 584(SP)
-	VMOVUPS      (BX), Y0
-	VMULPS       Y11, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y11, Y0, Y1
-	SUBQ         $+8, R10
-	JLT          groupmeet1cross
-
-groupmeet1:
-	VMOVUPS      Y10, 616(SP)
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y11, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y11, Y0, Y2
-	SUBQ         $+8, R10
-	JLT          groupmeet2cross
-
-groupmeet2:
-	VMOVUPS      Y10, 648(SP)
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y11, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
-	SUBQ         $+8, R10
-	JLT          groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      Y10, 680(SP)
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y11, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMOVUPS      584(SP), Y1
-	VMULPS       Y1, Y7, Y7
-	VMOVUPS      Y7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMOVUPS      616(SP), Y2
-	VMULPS       Y2, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMOVUPS      648(SP), Y3
-	VMULPS       Y3, Y7, Y7
-	VMOVUPS      Y7, 64(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMOVUPS      680(SP), Y4
-	VMULPS       Y4, Y7, Y7
-	VMOVUPS      Y7, 96(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+128, SI
-	ADDQ         $+4, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, DI
-	CMPQ         R10, $+1
-	JLT          groupmet
-	CMPQ         DI, $+32
-	JLT          groupmet
-	CMPQ         R10, $+32
-	JLT          groupmeet
-
-groupmet:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPADDD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
-	CMPQ         R10, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R10, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-	CMPQ R10, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R12
-	MOVQ DI, R13
-
-grouppieces:
-	MOVQ R13, DI
-	CMPQ R10, DI
-	JGE  grouppiece
-	MOVQ R10, DI
-
-grouppiece:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
-	MOVQ         SI, 528(SP)
-	LEAQ         (SP), SI
-	MOVQ         DX, 536(SP)
-	LEAQ         128(SP), DX
-	LEAQ         144(SP), AX
-	MOVQ         BX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         BX, 544(SP)
-	LEAQ         144(SP), BX
-	MOVQ         R10, 568(SP)
-	SUBQ         R10, R10
-	JMP          grouploop
-
-groupstaged:
-	MOVQ  528(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	LEAQ  (SI)(DI*4), SI
-	MOVQ  536(SP), DX
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	MOVQ  DI, AX
-	SHRQ  $0x03, AX
-	ADDQ  AX, DX
-	MOVQ  544(SP), BX
-	LEAQ  (BX)(DI*4), BX
-	MOVQ  568(SP), R10
-	SUBQ  DI, R10
-	SUBQ  DI, R13
-	SUBQ  DI, R12
-	TESTQ R12, R12
-	JEQ   groupdone
-	TESTQ R10, R10
-	JNE   groupmore
-	MOVQ  R11, R10
-	ADDQ  $+4, R8
-	ADDQ  $+4, R9
-
-groupmore:
-	TESTQ R13, R13
-	JNE   grouppieces
-	MOVQ  R12, DI
-	JMP   groupbegin
-
-groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R10, $+2
-	JLT  short2end
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS 4(R9), Y8
-	VMOVUPS      (BX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VMOVUPS      Y7, 64(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VMOVUPS      Y7, 96(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-short2back:
-	ADDQ $+8, R8
-	ADDQ $+8, R9
-	ADDQ $+128, SI
-	ADDQ $+4, DX
-	ADDQ $+128, BX
-	SUBQ $+2, R10
-	CMPQ R10, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R10, DI
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (BX), Y0
-	VMOVUPS      (R9), Y1
-	VMULPS       Y1, Y0, Y2
-	VMOVUPS      (R8), Y3
-	VFMSUB231PS  Y3, Y2, Y0
-	VFNMADD231PS Y1, Y0, Y2
-	VMOVUPS      32(BX), Y0
-	VMOVUPS      32(R9), Y1
-	VMULPS       Y1, Y0, Y4
-	VMOVUPS      32(R8), Y5
-	VFMSUB231PS  Y5, Y4, Y0
-	VFNMADD231PS Y1, Y0, Y4
-	VMOVUPS      64(BX), Y0
-	VMOVUPS      64(R9), Y1
-	VMULPS       Y1, Y0, Y6
-	VMOVUPS      64(R8), Y7
-	VFMSUB231PS  Y7, Y6, Y0
-	VFNMADD231PS Y1, Y0, Y6
-	VMOVUPS      96(BX), Y0
-	VMOVUPS      96(R9), Y1
-	VMULPS       Y1, Y0, Y8
-	VMOVUPS      96(R8), Y9
-	VFMSUB231PS  Y9, Y8, Y0
-	VFNMADD231PS Y1, Y0, Y8
-	VCMPPS       $0x03, Y4, Y2, Y0
-	VCMPPS       $0x03, Y8, Y6, Y1
-	VORPS        Y1, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y0, Y1, Y0
-	VPAND        Y15, Y0, Y10
-	VBROADCASTSS least+40(FP), Y11
-	VPMAXUD      Y11, Y10, Y10
-	VPADDD       Y14, Y10, Y10
-	VADDPS       Y10, Y0, Y11
-	VSUBPS       Y10, Y11, Y11
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y11, Y11
-	VMULPS       Y3, Y11, Y11
-	VMOVUPS      Y11, (SI)
-	VPCMPEQD     Y1, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y4, Y2
-	VPMINUD      Y1, Y2, Y1
-	VPAND        Y15, Y1, Y3
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y1, Y10
-	VSUBPS       Y3, Y10, Y10
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y10, Y10
-	VMULPS       Y5, Y10, Y10
-	VMOVUPS      Y10, 32(SI)
-	VPCMPEQD     Y2, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y6, Y3
-	VPMINUD      Y2, Y3, Y2
-	VPAND        Y15, Y2, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y2, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y6, Y6
-	VPOR         Y6, Y5, Y5
-	VMULPS       Y7, Y5, Y5
-	VMOVUPS      Y5, 64(SI)
-	VPCMPEQD     Y3, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y8, Y4
-	VPMINUD      Y3, Y4, Y3
-	VPAND        Y15, Y3, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y3, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y8, Y8
-	VPOR         Y8, Y6, Y6
-	VMULPS       Y9, Y6, Y6
-	VMOVUPS      Y6, 96(SI)
-	VPCMPEQD     Y4, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-
-laneback:
-	ADDQ  $+128, SI
-	ADDQ  $+4, DX
-	ADDQ  $+128, BX
-	ADDQ  $+128, R8
-	ADDQ  $+128, R9
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  528(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut32AVX2(SB)
-	MOVQ  536(SP), DX
-	LEAQ  128(SP), AX
-	MOVQ  DX, CX
-	CALL  ·stageOut1AVX2(SB)
-	MOVQ  544(SP), BX
-	MOVQ  552(SP), R8
-	MOVQ  560(SP), R9
-
-laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	VMOVUPS      (BX), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, 32(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, 64(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, 96(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+128, SI
-	ADDQ         $+4, DX
-	ADDQ         $+128, BX
-	SUBQ         $+32, R10
-	CMPQ         R10, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 576(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 552(SP)
-	LEAQ 272(SP), R8
-	LEAQ 400(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 560(SP)
-	LEAQ 400(SP), R9
-	JMP  rare
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
-	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet0reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R10, $-7
-	JGE  groupmeet0mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y2
-	VPCMPGTD     Y0, Y2, Y0
-	VBROADCASTSS 4(R9), Y2
-	VBLENDVPS    Y0, Y2, Y11, Y11
-	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet1reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R10, $-7
-	JGE  groupmeet1mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y3
-	VPCMPGTD     Y0, Y3, Y0
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y0, Y3, Y11, Y11
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet2reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R10, $-7
-	JGE  groupmeet2mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R10), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+16(SB), Y4
-	VPCMPGTD     Y0, Y4, Y0
-	VBROADCASTSS 4(R9), Y4
-	VBLENDVPS    Y0, Y4, Y11, Y11
-	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y0, Y4, Y10, Y10
-	MOVQ         R10, AX
-	ADDQ         R11, AX
-	JGE          groupmeet3reached
-	ADDQ         R11, R10
-	ADDQ         $+4, R8
-	ADDQ         $+4, R9
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R10, $-7
-	JGE  groupmeet3mixed
-	ADDQ R11, R10
-	ADDQ $+4, R8
-	ADDQ $+4, R9
-
-groupmeet3mixed:
-	JMP groupmeet3
-
-groupmeetrare:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+4(SB), Y1
-	VPADDD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VBROADCASTSS constantsAVX2<>+12(SB), Y12
-	MOVQ         R12, R10
-	SUBQ         R8, R13
-	ADDQ         R13, R8
-	ADDQ         R13, R9
-	MOVQ         DI, R12
-	SUBQ         R13, R13
-	ADDQ         $+32, R13
-	JMP          grouppieces
-
-short2stream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS 4(R9), Y8
-	VMOVUPS      (BX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
-	VMOVUPS      32(BX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
-	VMOVUPS      64(BX), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
-	VMOVUPS      96(BX), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VBROADCASTSS most+48(FP), Y0
-	VPAND        Y12, Y1, Y5
-	VPMINUD      Y0, Y5, Y0
-	VPAND        Y15, Y0, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y0, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, (SI)
-	VPCMPEQD     Y5, Y0, Y0
-	VBROADCASTSS most+48(FP), Y1
-	VPAND        Y12, Y2, Y5
-	VPMINUD      Y1, Y5, Y1
-	VPAND        Y15, Y1, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y1, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y7, Y7
-	VMULPS       Y11, Y7, Y7
-	VMOVNTPS     Y7, 32(SI)
-	VPCMPEQD     Y5, Y1, Y1
-	VBROADCASTSS most+48(FP), Y2
-	VPAND        Y12, Y3, Y5
-	VPMINUD      Y2, Y5, Y2
-	VPAND        Y15, Y2, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y2, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VMOVNTPS     Y7, 64(SI)
-	VPCMPEQD     Y5, Y2, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VPAND        Y12, Y4, Y5
-	VPMINUD      Y3, Y5, Y3
-	VPAND        Y15, Y3, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y3, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VMULPS       Y10, Y7, Y7
-	VMOVNTPS     Y7, 96(SI)
-	VPCMPEQD     Y5, Y3, Y3
-	VMOVMSKPS    Y0, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y1, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y2, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+8, R8
-	ADDQ         $+8, R9
-	ADDQ         $+128, SI
-	ADDQ         $+4, DX
-	ADDQ         $+128, BX
-	SUBQ         $+2, R10
-	CMPQ         R10, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	MOVQ $+2, 576(SP)
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 552(SP)
-	LEAQ 272(SP), R8
-	LEAQ 400(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 560(SP)
-	LEAQ 400(SP), R9
-	JMP  rare
-
-lanerare:
-	MOVQ $+3, 576(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 528(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 536(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 544(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R8, 552(SP)
-	LEAQ 272(SP), R8
-	LEAQ 400(SP), AX
-	MOVQ R9, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ R9, 560(SP)
-	LEAQ 400(SP), R9
-	JMP  laneloop
-
-rare:
-	VMOVUPS      (BX), Y0
-	VMOVUPS      (R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y3
-	VMINPS       Y2, Y3, Y3
-	VPAND        Y15, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y5
-	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VMULPS       Y1, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBLENDVPS    Y0, Y5, Y1, Y0
-	VMOVUPS      Y0, (SI)
-	VCMPPS       $0x00, Y2, Y3, Y3
-	VMOVUPS      32(BX), Y0
-	VMOVUPS      32(R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y4
-	VMINPS       Y2, Y4, Y4
-	VPAND        Y15, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y6
-	VSUBPS       Y5, Y6, Y6
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y6, Y6
-	VMULPS       Y1, Y6, Y6
-	VCMPPS       $0x07, Y6, Y6, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBLENDVPS    Y0, Y6, Y1, Y0
-	VMOVUPS      Y0, 32(SI)
-	VCMPPS       $0x00, Y2, Y4, Y4
-	VMOVUPS      64(BX), Y0
-	VMOVUPS      64(R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y5
-	VMINPS       Y2, Y5, Y5
-	VPAND        Y15, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y7
-	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y7, Y7
-	VMULPS       Y1, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBLENDVPS    Y0, Y7, Y1, Y0
-	VMOVUPS      Y0, 64(SI)
-	VCMPPS       $0x00, Y2, Y5, Y5
-	VMOVUPS      96(BX), Y0
-	VMOVUPS      96(R8), Y1
-	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VBROADCASTSS most+48(FP), Y6
-	VMINPS       Y2, Y6, Y6
-	VPAND        Y15, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y8
-	VSUBPS       Y7, Y8, Y8
-	VPAND        Y13, Y0, Y0
-	VPOR         Y0, Y8, Y8
-	VMULPS       Y1, Y8, Y8
-	VCMPPS       $0x07, Y8, Y8, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBLENDVPS    Y0, Y8, Y1, Y0
-	VMOVUPS      Y0, 96(SI)
-	VCMPPS       $0x00, Y2, Y6, Y6
-	VMOVMSKPS    Y3, AX
-	MOVB         AL, (DX)
-	VMOVMSKPS    Y4, AX
-	MOVB         AL, 1(DX)
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 2(DX)
-	VMOVMSKPS    Y6, AX
-	MOVB         AL, 3(DX)
-	CMPQ         576(SP), $+1
-	JEQ          groupresume
-	CMPQ         576(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         552(SP), R8
-	MOVQ         560(SP), R9
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
-	JMP          groupback
-
-short2resume:
-	MOVQ 552(SP), R8
-	MOVQ 560(SP), R9
-	JMP  short2back
-
-DATA constantsAVX2<>+0(SB)/4, $0x7f800000
-DATA constantsAVX2<>+4(SB)/4, $0x00400000
-DATA constantsAVX2<>+8(SB)/4, $0x80000000
-DATA constantsAVX2<>+12(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+0(SB)/4, $0x00400000
+DATA constantsAVX2<>+4(SB)/4, $0x80000000
+DATA constantsAVX2<>+8(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+12(SB)/4, $0x7f800000
 DATA constantsAVX2<>+16(SB)/4, $0x00000000
-DATA constantsAVX2<>+20(SB)/4, $0x00000001
-DATA constantsAVX2<>+24(SB)/4, $0x00000002
-DATA constantsAVX2<>+28(SB)/4, $0x00000003
-DATA constantsAVX2<>+32(SB)/4, $0x00000004
-DATA constantsAVX2<>+36(SB)/4, $0x00000005
-DATA constantsAVX2<>+40(SB)/4, $0x00000006
+DATA constantsAVX2<>+20(SB)/4, $0x00000004
+DATA constantsAVX2<>+24(SB)/4, $0x00000001
+DATA constantsAVX2<>+28(SB)/4, $0x00000005
+DATA constantsAVX2<>+32(SB)/4, $0x00000002
+DATA constantsAVX2<>+36(SB)/4, $0x00000006
+DATA constantsAVX2<>+40(SB)/4, $0x00000003
 DATA constantsAVX2<>+44(SB)/4, $0x00000007
-DATA constantsAVX2<>+48(SB)/4, $0x7fc00000
-DATA constantsAVX2<>+52(SB)/4, $0x00000000
-DATA constantsAVX2<>+56(SB)/4, $0x00000004
-DATA constantsAVX2<>+60(SB)/4, $0x00000001
-DATA constantsAVX2<>+64(SB)/4, $0x00000005
-DATA constantsAVX2<>+68(SB)/4, $0x00000002
+DATA constantsAVX2<>+48(SB)/4, $0x00000000
+DATA constantsAVX2<>+52(SB)/4, $0x00000001
+DATA constantsAVX2<>+56(SB)/4, $0x00000002
+DATA constantsAVX2<>+60(SB)/4, $0x00000003
+DATA constantsAVX2<>+64(SB)/4, $0x00000004
+DATA constantsAVX2<>+68(SB)/4, $0x00000005
 DATA constantsAVX2<>+72(SB)/4, $0x00000006
-DATA constantsAVX2<>+76(SB)/4, $0x00000003
-DATA constantsAVX2<>+80(SB)/4, $0x00000007
+DATA constantsAVX2<>+76(SB)/4, $0x00000007
+DATA constantsAVX2<>+80(SB)/4, $0x7fc00000
 GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $84

@@ -4,31 +4,12 @@
 
 package asm
 
-// FakeQuantizeFpNEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most).
+// FakeQuantizeFpNEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
+// and mask, of the kind that a word says, to whether c == v.
 // grid rounds to the format that least and step describe: the exponent field of its least normal
 // number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func FakeQuantizeFpNEON(y *float32, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-
-// FakeQuantizeFpBytesNEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
-// and mask, a byte each, 0 or 1, to whether c == v.
-// grid rounds to the format that least and step describe: the exponent field of its least normal
-// number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeFpBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-
-// FakeQuantizeFpBitsNEON sets y = grid(c)*scale with v = x/scale and c = min(max(v, -most), most),
-// and mask, a bit each, the first element's lowest, to whether c == v.
-// grid rounds to the format that least and step describe: the exponent field of its least normal
-// number in place, and (23 - mantissa bits)<<23. recip is Prepare's. In place (y == x) is allowed.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func FakeQuantizeFpBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+func FakeQuantizeFpNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)

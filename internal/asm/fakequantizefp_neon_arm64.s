@@ -4,1190 +4,9 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeFpNEON(y *float32, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
+// func FakeQuantizeFpNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, kind int32, groups int, length int, ahead int)
 
-TEXT ·FakeQuantizeFpNEON(SB), NOSPLIT, $312-72
-	// pointers: R1 y, R2 x, R3 scale, R4 recip, R0 elements left, R5 groups left, R6 length
-	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff
-	// per group: V9 scale, V8 recip
-	// vector registers in use at once: 20
-	MOVD y+0(FP), R1
-	MOVD x+8(FP), R2
-	MOVD scale+16(FP), R3
-	MOVD recip+24(FP), R4
-	FMOVS least+32(FP), F15
-	VDUP V15.S[0], V15.S4
-	FMOVS most+40(FP), F14
-	VDUP V14.S[0], V14.S4
-	MOVD $2139095040, R16
-	VDUP R16, V13.S4
-	FMOVS step+36(FP), F0
-	VDUP V0.S[0], V0.S4
-	MOVD $4194304, R16
-	VDUP R16, V1.S4
-	VADD V1.S4, V0.S4, V12.S4
-	MOVD $2147483648, R16
-	VDUP R16, V11.S4
-	MOVD $2147483647, R16
-	VDUP R16, V10.S4
-	MOVD groups+48(FP), R5
-	MOVD length+56(FP), R6
-	CMP $1, R6
-	BEQ lanes
-groups:
-	MOVD R6, R0
-	MUL R5, R0, R0
-	MOVD R6, R5
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
-	BLT grouptomeet
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	SUB R5, R0, R0
-grouploop:
-	FMOVQ (R2), F0
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V1.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V1.S4
-	FMOVQ 16(R2), F0
-	WORD $0x6e28dc02 // fmul v2.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V2.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V2.S4
-	FMOVQ 32(R2), F0
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V3.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V3.S4
-	FMOVQ 48(R2), F0
-	WORD $0x6e28dc04 // fmul v4.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V4.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	VAND V10.B16, V1.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
-	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ F0, (R1)
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ F0, 16(R1)
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ F0, 32(R1)
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ F0, 48(R1)
-groupback:
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R5, R5
-	CMP $16, R5
-	BGE grouploop
-groupwhole:
-	CMP $0, R5
-	BLT groupstaged
-	ADD R5, R0, R0
-	CBZ R5, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R4), [V9.S4]
-	VLD1R (R3), [V8.S4]
-groupmeet:
-	MOVD R5, R7
-	MOVD R3, R8
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V8.B16, V0.B16
-	FMOVQ (R2), F1
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V8.S4, V2.S4, V1.S4
-	VFMLS V9.S4, V1.S4, V2.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V8.B16, V1.B16
-	FMOVQ 16(R2), F3
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V8.S4, V4.S4, V3.S4
-	VFMLS V9.S4, V3.S4, V4.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V8.B16, V3.B16
-	FMOVQ 32(R2), F5
-	WORD $0x6e29dcb0 // fmul v16.4s, v5.4s, v9.4s
-	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
-	VFMLA V8.S4, V16.S4, V5.S4
-	VFMLS V9.S4, V5.S4, V16.S4
-	SUB $4, R5, R5
-	CMP $0, R5
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V8.B16, V5.B16
-	FMOVQ 48(R2), F17
-	WORD $0x6e29de32 // fmul v18.4s, v17.4s, v9.4s
-	WORD $0x6ea0fa31 // fneg v17.4s, v17.4s
-	VFMLA V8.S4, V18.S4, V17.S4
-	VFMLS V9.S4, V17.S4, V18.S4
-	WORD $0x4e24f451 // fmax v17.4s, v2.4s, v4.4s
-	WORD $0x4e32f613 // fmax v19.4s, v16.4s, v18.4s
-	WORD $0x4e33f631 // fmax v17.4s, v17.4s, v19.4s
-	WORD $0x6e30fa31 // fmaxv s17, v17.4s
-	FCMPS F17, F17
-	BVS groupmeetrare
-	VAND V10.B16, V2.B16, V17.B16
-	VUMIN V14.S4, V17.S4, V17.S4
-	VAND V13.B16, V17.B16, V19.B16
-	VUMAX V15.S4, V19.S4, V19.S4
-	VADD V12.S4, V19.S4, V19.S4
-	WORD $0x4e33d631 // fadd v17.4s, v17.4s, v19.4s
-	WORD $0x4eb3d631 // fsub v17.4s, v17.4s, v19.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V17.B16, V17.B16
-	WORD $0x6e20de31 // fmul v17.4s, v17.4s, v0.4s
-	FMOVQ F17, (R1)
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V2.B16
-	VUMAX V15.S4, V2.S4, V2.S4
-	VADD V12.S4, V2.S4, V2.S4
-	WORD $0x4e22d400 // fadd v0.4s, v0.4s, v2.4s
-	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 16(R1)
-	VAND V10.B16, V16.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V16.B16, V16.B16
-	VORR V16.B16, V0.B16, V0.B16
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ F0, 32(R1)
-	VAND V10.B16, V18.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V18.B16, V18.B16
-	VORR V18.B16, V0.B16, V0.B16
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	FMOVQ F0, 48(R1)
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	SUB $16, R0, R0
-	CMP $1, R5
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R5
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	CMP $1, R5
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R7
-	MOVD R0, R8
-grouppieces:
-	MOVD R8, R0
-	CMP R0, R5
-	BGE grouppiece
-	MOVD R5, R0
-grouppiece:
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	MOVD R1, 272(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 280(RSP)
-	ADD $80, RSP, R2
-	MOVD R5, 304(RSP)
-	SUB R5, R5, R5
-	B grouploop
-groupstaged:
-	MOVD 272(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 280(RSP), R2
-	ADD R0<<2, R2, R2
-	MOVD 304(RSP), R5
-grouprest:
-	SUB R0, R5, R5
-	SUB R0, R8, R8
-	SUB R0, R7, R7
-	CBZ R7, groupdone
-	CBNZ R5, groupmore
-	MOVD R6, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmore:
-	CBNZ R8, grouppieces
-	MOVD R7, R0
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R5, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R2), F0
-	FMOVQ (R4), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R3), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R4), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 16(R3), F5
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R4), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R3), F7
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R4), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
-	FMOVQ 48(R3), F9
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V8.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V0.B16, V0.B16
-	WORD $0x6e23dc00 // fmul v0.4s, v0.4s, v3.4s
-	FMOVQ F0, (R1)
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V0.B16, V0.B16
-	WORD $0x6e25dc00 // fmul v0.4s, v0.4s, v5.4s
-	FMOVQ F0, 16(R1)
-	VAND V10.B16, V6.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V6.B16, V6.B16
-	VORR V6.B16, V0.B16, V0.B16
-	WORD $0x6e27dc00 // fmul v0.4s, v0.4s, v7.4s
-	FMOVQ F0, 32(R1)
-	VAND V10.B16, V8.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V0.S4
-	VAND V13.B16, V0.B16, V1.B16
-	VUMAX V15.S4, V1.S4, V1.S4
-	VADD V12.S4, V1.S4, V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	VAND V11.B16, V8.B16, V8.B16
-	VORR V8.B16, V0.B16, V0.B16
-	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	FMOVQ F0, 48(R1)
-laneback:
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 272(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 280(RSP), R2
-	MOVD 288(RSP), R3
-	MOVD 296(RSP), R4
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 312(RSP)
-	ADD $144, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 288(RSP)
-	ADD $144, RSP, R3
-	ADD $208, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 296(RSP)
-	ADD $208, RSP, R4
-	B rare
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R5, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V9.B16, V31.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V8.B16, V31.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	ADD R6, R5, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R5, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R6, R5, R5
-	ADD $4, R3, R3
-	ADD $4, R4, R4
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
-groupmeetrare:
-	MOVD R7, R5
-	SUB R3, R8, R8
-	ADD R8, R3, R3
-	ADD R8, R4, R4
-	MOVD R0, R7
-	SUB R8, R8, R8
-	ADD $16, R8, R8
-	B grouppieces
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 312(RSP)
-	B rare
-lanestage:
-	MOVD R1, 272(RSP)
-	ADD $16, RSP, R1
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R2, 280(RSP)
-	ADD $80, RSP, R2
-	ADD $144, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 288(RSP)
-	ADD $144, RSP, R3
-	ADD $208, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 296(RSP)
-	ADD $208, RSP, R4
-	B laneloop
-rare:
-	FMOVQ (R2), F0
-	FMOVQ (R3), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef442 // fmin v2.4s, v2.4s, v14.4s
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
-	WORD $0x4ea3d442 // fsub v2.4s, v2.4s, v3.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V2.B16, V2.B16
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
-	MOVD $2143289344, R16
-	VDUP R16, V1.S4
-	VBSL V1.B16, V2.B16, V0.B16
-	FMOVQ F0, (R1)
-	FMOVQ 16(R2), F0
-	FMOVQ 16(R3), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V0.B16, V3.B16
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V1.B16, V3.B16, V0.B16
-	FMOVQ F0, 16(R1)
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R3), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V0.B16, V3.B16
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V1.B16, V3.B16, V0.B16
-	FMOVQ F0, 32(R1)
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R3), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V0.B16, V3.B16
-	WORD $0x4eaef463 // fmin v3.4s, v3.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V3.B16, V3.B16
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e23e460 // fcmeq v0.4s, v3.4s, v3.4s
-	VBSL V1.B16, V3.B16, V0.B16
-	FMOVQ F0, 48(R1)
-	MOVD 312(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
-	MOVD 288(RSP), R3
-	MOVD 296(RSP), R4
-	VLD1R (R3), [V9.S4]
-	VLD1R (R4), [V8.S4]
-	B groupback
-
-// func FakeQuantizeFpBytesNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeFpBytesNEON(SB), NOSPLIT, $344-80
-	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
-	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff
-	// per group: V9 scale, V8 recip
-	// vector registers in use at once: 22
-	MOVD y+0(FP), R1
-	MOVD mask+8(FP), R2
-	MOVD x+16(FP), R3
-	MOVD scale+24(FP), R4
-	MOVD recip+32(FP), R5
-	FMOVS least+40(FP), F15
-	VDUP V15.S[0], V15.S4
-	FMOVS most+48(FP), F14
-	VDUP V14.S[0], V14.S4
-	MOVD $2139095040, R16
-	VDUP R16, V13.S4
-	FMOVS step+44(FP), F0
-	VDUP V0.S[0], V0.S4
-	MOVD $4194304, R16
-	VDUP R16, V1.S4
-	VADD V1.S4, V0.S4, V12.S4
-	MOVD $2147483648, R16
-	VDUP R16, V11.S4
-	MOVD $2147483647, R16
-	VDUP R16, V10.S4
-	MOVD groups+56(FP), R6
-	MOVD length+64(FP), R7
-	CMP $1, R7
-	BEQ lanes
-groups:
-	MOVD R7, R0
-	MUL R6, R0, R0
-	MOVD R7, R6
-groupbegin:
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT grouptomeet
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	SUB R6, R0, R0
-grouploop:
-	FMOVQ (R3), F0
-	WORD $0x6e28dc01 // fmul v1.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V1.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V1.S4
-	FMOVQ 16(R3), F0
-	WORD $0x6e28dc02 // fmul v2.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V2.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V2.S4
-	FMOVQ 32(R3), F0
-	WORD $0x6e28dc03 // fmul v3.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V3.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V3.S4
-	FMOVQ 48(R3), F0
-	WORD $0x6e28dc04 // fmul v4.4s, v0.4s, v8.4s
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V4.S4, V0.S4
-	VFMLS V8.S4, V0.S4, V4.S4
-	WORD $0x4e22f420 // fmax v0.4s, v1.4s, v2.4s
-	WORD $0x4e24f465 // fmax v5.4s, v3.4s, v4.4s
-	WORD $0x4e25f400 // fmax v0.4s, v0.4s, v5.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS grouprare
-	VAND V10.B16, V1.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V5.S4
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V1.B16, V1.B16
-	VORR V1.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	FMOVQ F7, (R1)
-	VCMEQ V0.S4, V5.S4, V5.S4
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d427 // fadd v7.4s, v1.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	FMOVQ F7, 16(R1)
-	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d447 // fadd v7.4s, v2.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	FMOVQ F7, 32(R1)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V3.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d467 // fadd v7.4s, v3.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V7.B16, V7.B16
-	WORD $0x6e29dce7 // fmul v7.4s, v7.4s, v9.4s
-	FMOVQ F7, 48(R1)
-	VCMEQ V0.S4, V3.S4, V3.S4
-	VUZP1 V1.H8, V5.H8, V5.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V5.B16, V5.B16
-	VUSHR $7, V5.B16, V5.B16
-	FMOVQ F5, (R2)
-groupback:
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R6, R6
-	CMP $16, R6
-	BGE grouploop
-groupwhole:
-	CMP $0, R6
-	BLT groupstaged
-	ADD R6, R0, R0
-	CBZ R6, groupnext
-	CMP $16, R0
-	BLT grouptail
-grouptomeet:
-	VLD1R (R5), [V9.S4]
-	VLD1R (R4), [V8.S4]
-groupmeet:
-	MOVD R6, R8
-	MOVD R4, R9
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet0cross
-groupmeet0:
-	VMOV V8.B16, V0.B16
-	FMOVQ (R3), F1
-	WORD $0x6e29dc22 // fmul v2.4s, v1.4s, v9.4s
-	WORD $0x6ea0f821 // fneg v1.4s, v1.4s
-	VFMLA V8.S4, V2.S4, V1.S4
-	VFMLS V9.S4, V1.S4, V2.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet1cross
-groupmeet1:
-	VMOV V8.B16, V1.B16
-	FMOVQ 16(R3), F3
-	WORD $0x6e29dc64 // fmul v4.4s, v3.4s, v9.4s
-	WORD $0x6ea0f863 // fneg v3.4s, v3.4s
-	VFMLA V8.S4, V4.S4, V3.S4
-	VFMLS V9.S4, V3.S4, V4.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet2cross
-groupmeet2:
-	VMOV V8.B16, V3.B16
-	FMOVQ 32(R3), F5
-	WORD $0x6e29dcb0 // fmul v16.4s, v5.4s, v9.4s
-	WORD $0x6ea0f8a5 // fneg v5.4s, v5.4s
-	VFMLA V8.S4, V16.S4, V5.S4
-	VFMLS V9.S4, V5.S4, V16.S4
-	SUB $4, R6, R6
-	CMP $0, R6
-	BLT groupmeet3cross
-groupmeet3:
-	VMOV V8.B16, V5.B16
-	FMOVQ 48(R3), F17
-	WORD $0x6e29de32 // fmul v18.4s, v17.4s, v9.4s
-	WORD $0x6ea0fa31 // fneg v17.4s, v17.4s
-	VFMLA V8.S4, V18.S4, V17.S4
-	VFMLS V9.S4, V17.S4, V18.S4
-	WORD $0x4e24f451 // fmax v17.4s, v2.4s, v4.4s
-	WORD $0x4e32f613 // fmax v19.4s, v16.4s, v18.4s
-	WORD $0x4e33f631 // fmax v17.4s, v17.4s, v19.4s
-	WORD $0x6e30fa31 // fmaxv s17, v17.4s
-	FCMPS F17, F17
-	BVS groupmeetrare
-	VAND V10.B16, V2.B16, V17.B16
-	VUMIN V14.S4, V17.S4, V19.S4
-	VAND V13.B16, V19.B16, V20.B16
-	VUMAX V15.S4, V20.S4, V20.S4
-	VADD V12.S4, V20.S4, V20.S4
-	WORD $0x4e34d675 // fadd v21.4s, v19.4s, v20.4s
-	WORD $0x4eb4d6b5 // fsub v21.4s, v21.4s, v20.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V21.B16, V21.B16
-	WORD $0x6e20deb5 // fmul v21.4s, v21.4s, v0.4s
-	FMOVQ F21, (R1)
-	VCMEQ V17.S4, V19.S4, V19.S4
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V17.B16
-	VUMAX V15.S4, V17.S4, V17.S4
-	VADD V12.S4, V17.S4, V17.S4
-	WORD $0x4e31d454 // fadd v20.4s, v2.4s, v17.4s
-	WORD $0x4eb1d694 // fsub v20.4s, v20.4s, v17.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V20.B16, V20.B16
-	WORD $0x6e21de94 // fmul v20.4s, v20.4s, v1.4s
-	FMOVQ F20, 16(R1)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V10.B16, V16.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d431 // fadd v17.4s, v1.4s, v4.4s
-	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
-	VAND V11.B16, V16.B16, V16.B16
-	VORR V16.B16, V17.B16, V17.B16
-	WORD $0x6e23de31 // fmul v17.4s, v17.4s, v3.4s
-	FMOVQ F17, 32(R1)
-	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V10.B16, V18.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d470 // fadd v16.4s, v3.4s, v4.4s
-	WORD $0x4ea4d610 // fsub v16.4s, v16.4s, v4.4s
-	VAND V11.B16, V18.B16, V18.B16
-	VORR V18.B16, V16.B16, V16.B16
-	WORD $0x6e25de10 // fmul v16.4s, v16.4s, v5.4s
-	FMOVQ F16, 48(R1)
-	VCMEQ V0.S4, V3.S4, V3.S4
-	VUZP1 V2.H8, V19.H8, V19.H8
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V19.B16, V19.B16
-	VUSHR $7, V19.B16, V19.B16
-	FMOVQ F19, (R2)
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	ADD $64, R3, R3
-	SUB $16, R0, R0
-	CMP $1, R6
-	BLT groupnext
-	CMP $16, R0
-	BLT grouptail
-	CMP $16, R6
-	BLT groupmeet
-	B groupbegin
-groupnext:
-	CBZ R0, groupdone
-groupskip:
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	CMP $1, R6
-	BLT groupskip
-	B groupbegin
-grouptail:
-	MOVD R0, R8
-	MOVD R0, R9
-grouppieces:
-	MOVD R9, R0
-	CMP R0, R6
-	BGE grouppiece
-	MOVD R6, R0
-grouppiece:
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	MOVD R6, 328(RSP)
-	SUB R6, R6, R6
-	B grouploop
-groupstaged:
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	ADD R0<<2, R1, R1
-	MOVD 296(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	ADD R0, R2, R2
-	MOVD 304(RSP), R3
-	ADD R0<<2, R3, R3
-	MOVD 328(RSP), R6
-grouprest:
-	SUB R0, R6, R6
-	SUB R0, R9, R9
-	SUB R0, R8, R8
-	CBZ R8, groupdone
-	CBNZ R6, groupmore
-	MOVD R7, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmore:
-	CBNZ R9, grouppieces
-	MOVD R8, R0
-	B groupbegin
-groupdone:
-	RET
-lanes:
-	MOVD R6, R0
-	CMP $16, R0
-	BLT lanestage
-laneloop:
-	FMOVQ (R3), F0
-	FMOVQ (R5), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	FMOVQ (R4), F3
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V3.S4, V2.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V2.S4
-	FMOVQ 16(R3), F0
-	FMOVQ 16(R5), F1
-	WORD $0x6e21dc04 // fmul v4.4s, v0.4s, v1.4s
-	FMOVQ 16(R4), F5
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V5.S4, V4.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V4.S4
-	FMOVQ 32(R3), F0
-	FMOVQ 32(R5), F1
-	WORD $0x6e21dc06 // fmul v6.4s, v0.4s, v1.4s
-	FMOVQ 32(R4), F7
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V7.S4, V6.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V6.S4
-	FMOVQ 48(R3), F0
-	FMOVQ 48(R5), F1
-	WORD $0x6e21dc08 // fmul v8.4s, v0.4s, v1.4s
-	FMOVQ 48(R4), F9
-	WORD $0x6ea0f800 // fneg v0.4s, v0.4s
-	VFMLA V9.S4, V8.S4, V0.S4
-	VFMLS V1.S4, V0.S4, V8.S4
-	WORD $0x4e24f440 // fmax v0.4s, v2.4s, v4.4s
-	WORD $0x4e28f4c1 // fmax v1.4s, v6.4s, v8.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	WORD $0x6e30f800 // fmaxv s0, v0.4s
-	FCMPS F0, F0
-	BVS lanerare
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V16.B16
-	VUMAX V15.S4, V16.S4, V16.S4
-	VADD V12.S4, V16.S4, V16.S4
-	WORD $0x4e30d431 // fadd v17.4s, v1.4s, v16.4s
-	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
-	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V17.B16, V17.B16
-	WORD $0x6e23de31 // fmul v17.4s, v17.4s, v3.4s
-	FMOVQ F17, (R1)
-	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d450 // fadd v16.4s, v2.4s, v3.4s
-	WORD $0x4ea3d610 // fsub v16.4s, v16.4s, v3.4s
-	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V16.B16, V16.B16
-	WORD $0x6e25de10 // fmul v16.4s, v16.4s, v5.4s
-	FMOVQ F16, 16(R1)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V10.B16, V6.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V6.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
-	FMOVQ F5, 32(R1)
-	VCMEQ V0.S4, V3.S4, V3.S4
-	VAND V10.B16, V8.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V4.S4
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
-	VAND V11.B16, V8.B16, V8.B16
-	VORR V8.B16, V6.B16, V6.B16
-	WORD $0x6e29dcc6 // fmul v6.4s, v6.4s, v9.4s
-	FMOVQ F6, 48(R1)
-	VCMEQ V0.S4, V4.S4, V4.S4
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VUSHR $7, V1.B16, V1.B16
-	FMOVQ F1, (R2)
-laneback:
-	ADD $64, R1, R1
-	ADD $16, R2, R2
-	ADD $64, R3, R3
-	ADD $64, R4, R4
-	ADD $64, R5, R5
-	SUB $16, R0, R0
-	CMP $16, R0
-	BGE laneloop
-lanetail:
-	CBZ R0, laneend
-	CMP $0, R0
-	BGE lanestage
-	ADD $16, R0, R0
-	MOVD 288(RSP), R1
-	ADD $16, RSP, R16
-	MOVD R1, R17
-	CALL ·stageOut32NEON(SB)
-	MOVD 296(RSP), R2
-	ADD $80, RSP, R16
-	MOVD R2, R17
-	CALL ·stageOut8NEON(SB)
-	MOVD 304(RSP), R3
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-laneend:
-	RET
-grouprare:
-	MOVD $1, R16
-	MOVD R16, 336(RSP)
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B rare
-groupmeet0cross:
-	MOVD $0, R21
-groupmeetmix:
-	ADD $4, R6, R16
-	VDUP R16, V6.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	ADD $4, R5, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V9.B16, V31.B16, V6.B16
-	VMOV V6.B16, V9.B16
-	ADD $4, R4, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V7.B16, V6.B16
-	VBSL V8.B16, V31.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	ADD R7, R6, R16
-	CMP $0, R16
-	BGE groupmeetreached
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-	B groupmeetmix
-groupmeetreached:
-	ADD $3, R6, R16
-	CMP $0, R16
-	BGE groupmeetmixed
-	ADD R7, R6, R6
-	ADD $4, R4, R4
-	ADD $4, R5, R5
-groupmeetmixed:
-	CMP $1, R21
-	BEQ groupmeet1
-	CMP $2, R21
-	BEQ groupmeet2
-	CMP $3, R21
-	BEQ groupmeet3
-	B groupmeet0
-groupmeet1cross:
-	MOVD $1, R21
-	B groupmeetmix
-groupmeet2cross:
-	MOVD $2, R21
-	B groupmeetmix
-groupmeet3cross:
-	MOVD $3, R21
-	B groupmeetmix
-groupmeetrare:
-	MOVD R8, R6
-	SUB R4, R9, R9
-	ADD R9, R4, R4
-	ADD R9, R5, R5
-	MOVD R0, R8
-	SUB R9, R9, R9
-	ADD $16, R9, R9
-	B grouppieces
-lanerare:
-	MOVD $2, R16
-	MOVD R16, 336(RSP)
-	B rare
-lanestage:
-	MOVD R1, 288(RSP)
-	ADD $16, RSP, R1
-	MOVD R2, 296(RSP)
-	ADD $80, RSP, R2
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B laneloop
-rare:
-	FMOVQ (R3), F0
-	FMOVQ (R4), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	VAND V10.B16, V0.B16, V2.B16
-	WORD $0x4eaef443 // fmin v3.4s, v2.4s, v14.4s
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V5.B16, V5.B16
-	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
-	WORD $0x4e25e4a0 // fcmeq v0.4s, v5.4s, v5.4s
-	MOVD $2143289344, R16
-	VDUP R16, V1.S4
-	VBSL V1.B16, V5.B16, V0.B16
-	FMOVQ F0, (R1)
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
-	FMOVQ 16(R3), F0
-	FMOVQ 16(R4), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V0.B16, V4.B16
-	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x4e27e4e0 // fcmeq v0.4s, v7.4s, v7.4s
-	VBSL V1.B16, V7.B16, V0.B16
-	FMOVQ F0, 16(R1)
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	FMOVQ 32(R3), F0
-	FMOVQ 32(R4), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V0.B16, V4.B16
-	WORD $0x4eaef486 // fmin v6.4s, v4.4s, v14.4s
-	VAND V13.B16, V6.B16, V7.B16
-	VUMAX V15.S4, V7.S4, V7.S4
-	VADD V12.S4, V7.S4, V7.S4
-	WORD $0x4e27d4c8 // fadd v8.4s, v6.4s, v7.4s
-	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
-	WORD $0x4e28e500 // fcmeq v0.4s, v8.4s, v8.4s
-	VBSL V1.B16, V8.B16, V0.B16
-	FMOVQ F0, 32(R1)
-	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
-	FMOVQ 48(R3), F0
-	FMOVQ 48(R4), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V0.B16, V4.B16
-	WORD $0x4eaef487 // fmin v7.4s, v4.4s, v14.4s
-	VAND V13.B16, V7.B16, V8.B16
-	VUMAX V15.S4, V8.S4, V8.S4
-	VADD V12.S4, V8.S4, V8.S4
-	WORD $0x4e28d4e9 // fadd v9.4s, v7.4s, v8.4s
-	WORD $0x4ea8d529 // fsub v9.4s, v9.4s, v8.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V9.B16, V9.B16
-	WORD $0x6e22dd29 // fmul v9.4s, v9.4s, v2.4s
-	WORD $0x4e29e520 // fcmeq v0.4s, v9.4s, v9.4s
-	VBSL V1.B16, V9.B16, V0.B16
-	FMOVQ F0, 48(R1)
-	WORD $0x4e24e4e7 // fcmeq v7.4s, v7.4s, v4.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VUSHR $7, V3.B16, V3.B16
-	FMOVQ F3, (R2)
-	MOVD 336(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-	VLD1R (R4), [V9.S4]
-	VLD1R (R5), [V8.S4]
-	B groupback
-
-// func FakeQuantizeFpBitsNEON(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, least int32, step int32, most float32, groups int, length int, ahead int)
-
-TEXT ·FakeQuantizeFpBitsNEON(SB), NOSPLIT, $344-80
+TEXT ·FakeQuantizeFpNEON(SB), NOSPLIT, $344-80
 	// pointers: R1 y, R2 mask, R3 x, R4 scale, R5 recip, R0 elements left, R6 groups left, R7 length
 	// per call: V15 least, V0 step, V14 most, V13 0x7f800000, V1 0x400000, V12 IAdd, V11 0x80000000, V10 0x7fffffff, V9 table
 	// per group: V8 scale, V7 recip
@@ -1267,54 +86,71 @@ grouploop:
 	VORR V1.B16, V16.B16, V16.B16
 	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
 	FMOVQ F16, (R1)
-	VCMEQ V0.S4, V5.S4, V5.S4
-	VAND V10.B16, V2.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d430 // fadd v16.4s, v1.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VAND V10.B16, V2.B16, V1.B16
+	VUMIN V14.S4, V1.S4, V6.S4
+	VAND V13.B16, V6.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d4d1 // fadd v17.4s, v6.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
 	VAND V11.B16, V2.B16, V2.B16
-	VORR V2.B16, V16.B16, V16.B16
-	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	FMOVQ F16, 16(R1)
-	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V10.B16, V3.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d450 // fadd v16.4s, v2.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VORR V2.B16, V17.B16, V17.B16
+	WORD $0x6e28de31 // fmul v17.4s, v17.4s, v8.4s
+	FMOVQ F17, 16(R1)
+	VAND V10.B16, V3.B16, V2.B16
+	VUMIN V14.S4, V2.S4, V16.S4
+	VAND V13.B16, V16.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d612 // fadd v18.4s, v16.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
 	VAND V11.B16, V3.B16, V3.B16
-	VORR V3.B16, V16.B16, V16.B16
-	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	FMOVQ F16, 32(R1)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V3.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d470 // fadd v16.4s, v3.4s, v6.4s
-	WORD $0x4ea6d610 // fsub v16.4s, v16.4s, v6.4s
+	VORR V3.B16, V18.B16, V18.B16
+	WORD $0x6e28de52 // fmul v18.4s, v18.4s, v8.4s
+	FMOVQ F18, 32(R1)
+	VAND V10.B16, V4.B16, V3.B16
+	VUMIN V14.S4, V3.S4, V17.S4
+	VAND V13.B16, V17.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
+	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
 	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V16.B16, V16.B16
-	WORD $0x6e28de10 // fmul v16.4s, v16.4s, v8.4s
-	FMOVQ F16, 48(R1)
-	VCMEQ V0.S4, V3.S4, V3.S4
-	VUZP1 V1.H8, V5.H8, V5.H8
-	VUZP1 V3.H8, V2.H8, V2.H8
-	VUZP1 V2.B16, V5.B16, V5.B16
-	VAND V9.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	VADDP V5.B16, V5.B16, V5.B16
-	WORD $0x7d000045 // str h5, [x2]
+	VORR V4.B16, V19.B16, V19.B16
+	WORD $0x6e28de73 // fmul v19.4s, v19.4s, v8.4s
+	FMOVQ F19, 48(R1)
+	MOVWU kind+52(FP), R16
+	CMP $1, R16
+	BLT maskdone2
+	BEQ maskbytes1
+	VCMEQ V0.S4, V5.S4, V4.S4
+	VCMEQ V1.S4, V6.S4, V19.S4
+	VUZP1 V19.H8, V4.H8, V4.H8
+	VCMEQ V2.S4, V16.S4, V18.S4
+	VCMEQ V3.S4, V17.S4, V19.S4
+	VUZP1 V19.H8, V18.H8, V18.H8
+	VUZP1 V18.B16, V4.B16, V4.B16
+	VAND V9.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	VADDP V4.B16, V4.B16, V4.B16
+	WORD $0x7d000044 // str h4, [x2]
+	ADD $2, R2, R2
+	B maskdone2
+maskbytes1:
+	VCMEQ V0.S4, V5.S4, V4.S4
+	VCMEQ V1.S4, V6.S4, V19.S4
+	VUZP1 V19.H8, V4.H8, V4.H8
+	VCMEQ V2.S4, V16.S4, V18.S4
+	VCMEQ V3.S4, V17.S4, V19.S4
+	VUZP1 V19.H8, V18.H8, V18.H8
+	VUZP1 V18.B16, V4.B16, V4.B16
+	VUSHR $7, V4.B16, V4.B16
+	FMOVQ F4, (R2)
+	ADD $16, R2, R2
+maskdone2:
 groupback:
 	ADD $64, R1, R1
-	ADD $2, R2, R2
 	ADD $64, R3, R3
 	SUB $16, R6, R6
 	CMP $16, R6
@@ -1389,53 +225,70 @@ groupmeet3:
 	VORR V2.B16, V22.B16, V22.B16
 	WORD $0x6e20ded6 // fmul v22.4s, v22.4s, v0.4s
 	FMOVQ F22, (R1)
-	VCMEQ V18.S4, V20.S4, V20.S4
 	VAND V10.B16, V4.B16, V0.B16
 	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V18.B16
-	VUMAX V15.S4, V18.S4, V18.S4
-	VADD V12.S4, V18.S4, V18.S4
-	WORD $0x4e32d455 // fadd v21.4s, v2.4s, v18.4s
-	WORD $0x4eb2d6b5 // fsub v21.4s, v21.4s, v18.4s
+	VAND V13.B16, V2.B16, V21.B16
+	VUMAX V15.S4, V21.S4, V21.S4
+	VADD V12.S4, V21.S4, V21.S4
+	WORD $0x4e35d456 // fadd v22.4s, v2.4s, v21.4s
+	WORD $0x4eb5d6d6 // fsub v22.4s, v22.4s, v21.4s
 	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V21.B16, V21.B16
-	WORD $0x6e21deb5 // fmul v21.4s, v21.4s, v1.4s
-	FMOVQ F21, 16(R1)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V10.B16, V17.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V1.S4
-	VAND V13.B16, V1.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d432 // fadd v18.4s, v1.4s, v4.4s
-	WORD $0x4ea4d652 // fsub v18.4s, v18.4s, v4.4s
+	VORR V4.B16, V22.B16, V22.B16
+	WORD $0x6e21ded6 // fmul v22.4s, v22.4s, v1.4s
+	FMOVQ F22, 16(R1)
+	VAND V10.B16, V17.B16, V1.B16
+	VUMIN V14.S4, V1.S4, V4.S4
+	VAND V13.B16, V4.B16, V21.B16
+	VUMAX V15.S4, V21.S4, V21.S4
+	VADD V12.S4, V21.S4, V21.S4
+	WORD $0x4e35d496 // fadd v22.4s, v4.4s, v21.4s
+	WORD $0x4eb5d6d6 // fsub v22.4s, v22.4s, v21.4s
 	VAND V11.B16, V17.B16, V17.B16
-	VORR V17.B16, V18.B16, V18.B16
-	WORD $0x6e23de52 // fmul v18.4s, v18.4s, v3.4s
-	FMOVQ F18, 32(R1)
-	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V10.B16, V19.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d471 // fadd v17.4s, v3.4s, v4.4s
-	WORD $0x4ea4d631 // fsub v17.4s, v17.4s, v4.4s
+	VORR V17.B16, V22.B16, V22.B16
+	WORD $0x6e23ded6 // fmul v22.4s, v22.4s, v3.4s
+	FMOVQ F22, 32(R1)
+	VAND V10.B16, V19.B16, V3.B16
+	VUMIN V14.S4, V3.S4, V17.S4
+	VAND V13.B16, V17.B16, V21.B16
+	VUMAX V15.S4, V21.S4, V21.S4
+	VADD V12.S4, V21.S4, V21.S4
+	WORD $0x4e35d636 // fadd v22.4s, v17.4s, v21.4s
+	WORD $0x4eb5d6d6 // fsub v22.4s, v22.4s, v21.4s
 	VAND V11.B16, V19.B16, V19.B16
-	VORR V19.B16, V17.B16, V17.B16
-	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
-	FMOVQ F17, 48(R1)
-	VCMEQ V0.S4, V3.S4, V3.S4
-	VUZP1 V2.H8, V20.H8, V20.H8
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V1.B16, V20.B16, V20.B16
-	VAND V9.B16, V20.B16, V20.B16
-	VADDP V20.B16, V20.B16, V20.B16
-	VADDP V20.B16, V20.B16, V20.B16
-	VADDP V20.B16, V20.B16, V20.B16
-	WORD $0x7d000054 // str h20, [x2]
-	ADD $64, R1, R1
+	VORR V19.B16, V22.B16, V22.B16
+	WORD $0x6e30ded6 // fmul v22.4s, v22.4s, v16.4s
+	FMOVQ F22, 48(R1)
+	MOVWU kind+52(FP), R16
+	CMP $1, R16
+	BLT maskdone4
+	BEQ maskbytes3
+	VCMEQ V18.S4, V20.S4, V16.S4
+	VCMEQ V0.S4, V2.S4, V21.S4
+	VUZP1 V21.H8, V16.H8, V16.H8
+	VCMEQ V1.S4, V4.S4, V19.S4
+	VCMEQ V3.S4, V17.S4, V21.S4
+	VUZP1 V21.H8, V19.H8, V19.H8
+	VUZP1 V19.B16, V16.B16, V16.B16
+	VAND V9.B16, V16.B16, V16.B16
+	VADDP V16.B16, V16.B16, V16.B16
+	VADDP V16.B16, V16.B16, V16.B16
+	VADDP V16.B16, V16.B16, V16.B16
+	WORD $0x7d000050 // str h16, [x2]
 	ADD $2, R2, R2
+	B maskdone4
+maskbytes3:
+	VCMEQ V18.S4, V20.S4, V16.S4
+	VCMEQ V0.S4, V2.S4, V21.S4
+	VUZP1 V21.H8, V16.H8, V16.H8
+	VCMEQ V1.S4, V4.S4, V19.S4
+	VCMEQ V3.S4, V17.S4, V21.S4
+	VUZP1 V21.H8, V19.H8, V19.H8
+	VUZP1 V19.B16, V16.B16, V16.B16
+	VUSHR $7, V16.B16, V16.B16
+	FMOVQ F16, (R2)
+	ADD $16, R2, R2
+maskdone4:
+	ADD $64, R1, R1
 	ADD $64, R3, R3
 	SUB $16, R0, R0
 	CMP $1, R6
@@ -1484,10 +337,22 @@ groupstaged:
 	CALL ·stageOut32NEON(SB)
 	ADD R0<<2, R1, R1
 	MOVD 296(RSP), R2
+	MOVWU kind+52(FP), R16
+	CMP $1, R16
+	BLT maskdone6
+	BEQ maskbytes5
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
-	ADD R0>>3, R2, R2
+	ADD $7, R0, R16
+	ADD R16>>3, R2, R2
+	B maskdone6
+maskbytes5:
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+maskdone6:
 	MOVD 304(RSP), R3
 	ADD R0<<2, R3, R3
 	MOVD 328(RSP), R6
@@ -1556,54 +421,71 @@ laneloop:
 	VORR V2.B16, V18.B16, V18.B16
 	WORD $0x6e23de52 // fmul v18.4s, v18.4s, v3.4s
 	FMOVQ F18, (R1)
-	VCMEQ V0.S4, V1.S4, V1.S4
-	VAND V10.B16, V4.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V2.S4
-	VAND V13.B16, V2.B16, V3.B16
-	VUMAX V15.S4, V3.S4, V3.S4
-	VADD V12.S4, V3.S4, V3.S4
-	WORD $0x4e23d451 // fadd v17.4s, v2.4s, v3.4s
-	WORD $0x4ea3d631 // fsub v17.4s, v17.4s, v3.4s
+	VAND V10.B16, V4.B16, V2.B16
+	VUMIN V14.S4, V2.S4, V3.S4
+	VAND V13.B16, V3.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d472 // fadd v18.4s, v3.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
 	VAND V11.B16, V4.B16, V4.B16
-	VORR V4.B16, V17.B16, V17.B16
-	WORD $0x6e25de31 // fmul v17.4s, v17.4s, v5.4s
-	FMOVQ F17, 16(R1)
-	VCMEQ V0.S4, V2.S4, V2.S4
-	VAND V10.B16, V6.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V3.S4
-	VAND V13.B16, V3.B16, V4.B16
-	VUMAX V15.S4, V4.S4, V4.S4
-	VADD V12.S4, V4.S4, V4.S4
-	WORD $0x4e24d465 // fadd v5.4s, v3.4s, v4.4s
-	WORD $0x4ea4d4a5 // fsub v5.4s, v5.4s, v4.4s
+	VORR V4.B16, V18.B16, V18.B16
+	WORD $0x6e25de52 // fmul v18.4s, v18.4s, v5.4s
+	FMOVQ F18, 16(R1)
+	VAND V10.B16, V6.B16, V4.B16
+	VUMIN V14.S4, V4.S4, V5.S4
+	VAND V13.B16, V5.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d4b2 // fadd v18.4s, v5.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
 	VAND V11.B16, V6.B16, V6.B16
-	VORR V6.B16, V5.B16, V5.B16
-	WORD $0x6e27dca5 // fmul v5.4s, v5.4s, v7.4s
-	FMOVQ F5, 32(R1)
-	VCMEQ V0.S4, V3.S4, V3.S4
-	VAND V10.B16, V8.B16, V0.B16
-	VUMIN V14.S4, V0.S4, V4.S4
-	VAND V13.B16, V4.B16, V5.B16
-	VUMAX V15.S4, V5.S4, V5.S4
-	VADD V12.S4, V5.S4, V5.S4
-	WORD $0x4e25d486 // fadd v6.4s, v4.4s, v5.4s
-	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	VORR V6.B16, V18.B16, V18.B16
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	FMOVQ F18, 32(R1)
+	VAND V10.B16, V8.B16, V6.B16
+	VUMIN V14.S4, V6.S4, V7.S4
+	VAND V13.B16, V7.B16, V17.B16
+	VUMAX V15.S4, V17.S4, V17.S4
+	VADD V12.S4, V17.S4, V17.S4
+	WORD $0x4e31d4f2 // fadd v18.4s, v7.4s, v17.4s
+	WORD $0x4eb1d652 // fsub v18.4s, v18.4s, v17.4s
 	VAND V11.B16, V8.B16, V8.B16
-	VORR V8.B16, V6.B16, V6.B16
-	WORD $0x6e30dcc6 // fmul v6.4s, v6.4s, v16.4s
-	FMOVQ F6, 48(R1)
-	VCMEQ V0.S4, V4.S4, V4.S4
-	VUZP1 V2.H8, V1.H8, V1.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V1.B16, V1.B16
-	VAND V9.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	VADDP V1.B16, V1.B16, V1.B16
-	WORD $0x7d000041 // str h1, [x2]
+	VORR V8.B16, V18.B16, V18.B16
+	WORD $0x6e30de52 // fmul v18.4s, v18.4s, v16.4s
+	FMOVQ F18, 48(R1)
+	MOVWU kind+52(FP), R16
+	CMP $1, R16
+	BLT maskdone8
+	BEQ maskbytes7
+	VCMEQ V0.S4, V1.S4, V8.S4
+	VCMEQ V2.S4, V3.S4, V17.S4
+	VUZP1 V17.H8, V8.H8, V8.H8
+	VCMEQ V4.S4, V5.S4, V16.S4
+	VCMEQ V6.S4, V7.S4, V17.S4
+	VUZP1 V17.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V8.B16, V8.B16
+	VAND V9.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	VADDP V8.B16, V8.B16, V8.B16
+	WORD $0x7d000048 // str h8, [x2]
+	ADD $2, R2, R2
+	B maskdone8
+maskbytes7:
+	VCMEQ V0.S4, V1.S4, V8.S4
+	VCMEQ V2.S4, V3.S4, V17.S4
+	VUZP1 V17.H8, V8.H8, V8.H8
+	VCMEQ V4.S4, V5.S4, V16.S4
+	VCMEQ V6.S4, V7.S4, V17.S4
+	VUZP1 V17.H8, V16.H8, V16.H8
+	VUZP1 V16.B16, V8.B16, V8.B16
+	VUSHR $7, V8.B16, V8.B16
+	FMOVQ F8, (R2)
+	ADD $16, R2, R2
+maskdone8:
 laneback:
 	ADD $64, R1, R1
-	ADD $2, R2, R2
 	ADD $64, R3, R3
 	ADD $64, R4, R4
 	ADD $64, R5, R5
@@ -1620,9 +502,22 @@ lanetail:
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
 	MOVD 296(RSP), R2
+	MOVWU kind+52(FP), R16
+	CMP $1, R16
+	BLT maskdone10
+	BEQ maskbytes9
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut1NEON(SB)
+	ADD $7, R0, R16
+	ADD R16>>3, R2, R2
+	B maskdone10
+maskbytes9:
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut8NEON(SB)
+	ADD R0, R2, R2
+maskdone10:
 	MOVD 304(RSP), R3
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
@@ -1744,29 +639,11 @@ rare:
 	VDUP R16, V1.S4
 	VBSL V1.B16, V5.B16, V0.B16
 	FMOVQ F0, (R1)
-	WORD $0x4e22e463 // fcmeq v3.4s, v3.4s, v2.4s
 	FMOVQ 16(R3), F0
-	FMOVQ 16(R4), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V0.B16, V4.B16
-	WORD $0x4eaef485 // fmin v5.4s, v4.4s, v14.4s
-	VAND V13.B16, V5.B16, V6.B16
-	VUMAX V15.S4, V6.S4, V6.S4
-	VADD V12.S4, V6.S4, V6.S4
-	WORD $0x4e26d4a7 // fadd v7.4s, v5.4s, v6.4s
-	WORD $0x4ea6d4e7 // fsub v7.4s, v7.4s, v6.4s
-	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V7.B16, V7.B16
-	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
-	WORD $0x4e27e4e0 // fcmeq v0.4s, v7.4s, v7.4s
-	VBSL V1.B16, V7.B16, V0.B16
-	FMOVQ F0, 16(R1)
-	WORD $0x4e24e4a5 // fcmeq v5.4s, v5.4s, v4.4s
-	FMOVQ 32(R3), F0
-	FMOVQ 32(R4), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V0.B16, V4.B16
-	WORD $0x4eaef486 // fmin v6.4s, v4.4s, v14.4s
+	FMOVQ 16(R4), F4
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	VAND V10.B16, V0.B16, V5.B16
+	WORD $0x4eaef4a6 // fmin v6.4s, v5.4s, v14.4s
 	VAND V13.B16, V6.B16, V7.B16
 	VUMAX V15.S4, V7.S4, V7.S4
 	VADD V12.S4, V7.S4, V7.S4
@@ -1774,36 +651,72 @@ rare:
 	WORD $0x4ea7d508 // fsub v8.4s, v8.4s, v7.4s
 	VAND V11.B16, V0.B16, V0.B16
 	VORR V0.B16, V8.B16, V8.B16
-	WORD $0x6e22dd08 // fmul v8.4s, v8.4s, v2.4s
+	WORD $0x6e24dd08 // fmul v8.4s, v8.4s, v4.4s
 	WORD $0x4e28e500 // fcmeq v0.4s, v8.4s, v8.4s
 	VBSL V1.B16, V8.B16, V0.B16
-	FMOVQ F0, 32(R1)
-	WORD $0x4e24e4c6 // fcmeq v6.4s, v6.4s, v4.4s
-	FMOVQ 48(R3), F0
-	FMOVQ 48(R4), F2
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	VAND V10.B16, V0.B16, V4.B16
-	WORD $0x4eaef487 // fmin v7.4s, v4.4s, v14.4s
-	VAND V13.B16, V7.B16, V8.B16
-	VUMAX V15.S4, V8.S4, V8.S4
-	VADD V12.S4, V8.S4, V8.S4
-	WORD $0x4e28d4f0 // fadd v16.4s, v7.4s, v8.4s
-	WORD $0x4ea8d610 // fsub v16.4s, v16.4s, v8.4s
+	FMOVQ F0, 16(R1)
+	FMOVQ 32(R3), F0
+	FMOVQ 32(R4), F4
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	VAND V10.B16, V0.B16, V7.B16
+	WORD $0x4eaef4e8 // fmin v8.4s, v7.4s, v14.4s
+	VAND V13.B16, V8.B16, V16.B16
+	VUMAX V15.S4, V16.S4, V16.S4
+	VADD V12.S4, V16.S4, V16.S4
+	WORD $0x4e30d511 // fadd v17.4s, v8.4s, v16.4s
+	WORD $0x4eb0d631 // fsub v17.4s, v17.4s, v16.4s
 	VAND V11.B16, V0.B16, V0.B16
-	VORR V0.B16, V16.B16, V16.B16
-	WORD $0x6e22de10 // fmul v16.4s, v16.4s, v2.4s
-	WORD $0x4e30e600 // fcmeq v0.4s, v16.4s, v16.4s
-	VBSL V1.B16, V16.B16, V0.B16
+	VORR V0.B16, V17.B16, V17.B16
+	WORD $0x6e24de31 // fmul v17.4s, v17.4s, v4.4s
+	WORD $0x4e31e620 // fcmeq v0.4s, v17.4s, v17.4s
+	VBSL V1.B16, V17.B16, V0.B16
+	FMOVQ F0, 32(R1)
+	FMOVQ 48(R3), F0
+	FMOVQ 48(R4), F4
+	WORD $0x6e24fc00 // fdiv v0.4s, v0.4s, v4.4s
+	VAND V10.B16, V0.B16, V16.B16
+	WORD $0x4eaef611 // fmin v17.4s, v16.4s, v14.4s
+	VAND V13.B16, V17.B16, V18.B16
+	VUMAX V15.S4, V18.S4, V18.S4
+	VADD V12.S4, V18.S4, V18.S4
+	WORD $0x4e32d633 // fadd v19.4s, v17.4s, v18.4s
+	WORD $0x4eb2d673 // fsub v19.4s, v19.4s, v18.4s
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V0.B16, V19.B16, V19.B16
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
+	WORD $0x4e33e660 // fcmeq v0.4s, v19.4s, v19.4s
+	VBSL V1.B16, V19.B16, V0.B16
 	FMOVQ F0, 48(R1)
-	WORD $0x4e24e4e7 // fcmeq v7.4s, v7.4s, v4.4s
-	VUZP1 V5.H8, V3.H8, V3.H8
-	VUZP1 V7.H8, V6.H8, V6.H8
-	VUZP1 V6.B16, V3.B16, V3.B16
-	VAND V9.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	VADDP V3.B16, V3.B16, V3.B16
-	WORD $0x7d000043 // str h3, [x2]
+	MOVWU kind+52(FP), R16
+	CMP $1, R16
+	BLT maskdone12
+	BEQ maskbytes11
+	WORD $0x4e22e460 // fcmeq v0.4s, v3.4s, v2.4s
+	WORD $0x4e25e4c4 // fcmeq v4.4s, v6.4s, v5.4s
+	VUZP1 V4.H8, V0.H8, V0.H8
+	WORD $0x4e27e501 // fcmeq v1.4s, v8.4s, v7.4s
+	WORD $0x4e30e624 // fcmeq v4.4s, v17.4s, v16.4s
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VAND V9.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	VADDP V0.B16, V0.B16, V0.B16
+	WORD $0x7d000040 // str h0, [x2]
+	ADD $2, R2, R2
+	B maskdone12
+maskbytes11:
+	WORD $0x4e22e460 // fcmeq v0.4s, v3.4s, v2.4s
+	WORD $0x4e25e4c4 // fcmeq v4.4s, v6.4s, v5.4s
+	VUZP1 V4.H8, V0.H8, V0.H8
+	WORD $0x4e27e501 // fcmeq v1.4s, v8.4s, v7.4s
+	WORD $0x4e30e624 // fcmeq v4.4s, v17.4s, v16.4s
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V1.B16, V0.B16, V0.B16
+	VUSHR $7, V0.B16, V0.B16
+	FMOVQ F0, (R2)
+	ADD $16, R2, R2
+maskdone12:
 	MOVD 336(RSP), R16
 	CMP $1, R16
 	BEQ groupresume

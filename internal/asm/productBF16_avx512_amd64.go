@@ -4,7 +4,8 @@
 
 package asm
 
-// FakeQuantizeProductBF16AVX512 sets y = clip(round(x*recip))*scale, clipping to least..most.
+// FakeQuantizeProductBF16AVX512 sets y = clip(round(x*recip))*scale, clipping to least..most,
+// and mask, of the kind that a word says, to whether it did not clip.
 // The elements that are not clipped are low to high, both given in each half of a word. Where x has an infinity or a
 // NaN it divides. In place (y == x) is allowed.
 // It runs over n >= 1 elements.
@@ -12,29 +13,7 @@ package asm
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func FakeQuantizeProductBF16AVX512(y *uint16, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int)
-
-// FakeQuantizeProductBytesBF16AVX512 sets y = clip(round(x*recip))*scale, clipping to least..most,
-// and mask, a byte each, 0 or 1, to whether it did not clip.
-// The elements that are not clipped are low to high, both given in each half of a word. Where x has an infinity or a
-// NaN it divides. In place (y == x) is allowed.
-// It runs over n >= 1 elements.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func FakeQuantizeProductBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int)
-
-// FakeQuantizeProductBitsBF16AVX512 sets y = clip(round(x*recip))*scale, clipping to least..most,
-// and mask, a bit each, the first element's lowest, to whether it did not clip.
-// The elements that are not clipped are low to high, both given in each half of a word. Where x has an infinity or a
-// NaN it divides. In place (y == x) is allowed.
-// It runs over n >= 1 elements.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func FakeQuantizeProductBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int)
+func FakeQuantizeProductBF16AVX512(y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, kind int32, least int32, most int32, n int, ahead int)
 
 // QuantizeWholeProductInt8BF16AVX512 sets q = min(max(round(x*recip), -128), 127), or 0 for NaN.
 // It runs over n >= 1 elements.
@@ -76,34 +55,15 @@ func QuantizeProductPacked4BF16AVX512(q *uint8, x *uint16, scale float32, recip 
 //go:noescape
 func QuantizeProductPacked2BF16AVX512(q *uint8, x *uint16, scale float32, recip float32, zeroPoint int32, least int32, most int32, n int, ahead int)
 
-// FakeQuantizeFpProductBF16AVX512 sets y = grid(c)*scale with v = x*recip and c = min(max(v, -most), most).
+// FakeQuantizeFpProductBF16AVX512 sets y = grid(c)*scale with v = x*recip and c = min(max(v, -most), most),
+// and mask, of the kind that a word says, to whether c == v.
 // grid is FakeQuantizeFp's, and unit 3*2^(22 - mantissa bits). In place (y == x) is allowed.
 // It runs over n >= 1 elements.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func FakeQuantizeFpProductBF16AVX512(y *uint16, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, n int, ahead int)
-
-// FakeQuantizeFpProductBytesBF16AVX512 sets y = grid(c)*scale with v = x*recip and c = min(max(v, -most), most),
-// and mask, a byte each, 0 or 1, to whether c == v.
-// grid is FakeQuantizeFp's, and unit 3*2^(22 - mantissa bits). In place (y == x) is allowed.
-// It runs over n >= 1 elements.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func FakeQuantizeFpProductBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, n int, ahead int)
-
-// FakeQuantizeFpProductBitsBF16AVX512 sets y = grid(c)*scale with v = x*recip and c = min(max(v, -most), most),
-// and mask, a bit each, the first element's lowest, to whether c == v.
-// grid is FakeQuantizeFp's, and unit 3*2^(22 - mantissa bits). In place (y == x) is allowed.
-// It runs over n >= 1 elements.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func FakeQuantizeFpProductBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, n int, ahead int)
+func FakeQuantizeFpProductBF16AVX512(y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, kind int32, n int, ahead int)
 
 // QuantizeFpProductFloat8BF16AVX512 sets q to the code of x*recip, clipped and rounded to the format.
 // A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is

@@ -4,374 +4,9 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeProductBF16AVX512(y *uint16, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int)
+// func FakeQuantizeProductBF16AVX512(y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, kind int32, least int32, most int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeProductBF16AVX512(SB), $288-56
-	// pointers: SI y, DX x, DI elements left
-	// per call: Z15 high, Z14 low, Z13 scale, Z12 recip, Z11 0x7fff7fff, Z10 0x7f7f7f7f, Z9 0x0, Z8 table, Z7 table, K6 Uppers, Z6 0x10001, Z5 0x80008000, Z4 table, Z3 table
-	// vector registers in use at once: 30
-	MOVQ         y+0(FP), SI
-	MOVQ         x+8(FP), DX
-	VBROADCASTSS high+16(FP), Z15
-	VBROADCASTSS low+20(FP), Z14
-	VBROADCASTSS scale+24(FP), Z13
-	VBROADCASTSS recip+28(FP), Z12
-	VBROADCASTSS constantsAVX512<>+0(SB), Z11
-	VBROADCASTSS constantsAVX512<>+4(SB), Z10
-	VPXORD       Z9, Z9, Z9
-	VMOVUPS      constantsAVX512<>+8(SB), Z8
-	VMOVUPS      constantsAVX512<>+72(SB), Z7
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+136(SB), Z6
-	VBROADCASTSS constantsAVX512<>+140(SB), Z5
-	VMOVUPS      constantsAVX512<>+144(SB), Z4
-	VMOVUPS      constantsAVX512<>+208(SB), Z3
-	MOVQ         n+40(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	VMOVUPS      (DX), Z2
-	VPMINSW      Z15, Z2, Z0
-	VPMINUW      Z14, Z0, Z0
-	VPERMW.Z     Z0, Z8, K6, Z1
-	VMULPS       Z12, Z1, Z16
-	VMOVUPS      64(DX), Z17
-	VPERMW.Z     Z0, Z7, K6, Z0
-	VMULPS       Z12, Z0, Z18
-	VPMINSW      Z15, Z17, Z0
-	VPMINUW      Z14, Z0, Z0
-	VPERMW.Z     Z0, Z8, K6, Z1
-	VMULPS       Z12, Z1, Z19
-	VPERMW.Z     Z0, Z7, K6, Z0
-	VMULPS       Z12, Z0, Z20
-
-laneahead:
-	VMOVUPS     128(DX), Z0
-	VPMINSW     Z15, Z0, Z1
-	VPMINUW     Z14, Z1, Z1
-	VPERMW.Z    Z1, Z8, K6, Z21
-	VMULPS      Z12, Z21, Z21
-	VMOVUPS     192(DX), Z22
-	VPERMW.Z    Z1, Z7, K6, Z1
-	VMULPS      Z12, Z1, Z1
-	VPMINSW     Z15, Z22, Z23
-	VPMINUW     Z14, Z23, Z23
-	VPERMW.Z    Z23, Z8, K6, Z24
-	VMULPS      Z12, Z24, Z24
-	VPERMW.Z    Z23, Z7, K6, Z23
-	VMULPS      Z12, Z23, Z23
-	VPANDD      Z11, Z2, Z25
-	VPANDD      Z11, Z17, Z26
-	VPMAXUW     Z26, Z25, Z25
-	VPCMPUW     $0x06, Z10, Z25, K1
-	KORTESTQ    K1, K1
-	JNE         laneloop
-	VRNDSCALEPS $0x08, Z16, Z25
-	VRNDSCALEPS $0x08, Z18, Z26
-	VRNDSCALEPS $0x08, Z19, Z27
-	VRNDSCALEPS $0x08, Z20, Z28
-	VFMADD213PS Z9, Z13, Z25
-	VFMADD213PS Z9, Z13, Z26
-	VFMADD213PS Z9, Z13, Z27
-	VFMADD213PS Z9, Z13, Z28
-	VMOVDQA64   Z25, Z29
-	VPERMT2W    Z26, Z3, Z29
-	VPERMT2W    Z26, Z4, Z25
-	VPTERNLOGD  $0xf8, Z6, Z29, Z25
-	VPCMPUW     $0x06, Z5, Z25, K1
-	VPADDW      Z6, Z29, K1, Z29
-	VMOVUPS     Z29, (SI)
-	VMOVDQA64   Z27, Z25
-	VPERMT2W    Z28, Z3, Z25
-	VPERMT2W    Z28, Z4, Z27
-	VPTERNLOGD  $0xf8, Z6, Z25, Z27
-	VPCMPUW     $0x06, Z5, Z27, K1
-	VPADDW      Z6, Z25, K1, Z25
-	VMOVUPS     Z25, 64(SI)
-	VMOVAPS     Z0, Z2
-	VMOVAPS     Z21, Z16
-	VMOVAPS     Z22, Z17
-	VMOVAPS     Z1, Z18
-	VMOVAPS     Z24, Z19
-	VMOVAPS     Z23, Z20
-	ADDQ        $+128, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         laneahead
-
-laneloop:
-	VMOVUPS     (DX), Z0
-	VPANDD      Z11, Z0, Z1
-	VMOVUPS     64(DX), Z2
-	VPANDD      Z11, Z2, Z16
-	VPMINSW     Z15, Z0, Z0
-	VPMINUW     Z14, Z0, Z0
-	VPERMW.Z    Z0, Z8, K6, Z17
-	VMULPS      Z12, Z17, Z17
-	VPERMW.Z    Z0, Z7, K6, Z0
-	VMULPS      Z12, Z0, Z0
-	VPMINSW     Z15, Z2, Z2
-	VPMINUW     Z14, Z2, Z2
-	VPERMW.Z    Z2, Z8, K6, Z18
-	VMULPS      Z12, Z18, Z18
-	VPERMW.Z    Z2, Z7, K6, Z2
-	VMULPS      Z12, Z2, Z2
-	VPMAXUW     Z16, Z1, Z1
-	VPCMPUW     $0x06, Z10, Z1, K1
-	KORTESTQ    K1, K1
-	JNE         lanerare
-	VRNDSCALEPS $0x08, Z17, Z17
-	VFMADD213PS Z9, Z13, Z17
-	VRNDSCALEPS $0x08, Z0, Z0
-	VFMADD213PS Z9, Z13, Z0
-	VMOVDQA64   Z17, Z1
-	VPERMT2W    Z0, Z3, Z1
-	VPERMT2W    Z0, Z4, Z17
-	VPTERNLOGD  $0xf8, Z6, Z1, Z17
-	VPCMPUW     $0x06, Z5, Z17, K1
-	VPADDW      Z6, Z1, K1, Z1
-	VMOVUPS     Z1, (SI)
-	VRNDSCALEPS $0x08, Z18, Z18
-	VFMADD213PS Z9, Z13, Z18
-	VRNDSCALEPS $0x08, Z2, Z2
-	VFMADD213PS Z9, Z13, Z2
-	VMOVDQA64   Z18, Z0
-	VPERMT2W    Z2, Z3, Z0
-	VPERMT2W    Z2, Z4, Z18
-	VPTERNLOGD  $0xf8, Z6, Z0, Z18
-	VPCMPUW     $0x06, Z5, Z18, K1
-	VPADDW      Z6, Z0, K1, Z0
-	VMOVUPS     Z0, 64(SI)
-
-laneback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JLT   lanestaged
-
-lanerest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (DX), K7, Z0
-	VPANDD      Z11, Z0, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(DX), K7, Z2
-	VPANDD      Z11, Z2, Z16
-	VPMINSW     Z15, Z0, Z0
-	VPMINUW     Z14, Z0, Z0
-	VPERMW.Z    Z0, Z8, K6, Z17
-	VMULPS      Z12, Z17, Z17
-	VPERMW.Z    Z0, Z7, K6, Z0
-	VMULPS      Z12, Z0, Z0
-	VPMINSW     Z15, Z2, Z2
-	VPMINUW     Z14, Z2, Z2
-	VPERMW.Z    Z2, Z8, K6, Z18
-	VMULPS      Z12, Z18, Z18
-	VPERMW.Z    Z2, Z7, K6, Z2
-	VMULPS      Z12, Z2, Z2
-	VPMAXUW     Z16, Z1, Z1
-	VPCMPUW     $0x06, Z10, Z1, K1
-	KORTESTQ    K1, K1
-	JNE         lanestage
-	VRNDSCALEPS $0x08, Z17, Z17
-	VFMADD213PS Z9, Z13, Z17
-	CMPQ        DI, $+17
-	JLT         lanetailnarrow
-	VRNDSCALEPS $0x08, Z0, Z0
-	VFMADD213PS Z9, Z13, Z0
-	CMPQ        DI, $+33
-	JLT         lanetailnarrow
-	VRNDSCALEPS $0x08, Z18, Z18
-	VFMADD213PS Z9, Z13, Z18
-	CMPQ        DI, $+49
-	JLT         lanetailnarrow
-	VRNDSCALEPS $0x08, Z2, Z2
-	VFMADD213PS Z9, Z13, Z2
-
-lanetailnarrow:
-	VMOVDQA64  Z17, Z1
-	VPERMT2W   Z0, Z3, Z1
-	VPERMT2W   Z0, Z4, Z17
-	VPTERNLOGD $0xf8, Z6, Z1, Z17
-	VPCMPUW    $0x06, Z5, Z17, K1
-	VPADDW     Z6, Z1, K1, Z1
-	KMOVQ      K0, K7
-	VMOVDQU16  Z1, K7, (SI)
-	VMOVDQA64  Z18, Z0
-	VPERMT2W   Z2, Z3, Z0
-	VPERMT2W   Z2, Z4, Z18
-	VPTERNLOGD $0xf8, Z6, Z0, Z18
-	VPCMPUW    $0x06, Z5, Z18, K1
-	VPADDW     Z6, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(SI)
-
-laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	VMOVUPS     (DX), Z0
-	VPANDD      Z11, Z0, Z1
-	VMOVUPS     64(DX), Z2
-	VPANDD      Z11, Z2, Z16
-	VPMINSW     Z15, Z0, Z0
-	VPMINUW     Z14, Z0, Z0
-	VPERMW.Z    Z0, Z8, K6, Z17
-	VMULPS      Z12, Z17, Z17
-	VPERMW.Z    Z0, Z7, K6, Z0
-	VMULPS      Z12, Z0, Z0
-	VPMINSW     Z15, Z2, Z2
-	VPMINUW     Z14, Z2, Z2
-	VPERMW.Z    Z2, Z8, K6, Z18
-	VMULPS      Z12, Z18, Z18
-	VPERMW.Z    Z2, Z7, K6, Z2
-	VMULPS      Z12, Z2, Z2
-	VPMAXUW     Z16, Z1, Z1
-	VPCMPUW     $0x06, Z10, Z1, K1
-	KORTESTQ    K1, K1
-	JNE         lanerare
-	VRNDSCALEPS $0x08, Z17, Z17
-	VFMADD213PS Z9, Z13, Z17
-	VRNDSCALEPS $0x08, Z0, Z0
-	VFMADD213PS Z9, Z13, Z0
-	VMOVDQA64   Z17, Z1
-	VPERMT2W    Z0, Z3, Z1
-	VPERMT2W    Z0, Z4, Z17
-	VPTERNLOGD  $0xf8, Z6, Z1, Z17
-	VPCMPUW     $0x06, Z5, Z17, K1
-	VPADDW      Z6, Z1, K1, Z1
-	VMOVNTPS    Z1, (SI)
-	VRNDSCALEPS $0x08, Z18, Z18
-	VFMADD213PS Z9, Z13, Z18
-	VRNDSCALEPS $0x08, Z2, Z2
-	VFMADD213PS Z9, Z13, Z2
-	VMOVDQA64   Z18, Z0
-	VPERMT2W    Z2, Z3, Z0
-	VPERMT2W    Z2, Z4, Z18
-	VPTERNLOGD  $0xf8, Z6, Z0, Z18
-	VPCMPUW     $0x06, Z5, Z18, K1
-	VPADDW      Z6, Z0, K1, Z0
-	VMOVNTPS    Z0, 64(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
-
-lanerare:
-	JMP rare
-
-lanestaged:
-	ADDQ $+64, DI
-	MOVQ 256(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	MOVQ 264(SP), DX
-	JMP  laneend
-
-lanestage:
-	MOVQ SI, 256(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 264(SP)
-	LEAQ 128(SP), DX
-	JMP  laneloop
-
-rare:
-	VPERMW.Z     (DX), Z8, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VBROADCASTSS least+32(FP), Z1
-	VCVTDQ2PS    Z1, Z1
-	VMAXPS       Z0, Z1, Z0
-	VBROADCASTSS most+36(FP), Z2
-	VCVTDQ2PS    Z2, Z2
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z9, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+272(SB), Z16
-	VBLENDMPS    Z0, Z16, K1, Z0
-	VPERMW.Z     (DX), Z7, K6, Z17
-	VDIVPS       Z13, Z17, Z17
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z1, Z17
-	VMINPS       Z17, Z2, Z17
-	VADDPS       Z9, Z17, Z17
-	VMULPS       Z13, Z17, Z17
-	VADDPS       Z9, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z16, K1, Z17
-	VMOVDQA64    Z0, Z18
-	VPERMT2W     Z17, Z3, Z18
-	VPERMT2W     Z17, Z4, Z0
-	VPTERNLOGD   $0xf8, Z6, Z18, Z0
-	VPCMPUW      $0x06, Z5, Z0, K1
-	VPADDW       Z6, Z18, K1, Z18
-	VMOVUPS      Z18, (SI)
-	VPERMW.Z     64(DX), Z8, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z9, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z16, K1, Z0
-	VPERMW.Z     64(DX), Z7, K6, Z17
-	VDIVPS       Z13, Z17, Z17
-	VRNDSCALEPS  $0x08, Z17, Z17
-	VMAXPS       Z17, Z1, Z17
-	VMINPS       Z17, Z2, Z17
-	VADDPS       Z9, Z17, Z17
-	VMULPS       Z13, Z17, Z17
-	VADDPS       Z9, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBLENDMPS    Z17, Z16, K1, Z17
-	VMOVDQA64    Z0, Z1
-	VPERMT2W     Z17, Z3, Z1
-	VPERMT2W     Z17, Z4, Z0
-	VPTERNLOGD   $0xf8, Z6, Z1, Z0
-	VPCMPUW      $0x06, Z5, Z0, K1
-	VPADDW       Z6, Z1, K1, Z1
-	VMOVUPS      Z1, 64(SI)
-	JMP          laneback
-
-// func FakeQuantizeProductBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeProductBytesBF16AVX512(SB), $368-64
+TEXT ·FakeQuantizeProductBF16AVX512(SB), $368-72
 	// pointers: SI y, DX mask, BX x, DI elements left
 	// per call: Z15 high, Z14 low, Z13 scale, Z12 recip, Z11 0x7fff7fff, Z10 0x0, Z9 table, Z8 table, K6 Uppers, Z7 0x10001, Z6 0x80008000, Z5 table, Z4 table, Z3 0x1010101
 	// loaded at each use: 0x7f7f7f7f
@@ -385,19 +20,19 @@ TEXT ·FakeQuantizeProductBytesBF16AVX512(SB), $368-64
 	VBROADCASTSS recip+36(FP), Z12
 	VBROADCASTSS constantsAVX512<>+0(SB), Z11
 	VPXORD       Z10, Z10, Z10
-	VMOVUPS      constantsAVX512<>+8(SB), Z9
-	VMOVUPS      constantsAVX512<>+72(SB), Z8
+	VMOVUPS      constantsAVX512<>+4(SB), Z9
+	VMOVUPS      constantsAVX512<>+68(SB), Z8
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+136(SB), Z7
-	VBROADCASTSS constantsAVX512<>+140(SB), Z6
-	VMOVUPS      constantsAVX512<>+144(SB), Z5
-	VMOVUPS      constantsAVX512<>+208(SB), Z4
-	VBROADCASTSS constantsAVX512<>+276(SB), Z3
-	MOVQ         n+48(FP), DI
+	VBROADCASTSS constantsAVX512<>+132(SB), Z7
+	VBROADCASTSS constantsAVX512<>+136(SB), Z6
+	VMOVUPS      constantsAVX512<>+140(SB), Z5
+	VMOVUPS      constantsAVX512<>+204(SB), Z4
+	VBROADCASTSS constantsAVX512<>+268(SB), Z3
+	MOVQ         n+56(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 	CMPQ         DI, $+256
@@ -434,7 +69,7 @@ laneahead:
 	VMULPS       Z12, Z28, Z28
 	VPANDD       Z11, Z2, Z29
 	VPANDD       Z11, Z18, Z30
-	VBROADCASTSS constantsAVX512<>+4(SB), Z31
+	VBROADCASTSS constantsAVX512<>+272(SB), Z31
 	VPMAXUW      Z30, Z29, Z29
 	VPCMPUW      $0x06, Z31, Z29, K1
 	KORTESTQ     K1, K1
@@ -450,7 +85,6 @@ laneahead:
 	VPCMPUW      $0x06, Z6, Z29, K1
 	VPADDW       Z7, Z31, K1, Z31
 	VMOVUPS      Z31, (SI)
-	VPCMPEQW     Z16, Z2, K1
 	VRNDSCALEPS  $0x08, Z21, Z29
 	VFMADD213PS  Z10, Z13, Z29
 	VRNDSCALEPS  $0x08, Z22, Z30
@@ -459,34 +93,48 @@ laneahead:
 	VPERMT2W     Z30, Z4, Z31
 	VPERMT2W     Z30, Z5, Z29
 	VPTERNLOGD   $0xf8, Z7, Z31, Z29
-	VPCMPUW      $0x06, Z6, Z29, K2
-	VPADDW       Z7, Z31, K2, Z31
+	VPCMPUW      $0x06, Z6, Z29, K1
+	VPADDW       Z7, Z31, K1, Z31
 	VMOVUPS      Z31, 64(SI)
+	CMPL         kind+40(FP), $+1
+	JLT          maskdone2
+	JEQ          maskbytes1
+	VPCMPEQW     Z16, Z2, K1
 	VPCMPEQW     Z20, Z18, K2
 	KUNPCKDQ     K1, K2, K1
-	VMOVDQU8.Z   Z3, K1, Z29
-	VMOVUPS      Z29, (DX)
-	VMOVAPS      Z0, Z2
-	VMOVAPS      Z23, Z17
-	VMOVAPS      Z1, Z16
-	VMOVAPS      Z24, Z18
-	VMOVAPS      Z25, Z19
-	VMOVAPS      Z26, Z20
-	VMOVAPS      Z27, Z21
-	VMOVAPS      Z28, Z22
-	ADDQ         $+128, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, DI
-	CMPQ         DI, $+128
-	JGE          laneahead
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone2
+
+maskbytes1:
+	VPCMPEQW   Z16, Z2, K1
+	VPCMPEQW   Z20, Z18, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z3, K1, Z29
+	VMOVUPS    Z29, (DX)
+	ADDQ       $+64, DX
+
+maskdone2:
+	VMOVAPS Z0, Z2
+	VMOVAPS Z23, Z17
+	VMOVAPS Z1, Z16
+	VMOVAPS Z24, Z18
+	VMOVAPS Z25, Z19
+	VMOVAPS Z26, Z20
+	VMOVAPS Z27, Z21
+	VMOVAPS Z28, Z22
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+128
+	JGE     laneahead
 
 laneloop:
 	VMOVUPS      (BX), Z0
 	VPANDD       Z11, Z0, Z1
 	VMOVUPS      64(BX), Z2
 	VPANDD       Z11, Z2, Z16
-	VBROADCASTSS constantsAVX512<>+4(SB), Z17
+	VBROADCASTSS constantsAVX512<>+272(SB), Z17
 	VPMINSW      Z15, Z0, Z18
 	VPMINUW      Z14, Z18, Z18
 	VPERMW.Z     Z18, Z9, K6, Z19
@@ -514,26 +162,38 @@ laneloop:
 	VPCMPUW      $0x06, Z6, Z19, K1
 	VPADDW       Z7, Z1, K1, Z1
 	VMOVUPS      Z1, (SI)
-	VPCMPEQW     Z18, Z0, K1
 	VRNDSCALEPS  $0x08, Z22, Z22
 	VFMADD213PS  Z10, Z13, Z22
 	VRNDSCALEPS  $0x08, Z23, Z23
 	VFMADD213PS  Z10, Z13, Z23
-	VMOVDQA64    Z22, Z0
-	VPERMT2W     Z23, Z4, Z0
+	VMOVDQA64    Z22, Z1
+	VPERMT2W     Z23, Z4, Z1
 	VPERMT2W     Z23, Z5, Z22
-	VPTERNLOGD   $0xf8, Z7, Z0, Z22
-	VPCMPUW      $0x06, Z6, Z22, K2
-	VPADDW       Z7, Z0, K2, Z0
-	VMOVUPS      Z0, 64(SI)
+	VPTERNLOGD   $0xf8, Z7, Z1, Z22
+	VPCMPUW      $0x06, Z6, Z22, K1
+	VPADDW       Z7, Z1, K1, Z1
+	VMOVUPS      Z1, 64(SI)
+	CMPL         kind+40(FP), $+1
+	JLT          maskdone4
+	JEQ          maskbytes3
+	VPCMPEQW     Z18, Z0, K1
 	VPCMPEQW     Z21, Z2, K2
 	KUNPCKDQ     K1, K2, K1
-	VMOVDQU8.Z   Z3, K1, Z0
-	VMOVUPS      Z0, (DX)
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone4
 
+maskbytes3:
+	VPCMPEQW   Z18, Z0, K1
+	VPCMPEQW   Z21, Z2, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z3, K1, Z1
+	VMOVUPS    Z1, (DX)
+	ADDQ       $+64, DX
+
+maskdone4:
 laneback:
 	ADDQ $+128, SI
-	ADDQ $+64, DX
 	ADDQ $+128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
@@ -555,7 +215,7 @@ lanerest:
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16.Z  64(BX), K7, Z2
 	VPANDD       Z11, Z2, Z16
-	VBROADCASTSS constantsAVX512<>+4(SB), Z17
+	VBROADCASTSS constantsAVX512<>+272(SB), Z17
 	VPMINSW      Z15, Z0, Z18
 	VPMINUW      Z14, Z18, Z18
 	VPERMW.Z     Z18, Z9, K6, Z19
@@ -596,23 +256,51 @@ lanetailnarrow:
 	VPADDW     Z7, Z1, K1, Z1
 	KMOVQ      K0, K7
 	VMOVDQU16  Z1, K7, (SI)
-	VPCMPEQW   Z18, Z0, K1
-	VMOVDQA64  Z22, Z0
-	VPERMT2W   Z23, Z4, Z0
+	VMOVDQA64  Z22, Z1
+	VPERMT2W   Z23, Z4, Z1
 	VPERMT2W   Z23, Z5, Z22
-	VPTERNLOGD $0xf8, Z7, Z0, Z22
-	VPCMPUW    $0x06, Z6, Z22, K2
-	VPADDW     Z7, Z0, K2, Z0
+	VPTERNLOGD $0xf8, Z7, Z1, Z22
+	VPCMPUW    $0x06, Z6, Z22, K1
+	VPADDW     Z7, Z1, K1, Z1
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(SI)
+	VMOVDQU16  Z1, K7, 64(SI)
+	CMPL       kind+40(FP), $+1
+	JLT        maskdone6
+	JEQ        maskbytes5
+	VPCMPEQW   Z18, Z0, K1
 	VPCMPEQW   Z21, Z2, K2
 	KUNPCKDQ   K1, K2, K1
-	VMOVDQU8.Z Z3, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (DX)
+	KMOVQ      K1, 128(SP)
+	JMP        maskdone6
 
+maskbytes5:
+	VPCMPEQW   Z18, Z0, K1
+	VPCMPEQW   Z21, Z2, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z3, K1, Z1
+	VMOVUPS    Z1, 128(SP)
+
+maskdone6:
+	CMPL kind+40(FP), $+1
+	JLT  maskdone8
+	JEQ  maskbytes7
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone8
+
+maskbytes7:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone8:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -630,7 +318,7 @@ lanestream:
 	VPANDD       Z11, Z0, Z1
 	VMOVUPS      64(BX), Z2
 	VPANDD       Z11, Z2, Z16
-	VBROADCASTSS constantsAVX512<>+4(SB), Z17
+	VBROADCASTSS constantsAVX512<>+272(SB), Z17
 	VPMINSW      Z15, Z0, Z18
 	VPMINUW      Z14, Z18, Z18
 	VPERMW.Z     Z18, Z9, K6, Z19
@@ -658,29 +346,42 @@ lanestream:
 	VPCMPUW      $0x06, Z6, Z19, K1
 	VPADDW       Z7, Z1, K1, Z1
 	VMOVNTPS     Z1, (SI)
-	VPCMPEQW     Z18, Z0, K1
 	VRNDSCALEPS  $0x08, Z22, Z22
 	VFMADD213PS  Z10, Z13, Z22
 	VRNDSCALEPS  $0x08, Z23, Z23
 	VFMADD213PS  Z10, Z13, Z23
-	VMOVDQA64    Z22, Z0
-	VPERMT2W     Z23, Z4, Z0
+	VMOVDQA64    Z22, Z1
+	VPERMT2W     Z23, Z4, Z1
 	VPERMT2W     Z23, Z5, Z22
-	VPTERNLOGD   $0xf8, Z7, Z0, Z22
-	VPCMPUW      $0x06, Z6, Z22, K2
-	VPADDW       Z7, Z0, K2, Z0
-	VMOVNTPS     Z0, 64(SI)
+	VPTERNLOGD   $0xf8, Z7, Z1, Z22
+	VPCMPUW      $0x06, Z6, Z22, K1
+	VPADDW       Z7, Z1, K1, Z1
+	VMOVNTPS     Z1, 64(SI)
+	CMPL         kind+40(FP), $+1
+	JLT          maskdone10
+	JEQ          maskbytes9
+	VPCMPEQW     Z18, Z0, K1
 	VPCMPEQW     Z21, Z2, K2
 	KUNPCKDQ     K1, K2, K1
-	VMOVDQU8.Z   Z3, K1, Z0
-	VMOVNTPS     Z0, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          lanestream
-	JMP          lanetail
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone10
+
+maskbytes9:
+	VPCMPEQW   Z18, Z0, K1
+	VPCMPEQW   Z21, Z2, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z3, K1, Z1
+	VMOVNTPS   Z1, (DX)
+	ADDQ       $+64, DX
+
+maskdone10:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  lanestream
+	JMP  lanetail
 
 lanerare:
 	JMP rare
@@ -692,9 +393,24 @@ lanestaged:
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 328(SP), DX
+	CMPL kind+40(FP), $+1
+	JLT  maskdone12
+	JEQ  maskbytes11
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone12
+
+maskbytes11:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone12:
 	MOVQ 336(SP), BX
 	JMP  laneend
 
@@ -714,476 +430,90 @@ rare:
 	VPERMW.Z     (BX), Z9, K6, Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VBROADCASTSS least+40(FP), Z1
+	VBROADCASTSS least+44(FP), Z1
 	VCVTDQ2PS    Z1, Z1
 	VMAXPS       Z0, Z1, Z2
-	VBROADCASTSS most+44(FP), Z16
+	VBROADCASTSS most+48(FP), Z16
 	VCVTDQ2PS    Z16, Z16
 	VMINPS       Z2, Z16, Z2
 	VADDPS       Z10, Z2, Z17
 	VMULPS       Z13, Z17, Z17
 	VADDPS       Z10, Z17, Z17
 	VCMPPS       $0x07, Z17, Z17, K1
-	VBROADCASTSS constantsAVX512<>+272(SB), Z18
+	VBROADCASTSS constantsAVX512<>+276(SB), Z18
 	VBLENDMPS    Z17, Z18, K1, Z17
-	VCMPPS       $0x00, Z0, Z2, K1
-	VPERMW.Z     (BX), Z8, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z2
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z10, Z2, Z19
-	VMULPS       Z13, Z19, Z19
-	VADDPS       Z10, Z19, Z19
-	VCMPPS       $0x07, Z19, Z19, K2
-	VBLENDMPS    Z19, Z18, K2, Z19
-	VCMPPS       $0x00, Z0, Z2, K2
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z19, Z4, Z0
-	VPERMT2W     Z19, Z5, Z17
-	VPTERNLOGD   $0xf8, Z7, Z0, Z17
-	VPCMPUW      $0x06, Z6, Z17, K3
-	VPADDW       Z7, Z0, K3, Z0
-	VMOVUPS      Z0, (SI)
-	VPERMW.Z     64(BX), Z9, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z2
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z10, Z2, Z17
-	VMULPS       Z13, Z17, Z17
-	VADDPS       Z10, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K3
-	VBLENDMPS    Z17, Z18, K3, Z17
-	VCMPPS       $0x00, Z0, Z2, K3
-	VPERMW.Z     64(BX), Z8, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z1
+	VPERMW.Z     (BX), Z8, K6, Z19
+	VDIVPS       Z13, Z19, Z19
+	VRNDSCALEPS  $0x08, Z19, Z19
+	VMAXPS       Z19, Z1, Z20
+	VMINPS       Z20, Z16, Z20
+	VADDPS       Z10, Z20, Z21
+	VMULPS       Z13, Z21, Z21
+	VADDPS       Z10, Z21, Z21
+	VCMPPS       $0x07, Z21, Z21, K1
+	VBLENDMPS    Z21, Z18, K1, Z21
+	VMOVDQA64    Z17, Z22
+	VPERMT2W     Z21, Z4, Z22
+	VPERMT2W     Z21, Z5, Z17
+	VPTERNLOGD   $0xf8, Z7, Z22, Z17
+	VPCMPUW      $0x06, Z6, Z17, K1
+	VPADDW       Z7, Z22, K1, Z22
+	VMOVUPS      Z22, (SI)
+	VPERMW.Z     64(BX), Z9, K6, Z17
+	VDIVPS       Z13, Z17, Z17
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z1, Z21
+	VMINPS       Z21, Z16, Z21
+	VADDPS       Z10, Z21, Z22
+	VMULPS       Z13, Z22, Z22
+	VADDPS       Z10, Z22, Z22
+	VCMPPS       $0x07, Z22, Z22, K1
+	VBLENDMPS    Z22, Z18, K1, Z22
+	VPERMW.Z     64(BX), Z8, K6, Z23
+	VDIVPS       Z13, Z23, Z23
+	VRNDSCALEPS  $0x08, Z23, Z23
+	VMAXPS       Z23, Z1, Z1
 	VMINPS       Z1, Z16, Z1
-	VADDPS       Z10, Z1, Z2
-	VMULPS       Z13, Z2, Z2
-	VADDPS       Z10, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z18, K4, Z2
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z2, Z4, Z0
-	VPERMT2W     Z2, Z5, Z17
-	VPTERNLOGD   $0xf8, Z7, Z0, Z17
-	VPCMPUW      $0x06, Z6, Z17, K5
-	VPADDW       Z7, Z0, K5, Z0
-	VMOVUPS      Z0, 64(SI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z3, K1, Z0
-	VMOVUPS      Z0, (DX)
-	JMP          laneback
-
-// func FakeQuantizeProductBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·FakeQuantizeProductBitsBF16AVX512(SB), $320-64
-	// pointers: SI y, DX mask, BX x, DI elements left
-	// per call: Z15 high, Z14 low, Z13 scale, Z12 recip, Z11 0x7fff7fff, Z10 0x7f7f7f7f, Z9 0x0, Z8 table, Z7 table, K6 Uppers, Z6 0x10001, Z5 0x80008000, Z4 table, Z3 table
-	// vector registers in use at once: 32
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	VBROADCASTSS high+24(FP), Z15
-	VBROADCASTSS low+28(FP), Z14
-	VBROADCASTSS scale+32(FP), Z13
-	VBROADCASTSS recip+36(FP), Z12
-	VBROADCASTSS constantsAVX512<>+0(SB), Z11
-	VBROADCASTSS constantsAVX512<>+4(SB), Z10
-	VPXORD       Z9, Z9, Z9
-	VMOVUPS      constantsAVX512<>+8(SB), Z8
-	VMOVUPS      constantsAVX512<>+72(SB), Z7
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+136(SB), Z6
-	VBROADCASTSS constantsAVX512<>+140(SB), Z5
-	VMOVUPS      constantsAVX512<>+144(SB), Z4
-	VMOVUPS      constantsAVX512<>+208(SB), Z3
-	MOVQ         n+48(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	VMOVUPS      (BX), Z2
-	VPMINSW      Z15, Z2, Z0
-	VPMINUW      Z14, Z0, Z16
-	VPERMW.Z     Z16, Z8, K6, Z0
-	VMULPS       Z12, Z0, Z17
-	VMOVUPS      64(BX), Z18
-	VPERMW.Z     Z16, Z7, K6, Z0
-	VMULPS       Z12, Z0, Z19
-	VPMINSW      Z15, Z18, Z0
-	VPMINUW      Z14, Z0, Z20
-	VPERMW.Z     Z20, Z8, K6, Z0
-	VMULPS       Z12, Z0, Z21
-	VPERMW.Z     Z20, Z7, K6, Z0
-	VMULPS       Z12, Z0, Z22
-
-laneahead:
-	VMOVUPS     128(BX), Z0
-	VPMINSW     Z15, Z0, Z1
-	VPMINUW     Z14, Z1, Z1
-	VPERMW.Z    Z1, Z8, K6, Z23
-	VMULPS      Z12, Z23, Z23
-	VMOVUPS     192(BX), Z24
-	VPERMW.Z    Z1, Z7, K6, Z25
-	VMULPS      Z12, Z25, Z25
-	VPMINSW     Z15, Z24, Z26
-	VPMINUW     Z14, Z26, Z26
-	VPERMW.Z    Z26, Z8, K6, Z27
-	VMULPS      Z12, Z27, Z27
-	VPERMW.Z    Z26, Z7, K6, Z28
-	VMULPS      Z12, Z28, Z28
-	VPANDD      Z11, Z2, Z29
-	VPANDD      Z11, Z18, Z30
-	VPMAXUW     Z30, Z29, Z29
-	VPCMPUW     $0x06, Z10, Z29, K1
-	KORTESTQ    K1, K1
-	JNE         laneloop
-	VRNDSCALEPS $0x08, Z17, Z29
-	VFMADD213PS Z9, Z13, Z29
-	VRNDSCALEPS $0x08, Z19, Z30
-	VFMADD213PS Z9, Z13, Z30
-	VMOVDQA64   Z29, Z31
-	VPERMT2W    Z30, Z3, Z31
-	VPERMT2W    Z30, Z4, Z29
-	VPTERNLOGD  $0xf8, Z6, Z31, Z29
-	VPCMPUW     $0x06, Z5, Z29, K1
-	VPADDW      Z6, Z31, K1, Z31
-	VMOVUPS     Z31, (SI)
-	VPCMPEQW    Z16, Z2, K1
-	VRNDSCALEPS $0x08, Z21, Z29
-	VFMADD213PS Z9, Z13, Z29
-	VRNDSCALEPS $0x08, Z22, Z30
-	VFMADD213PS Z9, Z13, Z30
-	VMOVDQA64   Z29, Z31
-	VPERMT2W    Z30, Z3, Z31
-	VPERMT2W    Z30, Z4, Z29
-	VPTERNLOGD  $0xf8, Z6, Z31, Z29
-	VPCMPUW     $0x06, Z5, Z29, K2
-	VPADDW      Z6, Z31, K2, Z31
-	VMOVUPS     Z31, 64(SI)
-	VPCMPEQW    Z20, Z18, K2
-	KUNPCKDQ    K1, K2, K1
-	KMOVQ       K1, (DX)
-	VMOVAPS     Z0, Z2
-	VMOVAPS     Z23, Z17
-	VMOVAPS     Z1, Z16
-	VMOVAPS     Z24, Z18
-	VMOVAPS     Z25, Z19
-	VMOVAPS     Z26, Z20
-	VMOVAPS     Z27, Z21
-	VMOVAPS     Z28, Z22
-	ADDQ        $+128, SI
-	ADDQ        $+8, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+128
-	JGE         laneahead
-
-laneloop:
-	VMOVUPS     (BX), Z0
-	VPANDD      Z11, Z0, Z1
-	VMOVUPS     64(BX), Z2
-	VPANDD      Z11, Z2, Z16
-	VPMINSW     Z15, Z0, Z17
-	VPMINUW     Z14, Z17, Z17
-	VPERMW.Z    Z17, Z8, K6, Z18
-	VMULPS      Z12, Z18, Z18
-	VPERMW.Z    Z17, Z7, K6, Z19
-	VMULPS      Z12, Z19, Z19
-	VPMINSW     Z15, Z2, Z20
-	VPMINUW     Z14, Z20, Z20
-	VPERMW.Z    Z20, Z8, K6, Z21
-	VMULPS      Z12, Z21, Z21
-	VPERMW.Z    Z20, Z7, K6, Z22
-	VMULPS      Z12, Z22, Z22
-	VPMAXUW     Z16, Z1, Z1
-	VPCMPUW     $0x06, Z10, Z1, K1
-	KORTESTQ    K1, K1
-	JNE         lanerare
-	VRNDSCALEPS $0x08, Z18, Z18
-	VFMADD213PS Z9, Z13, Z18
-	VRNDSCALEPS $0x08, Z19, Z19
-	VFMADD213PS Z9, Z13, Z19
-	VMOVDQA64   Z18, Z1
-	VPERMT2W    Z19, Z3, Z1
-	VPERMT2W    Z19, Z4, Z18
-	VPTERNLOGD  $0xf8, Z6, Z1, Z18
-	VPCMPUW     $0x06, Z5, Z18, K1
-	VPADDW      Z6, Z1, K1, Z1
-	VMOVUPS     Z1, (SI)
-	VPCMPEQW    Z17, Z0, K1
-	VRNDSCALEPS $0x08, Z21, Z21
-	VFMADD213PS Z9, Z13, Z21
-	VRNDSCALEPS $0x08, Z22, Z22
-	VFMADD213PS Z9, Z13, Z22
-	VMOVDQA64   Z21, Z0
-	VPERMT2W    Z22, Z3, Z0
-	VPERMT2W    Z22, Z4, Z21
-	VPTERNLOGD  $0xf8, Z6, Z0, Z21
-	VPCMPUW     $0x06, Z5, Z21, K2
-	VPADDW      Z6, Z0, K2, Z0
-	VMOVUPS     Z0, 64(SI)
-	VPCMPEQW    Z20, Z2, K2
-	KUNPCKDQ    K1, K2, K1
-	KMOVQ       K1, (DX)
-
-laneback:
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JLT   lanestaged
-
-lanerest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU16.Z (BX), K7, Z0
-	VPANDD      Z11, Z0, Z1
-	KSHIFTRQ    $0x20, K0, K7
-	VMOVDQU16.Z 64(BX), K7, Z2
-	VPANDD      Z11, Z2, Z16
-	VPMINSW     Z15, Z0, Z17
-	VPMINUW     Z14, Z17, Z17
-	VPERMW.Z    Z17, Z8, K6, Z18
-	VMULPS      Z12, Z18, Z18
-	VPERMW.Z    Z17, Z7, K6, Z19
-	VMULPS      Z12, Z19, Z19
-	VPMINSW     Z15, Z2, Z20
-	VPMINUW     Z14, Z20, Z20
-	VPERMW.Z    Z20, Z8, K6, Z21
-	VMULPS      Z12, Z21, Z21
-	VPERMW.Z    Z20, Z7, K6, Z22
-	VMULPS      Z12, Z22, Z22
-	VPMAXUW     Z16, Z1, Z1
-	VPCMPUW     $0x06, Z10, Z1, K1
-	KORTESTQ    K1, K1
-	JNE         lanestage
-	VRNDSCALEPS $0x08, Z18, Z18
-	VFMADD213PS Z9, Z13, Z18
-	CMPQ        DI, $+17
-	JLT         lanetailnarrow
-	VRNDSCALEPS $0x08, Z19, Z19
-	VFMADD213PS Z9, Z13, Z19
-	CMPQ        DI, $+33
-	JLT         lanetailnarrow
-	VRNDSCALEPS $0x08, Z21, Z21
-	VFMADD213PS Z9, Z13, Z21
-	CMPQ        DI, $+49
-	JLT         lanetailnarrow
-	VRNDSCALEPS $0x08, Z22, Z22
-	VFMADD213PS Z9, Z13, Z22
-
-lanetailnarrow:
-	VMOVDQA64  Z18, Z1
-	VPERMT2W   Z19, Z3, Z1
-	VPERMT2W   Z19, Z4, Z18
-	VPTERNLOGD $0xf8, Z6, Z1, Z18
-	VPCMPUW    $0x06, Z5, Z18, K1
-	VPADDW     Z6, Z1, K1, Z1
-	KMOVQ      K0, K7
-	VMOVDQU16  Z1, K7, (SI)
-	VPCMPEQW   Z17, Z0, K1
-	VMOVDQA64  Z21, Z0
-	VPERMT2W   Z22, Z3, Z0
-	VPERMT2W   Z22, Z4, Z21
-	VPTERNLOGD $0xf8, Z6, Z0, Z21
-	VPCMPUW    $0x06, Z5, Z21, K2
-	VPADDW     Z6, Z0, K2, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(SI)
-	VPCMPEQW   Z20, Z2, K2
-	KUNPCKDQ   K1, K2, K1
-	KMOVQ      K1, 128(SP)
-	LEAQ       128(SP), AX
-	MOVQ       DX, CX
-	CALL       ·stageOut1AVX512(SB)
-
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-	VMOVUPS     (BX), Z0
-	VPANDD      Z11, Z0, Z1
-	VMOVUPS     64(BX), Z2
-	VPANDD      Z11, Z2, Z16
-	VPMINSW     Z15, Z0, Z17
-	VPMINUW     Z14, Z17, Z17
-	VPERMW.Z    Z17, Z8, K6, Z18
-	VMULPS      Z12, Z18, Z18
-	VPERMW.Z    Z17, Z7, K6, Z19
-	VMULPS      Z12, Z19, Z19
-	VPMINSW     Z15, Z2, Z20
-	VPMINUW     Z14, Z20, Z20
-	VPERMW.Z    Z20, Z8, K6, Z21
-	VMULPS      Z12, Z21, Z21
-	VPERMW.Z    Z20, Z7, K6, Z22
-	VMULPS      Z12, Z22, Z22
-	VPMAXUW     Z16, Z1, Z1
-	VPCMPUW     $0x06, Z10, Z1, K1
-	KORTESTQ    K1, K1
-	JNE         lanerare
-	VRNDSCALEPS $0x08, Z18, Z18
-	VFMADD213PS Z9, Z13, Z18
-	VRNDSCALEPS $0x08, Z19, Z19
-	VFMADD213PS Z9, Z13, Z19
-	VMOVDQA64   Z18, Z1
-	VPERMT2W    Z19, Z3, Z1
-	VPERMT2W    Z19, Z4, Z18
-	VPTERNLOGD  $0xf8, Z6, Z1, Z18
-	VPCMPUW     $0x06, Z5, Z18, K1
-	VPADDW      Z6, Z1, K1, Z1
-	VMOVNTPS    Z1, (SI)
-	VPCMPEQW    Z17, Z0, K1
-	VRNDSCALEPS $0x08, Z21, Z21
-	VFMADD213PS Z9, Z13, Z21
-	VRNDSCALEPS $0x08, Z22, Z22
-	VFMADD213PS Z9, Z13, Z22
-	VMOVDQA64   Z21, Z0
-	VPERMT2W    Z22, Z3, Z0
-	VPERMT2W    Z22, Z4, Z21
-	VPTERNLOGD  $0xf8, Z6, Z0, Z21
-	VPCMPUW     $0x06, Z5, Z21, K2
-	VPADDW      Z6, Z0, K2, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPCMPEQW    Z20, Z2, K2
-	KUNPCKDQ    K1, K2, K1
-	KMOVQ       K1, (DX)
-	ADDQ        $+128, SI
-	ADDQ        $+8, DX
-	ADDQ        $+128, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
-
-lanerare:
-	JMP rare
-
-lanestaged:
-	ADDQ $+64, DI
-	MOVQ 272(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	MOVQ 280(SP), DX
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	MOVQ 288(SP), BX
-	JMP  laneend
-
-lanestage:
-	MOVQ SI, 272(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 280(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 288(SP)
-	LEAQ 144(SP), BX
-	JMP  laneloop
-
-rare:
-	VPERMW.Z     (BX), Z8, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VBROADCASTSS least+40(FP), Z1
-	VCVTDQ2PS    Z1, Z1
-	VMAXPS       Z0, Z1, Z2
-	VBROADCASTSS most+44(FP), Z16
-	VCVTDQ2PS    Z16, Z16
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z9, Z2, Z17
-	VMULPS       Z13, Z17, Z17
-	VADDPS       Z9, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K1
-	VBROADCASTSS constantsAVX512<>+272(SB), Z18
-	VBLENDMPS    Z17, Z18, K1, Z17
+	VADDPS       Z10, Z1, Z16
+	VMULPS       Z13, Z16, Z16
+	VADDPS       Z10, Z16, Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z18, K1, Z16
+	VMOVDQA64    Z22, Z18
+	VPERMT2W     Z16, Z4, Z18
+	VPERMT2W     Z16, Z5, Z22
+	VPTERNLOGD   $0xf8, Z7, Z18, Z22
+	VPCMPUW      $0x06, Z6, Z22, K1
+	VPADDW       Z7, Z18, K1, Z18
+	VMOVUPS      Z18, 64(SI)
+	CMPL         kind+40(FP), $+1
+	JLT          maskdone14
+	JEQ          maskbytes13
 	VCMPPS       $0x00, Z0, Z2, K1
-	VPERMW.Z     (BX), Z7, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z2
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z9, Z2, Z19
-	VMULPS       Z13, Z19, Z19
-	VADDPS       Z9, Z19, Z19
-	VCMPPS       $0x07, Z19, Z19, K2
-	VBLENDMPS    Z19, Z18, K2, Z19
-	VCMPPS       $0x00, Z0, Z2, K2
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z19, Z3, Z0
-	VPERMT2W     Z19, Z4, Z17
-	VPTERNLOGD   $0xf8, Z6, Z0, Z17
-	VPCMPUW      $0x06, Z5, Z17, K3
-	VPADDW       Z6, Z0, K3, Z0
-	VMOVUPS      Z0, (SI)
-	VPERMW.Z     64(BX), Z8, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z2
-	VMINPS       Z2, Z16, Z2
-	VADDPS       Z9, Z2, Z17
-	VMULPS       Z13, Z17, Z17
-	VADDPS       Z9, Z17, Z17
-	VCMPPS       $0x07, Z17, Z17, K3
-	VBLENDMPS    Z17, Z18, K3, Z17
-	VCMPPS       $0x00, Z0, Z2, K3
-	VPERMW.Z     64(BX), Z7, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z1
-	VMINPS       Z1, Z16, Z1
-	VADDPS       Z9, Z1, Z2
-	VMULPS       Z13, Z2, Z2
-	VADDPS       Z9, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z18, K4, Z2
-	VCMPPS       $0x00, Z0, Z1, K4
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z2, Z3, Z0
-	VPERMT2W     Z2, Z4, Z17
-	VPTERNLOGD   $0xf8, Z6, Z0, Z17
-	VPCMPUW      $0x06, Z5, Z17, K5
-	VPADDW       Z6, Z0, K5, Z0
-	VMOVUPS      Z0, 64(SI)
+	VCMPPS       $0x00, Z19, Z20, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
+	VCMPPS       $0x00, Z17, Z21, K2
+	VCMPPS       $0x00, Z23, Z1, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
-	JMP          laneback
+	ADDQ         $+8, DX
+	JMP          maskdone14
+
+maskbytes13:
+	VCMPPS     $0x00, Z0, Z2, K1
+	VCMPPS     $0x00, Z19, Z20, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z17, Z21, K2
+	VCMPPS     $0x00, Z23, Z1, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z3, K1, Z16
+	VMOVUPS    Z16, (DX)
+	ADDQ       $+64, DX
+
+maskdone14:
+	JMP laneback
 
 // func QuantizeWholeProductInt8BF16AVX512(q *int8, x *uint16, scale float32, recip float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -1194,11 +524,11 @@ TEXT ·QuantizeWholeProductInt8BF16AVX512(SB), NOSPLIT, $224-40
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS recip+20(FP), Z15
-	VMOVUPS      constantsAVX512<>+8(SB), Z14
-	VMOVUPS      constantsAVX512<>+72(SB), Z13
+	VMOVUPS      constantsAVX512<>+4(SB), Z14
+	VMOVUPS      constantsAVX512<>+68(SB), Z13
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+140(SB), Z12
+	VBROADCASTSS constantsAVX512<>+136(SB), Z12
 	VMOVUPS      constantsAVX512<>+280(SB), Z11
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+64
@@ -1474,11 +804,11 @@ TEXT ·QuantizeProductInt8BF16AVX512(SB), NOSPLIT, $224-56
 	VPACKSSDW    Z9, Z9, Z0
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z11, Z8
-	VMOVUPS      constantsAVX512<>+8(SB), Z7
-	VMOVUPS      constantsAVX512<>+72(SB), Z6
+	VMOVUPS      constantsAVX512<>+4(SB), Z7
+	VMOVUPS      constantsAVX512<>+68(SB), Z6
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+140(SB), Z5
+	VBROADCASTSS constantsAVX512<>+136(SB), Z5
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -1766,11 +1096,11 @@ TEXT ·QuantizeProductUint8BF16AVX512(SB), NOSPLIT, $224-56
 	VPACKSSDW    Z9, Z9, Z0
 	VPACKUSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z11, Z8
-	VMOVUPS      constantsAVX512<>+8(SB), Z7
-	VMOVUPS      constantsAVX512<>+72(SB), Z6
+	VMOVUPS      constantsAVX512<>+4(SB), Z7
+	VMOVUPS      constantsAVX512<>+68(SB), Z6
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+140(SB), Z5
+	VBROADCASTSS constantsAVX512<>+136(SB), Z5
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -2058,11 +1388,11 @@ TEXT ·QuantizeProductPacked4BF16AVX512(SB), NOSPLIT, $192-56
 	VPACKSSDW    Z9, Z9, Z0
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z11, Z8
-	VMOVUPS      constantsAVX512<>+8(SB), Z7
-	VMOVUPS      constantsAVX512<>+72(SB), Z6
+	VMOVUPS      constantsAVX512<>+4(SB), Z7
+	VMOVUPS      constantsAVX512<>+68(SB), Z6
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+140(SB), Z5
+	VBROADCASTSS constantsAVX512<>+136(SB), Z5
 	VBROADCASTSS constantsAVX512<>+352(SB), Z4
 	VBROADCASTSS constantsAVX512<>+356(SB), Z3
 	MOVQ         n+40(FP), DI
@@ -2373,11 +1703,11 @@ TEXT ·QuantizeProductPacked2BF16AVX512(SB), NOSPLIT, $176-56
 	VPACKSSDW    Z9, Z9, Z0
 	VPACKSSWB    Z0, Z0, Z0
 	VPERMD       Z0, Z11, Z8
-	VMOVUPS      constantsAVX512<>+8(SB), Z7
-	VMOVUPS      constantsAVX512<>+72(SB), Z6
+	VMOVUPS      constantsAVX512<>+4(SB), Z7
+	VMOVUPS      constantsAVX512<>+68(SB), Z6
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+140(SB), Z5
+	VBROADCASTSS constantsAVX512<>+136(SB), Z5
 	VBROADCASTSS constantsAVX512<>+360(SB), Z4
 	VBROADCASTSS constantsAVX512<>+364(SB), Z3
 	VBROADCASTSS constantsAVX512<>+368(SB), Z2
@@ -2674,439 +2004,12 @@ rare:
 	VMOVUPS      X0, (SI)
 	JMP          laneback
 
-// func FakeQuantizeFpProductBF16AVX512(y *uint16, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, n int, ahead int)
+// func FakeQuantizeFpProductBF16AVX512(y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, kind int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpProductBF16AVX512(SB), $288-56
-	// pointers: SI y, DX x, DI elements left
-	// per call: Z15 least, Z14 most, Z13 scale, Z12 recip, Z11 unit, Z10 0x7f800000, Z9 0x80000000, Z8 table, Z7 table, K6 Uppers, Z6 0x10001, Z5 0x80008000, Z4 table, Z3 table
-	// vector registers in use at once: 29
-	MOVQ         y+0(FP), SI
-	MOVQ         x+8(FP), DX
-	VBROADCASTSS least+16(FP), Z15
-	VBROADCASTSS most+24(FP), Z14
-	VBROADCASTSS scale+28(FP), Z13
-	VBROADCASTSS recip+32(FP), Z12
-	VBROADCASTSS unit+36(FP), Z11
-	VBROADCASTSS constantsAVX512<>+372(SB), Z10
-	VBROADCASTSS constantsAVX512<>+376(SB), Z9
-	VMOVUPS      constantsAVX512<>+8(SB), Z8
-	VMOVUPS      constantsAVX512<>+72(SB), Z7
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+136(SB), Z6
-	VBROADCASTSS constantsAVX512<>+140(SB), Z5
-	VMOVUPS      constantsAVX512<>+144(SB), Z4
-	VMOVUPS      constantsAVX512<>+208(SB), Z3
-	MOVQ         n+40(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	VPERMW.Z     (DX), Z8, K6, Z0
-	VMULPS       Z12, Z0, Z2
-	VPERMW.Z     (DX), Z7, K6, Z0
-	VMULPS       Z12, Z0, Z16
-	VPERMW.Z     64(DX), Z8, K6, Z0
-	VMULPS       Z12, Z0, Z17
-	VPERMW.Z     64(DX), Z7, K6, Z0
-	VMULPS       Z12, Z0, Z18
-
-laneahead:
-	VPERMW.Z     128(DX), Z8, K6, Z0
-	VMULPS       Z12, Z0, Z0
-	VPERMW.Z     128(DX), Z7, K6, Z1
-	VMULPS       Z12, Z1, Z1
-	VPERMW.Z     192(DX), Z8, K6, Z19
-	VMULPS       Z12, Z19, Z19
-	VPERMW.Z     192(DX), Z7, K6, Z20
-	VMULPS       Z12, Z20, Z20
-	VCMPPS       $0x03, Z16, Z2, K1
-	VCMPPS       $0x03, Z18, Z17, K2
-	KORTESTQ     K1, K2
-	JNE          laneloop
-	VRANGEPS     $0x02, Z14, Z2, Z21
-	VRANGEPS     $0x02, Z14, Z16, Z22
-	VRANGEPS     $0x02, Z14, Z17, Z23
-	VRANGEPS     $0x02, Z14, Z18, Z24
-	VPANDD       Z10, Z21, Z25
-	VPANDD       Z10, Z22, Z26
-	VPANDD       Z10, Z23, Z27
-	VPANDD       Z10, Z24, Z28
-	VPMAXUD      Z15, Z25, Z25
-	VPMAXUD      Z15, Z26, Z26
-	VPMAXUD      Z15, Z27, Z27
-	VPMAXUD      Z15, Z28, Z28
-	VFMADD231PS  Z11, Z25, Z21
-	VFMADD231PS  Z11, Z26, Z22
-	VFMADD231PS  Z11, Z27, Z23
-	VFMADD231PS  Z11, Z28, Z24
-	VFNMADD231PS Z11, Z25, Z21
-	VFNMADD231PS Z11, Z26, Z22
-	VFNMADD231PS Z11, Z27, Z23
-	VFNMADD231PS Z11, Z28, Z24
-	VPTERNLOGD   $0xf8, Z9, Z2, Z21
-	VPTERNLOGD   $0xf8, Z9, Z16, Z22
-	VPTERNLOGD   $0xf8, Z9, Z17, Z23
-	VPTERNLOGD   $0xf8, Z9, Z18, Z24
-	VMULPS       Z13, Z21, Z21
-	VMULPS       Z13, Z22, Z22
-	VMULPS       Z13, Z23, Z23
-	VMULPS       Z13, Z24, Z24
-	VMOVDQA64    Z21, Z25
-	VPERMT2W     Z22, Z3, Z25
-	VPERMT2W     Z22, Z4, Z21
-	VPTERNLOGD   $0xf8, Z6, Z25, Z21
-	VPCMPUW      $0x06, Z5, Z21, K1
-	VPADDW       Z6, Z25, K1, Z25
-	VMOVUPS      Z25, (SI)
-	VMOVDQA64    Z23, Z21
-	VPERMT2W     Z24, Z3, Z21
-	VPERMT2W     Z24, Z4, Z23
-	VPTERNLOGD   $0xf8, Z6, Z21, Z23
-	VPCMPUW      $0x06, Z5, Z23, K1
-	VPADDW       Z6, Z21, K1, Z21
-	VMOVUPS      Z21, 64(SI)
-	VMOVAPS      Z0, Z2
-	VMOVAPS      Z1, Z16
-	VMOVAPS      Z19, Z17
-	VMOVAPS      Z20, Z18
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, DI
-	CMPQ         DI, $+128
-	JGE          laneahead
-
-laneloop:
-	VPERMW.Z     (DX), Z8, K6, Z0
-	VMULPS       Z12, Z0, Z0
-	VPERMW.Z     (DX), Z7, K6, Z1
-	VMULPS       Z12, Z1, Z1
-	VPERMW.Z     64(DX), Z8, K6, Z2
-	VMULPS       Z12, Z2, Z2
-	VPERMW.Z     64(DX), Z7, K6, Z16
-	VMULPS       Z12, Z16, Z16
-	VCMPPS       $0x03, Z1, Z0, K1
-	VCMPPS       $0x03, Z16, Z2, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRANGEPS     $0x02, Z14, Z0, Z17
-	VPANDD       Z10, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VFMADD231PS  Z11, Z18, Z17
-	VFNMADD231PS Z11, Z18, Z17
-	VPTERNLOGD   $0xf8, Z9, Z0, Z17
-	VMULPS       Z13, Z17, Z17
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z10, Z0, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VFMADD231PS  Z11, Z18, Z0
-	VFNMADD231PS Z11, Z18, Z0
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
-	VMULPS       Z13, Z0, Z0
-	VMOVDQA64    Z17, Z1
-	VPERMT2W     Z0, Z3, Z1
-	VPERMT2W     Z0, Z4, Z17
-	VPTERNLOGD   $0xf8, Z6, Z1, Z17
-	VPCMPUW      $0x06, Z5, Z17, K1
-	VPADDW       Z6, Z1, K1, Z1
-	VMOVUPS      Z1, (SI)
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VFMADD231PS  Z11, Z1, Z0
-	VFNMADD231PS Z11, Z1, Z0
-	VPTERNLOGD   $0xf8, Z9, Z2, Z0
-	VMULPS       Z13, Z0, Z0
-	VRANGEPS     $0x02, Z14, Z16, Z1
-	VPANDD       Z10, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VFMADD231PS  Z11, Z2, Z1
-	VFNMADD231PS Z11, Z2, Z1
-	VPTERNLOGD   $0xf8, Z9, Z16, Z1
-	VMULPS       Z13, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z3, Z2
-	VPERMT2W     Z1, Z4, Z0
-	VPTERNLOGD   $0xf8, Z6, Z2, Z0
-	VPCMPUW      $0x06, Z5, Z0, K1
-	VPADDW       Z6, Z2, K1, Z2
-	VMOVUPS      Z2, 64(SI)
-
-laneback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JLT   lanestaged
-
-lanerest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMULPS       Z12, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z12, Z2, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y16
-	VPMOVZXWD    Y16, Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z12, Z16, Z16
-	VCMPPS       $0x03, Z1, Z0, K1
-	VCMPPS       $0x03, Z16, Z2, K2
-	KORTESTQ     K1, K2
-	JNE          lanestage
-	VRANGEPS     $0x02, Z14, Z0, Z17
-	VPANDD       Z10, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VFMADD231PS  Z11, Z18, Z17
-	VFNMADD231PS Z11, Z18, Z17
-	VPTERNLOGD   $0xf8, Z9, Z0, Z17
-	VMULPS       Z13, Z17, Z17
-	CMPQ         DI, $+17
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z10, Z0, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VFMADD231PS  Z11, Z18, Z0
-	VFNMADD231PS Z11, Z18, Z0
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
-	VMULPS       Z13, Z0, Z0
-	CMPQ         DI, $+33
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z2, Z1
-	VPANDD       Z10, Z1, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VFMADD231PS  Z11, Z18, Z1
-	VFNMADD231PS Z11, Z18, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
-	VMULPS       Z13, Z1, Z1
-	CMPQ         DI, $+49
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z16, Z2
-	VPANDD       Z10, Z2, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VFMADD231PS  Z11, Z18, Z2
-	VFNMADD231PS Z11, Z18, Z2
-	VPTERNLOGD   $0xf8, Z9, Z16, Z2
-	VMULPS       Z13, Z2, Z2
-
-lanetailnarrow:
-	VMOVDQA64  Z17, Z16
-	VPERMT2W   Z0, Z3, Z16
-	VPERMT2W   Z0, Z4, Z17
-	VPTERNLOGD $0xf8, Z6, Z16, Z17
-	VPCMPUW    $0x06, Z5, Z17, K1
-	VPADDW     Z6, Z16, K1, Z16
-	KMOVQ      K0, K7
-	VMOVDQU16  Z16, K7, (SI)
-	VMOVDQA64  Z1, Z0
-	VPERMT2W   Z2, Z3, Z0
-	VPERMT2W   Z2, Z4, Z1
-	VPTERNLOGD $0xf8, Z6, Z0, Z1
-	VPCMPUW    $0x06, Z5, Z1, K1
-	VPADDW     Z6, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(SI)
-
-laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VPERMW.Z     (DX), Z8, K6, Z0
-	VMULPS       Z12, Z0, Z0
-	VPERMW.Z     (DX), Z7, K6, Z1
-	VMULPS       Z12, Z1, Z1
-	VPERMW.Z     64(DX), Z8, K6, Z2
-	VMULPS       Z12, Z2, Z2
-	VPERMW.Z     64(DX), Z7, K6, Z16
-	VMULPS       Z12, Z16, Z16
-	VCMPPS       $0x03, Z1, Z0, K1
-	VCMPPS       $0x03, Z16, Z2, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRANGEPS     $0x02, Z14, Z0, Z17
-	VPANDD       Z10, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VFMADD231PS  Z11, Z18, Z17
-	VFNMADD231PS Z11, Z18, Z17
-	VPTERNLOGD   $0xf8, Z9, Z0, Z17
-	VMULPS       Z13, Z17, Z17
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z10, Z0, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VFMADD231PS  Z11, Z18, Z0
-	VFNMADD231PS Z11, Z18, Z0
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
-	VMULPS       Z13, Z0, Z0
-	VMOVDQA64    Z17, Z1
-	VPERMT2W     Z0, Z3, Z1
-	VPERMT2W     Z0, Z4, Z17
-	VPTERNLOGD   $0xf8, Z6, Z1, Z17
-	VPCMPUW      $0x06, Z5, Z17, K1
-	VPADDW       Z6, Z1, K1, Z1
-	VMOVNTPS     Z1, (SI)
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VFMADD231PS  Z11, Z1, Z0
-	VFNMADD231PS Z11, Z1, Z0
-	VPTERNLOGD   $0xf8, Z9, Z2, Z0
-	VMULPS       Z13, Z0, Z0
-	VRANGEPS     $0x02, Z14, Z16, Z1
-	VPANDD       Z10, Z1, Z2
-	VPMAXUD      Z15, Z2, Z2
-	VFMADD231PS  Z11, Z2, Z1
-	VFNMADD231PS Z11, Z2, Z1
-	VPTERNLOGD   $0xf8, Z9, Z16, Z1
-	VMULPS       Z13, Z1, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMT2W     Z1, Z3, Z2
-	VPERMT2W     Z1, Z4, Z0
-	VPTERNLOGD   $0xf8, Z6, Z2, Z0
-	VPCMPUW      $0x06, Z5, Z0, K1
-	VPADDW       Z6, Z2, K1, Z2
-	VMOVNTPS     Z2, 64(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          lanestream
-	JMP          lanetail
-
-lanerare:
-	JMP rare
-
-lanestaged:
-	ADDQ $+64, DI
-	MOVQ 256(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	MOVQ 264(SP), DX
-	JMP  laneend
-
-lanestage:
-	MOVQ SI, 256(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 264(SP)
-	LEAQ 128(SP), DX
-	JMP  laneloop
-
-rare:
-	VPERMW.Z     (DX), Z8, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+380(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z10, Z2, Z16
-	VPMAXUD      Z15, Z16, Z16
-	VBROADCASTSS step+20(FP), Z17
-	VBROADCASTSS constantsAVX512<>+384(SB), Z18
-	VPADDD       Z18, Z17, Z17
-	VPADDD       Z17, Z16, Z16
-	VADDPS       Z16, Z2, Z2
-	VSUBPS       Z16, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VMULPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+272(SB), Z0
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VPERMW.Z     (DX), Z7, K6, Z16
-	VDIVPS       Z13, Z16, Z16
-	VPANDD       Z1, Z16, Z18
-	VMINPS       Z18, Z14, Z18
-	VPANDD       Z10, Z18, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z17, Z19, Z19
-	VADDPS       Z19, Z18, Z18
-	VSUBPS       Z19, Z18, Z18
-	VPTERNLOGD   $0xf8, Z9, Z16, Z18
-	VMULPS       Z13, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K1
-	VBLENDMPS    Z18, Z0, K1, Z18
-	VMOVDQA64    Z2, Z16
-	VPERMT2W     Z18, Z3, Z16
-	VPERMT2W     Z18, Z4, Z2
-	VPTERNLOGD   $0xf8, Z6, Z16, Z2
-	VPCMPUW      $0x06, Z5, Z2, K1
-	VPADDW       Z6, Z16, K1, Z16
-	VMOVUPS      Z16, (SI)
-	VPERMW.Z     64(DX), Z8, K6, Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z16
-	VMINPS       Z16, Z14, Z16
-	VPANDD       Z10, Z16, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z17, Z18, Z18
-	VADDPS       Z18, Z16, Z16
-	VSUBPS       Z18, Z16, Z16
-	VPTERNLOGD   $0xf8, Z9, Z2, Z16
-	VMULPS       Z13, Z16, Z16
-	VCMPPS       $0x07, Z16, Z16, K1
-	VBLENDMPS    Z16, Z0, K1, Z16
-	VPERMW.Z     64(DX), Z7, K6, Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z10, Z1, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z17, Z18, Z18
-	VADDPS       Z18, Z1, Z1
-	VSUBPS       Z18, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
-	VMULPS       Z13, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z1, Z3, Z0
-	VPERMT2W     Z1, Z4, Z16
-	VPTERNLOGD   $0xf8, Z6, Z0, Z16
-	VPCMPUW      $0x06, Z5, Z16, K1
-	VPADDW       Z6, Z0, K1, Z0
-	VMOVUPS      Z0, 64(SI)
-	JMP          laneback
-
-// func FakeQuantizeFpProductBytesBF16AVX512(y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpProductBytesBF16AVX512(SB), $368-64
+TEXT ·FakeQuantizeFpProductBF16AVX512(SB), $368-72
 	// pointers: SI y, DX mask, BX x, DI elements left
 	// per call: Z15 least, Z14 most, Z13 scale, Z12 recip, Z11 unit, Z10 0x7f800000, Z9 0x80000000, Z8 table, Z7 table, K6 Uppers, Z6 0x10001, Z5 0x80008000, Z4 table, Z3 table, Z2 0x1010101
-	// vector registers in use at once: 26
+	// vector registers in use at once: 29
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
 	MOVQ         x+16(FP), BX
@@ -3117,19 +2020,19 @@ TEXT ·FakeQuantizeFpProductBytesBF16AVX512(SB), $368-64
 	VBROADCASTSS unit+44(FP), Z11
 	VBROADCASTSS constantsAVX512<>+372(SB), Z10
 	VBROADCASTSS constantsAVX512<>+376(SB), Z9
-	VMOVUPS      constantsAVX512<>+8(SB), Z8
-	VMOVUPS      constantsAVX512<>+72(SB), Z7
+	VMOVUPS      constantsAVX512<>+4(SB), Z8
+	VMOVUPS      constantsAVX512<>+68(SB), Z7
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+136(SB), Z6
-	VBROADCASTSS constantsAVX512<>+140(SB), Z5
-	VMOVUPS      constantsAVX512<>+144(SB), Z4
-	VMOVUPS      constantsAVX512<>+208(SB), Z3
-	VBROADCASTSS constantsAVX512<>+276(SB), Z2
-	MOVQ         n+48(FP), DI
+	VBROADCASTSS constantsAVX512<>+132(SB), Z6
+	VBROADCASTSS constantsAVX512<>+136(SB), Z5
+	VMOVUPS      constantsAVX512<>+140(SB), Z4
+	VMOVUPS      constantsAVX512<>+204(SB), Z3
+	VBROADCASTSS constantsAVX512<>+268(SB), Z2
+	MOVQ         n+56(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 	CMPQ         DI, $+256
@@ -3164,63 +2067,80 @@ laneahead:
 	VFNMADD231PS Z11, Z23, Z24
 	VPTERNLOGD   $0xf8, Z9, Z16, Z24
 	VMULPS       Z13, Z24, Z24
+	VRANGEPS     $0x02, Z14, Z17, Z23
+	VPANDD       Z10, Z23, Z25
+	VPMAXUD      Z15, Z25, Z25
+	VMOVAPS      Z23, Z26
+	VFMADD231PS  Z11, Z25, Z26
+	VFNMADD231PS Z11, Z25, Z26
+	VPTERNLOGD   $0xf8, Z9, Z17, Z26
+	VMULPS       Z13, Z26, Z26
+	VMOVDQA64    Z24, Z25
+	VPERMT2W     Z26, Z3, Z25
+	VPERMT2W     Z26, Z4, Z24
+	VPTERNLOGD   $0xf8, Z6, Z25, Z24
+	VPCMPUW      $0x06, Z5, Z24, K1
+	VPADDW       Z6, Z25, K1, Z25
+	VMOVUPS      Z25, (SI)
+	VRANGEPS     $0x02, Z14, Z18, Z24
+	VPANDD       Z10, Z24, Z25
+	VPMAXUD      Z15, Z25, Z25
+	VMOVAPS      Z24, Z26
+	VFMADD231PS  Z11, Z25, Z26
+	VFNMADD231PS Z11, Z25, Z26
+	VPTERNLOGD   $0xf8, Z9, Z18, Z26
+	VMULPS       Z13, Z26, Z26
+	VRANGEPS     $0x02, Z14, Z19, Z25
+	VPANDD       Z10, Z25, Z27
+	VPMAXUD      Z15, Z27, Z27
+	VMOVAPS      Z25, Z28
+	VFMADD231PS  Z11, Z27, Z28
+	VFNMADD231PS Z11, Z27, Z28
+	VPTERNLOGD   $0xf8, Z9, Z19, Z28
+	VMULPS       Z13, Z28, Z28
+	VMOVDQA64    Z26, Z27
+	VPERMT2W     Z28, Z3, Z27
+	VPERMT2W     Z28, Z4, Z26
+	VPTERNLOGD   $0xf8, Z6, Z27, Z26
+	VPCMPUW      $0x06, Z5, Z26, K1
+	VPADDW       Z6, Z27, K1, Z27
+	VMOVUPS      Z27, 64(SI)
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone2
+	JEQ          maskbytes1
 	VPCMPEQD     Z16, Z22, K1
-	VRANGEPS     $0x02, Z14, Z17, Z22
-	VPANDD       Z10, Z22, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VMOVAPS      Z22, Z25
-	VFMADD231PS  Z11, Z23, Z25
-	VFNMADD231PS Z11, Z23, Z25
-	VPTERNLOGD   $0xf8, Z9, Z17, Z25
-	VMULPS       Z13, Z25, Z25
-	VPCMPEQD     Z17, Z22, K2
-	VMOVDQA64    Z24, Z22
-	VPERMT2W     Z25, Z3, Z22
-	VPERMT2W     Z25, Z4, Z24
-	VPTERNLOGD   $0xf8, Z6, Z22, Z24
-	VPCMPUW      $0x06, Z5, Z24, K3
-	VPADDW       Z6, Z22, K3, Z22
-	VMOVUPS      Z22, (SI)
-	VRANGEPS     $0x02, Z14, Z18, Z22
-	VPANDD       Z10, Z22, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VMOVAPS      Z22, Z24
-	VFMADD231PS  Z11, Z23, Z24
-	VFNMADD231PS Z11, Z23, Z24
-	VPTERNLOGD   $0xf8, Z9, Z18, Z24
-	VMULPS       Z13, Z24, Z24
-	VPCMPEQD     Z18, Z22, K3
-	VRANGEPS     $0x02, Z14, Z19, Z22
-	VPANDD       Z10, Z22, Z23
-	VPMAXUD      Z15, Z23, Z23
-	VMOVAPS      Z22, Z25
-	VFMADD231PS  Z11, Z23, Z25
-	VFNMADD231PS Z11, Z23, Z25
-	VPTERNLOGD   $0xf8, Z9, Z19, Z25
-	VMULPS       Z13, Z25, Z25
-	VPCMPEQD     Z19, Z22, K4
-	VMOVDQA64    Z24, Z22
-	VPERMT2W     Z25, Z3, Z22
-	VPERMT2W     Z25, Z4, Z24
-	VPTERNLOGD   $0xf8, Z6, Z22, Z24
-	VPCMPUW      $0x06, Z5, Z24, K5
-	VPADDW       Z6, Z22, K5, Z22
-	VMOVUPS      Z22, 64(SI)
+	VPCMPEQD     Z17, Z23, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z2, K1, Z22
-	VMOVUPS      Z22, (DX)
-	VMOVAPS      Z0, Z16
-	VMOVAPS      Z1, Z17
-	VMOVAPS      Z20, Z18
-	VMOVAPS      Z21, Z19
-	ADDQ         $+128, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, DI
-	CMPQ         DI, $+128
-	JGE          laneahead
+	VPCMPEQD     Z18, Z24, K2
+	VPCMPEQD     Z19, Z25, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone2
+
+maskbytes1:
+	VPCMPEQD   Z16, Z22, K1
+	VPCMPEQD   Z17, Z23, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z18, Z24, K2
+	VPCMPEQD   Z19, Z25, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z2, K1, Z26
+	VMOVUPS    Z26, (DX)
+	ADDQ       $+64, DX
+
+maskdone2:
+	VMOVAPS Z0, Z16
+	VMOVAPS Z1, Z17
+	VMOVAPS Z20, Z18
+	VMOVAPS Z21, Z19
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+128
+	JGE     laneahead
 
 laneloop:
 	VPERMW.Z     (BX), Z8, K6, Z0
@@ -3243,57 +2163,73 @@ laneloop:
 	VFNMADD231PS Z11, Z19, Z20
 	VPTERNLOGD   $0xf8, Z9, Z0, Z20
 	VMULPS       Z13, Z20, Z20
+	VRANGEPS     $0x02, Z14, Z1, Z19
+	VPANDD       Z10, Z19, Z21
+	VPMAXUD      Z15, Z21, Z21
+	VMOVAPS      Z19, Z22
+	VFMADD231PS  Z11, Z21, Z22
+	VFNMADD231PS Z11, Z21, Z22
+	VPTERNLOGD   $0xf8, Z9, Z1, Z22
+	VMULPS       Z13, Z22, Z22
+	VMOVDQA64    Z20, Z21
+	VPERMT2W     Z22, Z3, Z21
+	VPERMT2W     Z22, Z4, Z20
+	VPTERNLOGD   $0xf8, Z6, Z21, Z20
+	VPCMPUW      $0x06, Z5, Z20, K1
+	VPADDW       Z6, Z21, K1, Z21
+	VMOVUPS      Z21, (SI)
+	VRANGEPS     $0x02, Z14, Z16, Z20
+	VPANDD       Z10, Z20, Z21
+	VPMAXUD      Z15, Z21, Z21
+	VMOVAPS      Z20, Z22
+	VFMADD231PS  Z11, Z21, Z22
+	VFNMADD231PS Z11, Z21, Z22
+	VPTERNLOGD   $0xf8, Z9, Z16, Z22
+	VMULPS       Z13, Z22, Z22
+	VRANGEPS     $0x02, Z14, Z17, Z21
+	VPANDD       Z10, Z21, Z23
+	VPMAXUD      Z15, Z23, Z23
+	VMOVAPS      Z21, Z24
+	VFMADD231PS  Z11, Z23, Z24
+	VFNMADD231PS Z11, Z23, Z24
+	VPTERNLOGD   $0xf8, Z9, Z17, Z24
+	VMULPS       Z13, Z24, Z24
+	VMOVDQA64    Z22, Z23
+	VPERMT2W     Z24, Z3, Z23
+	VPERMT2W     Z24, Z4, Z22
+	VPTERNLOGD   $0xf8, Z6, Z23, Z22
+	VPCMPUW      $0x06, Z5, Z22, K1
+	VPADDW       Z6, Z23, K1, Z23
+	VMOVUPS      Z23, 64(SI)
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone4
+	JEQ          maskbytes3
 	VPCMPEQD     Z0, Z18, K1
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z10, Z0, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VMOVAPS      Z0, Z19
-	VFMADD231PS  Z11, Z18, Z19
-	VFNMADD231PS Z11, Z18, Z19
-	VPTERNLOGD   $0xf8, Z9, Z1, Z19
-	VMULPS       Z13, Z19, Z19
-	VPCMPEQD     Z1, Z0, K2
-	VMOVDQA64    Z20, Z0
-	VPERMT2W     Z19, Z3, Z0
-	VPERMT2W     Z19, Z4, Z20
-	VPTERNLOGD   $0xf8, Z6, Z0, Z20
-	VPCMPUW      $0x06, Z5, Z20, K3
-	VPADDW       Z6, Z0, K3, Z0
-	VMOVUPS      Z0, (SI)
-	VRANGEPS     $0x02, Z14, Z16, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z18
-	VFMADD231PS  Z11, Z1, Z18
-	VFNMADD231PS Z11, Z1, Z18
-	VPTERNLOGD   $0xf8, Z9, Z16, Z18
-	VMULPS       Z13, Z18, Z18
-	VPCMPEQD     Z16, Z0, K3
-	VRANGEPS     $0x02, Z14, Z17, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z16
-	VFMADD231PS  Z11, Z1, Z16
-	VFNMADD231PS Z11, Z1, Z16
-	VPTERNLOGD   $0xf8, Z9, Z17, Z16
-	VMULPS       Z13, Z16, Z16
-	VPCMPEQD     Z17, Z0, K4
-	VMOVDQA64    Z18, Z0
-	VPERMT2W     Z16, Z3, Z0
-	VPERMT2W     Z16, Z4, Z18
-	VPTERNLOGD   $0xf8, Z6, Z0, Z18
-	VPCMPUW      $0x06, Z5, Z18, K5
-	VPADDW       Z6, Z0, K5, Z0
-	VMOVUPS      Z0, 64(SI)
+	VPCMPEQD     Z1, Z19, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z2, K1, Z0
-	VMOVUPS      Z0, (DX)
+	VPCMPEQD     Z16, Z20, K2
+	VPCMPEQD     Z17, Z21, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone4
 
+maskbytes3:
+	VPCMPEQD   Z0, Z18, K1
+	VPCMPEQD   Z1, Z19, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z16, Z20, K2
+	VPCMPEQD   Z17, Z21, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z2, K1, Z22
+	VMOVUPS    Z22, (DX)
+	ADDQ       $+64, DX
+
+maskdone4:
 laneback:
 	ADDQ $+128, SI
-	ADDQ $+64, DX
 	ADDQ $+128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
@@ -3341,67 +2277,99 @@ lanerest:
 	VFNMADD231PS Z11, Z19, Z20
 	VPTERNLOGD   $0xf8, Z9, Z0, Z20
 	VMULPS       Z13, Z20, Z20
-	VPCMPEQD     Z0, Z18, K1
 	CMPQ         DI, $+17
 	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z10, Z0, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VMOVAPS      Z0, Z19
-	VFMADD231PS  Z11, Z18, Z19
-	VFNMADD231PS Z11, Z18, Z19
-	VPTERNLOGD   $0xf8, Z9, Z1, Z19
-	VMULPS       Z13, Z19, Z19
-	VPCMPEQD     Z1, Z0, K2
+	VRANGEPS     $0x02, Z14, Z1, Z19
+	VPANDD       Z10, Z19, Z21
+	VPMAXUD      Z15, Z21, Z21
+	VMOVAPS      Z19, Z22
+	VFMADD231PS  Z11, Z21, Z22
+	VFNMADD231PS Z11, Z21, Z22
+	VPTERNLOGD   $0xf8, Z9, Z1, Z22
+	VMULPS       Z13, Z22, Z22
 	CMPQ         DI, $+33
 	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z16, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z18
-	VFMADD231PS  Z11, Z1, Z18
-	VFNMADD231PS Z11, Z1, Z18
-	VPTERNLOGD   $0xf8, Z9, Z16, Z18
-	VMULPS       Z13, Z18, Z18
-	VPCMPEQD     Z16, Z0, K3
+	VRANGEPS     $0x02, Z14, Z16, Z21
+	VPANDD       Z10, Z21, Z23
+	VPMAXUD      Z15, Z23, Z23
+	VMOVAPS      Z21, Z24
+	VFMADD231PS  Z11, Z23, Z24
+	VFNMADD231PS Z11, Z23, Z24
+	VPTERNLOGD   $0xf8, Z9, Z16, Z24
+	VMULPS       Z13, Z24, Z24
 	CMPQ         DI, $+49
 	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z17, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z16
-	VFMADD231PS  Z11, Z1, Z16
-	VFNMADD231PS Z11, Z1, Z16
-	VPTERNLOGD   $0xf8, Z9, Z17, Z16
-	VMULPS       Z13, Z16, Z16
-	VPCMPEQD     Z17, Z0, K4
+	VRANGEPS     $0x02, Z14, Z17, Z23
+	VPANDD       Z10, Z23, Z25
+	VPMAXUD      Z15, Z25, Z25
+	VMOVAPS      Z23, Z26
+	VFMADD231PS  Z11, Z25, Z26
+	VFNMADD231PS Z11, Z25, Z26
+	VPTERNLOGD   $0xf8, Z9, Z17, Z26
+	VMULPS       Z13, Z26, Z26
 
 lanetailnarrow:
-	VMOVDQA64  Z20, Z0
-	VPERMT2W   Z19, Z3, Z0
-	VPERMT2W   Z19, Z4, Z20
-	VPTERNLOGD $0xf8, Z6, Z0, Z20
-	VPCMPUW    $0x06, Z5, Z20, K5
-	VPADDW     Z6, Z0, K5, Z0
+	VMOVDQA64  Z20, Z25
+	VPERMT2W   Z22, Z3, Z25
+	VPERMT2W   Z22, Z4, Z20
+	VPTERNLOGD $0xf8, Z6, Z25, Z20
+	VPCMPUW    $0x06, Z5, Z20, K1
+	VPADDW     Z6, Z25, K1, Z25
 	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (SI)
-	VMOVDQA64  Z18, Z0
-	VPERMT2W   Z16, Z3, Z0
-	VPERMT2W   Z16, Z4, Z18
-	VPTERNLOGD $0xf8, Z6, Z0, Z18
-	VPCMPUW    $0x06, Z5, Z18, K5
-	VPADDW     Z6, Z0, K5, Z0
+	VMOVDQU16  Z25, K7, (SI)
+	VMOVDQA64  Z24, Z20
+	VPERMT2W   Z26, Z3, Z20
+	VPERMT2W   Z26, Z4, Z24
+	VPTERNLOGD $0xf8, Z6, Z20, Z24
+	VPCMPUW    $0x06, Z5, Z24, K1
+	VPADDW     Z6, Z20, K1, Z20
 	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(SI)
+	VMOVDQU16  Z20, K7, 64(SI)
+	CMPL       kind+48(FP), $+1
+	JLT        maskdone6
+	JEQ        maskbytes5
+	VPCMPEQD   Z0, Z18, K1
+	VPCMPEQD   Z1, Z19, K2
 	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z2, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (DX)
+	VPCMPEQD   Z16, Z21, K2
+	VPCMPEQD   Z17, Z23, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	KMOVQ      K1, 128(SP)
+	JMP        maskdone6
 
+maskbytes5:
+	VPCMPEQD   Z0, Z18, K1
+	VPCMPEQD   Z1, Z19, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z16, Z21, K2
+	VPCMPEQD   Z17, Z23, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z2, K1, Z20
+	VMOVUPS    Z20, 128(SP)
+
+maskdone6:
+	CMPL kind+48(FP), $+1
+	JLT  maskdone8
+	JEQ  maskbytes7
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone8
+
+maskbytes7:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone8:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -3435,60 +2403,77 @@ lanestream:
 	VFNMADD231PS Z11, Z19, Z20
 	VPTERNLOGD   $0xf8, Z9, Z0, Z20
 	VMULPS       Z13, Z20, Z20
+	VRANGEPS     $0x02, Z14, Z1, Z19
+	VPANDD       Z10, Z19, Z21
+	VPMAXUD      Z15, Z21, Z21
+	VMOVAPS      Z19, Z22
+	VFMADD231PS  Z11, Z21, Z22
+	VFNMADD231PS Z11, Z21, Z22
+	VPTERNLOGD   $0xf8, Z9, Z1, Z22
+	VMULPS       Z13, Z22, Z22
+	VMOVDQA64    Z20, Z21
+	VPERMT2W     Z22, Z3, Z21
+	VPERMT2W     Z22, Z4, Z20
+	VPTERNLOGD   $0xf8, Z6, Z21, Z20
+	VPCMPUW      $0x06, Z5, Z20, K1
+	VPADDW       Z6, Z21, K1, Z21
+	VMOVNTPS     Z21, (SI)
+	VRANGEPS     $0x02, Z14, Z16, Z20
+	VPANDD       Z10, Z20, Z21
+	VPMAXUD      Z15, Z21, Z21
+	VMOVAPS      Z20, Z22
+	VFMADD231PS  Z11, Z21, Z22
+	VFNMADD231PS Z11, Z21, Z22
+	VPTERNLOGD   $0xf8, Z9, Z16, Z22
+	VMULPS       Z13, Z22, Z22
+	VRANGEPS     $0x02, Z14, Z17, Z21
+	VPANDD       Z10, Z21, Z23
+	VPMAXUD      Z15, Z23, Z23
+	VMOVAPS      Z21, Z24
+	VFMADD231PS  Z11, Z23, Z24
+	VFNMADD231PS Z11, Z23, Z24
+	VPTERNLOGD   $0xf8, Z9, Z17, Z24
+	VMULPS       Z13, Z24, Z24
+	VMOVDQA64    Z22, Z23
+	VPERMT2W     Z24, Z3, Z23
+	VPERMT2W     Z24, Z4, Z22
+	VPTERNLOGD   $0xf8, Z6, Z23, Z22
+	VPCMPUW      $0x06, Z5, Z22, K1
+	VPADDW       Z6, Z23, K1, Z23
+	VMOVNTPS     Z23, 64(SI)
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone10
+	JEQ          maskbytes9
 	VPCMPEQD     Z0, Z18, K1
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z10, Z0, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VMOVAPS      Z0, Z19
-	VFMADD231PS  Z11, Z18, Z19
-	VFNMADD231PS Z11, Z18, Z19
-	VPTERNLOGD   $0xf8, Z9, Z1, Z19
-	VMULPS       Z13, Z19, Z19
-	VPCMPEQD     Z1, Z0, K2
-	VMOVDQA64    Z20, Z0
-	VPERMT2W     Z19, Z3, Z0
-	VPERMT2W     Z19, Z4, Z20
-	VPTERNLOGD   $0xf8, Z6, Z0, Z20
-	VPCMPUW      $0x06, Z5, Z20, K3
-	VPADDW       Z6, Z0, K3, Z0
-	VMOVNTPS     Z0, (SI)
-	VRANGEPS     $0x02, Z14, Z16, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z18
-	VFMADD231PS  Z11, Z1, Z18
-	VFNMADD231PS Z11, Z1, Z18
-	VPTERNLOGD   $0xf8, Z9, Z16, Z18
-	VMULPS       Z13, Z18, Z18
-	VPCMPEQD     Z16, Z0, K3
-	VRANGEPS     $0x02, Z14, Z17, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z16
-	VFMADD231PS  Z11, Z1, Z16
-	VFNMADD231PS Z11, Z1, Z16
-	VPTERNLOGD   $0xf8, Z9, Z17, Z16
-	VMULPS       Z13, Z16, Z16
-	VPCMPEQD     Z17, Z0, K4
-	VMOVDQA64    Z18, Z0
-	VPERMT2W     Z16, Z3, Z0
-	VPERMT2W     Z16, Z4, Z18
-	VPTERNLOGD   $0xf8, Z6, Z0, Z18
-	VPCMPUW      $0x06, Z5, Z18, K5
-	VPADDW       Z6, Z0, K5, Z0
-	VMOVNTPS     Z0, 64(SI)
+	VPCMPEQD     Z1, Z19, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z2, K1, Z0
-	VMOVNTPS     Z0, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          lanestream
-	JMP          lanetail
+	VPCMPEQD     Z16, Z20, K2
+	VPCMPEQD     Z17, Z21, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone10
+
+maskbytes9:
+	VPCMPEQD   Z0, Z18, K1
+	VPCMPEQD   Z1, Z19, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z16, Z20, K2
+	VPCMPEQD   Z17, Z21, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z2, K1, Z22
+	VMOVNTPS   Z22, (DX)
+	ADDQ       $+64, DX
+
+maskdone10:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  lanestream
+	JMP  lanetail
 
 lanerare:
 	JMP rare
@@ -3500,9 +2485,24 @@ lanestaged:
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 328(SP), DX
+	CMPL kind+48(FP), $+1
+	JLT  maskdone12
+	JEQ  maskbytes11
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone12
+
+maskbytes11:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone12:
 	MOVQ 336(SP), BX
 	JMP  laneend
 
@@ -3535,567 +2535,89 @@ rare:
 	VPTERNLOGD   $0xf8, Z9, Z0, Z20
 	VMULPS       Z13, Z20, Z20
 	VCMPPS       $0x07, Z20, Z20, K1
-	VBROADCASTSS constantsAVX512<>+272(SB), Z0
+	VBROADCASTSS constantsAVX512<>+276(SB), Z0
 	VBLENDMPS    Z20, Z0, K1, Z20
-	VCMPPS       $0x00, Z16, Z17, K1
-	VPERMW.Z     (BX), Z7, K6, Z16
-	VDIVPS       Z13, Z16, Z16
-	VPANDD       Z1, Z16, Z17
-	VMINPS       Z17, Z14, Z18
-	VPANDD       Z10, Z18, Z21
-	VPMAXUD      Z15, Z21, Z21
-	VPADDD       Z19, Z21, Z21
-	VADDPS       Z21, Z18, Z22
-	VSUBPS       Z21, Z22, Z22
-	VPTERNLOGD   $0xf8, Z9, Z16, Z22
-	VMULPS       Z13, Z22, Z22
-	VCMPPS       $0x07, Z22, Z22, K2
-	VBLENDMPS    Z22, Z0, K2, Z22
-	VCMPPS       $0x00, Z17, Z18, K2
-	VMOVDQA64    Z20, Z16
-	VPERMT2W     Z22, Z3, Z16
-	VPERMT2W     Z22, Z4, Z20
-	VPTERNLOGD   $0xf8, Z6, Z16, Z20
-	VPCMPUW      $0x06, Z5, Z20, K3
-	VPADDW       Z6, Z16, K3, Z16
-	VMOVUPS      Z16, (SI)
-	VPERMW.Z     64(BX), Z8, K6, Z16
-	VDIVPS       Z13, Z16, Z16
-	VPANDD       Z1, Z16, Z17
-	VMINPS       Z17, Z14, Z18
-	VPANDD       Z10, Z18, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z19, Z20, Z20
-	VADDPS       Z20, Z18, Z21
-	VSUBPS       Z20, Z21, Z21
-	VPTERNLOGD   $0xf8, Z9, Z16, Z21
-	VMULPS       Z13, Z21, Z21
-	VCMPPS       $0x07, Z21, Z21, K3
-	VBLENDMPS    Z21, Z0, K3, Z21
-	VCMPPS       $0x00, Z17, Z18, K3
-	VPERMW.Z     64(BX), Z7, K6, Z16
-	VDIVPS       Z13, Z16, Z16
-	VPANDD       Z1, Z16, Z1
-	VMINPS       Z1, Z14, Z17
-	VPANDD       Z10, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VPADDD       Z19, Z18, Z18
-	VADDPS       Z18, Z17, Z19
-	VSUBPS       Z18, Z19, Z19
-	VPTERNLOGD   $0xf8, Z9, Z16, Z19
-	VMULPS       Z13, Z19, Z19
-	VCMPPS       $0x07, Z19, Z19, K4
-	VBLENDMPS    Z19, Z0, K4, Z19
-	VCMPPS       $0x00, Z1, Z17, K4
-	VMOVDQA64    Z21, Z0
-	VPERMT2W     Z19, Z3, Z0
-	VPERMT2W     Z19, Z4, Z21
-	VPTERNLOGD   $0xf8, Z6, Z0, Z21
-	VPCMPUW      $0x06, Z5, Z21, K5
-	VPADDW       Z6, Z0, K5, Z0
-	VMOVUPS      Z0, 64(SI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z2, K1, Z0
-	VMOVUPS      Z0, (DX)
-	JMP          laneback
-
-// func FakeQuantizeFpProductBitsBF16AVX512(y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpProductBitsBF16AVX512(SB), $320-64
-	// pointers: SI y, DX mask, BX x, DI elements left
-	// per call: Z15 least, Z14 most, Z13 scale, Z12 recip, Z11 unit, Z10 0x7f800000, Z9 0x80000000, Z8 table, Z7 table, K6 Uppers, Z6 0x10001, Z5 0x80008000, Z4 table, Z3 table
-	// vector registers in use at once: 25
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	VBROADCASTSS least+24(FP), Z15
-	VBROADCASTSS most+32(FP), Z14
-	VBROADCASTSS scale+36(FP), Z13
-	VBROADCASTSS recip+40(FP), Z12
-	VBROADCASTSS unit+44(FP), Z11
-	VBROADCASTSS constantsAVX512<>+372(SB), Z10
-	VBROADCASTSS constantsAVX512<>+376(SB), Z9
-	VMOVUPS      constantsAVX512<>+8(SB), Z8
-	VMOVUPS      constantsAVX512<>+72(SB), Z7
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+136(SB), Z6
-	VBROADCASTSS constantsAVX512<>+140(SB), Z5
-	VMOVUPS      constantsAVX512<>+144(SB), Z4
-	VMOVUPS      constantsAVX512<>+208(SB), Z3
-	MOVQ         n+48(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	VPERMW.Z     (BX), Z8, K6, Z0
-	VMULPS       Z12, Z0, Z2
-	VPERMW.Z     (BX), Z7, K6, Z0
-	VMULPS       Z12, Z0, Z16
-	VPERMW.Z     64(BX), Z8, K6, Z0
-	VMULPS       Z12, Z0, Z17
-	VPERMW.Z     64(BX), Z7, K6, Z0
-	VMULPS       Z12, Z0, Z18
-
-laneahead:
-	VPERMW.Z     128(BX), Z8, K6, Z0
-	VMULPS       Z12, Z0, Z0
-	VPERMW.Z     128(BX), Z7, K6, Z1
-	VMULPS       Z12, Z1, Z1
-	VPERMW.Z     192(BX), Z8, K6, Z19
-	VMULPS       Z12, Z19, Z19
-	VPERMW.Z     192(BX), Z7, K6, Z20
-	VMULPS       Z12, Z20, Z20
-	VCMPPS       $0x03, Z16, Z2, K1
-	VCMPPS       $0x03, Z18, Z17, K2
-	KORTESTQ     K1, K2
-	JNE          laneloop
-	VRANGEPS     $0x02, Z14, Z2, Z21
-	VPANDD       Z10, Z21, Z22
-	VPMAXUD      Z15, Z22, Z22
-	VMOVAPS      Z21, Z23
-	VFMADD231PS  Z11, Z22, Z23
-	VFNMADD231PS Z11, Z22, Z23
-	VPTERNLOGD   $0xf8, Z9, Z2, Z23
-	VMULPS       Z13, Z23, Z23
-	VPCMPEQD     Z2, Z21, K1
-	VRANGEPS     $0x02, Z14, Z16, Z21
-	VPANDD       Z10, Z21, Z22
-	VPMAXUD      Z15, Z22, Z22
-	VMOVAPS      Z21, Z24
-	VFMADD231PS  Z11, Z22, Z24
-	VFNMADD231PS Z11, Z22, Z24
-	VPTERNLOGD   $0xf8, Z9, Z16, Z24
-	VMULPS       Z13, Z24, Z24
-	VPCMPEQD     Z16, Z21, K2
-	VMOVDQA64    Z23, Z21
-	VPERMT2W     Z24, Z3, Z21
-	VPERMT2W     Z24, Z4, Z23
-	VPTERNLOGD   $0xf8, Z6, Z21, Z23
-	VPCMPUW      $0x06, Z5, Z23, K3
-	VPADDW       Z6, Z21, K3, Z21
-	VMOVUPS      Z21, (SI)
-	VRANGEPS     $0x02, Z14, Z17, Z21
-	VPANDD       Z10, Z21, Z22
-	VPMAXUD      Z15, Z22, Z22
-	VMOVAPS      Z21, Z23
-	VFMADD231PS  Z11, Z22, Z23
-	VFNMADD231PS Z11, Z22, Z23
-	VPTERNLOGD   $0xf8, Z9, Z17, Z23
-	VMULPS       Z13, Z23, Z23
-	VPCMPEQD     Z17, Z21, K3
-	VRANGEPS     $0x02, Z14, Z18, Z21
-	VPANDD       Z10, Z21, Z22
-	VPMAXUD      Z15, Z22, Z22
-	VMOVAPS      Z21, Z24
-	VFMADD231PS  Z11, Z22, Z24
-	VFNMADD231PS Z11, Z22, Z24
+	VPERMW.Z     (BX), Z7, K6, Z18
+	VDIVPS       Z13, Z18, Z18
+	VPANDD       Z1, Z18, Z21
+	VMINPS       Z21, Z14, Z22
+	VPANDD       Z10, Z22, Z23
+	VPMAXUD      Z15, Z23, Z23
+	VPADDD       Z19, Z23, Z23
+	VADDPS       Z23, Z22, Z24
+	VSUBPS       Z23, Z24, Z24
 	VPTERNLOGD   $0xf8, Z9, Z18, Z24
 	VMULPS       Z13, Z24, Z24
-	VPCMPEQD     Z18, Z21, K4
-	VMOVDQA64    Z23, Z21
-	VPERMT2W     Z24, Z3, Z21
-	VPERMT2W     Z24, Z4, Z23
-	VPTERNLOGD   $0xf8, Z6, Z21, Z23
-	VPCMPUW      $0x06, Z5, Z23, K5
-	VPADDW       Z6, Z21, K5, Z21
-	VMOVUPS      Z21, 64(SI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	VMOVAPS      Z0, Z2
-	VMOVAPS      Z1, Z16
-	VMOVAPS      Z19, Z17
-	VMOVAPS      Z20, Z18
-	ADDQ         $+128, SI
-	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, DI
-	CMPQ         DI, $+128
-	JGE          laneahead
-
-laneloop:
-	VPERMW.Z     (BX), Z8, K6, Z0
-	VMULPS       Z12, Z0, Z0
-	VPERMW.Z     (BX), Z7, K6, Z1
-	VMULPS       Z12, Z1, Z1
-	VPERMW.Z     64(BX), Z8, K6, Z2
-	VMULPS       Z12, Z2, Z2
-	VPERMW.Z     64(BX), Z7, K6, Z16
-	VMULPS       Z12, Z16, Z16
-	VCMPPS       $0x03, Z1, Z0, K1
-	VCMPPS       $0x03, Z16, Z2, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRANGEPS     $0x02, Z14, Z0, Z17
-	VPANDD       Z10, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VMOVAPS      Z17, Z19
-	VFMADD231PS  Z11, Z18, Z19
-	VFNMADD231PS Z11, Z18, Z19
-	VPTERNLOGD   $0xf8, Z9, Z0, Z19
-	VMULPS       Z13, Z19, Z19
-	VPCMPEQD     Z0, Z17, K1
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z10, Z0, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VMOVAPS      Z0, Z18
-	VFMADD231PS  Z11, Z17, Z18
-	VFNMADD231PS Z11, Z17, Z18
-	VPTERNLOGD   $0xf8, Z9, Z1, Z18
-	VMULPS       Z13, Z18, Z18
-	VPCMPEQD     Z1, Z0, K2
-	VMOVDQA64    Z19, Z0
-	VPERMT2W     Z18, Z3, Z0
-	VPERMT2W     Z18, Z4, Z19
-	VPTERNLOGD   $0xf8, Z6, Z0, Z19
-	VPCMPUW      $0x06, Z5, Z19, K3
-	VPADDW       Z6, Z0, K3, Z0
-	VMOVUPS      Z0, (SI)
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z17
-	VFMADD231PS  Z11, Z1, Z17
-	VFNMADD231PS Z11, Z1, Z17
-	VPTERNLOGD   $0xf8, Z9, Z2, Z17
-	VMULPS       Z13, Z17, Z17
-	VPCMPEQD     Z2, Z0, K3
-	VRANGEPS     $0x02, Z14, Z16, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z2
-	VFMADD231PS  Z11, Z1, Z2
-	VFNMADD231PS Z11, Z1, Z2
-	VPTERNLOGD   $0xf8, Z9, Z16, Z2
-	VMULPS       Z13, Z2, Z2
-	VPCMPEQD     Z16, Z0, K4
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z2, Z3, Z0
-	VPERMT2W     Z2, Z4, Z17
-	VPTERNLOGD   $0xf8, Z6, Z0, Z17
-	VPCMPUW      $0x06, Z5, Z17, K5
-	VPADDW       Z6, Z0, K5, Z0
-	VMOVUPS      Z0, 64(SI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-
-laneback:
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JLT   lanestaged
-
-lanerest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (BX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z12, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(BX), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMULPS       Z12, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(BX), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z12, Z2, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(BX), K7, Y16
-	VPMOVZXWD    Y16, Z16
-	VPSLLD       $0x10, Z16, Z16
-	VMULPS       Z12, Z16, Z16
-	VCMPPS       $0x03, Z1, Z0, K1
-	VCMPPS       $0x03, Z16, Z2, K2
-	KORTESTQ     K1, K2
-	JNE          lanestage
-	VRANGEPS     $0x02, Z14, Z0, Z17
-	VPANDD       Z10, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VMOVAPS      Z17, Z19
-	VFMADD231PS  Z11, Z18, Z19
-	VFNMADD231PS Z11, Z18, Z19
-	VPTERNLOGD   $0xf8, Z9, Z0, Z19
-	VMULPS       Z13, Z19, Z19
-	VPCMPEQD     Z0, Z17, K1
-	CMPQ         DI, $+17
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z10, Z0, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VMOVAPS      Z0, Z18
-	VFMADD231PS  Z11, Z17, Z18
-	VFNMADD231PS Z11, Z17, Z18
-	VPTERNLOGD   $0xf8, Z9, Z1, Z18
-	VMULPS       Z13, Z18, Z18
-	VPCMPEQD     Z1, Z0, K2
-	CMPQ         DI, $+33
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z17
-	VFMADD231PS  Z11, Z1, Z17
-	VFNMADD231PS Z11, Z1, Z17
-	VPTERNLOGD   $0xf8, Z9, Z2, Z17
-	VMULPS       Z13, Z17, Z17
-	VPCMPEQD     Z2, Z0, K3
-	CMPQ         DI, $+49
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z16, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z2
-	VFMADD231PS  Z11, Z1, Z2
-	VFNMADD231PS Z11, Z1, Z2
-	VPTERNLOGD   $0xf8, Z9, Z16, Z2
-	VMULPS       Z13, Z2, Z2
-	VPCMPEQD     Z16, Z0, K4
-
-lanetailnarrow:
-	VMOVDQA64  Z19, Z0
-	VPERMT2W   Z18, Z3, Z0
-	VPERMT2W   Z18, Z4, Z19
-	VPTERNLOGD $0xf8, Z6, Z0, Z19
-	VPCMPUW    $0x06, Z5, Z19, K5
-	VPADDW     Z6, Z0, K5, Z0
-	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (SI)
-	VMOVDQA64  Z17, Z0
-	VPERMT2W   Z2, Z3, Z0
-	VPERMT2W   Z2, Z4, Z17
-	VPTERNLOGD $0xf8, Z6, Z0, Z17
-	VPCMPUW    $0x06, Z5, Z17, K5
-	VPADDW     Z6, Z0, K5, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(SI)
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	KMOVQ      K1, 128(SP)
-	LEAQ       128(SP), AX
-	MOVQ       DX, CX
-	CALL       ·stageOut1AVX512(SB)
-
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	VPERMW.Z     (BX), Z8, K6, Z0
-	VMULPS       Z12, Z0, Z0
-	VPERMW.Z     (BX), Z7, K6, Z1
-	VMULPS       Z12, Z1, Z1
-	VPERMW.Z     64(BX), Z8, K6, Z2
-	VMULPS       Z12, Z2, Z2
-	VPERMW.Z     64(BX), Z7, K6, Z16
-	VMULPS       Z12, Z16, Z16
-	VCMPPS       $0x03, Z1, Z0, K1
-	VCMPPS       $0x03, Z16, Z2, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRANGEPS     $0x02, Z14, Z0, Z17
-	VPANDD       Z10, Z17, Z18
-	VPMAXUD      Z15, Z18, Z18
-	VMOVAPS      Z17, Z19
-	VFMADD231PS  Z11, Z18, Z19
-	VFNMADD231PS Z11, Z18, Z19
-	VPTERNLOGD   $0xf8, Z9, Z0, Z19
-	VMULPS       Z13, Z19, Z19
-	VPCMPEQD     Z0, Z17, K1
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z10, Z0, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VMOVAPS      Z0, Z18
-	VFMADD231PS  Z11, Z17, Z18
-	VFNMADD231PS Z11, Z17, Z18
-	VPTERNLOGD   $0xf8, Z9, Z1, Z18
-	VMULPS       Z13, Z18, Z18
-	VPCMPEQD     Z1, Z0, K2
-	VMOVDQA64    Z19, Z0
-	VPERMT2W     Z18, Z3, Z0
-	VPERMT2W     Z18, Z4, Z19
-	VPTERNLOGD   $0xf8, Z6, Z0, Z19
-	VPCMPUW      $0x06, Z5, Z19, K3
-	VPADDW       Z6, Z0, K3, Z0
-	VMOVNTPS     Z0, (SI)
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z17
-	VFMADD231PS  Z11, Z1, Z17
-	VFNMADD231PS Z11, Z1, Z17
-	VPTERNLOGD   $0xf8, Z9, Z2, Z17
-	VMULPS       Z13, Z17, Z17
-	VPCMPEQD     Z2, Z0, K3
-	VRANGEPS     $0x02, Z14, Z16, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z2
-	VFMADD231PS  Z11, Z1, Z2
-	VFNMADD231PS Z11, Z1, Z2
-	VPTERNLOGD   $0xf8, Z9, Z16, Z2
-	VMULPS       Z13, Z2, Z2
-	VPCMPEQD     Z16, Z0, K4
-	VMOVDQA64    Z17, Z0
-	VPERMT2W     Z2, Z3, Z0
-	VPERMT2W     Z2, Z4, Z17
-	VPTERNLOGD   $0xf8, Z6, Z0, Z17
-	VPCMPUW      $0x06, Z5, Z17, K5
-	VPADDW       Z6, Z0, K5, Z0
-	VMOVNTPS     Z0, 64(SI)
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          lanestream
-	JMP          lanetail
-
-lanerare:
-	JMP rare
-
-lanestaged:
-	ADDQ $+64, DI
-	MOVQ 272(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	MOVQ 280(SP), DX
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	MOVQ 288(SP), BX
-	JMP  laneend
-
-lanestage:
-	MOVQ SI, 272(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 280(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 288(SP)
-	LEAQ 144(SP), BX
-	JMP  laneloop
-
-rare:
-	VPERMW.Z     (BX), Z8, K6, Z0
-	VDIVPS       Z13, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+380(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z16
-	VPANDD       Z10, Z16, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VBROADCASTSS step+28(FP), Z18
-	VBROADCASTSS constantsAVX512<>+384(SB), Z19
-	VPADDD       Z19, Z18, Z18
-	VPADDD       Z18, Z17, Z17
-	VADDPS       Z17, Z16, Z19
-	VSUBPS       Z17, Z19, Z19
-	VPTERNLOGD   $0xf8, Z9, Z0, Z19
+	VCMPPS       $0x07, Z24, Z24, K1
+	VBLENDMPS    Z24, Z0, K1, Z24
+	VMOVDQA64    Z20, Z18
+	VPERMT2W     Z24, Z3, Z18
+	VPERMT2W     Z24, Z4, Z20
+	VPTERNLOGD   $0xf8, Z6, Z18, Z20
+	VPCMPUW      $0x06, Z5, Z20, K1
+	VPADDW       Z6, Z18, K1, Z18
+	VMOVUPS      Z18, (SI)
+	VPERMW.Z     64(BX), Z8, K6, Z18
+	VDIVPS       Z13, Z18, Z18
+	VPANDD       Z1, Z18, Z20
+	VMINPS       Z20, Z14, Z23
+	VPANDD       Z10, Z23, Z24
+	VPMAXUD      Z15, Z24, Z24
+	VPADDD       Z19, Z24, Z24
+	VADDPS       Z24, Z23, Z25
+	VSUBPS       Z24, Z25, Z25
+	VPTERNLOGD   $0xf8, Z9, Z18, Z25
+	VMULPS       Z13, Z25, Z25
+	VCMPPS       $0x07, Z25, Z25, K1
+	VBLENDMPS    Z25, Z0, K1, Z25
+	VPERMW.Z     64(BX), Z7, K6, Z18
+	VDIVPS       Z13, Z18, Z18
+	VPANDD       Z1, Z18, Z1
+	VMINPS       Z1, Z14, Z24
+	VPANDD       Z10, Z24, Z26
+	VPMAXUD      Z15, Z26, Z26
+	VPADDD       Z19, Z26, Z26
+	VADDPS       Z26, Z24, Z19
+	VSUBPS       Z26, Z19, Z19
+	VPTERNLOGD   $0xf8, Z9, Z18, Z19
 	VMULPS       Z13, Z19, Z19
 	VCMPPS       $0x07, Z19, Z19, K1
-	VBROADCASTSS constantsAVX512<>+272(SB), Z0
 	VBLENDMPS    Z19, Z0, K1, Z19
-	VCMPPS       $0x00, Z2, Z16, K1
-	VPERMW.Z     (BX), Z7, K6, Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z16
-	VMINPS       Z16, Z14, Z17
-	VPANDD       Z10, Z17, Z20
-	VPMAXUD      Z15, Z20, Z20
-	VPADDD       Z18, Z20, Z20
-	VADDPS       Z20, Z17, Z21
-	VSUBPS       Z20, Z21, Z21
-	VPTERNLOGD   $0xf8, Z9, Z2, Z21
-	VMULPS       Z13, Z21, Z21
-	VCMPPS       $0x07, Z21, Z21, K2
-	VBLENDMPS    Z21, Z0, K2, Z21
-	VCMPPS       $0x00, Z16, Z17, K2
-	VMOVDQA64    Z19, Z2
-	VPERMT2W     Z21, Z3, Z2
-	VPERMT2W     Z21, Z4, Z19
-	VPTERNLOGD   $0xf8, Z6, Z2, Z19
-	VPCMPUW      $0x06, Z5, Z19, K3
-	VPADDW       Z6, Z2, K3, Z2
-	VMOVUPS      Z2, (SI)
-	VPERMW.Z     64(BX), Z8, K6, Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z16
-	VMINPS       Z16, Z14, Z17
-	VPANDD       Z10, Z17, Z19
-	VPMAXUD      Z15, Z19, Z19
-	VPADDD       Z18, Z19, Z19
-	VADDPS       Z19, Z17, Z20
-	VSUBPS       Z19, Z20, Z20
-	VPTERNLOGD   $0xf8, Z9, Z2, Z20
-	VMULPS       Z13, Z20, Z20
-	VCMPPS       $0x07, Z20, Z20, K3
-	VBLENDMPS    Z20, Z0, K3, Z20
-	VCMPPS       $0x00, Z16, Z17, K3
-	VPERMW.Z     64(BX), Z7, K6, Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z16
-	VPANDD       Z10, Z16, Z17
-	VPMAXUD      Z15, Z17, Z17
-	VPADDD       Z18, Z17, Z17
-	VADDPS       Z17, Z16, Z18
-	VSUBPS       Z17, Z18, Z18
-	VPTERNLOGD   $0xf8, Z9, Z2, Z18
-	VMULPS       Z13, Z18, Z18
-	VCMPPS       $0x07, Z18, Z18, K4
-	VBLENDMPS    Z18, Z0, K4, Z18
-	VCMPPS       $0x00, Z1, Z16, K4
-	VMOVDQA64    Z20, Z0
-	VPERMT2W     Z18, Z3, Z0
-	VPERMT2W     Z18, Z4, Z20
-	VPTERNLOGD   $0xf8, Z6, Z0, Z20
-	VPCMPUW      $0x06, Z5, Z20, K5
-	VPADDW       Z6, Z0, K5, Z0
+	VMOVDQA64    Z25, Z0
+	VPERMT2W     Z19, Z3, Z0
+	VPERMT2W     Z19, Z4, Z25
+	VPTERNLOGD   $0xf8, Z6, Z0, Z25
+	VPCMPUW      $0x06, Z5, Z25, K1
+	VPADDW       Z6, Z0, K1, Z0
 	VMOVUPS      Z0, 64(SI)
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone14
+	JEQ          maskbytes13
+	VCMPPS       $0x00, Z16, Z17, K1
+	VCMPPS       $0x00, Z21, Z22, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
+	VCMPPS       $0x00, Z20, Z23, K2
+	VCMPPS       $0x00, Z1, Z24, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
-	JMP          laneback
+	ADDQ         $+8, DX
+	JMP          maskdone14
+
+maskbytes13:
+	VCMPPS     $0x00, Z16, Z17, K1
+	VCMPPS     $0x00, Z21, Z22, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z20, Z23, K2
+	VCMPPS     $0x00, Z1, Z24, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z2, K1, Z0
+	VMOVUPS    Z0, (DX)
+	ADDQ       $+64, DX
+
+maskdone14:
+	JMP laneback
 
 // func QuantizeFpProductFloat8BF16AVX512(q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -4113,8 +2635,8 @@ TEXT ·QuantizeFpProductFloat8BF16AVX512(SB), NOSPLIT, $224-64
 	VBROADCASTSS constantsAVX512<>+372(SB), Z10
 	VBROADCASTSS constantsAVX512<>+380(SB), Z9
 	VBROADCASTSS constantsAVX512<>+388(SB), Z8
-	VMOVUPS      constantsAVX512<>+8(SB), Z7
-	VMOVUPS      constantsAVX512<>+72(SB), Z6
+	VMOVUPS      constantsAVX512<>+4(SB), Z7
+	VMOVUPS      constantsAVX512<>+68(SB), Z6
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
 	VMOVUPS      constantsAVX512<>+280(SB), Z5
@@ -4460,12 +2982,12 @@ rare:
 	VPACKSSWB    Z2, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z3
 	VPERMD       Z3, Z5, Z3
-	VBROADCASTSS constantsAVX512<>+276(SB), Z0
+	VBROADCASTSS constantsAVX512<>+268(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
+	VBROADCASTSS constantsAVX512<>+268(SB), Z1
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z3
@@ -4486,8 +3008,8 @@ TEXT ·QuantizeFpProductE2M1BF16AVX512(SB), NOSPLIT, $224-40
 	VBROADCASTSS constantsAVX512<>+372(SB), Z12
 	VBROADCASTSS constantsAVX512<>+380(SB), Z11
 	VBROADCASTSS constantsAVX512<>+400(SB), Z10
-	VMOVUPS      constantsAVX512<>+8(SB), Z9
-	VMOVUPS      constantsAVX512<>+72(SB), Z8
+	VMOVUPS      constantsAVX512<>+4(SB), Z9
+	VMOVUPS      constantsAVX512<>+68(SB), Z8
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
 	VBROADCASTSS constantsAVX512<>+404(SB), Z7
@@ -4840,14 +3362,14 @@ rare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPSHUFB      Z3, Z6, Z3
 	VPERMD       Z3, Z5, Z3
-	VBROADCASTSS constantsAVX512<>+276(SB), Z0
+	VBROADCASTSS constantsAVX512<>+268(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+276(SB), Z1
+	VBROADCASTSS constantsAVX512<>+268(SB), Z1
 	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+4(SB), Z1
+	VBROADCASTSS constantsAVX512<>+272(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z3
 	VMOVUPS      Z3, (SI)
 	JMP          laneback
@@ -4866,8 +3388,8 @@ TEXT ·QuantizeFpProductE2M1PackedBF16AVX512(SB), NOSPLIT, $192-40
 	VBROADCASTSS constantsAVX512<>+372(SB), Z12
 	VBROADCASTSS constantsAVX512<>+380(SB), Z11
 	VBROADCASTSS constantsAVX512<>+400(SB), Z10
-	VMOVUPS      constantsAVX512<>+8(SB), Z9
-	VMOVUPS      constantsAVX512<>+72(SB), Z8
+	VMOVUPS      constantsAVX512<>+4(SB), Z9
+	VMOVUPS      constantsAVX512<>+68(SB), Z8
 	MOVL         $0xaaaaaaaa, AX
 	KMOVD        AX, K6
 	VBROADCASTSS constantsAVX512<>+404(SB), Z7
@@ -5247,8 +3769,8 @@ TEXT ·ProductTiesBF16AVX512(SB), NOSPLIT, $0-32
 	VBROADCASTSS constantsAVX512<>+472(SB), Z13
 	VBROADCASTSS constantsAVX512<>+476(SB), Z12
 	VBROADCASTSS constantsAVX512<>+480(SB), Z11
-	VBROADCASTSS constantsAVX512<>+272(SB), Z10
-	VBROADCASTSS constantsAVX512<>+276(SB), Z9
+	VBROADCASTSS constantsAVX512<>+276(SB), Z10
+	VBROADCASTSS constantsAVX512<>+268(SB), Z9
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -5407,75 +3929,75 @@ laneend:
 	RET
 
 DATA constantsAVX512<>+0(SB)/4, $0x7fff7fff
-DATA constantsAVX512<>+4(SB)/4, $0x7f7f7f7f
-DATA constantsAVX512<>+8(SB)/4, $0x00000000
-DATA constantsAVX512<>+12(SB)/4, $0x00010000
-DATA constantsAVX512<>+16(SB)/4, $0x00020000
-DATA constantsAVX512<>+20(SB)/4, $0x00030000
-DATA constantsAVX512<>+24(SB)/4, $0x00040000
-DATA constantsAVX512<>+28(SB)/4, $0x00050000
-DATA constantsAVX512<>+32(SB)/4, $0x00060000
-DATA constantsAVX512<>+36(SB)/4, $0x00070000
-DATA constantsAVX512<>+40(SB)/4, $0x00080000
-DATA constantsAVX512<>+44(SB)/4, $0x00090000
-DATA constantsAVX512<>+48(SB)/4, $0x000a0000
-DATA constantsAVX512<>+52(SB)/4, $0x000b0000
-DATA constantsAVX512<>+56(SB)/4, $0x000c0000
-DATA constantsAVX512<>+60(SB)/4, $0x000d0000
-DATA constantsAVX512<>+64(SB)/4, $0x000e0000
-DATA constantsAVX512<>+68(SB)/4, $0x000f0000
-DATA constantsAVX512<>+72(SB)/4, $0x00100000
-DATA constantsAVX512<>+76(SB)/4, $0x00110000
-DATA constantsAVX512<>+80(SB)/4, $0x00120000
-DATA constantsAVX512<>+84(SB)/4, $0x00130000
-DATA constantsAVX512<>+88(SB)/4, $0x00140000
-DATA constantsAVX512<>+92(SB)/4, $0x00150000
-DATA constantsAVX512<>+96(SB)/4, $0x00160000
-DATA constantsAVX512<>+100(SB)/4, $0x00170000
-DATA constantsAVX512<>+104(SB)/4, $0x00180000
-DATA constantsAVX512<>+108(SB)/4, $0x00190000
-DATA constantsAVX512<>+112(SB)/4, $0x001a0000
-DATA constantsAVX512<>+116(SB)/4, $0x001b0000
-DATA constantsAVX512<>+120(SB)/4, $0x001c0000
-DATA constantsAVX512<>+124(SB)/4, $0x001d0000
-DATA constantsAVX512<>+128(SB)/4, $0x001e0000
-DATA constantsAVX512<>+132(SB)/4, $0x001f0000
-DATA constantsAVX512<>+136(SB)/4, $0x00010001
-DATA constantsAVX512<>+140(SB)/4, $0x80008000
-DATA constantsAVX512<>+144(SB)/4, $0x00020000
-DATA constantsAVX512<>+148(SB)/4, $0x00060004
-DATA constantsAVX512<>+152(SB)/4, $0x000a0008
-DATA constantsAVX512<>+156(SB)/4, $0x000e000c
-DATA constantsAVX512<>+160(SB)/4, $0x00120010
-DATA constantsAVX512<>+164(SB)/4, $0x00160014
-DATA constantsAVX512<>+168(SB)/4, $0x001a0018
-DATA constantsAVX512<>+172(SB)/4, $0x001e001c
-DATA constantsAVX512<>+176(SB)/4, $0x00220020
-DATA constantsAVX512<>+180(SB)/4, $0x00260024
-DATA constantsAVX512<>+184(SB)/4, $0x002a0028
-DATA constantsAVX512<>+188(SB)/4, $0x002e002c
-DATA constantsAVX512<>+192(SB)/4, $0x00320030
-DATA constantsAVX512<>+196(SB)/4, $0x00360034
-DATA constantsAVX512<>+200(SB)/4, $0x003a0038
-DATA constantsAVX512<>+204(SB)/4, $0x003e003c
-DATA constantsAVX512<>+208(SB)/4, $0x00030001
-DATA constantsAVX512<>+212(SB)/4, $0x00070005
-DATA constantsAVX512<>+216(SB)/4, $0x000b0009
-DATA constantsAVX512<>+220(SB)/4, $0x000f000d
-DATA constantsAVX512<>+224(SB)/4, $0x00130011
-DATA constantsAVX512<>+228(SB)/4, $0x00170015
-DATA constantsAVX512<>+232(SB)/4, $0x001b0019
-DATA constantsAVX512<>+236(SB)/4, $0x001f001d
-DATA constantsAVX512<>+240(SB)/4, $0x00230021
-DATA constantsAVX512<>+244(SB)/4, $0x00270025
-DATA constantsAVX512<>+248(SB)/4, $0x002b0029
-DATA constantsAVX512<>+252(SB)/4, $0x002f002d
-DATA constantsAVX512<>+256(SB)/4, $0x00330031
-DATA constantsAVX512<>+260(SB)/4, $0x00370035
-DATA constantsAVX512<>+264(SB)/4, $0x003b0039
-DATA constantsAVX512<>+268(SB)/4, $0x003f003d
-DATA constantsAVX512<>+272(SB)/4, $0x7fc00000
-DATA constantsAVX512<>+276(SB)/4, $0x01010101
+DATA constantsAVX512<>+4(SB)/4, $0x00000000
+DATA constantsAVX512<>+8(SB)/4, $0x00010000
+DATA constantsAVX512<>+12(SB)/4, $0x00020000
+DATA constantsAVX512<>+16(SB)/4, $0x00030000
+DATA constantsAVX512<>+20(SB)/4, $0x00040000
+DATA constantsAVX512<>+24(SB)/4, $0x00050000
+DATA constantsAVX512<>+28(SB)/4, $0x00060000
+DATA constantsAVX512<>+32(SB)/4, $0x00070000
+DATA constantsAVX512<>+36(SB)/4, $0x00080000
+DATA constantsAVX512<>+40(SB)/4, $0x00090000
+DATA constantsAVX512<>+44(SB)/4, $0x000a0000
+DATA constantsAVX512<>+48(SB)/4, $0x000b0000
+DATA constantsAVX512<>+52(SB)/4, $0x000c0000
+DATA constantsAVX512<>+56(SB)/4, $0x000d0000
+DATA constantsAVX512<>+60(SB)/4, $0x000e0000
+DATA constantsAVX512<>+64(SB)/4, $0x000f0000
+DATA constantsAVX512<>+68(SB)/4, $0x00100000
+DATA constantsAVX512<>+72(SB)/4, $0x00110000
+DATA constantsAVX512<>+76(SB)/4, $0x00120000
+DATA constantsAVX512<>+80(SB)/4, $0x00130000
+DATA constantsAVX512<>+84(SB)/4, $0x00140000
+DATA constantsAVX512<>+88(SB)/4, $0x00150000
+DATA constantsAVX512<>+92(SB)/4, $0x00160000
+DATA constantsAVX512<>+96(SB)/4, $0x00170000
+DATA constantsAVX512<>+100(SB)/4, $0x00180000
+DATA constantsAVX512<>+104(SB)/4, $0x00190000
+DATA constantsAVX512<>+108(SB)/4, $0x001a0000
+DATA constantsAVX512<>+112(SB)/4, $0x001b0000
+DATA constantsAVX512<>+116(SB)/4, $0x001c0000
+DATA constantsAVX512<>+120(SB)/4, $0x001d0000
+DATA constantsAVX512<>+124(SB)/4, $0x001e0000
+DATA constantsAVX512<>+128(SB)/4, $0x001f0000
+DATA constantsAVX512<>+132(SB)/4, $0x00010001
+DATA constantsAVX512<>+136(SB)/4, $0x80008000
+DATA constantsAVX512<>+140(SB)/4, $0x00020000
+DATA constantsAVX512<>+144(SB)/4, $0x00060004
+DATA constantsAVX512<>+148(SB)/4, $0x000a0008
+DATA constantsAVX512<>+152(SB)/4, $0x000e000c
+DATA constantsAVX512<>+156(SB)/4, $0x00120010
+DATA constantsAVX512<>+160(SB)/4, $0x00160014
+DATA constantsAVX512<>+164(SB)/4, $0x001a0018
+DATA constantsAVX512<>+168(SB)/4, $0x001e001c
+DATA constantsAVX512<>+172(SB)/4, $0x00220020
+DATA constantsAVX512<>+176(SB)/4, $0x00260024
+DATA constantsAVX512<>+180(SB)/4, $0x002a0028
+DATA constantsAVX512<>+184(SB)/4, $0x002e002c
+DATA constantsAVX512<>+188(SB)/4, $0x00320030
+DATA constantsAVX512<>+192(SB)/4, $0x00360034
+DATA constantsAVX512<>+196(SB)/4, $0x003a0038
+DATA constantsAVX512<>+200(SB)/4, $0x003e003c
+DATA constantsAVX512<>+204(SB)/4, $0x00030001
+DATA constantsAVX512<>+208(SB)/4, $0x00070005
+DATA constantsAVX512<>+212(SB)/4, $0x000b0009
+DATA constantsAVX512<>+216(SB)/4, $0x000f000d
+DATA constantsAVX512<>+220(SB)/4, $0x00130011
+DATA constantsAVX512<>+224(SB)/4, $0x00170015
+DATA constantsAVX512<>+228(SB)/4, $0x001b0019
+DATA constantsAVX512<>+232(SB)/4, $0x001f001d
+DATA constantsAVX512<>+236(SB)/4, $0x00230021
+DATA constantsAVX512<>+240(SB)/4, $0x00270025
+DATA constantsAVX512<>+244(SB)/4, $0x002b0029
+DATA constantsAVX512<>+248(SB)/4, $0x002f002d
+DATA constantsAVX512<>+252(SB)/4, $0x00330031
+DATA constantsAVX512<>+256(SB)/4, $0x00370035
+DATA constantsAVX512<>+260(SB)/4, $0x003b0039
+DATA constantsAVX512<>+264(SB)/4, $0x003f003d
+DATA constantsAVX512<>+268(SB)/4, $0x01010101
+DATA constantsAVX512<>+272(SB)/4, $0x7f7f7f7f
+DATA constantsAVX512<>+276(SB)/4, $0x7fc00000
 DATA constantsAVX512<>+280(SB)/4, $0x00000000
 DATA constantsAVX512<>+284(SB)/4, $0x00000004
 DATA constantsAVX512<>+288(SB)/4, $0x00000008

@@ -4,347 +4,9 @@
 
 #include "textflag.h"
 
-// func FakeQuantizeProductF16AVX512(y *uint16, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int)
+// func FakeQuantizeProductF16AVX512(y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, kind int32, least int32, most int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeProductF16AVX512(SB), $288-56
-	// pointers: SI y, DX x, DI elements left
-	// per call: Z15 high, Z14 low, Z13 scale, Z12 recip, Z11 0x7fff7fff, Z10 0x7bff7bff, Z9 0x0
-	// vector registers in use at once: 23
-	MOVQ          y+0(FP), SI
-	MOVQ          x+8(FP), DX
-	VBROADCASTSS  high+16(FP), Z15
-	VBROADCASTSS  low+20(FP), Z14
-	VBROADCASTSS  scale+24(FP), Z13
-	VBROADCASTSS  recip+28(FP), Z12
-	VBROADCASTSS  constantsAVX512<>+0(SB), Z11
-	VBROADCASTSS  constantsAVX512<>+4(SB), Z10
-	VPXORD        Z9, Z9, Z9
-	MOVQ          n+40(FP), DI
-	CMPQ          DI, $+64
-	JLT           lanerest
-	MOVQ          ahead+48(FP), CX
-	CMPQ          CX, $+1
-	JGT           lanestream
-	CMPQ          DI, $+256
-	JLT           laneloop
-	VMOVUPS       (DX), Z8
-	VPMINSW       Z15, Z8, Z0
-	VPMINUW       Z14, Z0, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z12, Z1, Z7
-	VMOVUPS       64(DX), Z6
-	VEXTRACTI64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z12, Z0, Z5
-	VPMINSW       Z15, Z6, Z0
-	VPMINUW       Z14, Z0, Z0
-	VCVTPH2PS     Y0, Z1
-	VMULPS        Z12, Z1, Z4
-	VEXTRACTI64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z12, Z0, Z3
-
-laneahead:
-	VMOVUPS       128(DX), Z0
-	VPMINSW       Z15, Z0, Z1
-	VPMINUW       Z14, Z1, Z1
-	VCVTPH2PS     Y1, Z2
-	VMULPS        Z12, Z2, Z2
-	VMOVUPS       192(DX), Z16
-	VEXTRACTI64X4 $0x01, Z1, Y1
-	VCVTPH2PS     Y1, Z1
-	VMULPS        Z12, Z1, Z1
-	VPMINSW       Z15, Z16, Z17
-	VPMINUW       Z14, Z17, Z17
-	VCVTPH2PS     Y17, Z18
-	VMULPS        Z12, Z18, Z18
-	VEXTRACTI64X4 $0x01, Z17, Y17
-	VCVTPH2PS     Y17, Z17
-	VMULPS        Z12, Z17, Z17
-	VPANDD        Z11, Z8, Z19
-	VPANDD        Z11, Z6, Z20
-	VPMAXUW       Z20, Z19, Z19
-	VPCMPUW       $0x06, Z10, Z19, K1
-	KORTESTQ      K1, K1
-	JNE           laneloop
-	VRNDSCALEPS   $0x08, Z7, Z19
-	VRNDSCALEPS   $0x08, Z5, Z20
-	VRNDSCALEPS   $0x08, Z4, Z21
-	VRNDSCALEPS   $0x08, Z3, Z22
-	VFMADD213PS   Z9, Z13, Z19
-	VFMADD213PS   Z9, Z13, Z20
-	VFMADD213PS   Z9, Z13, Z21
-	VFMADD213PS   Z9, Z13, Z22
-	VCVTPS2PH     $0x00, Z19, Y19
-	VMOVUPS       Y19, (SI)
-	VCVTPS2PH     $0x00, Z20, Y20
-	VMOVUPS       Y20, 32(SI)
-	VCVTPS2PH     $0x00, Z21, Y21
-	VMOVUPS       Y21, 64(SI)
-	VCVTPS2PH     $0x00, Z22, Y22
-	VMOVUPS       Y22, 96(SI)
-	VMOVAPS       Z0, Z8
-	VMOVAPS       Z2, Z7
-	VMOVAPS       Z16, Z6
-	VMOVAPS       Z1, Z5
-	VMOVAPS       Z18, Z4
-	VMOVAPS       Z17, Z3
-	ADDQ          $+128, SI
-	ADDQ          $+128, DX
-	SUBQ          $+64, DI
-	CMPQ          DI, $+128
-	JGE           laneahead
-
-laneloop:
-	VMOVUPS       (DX), Z0
-	VPANDD        Z11, Z0, Z1
-	VMOVUPS       64(DX), Z2
-	VPANDD        Z11, Z2, Z3
-	VPMINSW       Z15, Z0, Z0
-	VPMINUW       Z14, Z0, Z0
-	VCVTPH2PS     Y0, Z4
-	VMULPS        Z12, Z4, Z4
-	VEXTRACTI64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z12, Z0, Z0
-	VPMINSW       Z15, Z2, Z2
-	VPMINUW       Z14, Z2, Z2
-	VCVTPH2PS     Y2, Z5
-	VMULPS        Z12, Z5, Z5
-	VEXTRACTI64X4 $0x01, Z2, Y2
-	VCVTPH2PS     Y2, Z2
-	VMULPS        Z12, Z2, Z2
-	VPMAXUW       Z3, Z1, Z1
-	VPCMPUW       $0x06, Z10, Z1, K1
-	KORTESTQ      K1, K1
-	JNE           lanerare
-	VRNDSCALEPS   $0x08, Z4, Z4
-	VFMADD213PS   Z9, Z13, Z4
-	VCVTPS2PH     $0x00, Z4, Y4
-	VMOVUPS       Y4, (SI)
-	VRNDSCALEPS   $0x08, Z0, Z0
-	VFMADD213PS   Z9, Z13, Z0
-	VCVTPS2PH     $0x00, Z0, Y0
-	VMOVUPS       Y0, 32(SI)
-	VRNDSCALEPS   $0x08, Z5, Z5
-	VFMADD213PS   Z9, Z13, Z5
-	VCVTPS2PH     $0x00, Z5, Y5
-	VMOVUPS       Y5, 64(SI)
-	VRNDSCALEPS   $0x08, Z2, Z2
-	VFMADD213PS   Z9, Z13, Z2
-	VCVTPS2PH     $0x00, Z2, Y2
-	VMOVUPS       Y2, 96(SI)
-
-laneback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JLT   lanestaged
-
-lanerest:
-	MOVQ          $-1, AX
-	BZHIQ         DI, AX, AX
-	KMOVQ         AX, K0
-	KMOVQ         K0, K7
-	VMOVDQU16.Z   (DX), K7, Z0
-	VPANDD        Z11, Z0, Z1
-	KSHIFTRQ      $0x20, K0, K7
-	VMOVDQU16.Z   64(DX), K7, Z2
-	VPANDD        Z11, Z2, Z3
-	VPMINSW       Z15, Z0, Z0
-	VPMINUW       Z14, Z0, Z0
-	VCVTPH2PS     Y0, Z4
-	VMULPS        Z12, Z4, Z4
-	VEXTRACTI64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z12, Z0, Z0
-	VPMINSW       Z15, Z2, Z2
-	VPMINUW       Z14, Z2, Z2
-	VCVTPH2PS     Y2, Z5
-	VMULPS        Z12, Z5, Z5
-	VEXTRACTI64X4 $0x01, Z2, Y2
-	VCVTPH2PS     Y2, Z2
-	VMULPS        Z12, Z2, Z2
-	VPMAXUW       Z3, Z1, Z1
-	VPCMPUW       $0x06, Z10, Z1, K1
-	KORTESTQ      K1, K1
-	JNE           lanestage
-	VRNDSCALEPS   $0x08, Z4, Z4
-	VFMADD213PS   Z9, Z13, Z4
-	VCVTPS2PH     $0x00, Z4, Y4
-	KMOVQ         K0, K7
-	VMOVDQU16     Y4, K7, (SI)
-	CMPQ          DI, $+17
-	JLT           lanetailnarrow
-	VRNDSCALEPS   $0x08, Z0, Z0
-	VFMADD213PS   Z9, Z13, Z0
-	VCVTPS2PH     $0x00, Z0, Y0
-	KSHIFTRQ      $0x10, K0, K7
-	VMOVDQU16     Y0, K7, 32(SI)
-	CMPQ          DI, $+33
-	JLT           lanetailnarrow
-	VRNDSCALEPS   $0x08, Z5, Z5
-	VFMADD213PS   Z9, Z13, Z5
-	VCVTPS2PH     $0x00, Z5, Y5
-	KSHIFTRQ      $0x20, K0, K7
-	VMOVDQU16     Y5, K7, 64(SI)
-	CMPQ          DI, $+49
-	JLT           lanetailnarrow
-	VRNDSCALEPS   $0x08, Z2, Z2
-	VFMADD213PS   Z9, Z13, Z2
-	VCVTPS2PH     $0x00, Z2, Y2
-	KSHIFTRQ      $0x30, K0, K7
-	VMOVDQU16     Y2, K7, 96(SI)
-
-lanetailnarrow:
-laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHNTA   (DX)(CX*1)
-	PREFETCHNTA   64(DX)(CX*1)
-	VMOVUPS       (DX), Z0
-	VPANDD        Z11, Z0, Z1
-	VMOVUPS       64(DX), Z2
-	VPANDD        Z11, Z2, Z3
-	VPMINSW       Z15, Z0, Z0
-	VPMINUW       Z14, Z0, Z0
-	VCVTPH2PS     Y0, Z4
-	VMULPS        Z12, Z4, Z4
-	VEXTRACTI64X4 $0x01, Z0, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z12, Z0, Z0
-	VPMINSW       Z15, Z2, Z2
-	VPMINUW       Z14, Z2, Z2
-	VCVTPH2PS     Y2, Z5
-	VMULPS        Z12, Z5, Z5
-	VEXTRACTI64X4 $0x01, Z2, Y2
-	VCVTPH2PS     Y2, Z2
-	VMULPS        Z12, Z2, Z2
-	VPMAXUW       Z3, Z1, Z1
-	VPCMPUW       $0x06, Z10, Z1, K1
-	KORTESTQ      K1, K1
-	JNE           lanerare
-	VRNDSCALEPS   $0x08, Z4, Z4
-	VFMADD213PS   Z9, Z13, Z4
-	VCVTPS2PH     $0x00, Z4, Y4
-	VMOVNTPS      Y4, (SI)
-	VRNDSCALEPS   $0x08, Z0, Z0
-	VFMADD213PS   Z9, Z13, Z0
-	VCVTPS2PH     $0x00, Z0, Y0
-	VMOVNTPS      Y0, 32(SI)
-	VRNDSCALEPS   $0x08, Z5, Z5
-	VFMADD213PS   Z9, Z13, Z5
-	VCVTPS2PH     $0x00, Z5, Y5
-	VMOVNTPS      Y5, 64(SI)
-	VRNDSCALEPS   $0x08, Z2, Z2
-	VFMADD213PS   Z9, Z13, Z2
-	VCVTPS2PH     $0x00, Z2, Y2
-	VMOVNTPS      Y2, 96(SI)
-	ADDQ          $+128, SI
-	ADDQ          $+128, DX
-	SUBQ          $+64, DI
-	CMPQ          DI, $+64
-	JGE           lanestream
-	JMP           lanetail
-
-lanerare:
-	JMP rare
-
-lanestaged:
-	ADDQ $+64, DI
-	MOVQ 256(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	MOVQ 264(SP), DX
-	JMP  laneend
-
-lanestage:
-	MOVQ SI, 256(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 264(SP)
-	LEAQ 128(SP), DX
-	JMP  laneloop
-
-rare:
-	VCVTPH2PS    (DX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VBROADCASTSS least+32(FP), Z1
-	VCVTDQ2PS    Z1, Z1
-	VMAXPS       Z0, Z1, Z0
-	VBROADCASTSS most+36(FP), Z2
-	VCVTDQ2PS    Z2, Z2
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z9, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z3
-	VBLENDMPS    Z0, Z3, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, (SI)
-	VCVTPH2PS    32(DX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z9, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z3, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VCVTPH2PS    64(DX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z9, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z3, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VCVTPH2PS    96(DX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z0
-	VMINPS       Z0, Z2, Z0
-	VADDPS       Z9, Z0, Z0
-	VMULPS       Z13, Z0, Z0
-	VADDPS       Z9, Z0, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z0, Z3, K1, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(SI)
-	JMP          laneback
-
-// func FakeQuantizeProductBytesF16AVX512(y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeProductBytesF16AVX512(SB), $368-64
+TEXT ·FakeQuantizeProductF16AVX512(SB), $368-72
 	// pointers: SI y, DX mask, BX x, DI elements left
 	// per call: Z15 high, Z14 low, Z13 scale, Z12 recip, Z11 0x7fff7fff, Z10 0x7bff7bff, Z9 0x0, Z8 0x1010101
 	// vector registers in use at once: 28
@@ -358,11 +20,11 @@ TEXT ·FakeQuantizeProductBytesF16AVX512(SB), $368-64
 	VBROADCASTSS  constantsAVX512<>+0(SB), Z11
 	VBROADCASTSS  constantsAVX512<>+4(SB), Z10
 	VPXORD        Z9, Z9, Z9
-	VBROADCASTSS  constantsAVX512<>+12(SB), Z8
-	MOVQ          n+48(FP), DI
+	VBROADCASTSS  constantsAVX512<>+8(SB), Z8
+	MOVQ          n+56(FP), DI
 	CMPQ          DI, $+64
 	JLT           lanerest
-	MOVQ          ahead+56(FP), CX
+	MOVQ          ahead+64(FP), CX
 	CMPQ          CX, $+1
 	JGT           lanestream
 	CMPQ          DI, $+256
@@ -423,25 +85,38 @@ laneahead:
 	VMOVUPS       Y26, 64(SI)
 	VCVTPS2PH     $0x00, Z27, Y27
 	VMOVUPS       Y27, 96(SI)
+	CMPL          kind+40(FP), $+1
+	JLT           maskdone2
+	JEQ           maskbytes1
 	VPCMPEQW      Z6, Z7, K1
 	VPCMPEQW      Z2, Z4, K2
 	KUNPCKDQ      K1, K2, K1
-	VMOVDQU8.Z    Z8, K1, Z24
-	VMOVUPS       Z24, (DX)
-	VMOVAPS       Z0, Z7
-	VMOVAPS       Z18, Z5
-	VMOVAPS       Z1, Z6
-	VMOVAPS       Z19, Z4
-	VMOVAPS       Z20, Z3
-	VMOVAPS       Z21, Z2
-	VMOVAPS       Z22, Z16
-	VMOVAPS       Z23, Z17
-	ADDQ          $+128, SI
-	ADDQ          $+64, DX
-	ADDQ          $+128, BX
-	SUBQ          $+64, DI
-	CMPQ          DI, $+128
-	JGE           laneahead
+	KMOVQ         K1, (DX)
+	ADDQ          $+8, DX
+	JMP           maskdone2
+
+maskbytes1:
+	VPCMPEQW   Z6, Z7, K1
+	VPCMPEQW   Z2, Z4, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z8, K1, Z24
+	VMOVUPS    Z24, (DX)
+	ADDQ       $+64, DX
+
+maskdone2:
+	VMOVAPS Z0, Z7
+	VMOVAPS Z18, Z5
+	VMOVAPS Z1, Z6
+	VMOVAPS Z19, Z4
+	VMOVAPS Z20, Z3
+	VMOVAPS Z21, Z2
+	VMOVAPS Z22, Z16
+	VMOVAPS Z23, Z17
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+128
+	JGE     laneahead
 
 laneloop:
 	VMOVUPS       (BX), Z0
@@ -474,7 +149,6 @@ laneloop:
 	VFMADD213PS   Z9, Z13, Z6
 	VCVTPS2PH     $0x00, Z6, Y6
 	VMOVUPS       Y6, 32(SI)
-	VPCMPEQW      Z4, Z0, K1
 	VRNDSCALEPS   $0x08, Z16, Z16
 	VFMADD213PS   Z9, Z13, Z16
 	VCVTPS2PH     $0x00, Z16, Y16
@@ -483,14 +157,27 @@ laneloop:
 	VFMADD213PS   Z9, Z13, Z17
 	VCVTPS2PH     $0x00, Z17, Y17
 	VMOVUPS       Y17, 96(SI)
+	CMPL          kind+40(FP), $+1
+	JLT           maskdone4
+	JEQ           maskbytes3
+	VPCMPEQW      Z4, Z0, K1
 	VPCMPEQW      Z7, Z2, K2
 	KUNPCKDQ      K1, K2, K1
-	VMOVDQU8.Z    Z8, K1, Z0
-	VMOVUPS       Z0, (DX)
+	KMOVQ         K1, (DX)
+	ADDQ          $+8, DX
+	JMP           maskdone4
 
+maskbytes3:
+	VPCMPEQW   Z4, Z0, K1
+	VPCMPEQW   Z7, Z2, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z8, K1, Z1
+	VMOVUPS    Z1, (DX)
+	ADDQ       $+64, DX
+
+maskdone4:
 laneback:
 	ADDQ $+128, SI
-	ADDQ $+64, DX
 	ADDQ $+128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
@@ -558,15 +245,43 @@ lanerest:
 	VMOVDQU16     Y17, K7, 96(SI)
 
 lanetailnarrow:
+	CMPL     kind+40(FP), $+1
+	JLT      maskdone6
+	JEQ      maskbytes5
+	VPCMPEQW Z4, Z0, K1
+	VPCMPEQW Z7, Z2, K2
+	KUNPCKDQ K1, K2, K1
+	KMOVQ    K1, 128(SP)
+	JMP      maskdone6
+
+maskbytes5:
 	VPCMPEQW   Z4, Z0, K1
 	VPCMPEQW   Z7, Z2, K2
 	KUNPCKDQ   K1, K2, K1
-	VMOVDQU8.Z Z8, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (DX)
+	VMOVDQU8.Z Z8, K1, Z1
+	VMOVUPS    Z1, 128(SP)
 
+maskdone6:
+	CMPL kind+40(FP), $+1
+	JLT  maskdone8
+	JEQ  maskbytes7
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone8
+
+maskbytes7:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone8:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -610,7 +325,6 @@ lanestream:
 	VFMADD213PS   Z9, Z13, Z6
 	VCVTPS2PH     $0x00, Z6, Y6
 	VMOVNTPS      Y6, 32(SI)
-	VPCMPEQW      Z4, Z0, K1
 	VRNDSCALEPS   $0x08, Z16, Z16
 	VFMADD213PS   Z9, Z13, Z16
 	VCVTPS2PH     $0x00, Z16, Y16
@@ -619,17 +333,31 @@ lanestream:
 	VFMADD213PS   Z9, Z13, Z17
 	VCVTPS2PH     $0x00, Z17, Y17
 	VMOVNTPS      Y17, 96(SI)
+	CMPL          kind+40(FP), $+1
+	JLT           maskdone10
+	JEQ           maskbytes9
+	VPCMPEQW      Z4, Z0, K1
 	VPCMPEQW      Z7, Z2, K2
 	KUNPCKDQ      K1, K2, K1
-	VMOVDQU8.Z    Z8, K1, Z0
-	VMOVNTPS      Z0, (DX)
-	ADDQ          $+128, SI
-	ADDQ          $+64, DX
-	ADDQ          $+128, BX
-	SUBQ          $+64, DI
-	CMPQ          DI, $+64
-	JGE           lanestream
-	JMP           lanetail
+	KMOVQ         K1, (DX)
+	ADDQ          $+8, DX
+	JMP           maskdone10
+
+maskbytes9:
+	VPCMPEQW   Z4, Z0, K1
+	VPCMPEQW   Z7, Z2, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z8, K1, Z1
+	VMOVNTPS   Z1, (DX)
+	ADDQ       $+64, DX
+
+maskdone10:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  lanestream
+	JMP  lanetail
 
 lanerare:
 	JMP rare
@@ -641,9 +369,24 @@ lanestaged:
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 328(SP), DX
+	CMPL kind+40(FP), $+1
+	JLT  maskdone12
+	JEQ  maskbytes11
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone12
+
+maskbytes11:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone12:
 	MOVQ 336(SP), BX
 	JMP  laneend
 
@@ -663,444 +406,84 @@ rare:
 	VCVTPH2PS    (BX), Z0
 	VDIVPS       Z13, Z0, Z0
 	VRNDSCALEPS  $0x08, Z0, Z0
-	VBROADCASTSS least+40(FP), Z1
+	VBROADCASTSS least+44(FP), Z1
 	VCVTDQ2PS    Z1, Z1
 	VMAXPS       Z0, Z1, Z2
-	VBROADCASTSS most+44(FP), Z3
+	VBROADCASTSS most+48(FP), Z3
 	VCVTDQ2PS    Z3, Z3
 	VMINPS       Z2, Z3, Z2
 	VADDPS       Z9, Z2, Z4
 	VMULPS       Z13, Z4, Z4
 	VADDPS       Z9, Z4, Z4
 	VCMPPS       $0x07, Z4, Z4, K1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z5
+	VBROADCASTSS constantsAVX512<>+12(SB), Z5
 	VBLENDMPS    Z4, Z5, K1, Z4
 	VCVTPS2PH    $0x00, Z4, Y4
 	VMOVUPS      Y4, (SI)
-	VCMPPS       $0x00, Z0, Z2, K1
-	VCVTPH2PS    32(BX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z2
-	VMINPS       Z2, Z3, Z2
-	VADDPS       Z9, Z2, Z4
-	VMULPS       Z13, Z4, Z4
-	VADDPS       Z9, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K2
-	VBLENDMPS    Z4, Z5, K2, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 32(SI)
-	VCMPPS       $0x00, Z0, Z2, K2
-	VCVTPH2PS    64(BX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z2
-	VMINPS       Z2, Z3, Z2
-	VADDPS       Z9, Z2, Z4
-	VMULPS       Z13, Z4, Z4
-	VADDPS       Z9, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K3
-	VBLENDMPS    Z4, Z5, K3, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 64(SI)
-	VCMPPS       $0x00, Z0, Z2, K3
-	VCVTPH2PS    96(BX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z1
+	VCVTPH2PS    32(BX), Z4
+	VDIVPS       Z13, Z4, Z4
+	VRNDSCALEPS  $0x08, Z4, Z4
+	VMAXPS       Z4, Z1, Z6
+	VMINPS       Z6, Z3, Z6
+	VADDPS       Z9, Z6, Z7
+	VMULPS       Z13, Z7, Z7
+	VADDPS       Z9, Z7, Z7
+	VCMPPS       $0x07, Z7, Z7, K1
+	VBLENDMPS    Z7, Z5, K1, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVUPS      Y7, 32(SI)
+	VCVTPH2PS    64(BX), Z7
+	VDIVPS       Z13, Z7, Z7
+	VRNDSCALEPS  $0x08, Z7, Z7
+	VMAXPS       Z7, Z1, Z16
+	VMINPS       Z16, Z3, Z16
+	VADDPS       Z9, Z16, Z17
+	VMULPS       Z13, Z17, Z17
+	VADDPS       Z9, Z17, Z17
+	VCMPPS       $0x07, Z17, Z17, K1
+	VBLENDMPS    Z17, Z5, K1, Z17
+	VCVTPS2PH    $0x00, Z17, Y17
+	VMOVUPS      Y17, 64(SI)
+	VCVTPH2PS    96(BX), Z17
+	VDIVPS       Z13, Z17, Z17
+	VRNDSCALEPS  $0x08, Z17, Z17
+	VMAXPS       Z17, Z1, Z1
 	VMINPS       Z1, Z3, Z1
-	VADDPS       Z9, Z1, Z2
-	VMULPS       Z13, Z2, Z2
-	VADDPS       Z9, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z5, K4, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(SI)
-	VCMPPS       $0x00, Z0, Z1, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z0
-	VMOVUPS      Z0, (DX)
-	JMP          laneback
-
-// func FakeQuantizeProductBitsF16AVX512(y *uint16, mask *uint8, x *uint16, high int32, low int32, scale float32, recip float32, least int32, most int32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeProductBitsF16AVX512(SB), $320-64
-	// pointers: SI y, DX mask, BX x, DI elements left
-	// per call: Z15 high, Z14 low, Z13 scale, Z12 recip, Z11 0x7fff7fff, Z10 0x7bff7bff, Z9 0x0
-	// vector registers in use at once: 27
-	MOVQ          y+0(FP), SI
-	MOVQ          mask+8(FP), DX
-	MOVQ          x+16(FP), BX
-	VBROADCASTSS  high+24(FP), Z15
-	VBROADCASTSS  low+28(FP), Z14
-	VBROADCASTSS  scale+32(FP), Z13
-	VBROADCASTSS  recip+36(FP), Z12
-	VBROADCASTSS  constantsAVX512<>+0(SB), Z11
-	VBROADCASTSS  constantsAVX512<>+4(SB), Z10
-	VPXORD        Z9, Z9, Z9
-	MOVQ          n+48(FP), DI
-	CMPQ          DI, $+64
-	JLT           lanerest
-	MOVQ          ahead+56(FP), CX
-	CMPQ          CX, $+1
-	JGT           lanestream
-	CMPQ          DI, $+256
-	JLT           laneloop
-	VMOVUPS       (BX), Z8
-	VPMINSW       Z15, Z8, Z0
-	VPMINUW       Z14, Z0, Z7
-	VCVTPH2PS     Y7, Z0
-	VMULPS        Z12, Z0, Z6
-	VMOVUPS       64(BX), Z5
-	VEXTRACTI64X4 $0x01, Z7, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z12, Z0, Z4
-	VPMINSW       Z15, Z5, Z0
-	VPMINUW       Z14, Z0, Z3
-	VCVTPH2PS     Y3, Z0
-	VMULPS        Z12, Z0, Z2
-	VEXTRACTI64X4 $0x01, Z3, Y0
-	VCVTPH2PS     Y0, Z0
-	VMULPS        Z12, Z0, Z16
-
-laneahead:
-	VMOVUPS       128(BX), Z0
-	VPMINSW       Z15, Z0, Z1
-	VPMINUW       Z14, Z1, Z1
-	VCVTPH2PS     Y1, Z17
-	VMULPS        Z12, Z17, Z17
-	VMOVUPS       192(BX), Z18
-	VEXTRACTI64X4 $0x01, Z1, Y19
-	VCVTPH2PS     Y19, Z19
-	VMULPS        Z12, Z19, Z19
-	VPMINSW       Z15, Z18, Z20
-	VPMINUW       Z14, Z20, Z20
-	VCVTPH2PS     Y20, Z21
-	VMULPS        Z12, Z21, Z21
-	VEXTRACTI64X4 $0x01, Z20, Y22
-	VCVTPH2PS     Y22, Z22
-	VMULPS        Z12, Z22, Z22
-	VPANDD        Z11, Z8, Z23
-	VPANDD        Z11, Z5, Z24
-	VPMAXUW       Z24, Z23, Z23
-	VPCMPUW       $0x06, Z10, Z23, K1
-	KORTESTQ      K1, K1
-	JNE           laneloop
-	VRNDSCALEPS   $0x08, Z6, Z23
-	VRNDSCALEPS   $0x08, Z4, Z24
-	VRNDSCALEPS   $0x08, Z2, Z25
-	VRNDSCALEPS   $0x08, Z16, Z26
-	VFMADD213PS   Z9, Z13, Z23
-	VFMADD213PS   Z9, Z13, Z24
-	VFMADD213PS   Z9, Z13, Z25
-	VFMADD213PS   Z9, Z13, Z26
-	VCVTPS2PH     $0x00, Z23, Y23
-	VMOVUPS       Y23, (SI)
-	VCVTPS2PH     $0x00, Z24, Y24
-	VMOVUPS       Y24, 32(SI)
-	VCVTPS2PH     $0x00, Z25, Y25
-	VMOVUPS       Y25, 64(SI)
-	VCVTPS2PH     $0x00, Z26, Y26
-	VMOVUPS       Y26, 96(SI)
-	VPCMPEQW      Z7, Z8, K1
-	VPCMPEQW      Z3, Z5, K2
-	KUNPCKDQ      K1, K2, K1
-	KMOVQ         K1, (DX)
-	VMOVAPS       Z0, Z8
-	VMOVAPS       Z17, Z6
-	VMOVAPS       Z1, Z7
-	VMOVAPS       Z18, Z5
-	VMOVAPS       Z19, Z4
-	VMOVAPS       Z20, Z3
-	VMOVAPS       Z21, Z2
-	VMOVAPS       Z22, Z16
-	ADDQ          $+128, SI
-	ADDQ          $+8, DX
-	ADDQ          $+128, BX
-	SUBQ          $+64, DI
-	CMPQ          DI, $+128
-	JGE           laneahead
-
-laneloop:
-	VMOVUPS       (BX), Z0
-	VPANDD        Z11, Z0, Z1
-	VMOVUPS       64(BX), Z2
-	VPANDD        Z11, Z2, Z3
-	VPMINSW       Z15, Z0, Z4
-	VPMINUW       Z14, Z4, Z4
-	VCVTPH2PS     Y4, Z5
-	VMULPS        Z12, Z5, Z5
-	VEXTRACTI64X4 $0x01, Z4, Y6
-	VCVTPH2PS     Y6, Z6
-	VMULPS        Z12, Z6, Z6
-	VPMINSW       Z15, Z2, Z7
-	VPMINUW       Z14, Z7, Z7
-	VCVTPH2PS     Y7, Z8
-	VMULPS        Z12, Z8, Z8
-	VEXTRACTI64X4 $0x01, Z7, Y16
-	VCVTPH2PS     Y16, Z16
-	VMULPS        Z12, Z16, Z16
-	VPMAXUW       Z3, Z1, Z1
-	VPCMPUW       $0x06, Z10, Z1, K1
-	KORTESTQ      K1, K1
-	JNE           lanerare
-	VRNDSCALEPS   $0x08, Z5, Z5
-	VFMADD213PS   Z9, Z13, Z5
-	VCVTPS2PH     $0x00, Z5, Y5
-	VMOVUPS       Y5, (SI)
-	VRNDSCALEPS   $0x08, Z6, Z6
-	VFMADD213PS   Z9, Z13, Z6
-	VCVTPS2PH     $0x00, Z6, Y6
-	VMOVUPS       Y6, 32(SI)
-	VPCMPEQW      Z4, Z0, K1
-	VRNDSCALEPS   $0x08, Z8, Z8
-	VFMADD213PS   Z9, Z13, Z8
-	VCVTPS2PH     $0x00, Z8, Y8
-	VMOVUPS       Y8, 64(SI)
-	VRNDSCALEPS   $0x08, Z16, Z16
-	VFMADD213PS   Z9, Z13, Z16
-	VCVTPS2PH     $0x00, Z16, Y16
-	VMOVUPS       Y16, 96(SI)
-	VPCMPEQW      Z7, Z2, K2
-	KUNPCKDQ      K1, K2, K1
-	KMOVQ         K1, (DX)
-
-laneback:
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JLT   lanestaged
-
-lanerest:
-	MOVQ          $-1, AX
-	BZHIQ         DI, AX, AX
-	KMOVQ         AX, K0
-	KMOVQ         K0, K7
-	VMOVDQU16.Z   (BX), K7, Z0
-	VPANDD        Z11, Z0, Z1
-	KSHIFTRQ      $0x20, K0, K7
-	VMOVDQU16.Z   64(BX), K7, Z2
-	VPANDD        Z11, Z2, Z3
-	VPMINSW       Z15, Z0, Z4
-	VPMINUW       Z14, Z4, Z4
-	VCVTPH2PS     Y4, Z5
-	VMULPS        Z12, Z5, Z5
-	VEXTRACTI64X4 $0x01, Z4, Y6
-	VCVTPH2PS     Y6, Z6
-	VMULPS        Z12, Z6, Z6
-	VPMINSW       Z15, Z2, Z7
-	VPMINUW       Z14, Z7, Z7
-	VCVTPH2PS     Y7, Z8
-	VMULPS        Z12, Z8, Z8
-	VEXTRACTI64X4 $0x01, Z7, Y16
-	VCVTPH2PS     Y16, Z16
-	VMULPS        Z12, Z16, Z16
-	VPMAXUW       Z3, Z1, Z1
-	VPCMPUW       $0x06, Z10, Z1, K1
-	KORTESTQ      K1, K1
-	JNE           lanestage
-	VRNDSCALEPS   $0x08, Z5, Z5
-	VFMADD213PS   Z9, Z13, Z5
-	VCVTPS2PH     $0x00, Z5, Y5
-	KMOVQ         K0, K7
-	VMOVDQU16     Y5, K7, (SI)
-	CMPQ          DI, $+17
-	JLT           lanetailnarrow
-	VRNDSCALEPS   $0x08, Z6, Z6
-	VFMADD213PS   Z9, Z13, Z6
-	VCVTPS2PH     $0x00, Z6, Y6
-	KSHIFTRQ      $0x10, K0, K7
-	VMOVDQU16     Y6, K7, 32(SI)
-	CMPQ          DI, $+33
-	JLT           lanetailnarrow
-	VRNDSCALEPS   $0x08, Z8, Z8
-	VFMADD213PS   Z9, Z13, Z8
-	VCVTPS2PH     $0x00, Z8, Y8
-	KSHIFTRQ      $0x20, K0, K7
-	VMOVDQU16     Y8, K7, 64(SI)
-	CMPQ          DI, $+49
-	JLT           lanetailnarrow
-	VRNDSCALEPS   $0x08, Z16, Z16
-	VFMADD213PS   Z9, Z13, Z16
-	VCVTPS2PH     $0x00, Z16, Y16
-	KSHIFTRQ      $0x30, K0, K7
-	VMOVDQU16     Y16, K7, 96(SI)
-
-lanetailnarrow:
-	VPCMPEQW Z4, Z0, K1
-	VPCMPEQW Z7, Z2, K2
-	KUNPCKDQ K1, K2, K1
-	KMOVQ    K1, 128(SP)
-	LEAQ     128(SP), AX
-	MOVQ     DX, CX
-	CALL     ·stageOut1AVX512(SB)
-
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHNTA   (BX)(CX*1)
-	PREFETCHNTA   64(BX)(CX*1)
-	VMOVUPS       (BX), Z0
-	VPANDD        Z11, Z0, Z1
-	VMOVUPS       64(BX), Z2
-	VPANDD        Z11, Z2, Z3
-	VPMINSW       Z15, Z0, Z4
-	VPMINUW       Z14, Z4, Z4
-	VCVTPH2PS     Y4, Z5
-	VMULPS        Z12, Z5, Z5
-	VEXTRACTI64X4 $0x01, Z4, Y6
-	VCVTPH2PS     Y6, Z6
-	VMULPS        Z12, Z6, Z6
-	VPMINSW       Z15, Z2, Z7
-	VPMINUW       Z14, Z7, Z7
-	VCVTPH2PS     Y7, Z8
-	VMULPS        Z12, Z8, Z8
-	VEXTRACTI64X4 $0x01, Z7, Y16
-	VCVTPH2PS     Y16, Z16
-	VMULPS        Z12, Z16, Z16
-	VPMAXUW       Z3, Z1, Z1
-	VPCMPUW       $0x06, Z10, Z1, K1
-	KORTESTQ      K1, K1
-	JNE           lanerare
-	VRNDSCALEPS   $0x08, Z5, Z5
-	VFMADD213PS   Z9, Z13, Z5
-	VCVTPS2PH     $0x00, Z5, Y5
-	VMOVNTPS      Y5, (SI)
-	VRNDSCALEPS   $0x08, Z6, Z6
-	VFMADD213PS   Z9, Z13, Z6
-	VCVTPS2PH     $0x00, Z6, Y6
-	VMOVNTPS      Y6, 32(SI)
-	VPCMPEQW      Z4, Z0, K1
-	VRNDSCALEPS   $0x08, Z8, Z8
-	VFMADD213PS   Z9, Z13, Z8
-	VCVTPS2PH     $0x00, Z8, Y8
-	VMOVNTPS      Y8, 64(SI)
-	VRNDSCALEPS   $0x08, Z16, Z16
-	VFMADD213PS   Z9, Z13, Z16
-	VCVTPS2PH     $0x00, Z16, Y16
-	VMOVNTPS      Y16, 96(SI)
-	VPCMPEQW      Z7, Z2, K2
-	KUNPCKDQ      K1, K2, K1
-	KMOVQ         K1, (DX)
-	ADDQ          $+128, SI
-	ADDQ          $+8, DX
-	ADDQ          $+128, BX
-	SUBQ          $+64, DI
-	CMPQ          DI, $+64
-	JGE           lanestream
-	JMP           lanetail
-
-lanerare:
-	JMP rare
-
-lanestaged:
-	ADDQ $+64, DI
-	MOVQ 272(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	MOVQ 280(SP), DX
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	MOVQ 288(SP), BX
-	JMP  laneend
-
-lanestage:
-	MOVQ SI, 272(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 280(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 288(SP)
-	LEAQ 144(SP), BX
-	JMP  laneloop
-
-rare:
-	VCVTPH2PS    (BX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VBROADCASTSS least+40(FP), Z1
-	VCVTDQ2PS    Z1, Z1
-	VMAXPS       Z0, Z1, Z2
-	VBROADCASTSS most+44(FP), Z3
-	VCVTDQ2PS    Z3, Z3
-	VMINPS       Z2, Z3, Z2
-	VADDPS       Z9, Z2, Z4
-	VMULPS       Z13, Z4, Z4
-	VADDPS       Z9, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z5
-	VBLENDMPS    Z4, Z5, K1, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, (SI)
+	VADDPS       Z9, Z1, Z3
+	VMULPS       Z13, Z3, Z3
+	VADDPS       Z9, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z5, K1, Z3
+	VCVTPS2PH    $0x00, Z3, Y3
+	VMOVUPS      Y3, 96(SI)
+	CMPL         kind+40(FP), $+1
+	JLT          maskdone14
+	JEQ          maskbytes13
 	VCMPPS       $0x00, Z0, Z2, K1
-	VCVTPH2PS    32(BX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z2
-	VMINPS       Z2, Z3, Z2
-	VADDPS       Z9, Z2, Z4
-	VMULPS       Z13, Z4, Z4
-	VADDPS       Z9, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K2
-	VBLENDMPS    Z4, Z5, K2, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 32(SI)
-	VCMPPS       $0x00, Z0, Z2, K2
-	VCVTPH2PS    64(BX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z2
-	VMINPS       Z2, Z3, Z2
-	VADDPS       Z9, Z2, Z4
-	VMULPS       Z13, Z4, Z4
-	VADDPS       Z9, Z4, Z4
-	VCMPPS       $0x07, Z4, Z4, K3
-	VBLENDMPS    Z4, Z5, K3, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 64(SI)
-	VCMPPS       $0x00, Z0, Z2, K3
-	VCVTPH2PS    96(BX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VRNDSCALEPS  $0x08, Z0, Z0
-	VMAXPS       Z0, Z1, Z1
-	VMINPS       Z1, Z3, Z1
-	VADDPS       Z9, Z1, Z2
-	VMULPS       Z13, Z2, Z2
-	VADDPS       Z9, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K4
-	VBLENDMPS    Z2, Z5, K4, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(SI)
-	VCMPPS       $0x00, Z0, Z1, K4
+	VCMPPS       $0x00, Z4, Z6, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
+	VCMPPS       $0x00, Z7, Z16, K2
+	VCMPPS       $0x00, Z17, Z1, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
-	JMP          laneback
+	ADDQ         $+8, DX
+	JMP          maskdone14
+
+maskbytes13:
+	VCMPPS     $0x00, Z0, Z2, K1
+	VCMPPS     $0x00, Z4, Z6, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z7, Z16, K2
+	VCMPPS     $0x00, Z17, Z1, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z8, K1, Z3
+	VMOVUPS    Z3, (DX)
+	ADDQ       $+64, DX
+
+maskdone14:
+	JMP laneback
 
 // func QuantizeWholeProductInt8F16AVX512(q *int8, x *uint16, scale float32, recip float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -2551,395 +1934,9 @@ rare:
 	VMOVUPS      X0, (SI)
 	JMP          laneback
 
-// func FakeQuantizeFpProductF16AVX512(y *uint16, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, n int, ahead int)
+// func FakeQuantizeFpProductF16AVX512(y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, kind int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpProductF16AVX512(SB), $288-56
-	// pointers: SI y, DX x, DI elements left
-	// per call: Z15 least, Z14 most, Z13 scale, Z12 recip, Z11 unit, Z10 0x7f800000, Z9 0x80000000
-	// vector registers in use at once: 23
-	MOVQ         y+0(FP), SI
-	MOVQ         x+8(FP), DX
-	VBROADCASTSS least+16(FP), Z15
-	VBROADCASTSS most+24(FP), Z14
-	VBROADCASTSS scale+28(FP), Z13
-	VBROADCASTSS recip+32(FP), Z12
-	VBROADCASTSS unit+36(FP), Z11
-	VBROADCASTSS constantsAVX512<>+112(SB), Z10
-	VBROADCASTSS constantsAVX512<>+116(SB), Z9
-	MOVQ         n+40(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-	MOVQ         ahead+48(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z12, Z0, Z8
-	VCVTPH2PS    32(DX), Z0
-	VMULPS       Z12, Z0, Z7
-	VCVTPH2PS    64(DX), Z0
-	VMULPS       Z12, Z0, Z6
-	VCVTPH2PS    96(DX), Z0
-	VMULPS       Z12, Z0, Z5
-
-laneahead:
-	VCVTPH2PS    128(DX), Z0
-	VMULPS       Z12, Z0, Z0
-	VCVTPH2PS    160(DX), Z1
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    192(DX), Z2
-	VMULPS       Z12, Z2, Z2
-	VCVTPH2PS    224(DX), Z3
-	VMULPS       Z12, Z3, Z3
-	VCMPPS       $0x03, Z7, Z8, K1
-	VCMPPS       $0x03, Z5, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          laneloop
-	VRANGEPS     $0x02, Z14, Z8, Z4
-	VRANGEPS     $0x02, Z14, Z7, Z16
-	VRANGEPS     $0x02, Z14, Z6, Z17
-	VRANGEPS     $0x02, Z14, Z5, Z18
-	VPANDD       Z10, Z4, Z19
-	VPANDD       Z10, Z16, Z20
-	VPANDD       Z10, Z17, Z21
-	VPANDD       Z10, Z18, Z22
-	VPMAXUD      Z15, Z19, Z19
-	VPMAXUD      Z15, Z20, Z20
-	VPMAXUD      Z15, Z21, Z21
-	VPMAXUD      Z15, Z22, Z22
-	VFMADD231PS  Z11, Z19, Z4
-	VFMADD231PS  Z11, Z20, Z16
-	VFMADD231PS  Z11, Z21, Z17
-	VFMADD231PS  Z11, Z22, Z18
-	VFNMADD231PS Z11, Z19, Z4
-	VFNMADD231PS Z11, Z20, Z16
-	VFNMADD231PS Z11, Z21, Z17
-	VFNMADD231PS Z11, Z22, Z18
-	VPTERNLOGD   $0xf8, Z9, Z8, Z4
-	VPTERNLOGD   $0xf8, Z9, Z7, Z16
-	VPTERNLOGD   $0xf8, Z9, Z6, Z17
-	VPTERNLOGD   $0xf8, Z9, Z5, Z18
-	VMULPS       Z13, Z4, Z4
-	VMULPS       Z13, Z16, Z16
-	VMULPS       Z13, Z17, Z17
-	VMULPS       Z13, Z18, Z18
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, (SI)
-	VCVTPS2PH    $0x00, Z16, Y16
-	VMOVUPS      Y16, 32(SI)
-	VCVTPS2PH    $0x00, Z17, Y17
-	VMOVUPS      Y17, 64(SI)
-	VCVTPS2PH    $0x00, Z18, Y18
-	VMOVUPS      Y18, 96(SI)
-	VMOVAPS      Z0, Z8
-	VMOVAPS      Z1, Z7
-	VMOVAPS      Z2, Z6
-	VMOVAPS      Z3, Z5
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, DI
-	CMPQ         DI, $+128
-	JGE          laneahead
-
-laneloop:
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z12, Z0, Z0
-	VCVTPH2PS    32(DX), Z1
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(DX), Z2
-	VMULPS       Z12, Z2, Z2
-	VCVTPH2PS    96(DX), Z3
-	VMULPS       Z12, Z3, Z3
-	VCMPPS       $0x03, Z1, Z0, K1
-	VCMPPS       $0x03, Z3, Z2, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRANGEPS     $0x02, Z14, Z0, Z4
-	VPANDD       Z10, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VFMADD231PS  Z11, Z5, Z4
-	VFNMADD231PS Z11, Z5, Z4
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
-	VMULPS       Z13, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, (SI)
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z10, Z0, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VFMADD231PS  Z11, Z4, Z0
-	VFNMADD231PS Z11, Z4, Z0
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
-	VMULPS       Z13, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 32(SI)
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VFMADD231PS  Z11, Z1, Z0
-	VFNMADD231PS Z11, Z1, Z0
-	VPTERNLOGD   $0xf8, Z9, Z2, Z0
-	VMULPS       Z13, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 64(SI)
-	VRANGEPS     $0x02, Z14, Z3, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VFMADD231PS  Z11, Z1, Z0
-	VFNMADD231PS Z11, Z1, Z0
-	VPTERNLOGD   $0xf8, Z9, Z3, Z0
-	VMULPS       Z13, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVUPS      Y0, 96(SI)
-
-laneback:
-	ADDQ $+128, SI
-	ADDQ $+128, DX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JLT   lanestaged
-
-lanerest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z12, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z12, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VMULPS       Z12, Z2, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y3
-	VCVTPH2PS    Y3, Z3
-	VMULPS       Z12, Z3, Z3
-	VCMPPS       $0x03, Z1, Z0, K1
-	VCMPPS       $0x03, Z3, Z2, K2
-	KORTESTQ     K1, K2
-	JNE          lanestage
-	VRANGEPS     $0x02, Z14, Z0, Z4
-	VPANDD       Z10, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VFMADD231PS  Z11, Z5, Z4
-	VFNMADD231PS Z11, Z5, Z4
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
-	VMULPS       Z13, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	KMOVQ        K0, K7
-	VMOVDQU16    Y4, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z10, Z0, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VFMADD231PS  Z11, Z4, Z0
-	VFNMADD231PS Z11, Z4, Z0
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
-	VMULPS       Z13, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y0, K7, 32(SI)
-	CMPQ         DI, $+33
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VFMADD231PS  Z11, Z1, Z0
-	VFNMADD231PS Z11, Z1, Z0
-	VPTERNLOGD   $0xf8, Z9, Z2, Z0
-	VMULPS       Z13, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y0, K7, 64(SI)
-	CMPQ         DI, $+49
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z3, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VFMADD231PS  Z11, Z1, Z0
-	VFNMADD231PS Z11, Z1, Z0
-	VPTERNLOGD   $0xf8, Z9, Z3, Z0
-	VMULPS       Z13, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y0, K7, 96(SI)
-
-lanetailnarrow:
-laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VCVTPH2PS    (DX), Z0
-	VMULPS       Z12, Z0, Z0
-	VCVTPH2PS    32(DX), Z1
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(DX), Z2
-	VMULPS       Z12, Z2, Z2
-	VCVTPH2PS    96(DX), Z3
-	VMULPS       Z12, Z3, Z3
-	VCMPPS       $0x03, Z1, Z0, K1
-	VCMPPS       $0x03, Z3, Z2, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRANGEPS     $0x02, Z14, Z0, Z4
-	VPANDD       Z10, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VFMADD231PS  Z11, Z5, Z4
-	VFNMADD231PS Z11, Z5, Z4
-	VPTERNLOGD   $0xf8, Z9, Z0, Z4
-	VMULPS       Z13, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVNTPS     Y4, (SI)
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z10, Z0, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VFMADD231PS  Z11, Z4, Z0
-	VFNMADD231PS Z11, Z4, Z0
-	VPTERNLOGD   $0xf8, Z9, Z1, Z0
-	VMULPS       Z13, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 32(SI)
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VFMADD231PS  Z11, Z1, Z0
-	VFNMADD231PS Z11, Z1, Z0
-	VPTERNLOGD   $0xf8, Z9, Z2, Z0
-	VMULPS       Z13, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 64(SI)
-	VRANGEPS     $0x02, Z14, Z3, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VFMADD231PS  Z11, Z1, Z0
-	VFNMADD231PS Z11, Z1, Z0
-	VPTERNLOGD   $0xf8, Z9, Z3, Z0
-	VMULPS       Z13, Z0, Z0
-	VCVTPS2PH    $0x00, Z0, Y0
-	VMOVNTPS     Y0, 96(SI)
-	ADDQ         $+128, SI
-	ADDQ         $+128, DX
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          lanestream
-	JMP          lanetail
-
-lanerare:
-	JMP rare
-
-lanestaged:
-	ADDQ $+64, DI
-	MOVQ 256(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	MOVQ 264(SP), DX
-	JMP  laneend
-
-lanestage:
-	MOVQ SI, 256(SP)
-	LEAQ (SP), SI
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 264(SP)
-	LEAQ 128(SP), DX
-	JMP  laneloop
-
-rare:
-	VCVTPH2PS    (DX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+120(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z2
-	VPANDD       Z10, Z2, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VBROADCASTSS step+20(FP), Z4
-	VBROADCASTSS constantsAVX512<>+124(SB), Z5
-	VPADDD       Z5, Z4, Z4
-	VPADDD       Z4, Z3, Z3
-	VADDPS       Z3, Z2, Z2
-	VSUBPS       Z3, Z2, Z2
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VMULPS       Z13, Z2, Z2
-	VCMPPS       $0x07, Z2, Z2, K1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z0
-	VBLENDMPS    Z2, Z0, K1, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, (SI)
-	VCVTPH2PS    32(DX), Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z10, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z4, Z5, Z5
-	VADDPS       Z5, Z3, Z3
-	VSUBPS       Z5, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z2, Z3
-	VMULPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 32(SI)
-	VCVTPH2PS    64(DX), Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z3
-	VPANDD       Z10, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPADDD       Z4, Z5, Z5
-	VADDPS       Z5, Z3, Z3
-	VSUBPS       Z5, Z3, Z3
-	VPTERNLOGD   $0xf8, Z9, Z2, Z3
-	VMULPS       Z13, Z3, Z3
-	VCMPPS       $0x07, Z3, Z3, K1
-	VBLENDMPS    Z3, Z0, K1, Z3
-	VCVTPS2PH    $0x00, Z3, Y3
-	VMOVUPS      Y3, 64(SI)
-	VCVTPH2PS    96(DX), Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z1
-	VPANDD       Z10, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPADDD       Z4, Z3, Z3
-	VADDPS       Z3, Z1, Z1
-	VSUBPS       Z3, Z1, Z1
-	VPTERNLOGD   $0xf8, Z9, Z2, Z1
-	VMULPS       Z13, Z1, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
-	VBLENDMPS    Z1, Z0, K1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVUPS      Y1, 96(SI)
-	JMP          laneback
-
-// func FakeQuantizeFpProductBytesF16AVX512(y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpProductBytesF16AVX512(SB), $368-64
+TEXT ·FakeQuantizeFpProductF16AVX512(SB), $368-72
 	// pointers: SI y, DX mask, BX x, DI elements left
 	// per call: Z15 least, Z14 most, Z13 scale, Z12 recip, Z11 unit, Z10 0x7f800000, Z9 0x80000000, Z8 0x1010101
 	// vector registers in use at once: 28
@@ -2953,11 +1950,11 @@ TEXT ·FakeQuantizeFpProductBytesF16AVX512(SB), $368-64
 	VBROADCASTSS unit+44(FP), Z11
 	VBROADCASTSS constantsAVX512<>+112(SB), Z10
 	VBROADCASTSS constantsAVX512<>+116(SB), Z9
-	VBROADCASTSS constantsAVX512<>+12(SB), Z8
-	MOVQ         n+48(FP), DI
+	VBROADCASTSS constantsAVX512<>+8(SB), Z8
+	MOVQ         n+56(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
-	MOVQ         ahead+56(FP), CX
+	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
 	JGT          lanestream
 	CMPQ         DI, $+256
@@ -3024,25 +2021,42 @@ laneahead:
 	VMOVUPS      Y26, 64(SI)
 	VCVTPS2PH    $0x00, Z27, Y27
 	VMOVUPS      Y27, 96(SI)
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone2
+	JEQ          maskbytes1
 	VPCMPEQD     Z7, Z16, K1
 	VPCMPEQD     Z6, Z17, K2
-	VPCMPEQD     Z5, Z18, K3
-	VPCMPEQD     Z4, Z19, K4
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z16
-	VMOVUPS      Z16, (DX)
-	VMOVAPS      Z0, Z7
-	VMOVAPS      Z1, Z6
-	VMOVAPS      Z2, Z5
-	VMOVAPS      Z3, Z4
-	ADDQ         $+128, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, DI
-	CMPQ         DI, $+128
-	JGE          laneahead
+	VPCMPEQD     Z5, Z18, K2
+	VPCMPEQD     Z4, Z19, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone2
+
+maskbytes1:
+	VPCMPEQD   Z7, Z16, K1
+	VPCMPEQD   Z6, Z17, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z5, Z18, K2
+	VPCMPEQD   Z4, Z19, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z8, K1, Z20
+	VMOVUPS    Z20, (DX)
+	ADDQ       $+64, DX
+
+maskdone2:
+	VMOVAPS Z0, Z7
+	VMOVAPS Z1, Z6
+	VMOVAPS Z2, Z5
+	VMOVAPS Z3, Z4
+	ADDQ    $+128, SI
+	ADDQ    $+128, BX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+128
+	JGE     laneahead
 
 laneloop:
 	VCVTPH2PS    (BX), Z0
@@ -3067,49 +2081,65 @@ laneloop:
 	VMULPS       Z13, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
 	VMOVUPS      Y6, (SI)
+	VRANGEPS     $0x02, Z14, Z1, Z5
+	VPANDD       Z10, Z5, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VMOVAPS      Z5, Z7
+	VFMADD231PS  Z11, Z6, Z7
+	VFNMADD231PS Z11, Z6, Z7
+	VPTERNLOGD   $0xf8, Z9, Z1, Z7
+	VMULPS       Z13, Z7, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVUPS      Y7, 32(SI)
+	VRANGEPS     $0x02, Z14, Z2, Z6
+	VPANDD       Z10, Z6, Z7
+	VPMAXUD      Z15, Z7, Z7
+	VMOVAPS      Z6, Z16
+	VFMADD231PS  Z11, Z7, Z16
+	VFNMADD231PS Z11, Z7, Z16
+	VPTERNLOGD   $0xf8, Z9, Z2, Z16
+	VMULPS       Z13, Z16, Z16
+	VCVTPS2PH    $0x00, Z16, Y16
+	VMOVUPS      Y16, 64(SI)
+	VRANGEPS     $0x02, Z14, Z3, Z7
+	VPANDD       Z10, Z7, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VMOVAPS      Z7, Z17
+	VFMADD231PS  Z11, Z16, Z17
+	VFNMADD231PS Z11, Z16, Z17
+	VPTERNLOGD   $0xf8, Z9, Z3, Z17
+	VMULPS       Z13, Z17, Z17
+	VCVTPS2PH    $0x00, Z17, Y17
+	VMOVUPS      Y17, 96(SI)
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone4
+	JEQ          maskbytes3
 	VPCMPEQD     Z0, Z4, K1
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z10, Z0, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VMOVAPS      Z0, Z5
-	VFMADD231PS  Z11, Z4, Z5
-	VFNMADD231PS Z11, Z4, Z5
-	VPTERNLOGD   $0xf8, Z9, Z1, Z5
-	VMULPS       Z13, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 32(SI)
-	VPCMPEQD     Z1, Z0, K2
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z4
-	VFMADD231PS  Z11, Z1, Z4
-	VFNMADD231PS Z11, Z1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z2, Z4
-	VMULPS       Z13, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 64(SI)
-	VPCMPEQD     Z2, Z0, K3
-	VRANGEPS     $0x02, Z14, Z3, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z2
-	VFMADD231PS  Z11, Z1, Z2
-	VFNMADD231PS Z11, Z1, Z2
-	VPTERNLOGD   $0xf8, Z9, Z3, Z2
-	VMULPS       Z13, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(SI)
-	VPCMPEQD     Z3, Z0, K4
+	VPCMPEQD     Z1, Z5, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z0
-	VMOVUPS      Z0, (DX)
+	VPCMPEQD     Z2, Z6, K2
+	VPCMPEQD     Z3, Z7, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone4
 
+maskbytes3:
+	VPCMPEQD   Z0, Z4, K1
+	VPCMPEQD   Z1, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z2, Z6, K2
+	VPCMPEQD   Z3, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z8, K1, Z16
+	VMOVUPS    Z16, (DX)
+	ADDQ       $+64, DX
+
+maskdone4:
 laneback:
 	ADDQ $+128, SI
-	ADDQ $+64, DX
 	ADDQ $+128, BX
 	SUBQ $+64, DI
 	CMPQ DI, $+64
@@ -3156,60 +2186,92 @@ lanerest:
 	VCVTPS2PH    $0x00, Z6, Y6
 	KMOVQ        K0, K7
 	VMOVDQU16    Y6, K7, (SI)
-	VPCMPEQD     Z0, Z4, K1
 	CMPQ         DI, $+17
 	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z10, Z0, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VMOVAPS      Z0, Z5
-	VFMADD231PS  Z11, Z4, Z5
-	VFNMADD231PS Z11, Z4, Z5
-	VPTERNLOGD   $0xf8, Z9, Z1, Z5
-	VMULPS       Z13, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
+	VRANGEPS     $0x02, Z14, Z1, Z5
+	VPANDD       Z10, Z5, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VMOVAPS      Z5, Z7
+	VFMADD231PS  Z11, Z6, Z7
+	VFNMADD231PS Z11, Z6, Z7
+	VPTERNLOGD   $0xf8, Z9, Z1, Z7
+	VMULPS       Z13, Z7, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y5, K7, 32(SI)
-	VPCMPEQD     Z1, Z0, K2
+	VMOVDQU16    Y7, K7, 32(SI)
 	CMPQ         DI, $+33
 	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z4
-	VFMADD231PS  Z11, Z1, Z4
-	VFNMADD231PS Z11, Z1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z2, Z4
-	VMULPS       Z13, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
+	VRANGEPS     $0x02, Z14, Z2, Z6
+	VPANDD       Z10, Z6, Z7
+	VPMAXUD      Z15, Z7, Z7
+	VMOVAPS      Z6, Z16
+	VFMADD231PS  Z11, Z7, Z16
+	VFNMADD231PS Z11, Z7, Z16
+	VPTERNLOGD   $0xf8, Z9, Z2, Z16
+	VMULPS       Z13, Z16, Z16
+	VCVTPS2PH    $0x00, Z16, Y16
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y4, K7, 64(SI)
-	VPCMPEQD     Z2, Z0, K3
+	VMOVDQU16    Y16, K7, 64(SI)
 	CMPQ         DI, $+49
 	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z3, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z2
-	VFMADD231PS  Z11, Z1, Z2
-	VFNMADD231PS Z11, Z1, Z2
-	VPTERNLOGD   $0xf8, Z9, Z3, Z2
-	VMULPS       Z13, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
+	VRANGEPS     $0x02, Z14, Z3, Z7
+	VPANDD       Z10, Z7, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VMOVAPS      Z7, Z17
+	VFMADD231PS  Z11, Z16, Z17
+	VFNMADD231PS Z11, Z16, Z17
+	VPTERNLOGD   $0xf8, Z9, Z3, Z17
+	VMULPS       Z13, Z17, Z17
+	VCVTPS2PH    $0x00, Z17, Y17
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y2, K7, 96(SI)
-	VPCMPEQD     Z3, Z0, K4
+	VMOVDQU16    Y17, K7, 96(SI)
 
 lanetailnarrow:
-	KUNPCKWD   K1, K2, K1
-	KUNPCKWD   K3, K4, K3
-	KUNPCKDQ   K1, K3, K1
-	VMOVDQU8.Z Z8, K1, Z0
-	KMOVQ      K0, K7
-	VMOVDQU8   Z0, K7, (DX)
+	CMPL     kind+48(FP), $+1
+	JLT      maskdone6
+	JEQ      maskbytes5
+	VPCMPEQD Z0, Z4, K1
+	VPCMPEQD Z1, Z5, K2
+	KUNPCKWD K1, K2, K1
+	VPCMPEQD Z2, Z6, K2
+	VPCMPEQD Z3, Z7, K3
+	KUNPCKWD K2, K3, K2
+	KUNPCKDQ K1, K2, K1
+	KMOVQ    K1, 128(SP)
+	JMP      maskdone6
 
+maskbytes5:
+	VPCMPEQD   Z0, Z4, K1
+	VPCMPEQD   Z1, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z2, Z6, K2
+	VPCMPEQD   Z3, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z8, K1, Z16
+	VMOVUPS    Z16, 128(SP)
+
+maskdone6:
+	CMPL kind+48(FP), $+1
+	JLT  maskdone8
+	JEQ  maskbytes7
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone8
+
+maskbytes7:
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone8:
 laneend:
-	MOVQ  ahead+56(FP), AX
+	MOVQ  ahead+64(FP), AX
 	TESTB $0x01, AL
 	JNE   fence
 	VZEROUPPER
@@ -3245,52 +2307,69 @@ lanestream:
 	VMULPS       Z13, Z6, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
 	VMOVNTPS     Y6, (SI)
+	VRANGEPS     $0x02, Z14, Z1, Z5
+	VPANDD       Z10, Z5, Z6
+	VPMAXUD      Z15, Z6, Z6
+	VMOVAPS      Z5, Z7
+	VFMADD231PS  Z11, Z6, Z7
+	VFNMADD231PS Z11, Z6, Z7
+	VPTERNLOGD   $0xf8, Z9, Z1, Z7
+	VMULPS       Z13, Z7, Z7
+	VCVTPS2PH    $0x00, Z7, Y7
+	VMOVNTPS     Y7, 32(SI)
+	VRANGEPS     $0x02, Z14, Z2, Z6
+	VPANDD       Z10, Z6, Z7
+	VPMAXUD      Z15, Z7, Z7
+	VMOVAPS      Z6, Z16
+	VFMADD231PS  Z11, Z7, Z16
+	VFNMADD231PS Z11, Z7, Z16
+	VPTERNLOGD   $0xf8, Z9, Z2, Z16
+	VMULPS       Z13, Z16, Z16
+	VCVTPS2PH    $0x00, Z16, Y16
+	VMOVNTPS     Y16, 64(SI)
+	VRANGEPS     $0x02, Z14, Z3, Z7
+	VPANDD       Z10, Z7, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VMOVAPS      Z7, Z17
+	VFMADD231PS  Z11, Z16, Z17
+	VFNMADD231PS Z11, Z16, Z17
+	VPTERNLOGD   $0xf8, Z9, Z3, Z17
+	VMULPS       Z13, Z17, Z17
+	VCVTPS2PH    $0x00, Z17, Y17
+	VMOVNTPS     Y17, 96(SI)
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone10
+	JEQ          maskbytes9
 	VPCMPEQD     Z0, Z4, K1
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z10, Z0, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VMOVAPS      Z0, Z5
-	VFMADD231PS  Z11, Z4, Z5
-	VFNMADD231PS Z11, Z4, Z5
-	VPTERNLOGD   $0xf8, Z9, Z1, Z5
-	VMULPS       Z13, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, 32(SI)
-	VPCMPEQD     Z1, Z0, K2
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z4
-	VFMADD231PS  Z11, Z1, Z4
-	VFNMADD231PS Z11, Z1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z2, Z4
-	VMULPS       Z13, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVNTPS     Y4, 64(SI)
-	VPCMPEQD     Z2, Z0, K3
-	VRANGEPS     $0x02, Z14, Z3, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z2
-	VFMADD231PS  Z11, Z1, Z2
-	VFNMADD231PS Z11, Z1, Z2
-	VPTERNLOGD   $0xf8, Z9, Z3, Z2
-	VMULPS       Z13, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVNTPS     Y2, 96(SI)
-	VPCMPEQD     Z3, Z0, K4
+	VPCMPEQD     Z1, Z5, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z0
-	VMOVNTPS     Z0, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+64, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          lanestream
-	JMP          lanetail
+	VPCMPEQD     Z2, Z6, K2
+	VPCMPEQD     Z3, Z7, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
+	KMOVQ        K1, (DX)
+	ADDQ         $+8, DX
+	JMP          maskdone10
+
+maskbytes9:
+	VPCMPEQD   Z0, Z4, K1
+	VPCMPEQD   Z1, Z5, K2
+	KUNPCKWD   K1, K2, K1
+	VPCMPEQD   Z2, Z6, K2
+	VPCMPEQD   Z3, Z7, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z8, K1, Z16
+	VMOVNTPS   Z16, (DX)
+	ADDQ       $+64, DX
+
+maskdone10:
+	ADDQ $+128, SI
+	ADDQ $+128, BX
+	SUBQ $+64, DI
+	CMPQ DI, $+64
+	JGE  lanestream
+	JMP  lanetail
 
 lanerare:
 	JMP rare
@@ -3302,9 +2381,24 @@ lanestaged:
 	MOVQ SI, CX
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 328(SP), DX
+	CMPL kind+48(FP), $+1
+	JLT  maskdone12
+	JEQ  maskbytes11
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageOut1AVX512(SB)
+	LEAQ 7(DI), AX
+	SHRQ $0x03, AX
+	ADDQ AX, DX
+	JMP  maskdone12
+
+maskbytes11:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
+	ADDQ DI, DX
+
+maskdone12:
 	MOVQ 336(SP), BX
 	JMP  laneend
 
@@ -3337,521 +2431,83 @@ rare:
 	VPTERNLOGD   $0xf8, Z9, Z0, Z6
 	VMULPS       Z13, Z6, Z6
 	VCMPPS       $0x07, Z6, Z6, K1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z0
+	VBROADCASTSS constantsAVX512<>+12(SB), Z0
 	VBLENDMPS    Z6, Z0, K1, Z6
 	VCVTPS2PH    $0x00, Z6, Y6
 	VMOVUPS      Y6, (SI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	VCVTPH2PS    32(BX), Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z10, Z4, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z5, Z6, Z6
-	VADDPS       Z6, Z4, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z9, Z2, Z7
-	VMULPS       Z13, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K2
-	VBLENDMPS    Z7, Z0, K2, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	VCVTPH2PS    64(BX), Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z10, Z4, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z5, Z6, Z6
-	VADDPS       Z6, Z4, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z9, Z2, Z7
-	VMULPS       Z13, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K3
-	VBLENDMPS    Z7, Z0, K3, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 64(SI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	VCVTPH2PS    96(BX), Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z10, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z5, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z9, Z2, Z5
-	VMULPS       Z13, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 96(SI)
-	VCMPPS       $0x00, Z1, Z3, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z8, K1, Z0
-	VMOVUPS      Z0, (DX)
-	JMP          laneback
-
-// func FakeQuantizeFpProductBitsF16AVX512(y *uint16, mask *uint8, x *uint16, least int32, step int32, most float32, scale float32, recip float32, unit float32, n int, ahead int)
-// Requires: AVX, AVX512BW, AVX512DQ, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·FakeQuantizeFpProductBitsF16AVX512(SB), $320-64
-	// pointers: SI y, DX mask, BX x, DI elements left
-	// per call: Z15 least, Z14 most, Z13 scale, Z12 recip, Z11 unit, Z10 0x7f800000, Z9 0x80000000
-	// vector registers in use at once: 27
-	MOVQ         y+0(FP), SI
-	MOVQ         mask+8(FP), DX
-	MOVQ         x+16(FP), BX
-	VBROADCASTSS least+24(FP), Z15
-	VBROADCASTSS most+32(FP), Z14
-	VBROADCASTSS scale+36(FP), Z13
-	VBROADCASTSS recip+40(FP), Z12
-	VBROADCASTSS unit+44(FP), Z11
-	VBROADCASTSS constantsAVX512<>+112(SB), Z10
-	VBROADCASTSS constantsAVX512<>+116(SB), Z9
-	MOVQ         n+48(FP), DI
-	CMPQ         DI, $+64
-	JLT          lanerest
-	MOVQ         ahead+56(FP), CX
-	CMPQ         CX, $+1
-	JGT          lanestream
-	CMPQ         DI, $+256
-	JLT          laneloop
-	VCVTPH2PS    (BX), Z0
-	VMULPS       Z12, Z0, Z8
-	VCVTPH2PS    32(BX), Z0
-	VMULPS       Z12, Z0, Z7
-	VCVTPH2PS    64(BX), Z0
-	VMULPS       Z12, Z0, Z6
-	VCVTPH2PS    96(BX), Z0
-	VMULPS       Z12, Z0, Z5
-
-laneahead:
-	VCVTPH2PS    128(BX), Z0
-	VMULPS       Z12, Z0, Z0
-	VCVTPH2PS    160(BX), Z1
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    192(BX), Z2
-	VMULPS       Z12, Z2, Z2
-	VCVTPH2PS    224(BX), Z3
-	VMULPS       Z12, Z3, Z3
-	VCMPPS       $0x03, Z7, Z8, K1
-	VCMPPS       $0x03, Z5, Z6, K2
-	KORTESTQ     K1, K2
-	JNE          laneloop
-	VRANGEPS     $0x02, Z14, Z8, Z4
-	VRANGEPS     $0x02, Z14, Z7, Z16
-	VRANGEPS     $0x02, Z14, Z6, Z17
-	VRANGEPS     $0x02, Z14, Z5, Z18
-	VPANDD       Z10, Z4, Z19
-	VPANDD       Z10, Z16, Z20
-	VPANDD       Z10, Z17, Z21
-	VPANDD       Z10, Z18, Z22
+	VCVTPH2PS    32(BX), Z4
+	VDIVPS       Z13, Z4, Z4
+	VPANDD       Z1, Z4, Z6
+	VMINPS       Z6, Z14, Z7
+	VPANDD       Z10, Z7, Z16
+	VPMAXUD      Z15, Z16, Z16
+	VPADDD       Z5, Z16, Z16
+	VADDPS       Z16, Z7, Z17
+	VSUBPS       Z16, Z17, Z17
+	VPTERNLOGD   $0xf8, Z9, Z4, Z17
+	VMULPS       Z13, Z17, Z17
+	VCMPPS       $0x07, Z17, Z17, K1
+	VBLENDMPS    Z17, Z0, K1, Z17
+	VCVTPS2PH    $0x00, Z17, Y17
+	VMOVUPS      Y17, 32(SI)
+	VCVTPH2PS    64(BX), Z4
+	VDIVPS       Z13, Z4, Z4
+	VPANDD       Z1, Z4, Z16
+	VMINPS       Z16, Z14, Z17
+	VPANDD       Z10, Z17, Z18
+	VPMAXUD      Z15, Z18, Z18
+	VPADDD       Z5, Z18, Z18
+	VADDPS       Z18, Z17, Z19
+	VSUBPS       Z18, Z19, Z19
+	VPTERNLOGD   $0xf8, Z9, Z4, Z19
+	VMULPS       Z13, Z19, Z19
+	VCMPPS       $0x07, Z19, Z19, K1
+	VBLENDMPS    Z19, Z0, K1, Z19
+	VCVTPS2PH    $0x00, Z19, Y19
+	VMOVUPS      Y19, 64(SI)
+	VCVTPH2PS    96(BX), Z4
+	VDIVPS       Z13, Z4, Z4
+	VPANDD       Z1, Z4, Z1
+	VMINPS       Z1, Z14, Z18
+	VPANDD       Z10, Z18, Z19
 	VPMAXUD      Z15, Z19, Z19
-	VPMAXUD      Z15, Z20, Z20
-	VPMAXUD      Z15, Z21, Z21
-	VPMAXUD      Z15, Z22, Z22
-	VMOVAPS      Z4, Z23
-	VFMADD231PS  Z11, Z19, Z23
-	VMOVAPS      Z16, Z24
-	VFMADD231PS  Z11, Z20, Z24
-	VMOVAPS      Z17, Z25
-	VFMADD231PS  Z11, Z21, Z25
-	VMOVAPS      Z18, Z26
-	VFMADD231PS  Z11, Z22, Z26
-	VFNMADD231PS Z11, Z19, Z23
-	VFNMADD231PS Z11, Z20, Z24
-	VFNMADD231PS Z11, Z21, Z25
-	VFNMADD231PS Z11, Z22, Z26
-	VPTERNLOGD   $0xf8, Z9, Z8, Z23
-	VPTERNLOGD   $0xf8, Z9, Z7, Z24
-	VPTERNLOGD   $0xf8, Z9, Z6, Z25
-	VPTERNLOGD   $0xf8, Z9, Z5, Z26
-	VMULPS       Z13, Z23, Z23
-	VMULPS       Z13, Z24, Z24
-	VMULPS       Z13, Z25, Z25
-	VMULPS       Z13, Z26, Z26
-	VCVTPS2PH    $0x00, Z23, Y23
-	VMOVUPS      Y23, (SI)
-	VCVTPS2PH    $0x00, Z24, Y24
-	VMOVUPS      Y24, 32(SI)
-	VCVTPS2PH    $0x00, Z25, Y25
-	VMOVUPS      Y25, 64(SI)
-	VCVTPS2PH    $0x00, Z26, Y26
-	VMOVUPS      Y26, 96(SI)
-	VPCMPEQD     Z8, Z4, K1
-	VPCMPEQD     Z7, Z16, K2
-	VPCMPEQD     Z6, Z17, K3
-	VPCMPEQD     Z5, Z18, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	VMOVAPS      Z0, Z8
-	VMOVAPS      Z1, Z7
-	VMOVAPS      Z2, Z6
-	VMOVAPS      Z3, Z5
-	ADDQ         $+128, SI
-	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, DI
-	CMPQ         DI, $+128
-	JGE          laneahead
-
-laneloop:
-	VCVTPH2PS    (BX), Z0
-	VMULPS       Z12, Z0, Z0
-	VCVTPH2PS    32(BX), Z1
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(BX), Z2
-	VMULPS       Z12, Z2, Z2
-	VCVTPH2PS    96(BX), Z3
-	VMULPS       Z12, Z3, Z3
-	VCMPPS       $0x03, Z1, Z0, K1
-	VCMPPS       $0x03, Z3, Z2, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRANGEPS     $0x02, Z14, Z0, Z4
-	VPANDD       Z10, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VMOVAPS      Z4, Z6
-	VFMADD231PS  Z11, Z5, Z6
-	VFNMADD231PS Z11, Z5, Z6
-	VPTERNLOGD   $0xf8, Z9, Z0, Z6
-	VMULPS       Z13, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, (SI)
-	VPCMPEQD     Z0, Z4, K1
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z10, Z0, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VMOVAPS      Z0, Z5
-	VFMADD231PS  Z11, Z4, Z5
-	VFNMADD231PS Z11, Z4, Z5
-	VPTERNLOGD   $0xf8, Z9, Z1, Z5
+	VPADDD       Z5, Z19, Z19
+	VADDPS       Z19, Z18, Z5
+	VSUBPS       Z19, Z5, Z5
+	VPTERNLOGD   $0xf8, Z9, Z4, Z5
 	VMULPS       Z13, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVUPS      Y5, 32(SI)
-	VPCMPEQD     Z1, Z0, K2
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z4
-	VFMADD231PS  Z11, Z1, Z4
-	VFNMADD231PS Z11, Z1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z2, Z4
-	VMULPS       Z13, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVUPS      Y4, 64(SI)
-	VPCMPEQD     Z2, Z0, K3
-	VRANGEPS     $0x02, Z14, Z3, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z2
-	VFMADD231PS  Z11, Z1, Z2
-	VFNMADD231PS Z11, Z1, Z2
-	VPTERNLOGD   $0xf8, Z9, Z3, Z2
-	VMULPS       Z13, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVUPS      Y2, 96(SI)
-	VPCMPEQD     Z3, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-
-laneback:
-	ADDQ $+128, SI
-	ADDQ $+8, DX
-	ADDQ $+128, BX
-	SUBQ $+64, DI
-	CMPQ DI, $+64
-	JGE  laneloop
-
-lanetail:
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JLT   lanestaged
-
-lanerest:
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (BX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z12, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(BX), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z12, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(BX), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VMULPS       Z12, Z2, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(BX), K7, Y3
-	VCVTPH2PS    Y3, Z3
-	VMULPS       Z12, Z3, Z3
-	VCMPPS       $0x03, Z1, Z0, K1
-	VCMPPS       $0x03, Z3, Z2, K2
-	KORTESTQ     K1, K2
-	JNE          lanestage
-	VRANGEPS     $0x02, Z14, Z0, Z4
-	VPANDD       Z10, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VMOVAPS      Z4, Z6
-	VFMADD231PS  Z11, Z5, Z6
-	VFNMADD231PS Z11, Z5, Z6
-	VPTERNLOGD   $0xf8, Z9, Z0, Z6
-	VMULPS       Z13, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	KMOVQ        K0, K7
-	VMOVDQU16    Y6, K7, (SI)
-	VPCMPEQD     Z0, Z4, K1
-	CMPQ         DI, $+17
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z10, Z0, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VMOVAPS      Z0, Z5
-	VFMADD231PS  Z11, Z4, Z5
-	VFNMADD231PS Z11, Z4, Z5
-	VPTERNLOGD   $0xf8, Z9, Z1, Z5
-	VMULPS       Z13, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16    Y5, K7, 32(SI)
-	VPCMPEQD     Z1, Z0, K2
-	CMPQ         DI, $+33
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z4
-	VFMADD231PS  Z11, Z1, Z4
-	VFNMADD231PS Z11, Z1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z2, Z4
-	VMULPS       Z13, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16    Y4, K7, 64(SI)
-	VPCMPEQD     Z2, Z0, K3
-	CMPQ         DI, $+49
-	JLT          lanetailnarrow
-	VRANGEPS     $0x02, Z14, Z3, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z2
-	VFMADD231PS  Z11, Z1, Z2
-	VFNMADD231PS Z11, Z1, Z2
-	VPTERNLOGD   $0xf8, Z9, Z3, Z2
-	VMULPS       Z13, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16    Y2, K7, 96(SI)
-	VPCMPEQD     Z3, Z0, K4
-
-lanetailnarrow:
-	KUNPCKWD K1, K2, K1
-	KUNPCKWD K3, K4, K3
-	KUNPCKDQ K1, K3, K1
-	KMOVQ    K1, 128(SP)
-	LEAQ     128(SP), AX
-	MOVQ     DX, CX
-	CALL     ·stageOut1AVX512(SB)
-
-laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-lanestream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	VCVTPH2PS    (BX), Z0
-	VMULPS       Z12, Z0, Z0
-	VCVTPH2PS    32(BX), Z1
-	VMULPS       Z12, Z1, Z1
-	VCVTPH2PS    64(BX), Z2
-	VMULPS       Z12, Z2, Z2
-	VCVTPH2PS    96(BX), Z3
-	VMULPS       Z12, Z3, Z3
-	VCMPPS       $0x03, Z1, Z0, K1
-	VCMPPS       $0x03, Z3, Z2, K2
-	KORTESTQ     K1, K2
-	JNE          lanerare
-	VRANGEPS     $0x02, Z14, Z0, Z4
-	VPANDD       Z10, Z4, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VMOVAPS      Z4, Z6
-	VFMADD231PS  Z11, Z5, Z6
-	VFNMADD231PS Z11, Z5, Z6
-	VPTERNLOGD   $0xf8, Z9, Z0, Z6
-	VMULPS       Z13, Z6, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVNTPS     Y6, (SI)
-	VPCMPEQD     Z0, Z4, K1
-	VRANGEPS     $0x02, Z14, Z1, Z0
-	VPANDD       Z10, Z0, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VMOVAPS      Z0, Z5
-	VFMADD231PS  Z11, Z4, Z5
-	VFNMADD231PS Z11, Z4, Z5
-	VPTERNLOGD   $0xf8, Z9, Z1, Z5
-	VMULPS       Z13, Z5, Z5
-	VCVTPS2PH    $0x00, Z5, Y5
-	VMOVNTPS     Y5, 32(SI)
-	VPCMPEQD     Z1, Z0, K2
-	VRANGEPS     $0x02, Z14, Z2, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z4
-	VFMADD231PS  Z11, Z1, Z4
-	VFNMADD231PS Z11, Z1, Z4
-	VPTERNLOGD   $0xf8, Z9, Z2, Z4
-	VMULPS       Z13, Z4, Z4
-	VCVTPS2PH    $0x00, Z4, Y4
-	VMOVNTPS     Y4, 64(SI)
-	VPCMPEQD     Z2, Z0, K3
-	VRANGEPS     $0x02, Z14, Z3, Z0
-	VPANDD       Z10, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VMOVAPS      Z0, Z2
-	VFMADD231PS  Z11, Z1, Z2
-	VFNMADD231PS Z11, Z1, Z2
-	VPTERNLOGD   $0xf8, Z9, Z3, Z2
-	VMULPS       Z13, Z2, Z2
-	VCVTPS2PH    $0x00, Z2, Y2
-	VMOVNTPS     Y2, 96(SI)
-	VPCMPEQD     Z3, Z0, K4
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	KMOVQ        K1, (DX)
-	ADDQ         $+128, SI
-	ADDQ         $+8, DX
-	ADDQ         $+128, BX
-	SUBQ         $+64, DI
-	CMPQ         DI, $+64
-	JGE          lanestream
-	JMP          lanetail
-
-lanerare:
-	JMP rare
-
-lanestaged:
-	ADDQ $+64, DI
-	MOVQ 272(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut16AVX512(SB)
-	MOVQ 280(SP), DX
-	LEAQ 128(SP), AX
-	MOVQ DX, CX
-	CALL ·stageOut1AVX512(SB)
-	MOVQ 288(SP), BX
-	JMP  laneend
-
-lanestage:
-	MOVQ SI, 272(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 280(SP)
-	LEAQ 128(SP), DX
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ BX, 288(SP)
-	LEAQ 144(SP), BX
-	JMP  laneloop
-
-rare:
-	VCVTPH2PS    (BX), Z0
-	VDIVPS       Z13, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+120(SB), Z1
-	VPANDD       Z1, Z0, Z2
-	VMINPS       Z2, Z14, Z3
-	VPANDD       Z10, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VBROADCASTSS step+28(FP), Z5
-	VBROADCASTSS constantsAVX512<>+124(SB), Z6
-	VPADDD       Z6, Z5, Z5
-	VPADDD       Z5, Z4, Z4
-	VADDPS       Z4, Z3, Z6
-	VSUBPS       Z4, Z6, Z6
-	VPTERNLOGD   $0xf8, Z9, Z0, Z6
-	VMULPS       Z13, Z6, Z6
-	VCMPPS       $0x07, Z6, Z6, K1
-	VBROADCASTSS constantsAVX512<>+8(SB), Z0
-	VBLENDMPS    Z6, Z0, K1, Z6
-	VCVTPS2PH    $0x00, Z6, Y6
-	VMOVUPS      Y6, (SI)
-	VCMPPS       $0x00, Z2, Z3, K1
-	VCVTPH2PS    32(BX), Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z10, Z4, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z5, Z6, Z6
-	VADDPS       Z6, Z4, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z9, Z2, Z7
-	VMULPS       Z13, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K2
-	VBLENDMPS    Z7, Z0, K2, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VCMPPS       $0x00, Z3, Z4, K2
-	VCVTPH2PS    64(BX), Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z3
-	VMINPS       Z3, Z14, Z4
-	VPANDD       Z10, Z4, Z6
-	VPMAXUD      Z15, Z6, Z6
-	VPADDD       Z5, Z6, Z6
-	VADDPS       Z6, Z4, Z7
-	VSUBPS       Z6, Z7, Z7
-	VPTERNLOGD   $0xf8, Z9, Z2, Z7
-	VMULPS       Z13, Z7, Z7
-	VCMPPS       $0x07, Z7, Z7, K3
-	VBLENDMPS    Z7, Z0, K3, Z7
-	VCVTPS2PH    $0x00, Z7, Y7
-	VMOVUPS      Y7, 64(SI)
-	VCMPPS       $0x00, Z3, Z4, K3
-	VCVTPH2PS    96(BX), Z2
-	VDIVPS       Z13, Z2, Z2
-	VPANDD       Z1, Z2, Z1
-	VMINPS       Z1, Z14, Z3
-	VPANDD       Z10, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPADDD       Z5, Z4, Z4
-	VADDPS       Z4, Z3, Z5
-	VSUBPS       Z4, Z5, Z5
-	VPTERNLOGD   $0xf8, Z9, Z2, Z5
-	VMULPS       Z13, Z5, Z5
-	VCMPPS       $0x07, Z5, Z5, K4
-	VBLENDMPS    Z5, Z0, K4, Z5
+	VCMPPS       $0x07, Z5, Z5, K1
+	VBLENDMPS    Z5, Z0, K1, Z5
 	VCVTPS2PH    $0x00, Z5, Y5
 	VMOVUPS      Y5, 96(SI)
-	VCMPPS       $0x00, Z1, Z3, K4
+	CMPL         kind+48(FP), $+1
+	JLT          maskdone14
+	JEQ          maskbytes13
+	VCMPPS       $0x00, Z2, Z3, K1
+	VCMPPS       $0x00, Z6, Z7, K2
 	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
+	VCMPPS       $0x00, Z16, Z17, K2
+	VCMPPS       $0x00, Z1, Z18, K3
+	KUNPCKWD     K2, K3, K2
+	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
-	JMP          laneback
+	ADDQ         $+8, DX
+	JMP          maskdone14
+
+maskbytes13:
+	VCMPPS     $0x00, Z2, Z3, K1
+	VCMPPS     $0x00, Z6, Z7, K2
+	KUNPCKWD   K1, K2, K1
+	VCMPPS     $0x00, Z16, Z17, K2
+	VCMPPS     $0x00, Z1, Z18, K3
+	KUNPCKWD   K2, K3, K2
+	KUNPCKDQ   K1, K2, K1
+	VMOVDQU8.Z Z8, K1, Z0
+	VMOVUPS    Z0, (DX)
+	ADDQ       $+64, DX
+
+maskdone14:
+	JMP laneback
 
 // func QuantizeFpProductFloat8F16AVX512(q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -4208,12 +2864,12 @@ rare:
 	VPACKSSWB    Z2, Z0, Z0
 	VPTERNLOGD   $0xf8, Z8, Z0, Z3
 	VPERMD       Z3, Z7, Z3
-	VBROADCASTSS constantsAVX512<>+12(SB), Z0
+	VBROADCASTSS constantsAVX512<>+8(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z1
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z3
@@ -4580,12 +3236,12 @@ rare:
 	VPTERNLOGD   $0xf8, Z10, Z0, Z3
 	VPSHUFB      Z3, Z8, Z3
 	VPERMD       Z3, Z7, Z3
-	VBROADCASTSS constantsAVX512<>+12(SB), Z0
+	VBROADCASTSS constantsAVX512<>+8(SB), Z0
 	KUNPCKWD     K1, K2, K1
 	KUNPCKWD     K3, K4, K3
 	KUNPCKDQ     K1, K3, K1
 	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+12(SB), Z1
+	VBROADCASTSS constantsAVX512<>+8(SB), Z1
 	VPSUBB       Z1, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+212(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z3
@@ -4976,7 +3632,7 @@ TEXT ·ProductTiesF16AVX512(SB), NOSPLIT, $0-32
 	MOVQ         tie+8(FP), DX
 	VBROADCASTSS scale+16(FP), Z15
 	VBROADCASTSS recip+20(FP), Z14
-	VBROADCASTSS constantsAVX512<>+12(SB), Z13
+	VBROADCASTSS constantsAVX512<>+8(SB), Z13
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -5096,8 +3752,8 @@ laneend:
 
 DATA constantsAVX512<>+0(SB)/4, $0x7fff7fff
 DATA constantsAVX512<>+4(SB)/4, $0x7bff7bff
-DATA constantsAVX512<>+8(SB)/4, $0x7fc00000
-DATA constantsAVX512<>+12(SB)/4, $0x01010101
+DATA constantsAVX512<>+8(SB)/4, $0x01010101
+DATA constantsAVX512<>+12(SB)/4, $0x7fc00000
 DATA constantsAVX512<>+16(SB)/4, $0x80008000
 DATA constantsAVX512<>+20(SB)/4, $0x00000000
 DATA constantsAVX512<>+24(SB)/4, $0x00000004

@@ -28,14 +28,6 @@ func QuantizeInt8BF16NEON(q *int8, x *uint16, scale *float32, recip *float32, le
 //go:noescape
 func QuantizeZeroPointInt8BF16NEON(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-// QuantizeMinvalInt8BF16NEON sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeMinvalInt8BF16NEON(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
 // QuantizeUint8BF16NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -51,14 +43,6 @@ func QuantizeUint8BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, 
 //
 //go:noescape
 func QuantizeZeroPointUint8BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeMinvalUint8BF16NEON sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeMinvalUint8BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
 // QuantizePacked4BF16NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
@@ -76,14 +60,6 @@ func QuantizePacked4BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32
 //go:noescape
 func QuantizeZeroPointPacked4BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-// QuantizeMinvalPacked4BF16NEON sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeMinvalPacked4BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
 // QuantizePacked2BF16NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -99,11 +75,3 @@ func QuantizePacked2BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32
 //
 //go:noescape
 func QuantizeZeroPointPacked2BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeMinvalPacked2BF16NEON sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeMinvalPacked2BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)

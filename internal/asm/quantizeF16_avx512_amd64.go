@@ -34,16 +34,6 @@ func QuantizeInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, l
 //go:noescape
 func QuantizeZeroPointInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-// QuantizeMinvalInt8F16AVX512 sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeMinvalInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
 // QuantizeUint8F16AVX512 sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -63,16 +53,6 @@ func QuantizeUint8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32,
 //
 //go:noescape
 func QuantizeZeroPointUint8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeMinvalUint8F16AVX512 sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeMinvalUint8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
 // QuantizePacked4F16AVX512 sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
@@ -94,16 +74,6 @@ func QuantizePacked4F16AVX512(q *uint8, x *uint16, scale *float32, recip *float3
 //go:noescape
 func QuantizeZeroPointPacked4F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-// QuantizeMinvalPacked4F16AVX512 sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeMinvalPacked4F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
 // QuantizePacked2F16AVX512 sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -123,13 +93,3 @@ func QuantizePacked2F16AVX512(q *uint8, x *uint16, scale *float32, recip *float3
 //
 //go:noescape
 func QuantizeZeroPointPacked2F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeMinvalPacked2F16AVX512 sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeMinvalPacked2F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)

@@ -28,14 +28,6 @@ func QuantizeInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, lea
 //go:noescape
 func QuantizeZeroPointInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-// QuantizeMinvalInt8F16NEON sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeMinvalInt8F16NEON(q *int8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
 // QuantizeUint8F16NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -51,14 +43,6 @@ func QuantizeUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, l
 //
 //go:noescape
 func QuantizeZeroPointUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeMinvalUint8F16NEON sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeMinvalUint8F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 
 // QuantizePacked4F16NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
@@ -76,14 +60,6 @@ func QuantizePacked4F16NEON(q *uint8, x *uint16, scale *float32, recip *float32,
 //go:noescape
 func QuantizeZeroPointPacked4F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 
-// QuantizeMinvalPacked4F16NEON sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeMinvalPacked4F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
-
 // QuantizePacked2F16NEON sets q = min(max(round(x/scale), least), most), or 0 for NaN.
 // recip is Prepare's.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
@@ -99,11 +75,3 @@ func QuantizePacked2F16NEON(q *uint8, x *uint16, scale *float32, recip *float32,
 //
 //go:noescape
 func QuantizeZeroPointPacked2F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
-
-// QuantizeMinvalPacked2F16NEON sets q = min(max(round((x-minval)/scale) + least, least), most), or 0 for NaN.
-// recip is Prepare's.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeMinvalPacked2F16NEON(q *uint8, x *uint16, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
