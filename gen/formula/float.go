@@ -219,12 +219,22 @@ recip is Prepare's.`+float8Words, Codes.Of(q.name), Elems.Of(t.name))
 
 // scaled stores the values of codes times s, which is finite, to y. E4M3 is read as
 // 1/256 of what it is, so that s is multiplied by 256, which is exact, and not each
-// value; but where 256*s is infinite, and for NaN, the rare way is taken. Values
-// that are listed need none of this. E5M2 has NaNs, and infinities that 0 makes
-// such.
+// value; but where 256*s is infinite, and for NaN, the rare way is taken. E5M2 has NaNs, and infinities that 0 makes
+// such. A listed NaN has its code's sign, which a product keeps and the rare way does
+// not have.
 func (f format) scaled(k *ir.Kernel, codes string, t tensor, s *ir.Node, listed bool) {
 	x := f.load(k, codes, listed)
-	if listed || f.code != ir.MemE4M3 {
+	rarely := func() {
+		v, _ := withNaN(k, codes)
+		k.Store("y", t.mem, v.Mul(s))
+	}
+	if listed && f.code == ir.MemE4M3 {
+		k.AlarmCode(codes, ir.MemListed, k.Int(0))
+		k.Store("y", t.mem, x.Mul(s))
+		k.Rarely(rarely)
+		return
+	}
+	if f.code != ir.MemE4M3 {
 		y := x.Mul(s)
 		k.Store("y", t.mem, y)
 		if f.code == ir.MemE5M2 {
@@ -237,10 +247,7 @@ func (f format) scaled(k *ir.Kernel, codes string, t tensor, s *ir.Node, listed 
 	finite := s256.Sub(s256).Ordered()
 	k.AlarmCode(codes, f.code, finite.Select(k.Int(signs), k.Int(-1)))
 	k.Store("y", t.mem, x.Mul(s256))
-	k.Rarely(func() {
-		v, _ := withNaN(k, codes)
-		k.Store("y", t.mem, v.Mul(s))
-	})
+	k.Rarely(rarely)
 }
 
 // signs in four codes leave 0xff of a NaN.

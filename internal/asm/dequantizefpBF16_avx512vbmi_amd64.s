@@ -5,26 +5,28 @@
 #include "textflag.h"
 
 // func DequantizeFpE4M3BF16AVX512VBMI(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VBMI, AVX512VL, BMI2, MMX+
 TEXT ·DequantizeFpE4M3BF16AVX512VBMI(SB), $496-48
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Z15 table, Z14 0xffff0000, Z13 table, Z12 table, Z11 table, Z10 table, Z9 0x80808080, Z8 0x10001, Z7 0x80008000, Z6 table, Z5 table
-	// per group: Z4 scale
-	// vector registers in use at once: 17
+	// per call: Z15 0x0, Z14 table, Z13 0xffff0000, Z12 table, Z11 table, Z10 table, Z9 table, Z8 0x80808080, Z7 0xffffffff, Z6 0x10001, Z5 0x80008000, Z4 table, Z3 table
+	// per group: Z2 scale
+	// vector registers in use at once: 24
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
-	VMOVUPS      constantsAVX512VBMI<>+0(SB), Z15
-	VBROADCASTSS constantsAVX512VBMI<>+64(SB), Z14
-	VMOVUPS      constantsAVX512VBMI<>+68(SB), Z13
-	VMOVUPS      constantsAVX512VBMI<>+132(SB), Z12
-	VMOVUPS      constantsAVX512VBMI<>+196(SB), Z11
-	VMOVUPS      constantsAVX512VBMI<>+260(SB), Z10
-	VBROADCASTSS constantsAVX512VBMI<>+324(SB), Z9
-	VBROADCASTSS constantsAVX512VBMI<>+328(SB), Z8
-	VBROADCASTSS constantsAVX512VBMI<>+332(SB), Z7
-	VMOVUPS      constantsAVX512VBMI<>+336(SB), Z6
-	VMOVUPS      constantsAVX512VBMI<>+400(SB), Z5
+	VPXORD       Z15, Z15, Z15
+	VMOVUPS      constantsAVX512VBMI<>+0(SB), Z14
+	VBROADCASTSS constantsAVX512VBMI<>+64(SB), Z13
+	VMOVUPS      constantsAVX512VBMI<>+68(SB), Z12
+	VMOVUPS      constantsAVX512VBMI<>+132(SB), Z11
+	VMOVUPS      constantsAVX512VBMI<>+196(SB), Z10
+	VMOVUPS      constantsAVX512VBMI<>+260(SB), Z9
+	VBROADCASTSS constantsAVX512VBMI<>+324(SB), Z8
+	VBROADCASTSS constantsAVX512VBMI<>+328(SB), Z7
+	VBROADCASTSS constantsAVX512VBMI<>+332(SB), Z6
+	VBROADCASTSS constantsAVX512VBMI<>+336(SB), Z5
+	VMOVUPS      constantsAVX512VBMI<>+340(SB), Z4
+	VMOVUPS      constantsAVX512VBMI<>+404(SB), Z3
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -44,50 +46,61 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (BX), Z2
 	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPERMB     (DX), Z15, Z0
+	VPOR       (DX), Y15, Y0
+	VPOR       32(DX), Y15, Y1
+	VPMAXUB    Y1, Y0, Y0
+	VPCMPEQB   Y7, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        grouprare
+	VPERMB     (DX), Z14, Z0
 	VMOVDQA64  Z0, Z1
-	VPERMI2B   Z12, Z13, Z1
-	VMOVDQA64  Z0, Z2
-	VPERMI2B   Z10, Z11, Z2
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
-	VPUNPCKLBW Z2, Z1, Z0
-	VPSLLD     $0x10, Z0, Z3
-	VMULPS     Z4, Z3, Z3
-	VPANDD     Z14, Z0, Z0
-	VMULPS     Z4, Z0, Z0
-	VMOVDQA64  Z3, Z16
-	VPERMT2W   Z0, Z5, Z16
-	VPERMT2W   Z0, Z6, Z3
-	VPTERNLOGD $0xf8, Z8, Z16, Z3
-	VPCMPUW    $0x06, Z7, Z3, K1
-	VPADDW     Z8, Z16, K1, Z16
-	VMOVUPS    Z16, (SI)
-	VPUNPCKHBW Z2, Z1, Z1
+	VPERMI2B   Z11, Z12, Z1
+	VMOVDQA64  Z0, Z16
+	VPERMI2B   Z9, Z10, Z16
+	VPTERNLOGD $0xf8, Z8, Z0, Z16
+	VPUNPCKLBW Z16, Z1, Z0
+	VPSLLD     $0x10, Z0, Z17
+	VMULPS     Z2, Z17, Z17
+	VPANDD     Z13, Z0, Z0
+	VMULPS     Z2, Z0, Z0
+	VMOVDQA64  Z17, Z18
+	VPERMT2W   Z0, Z3, Z18
+	VPERMT2W   Z0, Z4, Z17
+	VPTERNLOGD $0xf8, Z6, Z18, Z17
+	VPCMPUW    $0x06, Z5, Z17, K1
+	VPADDW     Z6, Z18, K1, Z18
+	VMOVUPS    Z18, (SI)
+	VPUNPCKHBW Z16, Z1, Z1
 	VPSLLD     $0x10, Z1, Z0
-	VMULPS     Z4, Z0, Z0
-	VPANDD     Z14, Z1, Z1
-	VMULPS     Z4, Z1, Z1
-	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z5, Z2
-	VPERMT2W   Z1, Z6, Z0
-	VPTERNLOGD $0xf8, Z8, Z2, Z0
-	VPCMPUW    $0x06, Z7, Z0, K1
-	VPADDW     Z8, Z2, K1, Z2
-	VMOVUPS    Z2, 64(SI)
-	ADDQ       $+128, SI
-	ADDQ       $+64, DX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        grouploop
+	VMULPS     Z2, Z0, Z0
+	VPANDD     Z13, Z1, Z1
+	VMULPS     Z2, Z1, Z1
+	VMOVDQA64  Z0, Z16
+	VPERMT2W   Z1, Z3, Z16
+	VPERMT2W   Z1, Z4, Z0
+	VPTERNLOGD $0xf8, Z6, Z16, Z0
+	VPCMPUW    $0x06, Z5, Z0, K1
+	VPADDW     Z6, Z16, K1, Z16
+	VMOVUPS    Z16, 64(SI)
+
+groupback:
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  grouploop
 
 groupwhole:
+	CMPQ  R8, $+0
+	JLT   groupstaged
 	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
@@ -95,55 +108,67 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (BX), Z2
 
 groupmeet:
+	MOVQ R8, R10
+	MOVQ BX, R11
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMB     (DX), Z15, Z0
-	VMOVDQA64  Z0, Z1
-	VPERMI2B   Z12, Z13, Z1
-	VMOVDQA64  Z0, Z2
-	VPERMI2B   Z10, Z11, Z2
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
-	VPUNPCKLBW Z2, Z1, Z0
-	VPSLLD     $0x10, Z0, Z3
-	VMULPS     Z4, Z3, Z3
-	SUBQ       $+16, R8
-	JLT        groupmeet1cross
+	VMOVAPS Z2, Z0
+	SUBQ    $+16, R8
+	JLT     groupmeet1cross
 
 groupmeet1:
-	VPANDD     Z14, Z0, Z0
-	VMULPS     Z4, Z0, Z0
-	VMOVDQA64  Z3, Z16
-	VPERMT2W   Z0, Z5, Z16
-	VPERMT2W   Z0, Z6, Z3
-	VPTERNLOGD $0xf8, Z8, Z16, Z3
-	VPCMPUW    $0x06, Z7, Z3, K1
-	VPADDW     Z8, Z16, K1, Z16
-	VMOVUPS    Z16, (SI)
-	SUBQ       $+16, R8
-	JLT        groupmeet2cross
+	VMOVAPS Z2, Z1
+	SUBQ    $+16, R8
+	JLT     groupmeet2cross
 
 groupmeet2:
-	VPUNPCKHBW Z2, Z1, Z1
-	VPSLLD     $0x10, Z1, Z0
-	VMULPS     Z4, Z0, Z0
-	SUBQ       $+16, R8
-	JLT        groupmeet3cross
+	VMOVAPS Z2, Z16
+	SUBQ    $+16, R8
+	JLT     groupmeet3cross
 
 groupmeet3:
-	VPANDD     Z14, Z1, Z1
-	VMULPS     Z4, Z1, Z1
-	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z5, Z2
-	VPERMT2W   Z1, Z6, Z0
-	VPTERNLOGD $0xf8, Z8, Z2, Z0
-	VPCMPUW    $0x06, Z7, Z0, K1
-	VPADDW     Z8, Z2, K1, Z2
-	VMOVUPS    Z2, 64(SI)
+	VMOVAPS    Z2, Z17
+	VPORD      (DX), Y15, Y18
+	VPORD      32(DX), Y15, Y19
+	VPMAXUB    Y19, Y18, Y18
+	VPCMPEQB   Y7, Y18, K0
+	KORTESTQ   K0, K0
+	JNE        groupmeetrare
+	VPERMB     (DX), Z14, Z18
+	VMOVDQA64  Z18, Z19
+	VPERMI2B   Z11, Z12, Z19
+	VMOVDQA64  Z18, Z20
+	VPERMI2B   Z9, Z10, Z20
+	VPTERNLOGD $0xf8, Z8, Z18, Z20
+	VPUNPCKLBW Z20, Z19, Z18
+	VPSLLD     $0x10, Z18, Z21
+	VMULPS     Z0, Z21, Z21
+	VPANDD     Z13, Z18, Z18
+	VMULPS     Z1, Z18, Z18
+	VMOVDQA64  Z21, Z0
+	VPERMT2W   Z18, Z3, Z0
+	VPERMT2W   Z18, Z4, Z21
+	VPTERNLOGD $0xf8, Z6, Z0, Z21
+	VPCMPUW    $0x06, Z5, Z21, K1
+	VPADDW     Z6, Z0, K1, Z0
+	VMOVUPS    Z0, (SI)
+	VPUNPCKHBW Z20, Z19, Z19
+	VPSLLD     $0x10, Z19, Z0
+	VMULPS     Z16, Z0, Z0
+	VPANDD     Z13, Z19, Z19
+	VMULPS     Z17, Z19, Z19
+	VMOVDQA64  Z0, Z1
+	VPERMT2W   Z19, Z3, Z1
+	VPERMT2W   Z19, Z4, Z0
+	VPTERNLOGD $0xf8, Z6, Z1, Z0
+	VPCMPUW    $0x06, Z5, Z0, K1
+	VPADDW     Z6, Z1, K1, Z1
+	VMOVUPS    Z1, 64(SI)
 	ADDQ       $+128, SI
 	ADDQ       $+64, DX
 	SUBQ       $+64, DI
@@ -177,63 +202,70 @@ grouppieces:
 	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Z4
+	VBROADCASTSS (BX), Z2
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VMOVDQU8.Z   (DX), K7, Z0
-	VPERMB       Z0, Z15, Z0
+	VPORD        Z15, Z0, Z0
+	VPCMPEQB     Z7, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupstage
+	VMOVDQU8.Z   (DX), K7, Z0
+	VPERMB       Z0, Z14, Z0
 	VMOVDQA64    Z0, Z1
-	VPERMI2B     Z12, Z13, Z1
-	VMOVDQA64    Z0, Z2
-	VPERMI2B     Z10, Z11, Z2
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
-	VPUNPCKLBW   Z2, Z1, Z0
-	VPSLLD       $0x10, Z0, Z3
-	VMULPS       Z4, Z3, Z3
+	VPERMI2B     Z11, Z12, Z1
+	VMOVDQA64    Z0, Z16
+	VPERMI2B     Z9, Z10, Z16
+	VPTERNLOGD   $0xf8, Z8, Z0, Z16
+	VPUNPCKLBW   Z16, Z1, Z0
+	VPSLLD       $0x10, Z0, Z17
+	VMULPS       Z2, Z17, Z17
 	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z0, Z0
-	VMULPS       Z4, Z0, Z0
+	VPANDD       Z13, Z0, Z0
+	VMULPS       Z2, Z0, Z0
 	CMPQ         DI, $+33
 	JLT          grouptailnarrow
-	VPUNPCKHBW   Z2, Z1, Z1
-	VPSLLD       $0x10, Z1, Z2
-	VMULPS       Z4, Z2, Z2
+	VPUNPCKHBW   Z16, Z1, Z1
+	VPSLLD       $0x10, Z1, Z16
+	VMULPS       Z2, Z16, Z16
 	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z1, Z1
-	VMULPS       Z4, Z1, Z1
+	VPANDD       Z13, Z1, Z1
+	VMULPS       Z2, Z1, Z1
 
 grouptailnarrow:
-	VMOVDQA64  Z3, Z16
-	VPERMT2W   Z0, Z5, Z16
-	VPERMT2W   Z0, Z6, Z3
-	VPTERNLOGD $0xf8, Z8, Z16, Z3
-	VPCMPUW    $0x06, Z7, Z3, K1
-	VPADDW     Z8, Z16, K1, Z16
+	VMOVDQA64  Z17, Z18
+	VPERMT2W   Z0, Z3, Z18
+	VPERMT2W   Z0, Z4, Z17
+	VPTERNLOGD $0xf8, Z6, Z18, Z17
+	VPCMPUW    $0x06, Z5, Z17, K1
+	VPADDW     Z6, Z18, K1, Z18
 	KMOVQ      K0, K7
-	VMOVDQU16  Z16, K7, (SI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z1, Z5, Z0
-	VPERMT2W   Z1, Z6, Z2
-	VPTERNLOGD $0xf8, Z8, Z0, Z2
-	VPCMPUW    $0x06, Z7, Z2, K1
-	VPADDW     Z8, Z0, K1, Z0
+	VMOVDQU16  Z18, K7, (SI)
+	VMOVDQA64  Z16, Z0
+	VPERMT2W   Z1, Z3, Z0
+	VPERMT2W   Z1, Z4, Z16
+	VPTERNLOGD $0xf8, Z6, Z0, Z16
+	VPCMPUW    $0x06, Z5, Z16, K1
+	VPADDW     Z6, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(SI)
 	LEAQ       (SI)(DI*2), SI
 	LEAQ       (DX)(DI*1), DX
-	SUBQ       DI, R8
-	SUBQ       DI, R11
-	SUBQ       DI, R10
-	TESTQ      R10, R10
-	JEQ        groupdone
-	TESTQ      R8, R8
-	JNE        groupmore
-	MOVQ       R9, R8
-	ADDQ       $+4, BX
+
+grouprest:
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
+	TESTQ R10, R10
+	JEQ   groupdone
+	TESTQ R8, R8
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, BX
 
 groupmore:
 	TESTQ R11, R11
@@ -256,42 +288,51 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPERMB      (DX), Z15, Z0
+	VPOR        (DX), Y15, Y0
+	VPOR        32(DX), Y15, Y1
+	VPMAXUB     Y1, Y0, Y0
+	VPCMPEQB    Y7, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         short2rare
+	VPERMB      (DX), Z14, Z0
 	VMOVDQA64   Z0, Z1
-	VPERMI2B    Z12, Z13, Z1
+	VPERMI2B    Z11, Z12, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMI2B    Z10, Z11, Z2
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPERMI2B    Z9, Z10, Z2
+	VPTERNLOGD  $0xf8, Z8, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
-	VPSLLD      $0x10, Z0, Z3
-	VMULPS.BCST (BX), Z3, Z3
-	VPANDD      Z14, Z0, Z0
+	VPSLLD      $0x10, Z0, Z16
+	VMULPS.BCST (BX), Z16, Z16
+	VPANDD      Z13, Z0, Z0
 	VMULPS.BCST (BX), Z0, Z0
-	VMOVDQA64   Z3, Z4
-	VPERMT2W    Z0, Z5, Z4
-	VPERMT2W    Z0, Z6, Z3
-	VPTERNLOGD  $0xf8, Z8, Z4, Z3
-	VPCMPUW     $0x06, Z7, Z3, K1
-	VPADDW      Z8, Z4, K1, Z4
-	VMOVUPS     Z4, (SI)
+	VMOVDQA64   Z16, Z17
+	VPERMT2W    Z0, Z3, Z17
+	VPERMT2W    Z0, Z4, Z16
+	VPTERNLOGD  $0xf8, Z6, Z17, Z16
+	VPCMPUW     $0x06, Z5, Z16, K1
+	VPADDW      Z6, Z17, K1, Z17
+	VMOVUPS     Z17, (SI)
 	VPUNPCKHBW  Z2, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
 	VMULPS.BCST 4(BX), Z0, Z0
-	VPANDD      Z14, Z1, Z1
+	VPANDD      Z13, Z1, Z1
 	VMULPS.BCST 4(BX), Z1, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z5, Z2
-	VPERMT2W    Z1, Z6, Z0
-	VPTERNLOGD  $0xf8, Z8, Z2, Z0
-	VPCMPUW     $0x06, Z7, Z0, K1
-	VPADDW      Z8, Z2, K1, Z2
+	VPERMT2W    Z1, Z3, Z2
+	VPERMT2W    Z1, Z4, Z0
+	VPTERNLOGD  $0xf8, Z6, Z2, Z0
+	VPCMPUW     $0x06, Z5, Z0, K1
+	VPADDW      Z6, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
-	ADDQ        $+8, BX
-	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
-	JGE         short2loop
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -310,42 +351,51 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPERMB      (DX), Z15, Z0
+	VPOR        (DX), Y15, Y0
+	VPOR        32(DX), Y15, Y1
+	VPMAXUB     Y1, Y0, Y0
+	VPCMPEQB    Y7, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         short4rare
+	VPERMB      (DX), Z14, Z0
 	VMOVDQA64   Z0, Z1
-	VPERMI2B    Z12, Z13, Z1
+	VPERMI2B    Z11, Z12, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMI2B    Z10, Z11, Z2
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPERMI2B    Z9, Z10, Z2
+	VPTERNLOGD  $0xf8, Z8, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
-	VPSLLD      $0x10, Z0, Z3
-	VMULPS.BCST (BX), Z3, Z3
-	VPANDD      Z14, Z0, Z0
+	VPSLLD      $0x10, Z0, Z16
+	VMULPS.BCST (BX), Z16, Z16
+	VPANDD      Z13, Z0, Z0
 	VMULPS.BCST 4(BX), Z0, Z0
-	VMOVDQA64   Z3, Z4
-	VPERMT2W    Z0, Z5, Z4
-	VPERMT2W    Z0, Z6, Z3
-	VPTERNLOGD  $0xf8, Z8, Z4, Z3
-	VPCMPUW     $0x06, Z7, Z3, K1
-	VPADDW      Z8, Z4, K1, Z4
-	VMOVUPS     Z4, (SI)
+	VMOVDQA64   Z16, Z17
+	VPERMT2W    Z0, Z3, Z17
+	VPERMT2W    Z0, Z4, Z16
+	VPTERNLOGD  $0xf8, Z6, Z17, Z16
+	VPCMPUW     $0x06, Z5, Z16, K1
+	VPADDW      Z6, Z17, K1, Z17
+	VMOVUPS     Z17, (SI)
 	VPUNPCKHBW  Z2, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
 	VMULPS.BCST 8(BX), Z0, Z0
-	VPANDD      Z14, Z1, Z1
+	VPANDD      Z13, Z1, Z1
 	VMULPS.BCST 12(BX), Z1, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z5, Z2
-	VPERMT2W    Z1, Z6, Z0
-	VPTERNLOGD  $0xf8, Z8, Z2, Z0
-	VPCMPUW     $0x06, Z7, Z0, K1
-	VPADDW      Z8, Z2, K1, Z2
+	VPERMT2W    Z1, Z3, Z2
+	VPERMT2W    Z1, Z4, Z0
+	VPTERNLOGD  $0xf8, Z6, Z2, Z0
+	VPCMPUW     $0x06, Z5, Z0, K1
+	VPADDW      Z6, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
-	ADDQ        $+16, BX
-	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
-	JGE         short4loop
+
+short4back:
+	ADDQ $+16, BX
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	SUBQ $+4, R8
+	CMPQ R8, $+4
+	JGE  short4loop
 
 short4end:
 	TESTQ R8, R8
@@ -362,57 +412,66 @@ lanes:
 	JLT  lanestage
 
 laneloop:
+	VPOR       (DX), Y15, Y0
+	VPOR       32(DX), Y15, Y1
+	VPMAXUB    Y1, Y0, Y0
+	VPCMPEQB   Y7, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        lanerare
 	VMOVUPS    (BX), Z0
-	VPERMB     (DX), Z15, Z1
+	VPERMB     (DX), Z14, Z1
 	VMOVDQA64  Z1, Z2
-	VPERMI2B   Z12, Z13, Z2
-	VMOVDQA64  Z1, Z3
-	VPERMI2B   Z10, Z11, Z3
-	VPTERNLOGD $0xf8, Z9, Z1, Z3
-	VPUNPCKLBW Z3, Z2, Z1
-	VPSLLD     $0x10, Z1, Z4
-	VMULPS     Z0, Z4, Z4
+	VPERMI2B   Z11, Z12, Z2
+	VMOVDQA64  Z1, Z16
+	VPERMI2B   Z9, Z10, Z16
+	VPTERNLOGD $0xf8, Z8, Z1, Z16
+	VPUNPCKLBW Z16, Z2, Z1
+	VPSLLD     $0x10, Z1, Z17
+	VMULPS     Z0, Z17, Z17
 	VMOVUPS    64(BX), Z0
-	VPANDD     Z14, Z1, Z1
+	VPANDD     Z13, Z1, Z1
 	VMULPS     Z0, Z1, Z1
-	VMOVDQA64  Z4, Z0
-	VPERMT2W   Z1, Z5, Z0
-	VPERMT2W   Z1, Z6, Z4
-	VPTERNLOGD $0xf8, Z8, Z0, Z4
-	VPCMPUW    $0x06, Z7, Z4, K1
-	VPADDW     Z8, Z0, K1, Z0
+	VMOVDQA64  Z17, Z0
+	VPERMT2W   Z1, Z3, Z0
+	VPERMT2W   Z1, Z4, Z17
+	VPTERNLOGD $0xf8, Z6, Z0, Z17
+	VPCMPUW    $0x06, Z5, Z17, K1
+	VPADDW     Z6, Z0, K1, Z0
 	VMOVUPS    Z0, (SI)
 	VMOVUPS    128(BX), Z0
-	VPUNPCKHBW Z3, Z2, Z2
+	VPUNPCKHBW Z16, Z2, Z2
 	VPSLLD     $0x10, Z2, Z1
 	VMULPS     Z0, Z1, Z1
 	VMOVUPS    192(BX), Z0
-	VPANDD     Z14, Z2, Z2
+	VPANDD     Z13, Z2, Z2
 	VMULPS     Z0, Z2, Z2
 	VMOVDQA64  Z1, Z0
-	VPERMT2W   Z2, Z5, Z0
-	VPERMT2W   Z2, Z6, Z1
-	VPTERNLOGD $0xf8, Z8, Z0, Z1
-	VPCMPUW    $0x06, Z7, Z1, K1
-	VPADDW     Z8, Z0, K1, Z0
+	VPERMT2W   Z2, Z3, Z0
+	VPERMT2W   Z2, Z4, Z1
+	VPTERNLOGD $0xf8, Z6, Z0, Z1
+	VPCMPUW    $0x06, Z5, Z1, K1
+	VPADDW     Z6, Z0, K1, Z0
 	VMOVUPS    Z0, 64(SI)
-	ADDQ       $+128, SI
-	ADDQ       $+64, DX
-	ADDQ       $+256, BX
-	SUBQ       $+64, DI
-	CMPQ       DI, $+64
-	JGE        laneloop
-	TESTQ      DI, DI
-	JEQ        laneend
-	CMPQ       DI, $+0
-	JGE        lanestage
-	ADDQ       $+64, DI
-	MOVQ       448(SP), SI
-	LEAQ       (SP), AX
-	MOVQ       SI, CX
-	CALL       ·stageOut16AVX512(SB)
-	MOVQ       456(SP), DX
-	MOVQ       464(SP), BX
+
+laneback:
+	ADDQ  $+128, SI
+	ADDQ  $+64, DX
+	ADDQ  $+256, BX
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  448(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX512(SB)
+	MOVQ  456(SP), DX
+	MOVQ  464(SP), BX
 
 laneend:
 	MOVQ  ahead+40(FP), AX
@@ -428,42 +487,58 @@ fence:
 
 groupstream:
 	PREFETCHNTA (DX)(CX*1)
-	VPERMB      (DX), Z15, Z0
+	VPOR        (DX), Y15, Y0
+	VPOR        32(DX), Y15, Y1
+	VPMAXUB     Y1, Y0, Y0
+	VPCMPEQB    Y7, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         grouprare
+	VPERMB      (DX), Z14, Z0
 	VMOVDQA64   Z0, Z1
-	VPERMI2B    Z12, Z13, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMI2B    Z10, Z11, Z2
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
-	VPUNPCKLBW  Z2, Z1, Z0
-	VPSLLD      $0x10, Z0, Z3
-	VMULPS      Z4, Z3, Z3
-	VPANDD      Z14, Z0, Z0
-	VMULPS      Z4, Z0, Z0
-	VMOVDQA64   Z3, Z16
-	VPERMT2W    Z0, Z5, Z16
-	VPERMT2W    Z0, Z6, Z3
-	VPTERNLOGD  $0xf8, Z8, Z16, Z3
-	VPCMPUW     $0x06, Z7, Z3, K1
-	VPADDW      Z8, Z16, K1, Z16
-	VMOVNTPS    Z16, (SI)
-	VPUNPCKHBW  Z2, Z1, Z1
+	VPERMI2B    Z11, Z12, Z1
+	VMOVDQA64   Z0, Z16
+	VPERMI2B    Z9, Z10, Z16
+	VPTERNLOGD  $0xf8, Z8, Z0, Z16
+	VPUNPCKLBW  Z16, Z1, Z0
+	VPSLLD      $0x10, Z0, Z17
+	VMULPS      Z2, Z17, Z17
+	VPANDD      Z13, Z0, Z0
+	VMULPS      Z2, Z0, Z0
+	VMOVDQA64   Z17, Z18
+	VPERMT2W    Z0, Z3, Z18
+	VPERMT2W    Z0, Z4, Z17
+	VPTERNLOGD  $0xf8, Z6, Z18, Z17
+	VPCMPUW     $0x06, Z5, Z17, K1
+	VPADDW      Z6, Z18, K1, Z18
+	VMOVNTPS    Z18, (SI)
+	VPUNPCKHBW  Z16, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
-	VMULPS      Z4, Z0, Z0
-	VPANDD      Z14, Z1, Z1
-	VMULPS      Z4, Z1, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z5, Z2
-	VPERMT2W    Z1, Z6, Z0
-	VPTERNLOGD  $0xf8, Z8, Z2, Z0
-	VPCMPUW     $0x06, Z7, Z0, K1
-	VPADDW      Z8, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(SI)
+	VMULPS      Z2, Z0, Z0
+	VPANDD      Z13, Z1, Z1
+	VMULPS      Z2, Z1, Z1
+	VMOVDQA64   Z0, Z16
+	VPERMT2W    Z1, Z3, Z16
+	VPERMT2W    Z1, Z4, Z0
+	VPTERNLOGD  $0xf8, Z6, Z16, Z0
+	VPCMPUW     $0x06, Z5, Z0, K1
+	VPADDW      Z6, Z16, K1, Z16
+	VMOVNTPS    Z16, 64(SI)
 	ADDQ        $+128, SI
 	ADDQ        $+64, DX
 	SUBQ        $+64, R8
 	CMPQ        R8, $+64
 	JGE         groupstream
 	JMP         groupwhole
+
+grouprare:
+	MOVQ $+1, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -473,7 +548,7 @@ groupmeetmix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z4
+	VBROADCASTSS 4(BX), K7, Z2
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeetreached
@@ -508,37 +583,76 @@ groupmeet3cross:
 	MOVL $0x00000003, R14
 	JMP  groupmeetmix
 
+groupstage:
+	MOVQ SI, 448(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 456(SP)
+	LEAQ 128(SP), DX
+	MOVQ R8, 472(SP)
+	SUBQ R8, R8
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 448(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 456(SP), DX
+	LEAQ (DX)(DI*1), DX
+	MOVQ 472(SP), R8
+	JMP  grouprest
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
+	SUBQ R11, R11
+	ADDQ $+64, R11
+	JMP  grouppieces
+
 short2stream:
 	PREFETCHNTA (DX)(CX*1)
-	VPERMB      (DX), Z15, Z0
+	VPOR        (DX), Y15, Y0
+	VPOR        32(DX), Y15, Y1
+	VPMAXUB     Y1, Y0, Y0
+	VPCMPEQB    Y7, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         short2rare
+	VPERMB      (DX), Z14, Z0
 	VMOVDQA64   Z0, Z1
-	VPERMI2B    Z12, Z13, Z1
+	VPERMI2B    Z11, Z12, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMI2B    Z10, Z11, Z2
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPERMI2B    Z9, Z10, Z2
+	VPTERNLOGD  $0xf8, Z8, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
-	VPSLLD      $0x10, Z0, Z3
-	VMULPS.BCST (BX), Z3, Z3
-	VPANDD      Z14, Z0, Z0
+	VPSLLD      $0x10, Z0, Z16
+	VMULPS.BCST (BX), Z16, Z16
+	VPANDD      Z13, Z0, Z0
 	VMULPS.BCST (BX), Z0, Z0
-	VMOVDQA64   Z3, Z4
-	VPERMT2W    Z0, Z5, Z4
-	VPERMT2W    Z0, Z6, Z3
-	VPTERNLOGD  $0xf8, Z8, Z4, Z3
-	VPCMPUW     $0x06, Z7, Z3, K1
-	VPADDW      Z8, Z4, K1, Z4
-	VMOVNTPS    Z4, (SI)
+	VMOVDQA64   Z16, Z17
+	VPERMT2W    Z0, Z3, Z17
+	VPERMT2W    Z0, Z4, Z16
+	VPTERNLOGD  $0xf8, Z6, Z17, Z16
+	VPCMPUW     $0x06, Z5, Z16, K1
+	VPADDW      Z6, Z17, K1, Z17
+	VMOVNTPS    Z17, (SI)
 	VPUNPCKHBW  Z2, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
 	VMULPS.BCST 4(BX), Z0, Z0
-	VPANDD      Z14, Z1, Z1
+	VPANDD      Z13, Z1, Z1
 	VMULPS.BCST 4(BX), Z1, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z5, Z2
-	VPERMT2W    Z1, Z6, Z0
-	VPTERNLOGD  $0xf8, Z8, Z2, Z0
-	VPCMPUW     $0x06, Z7, Z0, K1
-	VPADDW      Z8, Z2, K1, Z2
+	VPERMT2W    Z1, Z3, Z2
+	VPERMT2W    Z1, Z4, Z0
+	VPTERNLOGD  $0xf8, Z6, Z2, Z0
+	VPCMPUW     $0x06, Z5, Z0, K1
+	VPADDW      Z6, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(SI)
 	ADDQ        $+8, BX
 	ADDQ        $+128, SI
@@ -548,37 +662,53 @@ short2stream:
 	JGE         short2stream
 	JMP         short2end
 
+short2rare:
+	MOVQ $+2, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
+
 short4stream:
 	PREFETCHNTA (DX)(CX*1)
-	VPERMB      (DX), Z15, Z0
+	VPOR        (DX), Y15, Y0
+	VPOR        32(DX), Y15, Y1
+	VPMAXUB     Y1, Y0, Y0
+	VPCMPEQB    Y7, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         short4rare
+	VPERMB      (DX), Z14, Z0
 	VMOVDQA64   Z0, Z1
-	VPERMI2B    Z12, Z13, Z1
+	VPERMI2B    Z11, Z12, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMI2B    Z10, Z11, Z2
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPERMI2B    Z9, Z10, Z2
+	VPTERNLOGD  $0xf8, Z8, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
-	VPSLLD      $0x10, Z0, Z3
-	VMULPS.BCST (BX), Z3, Z3
-	VPANDD      Z14, Z0, Z0
+	VPSLLD      $0x10, Z0, Z16
+	VMULPS.BCST (BX), Z16, Z16
+	VPANDD      Z13, Z0, Z0
 	VMULPS.BCST 4(BX), Z0, Z0
-	VMOVDQA64   Z3, Z4
-	VPERMT2W    Z0, Z5, Z4
-	VPERMT2W    Z0, Z6, Z3
-	VPTERNLOGD  $0xf8, Z8, Z4, Z3
-	VPCMPUW     $0x06, Z7, Z3, K1
-	VPADDW      Z8, Z4, K1, Z4
-	VMOVNTPS    Z4, (SI)
+	VMOVDQA64   Z16, Z17
+	VPERMT2W    Z0, Z3, Z17
+	VPERMT2W    Z0, Z4, Z16
+	VPTERNLOGD  $0xf8, Z6, Z17, Z16
+	VPCMPUW     $0x06, Z5, Z16, K1
+	VPADDW      Z6, Z17, K1, Z17
+	VMOVNTPS    Z17, (SI)
 	VPUNPCKHBW  Z2, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
 	VMULPS.BCST 8(BX), Z0, Z0
-	VPANDD      Z14, Z1, Z1
+	VPANDD      Z13, Z1, Z1
 	VMULPS.BCST 12(BX), Z1, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z5, Z2
-	VPERMT2W    Z1, Z6, Z0
-	VPTERNLOGD  $0xf8, Z8, Z2, Z0
-	VPCMPUW     $0x06, Z7, Z0, K1
-	VPADDW      Z8, Z2, K1, Z2
+	VPERMT2W    Z1, Z3, Z2
+	VPERMT2W    Z1, Z4, Z0
+	VPTERNLOGD  $0xf8, Z6, Z2, Z0
+	VPCMPUW     $0x06, Z5, Z0, K1
+	VPADDW      Z6, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(SI)
 	ADDQ        $+16, BX
 	ADDQ        $+128, SI
@@ -587,6 +717,19 @@ short4stream:
 	CMPQ        R8, $+4
 	JGE         short4stream
 	JMP         short4end
+
+short4rare:
+	MOVQ $+3, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
+
+lanerare:
+	MOVQ $+4, 480(SP)
+	JMP  rare
 
 lanestage:
 	MOVQ SI, 448(SP)
@@ -602,6 +745,99 @@ lanestage:
 	MOVQ BX, 464(SP)
 	LEAQ 192(SP), BX
 	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Z0
+	VPMOVZXBD    (DX), Z1
+	VBROADCASTSS constantsAVX512VBMI<>+468(SB), Z2
+	VPANDD       Z2, Z1, Z16
+	VPCMPEQD     Z2, Z16, K1
+	VPSLLD       $0x18, Z1, Z1
+	VPSLLD       $0x14, Z16, Z16
+	VBROADCASTSS constantsAVX512VBMI<>+472(SB), Z17
+	VPADDD       Z17, Z16, Z16
+	VBROADCASTSS constantsAVX512VBMI<>+476(SB), Z18
+	VBROADCASTSS constantsAVX512VBMI<>+480(SB), Z19
+	VMOVAPS      Z19, Z20
+	VFMADD231PS  Z18, Z16, Z20
+	VMINPS       Z20, Z16, Z20
+	VBROADCASTSS constantsAVX512VBMI<>+484(SB), Z16
+	VPTERNLOGD   $0xf8, Z16, Z1, Z20
+	VBROADCASTSS constantsAVX512VBMI<>+488(SB), Z1
+	VBLENDMPS    Z1, Z20, K1, Z20
+	VMULPS       Z0, Z20, Z20
+	VMOVUPS      64(BX), Z0
+	VPMOVZXBD    16(DX), Z21
+	VPANDD       Z2, Z21, Z22
+	VPCMPEQD     Z2, Z22, K1
+	VPSLLD       $0x18, Z21, Z21
+	VPSLLD       $0x14, Z22, Z22
+	VPADDD       Z17, Z22, Z22
+	VMOVAPS      Z19, Z23
+	VFMADD231PS  Z18, Z22, Z23
+	VMINPS       Z23, Z22, Z23
+	VPTERNLOGD   $0xf8, Z16, Z21, Z23
+	VBLENDMPS    Z1, Z23, K1, Z23
+	VMULPS       Z0, Z23, Z23
+	VMOVDQA64    Z20, Z0
+	VPERMT2W     Z23, Z3, Z0
+	VPERMT2W     Z23, Z4, Z20
+	VPTERNLOGD   $0xf8, Z6, Z0, Z20
+	VPCMPUW      $0x06, Z5, Z20, K1
+	VPADDW       Z6, Z0, K1, Z0
+	VMOVUPS      Z0, (SI)
+	VMOVUPS      128(BX), Z0
+	VPMOVZXBD    32(DX), Z20
+	VPANDD       Z2, Z20, Z21
+	VPCMPEQD     Z2, Z21, K1
+	VPSLLD       $0x18, Z20, Z20
+	VPSLLD       $0x14, Z21, Z21
+	VPADDD       Z17, Z21, Z21
+	VMOVAPS      Z19, Z22
+	VFMADD231PS  Z18, Z21, Z22
+	VMINPS       Z22, Z21, Z22
+	VPTERNLOGD   $0xf8, Z16, Z20, Z22
+	VBLENDMPS    Z1, Z22, K1, Z22
+	VMULPS       Z0, Z22, Z22
+	VMOVUPS      192(BX), Z0
+	VPMOVZXBD    48(DX), Z20
+	VPANDD       Z2, Z20, Z21
+	VPCMPEQD     Z2, Z21, K1
+	VPSLLD       $0x18, Z20, Z20
+	VPSLLD       $0x14, Z21, Z21
+	VPADDD       Z17, Z21, Z21
+	VFMADD231PS  Z18, Z21, Z19
+	VMINPS       Z19, Z21, Z19
+	VPTERNLOGD   $0xf8, Z16, Z20, Z19
+	VBLENDMPS    Z1, Z19, K1, Z1
+	VMULPS       Z0, Z1, Z1
+	VMOVDQA64    Z22, Z0
+	VPERMT2W     Z1, Z3, Z0
+	VPERMT2W     Z1, Z4, Z22
+	VPTERNLOGD   $0xf8, Z6, Z0, Z22
+	VPCMPUW      $0x06, Z5, Z22, K1
+	VPADDW       Z6, Z0, K1, Z0
+	VMOVUPS      Z0, 64(SI)
+	CMPQ         480(SP), $+1
+	JEQ          groupresume
+	CMPQ         480(SP), $+2
+	JEQ          short2resume
+	CMPQ         480(SP), $+3
+	JEQ          short4resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         464(SP), BX
+	VBROADCASTSS (BX), Z2
+	JMP          groupback
+
+short2resume:
+	MOVQ 464(SP), BX
+	JMP  short2back
+
+short4resume:
+	MOVQ 464(SP), BX
+	JMP  short4back
 
 DATA constantsAVX512VBMI<>+0(SB)/4, $0x11011000
 DATA constantsAVX512VBMI<>+4(SB)/4, $0x13031202
@@ -685,38 +921,45 @@ DATA constantsAVX512VBMI<>+312(SB)/4, $0x43434343
 DATA constantsAVX512VBMI<>+316(SB)/4, $0x43434343
 DATA constantsAVX512VBMI<>+320(SB)/4, $0x7f434343
 DATA constantsAVX512VBMI<>+324(SB)/4, $0x80808080
-DATA constantsAVX512VBMI<>+328(SB)/4, $0x00010001
-DATA constantsAVX512VBMI<>+332(SB)/4, $0x80008000
-DATA constantsAVX512VBMI<>+336(SB)/4, $0x00020000
-DATA constantsAVX512VBMI<>+340(SB)/4, $0x00060004
-DATA constantsAVX512VBMI<>+344(SB)/4, $0x000a0008
-DATA constantsAVX512VBMI<>+348(SB)/4, $0x000e000c
-DATA constantsAVX512VBMI<>+352(SB)/4, $0x00120010
-DATA constantsAVX512VBMI<>+356(SB)/4, $0x00160014
-DATA constantsAVX512VBMI<>+360(SB)/4, $0x001a0018
-DATA constantsAVX512VBMI<>+364(SB)/4, $0x001e001c
-DATA constantsAVX512VBMI<>+368(SB)/4, $0x00220020
-DATA constantsAVX512VBMI<>+372(SB)/4, $0x00260024
-DATA constantsAVX512VBMI<>+376(SB)/4, $0x002a0028
-DATA constantsAVX512VBMI<>+380(SB)/4, $0x002e002c
-DATA constantsAVX512VBMI<>+384(SB)/4, $0x00320030
-DATA constantsAVX512VBMI<>+388(SB)/4, $0x00360034
-DATA constantsAVX512VBMI<>+392(SB)/4, $0x003a0038
-DATA constantsAVX512VBMI<>+396(SB)/4, $0x003e003c
-DATA constantsAVX512VBMI<>+400(SB)/4, $0x00030001
-DATA constantsAVX512VBMI<>+404(SB)/4, $0x00070005
-DATA constantsAVX512VBMI<>+408(SB)/4, $0x000b0009
-DATA constantsAVX512VBMI<>+412(SB)/4, $0x000f000d
-DATA constantsAVX512VBMI<>+416(SB)/4, $0x00130011
-DATA constantsAVX512VBMI<>+420(SB)/4, $0x00170015
-DATA constantsAVX512VBMI<>+424(SB)/4, $0x001b0019
-DATA constantsAVX512VBMI<>+428(SB)/4, $0x001f001d
-DATA constantsAVX512VBMI<>+432(SB)/4, $0x00230021
-DATA constantsAVX512VBMI<>+436(SB)/4, $0x00270025
-DATA constantsAVX512VBMI<>+440(SB)/4, $0x002b0029
-DATA constantsAVX512VBMI<>+444(SB)/4, $0x002f002d
-DATA constantsAVX512VBMI<>+448(SB)/4, $0x00330031
-DATA constantsAVX512VBMI<>+452(SB)/4, $0x00370035
-DATA constantsAVX512VBMI<>+456(SB)/4, $0x003b0039
-DATA constantsAVX512VBMI<>+460(SB)/4, $0x003f003d
-GLOBL constantsAVX512VBMI<>(SB), RODATA|NOPTR, $464
+DATA constantsAVX512VBMI<>+328(SB)/4, $0xffffffff
+DATA constantsAVX512VBMI<>+332(SB)/4, $0x00010001
+DATA constantsAVX512VBMI<>+336(SB)/4, $0x80008000
+DATA constantsAVX512VBMI<>+340(SB)/4, $0x00020000
+DATA constantsAVX512VBMI<>+344(SB)/4, $0x00060004
+DATA constantsAVX512VBMI<>+348(SB)/4, $0x000a0008
+DATA constantsAVX512VBMI<>+352(SB)/4, $0x000e000c
+DATA constantsAVX512VBMI<>+356(SB)/4, $0x00120010
+DATA constantsAVX512VBMI<>+360(SB)/4, $0x00160014
+DATA constantsAVX512VBMI<>+364(SB)/4, $0x001a0018
+DATA constantsAVX512VBMI<>+368(SB)/4, $0x001e001c
+DATA constantsAVX512VBMI<>+372(SB)/4, $0x00220020
+DATA constantsAVX512VBMI<>+376(SB)/4, $0x00260024
+DATA constantsAVX512VBMI<>+380(SB)/4, $0x002a0028
+DATA constantsAVX512VBMI<>+384(SB)/4, $0x002e002c
+DATA constantsAVX512VBMI<>+388(SB)/4, $0x00320030
+DATA constantsAVX512VBMI<>+392(SB)/4, $0x00360034
+DATA constantsAVX512VBMI<>+396(SB)/4, $0x003a0038
+DATA constantsAVX512VBMI<>+400(SB)/4, $0x003e003c
+DATA constantsAVX512VBMI<>+404(SB)/4, $0x00030001
+DATA constantsAVX512VBMI<>+408(SB)/4, $0x00070005
+DATA constantsAVX512VBMI<>+412(SB)/4, $0x000b0009
+DATA constantsAVX512VBMI<>+416(SB)/4, $0x000f000d
+DATA constantsAVX512VBMI<>+420(SB)/4, $0x00130011
+DATA constantsAVX512VBMI<>+424(SB)/4, $0x00170015
+DATA constantsAVX512VBMI<>+428(SB)/4, $0x001b0019
+DATA constantsAVX512VBMI<>+432(SB)/4, $0x001f001d
+DATA constantsAVX512VBMI<>+436(SB)/4, $0x00230021
+DATA constantsAVX512VBMI<>+440(SB)/4, $0x00270025
+DATA constantsAVX512VBMI<>+444(SB)/4, $0x002b0029
+DATA constantsAVX512VBMI<>+448(SB)/4, $0x002f002d
+DATA constantsAVX512VBMI<>+452(SB)/4, $0x00330031
+DATA constantsAVX512VBMI<>+456(SB)/4, $0x00370035
+DATA constantsAVX512VBMI<>+460(SB)/4, $0x003b0039
+DATA constantsAVX512VBMI<>+464(SB)/4, $0x003f003d
+DATA constantsAVX512VBMI<>+468(SB)/4, $0x0000007f
+DATA constantsAVX512VBMI<>+472(SB)/4, $0x3c000000
+DATA constantsAVX512VBMI<>+476(SB)/4, $0x40000000
+DATA constantsAVX512VBMI<>+480(SB)/4, $0xbc800000
+DATA constantsAVX512VBMI<>+484(SB)/4, $0x80000000
+DATA constantsAVX512VBMI<>+488(SB)/4, $0x7fc00000
+GLOBL constantsAVX512VBMI<>(SB), RODATA|NOPTR, $492

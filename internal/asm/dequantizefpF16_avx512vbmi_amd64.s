@@ -5,22 +5,24 @@
 #include "textflag.h"
 
 // func DequantizeFpE4M3F16AVX512VBMI(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, AVX512VL, BMI2, MMX+
+// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VBMI, AVX512VL, BMI2, MMX+
 TEXT ·DequantizeFpE4M3F16AVX512VBMI(SB), $496-48
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Z15 table, Z14 0xffff0000, Z13 table, Z12 table, Z11 table, Z10 table, Z9 0x80808080
-	// per group: Z8 scale
-	// vector registers in use at once: 12
+	// per call: Z15 0x0, Z14 table, Z13 0xffff0000, Z12 table, Z11 table, Z10 table, Z9 table, Z8 0x80808080, Z7 0xffffffff
+	// per group: Z6 scale
+	// vector registers in use at once: 19
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
-	VMOVUPS      constantsAVX512VBMI<>+0(SB), Z15
-	VBROADCASTSS constantsAVX512VBMI<>+64(SB), Z14
-	VMOVUPS      constantsAVX512VBMI<>+68(SB), Z13
-	VMOVUPS      constantsAVX512VBMI<>+132(SB), Z12
-	VMOVUPS      constantsAVX512VBMI<>+196(SB), Z11
-	VMOVUPS      constantsAVX512VBMI<>+260(SB), Z10
-	VBROADCASTSS constantsAVX512VBMI<>+324(SB), Z9
+	VPXORD       Z15, Z15, Z15
+	VMOVUPS      constantsAVX512VBMI<>+0(SB), Z14
+	VBROADCASTSS constantsAVX512VBMI<>+64(SB), Z13
+	VMOVUPS      constantsAVX512VBMI<>+68(SB), Z12
+	VMOVUPS      constantsAVX512VBMI<>+132(SB), Z11
+	VMOVUPS      constantsAVX512VBMI<>+196(SB), Z10
+	VMOVUPS      constantsAVX512VBMI<>+260(SB), Z9
+	VBROADCASTSS constantsAVX512VBMI<>+324(SB), Z8
+	VBROADCASTSS constantsAVX512VBMI<>+328(SB), Z7
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -40,44 +42,55 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (BX), Z6
 	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPERMB     (DX), Z15, Z0
+	VPOR       (DX), Y15, Y0
+	VPOR       32(DX), Y15, Y1
+	VPMAXUB    Y1, Y0, Y0
+	VPCMPEQB   Y7, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        grouprare
+	VPERMB     (DX), Z14, Z0
 	VMOVDQA64  Z0, Z1
-	VPERMI2B   Z12, Z13, Z1
+	VPERMI2B   Z11, Z12, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMI2B   Z10, Z11, Z2
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPERMI2B   Z9, Z10, Z2
+	VPTERNLOGD $0xf8, Z8, Z0, Z2
 	VPUNPCKLBW Z2, Z1, Z0
 	VPSLLD     $0x10, Z0, Z3
-	VMULPS     Z8, Z3, Z3
+	VMULPS     Z6, Z3, Z3
 	VCVTPS2PH  $0x00, Z3, Y3
 	VMOVUPS    Y3, (SI)
-	VPANDD     Z14, Z0, Z0
-	VMULPS     Z8, Z0, Z0
+	VPANDD     Z13, Z0, Z0
+	VMULPS     Z6, Z0, Z0
 	VCVTPS2PH  $0x00, Z0, Y0
 	VMOVUPS    Y0, 32(SI)
 	VPUNPCKHBW Z2, Z1, Z1
 	VPSLLD     $0x10, Z1, Z0
-	VMULPS     Z8, Z0, Z0
+	VMULPS     Z6, Z0, Z0
 	VCVTPS2PH  $0x00, Z0, Y0
 	VMOVUPS    Y0, 64(SI)
-	VPANDD     Z14, Z1, Z1
-	VMULPS     Z8, Z1, Z1
+	VPANDD     Z13, Z1, Z1
+	VMULPS     Z6, Z1, Z1
 	VCVTPS2PH  $0x00, Z1, Y1
 	VMOVUPS    Y1, 96(SI)
-	ADDQ       $+128, SI
-	ADDQ       $+64, DX
-	SUBQ       $+64, R8
-	CMPQ       R8, $+64
-	JGE        grouploop
+
+groupback:
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  grouploop
 
 groupwhole:
+	CMPQ  R8, $+0
+	JLT   groupstaged
 	ADDQ  R8, DI
 	TESTQ R8, R8
 	JEQ   groupnext
@@ -85,59 +98,72 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (BX), Z6
 
 groupmeet:
+	MOVQ R8, R10
+	MOVQ BX, R11
 	SUBQ $+16, R8
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VPERMB     (DX), Z15, Z0
-	VMOVDQA64  Z0, Z1
-	VPERMI2B   Z12, Z13, Z1
-	VMOVDQA64  Z0, Z2
-	VPERMI2B   Z10, Z11, Z2
-	VPTERNLOGD $0xf8, Z9, Z0, Z2
-	VPUNPCKLBW Z2, Z1, Z0
-	VPSLLD     $0x10, Z0, Z3
-	VMULPS     Z8, Z3, Z3
-	VCVTPS2PH  $0x00, Z3, Y3
-	VMOVUPS    Y3, (SI)
-	SUBQ       $+16, R8
-	JLT        groupmeet1cross
+	VMOVAPS Z6, Z0
+	SUBQ    $+16, R8
+	JLT     groupmeet1cross
 
 groupmeet1:
-	VPANDD    Z14, Z0, Z0
-	VMULPS    Z8, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 32(SI)
-	SUBQ      $+16, R8
-	JLT       groupmeet2cross
+	VMOVAPS Z6, Z1
+	SUBQ    $+16, R8
+	JLT     groupmeet2cross
 
 groupmeet2:
-	VPUNPCKHBW Z2, Z1, Z1
-	VPSLLD     $0x10, Z1, Z0
-	VMULPS     Z8, Z0, Z0
-	VCVTPS2PH  $0x00, Z0, Y0
-	VMOVUPS    Y0, 64(SI)
-	SUBQ       $+16, R8
-	JLT        groupmeet3cross
+	VMOVAPS Z6, Z2
+	SUBQ    $+16, R8
+	JLT     groupmeet3cross
 
 groupmeet3:
-	VPANDD    Z14, Z1, Z1
-	VMULPS    Z8, Z1, Z1
-	VCVTPS2PH $0x00, Z1, Y1
-	VMOVUPS   Y1, 96(SI)
-	ADDQ      $+128, SI
-	ADDQ      $+64, DX
-	SUBQ      $+64, DI
-	CMPQ      R8, $+1
-	JLT       groupnext
-	CMPQ      DI, $+64
-	JLT       grouptail
-	CMPQ      R8, $+64
-	JLT       groupmeet
-	JMP       groupbegin
+	VMOVAPS    Z6, Z3
+	VPOR       (DX), Y15, Y4
+	VPOR       32(DX), Y15, Y5
+	VPMAXUB    Y5, Y4, Y4
+	VPCMPEQB   Y7, Y4, Y4
+	VPMOVMSKB  Y4, AX
+	TESTL      AX, AX
+	JNE        groupmeetrare
+	VPERMB     (DX), Z14, Z4
+	VMOVDQA64  Z4, Z5
+	VPERMI2B   Z11, Z12, Z5
+	VMOVDQA64  Z4, Z16
+	VPERMI2B   Z9, Z10, Z16
+	VPTERNLOGD $0xf8, Z8, Z4, Z16
+	VPUNPCKLBW Z16, Z5, Z4
+	VPSLLD     $0x10, Z4, Z17
+	VMULPS     Z0, Z17, Z17
+	VCVTPS2PH  $0x00, Z17, Y17
+	VMOVUPS    Y17, (SI)
+	VPANDD     Z13, Z4, Z4
+	VMULPS     Z1, Z4, Z4
+	VCVTPS2PH  $0x00, Z4, Y4
+	VMOVUPS    Y4, 32(SI)
+	VPUNPCKHBW Z16, Z5, Z5
+	VPSLLD     $0x10, Z5, Z0
+	VMULPS     Z2, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVUPS    Y0, 64(SI)
+	VPANDD     Z13, Z5, Z5
+	VMULPS     Z3, Z5, Z5
+	VCVTPS2PH  $0x00, Z5, Y5
+	VMOVUPS    Y5, 96(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, DI
+	CMPQ       R8, $+1
+	JLT        groupnext
+	CMPQ       DI, $+64
+	JLT        grouptail
+	CMPQ       R8, $+64
+	JLT        groupmeet
+	JMP        groupbegin
 
 groupnext:
 	TESTQ DI, DI
@@ -161,27 +187,32 @@ grouppieces:
 	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Z8
+	VBROADCASTSS (BX), Z6
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VMOVDQU8.Z   (DX), K7, Z0
-	VPERMB       Z0, Z15, Z0
+	VPORD        Z15, Z0, Z0
+	VPCMPEQB     Z7, Z0, K1
+	KORTESTQ     K1, K1
+	JNE          groupstage
+	VMOVDQU8.Z   (DX), K7, Z0
+	VPERMB       Z0, Z14, Z0
 	VMOVDQA64    Z0, Z1
-	VPERMI2B     Z12, Z13, Z1
+	VPERMI2B     Z11, Z12, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMI2B     Z10, Z11, Z2
-	VPTERNLOGD   $0xf8, Z9, Z0, Z2
+	VPERMI2B     Z9, Z10, Z2
+	VPTERNLOGD   $0xf8, Z8, Z0, Z2
 	VPUNPCKLBW   Z2, Z1, Z0
 	VPSLLD       $0x10, Z0, Z3
-	VMULPS       Z8, Z3, Z3
+	VMULPS       Z6, Z3, Z3
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVDQU16    Y3, K7, (SI)
 	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z0, Z0
-	VMULPS       Z8, Z0, Z0
+	VPANDD       Z13, Z0, Z0
+	VMULPS       Z6, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVDQU16    Y0, K7, 32(SI)
@@ -189,21 +220,23 @@ grouppiece:
 	JLT          grouptailnarrow
 	VPUNPCKHBW   Z2, Z1, Z1
 	VPSLLD       $0x10, Z1, Z0
-	VMULPS       Z8, Z0, Z0
+	VMULPS       Z6, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Y0, K7, 64(SI)
 	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z14, Z1, Z1
-	VMULPS       Z8, Z1, Z1
+	VPANDD       Z13, Z1, Z1
+	VMULPS       Z6, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVDQU16    Y1, K7, 96(SI)
 
 grouptailnarrow:
-	LEAQ  (SI)(DI*2), SI
-	LEAQ  (DX)(DI*1), DX
+	LEAQ (SI)(DI*2), SI
+	LEAQ (DX)(DI*1), DX
+
+grouprest:
 	SUBQ  DI, R8
 	SUBQ  DI, R11
 	SUBQ  DI, R10
@@ -235,18 +268,25 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VPERMB      (DX), Z15, Z0
+	VPOR        (DX), Y15, Y0
+	VPOR        32(DX), Y15, Y1
+	VPMAXUB     Y1, Y0, Y0
+	VPCMPEQB    Y7, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         short2rare
+	VPERMB      (DX), Z14, Z0
 	VMOVDQA64   Z0, Z1
-	VPERMI2B    Z12, Z13, Z1
+	VPERMI2B    Z11, Z12, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMI2B    Z10, Z11, Z2
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPERMI2B    Z9, Z10, Z2
+	VPTERNLOGD  $0xf8, Z8, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
 	VPSLLD      $0x10, Z0, Z3
 	VMULPS.BCST (BX), Z3, Z3
 	VCVTPS2PH   $0x00, Z3, Y3
 	VMOVUPS     Y3, (SI)
-	VPANDD      Z14, Z0, Z0
+	VPANDD      Z13, Z0, Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 32(SI)
@@ -255,16 +295,18 @@ short2loop:
 	VMULPS.BCST 4(BX), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 64(SI)
-	VPANDD      Z14, Z1, Z1
+	VPANDD      Z13, Z1, Z1
 	VMULPS.BCST 4(BX), Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
 	VMOVUPS     Y1, 96(SI)
-	ADDQ        $+8, BX
-	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
-	JGE         short2loop
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
 
 short2end:
 	TESTQ R8, R8
@@ -283,18 +325,25 @@ short4:
 	JGT  short4stream
 
 short4loop:
-	VPERMB      (DX), Z15, Z0
+	VPOR        (DX), Y15, Y0
+	VPOR        32(DX), Y15, Y1
+	VPMAXUB     Y1, Y0, Y0
+	VPCMPEQB    Y7, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         short4rare
+	VPERMB      (DX), Z14, Z0
 	VMOVDQA64   Z0, Z1
-	VPERMI2B    Z12, Z13, Z1
+	VPERMI2B    Z11, Z12, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMI2B    Z10, Z11, Z2
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPERMI2B    Z9, Z10, Z2
+	VPTERNLOGD  $0xf8, Z8, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
 	VPSLLD      $0x10, Z0, Z3
 	VMULPS.BCST (BX), Z3, Z3
 	VCVTPS2PH   $0x00, Z3, Y3
 	VMOVUPS     Y3, (SI)
-	VPANDD      Z14, Z0, Z0
+	VPANDD      Z13, Z0, Z0
 	VMULPS.BCST 4(BX), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 32(SI)
@@ -303,16 +352,18 @@ short4loop:
 	VMULPS.BCST 8(BX), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 64(SI)
-	VPANDD      Z14, Z1, Z1
+	VPANDD      Z13, Z1, Z1
 	VMULPS.BCST 12(BX), Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
 	VMOVUPS     Y1, 96(SI)
-	ADDQ        $+16, BX
-	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
-	JGE         short4loop
+
+short4back:
+	ADDQ $+16, BX
+	ADDQ $+128, SI
+	ADDQ $+64, DX
+	SUBQ $+4, R8
+	CMPQ R8, $+4
+	JGE  short4loop
 
 short4end:
 	TESTQ R8, R8
@@ -329,20 +380,27 @@ lanes:
 	JLT  lanestage
 
 laneloop:
+	VPOR       (DX), Y15, Y0
+	VPOR       32(DX), Y15, Y1
+	VPMAXUB    Y1, Y0, Y0
+	VPCMPEQB   Y7, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        lanerare
 	VMOVUPS    (BX), Z0
-	VPERMB     (DX), Z15, Z1
+	VPERMB     (DX), Z14, Z1
 	VMOVDQA64  Z1, Z2
-	VPERMI2B   Z12, Z13, Z2
+	VPERMI2B   Z11, Z12, Z2
 	VMOVDQA64  Z1, Z3
-	VPERMI2B   Z10, Z11, Z3
-	VPTERNLOGD $0xf8, Z9, Z1, Z3
+	VPERMI2B   Z9, Z10, Z3
+	VPTERNLOGD $0xf8, Z8, Z1, Z3
 	VPUNPCKLBW Z3, Z2, Z1
 	VPSLLD     $0x10, Z1, Z4
 	VMULPS     Z0, Z4, Z4
 	VCVTPS2PH  $0x00, Z4, Y4
 	VMOVUPS    Y4, (SI)
 	VMOVUPS    64(BX), Z0
-	VPANDD     Z14, Z1, Z1
+	VPANDD     Z13, Z1, Z1
 	VMULPS     Z0, Z1, Z1
 	VCVTPS2PH  $0x00, Z1, Y1
 	VMOVUPS    Y1, 32(SI)
@@ -353,27 +411,29 @@ laneloop:
 	VCVTPS2PH  $0x00, Z1, Y1
 	VMOVUPS    Y1, 64(SI)
 	VMOVUPS    192(BX), Z0
-	VPANDD     Z14, Z2, Z2
+	VPANDD     Z13, Z2, Z2
 	VMULPS     Z0, Z2, Z2
 	VCVTPS2PH  $0x00, Z2, Y2
 	VMOVUPS    Y2, 96(SI)
-	ADDQ       $+128, SI
-	ADDQ       $+64, DX
-	ADDQ       $+256, BX
-	SUBQ       $+64, DI
-	CMPQ       DI, $+64
-	JGE        laneloop
-	TESTQ      DI, DI
-	JEQ        laneend
-	CMPQ       DI, $+0
-	JGE        lanestage
-	ADDQ       $+64, DI
-	MOVQ       448(SP), SI
-	LEAQ       (SP), AX
-	MOVQ       SI, CX
-	CALL       ·stageOut16AVX512(SB)
-	MOVQ       456(SP), DX
-	MOVQ       464(SP), BX
+
+laneback:
+	ADDQ  $+128, SI
+	ADDQ  $+64, DX
+	ADDQ  $+256, BX
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  448(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut16AVX512(SB)
+	MOVQ  456(SP), DX
+	MOVQ  464(SP), BX
 
 laneend:
 	MOVQ  ahead+40(FP), AX
@@ -389,28 +449,35 @@ fence:
 
 groupstream:
 	PREFETCHNTA (DX)(CX*1)
-	VPERMB      (DX), Z15, Z0
+	VPOR        (DX), Y15, Y0
+	VPOR        32(DX), Y15, Y1
+	VPMAXUB     Y1, Y0, Y0
+	VPCMPEQB    Y7, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         grouprare
+	VPERMB      (DX), Z14, Z0
 	VMOVDQA64   Z0, Z1
-	VPERMI2B    Z12, Z13, Z1
+	VPERMI2B    Z11, Z12, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMI2B    Z10, Z11, Z2
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPERMI2B    Z9, Z10, Z2
+	VPTERNLOGD  $0xf8, Z8, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
 	VPSLLD      $0x10, Z0, Z3
-	VMULPS      Z8, Z3, Z3
+	VMULPS      Z6, Z3, Z3
 	VCVTPS2PH   $0x00, Z3, Y3
 	VMOVNTPS    Y3, (SI)
-	VPANDD      Z14, Z0, Z0
-	VMULPS      Z8, Z0, Z0
+	VPANDD      Z13, Z0, Z0
+	VMULPS      Z6, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 32(SI)
 	VPUNPCKHBW  Z2, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
-	VMULPS      Z8, Z0, Z0
+	VMULPS      Z6, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 64(SI)
-	VPANDD      Z14, Z1, Z1
-	VMULPS      Z8, Z1, Z1
+	VPANDD      Z13, Z1, Z1
+	VMULPS      Z6, Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
 	VMOVNTPS    Y1, 96(SI)
 	ADDQ        $+128, SI
@@ -420,6 +487,15 @@ groupstream:
 	JGE         groupstream
 	JMP         groupwhole
 
+grouprare:
+	MOVQ $+1, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
+
 groupmeet0cross:
 	MOVL $0x00000000, R14
 
@@ -428,7 +504,7 @@ groupmeetmix:
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z8
+	VBROADCASTSS 4(BX), K7, Z6
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeetreached
@@ -463,20 +539,59 @@ groupmeet3cross:
 	MOVL $0x00000003, R14
 	JMP  groupmeetmix
 
+groupstage:
+	MOVQ SI, 448(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn8AVX512(SB)
+	MOVQ DX, 456(SP)
+	LEAQ 128(SP), DX
+	MOVQ R8, 472(SP)
+	SUBQ R8, R8
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 448(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut16AVX512(SB)
+	LEAQ (SI)(DI*2), SI
+	MOVQ 456(SP), DX
+	LEAQ (DX)(DI*1), DX
+	MOVQ 472(SP), R8
+	JMP  grouprest
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
+	SUBQ R11, R11
+	ADDQ $+64, R11
+	JMP  grouppieces
+
 short2stream:
 	PREFETCHNTA (DX)(CX*1)
-	VPERMB      (DX), Z15, Z0
+	VPOR        (DX), Y15, Y0
+	VPOR        32(DX), Y15, Y1
+	VPMAXUB     Y1, Y0, Y0
+	VPCMPEQB    Y7, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         short2rare
+	VPERMB      (DX), Z14, Z0
 	VMOVDQA64   Z0, Z1
-	VPERMI2B    Z12, Z13, Z1
+	VPERMI2B    Z11, Z12, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMI2B    Z10, Z11, Z2
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPERMI2B    Z9, Z10, Z2
+	VPTERNLOGD  $0xf8, Z8, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
 	VPSLLD      $0x10, Z0, Z3
 	VMULPS.BCST (BX), Z3, Z3
 	VCVTPS2PH   $0x00, Z3, Y3
 	VMOVNTPS    Y3, (SI)
-	VPANDD      Z14, Z0, Z0
+	VPANDD      Z13, Z0, Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 32(SI)
@@ -485,7 +600,7 @@ short2stream:
 	VMULPS.BCST 4(BX), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 64(SI)
-	VPANDD      Z14, Z1, Z1
+	VPANDD      Z13, Z1, Z1
 	VMULPS.BCST 4(BX), Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
 	VMOVNTPS    Y1, 96(SI)
@@ -497,20 +612,36 @@ short2stream:
 	JGE         short2stream
 	JMP         short2end
 
+short2rare:
+	MOVQ $+2, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
+
 short4stream:
 	PREFETCHNTA (DX)(CX*1)
-	VPERMB      (DX), Z15, Z0
+	VPOR        (DX), Y15, Y0
+	VPOR        32(DX), Y15, Y1
+	VPMAXUB     Y1, Y0, Y0
+	VPCMPEQB    Y7, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         short4rare
+	VPERMB      (DX), Z14, Z0
 	VMOVDQA64   Z0, Z1
-	VPERMI2B    Z12, Z13, Z1
+	VPERMI2B    Z11, Z12, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMI2B    Z10, Z11, Z2
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
+	VPERMI2B    Z9, Z10, Z2
+	VPTERNLOGD  $0xf8, Z8, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
 	VPSLLD      $0x10, Z0, Z3
 	VMULPS.BCST (BX), Z3, Z3
 	VCVTPS2PH   $0x00, Z3, Y3
 	VMOVNTPS    Y3, (SI)
-	VPANDD      Z14, Z0, Z0
+	VPANDD      Z13, Z0, Z0
 	VMULPS.BCST 4(BX), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 32(SI)
@@ -519,7 +650,7 @@ short4stream:
 	VMULPS.BCST 8(BX), Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 64(SI)
-	VPANDD      Z14, Z1, Z1
+	VPANDD      Z13, Z1, Z1
 	VMULPS.BCST 12(BX), Z1, Z1
 	VCVTPS2PH   $0x00, Z1, Y1
 	VMOVNTPS    Y1, 96(SI)
@@ -530,6 +661,19 @@ short4stream:
 	CMPQ        R8, $+4
 	JGE         short4stream
 	JMP         short4end
+
+short4rare:
+	MOVQ $+3, 480(SP)
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
+	JMP  rare
+
+lanerare:
+	MOVQ $+4, 480(SP)
+	JMP  rare
 
 lanestage:
 	MOVQ SI, 448(SP)
@@ -545,6 +689,93 @@ lanestage:
 	MOVQ BX, 464(SP)
 	LEAQ 192(SP), BX
 	JMP  laneloop
+
+rare:
+	VMOVUPS      (BX), Z0
+	VPMOVZXBD    (DX), Z1
+	VBROADCASTSS constantsAVX512VBMI<>+332(SB), Z2
+	VPANDD       Z2, Z1, Z3
+	VPCMPEQD     Z2, Z3, K1
+	VPSLLD       $0x18, Z1, Z1
+	VPSLLD       $0x14, Z3, Z3
+	VBROADCASTSS constantsAVX512VBMI<>+336(SB), Z4
+	VPADDD       Z4, Z3, Z3
+	VBROADCASTSS constantsAVX512VBMI<>+340(SB), Z5
+	VBROADCASTSS constantsAVX512VBMI<>+344(SB), Z6
+	VMOVAPS      Z6, Z16
+	VFMADD231PS  Z5, Z3, Z16
+	VMINPS       Z16, Z3, Z16
+	VBROADCASTSS constantsAVX512VBMI<>+348(SB), Z3
+	VPTERNLOGD   $0xf8, Z3, Z1, Z16
+	VBROADCASTSS constantsAVX512VBMI<>+352(SB), Z1
+	VBLENDMPS    Z1, Z16, K1, Z16
+	VMULPS       Z0, Z16, Z16
+	VCVTPS2PH    $0x00, Z16, Y16
+	VMOVUPS      Y16, (SI)
+	VMOVUPS      64(BX), Z0
+	VPMOVZXBD    16(DX), Z16
+	VPANDD       Z2, Z16, Z17
+	VPCMPEQD     Z2, Z17, K1
+	VPSLLD       $0x18, Z16, Z16
+	VPSLLD       $0x14, Z17, Z17
+	VPADDD       Z4, Z17, Z17
+	VMOVAPS      Z6, Z18
+	VFMADD231PS  Z5, Z17, Z18
+	VMINPS       Z18, Z17, Z18
+	VPTERNLOGD   $0xf8, Z3, Z16, Z18
+	VBLENDMPS    Z1, Z18, K1, Z18
+	VMULPS       Z0, Z18, Z18
+	VCVTPS2PH    $0x00, Z18, Y18
+	VMOVUPS      Y18, 32(SI)
+	VMOVUPS      128(BX), Z0
+	VPMOVZXBD    32(DX), Z16
+	VPANDD       Z2, Z16, Z17
+	VPCMPEQD     Z2, Z17, K1
+	VPSLLD       $0x18, Z16, Z16
+	VPSLLD       $0x14, Z17, Z17
+	VPADDD       Z4, Z17, Z17
+	VMOVAPS      Z6, Z18
+	VFMADD231PS  Z5, Z17, Z18
+	VMINPS       Z18, Z17, Z18
+	VPTERNLOGD   $0xf8, Z3, Z16, Z18
+	VBLENDMPS    Z1, Z18, K1, Z18
+	VMULPS       Z0, Z18, Z18
+	VCVTPS2PH    $0x00, Z18, Y18
+	VMOVUPS      Y18, 64(SI)
+	VMOVUPS      192(BX), Z0
+	VPMOVZXBD    48(DX), Z16
+	VPANDD       Z2, Z16, Z17
+	VPCMPEQD     Z2, Z17, K1
+	VPSLLD       $0x18, Z16, Z16
+	VPSLLD       $0x14, Z17, Z17
+	VPADDD       Z4, Z17, Z17
+	VFMADD231PS  Z5, Z17, Z6
+	VMINPS       Z6, Z17, Z6
+	VPTERNLOGD   $0xf8, Z3, Z16, Z6
+	VBLENDMPS    Z1, Z6, K1, Z1
+	VMULPS       Z0, Z1, Z1
+	VCVTPS2PH    $0x00, Z1, Y1
+	VMOVUPS      Y1, 96(SI)
+	CMPQ         480(SP), $+1
+	JEQ          groupresume
+	CMPQ         480(SP), $+2
+	JEQ          short2resume
+	CMPQ         480(SP), $+3
+	JEQ          short4resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         464(SP), BX
+	VBROADCASTSS (BX), Z6
+	JMP          groupback
+
+short2resume:
+	MOVQ 464(SP), BX
+	JMP  short2back
+
+short4resume:
+	MOVQ 464(SP), BX
+	JMP  short4back
 
 DATA constantsAVX512VBMI<>+0(SB)/4, $0x11011000
 DATA constantsAVX512VBMI<>+4(SB)/4, $0x13031202
@@ -628,4 +859,11 @@ DATA constantsAVX512VBMI<>+312(SB)/4, $0x43434343
 DATA constantsAVX512VBMI<>+316(SB)/4, $0x43434343
 DATA constantsAVX512VBMI<>+320(SB)/4, $0x7f434343
 DATA constantsAVX512VBMI<>+324(SB)/4, $0x80808080
-GLOBL constantsAVX512VBMI<>(SB), RODATA|NOPTR, $328
+DATA constantsAVX512VBMI<>+328(SB)/4, $0xffffffff
+DATA constantsAVX512VBMI<>+332(SB)/4, $0x0000007f
+DATA constantsAVX512VBMI<>+336(SB)/4, $0x3c000000
+DATA constantsAVX512VBMI<>+340(SB)/4, $0x40000000
+DATA constantsAVX512VBMI<>+344(SB)/4, $0xbc800000
+DATA constantsAVX512VBMI<>+348(SB)/4, $0x80000000
+DATA constantsAVX512VBMI<>+352(SB)/4, $0x7fc00000
+GLOBL constantsAVX512VBMI<>(SB), RODATA|NOPTR, $356
