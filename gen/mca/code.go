@@ -33,6 +33,7 @@ func (k kernel) code(t target, dir string) ([][]byte, error) {
 	if k.blocks {
 		p = t.block32
 	}
+	p.mask = k.mask
 	code, err := f.follow(p)
 	if err != nil {
 		return nil, fmt.Errorf("%s%s: %w", k.function, t.suffix, err)
@@ -131,7 +132,7 @@ func assemble(file, arch, name string) (*function, error) {
 }
 
 // follow collects the code of each instruction that one turn executes. A branch back is taken as often as the path says; one ahead is taken,
-// unless it leaves for a tail, for where groups meet, for what is rare or for the end, as all do of a loop that looks ahead.
+// unless it leaves for another kind of mask, for a tail, for where groups meet, for what is rare or for the end, as all do of a loop that looks ahead.
 func (f *function) follow(p path) (code [][]byte, err error) {
 	place := map[string]int{}
 	index := map[int]int{}
@@ -160,6 +161,9 @@ func (f *function) follow(p path) (code [][]byte, err error) {
 		code = append(code, f.code[f.begins[i]:end])
 		to := f.jumps[i]
 		ahead := to > f.begins[i] && !stays && !leaves.MatchString(f.labels[to])
+		if name := f.labels[to]; strings.HasPrefix(name, maskBytes) || strings.HasPrefix(name, maskNone) {
+			ahead = p.mask != "" && strings.HasPrefix(name, p.mask)
+		}
 		again := to >= 0 && to < f.begins[i] && p.inner != "" && f.labels[to] == p.inner && turns > 1
 		if to == start {
 			return code, nil

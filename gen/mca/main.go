@@ -46,6 +46,7 @@ type path struct {
 	from  []string
 	inner string // a loop within, if it is not empty,
 	turns int    // and how often it is gone through
+	mask  string // the label of the kind of mask that is stored
 }
 
 // kernel is a function whose loop is simulated; the name is package bench's.
@@ -55,7 +56,8 @@ type kernel struct {
 	function string
 	path     path
 	blocks   bool // groups of 32
-	elements int  // of a turn, if it is not a tile
+	mask     string
+	elements int // of a turn, if it is not a tile
 }
 
 var (
@@ -65,11 +67,14 @@ var (
 	copying  = path{from: []string{"loop"}}
 )
 
+// Labels that begin so are where a branch on the kind of mask goes: for bytes, and for none.
+const maskBytes, maskNone = "maskbytes", "maskdone"
+
 // kernels are those of the table.
 var kernels = []kernel{
-	{name: "fakequantize/int8/bytemask", file: "fakequantize", function: "FakeQuantizeBytes", path: oneGroup},
-	{name: "fakequantize/int8/bytemask/block32", file: "fakequantize", function: "FakeQuantizeBytes", blocks: true},
-	{name: "fakequantize/int8/nomask", file: "fakequantize", function: "FakeQuantize", path: oneGroup},
+	{name: "fakequantize/int8/bytemask", file: "fakequantize", function: "FakeQuantize", path: oneGroup, mask: maskBytes},
+	{name: "fakequantize/int8/bytemask/block32", file: "fakequantize", function: "FakeQuantize", blocks: true, mask: maskBytes},
+	{name: "fakequantize/int8/nomask", file: "fakequantize", function: "FakeQuantize", path: oneGroup, mask: maskNone},
 	{name: "copy, 4 bytes to 5", file: "copy", function: "Copy4to5", path: copying, elements: 64},
 	{name: "copy, 4 bytes to 4", file: "copy", function: "Copy4to4", path: copying, elements: 64},
 	{name: "quantize/int8", file: "quantize", function: "QuantizeInt8", path: oneGroup},
@@ -78,8 +83,8 @@ var kernels = []kernel{
 	{name: "dequantize/int8", file: "dequantize", function: "DequantizeInt8", path: oneGroup},
 	{name: "dequantize/int8/block32", file: "dequantize", function: "DequantizeInt8", blocks: true},
 	{name: "copy, 1 byte to 4", file: "copy", function: "Copy1to4", path: copying, elements: 64},
-	{name: "fakequantize/e4m3/bytemask", file: "fakequantizefp", function: "FakeQuantizeFpBytes", path: oneGroup},
-	{name: "quantize/e4m3", file: "quantizefp", function: "QuantizeFpE4M3", path: oneGroup},
+	{name: "fakequantize/e4m3/bytemask", file: "fakequantizefp", function: "FakeQuantizeFp", path: oneGroup, mask: maskBytes},
+	{name: "quantize/e4m3", file: "quantizefp", function: "QuantizeFpFloat8", path: oneGroup},
 	{name: "minmax", file: "minmax", function: "MinMax", path: oneGroup},
 	{name: "copy, 4 bytes to 0", file: "copy", function: "Copy4to0", path: copying, elements: 64},
 	{name: "encode/f16", file: "convert", function: "EncodeF16", path: flat},
