@@ -28,7 +28,7 @@ type Quantization struct {
 	Stop func() error
 
 	mu      sync.Mutex
-	records Records
+	records map[string]*Record
 }
 
 // Choice is how a tensor is quantized.
@@ -81,17 +81,17 @@ func (q *Quantization) Convert(t *Tensor) (Converter, error) {
 	}
 	q.mu.Lock()
 	if q.records == nil {
-		q.records = Records{}
+		q.records = map[string]*Record{}
 	}
-	q.records[t.name] = r
+	q.records[t.name] = &r
 	q.mu.Unlock()
 	switch t.dtype {
 	case safetensors.F16:
-		return newQuantizer[float16.Float16](q, t, r, outputs)
+		return newQuantizer[float16.Float16](q, t, &r, outputs)
 	case safetensors.BF16:
-		return newQuantizer[bf16.BFloat16](q, t, r, outputs)
+		return newQuantizer[bf16.BFloat16](q, t, &r, outputs)
 	}
-	return newQuantizer[float32](q, t, r, outputs)
+	return newQuantizer[float32](q, t, &r, outputs)
 }
 
 // Metadata adds the records of the tensors that are quantized.
@@ -99,7 +99,7 @@ func (q *Quantization) Metadata(f *safetensors.File, kept func(string) bool) (ma
 	records := Records{}
 	for _, info := range f.Tensors() {
 		if r, ok := q.records[info.Name]; ok && !kept(info.Name) {
-			records[info.Name] = r
+			records[info.Name] = *r
 		}
 	}
 	return records.Metadata(f.Metadata())
@@ -108,13 +108,13 @@ func (q *Quantization) Metadata(f *safetensors.File, kept func(string) bool) (ma
 // Config stays as it is: the files say themselves how they are quantized.
 func (q *Quantization) Config(old []byte, _ []Change) ([]byte, error) { return old, nil }
 
-// quantizer quantizes a tensor. First and Rows of its pieces count elements.
+// quantizer quantizes a tensor. First and Rows of its pieces count elements. A plan has one for each tensor, so that it holds little: how the
+// tensor is cut is found anew whenever it is asked for.
 type quantizer[T kernels.Float] struct {
 	job     *Quantization
 	t       *Tensor
-	record  Record
+	record  *Record
 	outputs []safetensors.Info
-	pieces  *quant.Pieces[T]
 	unit    int // elements without a group in common with others
 
 	mu     sync.Mutex
@@ -128,12 +128,20 @@ type longParams struct {
 	err    error
 }
 
-func newQuantizer[T kernels.Float](job *Quantization, t *Tensor, r Record, outputs []safetensors.Info) (Converter, error) {
-	pieces, err := quant.NewPieces[T](r.Spec, quant.Weight, t.shape, r.Packed)
+func newQuantizer[T kernels.Float](job *Quantization, t *Tensor, r *Record, outputs []safetensors.Info) (Converter, error) {
+	q := &quantizer[T]{job: job, t: t, record: r, outputs: outputs}
+	pieces, err := q.cut()
 	if err != nil {
-		return nil, t.wrap(err)
+		return nil, err
 	}
-	return &quantizer[T]{job: job, t: t, record: r, outputs: outputs, pieces: pieces, unit: pieces.Unit(), params: map[int]*longParams{}}, nil
+	q.unit = pieces.Unit()
+	return q, nil
+}
+
+// cut says how the tensor is cut.
+func (q *quantizer[T]) cut() (*quant.Pieces[T], error) {
+	pieces, err := quant.NewPieces[T](q.record.Spec, quant.Weight, q.t.shape, q.record.Packed)
+	return pieces, q.t.wrap(err)
 }
 
 func (q *quantizer[T]) Outputs() []safetensors.Info { return q.outputs }
@@ -146,7 +154,11 @@ func (q *quantizer[T]) Pieces(most int64) iter.Seq[Piece] {
 	return func(yield func(Piece) bool) {
 		size := dtypeOf[T]().Bits() / 8
 		n := max(1, int(most)/size)
-		for part := range q.pieces.Parts(n) {
+		pieces, err := q.cut()
+		if err != nil {
+			panic(err) // it was no error before
+		}
+		for part := range pieces.Parts(n) {
 			if part.Len <= wholePieces*n || q.record.Spec.Searches() {
 				if !yield(q.piece(part, part)) {
 					return
@@ -154,7 +166,7 @@ func (q *quantizer[T]) Pieces(most int64) iter.Seq[Piece] {
 				continue
 			}
 			groups := part // are written with the first piece
-			for piece := range q.pieces.Cut(part, n) {
+			for piece := range pieces.Cut(part, n) {
 				if !yield(q.piece(piece, groups)) {
 					return
 				}
@@ -182,7 +194,11 @@ func (q *quantizer[T]) piece(codes, groups quant.Part) Piece {
 }
 
 func (q *quantizer[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
-	part, err := q.pieces.Piece(p.First, p.Rows)
+	pieces, err := q.cut()
+	if err != nil {
+		return nil, err
+	}
+	part, err := pieces.Piece(p.First, p.Rows)
 	if err != nil {
 		return nil, q.t.wrap(err)
 	}
@@ -201,7 +217,7 @@ func (q *quantizer[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
 	s.results = append(s.results[:0], codes)
 	params := &s.groups
 	if whole := p.First%q.unit == 0 && (p.Rows%q.unit == 0 || p.First+p.Rows == q.t.Elements()); whole {
-		if err := q.pieces.Quantize(codes, params, part, x); err != nil {
+		if err := pieces.Quantize(codes, params, part, x); err != nil {
 			return nil, q.t.wrap(err)
 		}
 	} else {
@@ -212,12 +228,12 @@ func (q *quantizer[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
 		params = &long
 		piece := part
 		piece.Group, piece.Groups = 0, 0
-		unit, err := q.pieces.Piece(p.First/q.unit*q.unit, min(q.unit, q.t.Elements()-p.First/q.unit*q.unit))
+		unit, err := pieces.Piece(p.First/q.unit*q.unit, min(q.unit, q.t.Elements()-p.First/q.unit*q.unit))
 		if err != nil {
 			return nil, q.t.wrap(err)
 		}
 		piece.Group, piece.Groups = unit.Group, unit.Groups
-		if err := q.pieces.QuantizeBy(long, codes, piece, x); err != nil {
+		if err := pieces.QuantizeBy(long, codes, piece, x); err != nil {
 			return nil, q.t.wrap(err)
 		}
 	}
@@ -246,6 +262,9 @@ func (q *quantizer[T]) long(unit int) (quant.Params, error) {
 	q.mu.Lock()
 	l := q.params[unit]
 	if l == nil {
+		if q.params == nil {
+			q.params = map[int]*longParams{}
+		}
 		l = new(longParams)
 		q.params[unit] = l
 	}
@@ -257,13 +276,17 @@ func (q *quantizer[T]) long(unit int) (quant.Params, error) {
 // observe finds the parameters of the unit that begins at an element.
 func (q *quantizer[T]) observe(first int) (quant.Params, error) {
 	var ranges quant.Ranges
-	part, err := q.pieces.Piece(first, min(q.unit, q.t.Elements()-first))
+	pieces, err := q.cut()
+	if err != nil {
+		return quant.Params{}, err
+	}
+	part, err := pieces.Piece(first, min(q.unit, q.t.Elements()-first))
 	if err != nil {
 		return quant.Params{}, q.t.wrap(err)
 	}
-	if !q.pieces.Fixed() {
+	if !pieces.Fixed() {
 		x := make([]T, min(part.Len, observePiece))
-		for piece := range q.pieces.Cut(part, observePiece) {
+		for piece := range pieces.Cut(part, observePiece) {
 			if q.job.Stop != nil {
 				if err := q.job.Stop(); err != nil {
 					return quant.Params{}, err
@@ -272,12 +295,12 @@ func (q *quantizer[T]) observe(first int) (quant.Params, error) {
 			if err := q.read(x[:piece.Len], piece.First); err != nil {
 				return quant.Params{}, err
 			}
-			if err := q.pieces.Observe(&ranges, piece, x[:piece.Len]); err != nil {
+			if err := pieces.Observe(&ranges, piece, x[:piece.Len]); err != nil {
 				return quant.Params{}, q.t.wrap(err)
 			}
 		}
 	}
-	params, err := q.pieces.Params(&ranges, part)
+	params, err := pieces.Params(&ranges, part)
 	return params, q.t.wrap(err)
 }
 
