@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -43,7 +44,7 @@ func start(t *testing.T, args ...string) (*exec.Cmd, *bytes.Buffer) {
 func TestSignals(t *testing.T) {
 	dir := t.TempDir()
 	in, out := filepath.Join(dir, "in"), filepath.Join(dir, "out")
-	const elements = int64(1) << 36
+	const elements = int64(1) << 31 // zeros that take no room, and seconds to read
 	header := fmt.Sprintf(`{"w":{"dtype":"F32","shape":[1024,%d],"data_offsets":[0,%d]}}`, elements/1024, 4*elements)
 	require.NoError(t, os.WriteFile(in, headed(header, 0), 0o666))
 	if err := os.Truncate(in, int64(8+len(header))+4*elements); err != nil {
@@ -59,8 +60,11 @@ func TestSignals(t *testing.T) {
 		c.Wait()
 		return c, stderr.String()
 	}
-	for _, signal := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT} {
-		c, stderr := run(signal)
+	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT} {
+		if signal.Ignored(s) { // as nohup has it
+			continue
+		}
+		c, stderr := run(s)
 		assert.Equal(t, exitFailed, c.ProcessState.ExitCode())
 		assert.Equal(t, "lowbit: interrupted\n", stderr)
 		assert.Equal(t, []string{"in"}, entries(t, dir))
