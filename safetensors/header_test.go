@@ -96,10 +96,10 @@ func TestDamagedFile(t *testing.T) {
 		{"data without tensors", image(`{}`, []byte{0}), `in: the tensors have 0 bytes of data, the file 1`},
 		{"header length 0", length(0, `{}`), `in: header, byte 0: want an object, have the header's end`},
 		{"header length short of the header", length(53, string(good[8:])), `in: header, byte 53: want ',' or '}', have the header's end`},
-		{"header length over the limit", length(100_000_001, `{}`), `in: header length 100000001 is over the limit of 100000000`},
+		{"header length over the limit", length(100_000_001, `{}`), `in: is not a safetensors file: header length 100000001 is over the limit of 100000000`},
 		{"header length at the limit", length(100_000_000, `{}`), `in: header of 100000000 bytes is cut: the file has 10 bytes`},
-		{"header length 2^63", length(1<<63, `{}`), `in: header length 9223372036854775808 is over the limit of 100000000`},
-		{"header length all ones", length(1<<64-1, `{}`), `in: header length 18446744073709551615 is over the limit of 100000000`},
+		{"header length 2^63", length(1<<63, `{}`), `in: is not a safetensors file: header length 9223372036854775808 is over the limit of 100000000`},
+		{"header length all ones", length(1<<64-1, `{}`), `in: is not a safetensors file: header length 18446744073709551615 is over the limit of 100000000`},
 
 		{"array", image(`[]`, nil), `in: header, byte 0: want an object, have '['`},
 		{"invalid UTF-8", image("{\"\xff\":{}}", nil), `in: header is not valid UTF-8`},

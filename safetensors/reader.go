@@ -80,7 +80,7 @@ func newFile(r io.ReaderAt, size int64) (*File, error) {
 	}
 	n := binary.LittleEndian.Uint64(length[:])
 	if n > maxHeader {
-		return nil, fmt.Errorf("header length %d is over the limit of %d", n, maxHeader)
+		return nil, fmt.Errorf("is not a safetensors file: header length %d is over the limit of %d", n, maxHeader)
 	}
 	base := lengthSize + int64(n)
 	if base > size {
