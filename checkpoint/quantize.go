@@ -35,6 +35,9 @@ type Quantization struct {
 type Choice struct {
 	Spec quant.Spec
 	Pack bool // codes of less than a byte are packed
+
+	// Importance has a weight for each position along the last axis, or is nil: the range calculator mse takes it, and no other.
+	Importance []float32
 }
 
 // mostAxes is how many axes a tensor may have that is quantized. No framework has tensors of more than 64.
@@ -87,11 +90,11 @@ func (q *Quantization) Convert(t *Tensor) (Converter, error) {
 	q.mu.Unlock()
 	switch t.dtype {
 	case safetensors.F16:
-		return newQuantizer[float16.Float16](q, t, &r, outputs)
+		return newQuantizer[float16.Float16](q, t, &r, choice, outputs)
 	case safetensors.BF16:
-		return newQuantizer[bf16.BFloat16](q, t, &r, outputs)
+		return newQuantizer[bf16.BFloat16](q, t, &r, choice, outputs)
 	}
-	return newQuantizer[float32](q, t, &r, outputs)
+	return newQuantizer[float32](q, t, &r, choice, outputs)
 }
 
 // Metadata adds the records of the tensors that are quantized.
@@ -115,7 +118,8 @@ type quantizer[T kernels.Float] struct {
 	t       *Tensor
 	record  *Record
 	outputs []safetensors.Info
-	unit    int // elements without a group in common with others
+	weights []float32 // of errors, or nil
+	unit    int       // elements without a group in common with others
 
 	mu     sync.Mutex
 	params map[int]*longParams // of units that are cut, by their numbers
@@ -128,8 +132,8 @@ type longParams struct {
 	err    error
 }
 
-func newQuantizer[T kernels.Float](job *Quantization, t *Tensor, r *Record, outputs []safetensors.Info) (Converter, error) {
-	q := &quantizer[T]{job: job, t: t, record: r, outputs: outputs}
+func newQuantizer[T kernels.Float](job *Quantization, t *Tensor, r *Record, choice *Choice, outputs []safetensors.Info) (Converter, error) {
+	q := &quantizer[T]{job: job, t: t, record: r, outputs: outputs, weights: choice.Importance}
 	pieces, err := q.cut()
 	if err != nil {
 		return nil, err
@@ -141,6 +145,9 @@ func newQuantizer[T kernels.Float](job *Quantization, t *Tensor, r *Record, outp
 // cut says how the tensor is cut.
 func (q *quantizer[T]) cut() (*quant.Pieces[T], error) {
 	pieces, err := quant.NewPieces[T](q.record.Spec, quant.Weight, q.t.shape, q.record.Packed)
+	if err == nil {
+		pieces.Importance = q.weights
+	}
 	return pieces, q.t.wrap(err)
 }
 

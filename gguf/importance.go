@@ -50,6 +50,17 @@ func OpenImportance(path string) (*Importance, error) {
 	return m, nil
 }
 
+// NewImportance makes an importance matrix of weights by the names of their tensors: finite ones, not negative. The file is what errors name.
+func NewImportance(file string, weights map[string][]float32) (*Importance, error) {
+	m := &Importance{File: file, entries: map[string][]float32{}}
+	for name, values := range weights {
+		if err := m.add(name, values); err != nil {
+			return nil, inFile(file, err)
+		}
+	}
+	return m, nil
+}
+
 func readImportance(r io.ReaderAt, size int64, name string) (*Importance, error) {
 	m := &Importance{File: name, entries: map[string][]float32{}}
 	var start [len(magic)]byte

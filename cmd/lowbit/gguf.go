@@ -40,7 +40,7 @@ func (c *quantizeCommand) toGGUF(t *tool) error {
 	defer src.Close()
 	var importance *gguf.Importance
 	if c.IMatrix != "" {
-		if importance, err = gguf.OpenImportance(string(c.IMatrix)); err != nil {
+		if importance, err = openImportance(string(c.IMatrix)); err != nil {
 			return err
 		}
 	}

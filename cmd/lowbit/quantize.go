@@ -19,7 +19,7 @@ type quantizeCommand struct {
 	nonFiniteFlag `embed:""`
 	Pack          bool     `help:"Pack codes of less than a byte, as presets do."`
 	Pure          bool     `help:"To gguf: the same type for every tensor that is quantized."`
-	IMatrix       fileFlag `name:"imatrix" placeholder:"FILE" help:"To gguf: importance matrix of llama.cpp."`
+	IMatrix       fileFlag `name:"imatrix" placeholder:"FILE" help:"Importance matrix, of llama.cpp or of calibrate: to gguf, and for the range calculator mse."`
 	DryRun        bool     `help:"Show what each tensor would become, and write nothing."`
 	Restart       bool     `help:"Begin a folder anew, whatever an earlier run has left."`
 	Output        *string  `short:"o" placeholder:"OUT" help:"File or folder to write."`
@@ -48,8 +48,11 @@ func (c *quantizeCommand) Run(t *tool) error {
 	if to == toGGUF {
 		return c.toGGUF(t)
 	}
-	if c.Pure || c.IMatrix != "" {
-		return usagef("--pure and --imatrix: are for --to gguf")
+	if c.Pure {
+		return usagef("--pure: is for --to gguf")
+	}
+	if c.IMatrix != "" && to == toCT {
+		return usagef("--imatrix: is for --to gguf, and for the range calculator mse of --to lowbit")
 	}
 	in, err := open(c.In)
 	if err != nil {
@@ -60,7 +63,11 @@ func (c *quantizeCommand) Run(t *tool) error {
 		return &safetensors.Error{File: in.Path(), Err: fmt.Errorf("is quantized already, by %s: dequantize it first", method)}
 	}
 	odd := &oddTensors{nonFiniteFlag: &c.nonFiniteFlag, of: map[*checkpoint.Tensor]*oddities{}}
-	job, err := c.job(t, to, odd)
+	weights, err := c.weights()
+	if err != nil {
+		return err
+	}
+	job, err := c.job(t, to, odd, weights)
 	if err != nil {
 		return err
 	}
@@ -68,8 +75,12 @@ func (c *quantizeCommand) Run(t *tool) error {
 	if err != nil {
 		return err
 	}
+	if err := weights.check(); err != nil {
+		return err
+	}
 	log := newLogger(t.stderr)
 	warnOfPlan(log, plan)
+	weights.warn(log)
 	if !odd.any && plan.Converted() == 0 {
 		log.Warn("no tensor is selected", "file", in.Path())
 	}
@@ -89,7 +100,7 @@ func (c *quantizeCommand) Run(t *tool) error {
 }
 
 // job is what the command does to safetensors.
-func (c *quantizeCommand) job(t *tool, to string, odd *oddTensors) (checkpoint.Job, error) {
+func (c *quantizeCommand) job(t *tool, to string, odd *oddTensors, weights *weights) (checkpoint.Job, error) {
 	name := fmt.Sprintf("%s preset %q spec %v recipe %q pack %v %s", to, c.Preset, c.Spec.Spec, c.Recipe.text, c.Pack, c.selection.text())
 	if to == toCT {
 		preset, selected, err := c.forCT(&c.selection)
@@ -102,8 +113,9 @@ func (c *quantizeCommand) job(t *tool, to string, odd *oddTensors) (checkpoint.J
 	if err != nil {
 		return nil, err
 	}
+	name += weights.text()
 	noting := func(t *checkpoint.Tensor) *checkpoint.Choice {
-		choice := choose(t)
+		choice := weights.give(t, choose(t))
 		odd.any = odd.any || choice != nil
 		return choice
 	}

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/lowbit-go/lowbit/quant"
+	"github.com/lowbit-go/lowbit/safetensors"
+)
+
+// What calibrate --importance keeps of activations weighs the errors of a search, as quant has it.
+func TestImportance(t *testing.T) {
+	const rows, columns = 6, 64
+	x, w := make([]float32, 10*columns), make([]float32, rows*columns)
+	for i := range x {
+		x[i] = float32(math.Sin(float64(i*i))) * float32(i%columns)
+	}
+	for i := range w {
+		w[i] = float32(math.Cos(float64(i * i)))
+	}
+	activations := save(t, place(t, "batch"), of("a.weight", safetensors.F32, []int{10, columns}, x...))
+	model := save(t, place(t, "model"), of("a.weight", safetensors.F32, []int{rows, columns}, w...), of("b.weight", safetensors.F32, []int{rows, columns}, w...))
+	importance, out := place(t, "importance"), place(t, "out")
+	works(t, "calibrate", "--importance", "-o", importance, activations)
+	r := lowbit(t, "quantize", "--preset", "int4-g32-mse", "--imatrix", importance, "-o", out, model)
+	require.Equal(t, exitOK, r.status, r.stderr)
+	assert.Contains(t, r.stderr, "b.weight")
+
+	spec, err := quant.Preset("int4-g32-mse")
+	require.NoError(t, err)
+	var seen quant.Importance[float32]
+	require.NoError(t, seen.Add(quant.Tensor[float32]{Data: x, Shape: []int{10, columns}}))
+	for name, weights := range map[string][]float32{"a.weight": seen.Weights(), "b.weight": nil} {
+		q, err := quant.New[float32](spec, quant.Weight)
+		require.NoError(t, err)
+		q.Importance = weights
+		codes := quant.Codes{Packed: true}
+		require.NoError(t, q.Quantize(&codes, quant.Tensor[float32]{Data: w, Shape: []int{rows, columns}}))
+		assert.Equal(t, codes.Data, load(t, out).tensors[name].data, name)
+		assert.Equal(t, codes.Params.Scale, numbers[float32](t, load(t, out).tensors[name+".scale"]), name)
+	}
+
+	fails(t, exitUsage, []string{"--imatrix", "mse"}, "quantize", "--preset", "int4-g32", "--imatrix", importance, "-o", out, model)
+	fails(t, exitUsage, []string{"--imatrix"}, "quantize", "--preset", "w4a16", "--imatrix", importance, "-o", place(t, "ct"), model)
+	short := save(t, place(t, "short"), of("a.weight", safetensors.F32, []int{10, 3}, x[:30]...))
+	works(t, "calibrate", "--importance", "-o", importance, short)
+	fails(t, exitFailed, []string{"a.weight", "3 weights", "64"}, "quantize", "--preset", "int4-g32-mse", "--imatrix", importance, "-o", out, model)
+}
