@@ -14,6 +14,9 @@ import (
 
 // TestGains holds what a search gains over minimum and maximum on real weights: the signal to noise ratio in dB that docs/calibration.md has.
 func TestGains(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short")
+	}
 	f, err := demo.Open()
 	require.NoError(t, err)
 	var weights []quant.Tensor[float32]
