@@ -44,7 +44,7 @@ func start(t *testing.T, args ...string) (*exec.Cmd, *bytes.Buffer) {
 func TestSignals(t *testing.T) {
 	dir := t.TempDir()
 	in, out := filepath.Join(dir, "in"), filepath.Join(dir, "out")
-	const elements = int64(1) << 31 // zeros that take no room, and seconds to read
+	const elements = int64(1) << 29 // zeros that take no room, and a while to read
 	header := fmt.Sprintf(`{"w":{"dtype":"F32","shape":[1024,%d],"data_offsets":[0,%d]}}`, elements/1024, 4*elements)
 	require.NoError(t, os.WriteFile(in, headed(header, 0), 0o666))
 	if err := os.Truncate(in, int64(8+len(header))+4*elements); err != nil {
@@ -53,11 +53,18 @@ func TestSignals(t *testing.T) {
 	run := func(signal syscall.Signal) (*exec.Cmd, string) {
 		c, stderr := start(t, "quantize", "--spec", int4Blocks, "-o", out, in)
 		require.NoError(t, c.Start())
+		done := make(chan error, 1)
+		go func() { done <- c.Wait() }()
 		for len(entries(t, dir)) < 2 {
-			time.Sleep(time.Millisecond)
+			select {
+			case err := <-done:
+				t.Fatalf("ended before the signal: %v, %s", err, stderr)
+			default:
+				time.Sleep(time.Millisecond)
+			}
 		}
 		require.NoError(t, c.Process.Signal(signal))
-		c.Wait()
+		<-done
 		return c, stderr.String()
 	}
 	for _, s := range []syscall.Signal{syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT} {
