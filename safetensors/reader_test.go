@@ -162,6 +162,9 @@ func TestAllocationIsBounded(t *testing.T) {
 
 // What is kept of a header, and what it takes to read it, is in proportion to its text.
 func TestHeaderMemory(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector takes memory of its own")
+	}
 	entry := func(name, shape string, from, to int) string {
 		return fmt.Sprintf(`"%s":{"dtype":"U8","shape":[%s],"data_offsets":[%d,%d]}`, name, shape, from, to)
 	}
