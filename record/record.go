@@ -1,0 +1,257 @@
+// Package record keeps vectors as records: of each vector a scale, an offset and one
+// byte per element, side by side, as the rows of a vector database lie.
+//
+// A record of a vector of Dim elements is
+//
+//	bytes 0..3           scale, a float32, little-endian
+//	bytes 4..7           offset, a float32, little-endian
+//	bytes 8..8+Dim-1     codes q, an int8 or a uint8 each
+//
+// and a vector's value is
+//
+//	Int8                 q*scale                       offset is 0
+//	Int8Asymmetric       (q + 128)*scale + offset
+//	Uint8                q*scale + offset
+//
+// with each operation rounded to float32, and the result to the element type.
+//
+// Scale and offset follow from the vector's least and greatest element, lo and hi,
+// widened to hold 0, in the arithmetic of package kernels and of its reference:
+//
+//	Int8                 scale = max(max(-lo, hi)/127, 2^-23)    q = clamp(round(x/scale), -127, 127)
+//	Int8Asymmetric       scale = max((hi - lo)/255, 2^-23)       q = clamp(round((x - lo)/scale) - 128, -128, 127)
+//	Uint8                scale = max((hi - lo)/255, 2^-23)       q = clamp(round((x - lo)/scale), 0, 255)
+//
+// where offset is lo for the last two and ties are rounded to even. The bytes are
+// the same on every machine.
+package record
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/lowbit-go/lowbit/kernels"
+)
+
+// HeaderBytes is the size of a record's scale and offset.
+const HeaderBytes = 8
+
+// Code is what an element is kept as.
+type Code uint8
+
+// The codes; the package comment has their formulas.
+const (
+	Int8           Code = iota // symmetric, -127..127: products of two records are products of codes
+	Int8Asymmetric             // all 256 codes between the least and the greatest element
+	Uint8                      // the same, from 0 on
+	codes
+)
+
+// String returns the name of the constant.
+func (c Code) String() string {
+	if c >= codes {
+		return fmt.Sprintf("Code(%d)", uint8(c))
+	}
+	return [...]string{"Int8", "Int8Asymmetric", "Uint8"}[c]
+}
+
+// ErrNonFinite is matched by the error about a vector with a NaN or an infinity, or
+// one whose range float32 does not hold, and about a record with such parameters.
+var ErrNonFinite = errors.New("not finite")
+
+// Codec makes records of vectors of element type T, and vectors of records. It is a
+// value without state: any number of goroutines may use it. Neither way allocates.
+type Codec[T kernels.Float] struct {
+	// Dim is the number of elements of a vector, at least 1.
+	Dim int
+
+	// Stride is the number of bytes from one record to the next, at least
+	// HeaderBytes + Dim, or 0 for that. What lies between two records is left alone.
+	Stride int
+
+	Code Code
+}
+
+// Bytes returns the size of n records: n-1 strides, and the last record.
+func (c Codec[T]) Bytes(n int) int {
+	if n <= 0 {
+		return 0
+	}
+	return (n-1)*c.stride() + HeaderBytes + c.Dim
+}
+
+func (c Codec[T]) stride() int {
+	if c.Stride == 0 {
+		return HeaderBytes + c.Dim
+	}
+	return c.Stride
+}
+
+// Quantize makes a record of each vector of x, which lie one behind the other.
+// len(x) is a multiple of Dim, and len(dst) at least Bytes of that many.
+//
+// The error is about the fields or the lengths, and then nothing is written; or it
+// matches ErrNonFinite and names a vector: records before it are written, and those
+// from it on are as they were.
+func (c Codec[T]) Quantize(dst []byte, x []T) error {
+	n, err := c.vectors("x", len(x))
+	if err == nil {
+		err = c.check("dst", len(dst), n)
+	}
+	if err != nil {
+		return err
+	}
+	var codes [scratch]byte
+	var scale, offset [together]float32
+	for first, step := 0, c.step(); first < n; first += step {
+		k := min(step, n-first)
+		in := x[first*c.Dim:][:k*c.Dim]
+		r := kernels.IntRule{Format: c.format(), Scale: scale[:k]}
+		r.Min, r.Max = c.limits()
+		if c.Code != Int8 {
+			r.Asymmetric, r.ByMinval, r.Minval = true, true, offset[:k]
+		}
+		kernels.ObserveInt(in, kernels.Grid{Rows: 1, Groups: k, Len: c.Dim}, &r)
+		k = c.finite(scale[:k], offset[:k])
+		if k > 0 {
+			out := codes[:]
+			if step == 1 {
+				out = dst[first*c.stride()+HeaderBytes:]
+			}
+			p := c.params(scale[:k], offset[:k])
+			kernels.QuantizeInt(out[:k*c.Dim], in[:k*c.Dim], kernels.Grid{Rows: 1, Groups: k, Len: c.Dim}, &p)
+			for i := range k {
+				record := dst[(first+i)*c.stride():]
+				binary.LittleEndian.PutUint32(record, math.Float32bits(scale[i]))
+				binary.LittleEndian.PutUint32(record[4:], math.Float32bits(offset[i]))
+				if step > 1 {
+					copy(record[HeaderBytes:], out[i*c.Dim:][:c.Dim])
+				}
+			}
+		}
+		if k < min(step, n-first) {
+			return fmt.Errorf("record: vector %d has a NaN or an infinity, or a range that %T does not hold: %w", first+k, x[0], ErrNonFinite)
+		}
+	}
+	return nil
+}
+
+// Dequantize writes the vectors of records, one behind the other. len(dst) is a
+// multiple of Dim, and len(src) at least Bytes of that many. For one record, give
+// src from where it begins and a dst of Dim elements.
+//
+// The error is about the fields or the lengths, and then nothing is written; or it
+// matches ErrNonFinite and names a record whose scale or offset is no finite number:
+// vectors before it are written.
+func (c Codec[T]) Dequantize(dst []T, src []byte) error {
+	n, err := c.vectors("dst", len(dst))
+	if err == nil {
+		err = c.check("src", len(src), n)
+	}
+	if err != nil {
+		return err
+	}
+	var codes [scratch]byte
+	var scale, offset [together]float32
+	for first, step := 0, c.step(); first < n; first += step {
+		k := min(step, n-first)
+		for i := range k {
+			scale[i], offset[i] = Params(src[(first+i)*c.stride():])
+		}
+		k = c.finite(scale[:k], offset[:k])
+		if k > 0 {
+			in := codes[:]
+			if step == 1 {
+				in = src[first*c.stride()+HeaderBytes:]
+			} else {
+				for i := range k {
+					copy(in[i*c.Dim:], src[(first+i)*c.stride()+HeaderBytes:][:c.Dim])
+				}
+			}
+			p := c.params(scale[:k], offset[:k])
+			kernels.DequantizeInt(dst[first*c.Dim:][:k*c.Dim], in[:k*c.Dim], kernels.Grid{Rows: 1, Groups: k, Len: c.Dim}, &p)
+		}
+		if k < min(step, n-first) {
+			return fmt.Errorf("record: record %d has scale %g and offset %g: %w", first+k, scale[k], offset[k], ErrNonFinite)
+		}
+	}
+	return nil
+}
+
+// Params returns the scale and the offset of the record that begins at src, which
+// has HeaderBytes at least.
+func Params(src []byte) (scale, offset float32) {
+	return math.Float32frombits(binary.LittleEndian.Uint32(src)), math.Float32frombits(binary.LittleEndian.Uint32(src[4:HeaderBytes]))
+}
+
+// Vectors are quantized some at a time, so that the kernels' calls are long: so many
+// codes, and so many vectors.
+const (
+	scratch  = 8 << 10
+	together = 64
+)
+
+// step is the number of vectors that are quantized at a time.
+func (c Codec[T]) step() int { return max(1, min(together, scratch/c.Dim)) }
+
+func (c Codec[T]) format() kernels.Format {
+	if c.Code == Uint8 {
+		return kernels.Uint8
+	}
+	return kernels.Int8
+}
+
+// params are those of vectors with these scales and offsets.
+func (c Codec[T]) params(scale, offset []float32) kernels.IntParams {
+	p := kernels.IntParams{Format: c.format(), Scale: scale}
+	p.Min, p.Max = c.limits()
+	if c.Code != Int8 {
+		p.Minval = offset
+	}
+	return p
+}
+
+func (c Codec[T]) limits() (least, greatest int) {
+	switch c.Code {
+	case Int8:
+		return -127, 127
+	case Int8Asymmetric:
+		return -128, 127
+	}
+	return 0, 255
+}
+
+// vectors checks the fields, and returns how many vectors so many elements are.
+func (c Codec[T]) vectors(name string, elements int) (int, error) {
+	switch {
+	case c.Dim < 1 || c.Dim > math.MaxInt-HeaderBytes:
+		return 0, fmt.Errorf("record: Dim=%d, want 1 at least", c.Dim)
+	case c.Stride != 0 && c.Stride < HeaderBytes+c.Dim:
+		return 0, fmt.Errorf("record: Stride=%d, want %d at least, or 0", c.Stride, HeaderBytes+c.Dim)
+	case c.Code >= codes:
+		return 0, fmt.Errorf("record: Code=%d, want Int8, Int8Asymmetric or Uint8", c.Code)
+	case elements%c.Dim != 0:
+		return 0, fmt.Errorf("record: len(%s)=%d, want a multiple of Dim=%d", name, elements, c.Dim)
+	}
+	return elements / c.Dim, nil
+}
+
+// check holds a number of bytes against n records.
+func (c Codec[T]) check(name string, bytes, n int) error {
+	if n > 0 && (bytes < HeaderBytes+c.Dim || (bytes-HeaderBytes-c.Dim)/c.stride() < n-1) {
+		return fmt.Errorf("record: len(%s)=%d, want %d records of %d bytes each %d", name, bytes, n, HeaderBytes+c.Dim, c.stride())
+	}
+	return nil
+}
+
+// finite returns how many vectors there are before one whose parameters are no finite numbers.
+func (c Codec[T]) finite(scale, offset []float32) int {
+	for i := range scale {
+		if scale[i]-scale[i] != 0 || offset[i]-offset[i] != 0 {
+			return i
+		}
+	}
+	return len(scale)
+}
