@@ -71,6 +71,9 @@ func TestPieces(t *testing.T) {
 		}
 		want := results(generic)
 		forEachImplementation(t, func(t *testing.T) {
+			if current() == generic {
+				t.Skip("what the others are held against")
+			}
 			for i, got := range results(current()) {
 				require.True(t, sameSlice(want[i], got), "%+v, result %d", g, i)
 			}
