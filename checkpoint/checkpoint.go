@@ -3,6 +3,8 @@ package checkpoint
 import (
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/lowbit-go/lowbit/gguf"
@@ -12,6 +14,7 @@ import (
 // Checkpoint is a model's tensors, whatever files they lie in and whatever scheme they are quantized by. All its methods, and those of
 // its tensors, may be called by several goroutines at a time.
 type Checkpoint struct {
+	disk    disk
 	path    string
 	folder  string // where config.json and the shards are
 	kind    Kind
@@ -22,6 +25,7 @@ type Checkpoint struct {
 	tensors []*Tensor
 	byName  map[string]*Tensor
 	stored  map[string]Stored
+	opened  []io.Closer // what closes with the files
 }
 
 // Kind is what a checkpoint was opened from.
@@ -40,8 +44,15 @@ const (
 //
 // Open reads headers and small parameters, not weights. A file that is damaged or missing is an error; a tensor whose codes or
 // parameters are damaged, missing or of a scheme that is not supported is found by Tensor.Err, so that the others can be used.
-func Open(path string) (*Checkpoint, error) {
-	c := &Checkpoint{path: path, byName: map[string]*Tensor{}, stored: map[string]Stored{}}
+func Open(path string) (*Checkpoint, error) { return openOn(disk{}, path) }
+
+// OpenFS opens the safetensors checkpoint that the folder fsys is, as Open does a folder of this machine. Files of weights must be
+// io.ReaderAt, for several goroutines at a time. Errors name files as fsys does. Where a FileInfo has a method Version() string, that
+// tells one state of a file from another, beside its size and time: see Plan.Digest.
+func OpenFS(fsys fs.FS) (*Checkpoint, error) { return openOn(disk{fsys}, ".") }
+
+func openOn(d disk, path string) (*Checkpoint, error) {
+	c := &Checkpoint{disk: d, path: path, byName: map[string]*Tensor{}, stored: map[string]Stored{}}
 	if err := c.open(); err != nil {
 		c.Close()
 		return nil, err
@@ -50,7 +61,7 @@ func Open(path string) (*Checkpoint, error) {
 }
 
 func (c *Checkpoint) open() error {
-	found, err := find(c.path)
+	found, err := c.disk.find(c.path)
 	if err != nil {
 		return err
 	}
@@ -59,9 +70,12 @@ func (c *Checkpoint) open() error {
 		return c.openGGUF(c.path)
 	}
 	for _, path := range found.shards {
-		f, err := openShard(path)
+		f, closer, err := c.disk.openShard(path)
 		if err != nil {
 			return err
+		}
+		if closer != nil {
+			c.opened = append(c.opened, closer)
 		}
 		c.shards = append(c.shards, f)
 		for _, info := range f.Tensors() {
@@ -76,7 +90,7 @@ func (c *Checkpoint) open() error {
 			return err
 		}
 	}
-	if c.config, err = readConfig(c.folder); err != nil {
+	if c.config, err = c.disk.readConfig(c.folder); err != nil {
 		return err
 	}
 	return c.resolve()
@@ -90,6 +104,9 @@ func (c *Checkpoint) Close() error {
 	}
 	for _, f := range c.shards {
 		all = append(all, f.Close())
+	}
+	for _, o := range c.opened {
+		all = append(all, o.Close())
 	}
 	return errors.Join(all...)
 }

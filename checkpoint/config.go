@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -82,9 +82,9 @@ type ctArgs struct {
 func (a *ctArgs) symmetric() bool { return a.Symmetric == nil || *a.Symmetric }
 
 // readConfig reads the config.json of a folder, if there is one.
-func readConfig(folder string) (*config, error) {
+func (d disk) readConfig(folder string) (*config, error) {
 	c := &config{path: filepath.Join(folder, configFile)}
-	text, err := readJSON(c.path)
+	text, err := d.readJSON(c.path)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func readConfig(folder string) (*config, error) {
 	}
 	if c.quant == nil {
 		path := filepath.Join(folder, gptqConfigFile)
-		if text, err = readJSON(path); err != nil || text == nil {
+		if text, err = d.readJSON(path); err != nil || text == nil {
 			return c, err
 		}
 		if c.quant, err = parseQuantConfig(path, text); err != nil {
@@ -134,9 +134,9 @@ func readConfig(folder string) (*config, error) {
 }
 
 // readJSON reads a file that holds a JSON object; nil if there is none.
-func readJSON(path string) ([]byte, error) {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
+func (d disk) readJSON(path string) ([]byte, error) {
+	text, err := d.readFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {

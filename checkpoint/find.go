@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -84,16 +83,16 @@ func tell(head []byte) content {
 	return isSafetensors // its reader says what is wrong
 }
 
-// tellFile tells what a file is.
-func tellFile(path string) (content, error) {
-	stat, err := os.Stat(path)
+// tell tells what a file is.
+func (d disk) tell(path string) (content, error) {
+	stat, err := d.stat(path)
 	if err != nil {
 		return 0, inFile(path, err)
 	}
 	if !stat.Mode().IsRegular() {
 		return 0, inFile(path, errors.New("is not a regular file"))
 	}
-	f, err := os.Open(path)
+	f, err := d.open(path)
 	if err != nil {
 		return 0, inFile(path, err)
 	}
@@ -107,15 +106,15 @@ func tellFile(path string) (content, error) {
 }
 
 // openShard opens a safetensors file, and says of another what it is.
-func openShard(path string) (*safetensors.File, error) {
-	is, err := tellFile(path)
+func (d disk) openShard(path string) (*safetensors.File, io.Closer, error) {
+	is, err := d.tell(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if why, no := refused[is]; no {
-		return nil, inFile(path, errors.New(why))
+		return nil, nil, inFile(path, errors.New(why))
 	}
-	return safetensors.Open(path)
+	return d.openTensors(path)
 }
 
 // inFile names the file of an error, without the operation that the system adds to it.
@@ -128,21 +127,21 @@ func inFile(path string, err error) error {
 }
 
 // find finds the files of a checkpoint.
-func find(path string) (*found, error) {
-	stat, err := os.Stat(path)
+func (d disk) find(path string) (*found, error) {
+	stat, err := d.stat(path)
 	if err != nil {
 		return nil, inFile(path, err)
 	}
 	if stat.IsDir() {
-		return findInFolder(path)
+		return d.findInFolder(path)
 	}
-	is, err := tellFile(path)
+	is, err := d.tell(path)
 	if err != nil {
 		return nil, err
 	}
 	switch {
 	case is == isJSON:
-		return findByIndex(path)
+		return d.findByIndex(path)
 	case is == isGGUF:
 		return &found{kind: GGUF, folder: filepath.Dir(path)}, nil
 	case is == isEmpty && strings.HasSuffix(path, indexSuffix):
@@ -152,8 +151,8 @@ func find(path string) (*found, error) {
 }
 
 // findInFolder finds a folder's one index, else its model.safetensors, else its one safetensors file.
-func findInFolder(folder string) (*found, error) {
-	entries, err := os.ReadDir(folder)
+func (d disk) findInFolder(folder string) (*found, error) {
+	entries, err := d.readDir(folder)
 	if err != nil {
 		return nil, inFile(folder, err)
 	}
@@ -172,7 +171,7 @@ func findInFolder(folder string) (*found, error) {
 	at := func(name string) string { return filepath.Join(folder, name) }
 	switch {
 	case len(indexes) == 1:
-		f, err := findByIndex(at(indexes[0]))
+		f, err := d.findByIndex(at(indexes[0]))
 		if err != nil {
 			return nil, err
 		}
@@ -200,8 +199,8 @@ type index struct {
 }
 
 // findByIndex reads an index, and finds its shards beside it.
-func findByIndex(path string) (*found, error) {
-	text, err := os.ReadFile(path)
+func (d disk) findByIndex(path string) (*found, error) {
+	text, err := d.readFile(path)
 	if err != nil {
 		return nil, inFile(path, err)
 	}
@@ -236,7 +235,7 @@ func findByIndex(path string) (*found, error) {
 	}
 	for _, shard := range slices.Sorted(maps.Keys(shards)) {
 		p := filepath.Join(f.folder, shard)
-		if _, err := os.Stat(p); errors.Is(err, fs.ErrNotExist) {
+		if _, err := d.stat(p); errors.Is(err, fs.ErrNotExist) {
 			return nil, refuse(path, shards[shard], "is said to be in %s, which is missing", shard)
 		}
 		f.shards = append(f.shards, p)

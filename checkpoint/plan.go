@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"iter"
 	"maps"
 	"os"
@@ -21,8 +22,8 @@ import (
 type Plan struct {
 	Shards  []Shard
 	Changes []Change
-	Config  []byte // the new config.json; nil if there is none, or if it stays as it is
-	Index   []byte // the new index; nil if there is none
+	Config  []byte // the new config.json; nil if there is to be none
+	Index   []byte // the new index; nil if there is to be none
 
 	// Before and After are the sizes of all tensors.
 	Before, After int64
@@ -236,11 +237,14 @@ func (p *Plan) Digest() (string, error) {
 	h := sha256.New()
 	fmt.Fprintf(h, "%s\n", p.job)
 	for i, s := range p.Shards {
-		stat, err := os.Stat(p.paths[i])
+		stat, err := p.in.disk.stat(p.paths[i])
 		if err != nil {
 			return "", inFile(p.paths[i], err)
 		}
 		fmt.Fprintf(h, "%q %d %d %d\n", s.Name, stat.Size(), stat.ModTime().UnixNano(), len(s.Head))
+		if v, ok := stat.(interface{ Version() string }); ok {
+			fmt.Fprintf(h, "%q\n", v.Version())
+		}
 		h.Write(s.Head)
 	}
 	h.Write(p.Config)
@@ -288,9 +292,17 @@ func (k keeper) Do(s *Scratch, p Piece) ([][]byte, error) {
 	return s.results, k.File.ReadTensor(k.Name, data, int64(p.First))
 }
 
-// otherFiles lists the files of the input's folder that are neither weights that are converted nor written anew, relative to it. Those of
-// hidden folders are left out, and those of the folders to skip.
-func (p *Plan) otherFiles(skip ...string) (files []string, err error) {
+// IndexName returns the name of the index, "" if there is none.
+func (p *Plan) IndexName() string {
+	if p.in.index == nil {
+		return ""
+	}
+	return filepath.Base(p.in.index.path)
+}
+
+// OtherFiles lists the files of the input's folder that go to the output as they are: those that are neither weights nor written anew. Names
+// are relative to the folder, with slashes. Those in hidden folders are left out, and those in folders that skip, unless it is nil, tells.
+func (p *Plan) OtherFiles(skip func(folder string) bool) (files []string, err error) {
 	c := p.in
 	own := []string{configFile}
 	if !p.stays {
@@ -300,26 +312,26 @@ func (p *Plan) otherFiles(skip ...string) (files []string, err error) {
 		own = append(own, filepath.Base(f.Name()))
 	}
 	if c.index != nil {
-		own = append(own, filepath.Base(c.index.path))
+		own = append(own, p.IndexName())
 	}
-	err = filepath.WalkDir(c.folder, func(path string, e os.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(c.folder, path)
+	folder, err := c.disk.folder(c.folder)
+	if err != nil {
+		return nil, inFile(c.folder, err)
+	}
+	err = fs.WalkDir(folder, ".", func(name string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		if e.IsDir() {
-			if name != "." && (e.Name()[0] == '.' || slices.ContainsFunc(skip, func(s string) bool { return sameFile(s, path) })) {
-				return filepath.SkipDir
+			if name != "." && (e.Name()[0] == '.' || skip != nil && skip(name)) {
+				return fs.SkipDir
 			}
 			return nil
 		}
 		if slices.Contains(own, name) {
 			return nil
 		}
-		if stat, err := os.Stat(path); err != nil || !stat.Mode().IsRegular() {
+		if stat, err := fs.Stat(folder, name); err != nil || !stat.Mode().IsRegular() {
 			return nil // a link to nowhere or to a folder, a socket
 		}
 		files = append(files, name)

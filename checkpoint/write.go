@@ -62,7 +62,10 @@ func (p *Plan) WriteFolder(ctx context.Context, path string, o WriteOptions) (er
 	}
 	var others []string
 	if p.in.kind != File {
-		if others, err = p.otherFiles(path, stage); err != nil {
+		if others, err = p.OtherFiles(func(folder string) bool {
+			folder = p.in.at(folder)
+			return sameFile(path, folder) || sameFile(stage, folder)
+		}); err != nil {
 			return err
 		}
 	}
@@ -83,7 +86,7 @@ func (p *Plan) WriteFolder(ctx context.Context, path string, o WriteOptions) (er
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := copyFile(filepath.Join(stage, name), filepath.Join(p.in.folder, name)); err != nil {
+		if err := p.in.copyFile(filepath.Join(stage, filepath.FromSlash(name)), name); err != nil {
 			return err
 		}
 	}
@@ -93,7 +96,7 @@ func (p *Plan) WriteFolder(ctx context.Context, path string, o WriteOptions) (er
 		}
 	}
 	if p.Index != nil {
-		if err := writeText(filepath.Join(stage, filepath.Base(p.in.index.path)), p.Index); err != nil {
+		if err := writeText(filepath.Join(stage, p.IndexName()), p.Index); err != nil {
 			return err
 		}
 	}
@@ -167,7 +170,7 @@ func (p *Plan) checkSpace(stage string, whole map[string]bool, others []string) 
 		}
 	}
 	for _, name := range others {
-		if stat, err := os.Stat(filepath.Join(p.in.folder, name)); err == nil {
+		if stat, err := p.in.disk.stat(p.in.at(name)); err == nil {
 			need += stat.Size()
 		}
 	}
@@ -185,11 +188,14 @@ func writeText(path string, text []byte) error {
 	return nil
 }
 
-// copyFile copies a file, and makes the folder that it is in.
-func copyFile(to, from string) (err error) {
-	in, err := os.Open(from)
+// at is where a file of the input's folder is, of a name with slashes.
+func (c *Checkpoint) at(name string) string { return filepath.Join(c.folder, filepath.FromSlash(name)) }
+
+// copyFile copies a file of the folder, and makes the folder that it is to be in.
+func (c *Checkpoint) copyFile(to, name string) (err error) {
+	in, err := c.disk.open(c.at(name))
 	if err != nil {
-		return inFile(from, err)
+		return inFile(c.at(name), err)
 	}
 	defer in.Close()
 	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {

@@ -141,7 +141,7 @@ func (c *choice) forLowbit(s *selection, pack bool) (func(t *checkpoint.Tensor) 
 		return nil, usagef("--preset: %w", err)
 	}
 	return func(t *checkpoint.Tensor) *checkpoint.Choice {
-		if s.takesMatrix(t) {
+		if s.names().TakesMatrix(t) {
 			return choice
 		}
 		return nil
@@ -154,7 +154,7 @@ func (c *choice) forCT(s *selection) (preset string, selected func(t *checkpoint
 		if err := wants(c.Preset, toCT); err != nil {
 			return "", nil, usagef("--preset: %w", err)
 		}
-		return c.Preset, s.takesMatrix, nil
+		return c.Preset, s.names().TakesMatrix, nil
 	}
 	if c.Spec.set {
 		return "", nil, usagef("--spec: compressed-tensors are made by --preset or --recipe")
@@ -332,29 +332,10 @@ type selection struct {
 	Exclude pattern `placeholder:"RE" help:"No tensors whose name matches."`
 }
 
-// none tells whether nothing is said.
-func (s *selection) none() bool { return s.Include.Regexp == nil && s.Exclude.Regexp == nil }
+// names is the selection as package checkpoint has it.
+func (s *selection) names() checkpoint.Selection {
+	return checkpoint.Selection{Include: s.Include.Regexp, Exclude: s.Exclude.Regexp}
+}
 
 // selects tells whether a tensor of that name is selected.
-func (s *selection) selects(name string) bool {
-	return (s.Include.Regexp == nil || s.Include.MatchString(name)) && (s.Exclude.Regexp == nil || !s.Exclude.MatchString(name))
-}
-
-// takesMatrix tells whether a preset takes a tensor: a matrix of weights, or, if anything is said, a matrix that is selected.
-func (s *selection) takesMatrix(t *checkpoint.Tensor) bool {
-	if s.none() {
-		return checkpoint.IsWeight(t)
-	}
-	return len(t.Shape()) == 2 && s.selects(t.Name())
-}
-
-// text tells one selection from another.
-func (s *selection) text() string {
-	re := func(p pattern) string {
-		if p.Regexp == nil {
-			return ""
-		}
-		return p.String()
-	}
-	return fmt.Sprintf("include %q exclude %q", re(s.Include), re(s.Exclude))
-}
+func (s *selection) selects(name string) bool { return s.names().Takes(name) }

@@ -20,8 +20,8 @@ type dequantizeCommand struct {
 
 // Run dequantizes piece by piece, so that memory holds a few of them at a time.
 func (c *dequantizeCommand) Run(t *tool) error {
-	job := checkpoint.Dequantization{Name: c.selection.text()}
-	if !c.none() {
+	job := checkpoint.Dequantization{Name: c.names().String()}
+	if !c.names().None() {
 		job.Select = func(t *checkpoint.Tensor) bool { return c.selects(t.Name()) }
 	}
 	if c.DType != nil {
