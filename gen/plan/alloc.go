@@ -177,7 +177,12 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 		}
 	}
 	place(pr.call, callPins)
-	place(pr.rare, callPins)
+	if p.rareAlone {
+		place(pr.rare, nil)
+	} else {
+		place(pr.rare, callPins)
+	}
+	p.rareFails = !ok
 	for _, sh := range shapes {
 		pins := map[V]int{}
 		for v, r := range callPins {

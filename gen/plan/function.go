@@ -42,13 +42,17 @@ func Generate(k *ir.Kernel, m Machine) error {
 	}
 	for {
 		p.maxUsed = [classes]int{}
-		p.crowd.found = false
+		p.crowd.found, p.rareFails = false, false
 		pr = p.build()
 		var ok bool
 		if alloc, ok = p.allocate(pr); ok {
 			break
 		}
 		if p.crowd.found && p.relieve() {
+			continue
+		}
+		if p.rareFails && !p.rareAlone {
+			p.rareAlone = true
 			continue
 		}
 		if len(concessions) == 0 {

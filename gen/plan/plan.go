@@ -319,6 +319,9 @@ type planner struct {
 	n       GPR // elements left
 	counts  counts
 	crowd   crowd
+
+	rareFails, rareAlone bool // registers ran out in the rare way; so it has all of them, and keeps no constant
+
 	abreast bool     // a loop that looks ahead has registers for a tile's four side by side
 	aside   []func() // prints what is out of the loops' way
 	maxUsed [classes]int
@@ -428,7 +431,7 @@ func (s *Seg) demand(n *ir.Node, slot int) V {
 		slot = slot * min(s.share, slots) / slots
 	}
 	key := [2]int{n.ID, slot}
-	anew := s.p.demoted[n.ID] && level < ir.PerElement
+	anew := (s.p.demoted[n.ID] || s.rare && s.p.rareAlone) && level < ir.PerElement
 	if !anew {
 		for e := s; e != nil; e = e.up {
 			if v, ok := e.vals[key]; ok {
@@ -721,6 +724,9 @@ func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 	sh.body.body(accs)
 	if sh.name == "lane" && p.hasRare() {
 		pr.rare = tile("rare", "", direct)
+		if p.rareAlone {
+			pr.rare.up = nil
+		}
 		pr.rare.rare = true
 		pr.rare.body(accs)
 	}

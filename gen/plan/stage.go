@@ -193,6 +193,9 @@ func (p *printer) rarely() {
 	}
 	m.Label("rare")
 	p.run(p.pr.rare)
+	if p.rareAlone {
+		p.run(p.pr.call)
+	}
 	for i, sh := range p.origins {
 		if i < len(p.origins)-1 {
 			m.BranchKept(p.pr.origin, i+1, sh.name+"resume")

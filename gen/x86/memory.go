@@ -121,9 +121,9 @@ func (m *Machine) storeExtras(n *ir.Node) []*ir.Node {
 		if m.wide {
 			return []*ir.Node{k.Int(0x01010101)}
 		}
-		extras := []*ir.Node{k.TableConst(m.order())}
+		var extras []*ir.Node
 		if n.Equality() == ir.OpInside {
-			extras = append(extras, n.Args[1].Magnitude(), n.Args[0].Args[1])
+			extras = append(extras, k.Int(1<<31-1), n.Args[0].Args[1])
 		}
 		if early(n) {
 			extras = append(extras, n.Args[0].Eq(n.Args[1]))
@@ -478,7 +478,7 @@ func early(n *ir.Node) bool {
 // storeMask compares, and stores the mask of the kind that a word says, and brings
 // the pointer behind it.
 func (m *Machine) storeMask(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) {
-	a, b, order := args[0], args[1], args[2][0]
+	a, b := args[0], args[1]
 	name, predicate := "VPCMPEQD", uint64(0)
 	switch {
 	case n.Equality() == ir.OpEq:
@@ -486,8 +486,8 @@ func (m *Machine) storeMask(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Ad
 	case n.Args[0].Type == ir.I16:
 		name = "VPCMPEQW"
 	case n.Equality() == ir.OpInside && !m.wide: // the magnitude is no more than that to which it was clipped
-		most := args[4][0]
-		name, predicate, a, b = "VCMPPS", 2, args[3], []plan.V{most, most, most, most}
+		most := args[3][0]
+		name, predicate, a, b = "VCMPPS", 2, b, []plan.V{most, most, most, most, args[2][0]}
 	}
 	equal := func(a, b int, to reg.Register) {
 		if name == "VCMPPS" {
@@ -502,13 +502,14 @@ func (m *Machine) storeMask(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Ad
 		}
 	}
 	tile, slots := 4*m.Width(), len(a)
-	uses := append(append([]plan.V{order}, a...), b...)
+	uses := slices.Concat(a, b)
 	if m.wide {
+		uses = append(uses, args[2][0]) // ones
 		temps := []plan.V{s.New(plan.Vec), s.New(plan.Mask), s.New(plan.Mask), s.New(plan.Mask)}
 		s.Add(plan.Inst{Defs: temps, Uses: uses, Apart: true, Emit: func(d, u []int) {
 			m.maskKind(n.Kind, func(bits int) {
 				all, lower, upper := ks[d[1]], ks[d[2]], ks[d[3]]
-				compare := func(slot int, to reg.Register) { equal(u[1+slot], u[1+slots+slot], to) }
+				compare := func(slot int, to reg.Register) { equal(u[slot], u[slots+slot], to) }
 				compare(0, all)
 				compare(1, lower)
 				if slots == 2 {
@@ -523,7 +524,7 @@ func (m *Machine) storeMask(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Ad
 				if bits == 1 {
 					m.i("KMOVQ", all, m.mem(at, 0))
 				} else {
-					m.i("VMOVDQU8_Z", m.vec(u[0]), all, m.vec(d[0]))
+					m.i("VMOVDQU8_Z", m.vec(u[2*slots]), all, m.vec(d[0]))
 					m.i("VMOVUPS", m.vec(d[0]), m.mem(at, 0))
 				}
 				advance(tile * bits / 8)
@@ -531,33 +532,34 @@ func (m *Machine) storeMask(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Ad
 		}})
 		return
 	}
+	// Comparisons take the places of what is compared: few registers are left.
+	compared := a
 	if early(n) {
-		uses = append([]plan.V{order}, args[3]...)
+		compared, uses = args[2], args[2]
 	}
-	temps := []plan.V{s.New(plan.Vec), s.New(plan.Vec), s.New(plan.Vec)}
-	s.Add(plan.Inst{Defs: temps, Uses: uses, Apart: true, Emit: func(d, u []int) {
+	defs := append([]plan.V{s.New(plan.Vec)}, compared...)
+	s.Add(plan.Inst{Defs: defs, Uses: uses, Apart: true, Emit: func(d, u []int) {
 		m.maskKind(n.Kind, func(bits int) {
-			compare := func(slot, to int) reg.VecPhysical {
-				if early(n) {
-					return m.vec(u[1+slot])
+			t, is := m.vec(d[0]), []reg.VecPhysical{m.vec(d[1]), m.vec(d[2]), m.vec(d[3]), m.vec(d[4])}
+			for slot := 0; slot < 4 && !early(n); slot++ {
+				if len(u) > 8 {
+					m.i("VPAND", m.vec(u[8]), is[slot], is[slot])
 				}
-				equal(u[1+slot], u[5+slot], m.vec(to))
-				return m.vec(to)
+				equal(u[slot], u[4+slot], is[slot])
 			}
 			if bits == 1 {
 				for slot := range 4 {
-					m.i("VMOVMSKPS", compare(slot, d[0]), scratch.As32())
+					m.i("VMOVMSKPS", is[slot], scratch.As32())
 					m.i("MOVB", scratch.As8(), m.mem(at, slot))
 				}
 			} else {
-				for pair := range 2 {
-					even, odd := compare(2*pair, d[pair]), compare(2*pair+1, d[2])
-					m.i("VPACKSSDW", odd, even, m.vec(d[pair]))
-				}
-				m.i("VPACKSSWB", m.vec(d[1]), m.vec(d[0]), m.vec(d[0]))
-				m.i("VPERMD", m.vec(d[0]), m.vec(u[0]), m.vec(d[0]))
-				m.i("VPABSB", m.vec(d[0]), m.vec(d[0]))
-				m.i("VMOVUPS", m.vec(d[0]), m.mem(at, 0))
+				m.i("VPACKSSDW", is[1], is[0], is[0])
+				m.i("VPACKSSDW", is[3], is[2], is[2])
+				m.i("VPACKSSWB", is[2], is[0], is[0])
+				m.i("VMOVUPS", m.constant(littleEndian(m.order())), t)
+				m.i("VPERMD", is[0], t, is[0])
+				m.i("VPABSB", is[0], is[0])
+				m.i("VMOVUPS", is[0], m.mem(at, 0))
 			}
 			advance(tile * bits / 8)
 		})

@@ -1,6 +1,7 @@
 package x86
 
 import (
+	"encoding/binary"
 	"math"
 
 	"github.com/mmcloughlin/avo/operand"
@@ -84,6 +85,15 @@ func table(k *ir.Kernel, b []byte) *ir.Node {
 		words[i] = uint32(b[4*i]) | uint32(b[4*i+1])<<8 | uint32(b[4*i+2])<<16 | uint32(b[4*i+3])<<24
 	}
 	return k.TableConst(words)
+}
+
+// littleEndian is words as they lie in memory.
+func littleEndian(words []uint32) string {
+	var b []byte
+	for _, w := range words {
+		b = binary.LittleEndian.AppendUint32(b, w)
+	}
+	return string(b)
 }
 
 // The parts of a load that several slots share.

@@ -1525,17 +1525,19 @@ rare:
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·EncodeFpFloat8FNUZAVX2(SB), NOSPLIT, $192-56
 	// pointers: SI y, DX x, DI elements left
-	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 0x7f800000, Y11 0x7fffffff, Y10 table
-	// loaded at each use: top, nan, 0x81818181, 0x80808080, 0x1010101
+	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 0x81818181, Y8 0x80808080, Y7 table
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS least+16(FP), Y15
 	VBROADCASTSS ruler+20(FP), Y14
 	VBROADCASTSS weights+24(FP), Y13
-	VBROADCASTSS constantsAVX2<>+148(SB), Y12
-	VBROADCASTSS constantsAVX2<>+76(SB), Y11
-	VMOVUPS      constantsAVX2<>+152(SB), Y10
+	VBROADCASTSS top+28(FP), Y12
+	VBROADCASTSS constantsAVX2<>+148(SB), Y11
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VBROADCASTSS constantsAVX2<>+152(SB), Y9
+	VBROADCASTSS constantsAVX2<>+124(SB), Y8
+	VMOVUPS      constantsAVX2<>+156(SB), Y7
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -1544,54 +1546,51 @@ TEXT ·EncodeFpFloat8FNUZAVX2(SB), NOSPLIT, $192-56
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      96(DX), Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y12, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y12, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y13, Y5, Y5
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y12, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y13, Y4, Y4
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x07, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS top+28(FP), Y1
-	VPMINUB      Y1, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+184(SB), Y1
-	VPSUBB       Y1, Y5, Y1
-	VPAND        Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VMOVUPS      Y5, (SI)
+	VMOVUPS     (DX), Y0
+	VMOVUPS     32(DX), Y1
+	VMOVUPS     64(DX), Y2
+	VMOVUPS     96(DX), Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanerare
+	VPAND       Y11, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y0, Y5
+	VFMADD231PS Y14, Y4, Y5
+	VPAND       Y11, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y1, Y6
+	VFMADD231PS Y14, Y4, Y6
+	VPMADDWD    Y13, Y5, Y5
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y5, Y5
+	VPSRLW      $0x07, Y5, Y5
+	VPACKSSDW   Y1, Y0, Y0
+	VPAND       Y11, Y2, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y2, Y4
+	VFMADD231PS Y14, Y1, Y4
+	VPAND       Y11, Y3, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y3, Y6
+	VFMADD231PS Y14, Y1, Y6
+	VPMADDWD    Y13, Y4, Y4
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y4, Y4
+	VPSRLW      $0x07, Y4, Y4
+	VPACKSSDW   Y3, Y2, Y2
+	VPACKUSWB   Y4, Y5, Y5
+	VPMINUB     Y12, Y5, Y5
+	VPACKSSWB   Y2, Y0, Y0
+	VPSUBB      Y9, Y5, Y1
+	VPAND       Y1, Y0, Y0
+	VPAND       Y8, Y0, Y0
+	VPOR        Y0, Y5, Y5
+	VPERMD      Y5, Y7, Y5
+	VMOVUPS     Y5, (SI)
 
 laneback:
 	ADDQ $+32, SI
@@ -1625,62 +1624,59 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      96(DX), Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y12, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y12, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y13, Y5, Y5
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y12, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y13, Y4, Y4
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x07, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS top+28(FP), Y1
-	VPMINUB      Y1, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+184(SB), Y1
-	VPSUBB       Y1, Y5, Y1
-	VPAND        Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VMOVNTPS     Y5, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          lanestream
-	JMP          lanetail
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VMOVUPS     (DX), Y0
+	VMOVUPS     32(DX), Y1
+	VMOVUPS     64(DX), Y2
+	VMOVUPS     96(DX), Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanerare
+	VPAND       Y11, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y0, Y5
+	VFMADD231PS Y14, Y4, Y5
+	VPAND       Y11, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y1, Y6
+	VFMADD231PS Y14, Y4, Y6
+	VPMADDWD    Y13, Y5, Y5
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y5, Y5
+	VPSRLW      $0x07, Y5, Y5
+	VPACKSSDW   Y1, Y0, Y0
+	VPAND       Y11, Y2, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y2, Y4
+	VFMADD231PS Y14, Y1, Y4
+	VPAND       Y11, Y3, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y3, Y6
+	VFMADD231PS Y14, Y1, Y6
+	VPMADDWD    Y13, Y4, Y4
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y4, Y4
+	VPSRLW      $0x07, Y4, Y4
+	VPACKSSDW   Y3, Y2, Y2
+	VPACKUSWB   Y4, Y5, Y5
+	VPMINUB     Y12, Y5, Y5
+	VPACKSSWB   Y2, Y0, Y0
+	VPSUBB      Y9, Y5, Y1
+	VPAND       Y1, Y0, Y0
+	VPAND       Y8, Y0, Y0
+	VPOR        Y0, Y5, Y5
+	VPERMD      Y5, Y7, Y5
+	VMOVNTPS    Y5, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 lanerare:
 	JMP rare
@@ -1697,58 +1693,78 @@ lanestage:
 
 rare:
 	VMOVUPS      (DX), Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y0, Y2
-	VFMADD231PS  Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+148(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VBROADCASTSS least+16(FP), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS ruler+20(FP), Y3
+	VFMADD231PS  Y3, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VMOVUPS      32(DX), Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y3, Y5
-	VFMADD231PS  Y14, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+148(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS least+16(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+76(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS ruler+20(FP), Y6
+	VFMADD231PS  Y6, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VPACKSSDW    Y3, Y0, Y0
-	VPMADDWD     Y13, Y2, Y2
-	VPMADDWD     Y13, Y5, Y5
+	VBROADCASTSS weights+24(FP), Y3
+	VPMADDWD     Y3, Y2, Y2
+	VPMADDWD     Y3, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VMOVUPS      64(DX), Y3
-	VPAND        Y12, Y3, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPAND        Y11, Y3, Y6
-	VFMADD231PS  Y14, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+148(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS least+16(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS ruler+20(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VMOVUPS      96(DX), Y7
-	VPAND        Y12, Y7, Y8
-	VPMAXUD      Y15, Y8, Y8
-	VPAND        Y11, Y7, Y9
-	VFMADD231PS  Y14, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+148(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS least+16(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPAND        Y9, Y7, Y9
+	VBROADCASTSS ruler+20(FP), Y10
+	VFMADD231PS  Y10, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VPACKSSDW    Y7, Y3, Y3
-	VPMADDWD     Y13, Y6, Y6
-	VPMADDWD     Y13, Y9, Y9
+	VBROADCASTSS weights+24(FP), Y7
+	VPMADDWD     Y7, Y6, Y6
+	VPMADDWD     Y7, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x07, Y6, Y6
 	VPACKSSWB    Y3, Y0, Y0
 	VPACKUSWB    Y6, Y2, Y2
 	VBROADCASTSS top+28(FP), Y3
 	VPMINUB      Y3, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+184(SB), Y3
+	VBROADCASTSS constantsAVX2<>+152(SB), Y3
 	VPSUBB       Y3, Y2, Y3
 	VPAND        Y3, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+124(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VPERMD       Y2, Y10, Y2
+	VMOVUPS      constantsAVX2<>+156(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+156(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y10, Y1
+	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VBROADCASTSS constantsAVX2<>+188(SB), Y0
 	VPSUBB       Y0, Y1, Y1
@@ -1756,23 +1772,33 @@ rare:
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SI)
+	VBROADCASTSS least+16(FP), Y15
+	VBROADCASTSS ruler+20(FP), Y14
+	VBROADCASTSS weights+24(FP), Y13
+	VBROADCASTSS top+28(FP), Y12
+	VBROADCASTSS constantsAVX2<>+148(SB), Y11
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VBROADCASTSS constantsAVX2<>+152(SB), Y9
+	VBROADCASTSS constantsAVX2<>+124(SB), Y8
+	VMOVUPS      constantsAVX2<>+156(SB), Y7
 	JMP          laneback
 
 // func EncodeFpFloat8AVX2(y *uint8, x *float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·EncodeFpFloat8AVX2(SB), NOSPLIT, $192-56
 	// pointers: SI y, DX x, DI elements left
-	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 0x7f800000, Y11 0x7fffffff, Y10 table
-	// loaded at each use: top, nan, 0x80808080, 0x1010101
-	// vector registers in use at once: 16
+	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 0x80808080, Y8 table
+	// vector registers in use at once: 15
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS least+16(FP), Y15
 	VBROADCASTSS ruler+20(FP), Y14
 	VBROADCASTSS weights+24(FP), Y13
-	VBROADCASTSS constantsAVX2<>+148(SB), Y12
-	VBROADCASTSS constantsAVX2<>+76(SB), Y11
-	VMOVUPS      constantsAVX2<>+152(SB), Y10
+	VBROADCASTSS top+28(FP), Y12
+	VBROADCASTSS constantsAVX2<>+148(SB), Y11
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VMOVUPS      constantsAVX2<>+156(SB), Y8
 	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -1781,51 +1807,49 @@ TEXT ·EncodeFpFloat8AVX2(SB), NOSPLIT, $192-56
 	JGT          lanestream
 
 laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      96(DX), Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y12, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y12, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y13, Y5, Y5
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y12, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y13, Y4, Y4
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x07, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS top+28(FP), Y1
-	VPMINUB      Y1, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VMOVUPS      Y5, (SI)
+	VMOVUPS     (DX), Y0
+	VMOVUPS     32(DX), Y1
+	VMOVUPS     64(DX), Y2
+	VMOVUPS     96(DX), Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanerare
+	VPAND       Y11, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y0, Y5
+	VFMADD231PS Y14, Y4, Y5
+	VPAND       Y11, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y1, Y6
+	VFMADD231PS Y14, Y4, Y6
+	VPMADDWD    Y13, Y5, Y5
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y5, Y5
+	VPSRLW      $0x07, Y5, Y5
+	VPACKSSDW   Y1, Y0, Y0
+	VPAND       Y11, Y2, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y2, Y4
+	VFMADD231PS Y14, Y1, Y4
+	VPAND       Y11, Y3, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y3, Y6
+	VFMADD231PS Y14, Y1, Y6
+	VPMADDWD    Y13, Y4, Y4
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y4, Y4
+	VPSRLW      $0x07, Y4, Y4
+	VPACKSSDW   Y3, Y2, Y2
+	VPACKUSWB   Y4, Y5, Y5
+	VPMINUB     Y12, Y5, Y5
+	VPACKSSWB   Y2, Y0, Y0
+	VPAND       Y9, Y0, Y0
+	VPOR        Y0, Y5, Y5
+	VPERMD      Y5, Y8, Y5
+	VMOVUPS     Y5, (SI)
 
 laneback:
 	ADDQ $+32, SI
@@ -1859,59 +1883,57 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	VMOVUPS      (DX), Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      96(DX), Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y12, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y12, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y13, Y5, Y5
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x07, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y12, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y12, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y13, Y4, Y4
-	VPMADDWD     Y13, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x07, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS top+28(FP), Y1
-	VPMINUB      Y1, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+124(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
-	VMOVNTPS     Y5, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, DI
-	CMPQ         DI, $+32
-	JGE          lanestream
-	JMP          lanetail
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	VMOVUPS     (DX), Y0
+	VMOVUPS     32(DX), Y1
+	VMOVUPS     64(DX), Y2
+	VMOVUPS     96(DX), Y3
+	VCMPPS      $0x03, Y1, Y0, Y4
+	VCMPPS      $0x03, Y3, Y2, Y5
+	VORPS       Y5, Y4, Y4
+	VPMOVMSKB   Y4, AX
+	TESTL       AX, AX
+	JNE         lanerare
+	VPAND       Y11, Y0, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y0, Y5
+	VFMADD231PS Y14, Y4, Y5
+	VPAND       Y11, Y1, Y4
+	VPMAXUD     Y15, Y4, Y4
+	VPAND       Y10, Y1, Y6
+	VFMADD231PS Y14, Y4, Y6
+	VPMADDWD    Y13, Y5, Y5
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y5, Y5
+	VPSRLW      $0x07, Y5, Y5
+	VPACKSSDW   Y1, Y0, Y0
+	VPAND       Y11, Y2, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y2, Y4
+	VFMADD231PS Y14, Y1, Y4
+	VPAND       Y11, Y3, Y1
+	VPMAXUD     Y15, Y1, Y1
+	VPAND       Y10, Y3, Y6
+	VFMADD231PS Y14, Y1, Y6
+	VPMADDWD    Y13, Y4, Y4
+	VPMADDWD    Y13, Y6, Y6
+	VPACKSSDW   Y6, Y4, Y4
+	VPSRLW      $0x07, Y4, Y4
+	VPACKSSDW   Y3, Y2, Y2
+	VPACKUSWB   Y4, Y5, Y5
+	VPMINUB     Y12, Y5, Y5
+	VPACKSSWB   Y2, Y0, Y0
+	VPAND       Y9, Y0, Y0
+	VPOR        Y0, Y5, Y5
+	VPERMD      Y5, Y8, Y5
+	VMOVNTPS    Y5, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+128, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
+	JGE         lanestream
+	JMP         lanetail
 
 lanerare:
 	JMP rare
@@ -1928,41 +1950,59 @@ lanestage:
 
 rare:
 	VMOVUPS      (DX), Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y0, Y2
-	VFMADD231PS  Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+148(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VBROADCASTSS least+16(FP), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+76(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS ruler+20(FP), Y3
+	VFMADD231PS  Y3, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VMOVUPS      32(DX), Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y3, Y5
-	VFMADD231PS  Y14, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+148(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS least+16(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+76(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS ruler+20(FP), Y6
+	VFMADD231PS  Y6, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VPACKSSDW    Y3, Y0, Y0
-	VPMADDWD     Y13, Y2, Y2
-	VPMADDWD     Y13, Y5, Y5
+	VBROADCASTSS weights+24(FP), Y3
+	VPMADDWD     Y3, Y2, Y2
+	VPMADDWD     Y3, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VMOVUPS      64(DX), Y3
-	VPAND        Y12, Y3, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPAND        Y11, Y3, Y6
-	VFMADD231PS  Y14, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+148(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS least+16(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+76(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS ruler+20(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VMOVUPS      96(DX), Y7
-	VPAND        Y12, Y7, Y8
-	VPMAXUD      Y15, Y8, Y8
-	VPAND        Y11, Y7, Y9
-	VFMADD231PS  Y14, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+148(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS least+16(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+76(SB), Y9
+	VPAND        Y9, Y7, Y9
+	VBROADCASTSS ruler+20(FP), Y10
+	VFMADD231PS  Y10, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VPACKSSDW    Y7, Y3, Y3
-	VPMADDWD     Y13, Y6, Y6
-	VPMADDWD     Y13, Y9, Y9
+	VBROADCASTSS weights+24(FP), Y7
+	VPMADDWD     Y7, Y6, Y6
+	VPMADDWD     Y7, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x07, Y6, Y6
 	VPACKSSWB    Y3, Y0, Y0
@@ -1972,11 +2012,13 @@ rare:
 	VBROADCASTSS constantsAVX2<>+124(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VPERMD       Y2, Y10, Y2
+	VMOVUPS      constantsAVX2<>+156(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+156(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y10, Y1
+	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VBROADCASTSS constantsAVX2<>+188(SB), Y0
 	VPSUBB       Y0, Y1, Y1
@@ -1984,6 +2026,14 @@ rare:
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SI)
+	VBROADCASTSS least+16(FP), Y15
+	VBROADCASTSS ruler+20(FP), Y14
+	VBROADCASTSS weights+24(FP), Y13
+	VBROADCASTSS top+28(FP), Y12
+	VBROADCASTSS constantsAVX2<>+148(SB), Y11
+	VBROADCASTSS constantsAVX2<>+76(SB), Y10
+	VBROADCASTSS constantsAVX2<>+124(SB), Y9
+	VMOVUPS      constantsAVX2<>+156(SB), Y8
 	JMP          laneback
 
 // func EncodeFpE2M1AVX2(y *uint8, x *float32, n int, ahead int)
@@ -2000,7 +2050,7 @@ TEXT ·EncodeFpE2M1AVX2(SB), NOSPLIT, $192-32
 	VBROADCASTSS constantsAVX2<>+76(SB), Y12
 	VBROADCASTSS constantsAVX2<>+200(SB), Y11
 	VBROADCASTSS constantsAVX2<>+204(SB), Y10
-	VMOVUPS      constantsAVX2<>+152(SB), Y9
+	VMOVUPS      constantsAVX2<>+156(SB), Y9
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -2216,7 +2266,7 @@ TEXT ·EncodeFpE2M1PackedAVX2(SB), NOSPLIT, $176-32
 	VBROADCASTSS constantsAVX2<>+76(SB), Y12
 	VBROADCASTSS constantsAVX2<>+200(SB), Y11
 	VBROADCASTSS constantsAVX2<>+204(SB), Y10
-	VMOVUPS      constantsAVX2<>+152(SB), Y9
+	VMOVUPS      constantsAVX2<>+156(SB), Y9
 	VBROADCASTSS constantsAVX2<>+208(SB), Y8
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+32
@@ -2439,7 +2489,7 @@ TEXT ·EncodeE8M0AVX2(SB), NOSPLIT, $192-40
 	VBROADCASTSS most+16(FP), Y15
 	VBROADCASTSS constantsAVX2<>+212(SB), Y14
 	VXORPS       Y13, Y13, Y13
-	VMOVUPS      constantsAVX2<>+152(SB), Y12
+	VMOVUPS      constantsAVX2<>+156(SB), Y12
 	MOVQ         n+24(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -2578,15 +2628,15 @@ DATA constantsAVX2<>+136(SB)/4, $0xbfffbfff
 DATA constantsAVX2<>+140(SB)/4, $0x3c000000
 DATA constantsAVX2<>+144(SB)/4, $0xbc800000
 DATA constantsAVX2<>+148(SB)/4, $0x7f800000
-DATA constantsAVX2<>+152(SB)/4, $0x00000000
-DATA constantsAVX2<>+156(SB)/4, $0x00000004
-DATA constantsAVX2<>+160(SB)/4, $0x00000001
-DATA constantsAVX2<>+164(SB)/4, $0x00000005
-DATA constantsAVX2<>+168(SB)/4, $0x00000002
-DATA constantsAVX2<>+172(SB)/4, $0x00000006
-DATA constantsAVX2<>+176(SB)/4, $0x00000003
-DATA constantsAVX2<>+180(SB)/4, $0x00000007
-DATA constantsAVX2<>+184(SB)/4, $0x81818181
+DATA constantsAVX2<>+152(SB)/4, $0x81818181
+DATA constantsAVX2<>+156(SB)/4, $0x00000000
+DATA constantsAVX2<>+160(SB)/4, $0x00000004
+DATA constantsAVX2<>+164(SB)/4, $0x00000001
+DATA constantsAVX2<>+168(SB)/4, $0x00000005
+DATA constantsAVX2<>+172(SB)/4, $0x00000002
+DATA constantsAVX2<>+176(SB)/4, $0x00000006
+DATA constantsAVX2<>+180(SB)/4, $0x00000003
+DATA constantsAVX2<>+184(SB)/4, $0x00000007
 DATA constantsAVX2<>+188(SB)/4, $0x01010101
 DATA constantsAVX2<>+192(SB)/4, $0x3f800000
 DATA constantsAVX2<>+196(SB)/4, $0x4a80fed6

@@ -8,17 +8,18 @@
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·DequantizeFpE4M3BF16AVX2(SB), $400-48
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Y15 0xffffffff, Y14 table, Y13 0xbfffbfff, Y12 0x7fff
-	// per group: Y0 scale, Y11 Mul, Y0 Sub, Y0 Ordered, Y10 Select
-	// loaded at each use: 0x43800000, 0x80808080
+	// per call: Y15 0x43800000, Y14 0x80808080, Y13 0xffffffff, Y12 table, Y11 0xbfffbfff, Y10 0x7fff
+	// per group: Y0 scale, Y9 Mul, Y0 Sub, Y0 Ordered, Y8 Select
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+36(SB), Y13
-	VBROADCASTSS constantsAVX2<>+40(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VMOVUPS      constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+44(SB), Y11
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -37,68 +38,66 @@ groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VMULPS       Y1, Y0, Y11
-	VSUBPS       Y11, Y11, Y0
+	VMULPS       Y15, Y0, Y9
+	VSUBPS       Y9, Y9, Y0
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y10
+	VBLENDVPS    Y0, Y14, Y13, Y8
 	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	VPOR      (DX), Y10, Y0
-	VPCMPEQB  Y15, Y0, Y0
+	VPOR      (DX), Y8, Y0
+	VPCMPEQB  Y13, Y0, Y0
 	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       grouprare
 	VMOVQ     (DX), X0
-	VPSHUFB   X14, X0, X0
+	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
+	VPAND     X11, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y11, Y1, Y1
+	VMULPS    Y9, Y1, Y1
 	VMOVQ     8(DX), X0
-	VPSHUFB   X14, X0, X0
+	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X2
-	VPAND     X13, X2, X2
+	VPAND     X11, X2, X2
 	VCVTPH2PS X2, Y2
-	VMULPS    Y11, Y2, Y2
+	VMULPS    Y9, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
+	VPADDD    Y10, Y0, Y0
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y2, Y1
-	VPADDD    Y12, Y1, Y1
+	VPADDD    Y10, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (SI)
 	VMOVQ     16(DX), X0
-	VPSHUFB   X14, X0, X0
+	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
+	VPAND     X11, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y11, Y1, Y1
+	VMULPS    Y9, Y1, Y1
 	VMOVQ     24(DX), X0
-	VPSHUFB   X14, X0, X0
+	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X2
-	VPAND     X13, X2, X2
+	VPAND     X11, X2, X2
 	VCVTPH2PS X2, Y2
-	VMULPS    Y11, Y2, Y2
+	VMULPS    Y9, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
+	VPADDD    Y10, Y0, Y0
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y2, Y1
-	VPADDD    Y12, Y1, Y1
+	VPADDD    Y10, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -123,12 +122,10 @@ groupwhole:
 
 grouptomeet:
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VMULPS       Y1, Y0, Y11
-	VSUBPS       Y11, Y11, Y0
+	VMULPS       Y15, Y0, Y9
+	VSUBPS       Y9, Y9, Y0
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y10
+	VBLENDVPS    Y0, Y14, Y13, Y8
 
 groupmeet:
 	MOVQ R8, R10
@@ -137,26 +134,26 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS Y10, 264(SP)
-	VMOVAPS Y11, Y0
+	VMOVUPS Y8, 264(SP)
+	VMOVAPS Y9, Y0
 	SUBQ    $+8, R8
 	JLT     groupmeet1cross
 
 groupmeet1:
-	VMOVUPS Y10, 296(SP)
-	VMOVAPS Y11, Y1
+	VMOVUPS Y8, 296(SP)
+	VMOVAPS Y9, Y1
 	SUBQ    $+8, R8
 	JLT     groupmeet2cross
 
 groupmeet2:
-	VMOVUPS Y10, 328(SP)
-	VMOVAPS Y11, Y2
+	VMOVUPS Y8, 328(SP)
+	VMOVAPS Y9, Y2
 	SUBQ    $+8, R8
 	JLT     groupmeet3cross
 
 groupmeet3:
-	VMOVUPS   Y10, 360(SP)
-	VMOVAPS   Y11, Y3
+	VMOVUPS   Y8, 360(SP)
+	VMOVAPS   Y9, Y3
 	VMOVUPS   264(SP), Y4
 	VMOVUPS   296(SP), Y5
 	VMOVUPS   328(SP), Y6
@@ -165,55 +162,55 @@ groupmeet3:
 	VPOR      Y7, Y6, Y6
 	VPOR      Y6, Y4, Y4
 	VPOR      (DX), Y4, Y4
-	VPCMPEQB  Y15, Y4, Y4
+	VPCMPEQB  Y13, Y4, Y4
 	VPMOVMSKB Y4, AX
 	TESTL     AX, AX
 	JNE       groupmeetrare
 	VMOVQ     (DX), X4
-	VPSHUFB   X14, X4, X4
+	VPSHUFB   X12, X4, X4
 	VPSRAW    $0x01, X4, X5
-	VPAND     X13, X5, X5
+	VPAND     X11, X5, X5
 	VCVTPH2PS X5, Y5
 	VMULPS    Y0, Y5, Y5
 	VMOVQ     8(DX), X0
-	VPSHUFB   X14, X0, X0
+	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X4
-	VPAND     X13, X4, X4
+	VPAND     X11, X4, X4
 	VCVTPH2PS X4, Y4
 	VMULPS    Y1, Y4, Y4
 	VPSLLD    $0x0f, Y5, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y5, Y0
-	VPADDD    Y12, Y0, Y0
+	VPADDD    Y10, Y0, Y0
 	VPSLLD    $0x0f, Y4, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y4, Y1
-	VPADDD    Y12, Y1, Y1
+	VPADDD    Y10, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (SI)
 	VMOVQ     16(DX), X0
-	VPSHUFB   X14, X0, X0
+	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X13, X1, X1
+	VPAND     X11, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y2, Y1, Y1
 	VMOVQ     24(DX), X0
-	VPSHUFB   X14, X0, X0
+	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X2
-	VPAND     X13, X2, X2
+	VPAND     X11, X2, X2
 	VCVTPH2PS X2, Y2
 	VMULPS    Y3, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y12, Y0, Y0
+	VPADDD    Y10, Y0, Y0
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y2, Y1
-	VPADDD    Y12, Y1, Y1
+	VPADDD    Y10, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -231,9 +228,11 @@ groupmeet3:
 
 groupmet:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+36(SB), Y13
-	VBROADCASTSS constantsAVX2<>+40(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VMOVUPS      constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+44(SB), Y11
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
 	CMPQ         R8, $+1
 	JLT          groupnext
 	CMPQ         DI, $+32
@@ -265,12 +264,10 @@ grouppieces:
 
 grouppiece:
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VMULPS       Y1, Y0, Y11
-	VSUBPS       Y11, Y11, Y0
+	VMULPS       Y15, Y0, Y9
+	VSUBPS       Y9, Y9, Y0
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y10
+	VBLENDVPS    Y0, Y14, Y13, Y8
 	MOVQ         SI, 224(SP)
 	LEAQ         (SP), SI
 	LEAQ         64(SP), AX
@@ -323,70 +320,66 @@ short2:
 
 short2loop:
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VMULPS       Y1, Y0, Y11
+	VMULPS       Y15, Y0, Y9
 	VBROADCASTSS 4(BX), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VMULPS       Y1, Y0, Y10
-	VSUBPS       Y11, Y11, Y0
+	VMULPS       Y15, Y0, Y8
+	VSUBPS       Y9, Y9, Y0
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y9
-	VSUBPS       Y10, Y10, Y0
+	VBLENDVPS    Y0, Y14, Y13, Y7
+	VSUBPS       Y8, Y8, Y0
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y8
-	VPOR         Y8, Y9, Y0
+	VBLENDVPS    Y0, Y14, Y13, Y6
+	VPOR         Y6, Y7, Y0
 	VPOR         (DX), Y0, Y0
-	VPCMPEQB     Y15, Y0, Y0
+	VPCMPEQB     Y13, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	VMOVQ        (DX), X0
-	VPSHUFB      X14, X0, X0
+	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
+	VPAND        X11, X1, X1
 	VCVTPH2PS    X1, Y1
-	VMULPS       Y11, Y1, Y1
+	VMULPS       Y9, Y1, Y1
 	VMOVQ        8(DX), X0
-	VPSHUFB      X14, X0, X0
+	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X2
-	VPAND        X13, X2, X2
+	VPAND        X11, X2, X2
 	VCVTPH2PS    X2, Y2
-	VMULPS       Y11, Y2, Y2
+	VMULPS       Y9, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
+	VPADDD       Y10, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
-	VPADDD       Y12, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVUPS      Y0, (SI)
 	VMOVQ        16(DX), X0
-	VPSHUFB      X14, X0, X0
+	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
+	VPAND        X11, X1, X1
 	VCVTPH2PS    X1, Y1
-	VMULPS       Y10, Y1, Y1
+	VMULPS       Y8, Y1, Y1
 	VMOVQ        24(DX), X0
-	VPSHUFB      X14, X0, X0
+	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X2
-	VPAND        X13, X2, X2
+	VPAND        X11, X2, X2
 	VCVTPH2PS    X2, Y2
-	VMULPS       Y10, Y2, Y2
+	VMULPS       Y8, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
+	VPADDD       Y10, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
-	VPADDD       Y12, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -416,92 +409,84 @@ lanes:
 	JLT  lanestage
 
 laneloop:
-	VMOVUPS      (BX), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VMULPS       Y1, Y0, Y0
-	VSUBPS       Y0, Y0, Y1
-	VCMPPS       $0x07, Y1, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBLENDVPS    Y1, Y2, Y15, Y1
-	VMOVUPS      32(BX), Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y3
-	VMULPS       Y3, Y2, Y2
-	VSUBPS       Y2, Y2, Y3
-	VCMPPS       $0x07, Y3, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4
-	VBLENDVPS    Y3, Y4, Y15, Y3
-	VMOVUPS      64(BX), Y4
-	VBROADCASTSS constantsAVX2<>+44(SB), Y5
-	VMULPS       Y5, Y4, Y4
-	VSUBPS       Y4, Y4, Y5
-	VCMPPS       $0x07, Y5, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VBLENDVPS    Y5, Y6, Y15, Y5
-	VMOVUPS      96(BX), Y6
-	VBROADCASTSS constantsAVX2<>+44(SB), Y7
-	VMULPS       Y7, Y6, Y6
-	VSUBPS       Y6, Y6, Y7
-	VCMPPS       $0x07, Y7, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+48(SB), Y8
-	VBLENDVPS    Y7, Y8, Y15, Y7
-	VPOR         Y3, Y1, Y1
-	VPOR         Y7, Y5, Y5
-	VPOR         Y5, Y1, Y1
-	VPOR         (DX), Y1, Y1
-	VPCMPEQB     Y15, Y1, Y1
-	VPMOVMSKB    Y1, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VMOVQ        (DX), X1
-	VPSHUFB      X14, X1, X1
-	VPSRAW       $0x01, X1, X3
-	VPAND        X13, X3, X3
-	VCVTPH2PS    X3, Y3
-	VMULPS       Y0, Y3, Y3
-	VMOVQ        8(DX), X0
-	VPSHUFB      X14, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y2, Y1, Y1
-	VPSLLD       $0x0f, Y3, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y3, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y1, Y2
-	VPSRLD       $0x1f, Y2, Y2
-	VPADDD       Y2, Y1, Y2
-	VPADDD       Y12, Y2, Y2
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y2, Y2
-	VPACKUSDW    Y2, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VMOVQ        16(DX), X0
-	VPSHUFB      X14, X0, X0
-	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
-	VCVTPH2PS    X1, Y1
-	VMULPS       Y4, Y1, Y1
-	VMOVQ        24(DX), X0
-	VPSHUFB      X14, X0, X0
-	VPSRAW       $0x01, X0, X2
-	VPAND        X13, X2, X2
-	VCVTPH2PS    X2, Y2
-	VMULPS       Y6, Y2, Y2
-	VPSLLD       $0x0f, Y1, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
+	VMOVUPS   (BX), Y0
+	VMULPS    Y15, Y0, Y0
+	VSUBPS    Y0, Y0, Y1
+	VCMPPS    $0x07, Y1, Y1, Y1
+	VBLENDVPS Y1, Y14, Y13, Y1
+	VMOVUPS   32(BX), Y2
+	VMULPS    Y15, Y2, Y2
+	VSUBPS    Y2, Y2, Y3
+	VCMPPS    $0x07, Y3, Y3, Y3
+	VBLENDVPS Y3, Y14, Y13, Y3
+	VMOVUPS   64(BX), Y4
+	VMULPS    Y15, Y4, Y4
+	VSUBPS    Y4, Y4, Y5
+	VCMPPS    $0x07, Y5, Y5, Y5
+	VBLENDVPS Y5, Y14, Y13, Y5
+	VMOVUPS   96(BX), Y6
+	VMULPS    Y15, Y6, Y6
+	VSUBPS    Y6, Y6, Y7
+	VCMPPS    $0x07, Y7, Y7, Y7
+	VBLENDVPS Y7, Y14, Y13, Y7
+	VPOR      Y3, Y1, Y1
+	VPOR      Y7, Y5, Y5
+	VPOR      Y5, Y1, Y1
+	VPOR      (DX), Y1, Y1
+	VPCMPEQB  Y13, Y1, Y1
+	VPMOVMSKB Y1, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VMOVQ     (DX), X1
+	VPSHUFB   X12, X1, X1
+	VPSRAW    $0x01, X1, X3
+	VPAND     X11, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y0, Y3, Y3
+	VMOVQ     8(DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y2, Y1, Y1
+	VPSLLD    $0x0f, Y3, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y3, Y0
+	VPADDD    Y10, Y0, Y0
+	VPSLLD    $0x0f, Y1, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y1, Y2
+	VPADDD    Y10, Y2, Y2
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
+	VPACKUSDW Y2, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, (SI)
+	VMOVQ     16(DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y4, Y1, Y1
+	VMOVQ     24(DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X2
+	VPAND     X11, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y6, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y10, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y10, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVUPS   Y0, 32(SI)
 
 laneback:
 	ADDQ  $+64, SI
@@ -536,56 +521,56 @@ fence:
 
 groupstream:
 	PREFETCHNTA (DX)(CX*1)
-	VPOR        (DX), Y10, Y0
-	VPCMPEQB    Y15, Y0, Y0
+	VPOR        (DX), Y8, Y0
+	VPCMPEQB    Y13, Y0, Y0
 	VPMOVMSKB   Y0, AX
 	TESTL       AX, AX
 	JNE         grouprare
 	VMOVQ       (DX), X0
-	VPSHUFB     X14, X0, X0
+	VPSHUFB     X12, X0, X0
 	VPSRAW      $0x01, X0, X1
-	VPAND       X13, X1, X1
+	VPAND       X11, X1, X1
 	VCVTPH2PS   X1, Y1
-	VMULPS      Y11, Y1, Y1
+	VMULPS      Y9, Y1, Y1
 	VMOVQ       8(DX), X0
-	VPSHUFB     X14, X0, X0
+	VPSHUFB     X12, X0, X0
 	VPSRAW      $0x01, X0, X2
-	VPAND       X13, X2, X2
+	VPAND       X11, X2, X2
 	VCVTPH2PS   X2, Y2
-	VMULPS      Y11, Y2, Y2
+	VMULPS      Y9, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y12, Y0, Y0
+	VPADDD      Y10, Y0, Y0
 	VPSLLD      $0x0f, Y2, Y1
 	VPSRLD      $0x1f, Y1, Y1
 	VPADDD      Y1, Y2, Y1
-	VPADDD      Y12, Y1, Y1
+	VPADDD      Y10, Y1, Y1
 	VPSRLD      $0x10, Y0, Y0
 	VPSRLD      $0x10, Y1, Y1
 	VPACKUSDW   Y1, Y0, Y0
 	VPERMQ      $0xd8, Y0, Y0
 	VMOVNTPS    Y0, (SI)
 	VMOVQ       16(DX), X0
-	VPSHUFB     X14, X0, X0
+	VPSHUFB     X12, X0, X0
 	VPSRAW      $0x01, X0, X1
-	VPAND       X13, X1, X1
+	VPAND       X11, X1, X1
 	VCVTPH2PS   X1, Y1
-	VMULPS      Y11, Y1, Y1
+	VMULPS      Y9, Y1, Y1
 	VMOVQ       24(DX), X0
-	VPSHUFB     X14, X0, X0
+	VPSHUFB     X12, X0, X0
 	VPSRAW      $0x01, X0, X2
-	VPAND       X13, X2, X2
+	VPAND       X11, X2, X2
 	VCVTPH2PS   X2, Y2
-	VMULPS      Y11, Y2, Y2
+	VMULPS      Y9, Y2, Y2
 	VPSLLD      $0x0f, Y1, Y0
 	VPSRLD      $0x1f, Y0, Y0
 	VPADDD      Y0, Y1, Y0
-	VPADDD      Y12, Y0, Y0
+	VPADDD      Y10, Y0, Y0
 	VPSLLD      $0x0f, Y2, Y1
 	VPSRLD      $0x1f, Y1, Y1
 	VPADDD      Y1, Y2, Y1
-	VPADDD      Y12, Y1, Y1
+	VPADDD      Y10, Y1, Y1
 	VPSRLD      $0x10, Y0, Y0
 	VPSRLD      $0x10, Y1, Y1
 	VPACKUSDW   Y1, Y0, Y0
@@ -610,19 +595,17 @@ grouprare:
 groupmeet0cross:
 groupmeet0mix:
 	VBROADCASTSS 4(BX), Y2
-	VBROADCASTSS constantsAVX2<>+44(SB), Y3
-	VMULPS       Y3, Y2, Y4
-	VSUBPS       Y4, Y4, Y2
-	VCMPPS       $0x07, Y2, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VBLENDVPS    Y3, Y2, Y15, Y5
+	VMULPS       Y15, Y2, Y3
+	VSUBPS       Y3, Y3, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y14, Y13, Y2
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
 	VMOVDQU      constantsAVX2<>+52(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y5, Y10, Y10
-	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBLENDVPS    Y0, Y2, Y8, Y8
+	VBLENDVPS    Y0, Y3, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet0reached
@@ -642,19 +625,17 @@ groupmeet0mixed:
 groupmeet1cross:
 groupmeet1mix:
 	VBROADCASTSS 4(BX), Y3
-	VBROADCASTSS constantsAVX2<>+44(SB), Y4
-	VMULPS       Y4, Y3, Y5
-	VSUBPS       Y5, Y5, Y3
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y3
-	VBLENDVPS    Y4, Y3, Y15, Y6
+	VMULPS       Y15, Y3, Y4
+	VSUBPS       Y4, Y4, Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBLENDVPS    Y5, Y14, Y13, Y3
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
 	VMOVDQU      constantsAVX2<>+52(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y6, Y10, Y10
-	VBLENDVPS    Y1, Y5, Y11, Y11
+	VBLENDVPS    Y1, Y3, Y8, Y8
+	VBLENDVPS    Y1, Y4, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet1reached
@@ -674,19 +655,17 @@ groupmeet1mixed:
 groupmeet2cross:
 groupmeet2mix:
 	VBROADCASTSS 4(BX), Y4
-	VBROADCASTSS constantsAVX2<>+44(SB), Y5
-	VMULPS       Y5, Y4, Y6
-	VSUBPS       Y6, Y6, Y4
-	VCMPPS       $0x07, Y4, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+48(SB), Y4
-	VBLENDVPS    Y5, Y4, Y15, Y7
+	VMULPS       Y15, Y4, Y5
+	VSUBPS       Y5, Y5, Y4
+	VCMPPS       $0x07, Y4, Y4, Y6
+	VBLENDVPS    Y6, Y14, Y13, Y4
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
 	VMOVDQU      constantsAVX2<>+52(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
-	VBLENDVPS    Y2, Y7, Y10, Y10
-	VBLENDVPS    Y2, Y6, Y11, Y11
+	VBLENDVPS    Y2, Y4, Y8, Y8
+	VBLENDVPS    Y2, Y5, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet2reached
@@ -706,19 +685,17 @@ groupmeet2mixed:
 groupmeet3cross:
 groupmeet3mix:
 	VBROADCASTSS 4(BX), Y5
-	VBROADCASTSS constantsAVX2<>+44(SB), Y6
-	VMULPS       Y6, Y5, Y7
-	VSUBPS       Y7, Y7, Y5
-	VCMPPS       $0x07, Y5, Y5, Y6
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VBLENDVPS    Y6, Y5, Y15, Y8
+	VMULPS       Y15, Y5, Y6
+	VSUBPS       Y6, Y6, Y5
+	VCMPPS       $0x07, Y5, Y5, Y7
+	VBLENDVPS    Y7, Y14, Y13, Y5
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
 	VMOVDQU      constantsAVX2<>+52(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
-	VBLENDVPS    Y3, Y8, Y10, Y10
-	VBLENDVPS    Y3, Y7, Y11, Y11
+	VBLENDVPS    Y3, Y5, Y8, Y8
+	VBLENDVPS    Y3, Y6, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeet3reached
@@ -737,9 +714,11 @@ groupmeet3mixed:
 
 groupmeetrare:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VMOVUPS      constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+36(SB), Y13
-	VBROADCASTSS constantsAVX2<>+40(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VMOVUPS      constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+44(SB), Y11
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
 	MOVQ         R10, R8
 	SUBQ         BX, R11
 	ADDQ         R11, BX
@@ -751,70 +730,66 @@ groupmeetrare:
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VMULPS       Y1, Y0, Y11
+	VMULPS       Y15, Y0, Y9
 	VBROADCASTSS 4(BX), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VMULPS       Y1, Y0, Y10
-	VSUBPS       Y11, Y11, Y0
+	VMULPS       Y15, Y0, Y8
+	VSUBPS       Y9, Y9, Y0
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y9
-	VSUBPS       Y10, Y10, Y0
+	VBLENDVPS    Y0, Y14, Y13, Y7
+	VSUBPS       Y8, Y8, Y0
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y8
-	VPOR         Y8, Y9, Y0
+	VBLENDVPS    Y0, Y14, Y13, Y6
+	VPOR         Y6, Y7, Y0
 	VPOR         (DX), Y0, Y0
-	VPCMPEQB     Y15, Y0, Y0
+	VPCMPEQB     Y13, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	VMOVQ        (DX), X0
-	VPSHUFB      X14, X0, X0
+	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
+	VPAND        X11, X1, X1
 	VCVTPH2PS    X1, Y1
-	VMULPS       Y11, Y1, Y1
+	VMULPS       Y9, Y1, Y1
 	VMOVQ        8(DX), X0
-	VPSHUFB      X14, X0, X0
+	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X2
-	VPAND        X13, X2, X2
+	VPAND        X11, X2, X2
 	VCVTPH2PS    X2, Y2
-	VMULPS       Y11, Y2, Y2
+	VMULPS       Y9, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
+	VPADDD       Y10, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
-	VPADDD       Y12, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
 	VPERMQ       $0xd8, Y0, Y0
 	VMOVNTPS     Y0, (SI)
 	VMOVQ        16(DX), X0
-	VPSHUFB      X14, X0, X0
+	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X13, X1, X1
+	VPAND        X11, X1, X1
 	VCVTPH2PS    X1, Y1
-	VMULPS       Y10, Y1, Y1
+	VMULPS       Y8, Y1, Y1
 	VMOVQ        24(DX), X0
-	VPSHUFB      X14, X0, X0
+	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X2
-	VPAND        X13, X2, X2
+	VPAND        X11, X2, X2
 	VCVTPH2PS    X2, Y2
-	VMULPS       Y10, Y2, Y2
+	VMULPS       Y8, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y12, Y0, Y0
+	VPADDD       Y10, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
-	VPADDD       Y12, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -860,90 +835,117 @@ rare:
 	VMOVUPS      (BX), Y0
 	VPMOVZXBD    (DX), Y1
 	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPCMPEQD     Y2, Y3, Y4
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VPCMPEQD     Y3, Y2, Y3
 	VPSLLD       $0x18, Y1, Y1
-	VPSLLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+88(SB), Y5
-	VPADDD       Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+92(SB), Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y7
-	VMOVAPS      Y7, Y8
-	VFMADD231PS  Y6, Y3, Y8
-	VMINPS       Y8, Y3, Y8
-	VBROADCASTSS constantsAVX2<>+100(SB), Y3
-	VPAND        Y3, Y1, Y1
-	VPOR         Y1, Y8, Y8
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y4
+	VBROADCASTSS constantsAVX2<>+96(SB), Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VMINPS       Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VPAND        Y2, Y1, Y1
+	VPOR         Y1, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+104(SB), Y1
-	VBLENDVPS    Y4, Y1, Y8, Y4
-	VMULPS       Y0, Y4, Y4
+	VBLENDVPS    Y3, Y1, Y5, Y3
+	VMULPS       Y0, Y3, Y3
 	VMOVUPS      32(BX), Y0
-	VPMOVZXBD    8(DX), Y8
-	VPAND        Y2, Y8, Y9
-	VPCMPEQD     Y2, Y9, Y10
-	VPSLLD       $0x18, Y8, Y8
-	VPSLLD       $0x14, Y9, Y9
-	VPADDD       Y5, Y9, Y9
-	VMOVAPS      Y7, Y11
-	VFMADD231PS  Y6, Y9, Y11
-	VMINPS       Y11, Y9, Y11
-	VPAND        Y3, Y8, Y8
-	VPOR         Y8, Y11, Y11
-	VBLENDVPS    Y10, Y1, Y11, Y10
-	VMULPS       Y0, Y10, Y10
-	VPSLLD       $0x0f, Y4, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y4, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y10, Y4
-	VPSRLD       $0x1f, Y4, Y4
-	VPADDD       Y4, Y10, Y4
-	VPADDD       Y12, Y4, Y4
-	VPSRLD       $0x10, Y0, Y0
-	VPSRLD       $0x10, Y4, Y4
-	VPACKUSDW    Y4, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, (SI)
-	VMOVUPS      64(BX), Y0
-	VPMOVZXBD    16(DX), Y4
-	VPAND        Y2, Y4, Y8
-	VPCMPEQD     Y2, Y8, Y9
-	VPSLLD       $0x18, Y4, Y4
-	VPSLLD       $0x14, Y8, Y8
-	VPADDD       Y5, Y8, Y8
-	VMOVAPS      Y7, Y10
-	VFMADD231PS  Y6, Y8, Y10
-	VMINPS       Y10, Y8, Y10
-	VPAND        Y3, Y4, Y4
-	VPOR         Y4, Y10, Y10
-	VBLENDVPS    Y9, Y1, Y10, Y9
-	VMULPS       Y0, Y9, Y9
-	VMOVUPS      96(BX), Y0
-	VPMOVZXBD    24(DX), Y4
-	VPAND        Y2, Y4, Y8
-	VPCMPEQD     Y2, Y8, Y2
-	VPSLLD       $0x18, Y4, Y4
-	VPSLLD       $0x14, Y8, Y8
-	VPADDD       Y5, Y8, Y8
-	VFMADD231PS  Y6, Y8, Y7
-	VMINPS       Y7, Y8, Y7
-	VPAND        Y3, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VBLENDVPS    Y2, Y1, Y7, Y2
-	VMULPS       Y0, Y2, Y2
-	VPSLLD       $0x0f, Y9, Y0
-	VPSRLD       $0x1f, Y0, Y0
-	VPADDD       Y0, Y9, Y0
-	VPADDD       Y12, Y0, Y0
-	VPSLLD       $0x0f, Y2, Y1
+	VPMOVZXBD    8(DX), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VPCMPEQD     Y4, Y2, Y4
+	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VPADDD       Y5, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y6
+	VFMADD231PS  Y5, Y2, Y6
+	VMINPS       Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VPAND        Y2, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y1
+	VBLENDVPS    Y4, Y1, Y6, Y4
+	VMULPS       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y0
+	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y2, Y1
-	VPADDD       Y12, Y1, Y1
-	VPSRLD       $0x10, Y0, Y0
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y0, Y2, Y2
 	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y0, Y0
-	VPERMQ       $0xd8, Y0, Y0
-	VMOVUPS      Y0, 32(SI)
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VMOVUPS      64(BX), Y0
+	VPMOVZXBD    16(DX), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VPCMPEQD     Y3, Y2, Y3
+	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y4
+	VBROADCASTSS constantsAVX2<>+96(SB), Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VMINPS       Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VPAND        Y2, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+104(SB), Y1
+	VBLENDVPS    Y3, Y1, Y5, Y3
+	VMULPS       Y0, Y3, Y3
+	VMOVUPS      96(BX), Y0
+	VPMOVZXBD    24(DX), Y1
+	VBROADCASTSS constantsAVX2<>+84(SB), Y2
+	VPAND        Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VPCMPEQD     Y4, Y2, Y4
+	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VPADDD       Y5, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y6
+	VFMADD231PS  Y5, Y2, Y6
+	VMINPS       Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VPAND        Y2, Y1, Y1
+	VPOR         Y1, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y1
+	VBLENDVPS    Y4, Y1, Y6, Y4
+	VMULPS       Y0, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y0
+	VPSLLD       $0x0f, Y3, Y1
+	VPSRLD       $0x1f, Y1, Y1
+	VPADDD       Y1, Y3, Y1
+	VPADDD       Y0, Y1, Y1
+	VPSLLD       $0x0f, Y4, Y2
+	VPSRLD       $0x1f, Y2, Y2
+	VPADDD       Y2, Y4, Y2
+	VPADDD       Y0, Y2, Y2
+	VPSRLD       $0x10, Y1, Y1
+	VPSRLD       $0x10, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VMOVUPS      constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS constantsAVX2<>+44(SB), Y11
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
 	CMPQ         256(SP), $+1
 	JEQ          groupresume
 	CMPQ         256(SP), $+2
@@ -953,12 +955,10 @@ rare:
 groupresume:
 	MOVQ         240(SP), BX
 	VBROADCASTSS (BX), Y0
-	VBROADCASTSS constantsAVX2<>+44(SB), Y1
-	VMULPS       Y1, Y0, Y11
-	VSUBPS       Y11, Y11, Y0
+	VMULPS       Y15, Y0, Y9
+	VSUBPS       Y9, Y9, Y0
 	VCMPPS       $0x07, Y0, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y10
+	VBLENDVPS    Y0, Y14, Y13, Y8
 	JMP          groupback
 
 short2resume:
@@ -975,8 +975,8 @@ TEXT ·DequantizeFpE5M2BF16AVX2(SB), $272-48
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
-	VMOVUPS      constantsAVX2<>+4(SB), Y15
-	VBROADCASTSS constantsAVX2<>+40(SB), Y14
+	VMOVUPS      constantsAVX2<>+12(SB), Y15
+	VBROADCASTSS constantsAVX2<>+48(SB), Y14
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -1670,7 +1670,7 @@ TEXT ·DequantizeFpE2M1BF16AVX2(SB), NOSPLIT, $256-48
 	MOVQ         scale+16(FP), BX
 	VMOVUPS      constantsAVX2<>+108(SB), Y15
 	VBROADCASTSS constantsAVX2<>+100(SB), Y14
-	VBROADCASTSS constantsAVX2<>+40(SB), Y13
+	VBROADCASTSS constantsAVX2<>+48(SB), Y13
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -2304,19 +2304,19 @@ lanestage:
 	LEAQ 80(SP), BX
 	JMP  laneloop
 
-DATA constantsAVX2<>+0(SB)/4, $0xffffffff
-DATA constantsAVX2<>+4(SB)/4, $0x01800080
-DATA constantsAVX2<>+8(SB)/4, $0x03800280
-DATA constantsAVX2<>+12(SB)/4, $0x05800480
-DATA constantsAVX2<>+16(SB)/4, $0x07800680
-DATA constantsAVX2<>+20(SB)/4, $0x09800880
-DATA constantsAVX2<>+24(SB)/4, $0x0b800a80
-DATA constantsAVX2<>+28(SB)/4, $0x0d800c80
-DATA constantsAVX2<>+32(SB)/4, $0x0f800e80
-DATA constantsAVX2<>+36(SB)/4, $0xbfffbfff
-DATA constantsAVX2<>+40(SB)/4, $0x00007fff
-DATA constantsAVX2<>+44(SB)/4, $0x43800000
-DATA constantsAVX2<>+48(SB)/4, $0x80808080
+DATA constantsAVX2<>+0(SB)/4, $0x43800000
+DATA constantsAVX2<>+4(SB)/4, $0x80808080
+DATA constantsAVX2<>+8(SB)/4, $0xffffffff
+DATA constantsAVX2<>+12(SB)/4, $0x01800080
+DATA constantsAVX2<>+16(SB)/4, $0x03800280
+DATA constantsAVX2<>+20(SB)/4, $0x05800480
+DATA constantsAVX2<>+24(SB)/4, $0x07800680
+DATA constantsAVX2<>+28(SB)/4, $0x09800880
+DATA constantsAVX2<>+32(SB)/4, $0x0b800a80
+DATA constantsAVX2<>+36(SB)/4, $0x0d800c80
+DATA constantsAVX2<>+40(SB)/4, $0x0f800e80
+DATA constantsAVX2<>+44(SB)/4, $0xbfffbfff
+DATA constantsAVX2<>+48(SB)/4, $0x00007fff
 DATA constantsAVX2<>+52(SB)/4, $0x00000000
 DATA constantsAVX2<>+56(SB)/4, $0x00000001
 DATA constantsAVX2<>+60(SB)/4, $0x00000002

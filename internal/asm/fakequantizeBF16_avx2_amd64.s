@@ -10,7 +10,7 @@ TEXT ·FakeQuantizeBF16AVX2(SB), $480-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: nothing
-	// loaded at each use: scale, recip, least, most, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000, 0x7fff, table
+	// loaded at each use: scale, recip, least, most, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000, 0x7fff
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
@@ -140,36 +140,36 @@ grouploop:
 	VPACKUSDW    Y8, Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, 32(SI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y8
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone2
 	JEQ          maskbytes1
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone2
 
 maskbytes1:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+4(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone2:
@@ -290,36 +290,36 @@ groupmeet3:
 	VPACKUSDW    Y9, Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, 32(SI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y5
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VCMPPS       $0x00, Y2, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y2, Y7, Y7
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VCMPPS       $0x00, Y8, Y3, Y3
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y4, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y6, Y1, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y8, Y3, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone4
 
 maskbytes3:
-	VCMPPS    $0x00, Y2, Y7, Y9
-	VCMPPS    $0x00, Y4, Y0, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y6, Y1, Y10
-	VCMPPS    $0x00, Y8, Y3, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y5, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y2, Y7, Y7
+	VCMPPS    $0x00, Y4, Y0, Y0
+	VCMPPS    $0x00, Y6, Y1, Y1
+	VCMPPS    $0x00, Y8, Y3, Y3
+	VPACKSSDW Y0, Y7, Y7
+	VPACKSSDW Y3, Y1, Y1
+	VPACKSSWB Y1, Y7, Y7
+	VMOVUPS   constantsAVX2<>+4(SB), Y5
+	VPERMD    Y7, Y5, Y7
+	VPABSB    Y7, Y7
+	VMOVUPS   Y7, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
@@ -514,36 +514,36 @@ longloop:
 	VPACKUSDW    Y8, Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, 32(SI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y8
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone8
 	JEQ          maskbytes7
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone8
 
 maskbytes7:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+4(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone8:
@@ -697,36 +697,36 @@ short2loop:
 	VPACKUSDW    Y8, Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, 32(SI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y8
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone12
 	JEQ          maskbytes11
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone12
 
 maskbytes11:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+4(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone12:
@@ -836,36 +836,36 @@ laneloop:
 	VPACKUSDW    Y5, Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, 32(SI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y5
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone14
 	JEQ          maskbytes13
-	VCMPPS       $0x00, Y2, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y2, Y0, Y0
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VCMPPS       $0x00, Y8, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y4, Y3, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y6, Y1, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y8, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone14
 
 maskbytes13:
-	VCMPPS    $0x00, Y2, Y0, Y9
-	VCMPPS    $0x00, Y4, Y3, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y6, Y1, Y10
-	VCMPPS    $0x00, Y8, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y5, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y2, Y0, Y0
+	VCMPPS    $0x00, Y4, Y3, Y3
+	VCMPPS    $0x00, Y6, Y1, Y1
+	VCMPPS    $0x00, Y8, Y7, Y7
+	VPACKSSDW Y3, Y0, Y0
+	VPACKSSDW Y7, Y1, Y1
+	VPACKSSWB Y1, Y0, Y0
+	VMOVUPS   constantsAVX2<>+4(SB), Y5
+	VPERMD    Y0, Y5, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone14:
@@ -1013,36 +1013,36 @@ groupstream:
 	VPACKUSDW    Y8, Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVNTPS     Y11, 32(SI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y8
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone18
 	JEQ          maskbytes17
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone18
 
 maskbytes17:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVNTPS  Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+4(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone18:
@@ -1269,36 +1269,36 @@ longstream:
 	VPACKUSDW    Y8, Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVNTPS     Y11, 32(SI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y8
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone20
 	JEQ          maskbytes19
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone20
 
 maskbytes19:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVNTPS  Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+4(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone20:
@@ -1427,36 +1427,36 @@ short2stream:
 	VPACKUSDW    Y8, Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVNTPS     Y11, 32(SI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y8
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone22
 	JEQ          maskbytes21
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone22
 
 maskbytes21:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVNTPS  Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+4(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone22:
@@ -1598,36 +1598,36 @@ rare:
 	VPACKUSDW    Y4, Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, 32(SI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y4
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone24
 	JEQ          maskbytes23
-	VCMPPS       $0x00, Y0, Y2, Y8
-	VMOVMSKPS    Y8, AX
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VCMPPS       $0x00, Y3, Y5, Y5
+	VCMPPS       $0x00, Y1, Y6, Y6
+	VCMPPS       $0x00, Y7, Y9, Y9
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y3, Y5, Y8
-	VMOVMSKPS    Y8, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y1, Y6, Y8
-	VMOVMSKPS    Y8, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y7, Y9, Y8
-	VMOVMSKPS    Y8, AX
+	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone24
 
 maskbytes23:
-	VCMPPS    $0x00, Y0, Y2, Y8
-	VCMPPS    $0x00, Y3, Y5, Y11
-	VPACKSSDW Y11, Y8, Y8
-	VCMPPS    $0x00, Y1, Y6, Y10
-	VCMPPS    $0x00, Y7, Y9, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y8, Y8
-	VPERMD    Y8, Y4, Y8
-	VPABSB    Y8, Y8
-	VMOVUPS   Y8, (DX)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCMPPS    $0x00, Y3, Y5, Y5
+	VCMPPS    $0x00, Y1, Y6, Y6
+	VCMPPS    $0x00, Y7, Y9, Y9
+	VPACKSSDW Y5, Y2, Y2
+	VPACKSSDW Y9, Y6, Y6
+	VPACKSSWB Y6, Y2, Y2
+	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	VPERMD    Y2, Y4, Y2
+	VPABSB    Y2, Y2
+	VMOVUPS   Y2, (DX)
 	ADDQ      $+32, DX
 
 maskdone24:
@@ -1669,7 +1669,7 @@ TEXT ·FakeQuantizeZeroPointBF16AVX2(SB), $992-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: nothing
 	// per group: Y0 ISub, Y0 ISub, Y15 ToFloat, Y14 ToFloat
-	// loaded at each use: scale, recip, least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000, 0x7fff, table
+	// loaded at each use: scale, recip, least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000, 0x7fff
 	// vector registers in use at once: 16
 	MOVQ  y+0(FP), SI
 	MOVQ  mask+8(FP), DX
@@ -1804,36 +1804,36 @@ grouploop:
 	VPACKUSDW    Y8, Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, 32(SI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y8
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone2
 	JEQ          maskbytes1
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone2
 
 maskbytes1:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+4(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone2:
@@ -1978,36 +1978,36 @@ groupmeet3:
 	VPACKUSDW    Y9, Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, 32(SI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y5
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VCMPPS       $0x00, Y2, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y2, Y7, Y7
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VCMPPS       $0x00, Y8, Y3, Y3
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y4, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y6, Y1, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y8, Y3, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone4
 
 maskbytes3:
-	VCMPPS    $0x00, Y2, Y7, Y9
-	VCMPPS    $0x00, Y4, Y0, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y6, Y1, Y10
-	VCMPPS    $0x00, Y8, Y3, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y5, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y2, Y7, Y7
+	VCMPPS    $0x00, Y4, Y0, Y0
+	VCMPPS    $0x00, Y6, Y1, Y1
+	VCMPPS    $0x00, Y8, Y3, Y3
+	VPACKSSDW Y0, Y7, Y7
+	VPACKSSDW Y3, Y1, Y1
+	VPACKSSWB Y1, Y7, Y7
+	VMOVUPS   constantsAVX2<>+4(SB), Y5
+	VPERMD    Y7, Y5, Y7
+	VPABSB    Y7, Y7
+	VMOVUPS   Y7, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
@@ -2228,36 +2228,36 @@ longloop:
 	VPACKUSDW    Y8, Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, 32(SI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y8
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone8
 	JEQ          maskbytes7
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone8
 
 maskbytes7:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+4(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone8:
@@ -2428,36 +2428,36 @@ short2loop:
 	VPACKUSDW    Y8, Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, 32(SI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y8
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone12
 	JEQ          maskbytes11
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone12
 
 maskbytes11:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+4(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone12:
@@ -2596,36 +2596,36 @@ laneloop:
 	VPACKUSDW    Y0, Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, 32(SI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y0
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone14
 	JEQ          maskbytes13
-	VCMPPS       $0x00, Y2, Y1, Y5
-	VMOVMSKPS    Y5, AX
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VCMPPS       $0x00, Y4, Y10, Y10
+	VCMPPS       $0x00, Y6, Y3, Y3
+	VCMPPS       $0x00, Y8, Y7, Y7
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y4, Y10, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y10, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y6, Y3, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y8, Y7, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone14
 
 maskbytes13:
-	VCMPPS    $0x00, Y2, Y1, Y5
-	VCMPPS    $0x00, Y4, Y10, Y11
-	VPACKSSDW Y11, Y5, Y5
-	VCMPPS    $0x00, Y6, Y3, Y9
-	VCMPPS    $0x00, Y8, Y7, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VPACKSSWB Y9, Y5, Y5
-	VPERMD    Y5, Y0, Y5
-	VPABSB    Y5, Y5
-	VMOVUPS   Y5, (DX)
+	VCMPPS    $0x00, Y2, Y1, Y1
+	VCMPPS    $0x00, Y4, Y10, Y10
+	VCMPPS    $0x00, Y6, Y3, Y3
+	VCMPPS    $0x00, Y8, Y7, Y7
+	VPACKSSDW Y10, Y1, Y1
+	VPACKSSDW Y7, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VMOVUPS   constantsAVX2<>+4(SB), Y0
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (DX)
 	ADDQ      $+32, DX
 
 maskdone14:
@@ -2775,36 +2775,36 @@ groupstream:
 	VPACKUSDW    Y8, Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVNTPS     Y11, 32(SI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y8
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone18
 	JEQ          maskbytes17
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone18
 
 maskbytes17:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVNTPS  Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+4(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone18:
@@ -3085,36 +3085,36 @@ longstream:
 	VPACKUSDW    Y8, Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVNTPS     Y11, 32(SI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y8
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone20
 	JEQ          maskbytes19
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone20
 
 maskbytes19:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVNTPS  Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+4(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone20:
@@ -3264,36 +3264,36 @@ short2stream:
 	VPACKUSDW    Y8, Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVNTPS     Y11, 32(SI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y8
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone22
 	JEQ          maskbytes21
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone22
 
 maskbytes21:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVNTPS  Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+4(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone22:
@@ -3474,36 +3474,36 @@ rare:
 	VPACKUSDW    Y4, Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, 32(SI)
-	VMOVUPS      constantsAVX2<>+4(SB), Y4
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone24
 	JEQ          maskbytes23
-	VCMPPS       $0x00, Y0, Y3, Y8
-	VMOVMSKPS    Y8, AX
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VCMPPS       $0x00, Y2, Y6, Y6
+	VCMPPS       $0x00, Y1, Y7, Y7
+	VCMPPS       $0x00, Y5, Y10, Y10
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y6, Y8
-	VMOVMSKPS    Y8, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y1, Y7, Y8
-	VMOVMSKPS    Y8, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y5, Y10, Y8
-	VMOVMSKPS    Y8, AX
+	VMOVMSKPS    Y10, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone24
 
 maskbytes23:
-	VCMPPS    $0x00, Y0, Y3, Y8
-	VCMPPS    $0x00, Y2, Y6, Y11
-	VPACKSSDW Y11, Y8, Y8
-	VCMPPS    $0x00, Y1, Y7, Y9
-	VCMPPS    $0x00, Y5, Y10, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VPACKSSWB Y9, Y8, Y8
-	VPERMD    Y8, Y4, Y8
-	VPABSB    Y8, Y8
-	VMOVUPS   Y8, (DX)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCMPPS    $0x00, Y2, Y6, Y6
+	VCMPPS    $0x00, Y1, Y7, Y7
+	VCMPPS    $0x00, Y5, Y10, Y10
+	VPACKSSDW Y6, Y3, Y3
+	VPACKSSDW Y10, Y7, Y7
+	VPACKSSWB Y7, Y3, Y3
+	VMOVUPS   constantsAVX2<>+4(SB), Y4
+	VPERMD    Y3, Y4, Y3
+	VPABSB    Y3, Y3
+	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
 maskdone24:

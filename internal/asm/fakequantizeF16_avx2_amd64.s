@@ -8,9 +8,9 @@
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·FakeQuantizeF16AVX2(SB), $480-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
-	// per call: Y15 ToFloat, Y14 ToFloat
-	// per group: nothing
-	// loaded at each use: scale, recip, least, most, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000, table
+	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
+	// per group: Y12 scale, Y11 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
@@ -21,6 +21,7 @@ TEXT ·FakeQuantizeF16AVX2(SB), $480-80
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
+	VXORPS       Y13, Y13, Y13
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -40,44 +41,34 @@ groups:
 	MOVQ  R11, R10
 
 groupbegin:
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R10, $+32
-	JLT  grouptomeet
-	SUBQ R10, DI
-	MOVQ ahead+72(FP), CX
-	CMPQ CX, $+1
-	JGT  groupstream
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R10, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y11
+	SUBQ         R10, DI
+	MOVQ         ahead+72(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
 
 grouploop:
 	VCVTPH2PS    (BX), Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y1, Y0
-	VBROADCASTSS (R9), Y2
-	VFMADD231PS  Y2, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
 	VCVTPH2PS    16(BX), Y0
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VBROADCASTSS (R9), Y3
-	VFMADD231PS  Y3, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
 	VCVTPH2PS    32(BX), Y0
-	VBROADCASTSS (R9), Y3
-	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS (R8), Y4
-	VFNMADD231PS Y4, Y3, Y0
-	VBROADCASTSS (R9), Y4
-	VFMADD231PS  Y4, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y11, Y0, Y3
 	VCVTPH2PS    48(BX), Y0
-	VBROADCASTSS (R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -87,65 +78,61 @@ grouploop:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y0, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, (SI)
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y5
 	VMINPS       Y5, Y14, Y5
-	VBROADCASTSS (R8), Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y6, Y5, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(SI)
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y12, Y5, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, 16(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y6
 	VMINPS       Y6, Y14, Y6
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VCVTPS2PH    $0x00, Y8, X8
-	VMOVUPS      X8, 32(SI)
+	VMOVAPS      Y13, Y7
+	VFMADD231PS  Y12, Y6, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y7
 	VMINPS       Y7, Y14, Y7
-	VBROADCASTSS (R8), Y8
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y8, Y7, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 48(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y8
+	VMOVAPS      Y13, Y8
+	VFMADD231PS  Y12, Y7, Y8
+	VCVTPS2PH    $0x00, Y8, X8
+	VMOVUPS      X8, 48(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone2
 	JEQ          maskbytes1
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone2
 
 maskbytes1:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone2:
@@ -166,8 +153,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 
 groupmeet:
 	MOVQ R10, R12
@@ -176,38 +163,38 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y12, Y0
+	VMOVAPS      Y11, Y0
 	VCVTPH2PS    (BX), Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y12, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
+	VMULPS       Y12, Y1, Y2
+	VFNMADD231PS Y11, Y2, Y1
+	VFMADD231PS  Y12, Y1, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y12, Y1
+	VMOVAPS      Y11, Y1
 	VCVTPH2PS    16(BX), Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMULPS       Y12, Y3, Y4
+	VFNMADD231PS Y11, Y4, Y3
+	VFMADD231PS  Y12, Y3, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y12, Y3
+	VMOVAPS      Y11, Y3
 	VCVTPH2PS    32(BX), Y5
-	VMULPS       Y13, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VFMADD231PS  Y13, Y5, Y6
+	VMULPS       Y12, Y5, Y6
+	VFNMADD231PS Y11, Y6, Y5
+	VFMADD231PS  Y12, Y5, Y6
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y12, Y5
+	VMOVAPS      Y11, Y5
 	VCVTPH2PS    48(BX), Y7
-	VMULPS       Y13, Y7, Y8
-	VFNMADD231PS Y12, Y8, Y7
-	VFMADD231PS  Y13, Y7, Y8
+	VMULPS       Y12, Y7, Y8
+	VFNMADD231PS Y11, Y8, Y7
+	VFMADD231PS  Y12, Y7, Y8
 	VCMPPS       $0x03, Y4, Y2, Y7
 	VCMPPS       $0x03, Y8, Y6, Y9
 	VORPS        Y9, Y7, Y7
@@ -217,61 +204,57 @@ groupmeet3:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y7
 	VMINPS       Y7, Y14, Y7
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y0, Y7, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, (SI)
+	VFMADD213PS  Y13, Y7, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y1, Y0, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 16(SI)
+	VFMADD213PS  Y13, Y0, Y1
+	VCVTPS2PH    $0x00, Y1, X1
+	VMOVUPS      X1, 16(SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y3, Y1, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 32(SI)
+	VFMADD213PS  Y13, Y1, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 32(SI)
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y5, Y3, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 48(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y5
+	VFMADD213PS  Y13, Y3, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 48(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VCMPPS       $0x00, Y2, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y2, Y7, Y7
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VCMPPS       $0x00, Y8, Y3, Y3
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y4, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y6, Y1, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y8, Y3, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone4
 
 maskbytes3:
-	VCMPPS    $0x00, Y2, Y7, Y9
-	VCMPPS    $0x00, Y4, Y0, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y6, Y1, Y10
-	VCMPPS    $0x00, Y8, Y3, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y5, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y2, Y7, Y7
+	VCMPPS    $0x00, Y4, Y0, Y0
+	VCMPPS    $0x00, Y6, Y1, Y1
+	VCMPPS    $0x00, Y8, Y3, Y3
+	VPACKSSDW Y0, Y7, Y7
+	VPACKSSDW Y3, Y1, Y1
+	VPACKSSWB Y1, Y7, Y7
+	VMOVUPS   constantsAVX2<>+0(SB), Y5
+	VPERMD    Y7, Y5, Y7
+	VPABSB    Y7, Y7
+	VMOVUPS   Y7, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
@@ -309,18 +292,20 @@ grouppieces:
 	MOVQ R10, DI
 
 grouppiece:
-	MOVQ SI, 416(SP)
-	LEAQ (SP), SI
-	MOVQ DX, 424(SP)
-	LEAQ 64(SP), DX
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 96(SP), BX
-	MOVQ R10, 456(SP)
-	SUBQ R10, R10
-	JMP  grouploop
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y11
+	MOVQ         SI, 416(SP)
+	LEAQ         (SP), SI
+	MOVQ         DX, 424(SP)
+	LEAQ         64(SP), DX
+	LEAQ         96(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageIn16AVX2(SB)
+	MOVQ         BX, 432(SP)
+	LEAQ         96(SP), BX
+	MOVQ         R10, 456(SP)
+	SUBQ         R10, R10
+	JMP          grouploop
 
 groupstaged:
 	MOVQ 416(SP), SI
@@ -375,15 +360,15 @@ groupdone:
 	RET
 
 longs:
+	VBROADCASTSS (R8), Y12
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSUBD       Y1, Y0, Y13
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VFNMADD231PS Y0, Y13, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y12
+	VPSUBD       Y1, Y0, Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VFNMADD231PS Y12, Y11, Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y10
 	MOVQ         R11, DI
 	CMPQ         DI, $+32
 	JLT          longstage
@@ -392,86 +377,82 @@ longs:
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS    (BX), Y0
-	VMULPS       Y12, Y0, Y1
-	VFMADD231PS  Y13, Y0, Y1
-	VCVTPH2PS    16(BX), Y0
-	VMULPS       Y12, Y0, Y2
-	VFMADD231PS  Y13, Y0, Y2
-	VCVTPH2PS    32(BX), Y0
-	VMULPS       Y12, Y0, Y3
-	VFMADD231PS  Y13, Y0, Y3
-	VCVTPH2PS    48(BX), Y0
-	VMULPS       Y12, Y0, Y4
-	VFMADD231PS  Y13, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y0, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, (SI)
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VBROADCASTSS (R8), Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y6, Y5, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VCVTPS2PH    $0x00, Y8, X8
-	VMOVUPS      X8, 32(SI)
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VBROADCASTSS (R8), Y8
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y8, Y7, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 48(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y8
-	CMPL         kind+48(FP), $+1
-	JLT          maskdone8
-	JEQ          maskbytes7
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
-	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
-	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
-	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+4, DX
-	JMP          maskdone8
+	VCVTPH2PS   (BX), Y0
+	VMULPS      Y10, Y0, Y1
+	VFMADD231PS Y11, Y0, Y1
+	VCVTPH2PS   16(BX), Y0
+	VMULPS      Y10, Y0, Y2
+	VFMADD231PS Y11, Y0, Y2
+	VCVTPH2PS   32(BX), Y0
+	VMULPS      Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VCVTPH2PS   48(BX), Y0
+	VMULPS      Y10, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y0
+	VMINPS      Y0, Y14, Y0
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y12, Y0, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, (SI)
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y5
+	VMINPS      Y5, Y14, Y5
+	VMOVAPS     Y13, Y6
+	VFMADD231PS Y12, Y5, Y6
+	VCVTPS2PH   $0x00, Y6, X6
+	VMOVUPS     X6, 16(SI)
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y6
+	VMINPS      Y6, Y14, Y6
+	VMOVAPS     Y13, Y7
+	VFMADD231PS Y12, Y6, Y7
+	VCVTPS2PH   $0x00, Y7, X7
+	VMOVUPS     X7, 32(SI)
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y7
+	VMINPS      Y7, Y14, Y7
+	VMOVAPS     Y13, Y8
+	VFMADD231PS Y12, Y7, Y8
+	VCVTPS2PH   $0x00, Y8, X8
+	VMOVUPS     X8, 48(SI)
+	CMPL        kind+48(FP), $+1
+	JLT         maskdone8
+	JEQ         maskbytes7
+	VCMPPS      $0x00, Y1, Y0, Y0
+	VCMPPS      $0x00, Y2, Y5, Y5
+	VCMPPS      $0x00, Y3, Y6, Y6
+	VCMPPS      $0x00, Y4, Y7, Y7
+	VMOVMSKPS   Y0, AX
+	MOVB        AL, (DX)
+	VMOVMSKPS   Y5, AX
+	MOVB        AL, 1(DX)
+	VMOVMSKPS   Y6, AX
+	MOVB        AL, 2(DX)
+	VMOVMSKPS   Y7, AX
+	MOVB        AL, 3(DX)
+	ADDQ        $+4, DX
+	JMP         maskdone8
 
 maskbytes7:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone8:
@@ -535,34 +516,26 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
+	VBROADCASTSS (R9), Y10
+	VBROADCASTSS 4(R9), Y9
 	VCVTPH2PS    (BX), Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y1, Y0
-	VBROADCASTSS (R9), Y2
-	VFMADD231PS  Y2, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPH2PS    16(BX), Y0
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VBROADCASTSS (R9), Y3
-	VFMADD231PS  Y3, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPH2PS    32(BX), Y0
-	VBROADCASTSS 4(R9), Y3
-	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS 4(R8), Y4
-	VFNMADD231PS Y4, Y3, Y0
-	VBROADCASTSS 4(R9), Y4
-	VFMADD231PS  Y4, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
 	VCVTPH2PS    48(BX), Y0
-	VBROADCASTSS 4(R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS 4(R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VBROADCASTSS 4(R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -572,65 +545,61 @@ short2loop:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y0, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, (SI)
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y5
 	VMINPS       Y5, Y14, Y5
-	VBROADCASTSS (R8), Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y6, Y5, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(SI)
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y12, Y5, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, 16(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y6
 	VMINPS       Y6, Y14, Y6
-	VBROADCASTSS 4(R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VCVTPS2PH    $0x00, Y8, X8
-	VMOVUPS      X8, 32(SI)
+	VMOVAPS      Y13, Y7
+	VFMADD231PS  Y11, Y6, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y7
 	VMINPS       Y7, Y14, Y7
-	VBROADCASTSS 4(R8), Y8
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y8, Y7, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 48(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y8
+	VMOVAPS      Y13, Y8
+	VFMADD231PS  Y11, Y7, Y8
+	VCVTPS2PH    $0x00, Y8, X8
+	VMOVUPS      X8, 48(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone12
 	JEQ          maskbytes11
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone12
 
 maskbytes11:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone12:
@@ -691,61 +660,57 @@ laneloop:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VFMADD231PS  Y3, Y0, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SI)
+	VFMADD213PS  Y13, Y0, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, (SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y5, Y1, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 16(SI)
+	VFMADD213PS  Y13, Y1, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, 16(SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y7, Y3, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SI)
+	VFMADD213PS  Y13, Y3, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(SI)
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y5
 	VMINPS       Y5, Y14, Y5
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y9, Y5, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y7
+	VFMADD213PS  Y13, Y5, Y9
+	VCVTPS2PH    $0x00, Y9, X9
+	VMOVUPS      X9, 48(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone14
 	JEQ          maskbytes13
-	VCMPPS       $0x00, Y2, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y2, Y0, Y0
+	VCMPPS       $0x00, Y4, Y1, Y1
+	VCMPPS       $0x00, Y6, Y3, Y3
+	VCMPPS       $0x00, Y8, Y5, Y5
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y4, Y1, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y6, Y3, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y8, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone14
 
 maskbytes13:
-	VCMPPS    $0x00, Y2, Y0, Y9
-	VCMPPS    $0x00, Y4, Y1, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y6, Y3, Y10
-	VCMPPS    $0x00, Y8, Y5, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y7, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y2, Y0, Y0
+	VCMPPS    $0x00, Y4, Y1, Y1
+	VCMPPS    $0x00, Y6, Y3, Y3
+	VCMPPS    $0x00, Y8, Y5, Y5
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y5, Y3, Y3
+	VPACKSSWB Y3, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y7
+	VPERMD    Y0, Y7, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone14:
@@ -804,33 +769,21 @@ fence:
 groupstream:
 	PREFETCHNTA  (BX)(CX*1)
 	VCVTPH2PS    (BX), Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y1, Y0
-	VBROADCASTSS (R9), Y2
-	VFMADD231PS  Y2, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
 	VCVTPH2PS    16(BX), Y0
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VBROADCASTSS (R9), Y3
-	VFMADD231PS  Y3, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
 	VCVTPH2PS    32(BX), Y0
-	VBROADCASTSS (R9), Y3
-	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS (R8), Y4
-	VFNMADD231PS Y4, Y3, Y0
-	VBROADCASTSS (R9), Y4
-	VFMADD231PS  Y4, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y11, Y0, Y3
 	VCVTPH2PS    48(BX), Y0
-	VBROADCASTSS (R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -840,65 +793,61 @@ groupstream:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y0, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVNTPS     X6, (SI)
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y5
 	VMINPS       Y5, Y14, Y5
-	VBROADCASTSS (R8), Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y6, Y5, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 16(SI)
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y12, Y5, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVNTPS     X6, 16(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y6
 	VMINPS       Y6, Y14, Y6
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VCVTPS2PH    $0x00, Y8, X8
-	VMOVNTPS     X8, 32(SI)
+	VMOVAPS      Y13, Y7
+	VFMADD231PS  Y12, Y6, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVNTPS     X7, 32(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y7
 	VMINPS       Y7, Y14, Y7
-	VBROADCASTSS (R8), Y8
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y8, Y7, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVNTPS     X9, 48(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y8
+	VMOVAPS      Y13, Y8
+	VFMADD231PS  Y12, Y7, Y8
+	VCVTPS2PH    $0x00, Y8, X8
+	VMOVNTPS     X8, 48(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone18
 	JEQ          maskbytes17
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone18
 
 maskbytes17:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVNTPS  Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone18:
@@ -931,9 +880,9 @@ groupmeet0mix:
 	VMOVDQU      constantsAVX2<>+44(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0reached
@@ -960,9 +909,9 @@ groupmeet1mix:
 	VMOVDQU      constantsAVX2<>+44(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1reached
@@ -989,9 +938,9 @@ groupmeet2mix:
 	VMOVDQU      constantsAVX2<>+44(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2reached
@@ -1018,9 +967,9 @@ groupmeet3mix:
 	VMOVDQU      constantsAVX2<>+44(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R9), Y7
-	VBLENDVPS    Y5, Y7, Y13, Y13
-	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y12, Y12
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3reached
@@ -1050,87 +999,83 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (BX)(CX*1)
-	VCVTPH2PS    (BX), Y0
-	VMULPS       Y12, Y0, Y1
-	VFMADD231PS  Y13, Y0, Y1
-	VCVTPH2PS    16(BX), Y0
-	VMULPS       Y12, Y0, Y2
-	VFMADD231PS  Y13, Y0, Y2
-	VCVTPH2PS    32(BX), Y0
-	VMULPS       Y12, Y0, Y3
-	VFMADD231PS  Y13, Y0, Y3
-	VCVTPH2PS    48(BX), Y0
-	VMULPS       Y12, Y0, Y4
-	VFMADD231PS  Y13, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y0, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVNTPS     X6, (SI)
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VBROADCASTSS (R8), Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y6, Y5, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 16(SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VCVTPS2PH    $0x00, Y8, X8
-	VMOVNTPS     X8, 32(SI)
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VBROADCASTSS (R8), Y8
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y8, Y7, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVNTPS     X9, 48(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y8
-	CMPL         kind+48(FP), $+1
-	JLT          maskdone20
-	JEQ          maskbytes19
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
-	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
-	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
-	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+4, DX
-	JMP          maskdone20
+	PREFETCHNTA (BX)(CX*1)
+	VCVTPH2PS   (BX), Y0
+	VMULPS      Y10, Y0, Y1
+	VFMADD231PS Y11, Y0, Y1
+	VCVTPH2PS   16(BX), Y0
+	VMULPS      Y10, Y0, Y2
+	VFMADD231PS Y11, Y0, Y2
+	VCVTPH2PS   32(BX), Y0
+	VMULPS      Y10, Y0, Y3
+	VFMADD231PS Y11, Y0, Y3
+	VCVTPH2PS   48(BX), Y0
+	VMULPS      Y10, Y0, Y4
+	VFMADD231PS Y11, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y15, Y0
+	VMINPS      Y0, Y14, Y0
+	VMOVAPS     Y13, Y5
+	VFMADD231PS Y12, Y0, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVNTPS    X5, (SI)
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y15, Y5
+	VMINPS      Y5, Y14, Y5
+	VMOVAPS     Y13, Y6
+	VFMADD231PS Y12, Y5, Y6
+	VCVTPS2PH   $0x00, Y6, X6
+	VMOVNTPS    X6, 16(SI)
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y15, Y6
+	VMINPS      Y6, Y14, Y6
+	VMOVAPS     Y13, Y7
+	VFMADD231PS Y12, Y6, Y7
+	VCVTPS2PH   $0x00, Y7, X7
+	VMOVNTPS    X7, 32(SI)
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y15, Y7
+	VMINPS      Y7, Y14, Y7
+	VMOVAPS     Y13, Y8
+	VFMADD231PS Y12, Y7, Y8
+	VCVTPS2PH   $0x00, Y8, X8
+	VMOVNTPS    X8, 48(SI)
+	CMPL        kind+48(FP), $+1
+	JLT         maskdone20
+	JEQ         maskbytes19
+	VCMPPS      $0x00, Y1, Y0, Y0
+	VCMPPS      $0x00, Y2, Y5, Y5
+	VCMPPS      $0x00, Y3, Y6, Y6
+	VCMPPS      $0x00, Y4, Y7, Y7
+	VMOVMSKPS   Y0, AX
+	MOVB        AL, (DX)
+	VMOVMSKPS   Y5, AX
+	MOVB        AL, 1(DX)
+	VMOVMSKPS   Y6, AX
+	MOVB        AL, 2(DX)
+	VMOVMSKPS   Y7, AX
+	MOVB        AL, 3(DX)
+	ADDQ        $+4, DX
+	JMP         maskdone20
 
 maskbytes19:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVNTPS  Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone20:
@@ -1169,34 +1114,26 @@ longstage:
 
 short2stream:
 	PREFETCHNTA  (BX)(CX*1)
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
+	VBROADCASTSS (R9), Y10
+	VBROADCASTSS 4(R9), Y9
 	VCVTPH2PS    (BX), Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y1, Y0
-	VBROADCASTSS (R9), Y2
-	VFMADD231PS  Y2, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
 	VCVTPH2PS    16(BX), Y0
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y2, Y0
-	VBROADCASTSS (R9), Y3
-	VFMADD231PS  Y3, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
 	VCVTPH2PS    32(BX), Y0
-	VBROADCASTSS 4(R9), Y3
-	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS 4(R8), Y4
-	VFNMADD231PS Y4, Y3, Y0
-	VBROADCASTSS 4(R9), Y4
-	VFMADD231PS  Y4, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
 	VCVTPH2PS    48(BX), Y0
-	VBROADCASTSS 4(R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS 4(R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
-	VBROADCASTSS 4(R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -1206,65 +1143,61 @@ short2stream:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y0, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVNTPS     X6, (SI)
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y5
 	VMINPS       Y5, Y14, Y5
-	VBROADCASTSS (R8), Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y6, Y5, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 16(SI)
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y12, Y5, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVNTPS     X6, 16(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y6
 	VMINPS       Y6, Y14, Y6
-	VBROADCASTSS 4(R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VCVTPS2PH    $0x00, Y8, X8
-	VMOVNTPS     X8, 32(SI)
+	VMOVAPS      Y13, Y7
+	VFMADD231PS  Y11, Y6, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVNTPS     X7, 32(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y7
 	VMINPS       Y7, Y14, Y7
-	VBROADCASTSS 4(R8), Y8
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y8, Y7, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVNTPS     X9, 48(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y8
+	VMOVAPS      Y13, Y8
+	VFMADD231PS  Y11, Y7, Y8
+	VCVTPS2PH    $0x00, Y8, X8
+	VMOVNTPS     X8, 48(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone22
 	JEQ          maskbytes21
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone22
 
 maskbytes21:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVNTPS  Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone22:
@@ -1324,11 +1257,9 @@ rare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
+	VADDPS       Y13, Y2, Y3
 	VMULPS       Y1, Y3, Y3
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y3, Y3
+	VADDPS       Y13, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
 	VBROADCASTSS constantsAVX2<>+76(SB), Y4
 	VBLENDVPS    Y1, Y3, Y4, Y1
@@ -1338,80 +1269,71 @@ rare:
 	VMOVUPS      32(R8), Y3
 	VDIVPS       Y3, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y3, Y5, Y5
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+76(SB), Y6
-	VBLENDVPS    Y3, Y5, Y6, Y3
+	VMAXPS       Y1, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VADDPS       Y13, Y5, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y3
+	VBLENDVPS    Y3, Y6, Y4, Y3
 	VCVTPS2PH    $0x00, Y3, X3
 	VMOVUPS      X3, 16(SI)
 	VCVTPH2PS    32(BX), Y3
-	VMOVUPS      64(R8), Y5
-	VDIVPS       Y5, Y3, Y3
+	VMOVUPS      64(R8), Y6
+	VDIVPS       Y6, Y3, Y3
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y7
-	VMULPS       Y5, Y7, Y7
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y5
-	VBROADCASTSS constantsAVX2<>+76(SB), Y8
-	VBLENDVPS    Y5, Y7, Y8, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SI)
-	VCVTPH2PS    48(BX), Y5
-	VMOVUPS      96(R8), Y7
-	VDIVPS       Y7, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y5
-	VMAXPS       Y5, Y15, Y8
-	VMINPS       Y8, Y14, Y8
-	VXORPS       Y9, Y9, Y9
-	VADDPS       Y9, Y8, Y9
-	VMULPS       Y7, Y9, Y9
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y9, Y9
-	VCMPPS       $0x07, Y9, Y9, Y7
-	VBROADCASTSS constantsAVX2<>+76(SB), Y10
-	VBLENDVPS    Y7, Y9, Y10, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 48(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y7
+	VMAXPS       Y3, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VADDPS       Y13, Y7, Y8
+	VMULPS       Y6, Y8, Y8
+	VADDPS       Y13, Y8, Y8
+	VCMPPS       $0x07, Y8, Y8, Y6
+	VBLENDVPS    Y6, Y8, Y4, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, 32(SI)
+	VCVTPH2PS    48(BX), Y6
+	VMOVUPS      96(R8), Y8
+	VDIVPS       Y8, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y9
+	VMINPS       Y9, Y14, Y9
+	VADDPS       Y13, Y9, Y10
+	VMULPS       Y8, Y10, Y10
+	VADDPS       Y13, Y10, Y10
+	VCMPPS       $0x07, Y10, Y10, Y8
+	VBLENDVPS    Y8, Y10, Y4, Y8
+	VCVTPS2PH    $0x00, Y8, X8
+	VMOVUPS      X8, 48(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone24
 	JEQ          maskbytes23
-	VCMPPS       $0x00, Y0, Y2, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VCMPPS       $0x00, Y3, Y7, Y7
+	VCMPPS       $0x00, Y6, Y9, Y9
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y1, Y4, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y5, Y8, Y9
 	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone24
 
 maskbytes23:
-	VCMPPS    $0x00, Y0, Y2, Y9
-	VCMPPS    $0x00, Y1, Y4, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y5, Y8, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y7, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCMPPS    $0x00, Y1, Y5, Y5
+	VCMPPS    $0x00, Y3, Y7, Y7
+	VCMPPS    $0x00, Y6, Y9, Y9
+	VPACKSSDW Y5, Y2, Y2
+	VPACKSSDW Y9, Y7, Y7
+	VPACKSSWB Y7, Y2, Y2
+	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VPERMD    Y2, Y4, Y2
+	VPABSB    Y2, Y2
+	VMOVUPS   Y2, (DX)
 	ADDQ      $+32, DX
 
 maskdone24:
@@ -1424,22 +1346,24 @@ maskdone24:
 	JMP  laneback
 
 groupresume:
-	MOVQ 440(SP), R8
-	MOVQ 448(SP), R9
-	JMP  groupback
+	MOVQ         440(SP), R8
+	MOVQ         448(SP), R9
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y11
+	JMP          groupback
 
 longresume:
 	MOVQ         440(SP), R8
 	MOVQ         448(SP), R9
+	VBROADCASTSS (R8), Y12
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSUBD       Y1, Y0, Y13
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VFNMADD231PS Y0, Y13, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y13, Y1, Y12
+	VPSUBD       Y1, Y0, Y11
+	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VFNMADD231PS Y12, Y11, Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y11, Y0, Y10
 	JMP          longback
 
 short2resume:
@@ -1452,8 +1376,8 @@ short2resume:
 TEXT ·FakeQuantizeZeroPointF16AVX2(SB), $992-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
 	// per call: nothing
-	// per group: Y0 ISub, Y0 ISub, Y15 ToFloat, Y14 ToFloat
-	// loaded at each use: scale, recip, least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000, table
+	// per group: Y15 scale, Y0 ISub, Y0 ISub, Y14 ToFloat, Y13 ToFloat
+	// loaded at each use: recip, least, most, zeroPoint, 0x1, 0x3f800000, 0x34800000, 0x0, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ  y+0(FP), SI
 	MOVQ  mask+8(FP), DX
@@ -1484,14 +1408,15 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          grouptomeet
+	VBROADCASTSS (R8), Y15
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y15
+	VCVTDQ2PS    Y0, Y14
 	VBROADCASTSS most+52(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y14
+	VCVTDQ2PS    Y0, Y13
 	SUBQ         R11, DI
 	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
@@ -1501,29 +1426,25 @@ grouploop:
 	VCVTPH2PS    (BX), Y0
 	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y1, Y0
+	VFNMADD231PS Y15, Y1, Y0
 	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
 	VCVTPH2PS    16(BX), Y0
 	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y2, Y0
+	VFNMADD231PS Y15, Y2, Y0
 	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
 	VCVTPH2PS    32(BX), Y0
 	VBROADCASTSS (R9), Y3
 	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS (R8), Y4
-	VFNMADD231PS Y4, Y3, Y0
+	VFNMADD231PS Y15, Y3, Y0
 	VBROADCASTSS (R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
 	VCVTPH2PS    48(BX), Y0
 	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
+	VFNMADD231PS Y15, Y4, Y0
 	VBROADCASTSS (R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
@@ -1533,67 +1454,63 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y0, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, (SI)
+	VMAXPS       Y1, Y14, Y0
+	VMINPS       Y0, Y13, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (SI)
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VBROADCASTSS (R8), Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y6, Y5, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(SI)
+	VMAXPS       Y2, Y14, Y5
+	VMINPS       Y5, Y13, Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, 16(SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VCVTPS2PH    $0x00, Y8, X8
-	VMOVUPS      X8, 32(SI)
+	VMAXPS       Y3, Y14, Y6
+	VMINPS       Y6, Y13, Y6
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(SI)
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VBROADCASTSS (R8), Y8
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y8, Y7, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 48(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y8
+	VMAXPS       Y4, Y14, Y7
+	VMINPS       Y7, Y13, Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y15, Y7, Y8
+	VCVTPS2PH    $0x00, Y8, X8
+	VMOVUPS      X8, 48(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone2
 	JEQ          maskbytes1
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone2
 
 maskbytes1:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone2:
@@ -1714,36 +1631,36 @@ groupmeet3:
 	VFMADD231PS  Y5, Y3, Y9
 	VCVTPS2PH    $0x00, Y9, X9
 	VMOVUPS      X9, 48(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y5
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VCMPPS       $0x00, Y2, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y2, Y7, Y7
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VCMPPS       $0x00, Y8, Y3, Y3
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y4, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y6, Y1, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y8, Y3, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone4
 
 maskbytes3:
-	VCMPPS    $0x00, Y2, Y7, Y9
-	VCMPPS    $0x00, Y4, Y0, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y6, Y1, Y10
-	VCMPPS    $0x00, Y8, Y3, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y5, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y2, Y7, Y7
+	VCMPPS    $0x00, Y4, Y0, Y0
+	VCMPPS    $0x00, Y6, Y1, Y1
+	VCMPPS    $0x00, Y8, Y3, Y3
+	VPACKSSDW Y0, Y7, Y7
+	VPACKSSDW Y3, Y1, Y1
+	VPACKSSWB Y1, Y7, Y7
+	VMOVUPS   constantsAVX2<>+0(SB), Y5
+	VPERMD    Y7, Y5, Y7
+	VPABSB    Y7, Y7
+	VMOVUPS   Y7, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
@@ -1790,14 +1707,15 @@ grouppieces:
 	MOVQ R11, DI
 
 grouppiece:
+	VBROADCASTSS (R8), Y15
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y15
+	VCVTDQ2PS    Y0, Y14
 	VBROADCASTSS most+52(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y14
+	VCVTDQ2PS    Y0, Y13
 	MOVQ         SI, 544(SP)
 	LEAQ         (SP), SI
 	MOVQ         DX, 552(SP)
@@ -1865,23 +1783,23 @@ groupdone:
 	RET
 
 longs:
+	VBROADCASTSS (R8), Y15
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSUBD       Y1, Y0, Y15
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VFNMADD231PS Y0, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y15, Y1, Y14
+	VPSUBD       Y1, Y0, Y14
+	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VFNMADD231PS Y15, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y14, Y0, Y13
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
+	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS most+52(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
+	VCVTDQ2PS    Y0, Y11
 	MOVQ         R12, DI
 	CMPQ         DI, $+32
 	JLT          longstage
@@ -1890,86 +1808,82 @@ longs:
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS    (BX), Y0
-	VMULPS       Y14, Y0, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	VCVTPH2PS    16(BX), Y0
-	VMULPS       Y14, Y0, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VCVTPH2PS    32(BX), Y0
-	VMULPS       Y14, Y0, Y3
-	VFMADD231PS  Y15, Y0, Y3
-	VCVTPH2PS    48(BX), Y0
-	VMULPS       Y14, Y0, Y4
-	VFMADD231PS  Y15, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y0, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, (SI)
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y5
-	VMINPS       Y5, Y12, Y5
-	VBROADCASTSS (R8), Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y6, Y5, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y6
-	VMINPS       Y6, Y12, Y6
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VCVTPS2PH    $0x00, Y8, X8
-	VMOVUPS      X8, 32(SI)
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y7
-	VMINPS       Y7, Y12, Y7
-	VBROADCASTSS (R8), Y8
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y8, Y7, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 48(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y8
-	CMPL         kind+56(FP), $+1
-	JLT          maskdone8
-	JEQ          maskbytes7
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
-	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
-	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
-	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+4, DX
-	JMP          maskdone8
+	VCVTPH2PS   (BX), Y0
+	VMULPS      Y13, Y0, Y1
+	VFMADD231PS Y14, Y0, Y1
+	VCVTPH2PS   16(BX), Y0
+	VMULPS      Y13, Y0, Y2
+	VFMADD231PS Y14, Y0, Y2
+	VCVTPH2PS   32(BX), Y0
+	VMULPS      Y13, Y0, Y3
+	VFMADD231PS Y14, Y0, Y3
+	VCVTPH2PS   48(BX), Y0
+	VMULPS      Y13, Y0, Y4
+	VFMADD231PS Y14, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y12, Y0
+	VMINPS      Y0, Y11, Y0
+	VXORPS      Y5, Y5, Y5
+	VFMADD231PS Y15, Y0, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVUPS     X5, (SI)
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y12, Y5
+	VMINPS      Y5, Y11, Y5
+	VXORPS      Y6, Y6, Y6
+	VFMADD231PS Y15, Y5, Y6
+	VCVTPS2PH   $0x00, Y6, X6
+	VMOVUPS     X6, 16(SI)
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y12, Y6
+	VMINPS      Y6, Y11, Y6
+	VXORPS      Y7, Y7, Y7
+	VFMADD231PS Y15, Y6, Y7
+	VCVTPS2PH   $0x00, Y7, X7
+	VMOVUPS     X7, 32(SI)
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y12, Y7
+	VMINPS      Y7, Y11, Y7
+	VXORPS      Y8, Y8, Y8
+	VFMADD231PS Y15, Y7, Y8
+	VCVTPS2PH   $0x00, Y8, X8
+	VMOVUPS     X8, 48(SI)
+	CMPL        kind+56(FP), $+1
+	JLT         maskdone8
+	JEQ         maskbytes7
+	VCMPPS      $0x00, Y1, Y0, Y0
+	VCMPPS      $0x00, Y2, Y5, Y5
+	VCMPPS      $0x00, Y3, Y6, Y6
+	VCMPPS      $0x00, Y4, Y7, Y7
+	VMOVMSKPS   Y0, AX
+	MOVB        AL, (DX)
+	VMOVMSKPS   Y5, AX
+	MOVB        AL, 1(DX)
+	VMOVMSKPS   Y6, AX
+	MOVB        AL, 2(DX)
+	VMOVMSKPS   Y7, AX
+	MOVB        AL, 3(DX)
+	ADDQ        $+4, DX
+	JMP         maskdone8
 
 maskbytes7:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone8:
@@ -2034,48 +1948,46 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS 4(R8), Y14
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y14
-	VBROADCASTSS most+52(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS 4(R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS 4(R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
 	VCVTPH2PS    (BX), Y0
 	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y1, Y0
+	VFNMADD231PS Y15, Y1, Y0
 	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
 	VCVTPH2PS    16(BX), Y0
 	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y2, Y0
+	VFNMADD231PS Y15, Y2, Y0
 	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
 	VCVTPH2PS    32(BX), Y0
 	VBROADCASTSS 4(R9), Y3
 	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS 4(R8), Y4
-	VFNMADD231PS Y4, Y3, Y0
+	VFNMADD231PS Y14, Y3, Y0
 	VBROADCASTSS 4(R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
 	VCVTPH2PS    48(BX), Y0
 	VBROADCASTSS 4(R9), Y4
 	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS 4(R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
+	VFNMADD231PS Y14, Y4, Y0
 	VBROADCASTSS 4(R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
@@ -2085,67 +1997,63 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y13, Y0
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y0, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVUPS      X6, (SI)
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y11, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVUPS      X5, (SI)
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y5
-	VMINPS       Y5, Y13, Y5
-	VBROADCASTSS (R8), Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y6, Y5, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVUPS      X7, 16(SI)
+	VMAXPS       Y2, Y13, Y5
+	VMINPS       Y5, Y11, Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVUPS      X6, 16(SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y14, Y6
-	VMINPS       Y6, Y12, Y6
-	VBROADCASTSS 4(R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VCVTPS2PH    $0x00, Y8, X8
-	VMOVUPS      X8, 32(SI)
+	VMAXPS       Y3, Y12, Y6
+	VMINPS       Y6, Y10, Y6
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y14, Y6, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVUPS      X7, 32(SI)
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y14, Y7
-	VMINPS       Y7, Y12, Y7
-	VBROADCASTSS 4(R8), Y8
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y8, Y7, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 48(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y8
+	VMAXPS       Y4, Y12, Y7
+	VMINPS       Y7, Y10, Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y14, Y7, Y8
+	VCVTPS2PH    $0x00, Y8, X8
+	VMOVUPS      X8, 48(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone12
 	JEQ          maskbytes11
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone12
 
 maskbytes11:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone12:
@@ -2260,36 +2168,36 @@ laneloop:
 	VFMADD231PS  Y9, Y7, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 48(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone14
 	JEQ          maskbytes13
-	VCMPPS       $0x00, Y2, Y1, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VCMPPS       $0x00, Y6, Y5, Y5
+	VCMPPS       $0x00, Y8, Y7, Y7
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y4, Y3, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y6, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y8, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone14
 
 maskbytes13:
-	VCMPPS    $0x00, Y2, Y1, Y9
-	VCMPPS    $0x00, Y4, Y3, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y6, Y5, Y10
-	VCMPPS    $0x00, Y8, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y0, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y2, Y1, Y1
+	VCMPPS    $0x00, Y4, Y3, Y3
+	VCMPPS    $0x00, Y6, Y5, Y5
+	VCMPPS    $0x00, Y8, Y7, Y7
+	VPACKSSDW Y3, Y1, Y1
+	VPACKSSDW Y7, Y5, Y5
+	VPACKSSWB Y5, Y1, Y1
+	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (DX)
 	ADDQ      $+32, DX
 
 maskdone14:
@@ -2352,29 +2260,25 @@ groupstream:
 	VCVTPH2PS    (BX), Y0
 	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y1, Y0
+	VFNMADD231PS Y15, Y1, Y0
 	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
 	VCVTPH2PS    16(BX), Y0
 	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y2, Y0
+	VFNMADD231PS Y15, Y2, Y0
 	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
 	VCVTPH2PS    32(BX), Y0
 	VBROADCASTSS (R9), Y3
 	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS (R8), Y4
-	VFNMADD231PS Y4, Y3, Y0
+	VFNMADD231PS Y15, Y3, Y0
 	VBROADCASTSS (R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
 	VCVTPH2PS    48(BX), Y0
 	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
+	VFNMADD231PS Y15, Y4, Y0
 	VBROADCASTSS (R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
@@ -2384,67 +2288,63 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y0, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVNTPS     X6, (SI)
+	VMAXPS       Y1, Y14, Y0
+	VMINPS       Y0, Y13, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, (SI)
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VBROADCASTSS (R8), Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y6, Y5, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 16(SI)
+	VMAXPS       Y2, Y14, Y5
+	VMINPS       Y5, Y13, Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVNTPS     X6, 16(SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VCVTPS2PH    $0x00, Y8, X8
-	VMOVNTPS     X8, 32(SI)
+	VMAXPS       Y3, Y14, Y6
+	VMINPS       Y6, Y13, Y6
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y15, Y6, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVNTPS     X7, 32(SI)
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VBROADCASTSS (R8), Y8
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y8, Y7, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVNTPS     X9, 48(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y8
+	VMAXPS       Y4, Y14, Y7
+	VMINPS       Y7, Y13, Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y15, Y7, Y8
+	VCVTPS2PH    $0x00, Y8, X8
+	VMOVNTPS     X8, 48(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone18
 	JEQ          maskbytes17
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone18
 
 maskbytes17:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVNTPS  Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone18:
@@ -2650,87 +2550,83 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (BX)(CX*1)
-	VCVTPH2PS    (BX), Y0
-	VMULPS       Y14, Y0, Y1
-	VFMADD231PS  Y15, Y0, Y1
-	VCVTPH2PS    16(BX), Y0
-	VMULPS       Y14, Y0, Y2
-	VFMADD231PS  Y15, Y0, Y2
-	VCVTPH2PS    32(BX), Y0
-	VMULPS       Y14, Y0, Y3
-	VFMADD231PS  Y15, Y0, Y3
-	VCVTPH2PS    48(BX), Y0
-	VMULPS       Y14, Y0, Y4
-	VFMADD231PS  Y15, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y13, Y0
-	VMINPS       Y0, Y12, Y0
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y0, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVNTPS     X6, (SI)
-	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y13, Y5
-	VMINPS       Y5, Y12, Y5
-	VBROADCASTSS (R8), Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y6, Y5, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 16(SI)
-	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y13, Y6
-	VMINPS       Y6, Y12, Y6
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VCVTPS2PH    $0x00, Y8, X8
-	VMOVNTPS     X8, 32(SI)
-	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y13, Y7
-	VMINPS       Y7, Y12, Y7
-	VBROADCASTSS (R8), Y8
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y8, Y7, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVNTPS     X9, 48(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y8
-	CMPL         kind+56(FP), $+1
-	JLT          maskdone20
-	JEQ          maskbytes19
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
-	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
-	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
-	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+4, DX
-	JMP          maskdone20
+	PREFETCHNTA (BX)(CX*1)
+	VCVTPH2PS   (BX), Y0
+	VMULPS      Y13, Y0, Y1
+	VFMADD231PS Y14, Y0, Y1
+	VCVTPH2PS   16(BX), Y0
+	VMULPS      Y13, Y0, Y2
+	VFMADD231PS Y14, Y0, Y2
+	VCVTPH2PS   32(BX), Y0
+	VMULPS      Y13, Y0, Y3
+	VFMADD231PS Y14, Y0, Y3
+	VCVTPH2PS   48(BX), Y0
+	VMULPS      Y13, Y0, Y4
+	VFMADD231PS Y14, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VROUNDPS    $0x08, Y1, Y1
+	VMAXPS      Y1, Y12, Y0
+	VMINPS      Y0, Y11, Y0
+	VXORPS      Y5, Y5, Y5
+	VFMADD231PS Y15, Y0, Y5
+	VCVTPS2PH   $0x00, Y5, X5
+	VMOVNTPS    X5, (SI)
+	VROUNDPS    $0x08, Y2, Y2
+	VMAXPS      Y2, Y12, Y5
+	VMINPS      Y5, Y11, Y5
+	VXORPS      Y6, Y6, Y6
+	VFMADD231PS Y15, Y5, Y6
+	VCVTPS2PH   $0x00, Y6, X6
+	VMOVNTPS    X6, 16(SI)
+	VROUNDPS    $0x08, Y3, Y3
+	VMAXPS      Y3, Y12, Y6
+	VMINPS      Y6, Y11, Y6
+	VXORPS      Y7, Y7, Y7
+	VFMADD231PS Y15, Y6, Y7
+	VCVTPS2PH   $0x00, Y7, X7
+	VMOVNTPS    X7, 32(SI)
+	VROUNDPS    $0x08, Y4, Y4
+	VMAXPS      Y4, Y12, Y7
+	VMINPS      Y7, Y11, Y7
+	VXORPS      Y8, Y8, Y8
+	VFMADD231PS Y15, Y7, Y8
+	VCVTPS2PH   $0x00, Y8, X8
+	VMOVNTPS    X8, 48(SI)
+	CMPL        kind+56(FP), $+1
+	JLT         maskdone20
+	JEQ         maskbytes19
+	VCMPPS      $0x00, Y1, Y0, Y0
+	VCMPPS      $0x00, Y2, Y5, Y5
+	VCMPPS      $0x00, Y3, Y6, Y6
+	VCMPPS      $0x00, Y4, Y7, Y7
+	VMOVMSKPS   Y0, AX
+	MOVB        AL, (DX)
+	VMOVMSKPS   Y5, AX
+	MOVB        AL, 1(DX)
+	VMOVMSKPS   Y6, AX
+	MOVB        AL, 2(DX)
+	VMOVMSKPS   Y7, AX
+	MOVB        AL, 3(DX)
+	ADDQ        $+4, DX
+	JMP         maskdone20
 
 maskbytes19:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVNTPS  Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone20:
@@ -2774,48 +2670,46 @@ longstage:
 
 short2stream:
 	PREFETCHNTA  (BX)(CX*1)
+	VBROADCASTSS (R8), Y15
+	VBROADCASTSS 4(R8), Y14
 	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y14
-	VBROADCASTSS most+52(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS 4(R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS (R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS most+52(FP), Y0
+	VBROADCASTSS 4(R10), Y1
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
 	VCVTPH2PS    (BX), Y0
 	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y1, Y0
+	VFNMADD231PS Y15, Y1, Y0
 	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
 	VCVTPH2PS    16(BX), Y0
 	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y2, Y0
+	VFNMADD231PS Y15, Y2, Y0
 	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
 	VCVTPH2PS    32(BX), Y0
 	VBROADCASTSS 4(R9), Y3
 	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS 4(R8), Y4
-	VFNMADD231PS Y4, Y3, Y0
+	VFNMADD231PS Y14, Y3, Y0
 	VBROADCASTSS 4(R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
 	VCVTPH2PS    48(BX), Y0
 	VBROADCASTSS 4(R9), Y4
 	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS 4(R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
+	VFNMADD231PS Y14, Y4, Y0
 	VBROADCASTSS 4(R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
@@ -2825,67 +2719,63 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y13, Y0
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y0, Y6
-	VCVTPS2PH    $0x00, Y6, X6
-	VMOVNTPS     X6, (SI)
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y11, Y0
+	VXORPS       Y5, Y5, Y5
+	VFMADD231PS  Y15, Y0, Y5
+	VCVTPS2PH    $0x00, Y5, X5
+	VMOVNTPS     X5, (SI)
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y5
-	VMINPS       Y5, Y13, Y5
-	VBROADCASTSS (R8), Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y6, Y5, Y7
-	VCVTPS2PH    $0x00, Y7, X7
-	VMOVNTPS     X7, 16(SI)
+	VMAXPS       Y2, Y13, Y5
+	VMINPS       Y5, Y11, Y5
+	VXORPS       Y6, Y6, Y6
+	VFMADD231PS  Y15, Y5, Y6
+	VCVTPS2PH    $0x00, Y6, X6
+	VMOVNTPS     X6, 16(SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y14, Y6
-	VMINPS       Y6, Y12, Y6
-	VBROADCASTSS 4(R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VCVTPS2PH    $0x00, Y8, X8
-	VMOVNTPS     X8, 32(SI)
+	VMAXPS       Y3, Y12, Y6
+	VMINPS       Y6, Y10, Y6
+	VXORPS       Y7, Y7, Y7
+	VFMADD231PS  Y14, Y6, Y7
+	VCVTPS2PH    $0x00, Y7, X7
+	VMOVNTPS     X7, 32(SI)
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y14, Y7
-	VMINPS       Y7, Y12, Y7
-	VBROADCASTSS 4(R8), Y8
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y8, Y7, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVNTPS     X9, 48(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y8
+	VMAXPS       Y4, Y12, Y7
+	VMINPS       Y7, Y10, Y7
+	VXORPS       Y8, Y8, Y8
+	VFMADD231PS  Y14, Y7, Y8
+	VCVTPS2PH    $0x00, Y8, X8
+	VMOVNTPS     X8, 48(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone22
 	JEQ          maskbytes21
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone22
 
 maskbytes21:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVNTPS  Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone22:
@@ -3042,36 +2932,36 @@ rare:
 	VBLENDVPS    Y6, Y8, Y10, Y6
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 48(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone24
 	JEQ          maskbytes23
-	VCMPPS       $0x00, Y0, Y3, Y8
-	VMOVMSKPS    Y8, AX
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VCMPPS       $0x00, Y2, Y7, Y7
+	VCMPPS       $0x00, Y4, Y9, Y9
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y1, Y5, Y8
-	VMOVMSKPS    Y8, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y2, Y7, Y8
-	VMOVMSKPS    Y8, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y9, Y8
-	VMOVMSKPS    Y8, AX
+	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone24
 
 maskbytes23:
-	VCMPPS    $0x00, Y0, Y3, Y8
-	VCMPPS    $0x00, Y1, Y5, Y11
-	VPACKSSDW Y11, Y8, Y8
-	VCMPPS    $0x00, Y2, Y7, Y10
-	VCMPPS    $0x00, Y4, Y9, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y8, Y8
-	VPERMD    Y8, Y6, Y8
-	VPABSB    Y8, Y8
-	VMOVUPS   Y8, (DX)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCMPPS    $0x00, Y1, Y5, Y5
+	VCMPPS    $0x00, Y2, Y7, Y7
+	VCMPPS    $0x00, Y4, Y9, Y9
+	VPACKSSDW Y5, Y3, Y3
+	VPACKSSDW Y9, Y7, Y7
+	VPACKSSWB Y7, Y3, Y3
+	VMOVUPS   constantsAVX2<>+0(SB), Y6
+	VPERMD    Y3, Y6, Y3
+	VPABSB    Y3, Y3
+	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
 maskdone24:
@@ -3087,37 +2977,38 @@ groupresume:
 	MOVQ         568(SP), R8
 	MOVQ         576(SP), R9
 	MOVQ         584(SP), R10
+	VBROADCASTSS (R8), Y15
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y15
+	VCVTDQ2PS    Y0, Y14
 	VBROADCASTSS most+52(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y14
+	VCVTDQ2PS    Y0, Y13
 	JMP          groupback
 
 longresume:
 	MOVQ         568(SP), R8
 	MOVQ         576(SP), R9
 	MOVQ         584(SP), R10
+	VBROADCASTSS (R8), Y15
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+32(SB), Y1
-	VPSUBD       Y1, Y0, Y15
-	VBROADCASTSS (R8), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VFNMADD231PS Y0, Y15, Y1
-	VBROADCASTSS constantsAVX2<>+40(SB), Y0
-	VFMADD231PS  Y0, Y1, Y1
-	VMULPS       Y15, Y1, Y14
+	VPSUBD       Y1, Y0, Y14
+	VBROADCASTSS constantsAVX2<>+36(SB), Y0
+	VFNMADD231PS Y15, Y14, Y0
+	VBROADCASTSS constantsAVX2<>+40(SB), Y1
+	VFMADD231PS  Y1, Y0, Y0
+	VMULPS       Y14, Y0, Y13
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
+	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS most+52(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y12
+	VCVTDQ2PS    Y0, Y11
 	JMP          longback
 
 short2resume:

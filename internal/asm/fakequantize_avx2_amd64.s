@@ -8,9 +8,8 @@
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·FakeQuantizeAVX2(SB), $608-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
-	// per call: Y15 ToFloat, Y14 ToFloat
-	// per group: Y13 scale
-	// loaded at each use: recip, least, most, 0x0, 0x7fc00000, table
+	// per call: Y0 least, Y0 most, Y15 ToFloat, Y14 ToFloat, Y13 0x0
+	// per group: Y12 scale, Y11 recip
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
@@ -21,6 +20,7 @@ TEXT ·FakeQuantizeAVX2(SB), $608-80
 	VCVTDQ2PS    Y0, Y15
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y14
+	VXORPS       Y13, Y13, Y13
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -38,7 +38,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y11
 	SUBQ         R10, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
@@ -46,29 +47,21 @@ groupbegin:
 
 grouploop:
 	VMOVUPS      (BX), Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R9), Y2
-	VFMADD231PS  Y2, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
 	VMOVUPS      32(BX), Y0
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R9), Y3
-	VFMADD231PS  Y3, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
 	VMOVUPS      64(BX), Y0
-	VBROADCASTSS (R9), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R9), Y4
-	VFMADD231PS  Y4, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y11, Y0, Y3
 	VMOVUPS      96(BX), Y0
-	VBROADCASTSS (R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -78,57 +71,57 @@ grouploop:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y0, Y5
 	VMOVUPS      Y5, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y5
 	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y5, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y12, Y5, Y6
 	VMOVUPS      Y6, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y6
 	VMINPS       Y6, Y14, Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y13, Y6, Y7
+	VMOVAPS      Y13, Y7
+	VFMADD231PS  Y12, Y6, Y7
 	VMOVUPS      Y7, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y7
 	VMINPS       Y7, Y14, Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y13, Y7, Y8
+	VMOVAPS      Y13, Y8
+	VFMADD231PS  Y12, Y7, Y8
 	VMOVUPS      Y8, 96(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y8
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone2
 	JEQ          maskbytes1
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone2
 
 maskbytes1:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone2:
@@ -149,8 +142,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R9), Y13
-	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y12
+	VBROADCASTSS (R8), Y11
 
 groupmeet:
 	MOVQ R10, R12
@@ -159,38 +152,38 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS      Y12, Y0
+	VMOVAPS      Y11, Y0
 	VMOVUPS      (BX), Y1
-	VMULPS       Y13, Y1, Y2
-	VFNMADD231PS Y12, Y2, Y1
-	VFMADD231PS  Y13, Y1, Y2
+	VMULPS       Y12, Y1, Y2
+	VFNMADD231PS Y11, Y2, Y1
+	VFMADD231PS  Y12, Y1, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVAPS      Y12, Y1
+	VMOVAPS      Y11, Y1
 	VMOVUPS      32(BX), Y3
-	VMULPS       Y13, Y3, Y4
-	VFNMADD231PS Y12, Y4, Y3
-	VFMADD231PS  Y13, Y3, Y4
+	VMULPS       Y12, Y3, Y4
+	VFNMADD231PS Y11, Y4, Y3
+	VFMADD231PS  Y12, Y3, Y4
 	SUBQ         $+8, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVAPS      Y12, Y3
+	VMOVAPS      Y11, Y3
 	VMOVUPS      64(BX), Y5
-	VMULPS       Y13, Y5, Y6
-	VFNMADD231PS Y12, Y6, Y5
-	VFMADD231PS  Y13, Y5, Y6
+	VMULPS       Y12, Y5, Y6
+	VFNMADD231PS Y11, Y6, Y5
+	VFMADD231PS  Y12, Y5, Y6
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVAPS      Y12, Y5
+	VMOVAPS      Y11, Y5
 	VMOVUPS      96(BX), Y7
-	VMULPS       Y13, Y7, Y8
-	VFNMADD231PS Y12, Y8, Y7
-	VFMADD231PS  Y13, Y7, Y8
+	VMULPS       Y12, Y7, Y8
+	VFNMADD231PS Y11, Y8, Y7
+	VFMADD231PS  Y12, Y7, Y8
 	VCMPPS       $0x03, Y4, Y2, Y7
 	VCMPPS       $0x03, Y8, Y6, Y9
 	VORPS        Y9, Y7, Y7
@@ -200,57 +193,53 @@ groupmeet3:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y7
 	VMINPS       Y7, Y14, Y7
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y0, Y7, Y9
-	VMOVUPS      Y9, (SI)
+	VFMADD213PS  Y13, Y7, Y0
+	VMOVUPS      Y0, (SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y1, Y0, Y9
-	VMOVUPS      Y9, 32(SI)
+	VFMADD213PS  Y13, Y0, Y1
+	VMOVUPS      Y1, 32(SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y3, Y1, Y9
-	VMOVUPS      Y9, 64(SI)
+	VFMADD213PS  Y13, Y1, Y3
+	VMOVUPS      Y3, 64(SI)
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y5, Y3, Y9
-	VMOVUPS      Y9, 96(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y5
+	VFMADD213PS  Y13, Y3, Y5
+	VMOVUPS      Y5, 96(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VCMPPS       $0x00, Y2, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y2, Y7, Y7
+	VCMPPS       $0x00, Y4, Y0, Y0
+	VCMPPS       $0x00, Y6, Y1, Y1
+	VCMPPS       $0x00, Y8, Y3, Y3
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y4, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y6, Y1, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y8, Y3, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone4
 
 maskbytes3:
-	VCMPPS    $0x00, Y2, Y7, Y9
-	VCMPPS    $0x00, Y4, Y0, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y6, Y1, Y10
-	VCMPPS    $0x00, Y8, Y3, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y5, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y2, Y7, Y7
+	VCMPPS    $0x00, Y4, Y0, Y0
+	VCMPPS    $0x00, Y6, Y1, Y1
+	VCMPPS    $0x00, Y8, Y3, Y3
+	VPACKSSDW Y0, Y7, Y7
+	VPACKSSDW Y3, Y1, Y1
+	VPACKSSWB Y1, Y7, Y7
+	VMOVUPS   constantsAVX2<>+0(SB), Y5
+	VPERMD    Y7, Y5, Y7
+	VPABSB    Y7, Y7
+	VMOVUPS   Y7, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
@@ -288,7 +277,8 @@ grouppieces:
 	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y11
 	MOVQ         SI, 544(SP)
 	LEAQ         (SP), SI
 	MOVQ         DX, 552(SP)
@@ -362,32 +352,26 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
+	VBROADCASTSS (R9), Y10
+	VBROADCASTSS 4(R9), Y9
 	VMOVUPS      (BX), Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R9), Y2
-	VFMADD231PS  Y2, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
 	VMOVUPS      32(BX), Y0
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R9), Y3
-	VFMADD231PS  Y3, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
 	VMOVUPS      64(BX), Y0
-	VBROADCASTSS 4(R9), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R9), Y4
-	VFMADD231PS  Y4, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
 	VMOVUPS      96(BX), Y0
-	VBROADCASTSS 4(R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -397,57 +381,57 @@ short2loop:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y0, Y5
 	VMOVUPS      Y5, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y5
 	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y5, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y12, Y5, Y6
 	VMOVUPS      Y6, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y6
 	VMINPS       Y6, Y14, Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y12, Y6, Y7
+	VMOVAPS      Y13, Y7
+	VFMADD231PS  Y11, Y6, Y7
 	VMOVUPS      Y7, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y7
 	VMINPS       Y7, Y14, Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y12, Y7, Y8
+	VMOVAPS      Y13, Y8
+	VFMADD231PS  Y11, Y7, Y8
 	VMOVUPS      Y8, 96(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y8
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone8
 	JEQ          maskbytes7
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone8
 
 maskbytes7:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone8:
@@ -508,57 +492,53 @@ laneloop:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y1, Y1, Y1
-	VFMADD231PS  Y3, Y0, Y1
-	VMOVUPS      Y1, (SI)
+	VFMADD213PS  Y13, Y0, Y3
+	VMOVUPS      Y3, (SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y1
 	VMINPS       Y1, Y14, Y1
-	VXORPS       Y3, Y3, Y3
-	VFMADD231PS  Y5, Y1, Y3
-	VMOVUPS      Y3, 32(SI)
+	VFMADD213PS  Y13, Y1, Y5
+	VMOVUPS      Y5, 32(SI)
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y15, Y3
 	VMINPS       Y3, Y14, Y3
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y7, Y3, Y5
-	VMOVUPS      Y5, 64(SI)
+	VFMADD213PS  Y13, Y3, Y7
+	VMOVUPS      Y7, 64(SI)
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y15, Y5
 	VMINPS       Y5, Y14, Y5
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y9, Y5, Y7
-	VMOVUPS      Y7, 96(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y7
+	VFMADD213PS  Y13, Y5, Y9
+	VMOVUPS      Y9, 96(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone10
 	JEQ          maskbytes9
-	VCMPPS       $0x00, Y2, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y2, Y0, Y0
+	VCMPPS       $0x00, Y4, Y1, Y1
+	VCMPPS       $0x00, Y6, Y3, Y3
+	VCMPPS       $0x00, Y8, Y5, Y5
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y4, Y1, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y6, Y3, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y8, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone10
 
 maskbytes9:
-	VCMPPS    $0x00, Y2, Y0, Y9
-	VCMPPS    $0x00, Y4, Y1, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y6, Y3, Y10
-	VCMPPS    $0x00, Y8, Y5, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y7, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y2, Y0, Y0
+	VCMPPS    $0x00, Y4, Y1, Y1
+	VCMPPS    $0x00, Y6, Y3, Y3
+	VCMPPS    $0x00, Y8, Y5, Y5
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y5, Y3, Y3
+	VPACKSSWB Y3, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y7
+	VPERMD    Y0, Y7, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone10:
@@ -618,29 +598,21 @@ groupstream:
 	PREFETCHNTA  (BX)(CX*1)
 	PREFETCHNTA  64(BX)(CX*1)
 	VMOVUPS      (BX), Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R9), Y2
-	VFMADD231PS  Y2, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y11, Y0, Y1
 	VMOVUPS      32(BX), Y0
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R9), Y3
-	VFMADD231PS  Y3, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y11, Y0, Y2
 	VMOVUPS      64(BX), Y0
-	VBROADCASTSS (R9), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y13, Y3, Y0
-	VBROADCASTSS (R9), Y4
-	VFMADD231PS  Y4, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFNMADD231PS Y12, Y3, Y0
+	VFMADD231PS  Y11, Y0, Y3
 	VMOVUPS      96(BX), Y0
-	VBROADCASTSS (R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y13, Y4, Y0
-	VBROADCASTSS (R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFNMADD231PS Y12, Y4, Y0
+	VFMADD231PS  Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -650,57 +622,57 @@ groupstream:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y0, Y5
 	VMOVNTPS     Y5, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y5
 	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y5, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y12, Y5, Y6
 	VMOVNTPS     Y6, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y6
 	VMINPS       Y6, Y14, Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y13, Y6, Y7
+	VMOVAPS      Y13, Y7
+	VFMADD231PS  Y12, Y6, Y7
 	VMOVNTPS     Y7, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y7
 	VMINPS       Y7, Y14, Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y13, Y7, Y8
+	VMOVAPS      Y13, Y8
+	VFMADD231PS  Y12, Y7, Y8
 	VMOVNTPS     Y8, 96(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y8
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone14
 	JEQ          maskbytes13
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone14
 
 maskbytes13:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVNTPS  Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone14:
@@ -733,9 +705,9 @@ groupmeet0mix:
 	VMOVDQU      constantsAVX2<>+32(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y13, Y13
-	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0reached
@@ -762,9 +734,9 @@ groupmeet1mix:
 	VMOVDQU      constantsAVX2<>+32(SB), Y3
 	VPCMPGTD     Y1, Y3, Y1
 	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y13, Y13
-	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y1, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y1, Y3, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1reached
@@ -791,9 +763,9 @@ groupmeet2mix:
 	VMOVDQU      constantsAVX2<>+32(SB), Y5
 	VPCMPGTD     Y3, Y5, Y3
 	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y13, Y13
-	VBROADCASTSS 4(R8), Y5
 	VBLENDVPS    Y3, Y5, Y12, Y12
+	VBROADCASTSS 4(R8), Y5
+	VBLENDVPS    Y3, Y5, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2reached
@@ -820,9 +792,9 @@ groupmeet3mix:
 	VMOVDQU      constantsAVX2<>+32(SB), Y7
 	VPCMPGTD     Y5, Y7, Y5
 	VBROADCASTSS 4(R9), Y7
-	VBLENDVPS    Y5, Y7, Y13, Y13
-	VBROADCASTSS 4(R8), Y7
 	VBLENDVPS    Y5, Y7, Y12, Y12
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y5, Y7, Y11, Y11
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3reached
@@ -854,32 +826,26 @@ groupmeetrare:
 short2stream:
 	PREFETCHNTA  (BX)(CX*1)
 	PREFETCHNTA  64(BX)(CX*1)
-	VBROADCASTSS (R8), Y13
-	VBROADCASTSS 4(R8), Y12
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS 4(R8), Y11
+	VBROADCASTSS (R9), Y10
+	VBROADCASTSS 4(R9), Y9
 	VMOVUPS      (BX), Y0
-	VBROADCASTSS (R9), Y1
-	VMULPS       Y1, Y0, Y1
-	VFNMADD231PS Y13, Y1, Y0
-	VBROADCASTSS (R9), Y2
-	VFMADD231PS  Y2, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y12, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
 	VMOVUPS      32(BX), Y0
-	VBROADCASTSS (R9), Y2
-	VMULPS       Y2, Y0, Y2
-	VFNMADD231PS Y13, Y2, Y0
-	VBROADCASTSS (R9), Y3
-	VFMADD231PS  Y3, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y12, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
 	VMOVUPS      64(BX), Y0
-	VBROADCASTSS 4(R9), Y3
-	VMULPS       Y3, Y0, Y3
-	VFNMADD231PS Y12, Y3, Y0
-	VBROADCASTSS 4(R9), Y4
-	VFMADD231PS  Y4, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y11, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
 	VMOVUPS      96(BX), Y0
-	VBROADCASTSS 4(R9), Y4
-	VMULPS       Y4, Y0, Y4
-	VFNMADD231PS Y12, Y4, Y0
-	VBROADCASTSS 4(R9), Y5
-	VFMADD231PS  Y5, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y11, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
@@ -889,57 +855,57 @@ short2stream:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y15, Y0
 	VMINPS       Y0, Y14, Y0
-	VXORPS       Y5, Y5, Y5
-	VFMADD231PS  Y13, Y0, Y5
+	VMOVAPS      Y13, Y5
+	VFMADD231PS  Y12, Y0, Y5
 	VMOVNTPS     Y5, (SI)
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y15, Y5
 	VMINPS       Y5, Y14, Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y13, Y5, Y6
+	VMOVAPS      Y13, Y6
+	VFMADD231PS  Y12, Y5, Y6
 	VMOVNTPS     Y6, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
 	VMAXPS       Y3, Y15, Y6
 	VMINPS       Y6, Y14, Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y12, Y6, Y7
+	VMOVAPS      Y13, Y7
+	VFMADD231PS  Y11, Y6, Y7
 	VMOVNTPS     Y7, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y15, Y7
 	VMINPS       Y7, Y14, Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y12, Y7, Y8
+	VMOVAPS      Y13, Y8
+	VFMADD231PS  Y11, Y7, Y8
 	VMOVNTPS     Y8, 96(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y8
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone16
 	JEQ          maskbytes15
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone16
 
 maskbytes15:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVNTPS  Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone16:
@@ -999,11 +965,9 @@ rare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y15, Y2
 	VMINPS       Y2, Y14, Y2
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y2, Y3
+	VADDPS       Y13, Y2, Y3
 	VMULPS       Y1, Y3, Y3
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y3, Y3
+	VADDPS       Y13, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
 	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y1, Y3, Y4, Y1
@@ -1012,77 +976,68 @@ rare:
 	VMOVUPS      32(R8), Y3
 	VDIVPS       Y3, Y1, Y1
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y4
-	VMINPS       Y4, Y14, Y4
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y4, Y5
-	VMULPS       Y3, Y5, Y5
-	VXORPS       Y3, Y3, Y3
-	VADDPS       Y3, Y5, Y5
-	VCMPPS       $0x07, Y5, Y5, Y3
-	VBROADCASTSS constantsAVX2<>+64(SB), Y6
-	VBLENDVPS    Y3, Y5, Y6, Y3
+	VMAXPS       Y1, Y15, Y5
+	VMINPS       Y5, Y14, Y5
+	VADDPS       Y13, Y5, Y6
+	VMULPS       Y3, Y6, Y6
+	VADDPS       Y13, Y6, Y6
+	VCMPPS       $0x07, Y6, Y6, Y3
+	VBLENDVPS    Y3, Y6, Y4, Y3
 	VMOVUPS      Y3, 32(SI)
 	VMOVUPS      64(BX), Y3
-	VMOVUPS      64(R8), Y5
-	VDIVPS       Y5, Y3, Y3
+	VMOVUPS      64(R8), Y6
+	VDIVPS       Y6, Y3, Y3
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y6, Y7
-	VMULPS       Y5, Y7, Y7
-	VXORPS       Y5, Y5, Y5
-	VADDPS       Y5, Y7, Y7
-	VCMPPS       $0x07, Y7, Y7, Y5
-	VBROADCASTSS constantsAVX2<>+64(SB), Y8
-	VBLENDVPS    Y5, Y7, Y8, Y5
-	VMOVUPS      Y5, 64(SI)
-	VMOVUPS      96(BX), Y5
-	VMOVUPS      96(R8), Y7
-	VDIVPS       Y7, Y5, Y5
-	VROUNDPS     $0x08, Y5, Y5
-	VMAXPS       Y5, Y15, Y8
-	VMINPS       Y8, Y14, Y8
-	VXORPS       Y9, Y9, Y9
-	VADDPS       Y9, Y8, Y9
-	VMULPS       Y7, Y9, Y9
-	VXORPS       Y7, Y7, Y7
-	VADDPS       Y7, Y9, Y9
-	VCMPPS       $0x07, Y9, Y9, Y7
-	VBROADCASTSS constantsAVX2<>+64(SB), Y10
-	VBLENDVPS    Y7, Y9, Y10, Y7
-	VMOVUPS      Y7, 96(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y7
+	VMAXPS       Y3, Y15, Y7
+	VMINPS       Y7, Y14, Y7
+	VADDPS       Y13, Y7, Y8
+	VMULPS       Y6, Y8, Y8
+	VADDPS       Y13, Y8, Y8
+	VCMPPS       $0x07, Y8, Y8, Y6
+	VBLENDVPS    Y6, Y8, Y4, Y6
+	VMOVUPS      Y6, 64(SI)
+	VMOVUPS      96(BX), Y6
+	VMOVUPS      96(R8), Y8
+	VDIVPS       Y8, Y6, Y6
+	VROUNDPS     $0x08, Y6, Y6
+	VMAXPS       Y6, Y15, Y9
+	VMINPS       Y9, Y14, Y9
+	VADDPS       Y13, Y9, Y10
+	VMULPS       Y8, Y10, Y10
+	VADDPS       Y13, Y10, Y10
+	VCMPPS       $0x07, Y10, Y10, Y8
+	VBLENDVPS    Y8, Y10, Y4, Y8
+	VMOVUPS      Y8, 96(SI)
 	CMPL         kind+48(FP), $+1
 	JLT          maskdone18
 	JEQ          maskbytes17
-	VCMPPS       $0x00, Y0, Y2, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y0, Y2, Y2
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VCMPPS       $0x00, Y3, Y7, Y7
+	VCMPPS       $0x00, Y6, Y9, Y9
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y1, Y4, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y5, Y8, Y9
 	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone18
 
 maskbytes17:
-	VCMPPS    $0x00, Y0, Y2, Y9
-	VCMPPS    $0x00, Y1, Y4, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y5, Y8, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y7, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y0, Y2, Y2
+	VCMPPS    $0x00, Y1, Y5, Y5
+	VCMPPS    $0x00, Y3, Y7, Y7
+	VCMPPS    $0x00, Y6, Y9, Y9
+	VPACKSSDW Y5, Y2, Y2
+	VPACKSSDW Y9, Y7, Y7
+	VPACKSSWB Y7, Y2, Y2
+	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VPERMD    Y2, Y4, Y2
+	VPABSB    Y2, Y2
+	VMOVUPS   Y2, (DX)
 	ADDQ      $+32, DX
 
 maskdone18:
@@ -1095,7 +1050,8 @@ maskdone18:
 groupresume:
 	MOVQ         568(SP), R8
 	MOVQ         576(SP), R9
-	VBROADCASTSS (R8), Y13
+	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R9), Y11
 	JMP          groupback
 
 short2resume:
@@ -1105,24 +1061,25 @@ short2resume:
 
 // func FakeQuantizeZeroPointAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·FakeQuantizeZeroPointAVX2(SB), $1120-88
+TEXT ·FakeQuantizeZeroPointAVX2(SB), $1248-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 zeroPoint, DI elements left, R11 groups left, R12 length
-	// per call: nothing
-	// per group: Y0 ISub, Y0 ISub, Y15 ToFloat, Y14 ToFloat
-	// loaded at each use: scale, recip, least, most, zeroPoint, 0x0, 0x7fc00000, table
+	// per call: Y15 0x0
+	// per group: Y14 scale, Y1 zeroPoint, Y0 ISub, Y0 ISub, Y13 ToFloat, Y12 ToFloat
+	// loaded at each use: recip, least, most, 0x7fc00000
 	// vector registers in use at once: 16
-	MOVQ y+0(FP), SI
-	MOVQ mask+8(FP), DX
-	MOVQ x+16(FP), BX
-	MOVQ scale+24(FP), R8
-	MOVQ recip+32(FP), R9
-	MOVQ zeroPoint+40(FP), R10
-	MOVQ groups+64(FP), R11
-	MOVQ length+72(FP), R12
-	CMPQ R12, $+1
-	JEQ  lanes
-	CMPQ R12, $+16
-	JEQ  short2
+	MOVQ   y+0(FP), SI
+	MOVQ   mask+8(FP), DX
+	MOVQ   x+16(FP), BX
+	MOVQ   scale+24(FP), R8
+	MOVQ   recip+32(FP), R9
+	MOVQ   zeroPoint+40(FP), R10
+	VXORPS Y15, Y15, Y15
+	MOVQ   groups+64(FP), R11
+	MOVQ   length+72(FP), R12
+	CMPQ   R12, $+1
+	JEQ    lanes
+	CMPQ   R12, $+16
+	JEQ    short2
 
 groups:
 	MOVQ  R12, DI
@@ -1134,14 +1091,14 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R11, $+32
 	JLT          grouptomeet
+	VBROADCASTSS (R8), Y14
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y15
+	VCVTDQ2PS    Y0, Y13
 	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y14
+	VCVTDQ2PS    Y0, Y12
 	SUBQ         R11, DI
 	MOVQ         ahead+80(FP), CX
 	CMPQ         CX, $+1
@@ -1151,29 +1108,25 @@ grouploop:
 	VMOVUPS      (BX), Y0
 	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y1, Y0
+	VFNMADD231PS Y14, Y1, Y0
 	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      32(BX), Y0
 	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y2, Y0
+	VFNMADD231PS Y14, Y2, Y0
 	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      64(BX), Y0
 	VBROADCASTSS (R9), Y3
 	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS (R8), Y4
-	VFNMADD231PS Y4, Y3, Y0
+	VFNMADD231PS Y14, Y3, Y0
 	VBROADCASTSS (R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      96(BX), Y0
 	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
+	VFNMADD231PS Y14, Y4, Y0
 	VBROADCASTSS (R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
@@ -1183,63 +1136,59 @@ grouploop:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y0, Y6
-	VMOVUPS      Y6, (SI)
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VMOVUPS      Y5, (SI)
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VBROADCASTSS (R8), Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y6, Y5, Y7
-	VMOVUPS      Y7, 32(SI)
+	VMAXPS       Y2, Y13, Y5
+	VMINPS       Y5, Y12, Y5
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y14, Y5, Y6
+	VMOVUPS      Y6, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VMOVUPS      Y8, 64(SI)
+	VMAXPS       Y3, Y13, Y6
+	VMINPS       Y6, Y12, Y6
+	VMOVAPS      Y15, Y7
+	VFMADD231PS  Y14, Y6, Y7
+	VMOVUPS      Y7, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VBROADCASTSS (R8), Y8
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y8, Y7, Y9
-	VMOVUPS      Y9, 96(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y8
+	VMAXPS       Y4, Y13, Y7
+	VMINPS       Y7, Y12, Y7
+	VMOVAPS      Y15, Y8
+	VFMADD231PS  Y14, Y7, Y8
+	VMOVUPS      Y8, 96(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone2
 	JEQ          maskbytes1
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone2
 
 maskbytes1:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone2:
@@ -1260,16 +1209,15 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R9), Y15
-	VBROADCASTSS (R8), Y14
+	VBROADCASTSS (R9), Y14
+	VBROADCASTSS (R8), Y13
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
 
 groupmeet:
 	MOVQ R11, R13
@@ -1278,114 +1226,114 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y14, 736(SP)
-	VMOVUPS      Y13, 992(SP)
-	VMOVAPS      Y12, Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y15, Y1, Y2
-	VFNMADD231PS Y14, Y2, Y1
-	VFMADD231PS  Y15, Y1, Y2
+	VMOVUPS      Y13, 736(SP)
+	VMOVUPS      Y12, 992(SP)
+	VMOVUPS      Y11, 1120(SP)
+	VMOVUPS      (BX), Y0
+	VMULPS       Y14, Y0, Y1
+	VFNMADD231PS Y13, Y1, Y0
+	VFMADD231PS  Y14, Y0, Y1
 	SUBQ         $+8, R11
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y14, 768(SP)
-	VMOVUPS      Y13, 1024(SP)
-	VMOVAPS      Y12, Y1
-	VMOVUPS      32(BX), Y3
-	VMULPS       Y15, Y3, Y4
-	VFNMADD231PS Y14, Y4, Y3
-	VFMADD231PS  Y15, Y3, Y4
+	VMOVUPS      Y13, 768(SP)
+	VMOVUPS      Y12, 1024(SP)
+	VMOVUPS      Y11, 1152(SP)
+	VMOVUPS      32(BX), Y0
+	VMULPS       Y14, Y0, Y2
+	VFNMADD231PS Y13, Y2, Y0
+	VFMADD231PS  Y14, Y0, Y2
 	SUBQ         $+8, R11
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y14, 800(SP)
-	VMOVUPS      Y13, 1056(SP)
-	VMOVAPS      Y12, Y3
-	VMOVUPS      64(BX), Y5
-	VMULPS       Y15, Y5, Y6
-	VFNMADD231PS Y14, Y6, Y5
-	VFMADD231PS  Y15, Y5, Y6
+	VMOVUPS      Y13, 800(SP)
+	VMOVUPS      Y12, 1056(SP)
+	VMOVUPS      Y11, 1184(SP)
+	VMOVUPS      64(BX), Y0
+	VMULPS       Y14, Y0, Y3
+	VFNMADD231PS Y13, Y3, Y0
+	VFMADD231PS  Y14, Y0, Y3
 	SUBQ         $+8, R11
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y14, 832(SP)
-	VMOVUPS      Y13, 1088(SP)
-	VMOVAPS      Y12, Y5
-	VMOVUPS      96(BX), Y7
-	VMULPS       Y15, Y7, Y8
-	VFNMADD231PS Y14, Y8, Y7
-	VFMADD231PS  Y15, Y7, Y8
-	VCMPPS       $0x03, Y4, Y2, Y7
-	VCMPPS       $0x03, Y8, Y6, Y9
-	VORPS        Y9, Y7, Y7
-	VPMOVMSKB    Y7, AX
+	VMOVUPS      Y13, 832(SP)
+	VMOVUPS      Y12, 1088(SP)
+	VMOVUPS      Y11, 1216(SP)
+	VMOVUPS      96(BX), Y0
+	VMULPS       Y14, Y0, Y4
+	VFNMADD231PS Y13, Y4, Y0
+	VFMADD231PS  Y14, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
+	VROUNDPS     $0x08, Y1, Y1
+	VMOVUPS      992(SP), Y0
+	VMAXPS       Y1, Y0, Y0
+	VMOVUPS      1120(SP), Y5
+	VMINPS       Y0, Y5, Y0
+	VMOVUPS      736(SP), Y5
+	VFMADD213PS  Y15, Y0, Y5
+	VMOVUPS      Y5, (SI)
 	VROUNDPS     $0x08, Y2, Y2
-	VMOVUPS      992(SP), Y7
-	VMAXPS       Y2, Y7, Y7
-	VMINPS       Y7, Y0, Y7
-	VMOVUPS      736(SP), Y0
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y0, Y7, Y9
-	VMOVUPS      Y9, (SI)
+	VMOVUPS      1024(SP), Y5
+	VMAXPS       Y2, Y5, Y5
+	VMOVUPS      1152(SP), Y6
+	VMINPS       Y5, Y6, Y5
+	VMOVUPS      768(SP), Y6
+	VFMADD213PS  Y15, Y5, Y6
+	VMOVUPS      Y6, 32(SI)
+	VROUNDPS     $0x08, Y3, Y3
+	VMOVUPS      1056(SP), Y6
+	VMAXPS       Y3, Y6, Y6
+	VMOVUPS      1184(SP), Y7
+	VMINPS       Y6, Y7, Y6
+	VMOVUPS      800(SP), Y7
+	VFMADD213PS  Y15, Y6, Y7
+	VMOVUPS      Y7, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
-	VMOVUPS      1024(SP), Y0
-	VMAXPS       Y4, Y0, Y0
-	VMINPS       Y0, Y1, Y0
-	VMOVUPS      768(SP), Y1
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y1, Y0, Y9
-	VMOVUPS      Y9, 32(SI)
-	VROUNDPS     $0x08, Y6, Y6
-	VMOVUPS      1056(SP), Y1
-	VMAXPS       Y6, Y1, Y1
-	VMINPS       Y1, Y3, Y1
-	VMOVUPS      800(SP), Y3
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y3, Y1, Y9
-	VMOVUPS      Y9, 64(SI)
-	VROUNDPS     $0x08, Y8, Y8
-	VMOVUPS      1088(SP), Y3
-	VMAXPS       Y8, Y3, Y3
-	VMINPS       Y3, Y5, Y3
-	VMOVUPS      832(SP), Y5
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y5, Y3, Y9
-	VMOVUPS      Y9, 96(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y5
+	VMOVUPS      1088(SP), Y7
+	VMAXPS       Y4, Y7, Y7
+	VMOVUPS      1216(SP), Y8
+	VMINPS       Y7, Y8, Y7
+	VMOVUPS      832(SP), Y8
+	VFMADD213PS  Y15, Y7, Y8
+	VMOVUPS      Y8, 96(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VCMPPS       $0x00, Y2, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y4, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y6, Y1, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y8, Y3, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone4
 
 maskbytes3:
-	VCMPPS    $0x00, Y2, Y7, Y9
-	VCMPPS    $0x00, Y4, Y0, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y6, Y1, Y10
-	VCMPPS    $0x00, Y8, Y3, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y5, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
@@ -1400,13 +1348,14 @@ maskdone4:
 	JLT  groupmeet
 
 groupmet:
-	CMPQ R11, $+1
-	JLT  groupnext
-	CMPQ DI, $+32
-	JLT  grouptail
-	CMPQ R11, $+32
-	JLT  groupmeet
-	JMP  groupbegin
+	VXORPS Y15, Y15, Y15
+	CMPQ   R11, $+1
+	JLT    groupnext
+	CMPQ   DI, $+32
+	JLT    grouptail
+	CMPQ   R11, $+32
+	JLT    groupmeet
+	JMP    groupbegin
 
 groupnext:
 	TESTQ DI, DI
@@ -1432,14 +1381,14 @@ grouppieces:
 	MOVQ R11, DI
 
 grouppiece:
+	VBROADCASTSS (R8), Y14
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y15
+	VCVTDQ2PS    Y0, Y13
 	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y14
+	VCVTDQ2PS    Y0, Y12
 	MOVQ         SI, 672(SP)
 	LEAQ         (SP), SI
 	MOVQ         DX, 680(SP)
@@ -1514,48 +1463,44 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS 4(R8), Y13
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y14
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS 4(R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R10), Y2
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
 	VMOVUPS      (BX), Y0
 	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y1, Y0
+	VFNMADD231PS Y14, Y1, Y0
 	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      32(BX), Y0
 	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y2, Y0
+	VFNMADD231PS Y14, Y2, Y0
 	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      64(BX), Y0
 	VBROADCASTSS 4(R9), Y3
 	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS 4(R8), Y4
-	VFNMADD231PS Y4, Y3, Y0
+	VFNMADD231PS Y13, Y3, Y0
 	VBROADCASTSS 4(R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      96(BX), Y0
 	VBROADCASTSS 4(R9), Y4
 	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS 4(R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
+	VFNMADD231PS Y13, Y4, Y0
 	VBROADCASTSS 4(R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
@@ -1565,63 +1510,59 @@ short2loop:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y13, Y0
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y0, Y6
-	VMOVUPS      Y6, (SI)
+	VMAXPS       Y1, Y12, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VMOVUPS      Y5, (SI)
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y5
-	VMINPS       Y5, Y13, Y5
-	VBROADCASTSS (R8), Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y6, Y5, Y7
-	VMOVUPS      Y7, 32(SI)
+	VMAXPS       Y2, Y12, Y5
+	VMINPS       Y5, Y10, Y5
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y14, Y5, Y6
+	VMOVUPS      Y6, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y14, Y6
-	VMINPS       Y6, Y12, Y6
-	VBROADCASTSS 4(R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VMOVUPS      Y8, 64(SI)
+	VMAXPS       Y3, Y11, Y6
+	VMINPS       Y6, Y9, Y6
+	VMOVAPS      Y15, Y7
+	VFMADD231PS  Y13, Y6, Y7
+	VMOVUPS      Y7, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y14, Y7
-	VMINPS       Y7, Y12, Y7
-	VBROADCASTSS 4(R8), Y8
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y8, Y7, Y9
-	VMOVUPS      Y9, 96(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y8
+	VMAXPS       Y4, Y11, Y7
+	VMINPS       Y7, Y9, Y7
+	VMOVAPS      Y15, Y8
+	VFMADD231PS  Y13, Y7, Y8
+	VMOVUPS      Y8, 96(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone8
 	JEQ          maskbytes7
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone8
 
 maskbytes7:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone8:
@@ -1690,9 +1631,8 @@ laneloop:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y1, Y1
 	VMINPS       Y1, Y10, Y1
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y3, Y1, Y0
-	VMOVUPS      Y0, (SI)
+	VFMADD213PS  Y15, Y1, Y3
+	VMOVUPS      Y3, (SI)
 	VMOVUPS      32(R10), Y0
 	VBROADCASTSS least+48(FP), Y3
 	VPSUBD       Y0, Y3, Y3
@@ -1703,9 +1643,8 @@ laneloop:
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y3, Y3
 	VMINPS       Y3, Y10, Y3
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y5, Y3, Y0
-	VMOVUPS      Y0, 32(SI)
+	VFMADD213PS  Y15, Y3, Y5
+	VMOVUPS      Y5, 32(SI)
 	VMOVUPS      64(R10), Y0
 	VBROADCASTSS least+48(FP), Y5
 	VPSUBD       Y0, Y5, Y5
@@ -1716,9 +1655,8 @@ laneloop:
 	VROUNDPS     $0x08, Y6, Y6
 	VMAXPS       Y6, Y5, Y5
 	VMINPS       Y5, Y10, Y5
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y7, Y5, Y0
-	VMOVUPS      Y0, 64(SI)
+	VFMADD213PS  Y15, Y5, Y7
+	VMOVUPS      Y7, 64(SI)
 	VMOVUPS      96(R10), Y0
 	VBROADCASTSS least+48(FP), Y7
 	VPSUBD       Y0, Y7, Y7
@@ -1729,39 +1667,38 @@ laneloop:
 	VROUNDPS     $0x08, Y8, Y8
 	VMAXPS       Y8, Y7, Y7
 	VMINPS       Y7, Y10, Y7
-	VXORPS       Y0, Y0, Y0
-	VFMADD231PS  Y9, Y7, Y0
-	VMOVUPS      Y0, 96(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
+	VFMADD213PS  Y15, Y7, Y9
+	VMOVUPS      Y9, 96(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone10
 	JEQ          maskbytes9
-	VCMPPS       $0x00, Y2, Y1, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y2, Y1, Y1
+	VCMPPS       $0x00, Y4, Y3, Y3
+	VCMPPS       $0x00, Y6, Y5, Y5
+	VCMPPS       $0x00, Y8, Y7, Y7
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y4, Y3, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y6, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y8, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone10
 
 maskbytes9:
-	VCMPPS    $0x00, Y2, Y1, Y9
-	VCMPPS    $0x00, Y4, Y3, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y6, Y5, Y10
-	VCMPPS    $0x00, Y8, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y0, Y9
-	VPABSB    Y9, Y9
-	VMOVUPS   Y9, (DX)
+	VCMPPS    $0x00, Y2, Y1, Y1
+	VCMPPS    $0x00, Y4, Y3, Y3
+	VCMPPS    $0x00, Y6, Y5, Y5
+	VCMPPS    $0x00, Y8, Y7, Y7
+	VPACKSSDW Y3, Y1, Y1
+	VPACKSSDW Y7, Y5, Y5
+	VPACKSSWB Y5, Y1, Y1
+	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (DX)
 	ADDQ      $+32, DX
 
 maskdone10:
@@ -1825,29 +1762,25 @@ groupstream:
 	VMOVUPS      (BX), Y0
 	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y1, Y0
+	VFNMADD231PS Y14, Y1, Y0
 	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      32(BX), Y0
 	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y2, Y0
+	VFNMADD231PS Y14, Y2, Y0
 	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      64(BX), Y0
 	VBROADCASTSS (R9), Y3
 	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS (R8), Y4
-	VFNMADD231PS Y4, Y3, Y0
+	VFNMADD231PS Y14, Y3, Y0
 	VBROADCASTSS (R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      96(BX), Y0
 	VBROADCASTSS (R9), Y4
 	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS (R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
+	VFNMADD231PS Y14, Y4, Y0
 	VBROADCASTSS (R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
@@ -1857,63 +1790,59 @@ groupstream:
 	TESTL        AX, AX
 	JNE          grouprare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y14, Y0
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y0, Y6
-	VMOVNTPS     Y6, (SI)
+	VMAXPS       Y1, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VMOVNTPS     Y5, (SI)
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y5
-	VMINPS       Y5, Y14, Y5
-	VBROADCASTSS (R8), Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y6, Y5, Y7
-	VMOVNTPS     Y7, 32(SI)
+	VMAXPS       Y2, Y13, Y5
+	VMINPS       Y5, Y12, Y5
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y14, Y5, Y6
+	VMOVNTPS     Y6, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y15, Y6
-	VMINPS       Y6, Y14, Y6
-	VBROADCASTSS (R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VMOVNTPS     Y8, 64(SI)
+	VMAXPS       Y3, Y13, Y6
+	VMINPS       Y6, Y12, Y6
+	VMOVAPS      Y15, Y7
+	VFMADD231PS  Y14, Y6, Y7
+	VMOVNTPS     Y7, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y15, Y7
-	VMINPS       Y7, Y14, Y7
-	VBROADCASTSS (R8), Y8
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y8, Y7, Y9
-	VMOVNTPS     Y9, 96(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y8
+	VMAXPS       Y4, Y13, Y7
+	VMINPS       Y7, Y12, Y7
+	VMOVAPS      Y15, Y8
+	VFMADD231PS  Y14, Y7, Y8
+	VMOVNTPS     Y8, 96(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone14
 	JEQ          maskbytes13
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone14
 
 maskbytes13:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVNTPS  Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone14:
@@ -1949,9 +1878,8 @@ groupmeet0mix:
 	VBROADCASTSS 4(R10), Y3
 	VPSUBD       Y3, Y2, Y4
 	VCVTDQ2PS    Y4, Y2
-	VBROADCASTSS most+52(FP), Y3
-	VBROADCASTSS 4(R10), Y4
-	VPSUBD       Y4, Y3, Y5
+	VBROADCASTSS most+52(FP), Y4
+	VPSUBD       Y3, Y4, Y5
 	VCVTDQ2PS    Y5, Y3
 	LEAL         7(R11), AX
 	VMOVD        AX, X0
@@ -1959,11 +1887,11 @@ groupmeet0mix:
 	VMOVDQU      constantsAVX2<>+32(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y15, Y15
-	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y14, Y14
-	VBLENDVPS    Y0, Y2, Y13, Y13
-	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y13, Y13
+	VBLENDVPS    Y0, Y2, Y12, Y12
+	VBLENDVPS    Y0, Y3, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet0reached
@@ -1986,25 +1914,24 @@ groupmeet0mixed:
 
 groupmeet1cross:
 groupmeet1mix:
-	VBROADCASTSS least+48(FP), Y4
-	VBROADCASTSS 4(R10), Y5
-	VPSUBD       Y5, Y4, Y6
-	VCVTDQ2PS    Y6, Y4
+	VBROADCASTSS least+48(FP), Y3
+	VBROADCASTSS 4(R10), Y4
+	VPSUBD       Y4, Y3, Y5
+	VCVTDQ2PS    Y5, Y3
 	VBROADCASTSS most+52(FP), Y5
-	VBROADCASTSS 4(R10), Y6
-	VPSUBD       Y6, Y5, Y7
-	VCVTDQ2PS    Y7, Y5
+	VPSUBD       Y4, Y5, Y6
+	VCVTDQ2PS    Y6, Y4
 	LEAL         7(R11), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+32(SB), Y3
-	VPCMPGTD     Y1, Y3, Y1
-	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y1, Y3, Y15, Y15
-	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y1, Y3, Y14, Y14
-	VBLENDVPS    Y1, Y4, Y13, Y13
-	VBLENDVPS    Y1, Y5, Y12, Y12
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+32(SB), Y2
+	VPCMPGTD     Y0, Y2, Y0
+	VBROADCASTSS 4(R9), Y2
+	VBLENDVPS    Y0, Y2, Y14, Y14
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y13, Y13
+	VBLENDVPS    Y0, Y3, Y12, Y12
+	VBLENDVPS    Y0, Y4, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet1reached
@@ -2027,25 +1954,24 @@ groupmeet1mixed:
 
 groupmeet2cross:
 groupmeet2mix:
-	VBROADCASTSS least+48(FP), Y6
-	VBROADCASTSS 4(R10), Y7
-	VPSUBD       Y7, Y6, Y8
-	VCVTDQ2PS    Y8, Y6
-	VBROADCASTSS most+52(FP), Y7
-	VBROADCASTSS 4(R10), Y8
-	VPSUBD       Y8, Y7, Y9
-	VCVTDQ2PS    Y9, Y7
+	VBROADCASTSS least+48(FP), Y4
+	VBROADCASTSS 4(R10), Y5
+	VPSUBD       Y5, Y4, Y6
+	VCVTDQ2PS    Y6, Y4
+	VBROADCASTSS most+52(FP), Y6
+	VPSUBD       Y5, Y6, Y7
+	VCVTDQ2PS    Y7, Y5
 	LEAL         7(R11), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+32(SB), Y5
-	VPCMPGTD     Y3, Y5, Y3
-	VBROADCASTSS 4(R9), Y5
-	VBLENDVPS    Y3, Y5, Y15, Y15
-	VBROADCASTSS 4(R8), Y5
-	VBLENDVPS    Y3, Y5, Y14, Y14
-	VBLENDVPS    Y3, Y6, Y13, Y13
-	VBLENDVPS    Y3, Y7, Y12, Y12
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+32(SB), Y3
+	VPCMPGTD     Y0, Y3, Y0
+	VBROADCASTSS 4(R9), Y3
+	VBLENDVPS    Y0, Y3, Y14, Y14
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y13, Y13
+	VBLENDVPS    Y0, Y4, Y12, Y12
+	VBLENDVPS    Y0, Y5, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet2reached
@@ -2068,25 +1994,24 @@ groupmeet2mixed:
 
 groupmeet3cross:
 groupmeet3mix:
-	VBROADCASTSS least+48(FP), Y8
-	VBROADCASTSS 4(R10), Y9
-	VPSUBD       Y9, Y8, Y10
-	VCVTDQ2PS    Y10, Y8
-	VBROADCASTSS most+52(FP), Y9
-	VBROADCASTSS 4(R10), Y10
-	VPSUBD       Y10, Y9, Y11
-	VCVTDQ2PS    Y11, Y9
+	VBROADCASTSS least+48(FP), Y5
+	VBROADCASTSS 4(R10), Y6
+	VPSUBD       Y6, Y5, Y7
+	VCVTDQ2PS    Y7, Y5
+	VBROADCASTSS most+52(FP), Y7
+	VPSUBD       Y6, Y7, Y8
+	VCVTDQ2PS    Y8, Y6
 	LEAL         7(R11), AX
-	VMOVD        AX, X5
-	VPBROADCASTD X5, Y5
-	VMOVDQU      constantsAVX2<>+32(SB), Y7
-	VPCMPGTD     Y5, Y7, Y5
-	VBROADCASTSS 4(R9), Y7
-	VBLENDVPS    Y5, Y7, Y15, Y15
-	VBROADCASTSS 4(R8), Y7
-	VBLENDVPS    Y5, Y7, Y14, Y14
-	VBLENDVPS    Y5, Y8, Y13, Y13
-	VBLENDVPS    Y5, Y9, Y12, Y12
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+32(SB), Y4
+	VPCMPGTD     Y0, Y4, Y0
+	VBROADCASTSS 4(R9), Y4
+	VBLENDVPS    Y0, Y4, Y14, Y14
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y0, Y4, Y13, Y13
+	VBLENDVPS    Y0, Y5, Y12, Y12
+	VBLENDVPS    Y0, Y6, Y11, Y11
 	MOVQ         R11, AX
 	ADDQ         R12, AX
 	JGE          groupmeet3reached
@@ -2108,61 +2033,58 @@ groupmeet3mixed:
 	JMP groupmeet3
 
 groupmeetrare:
-	MOVQ R13, R11
-	SUBQ R8, R15
-	ADDQ R15, R8
-	ADDQ R15, R9
-	ADDQ R15, R10
-	MOVQ DI, R13
-	SUBQ R15, R15
-	ADDQ $+32, R15
-	JMP  grouppieces
+	VXORPS Y15, Y15, Y15
+	MOVQ   R13, R11
+	SUBQ   R8, R15
+	ADDQ   R15, R8
+	ADDQ   R15, R9
+	ADDQ   R15, R10
+	MOVQ   DI, R13
+	SUBQ   R15, R15
+	ADDQ   $+32, R15
+	JMP    grouppieces
 
 short2stream:
 	PREFETCHNTA  (BX)(CX*1)
 	PREFETCHNTA  64(BX)(CX*1)
+	VBROADCASTSS (R8), Y14
+	VBROADCASTSS 4(R8), Y13
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y15
-	VBROADCASTSS least+48(FP), Y0
-	VBROADCASTSS 4(R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y14
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R10), Y1
-	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y13
-	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS 4(R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
+	VBROADCASTSS least+48(FP), Y0
+	VBROADCASTSS 4(R10), Y2
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y11
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y1, Y0, Y0
+	VCVTDQ2PS    Y0, Y10
+	VBROADCASTSS most+52(FP), Y0
+	VPSUBD       Y2, Y0, Y0
+	VCVTDQ2PS    Y0, Y9
 	VMOVUPS      (BX), Y0
 	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
-	VBROADCASTSS (R8), Y2
-	VFNMADD231PS Y2, Y1, Y0
+	VFNMADD231PS Y14, Y1, Y0
 	VBROADCASTSS (R9), Y2
 	VFMADD231PS  Y2, Y0, Y1
 	VMOVUPS      32(BX), Y0
 	VBROADCASTSS (R9), Y2
 	VMULPS       Y2, Y0, Y2
-	VBROADCASTSS (R8), Y3
-	VFNMADD231PS Y3, Y2, Y0
+	VFNMADD231PS Y14, Y2, Y0
 	VBROADCASTSS (R9), Y3
 	VFMADD231PS  Y3, Y0, Y2
 	VMOVUPS      64(BX), Y0
 	VBROADCASTSS 4(R9), Y3
 	VMULPS       Y3, Y0, Y3
-	VBROADCASTSS 4(R8), Y4
-	VFNMADD231PS Y4, Y3, Y0
+	VFNMADD231PS Y13, Y3, Y0
 	VBROADCASTSS 4(R9), Y4
 	VFMADD231PS  Y4, Y0, Y3
 	VMOVUPS      96(BX), Y0
 	VBROADCASTSS 4(R9), Y4
 	VMULPS       Y4, Y0, Y4
-	VBROADCASTSS 4(R8), Y5
-	VFNMADD231PS Y5, Y4, Y0
+	VFNMADD231PS Y13, Y4, Y0
 	VBROADCASTSS 4(R9), Y5
 	VFMADD231PS  Y5, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
@@ -2172,63 +2094,59 @@ short2stream:
 	TESTL        AX, AX
 	JNE          short2rare
 	VROUNDPS     $0x08, Y1, Y1
-	VMAXPS       Y1, Y15, Y0
-	VMINPS       Y0, Y13, Y0
-	VBROADCASTSS (R8), Y5
-	VXORPS       Y6, Y6, Y6
-	VFMADD231PS  Y5, Y0, Y6
-	VMOVNTPS     Y6, (SI)
+	VMAXPS       Y1, Y12, Y0
+	VMINPS       Y0, Y10, Y0
+	VMOVAPS      Y15, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VMOVNTPS     Y5, (SI)
 	VROUNDPS     $0x08, Y2, Y2
-	VMAXPS       Y2, Y15, Y5
-	VMINPS       Y5, Y13, Y5
-	VBROADCASTSS (R8), Y6
-	VXORPS       Y7, Y7, Y7
-	VFMADD231PS  Y6, Y5, Y7
-	VMOVNTPS     Y7, 32(SI)
+	VMAXPS       Y2, Y12, Y5
+	VMINPS       Y5, Y10, Y5
+	VMOVAPS      Y15, Y6
+	VFMADD231PS  Y14, Y5, Y6
+	VMOVNTPS     Y6, 32(SI)
 	VROUNDPS     $0x08, Y3, Y3
-	VMAXPS       Y3, Y14, Y6
-	VMINPS       Y6, Y12, Y6
-	VBROADCASTSS 4(R8), Y7
-	VXORPS       Y8, Y8, Y8
-	VFMADD231PS  Y7, Y6, Y8
-	VMOVNTPS     Y8, 64(SI)
+	VMAXPS       Y3, Y11, Y6
+	VMINPS       Y6, Y9, Y6
+	VMOVAPS      Y15, Y7
+	VFMADD231PS  Y13, Y6, Y7
+	VMOVNTPS     Y7, 64(SI)
 	VROUNDPS     $0x08, Y4, Y4
-	VMAXPS       Y4, Y14, Y7
-	VMINPS       Y7, Y12, Y7
-	VBROADCASTSS 4(R8), Y8
-	VXORPS       Y9, Y9, Y9
-	VFMADD231PS  Y8, Y7, Y9
-	VMOVNTPS     Y9, 96(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y8
+	VMAXPS       Y4, Y11, Y7
+	VMINPS       Y7, Y9, Y7
+	VMOVAPS      Y15, Y8
+	VFMADD231PS  Y13, Y7, Y8
+	VMOVNTPS     Y8, 96(SI)
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone16
 	JEQ          maskbytes15
-	VCMPPS       $0x00, Y1, Y0, Y9
-	VMOVMSKPS    Y9, AX
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VCMPPS       $0x00, Y2, Y5, Y5
+	VCMPPS       $0x00, Y3, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y2, Y5, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y3, Y6, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y7, Y9
-	VMOVMSKPS    Y9, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone16
 
 maskbytes15:
-	VCMPPS    $0x00, Y1, Y0, Y9
-	VCMPPS    $0x00, Y2, Y5, Y11
-	VPACKSSDW Y11, Y9, Y9
-	VCMPPS    $0x00, Y3, Y6, Y10
-	VCMPPS    $0x00, Y4, Y7, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y9, Y9
-	VPERMD    Y9, Y8, Y9
-	VPABSB    Y9, Y9
-	VMOVNTPS  Y9, (DX)
+	VCMPPS    $0x00, Y1, Y0, Y0
+	VCMPPS    $0x00, Y2, Y5, Y5
+	VCMPPS    $0x00, Y3, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VPACKSSDW Y5, Y0, Y0
+	VPACKSSDW Y7, Y6, Y6
+	VPACKSSWB Y6, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y8
+	VPERMD    Y0, Y8, Y0
+	VPABSB    Y0, Y0
+	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone16:
@@ -2306,11 +2224,9 @@ rare:
 	VROUNDPS     $0x08, Y0, Y0
 	VMAXPS       Y0, Y3, Y3
 	VMINPS       Y3, Y4, Y3
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y3, Y2
+	VADDPS       Y15, Y3, Y2
 	VMULPS       Y1, Y2, Y2
-	VXORPS       Y1, Y1, Y1
-	VADDPS       Y1, Y2, Y2
+	VADDPS       Y15, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y1
 	VBROADCASTSS constantsAVX2<>+64(SB), Y4
 	VBLENDVPS    Y1, Y2, Y4, Y1
@@ -2328,11 +2244,9 @@ rare:
 	VROUNDPS     $0x08, Y1, Y1
 	VMAXPS       Y1, Y5, Y5
 	VMINPS       Y5, Y6, Y5
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y5, Y4
+	VADDPS       Y15, Y5, Y4
 	VMULPS       Y2, Y4, Y4
-	VXORPS       Y2, Y2, Y2
-	VADDPS       Y2, Y4, Y4
+	VADDPS       Y15, Y4, Y4
 	VCMPPS       $0x07, Y4, Y4, Y2
 	VBROADCASTSS constantsAVX2<>+64(SB), Y6
 	VBLENDVPS    Y2, Y4, Y6, Y2
@@ -2350,11 +2264,9 @@ rare:
 	VROUNDPS     $0x08, Y2, Y2
 	VMAXPS       Y2, Y7, Y7
 	VMINPS       Y7, Y8, Y7
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y7, Y6
+	VADDPS       Y15, Y7, Y6
 	VMULPS       Y4, Y6, Y6
-	VXORPS       Y4, Y4, Y4
-	VADDPS       Y4, Y6, Y6
+	VADDPS       Y15, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y4
 	VBROADCASTSS constantsAVX2<>+64(SB), Y8
 	VBLENDVPS    Y4, Y6, Y8, Y4
@@ -2372,45 +2284,43 @@ rare:
 	VROUNDPS     $0x08, Y4, Y4
 	VMAXPS       Y4, Y9, Y9
 	VMINPS       Y9, Y10, Y9
-	VXORPS       Y8, Y8, Y8
-	VADDPS       Y8, Y9, Y8
+	VADDPS       Y15, Y9, Y8
 	VMULPS       Y6, Y8, Y8
-	VXORPS       Y6, Y6, Y6
-	VADDPS       Y6, Y8, Y8
+	VADDPS       Y15, Y8, Y8
 	VCMPPS       $0x07, Y8, Y8, Y6
 	VBROADCASTSS constantsAVX2<>+64(SB), Y10
 	VBLENDVPS    Y6, Y8, Y10, Y6
 	VMOVUPS      Y6, 96(SI)
-	VMOVUPS      constantsAVX2<>+0(SB), Y6
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone18
 	JEQ          maskbytes17
-	VCMPPS       $0x00, Y0, Y3, Y8
-	VMOVMSKPS    Y8, AX
+	VCMPPS       $0x00, Y0, Y3, Y3
+	VCMPPS       $0x00, Y1, Y5, Y5
+	VCMPPS       $0x00, Y2, Y7, Y7
+	VCMPPS       $0x00, Y4, Y9, Y9
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y1, Y5, Y8
-	VMOVMSKPS    Y8, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y2, Y7, Y8
-	VMOVMSKPS    Y8, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y4, Y9, Y8
-	VMOVMSKPS    Y8, AX
+	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone18
 
 maskbytes17:
-	VCMPPS    $0x00, Y0, Y3, Y8
-	VCMPPS    $0x00, Y1, Y5, Y11
-	VPACKSSDW Y11, Y8, Y8
-	VCMPPS    $0x00, Y2, Y7, Y10
-	VCMPPS    $0x00, Y4, Y9, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y8, Y8
-	VPERMD    Y8, Y6, Y8
-	VPABSB    Y8, Y8
-	VMOVUPS   Y8, (DX)
+	VCMPPS    $0x00, Y0, Y3, Y3
+	VCMPPS    $0x00, Y1, Y5, Y5
+	VCMPPS    $0x00, Y2, Y7, Y7
+	VCMPPS    $0x00, Y4, Y9, Y9
+	VPACKSSDW Y5, Y3, Y3
+	VPACKSSDW Y9, Y7, Y7
+	VPACKSSWB Y7, Y3, Y3
+	VMOVUPS   constantsAVX2<>+0(SB), Y6
+	VPERMD    Y3, Y6, Y3
+	VPABSB    Y3, Y3
+	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
 maskdone18:
@@ -2424,14 +2334,14 @@ groupresume:
 	MOVQ         696(SP), R8
 	MOVQ         704(SP), R9
 	MOVQ         712(SP), R10
+	VBROADCASTSS (R8), Y14
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y15
+	VCVTDQ2PS    Y0, Y13
 	VBROADCASTSS most+52(FP), Y0
-	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
-	VCVTDQ2PS    Y0, Y14
+	VCVTDQ2PS    Y0, Y12
 	JMP          groupback
 
 short2resume:
@@ -2446,7 +2356,7 @@ TEXT ·FakeQuantizeMinvalAVX2(SB), $864-88
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, R10 minval, DI elements left, R11 groups left, R12 length
 	// per call: Y15 ToFloat, Y14 ToFloat
 	// per group: Y13 scale, Y12 minval
-	// loaded at each use: recip, least, most, 0x0, 0x7fc00000, table
+	// loaded at each use: recip, least, most, 0x0, 0x7fc00000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
@@ -2549,7 +2459,6 @@ grouploop:
 	VADDPS       Y12, Y5, Y5
 	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone2
 	JEQ          maskbytes1
@@ -2565,12 +2474,13 @@ grouploop:
 	JMP          maskdone2
 
 maskbytes1:
-	VPACKSSDW Y1, Y0, Y5
-	VPACKSSDW Y3, Y2, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VPABSB    Y5, Y5
-	VMOVUPS   Y5, (DX)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone2:
@@ -2684,7 +2594,6 @@ groupmeet3:
 	VADDPS       Y4, Y3, Y3
 	VMOVUPS      Y3, 96(SI)
 	VCMPPS       $0x00, Y8, Y2, Y2
-	VMOVUPS      constantsAVX2<>+0(SB), Y3
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
@@ -2700,12 +2609,13 @@ groupmeet3:
 	JMP          maskdone4
 
 maskbytes3:
-	VPACKSSDW Y0, Y7, Y4
-	VPACKSSDW Y2, Y1, Y5
-	VPACKSSWB Y5, Y4, Y4
-	VPERMD    Y4, Y3, Y4
-	VPABSB    Y4, Y4
-	VMOVUPS   Y4, (DX)
+	VPACKSSDW Y0, Y7, Y7
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSWB Y1, Y7, Y7
+	VMOVUPS   constantsAVX2<>+0(SB), Y3
+	VPERMD    Y7, Y3, Y7
+	VPABSB    Y7, Y7
+	VMOVUPS   Y7, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
@@ -2902,7 +2812,6 @@ short2loop:
 	VADDPS       Y10, Y5, Y5
 	VMOVUPS      Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone8
 	JEQ          maskbytes7
@@ -2918,12 +2827,13 @@ short2loop:
 	JMP          maskdone8
 
 maskbytes7:
-	VPACKSSDW Y1, Y0, Y5
-	VPACKSSDW Y3, Y2, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VPABSB    Y5, Y5
-	VMOVUPS   Y5, (DX)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone8:
@@ -3022,7 +2932,6 @@ laneloop:
 	VADDPS       Y8, Y4, Y4
 	VMOVUPS      Y4, 96(SI)
 	VCMPPS       $0x00, Y12, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone10
 	JEQ          maskbytes9
@@ -3038,12 +2947,13 @@ laneloop:
 	JMP          maskdone10
 
 maskbytes9:
-	VPACKSSDW Y1, Y0, Y5
-	VPACKSSDW Y3, Y2, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VPABSB    Y5, Y5
-	VMOVUPS   Y5, (DX)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVUPS   Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone10:
@@ -3170,7 +3080,6 @@ groupstream:
 	VADDPS       Y12, Y5, Y5
 	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone14
 	JEQ          maskbytes13
@@ -3186,12 +3095,13 @@ groupstream:
 	JMP          maskdone14
 
 maskbytes13:
-	VPACKSSDW Y1, Y0, Y5
-	VPACKSSDW Y3, Y2, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VPABSB    Y5, Y5
-	VMOVNTPS  Y5, (DX)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone14:
@@ -3441,7 +3351,6 @@ short2stream:
 	VADDPS       Y10, Y5, Y5
 	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
-	VMOVUPS      constantsAVX2<>+0(SB), Y4
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone16
 	JEQ          maskbytes15
@@ -3457,12 +3366,13 @@ short2stream:
 	JMP          maskdone16
 
 maskbytes15:
-	VPACKSSDW Y1, Y0, Y5
-	VPACKSSDW Y3, Y2, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VPABSB    Y5, Y5
-	VMOVNTPS  Y5, (DX)
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSWB Y2, Y0, Y0
+	VMOVUPS   constantsAVX2<>+0(SB), Y4
+	VPERMD    Y0, Y4, Y0
+	VPABSB    Y0, Y0
+	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
 maskdone16:
@@ -3595,7 +3505,6 @@ rare:
 	VBLENDVPS    Y1, Y7, Y2, Y1
 	VMOVUPS      Y1, 96(SI)
 	VCMPPS       $0x00, Y0, Y6, Y6
-	VMOVUPS      constantsAVX2<>+0(SB), Y0
 	CMPL         kind+56(FP), $+1
 	JLT          maskdone18
 	JEQ          maskbytes17
@@ -3611,12 +3520,13 @@ rare:
 	JMP          maskdone18
 
 maskbytes17:
-	VPACKSSDW Y4, Y3, Y1
-	VPACKSSDW Y6, Y5, Y2
-	VPACKSSWB Y2, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VPABSB    Y1, Y1
-	VMOVUPS   Y1, (DX)
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSDW Y6, Y5, Y5
+	VPACKSSWB Y5, Y3, Y3
+	VMOVUPS   constantsAVX2<>+0(SB), Y0
+	VPERMD    Y3, Y0, Y3
+	VPABSB    Y3, Y3
+	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
 maskdone18:

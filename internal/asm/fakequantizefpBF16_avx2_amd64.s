@@ -8,9 +8,9 @@
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·FakeQuantizeFpBF16AVX2(SB), $736-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
-	// per call: Y15 most, Y14 IAdd, Y13 0x7fffffff
-	// per group: Y12 scale, Y11 recip
-	// loaded at each use: least, step, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x400000, 0x80000000, 0x7fc00000, 0x7fff, table
+	// per call: Y15 most, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
+	// per group: Y11 scale, Y10 recip
+	// loaded at each use: least, step, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x400000, 0x7fc00000, 0x7fff
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
@@ -22,6 +22,7 @@ TEXT ·FakeQuantizeFpBF16AVX2(SB), $736-80
 	VBROADCASTSS constantsAVX2<>+0(SB), Y1
 	VPADDD       Y1, Y0, Y14
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -45,8 +46,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
 	SUBQ         R10, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
@@ -55,140 +56,144 @@ groupbegin:
 grouploop:
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMSUB231PS  Y12, Y1, Y0
-	VFNMADD231PS Y11, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMSUB231PS  Y12, Y2, Y0
-	VFNMADD231PS Y11, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFMSUB231PS  Y12, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFMSUB231PS  Y12, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y13, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y13, Y1, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y15, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMULPS       Y12, Y5, Y5
-	VPAND        Y13, Y2, Y1
-	VPMINUD      Y15, Y1, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VSUBPS       Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPOR         Y2, Y6, Y6
-	VMULPS       Y12, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
+	VPAND        Y13, Y2, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y6, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y5, Y0
+	VPADDD       Y6, Y0, Y0
 	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
-	VPAND        Y13, Y3, Y2
-	VPMINUD      Y15, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y13, Y3, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y15, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y3, Y3
-	VPOR         Y3, Y5, Y5
-	VMULPS       Y12, Y5, Y5
-	VPAND        Y13, Y4, Y3
-	VPMINUD      Y15, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VSUBPS       Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPAND        Y7, Y4, Y4
-	VPOR         Y4, Y6, Y6
-	VMULPS       Y12, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
+	VPAND        Y13, Y4, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y6, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y5, Y0
+	VPADDD       Y6, Y0, Y0
 	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, 32(SI)
-	VMOVUPS      constantsAVX2<>+20(SB), Y4
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone2
 	JEQ          maskbytes1
-	VCMPPS       $0x02, Y15, Y0, Y5
-	VMOVMSKPS    Y5, AX
+	VPAND        Y12, Y1, Y1
+	VCMPPS       $0x02, Y15, Y1, Y1
+	VPAND        Y12, Y2, Y2
+	VCMPPS       $0x02, Y15, Y2, Y2
+	VPAND        Y12, Y3, Y3
+	VCMPPS       $0x02, Y15, Y3, Y3
+	VPAND        Y12, Y4, Y4
+	VCMPPS       $0x02, Y15, Y4, Y4
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x02, Y15, Y1, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x02, Y15, Y2, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x02, Y15, Y3, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone2
 
 maskbytes1:
-	VCMPPS    $0x02, Y15, Y0, Y5
-	VCMPPS    $0x02, Y15, Y1, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x02, Y15, Y2, Y6
-	VCMPPS    $0x02, Y15, Y3, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VPABSB    Y5, Y5
-	VMOVUPS   Y5, (DX)
+	VPAND     Y12, Y1, Y1
+	VCMPPS    $0x02, Y15, Y1, Y1
+	VPAND     Y12, Y2, Y2
+	VCMPPS    $0x02, Y15, Y2, Y2
+	VPAND     Y12, Y3, Y3
+	VCMPPS    $0x02, Y15, Y3, Y3
+	VPAND     Y12, Y4, Y4
+	VCMPPS    $0x02, Y15, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (DX)
 	ADDQ      $+32, DX
 
 maskdone2:
@@ -209,8 +214,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R9), Y12
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y10
 
 groupmeet:
 	MOVQ R10, R12
@@ -219,162 +224,166 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y11, 472(SP)
+	VMOVUPS      Y10, 472(SP)
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y12, Y0, Y1
+	VMULPS       Y11, Y0, Y1
+	VFMSUB231PS  Y10, Y1, Y0
+	VFNMADD231PS Y11, Y0, Y1
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y11, 504(SP)
+	VMOVUPS      Y10, 504(SP)
 	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y12, Y0, Y2
+	VMULPS       Y11, Y0, Y2
+	VFMSUB231PS  Y10, Y2, Y0
+	VFNMADD231PS Y11, Y0, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y11, 536(SP)
+	VMOVUPS      Y10, 536(SP)
 	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y12, Y0, Y3
+	VMULPS       Y11, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y11, Y0, Y3
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y11, 568(SP)
+	VMOVUPS      Y10, 568(SP)
 	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y12, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y12, Y0, Y4
+	VMULPS       Y11, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y11, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y13, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y13, Y1, Y5
+	VPOR         Y5, Y0, Y0
+	VMOVUPS      472(SP), Y5
+	VMULPS       Y5, Y0, Y0
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y15, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      472(SP), Y1
-	VMULPS       Y1, Y5, Y5
-	VPAND        Y13, Y2, Y1
-	VPMINUD      Y15, Y1, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VSUBPS       Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPOR         Y2, Y6, Y6
-	VMOVUPS      504(SP), Y2
-	VMULPS       Y2, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
+	VPAND        Y13, Y2, Y6
+	VPOR         Y6, Y5, Y5
+	VMOVUPS      504(SP), Y6
+	VMULPS       Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y6, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y5, Y0
+	VPADDD       Y6, Y0, Y0
 	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
-	VPAND        Y13, Y3, Y2
-	VPMINUD      Y15, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y13, Y3, Y5
+	VPOR         Y5, Y0, Y0
+	VMOVUPS      536(SP), Y5
+	VMULPS       Y5, Y0, Y0
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y15, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y3, Y3
-	VPOR         Y3, Y5, Y5
-	VMOVUPS      536(SP), Y3
-	VMULPS       Y3, Y5, Y5
-	VPAND        Y13, Y4, Y3
-	VPMINUD      Y15, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VSUBPS       Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPAND        Y7, Y4, Y4
-	VPOR         Y4, Y6, Y6
-	VMOVUPS      568(SP), Y4
-	VMULPS       Y4, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
+	VPAND        Y13, Y4, Y6
+	VPOR         Y6, Y5, Y5
+	VMOVUPS      568(SP), Y6
+	VMULPS       Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y6, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y5, Y0
+	VPADDD       Y6, Y0, Y0
 	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, 32(SI)
-	VMOVUPS      constantsAVX2<>+20(SB), Y4
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VCMPPS       $0x02, Y15, Y0, Y5
-	VMOVMSKPS    Y5, AX
+	VPAND        Y12, Y1, Y1
+	VCMPPS       $0x02, Y15, Y1, Y1
+	VPAND        Y12, Y2, Y2
+	VCMPPS       $0x02, Y15, Y2, Y2
+	VPAND        Y12, Y3, Y3
+	VCMPPS       $0x02, Y15, Y3, Y3
+	VPAND        Y12, Y4, Y4
+	VCMPPS       $0x02, Y15, Y4, Y4
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x02, Y15, Y1, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x02, Y15, Y2, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x02, Y15, Y3, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone4
 
 maskbytes3:
-	VCMPPS    $0x02, Y15, Y0, Y5
-	VCMPPS    $0x02, Y15, Y1, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x02, Y15, Y2, Y6
-	VCMPPS    $0x02, Y15, Y3, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VPABSB    Y5, Y5
-	VMOVUPS   Y5, (DX)
+	VPAND     Y12, Y1, Y1
+	VCMPPS    $0x02, Y15, Y1, Y1
+	VPAND     Y12, Y2, Y2
+	VCMPPS    $0x02, Y15, Y2, Y2
+	VPAND     Y12, Y3, Y3
+	VCMPPS    $0x02, Y15, Y3, Y3
+	VPAND     Y12, Y4, Y4
+	VCMPPS    $0x02, Y15, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
@@ -394,6 +403,7 @@ groupmet:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y1
 	VPADDD       Y1, Y0, Y14
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	CMPQ         R10, $+1
 	JLT          groupnext
 	CMPQ         DI, $+32
@@ -425,8 +435,8 @@ grouppieces:
 	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
 	MOVQ         SI, 416(SP)
 	LEAQ         (SP), SI
 	MOVQ         DX, 424(SP)
@@ -493,15 +503,15 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R8), Y11
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VPSUBD       Y1, Y0, Y11
+	VPSUBD       Y1, Y0, Y10
 	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VFNMADD231PS Y12, Y11, Y0
+	VFNMADD231PS Y11, Y10, Y0
 	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y10
+	VMULPS       Y10, Y0, Y9
 	MOVQ         R11, DI
 	CMPQ         DI, $+32
 	JLT          longstage
@@ -512,136 +522,140 @@ longs:
 longloop:
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFMADD231PS  Y11, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFMADD231PS  Y11, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFMADD231PS  Y11, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
 	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFMADD231PS  Y11, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VPAND        Y13, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y13, Y1, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y15, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMULPS       Y12, Y5, Y5
-	VPAND        Y13, Y2, Y1
-	VPMINUD      Y15, Y1, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VSUBPS       Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPOR         Y2, Y6, Y6
-	VMULPS       Y12, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
+	VPAND        Y13, Y2, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y6, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y5, Y0
+	VPADDD       Y6, Y0, Y0
 	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
-	VPAND        Y13, Y3, Y2
-	VPMINUD      Y15, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y13, Y3, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y15, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y3, Y3
-	VPOR         Y3, Y5, Y5
-	VMULPS       Y12, Y5, Y5
-	VPAND        Y13, Y4, Y3
-	VPMINUD      Y15, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VSUBPS       Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPAND        Y7, Y4, Y4
-	VPOR         Y4, Y6, Y6
-	VMULPS       Y12, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
+	VPAND        Y13, Y4, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y6, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y5, Y0
+	VPADDD       Y6, Y0, Y0
 	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, 32(SI)
-	VMOVUPS      constantsAVX2<>+20(SB), Y4
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone8
 	JEQ          maskbytes7
-	VCMPPS       $0x02, Y15, Y0, Y5
-	VMOVMSKPS    Y5, AX
+	VPAND        Y12, Y1, Y1
+	VCMPPS       $0x02, Y15, Y1, Y1
+	VPAND        Y12, Y2, Y2
+	VCMPPS       $0x02, Y15, Y2, Y2
+	VPAND        Y12, Y3, Y3
+	VCMPPS       $0x02, Y15, Y3, Y3
+	VPAND        Y12, Y4, Y4
+	VCMPPS       $0x02, Y15, Y4, Y4
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x02, Y15, Y1, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x02, Y15, Y2, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x02, Y15, Y3, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone8
 
 maskbytes7:
-	VCMPPS    $0x02, Y15, Y0, Y5
-	VCMPPS    $0x02, Y15, Y1, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x02, Y15, Y2, Y6
-	VCMPPS    $0x02, Y15, Y3, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VPABSB    Y5, Y5
-	VMOVUPS   Y5, (DX)
+	VPAND     Y12, Y1, Y1
+	VCMPPS    $0x02, Y15, Y1, Y1
+	VPAND     Y12, Y2, Y2
+	VCMPPS    $0x02, Y15, Y2, Y2
+	VPAND     Y12, Y3, Y3
+	VCMPPS    $0x02, Y15, Y3, Y3
+	VPAND     Y12, Y4, Y4
+	VCMPPS    $0x02, Y15, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (DX)
 	ADDQ      $+32, DX
 
 maskdone8:
@@ -705,146 +719,150 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS 4(R8), Y11
-	VBROADCASTSS (R9), Y10
-	VBROADCASTSS 4(R9), Y9
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS 4(R9), Y8
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y12, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y12, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
 	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y13, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y13, Y1, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y15, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMULPS       Y12, Y5, Y5
-	VPAND        Y13, Y2, Y1
-	VPMINUD      Y15, Y1, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VSUBPS       Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPOR         Y2, Y6, Y6
-	VMULPS       Y12, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
+	VPAND        Y13, Y2, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y6, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y5, Y0
+	VPADDD       Y6, Y0, Y0
 	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, (SI)
-	VPAND        Y13, Y3, Y2
-	VPMINUD      Y15, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y13, Y3, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y15, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y3, Y3
-	VPOR         Y3, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VPAND        Y13, Y4, Y3
-	VPMINUD      Y15, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VSUBPS       Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPAND        Y7, Y4, Y4
-	VPOR         Y4, Y6, Y6
-	VMULPS       Y11, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
+	VPAND        Y13, Y4, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y10, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y6, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y5, Y0
+	VPADDD       Y6, Y0, Y0
 	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVUPS      Y7, 32(SI)
-	VMOVUPS      constantsAVX2<>+20(SB), Y4
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone12
 	JEQ          maskbytes11
-	VCMPPS       $0x02, Y15, Y0, Y5
-	VMOVMSKPS    Y5, AX
+	VPAND        Y12, Y1, Y1
+	VCMPPS       $0x02, Y15, Y1, Y1
+	VPAND        Y12, Y2, Y2
+	VCMPPS       $0x02, Y15, Y2, Y2
+	VPAND        Y12, Y3, Y3
+	VCMPPS       $0x02, Y15, Y3, Y3
+	VPAND        Y12, Y4, Y4
+	VCMPPS       $0x02, Y15, Y4, Y4
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x02, Y15, Y1, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x02, Y15, Y2, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x02, Y15, Y3, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone12
 
 maskbytes11:
-	VCMPPS    $0x02, Y15, Y0, Y5
-	VCMPPS    $0x02, Y15, Y1, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x02, Y15, Y2, Y6
-	VCMPPS    $0x02, Y15, Y3, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VPABSB    Y5, Y5
-	VMOVUPS   Y5, (DX)
+	VPAND     Y12, Y1, Y1
+	VCMPPS    $0x02, Y15, Y1, Y1
+	VPAND     Y12, Y2, Y2
+	VCMPPS    $0x02, Y15, Y2, Y2
+	VPAND     Y12, Y3, Y3
+	VCMPPS    $0x02, Y15, Y3, Y3
+	VPAND     Y12, Y4, Y4
+	VCMPPS    $0x02, Y15, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (DX)
 	ADDQ      $+32, DX
 
 maskdone12:
@@ -906,116 +924,120 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y13, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
-	VPAND        Y10, Y1, Y10
-	VBROADCASTSS least+40(FP), Y11
-	VPMAXUD      Y11, Y10, Y10
-	VPADDD       Y14, Y10, Y10
-	VADDPS       Y10, Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	VPAND        Y10, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y3, Y1, Y1
-	VPAND        Y13, Y4, Y2
-	VPMINUD      Y15, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y10
-	VPAND        Y10, Y3, Y10
-	VBROADCASTSS least+40(FP), Y11
-	VPMAXUD      Y11, Y10, Y10
-	VPADDD       Y14, Y10, Y10
-	VADDPS       Y10, Y3, Y3
-	VSUBPS       Y10, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	VPAND        Y10, Y4, Y4
-	VPOR         Y4, Y3, Y3
-	VMULPS       Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y1, Y5
+	VPAND        Y12, Y2, Y0
+	VPMINUD      Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y13, Y2, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VPAND        Y12, Y4, Y1
+	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPAND        Y3, Y1, Y3
+	VBROADCASTSS least+40(FP), Y10
+	VPMAXUD      Y10, Y3, Y3
+	VPADDD       Y14, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y13, Y4, Y3
+	VPOR         Y3, Y1, Y1
+	VMULPS       Y5, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y0, Y5
 	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y1, Y5
-	VPADDD       Y4, Y5, Y5
-	VPSLLD       $0x0f, Y3, Y1
-	VPSRLD       $0x1f, Y1, Y1
-	VPADDD       Y1, Y3, Y1
-	VPADDD       Y4, Y1, Y1
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y3, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y3, Y0, Y0
 	VPSRLD       $0x10, Y5, Y5
-	VPSRLD       $0x10, Y1, Y1
-	VPACKUSDW    Y1, Y5, Y5
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
 	VPERMQ       $0xd8, Y5, Y5
 	VMOVUPS      Y5, (SI)
+	VPAND        Y12, Y6, Y0
+	VPMINUD      Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VBROADCASTSS least+40(FP), Y3
+	VPMAXUD      Y3, Y1, Y1
+	VPADDD       Y14, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
 	VPAND        Y13, Y6, Y1
-	VPMINUD      Y15, Y1, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VPAND        Y4, Y3, Y4
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y7, Y0, Y0
+	VPAND        Y12, Y8, Y1
+	VPMINUD      Y15, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+12(SB), Y3
+	VPAND        Y3, Y1, Y3
 	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPAND        Y4, Y6, Y6
-	VPOR         Y6, Y3, Y3
-	VMULPS       Y7, Y3, Y3
-	VPAND        Y13, Y8, Y4
-	VPMINUD      Y15, Y4, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y8, Y8
-	VPOR         Y8, Y5, Y5
-	VMULPS       Y9, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+16(SB), Y6
-	VPSLLD       $0x0f, Y3, Y7
-	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y3, Y7
-	VPADDD       Y6, Y7, Y7
-	VPSLLD       $0x0f, Y5, Y3
-	VPSRLD       $0x1f, Y3, Y3
-	VPADDD       Y3, Y5, Y3
-	VPADDD       Y6, Y3, Y3
-	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y3, Y3
-	VPACKUSDW    Y3, Y7, Y7
-	VPERMQ       $0xd8, Y7, Y7
-	VMOVUPS      Y7, 32(SI)
-	VMOVUPS      constantsAVX2<>+20(SB), Y3
+	VPMAXUD      Y5, Y3, Y3
+	VPADDD       Y14, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VSUBPS       Y3, Y1, Y1
+	VPAND        Y13, Y8, Y3
+	VPOR         Y3, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VPSLLD       $0x0f, Y0, Y5
+	VPSRLD       $0x1f, Y5, Y5
+	VPADDD       Y5, Y0, Y5
+	VPADDD       Y3, Y5, Y5
+	VPSLLD       $0x0f, Y1, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y1, Y0
+	VPADDD       Y3, Y0, Y0
+	VPSRLD       $0x10, Y5, Y5
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y5, Y5
+	VPERMQ       $0xd8, Y5, Y5
+	VMOVUPS      Y5, 32(SI)
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone14
 	JEQ          maskbytes13
-	VCMPPS       $0x02, Y15, Y0, Y5
-	VMOVMSKPS    Y5, AX
+	VPAND        Y12, Y2, Y2
+	VCMPPS       $0x02, Y15, Y2, Y2
+	VPAND        Y12, Y4, Y4
+	VCMPPS       $0x02, Y15, Y4, Y4
+	VPAND        Y12, Y6, Y6
+	VCMPPS       $0x02, Y15, Y6, Y6
+	VPAND        Y12, Y8, Y8
+	VCMPPS       $0x02, Y15, Y8, Y8
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x02, Y15, Y2, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x02, Y15, Y1, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x02, Y15, Y4, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y8, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone14
 
 maskbytes13:
-	VCMPPS    $0x02, Y15, Y0, Y5
-	VCMPPS    $0x02, Y15, Y2, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x02, Y15, Y1, Y6
-	VCMPPS    $0x02, Y15, Y4, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y3, Y5
-	VPABSB    Y5, Y5
-	VMOVUPS   Y5, (DX)
+	VPAND     Y12, Y2, Y2
+	VCMPPS    $0x02, Y15, Y2, Y2
+	VPAND     Y12, Y4, Y4
+	VCMPPS    $0x02, Y15, Y4, Y4
+	VPAND     Y12, Y6, Y6
+	VCMPPS    $0x02, Y15, Y6, Y6
+	VPAND     Y12, Y8, Y8
+	VCMPPS    $0x02, Y15, Y8, Y8
+	VPACKSSDW Y4, Y2, Y2
+	VPACKSSDW Y8, Y6, Y6
+	VPACKSSWB Y6, Y2, Y2
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
+	VPERMD    Y2, Y0, Y2
+	VPABSB    Y2, Y2
+	VMOVUPS   Y2, (DX)
 	ADDQ      $+32, DX
 
 maskdone14:
@@ -1075,140 +1097,144 @@ groupstream:
 	PREFETCHNTA  (BX)(CX*1)
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y1
-	VFMSUB231PS  Y12, Y1, Y0
-	VFNMADD231PS Y11, Y0, Y1
+	VMULPS       Y10, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y10, Y0, Y1
 	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y2
-	VFMSUB231PS  Y12, Y2, Y0
-	VFNMADD231PS Y11, Y0, Y2
+	VMULPS       Y10, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y10, Y0, Y2
 	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y3
-	VFMSUB231PS  Y12, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
+	VMULPS       Y10, Y0, Y3
+	VFMSUB231PS  Y11, Y3, Y0
+	VFNMADD231PS Y10, Y0, Y3
 	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y11, Y0, Y4
-	VFMSUB231PS  Y12, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
+	VMULPS       Y10, Y0, Y4
+	VFMSUB231PS  Y11, Y4, Y0
+	VFNMADD231PS Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y13, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y13, Y1, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y15, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMULPS       Y12, Y5, Y5
-	VPAND        Y13, Y2, Y1
-	VPMINUD      Y15, Y1, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VSUBPS       Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPOR         Y2, Y6, Y6
-	VMULPS       Y12, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
+	VPAND        Y13, Y2, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y6, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y5, Y0
+	VPADDD       Y6, Y0, Y0
 	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (SI)
-	VPAND        Y13, Y3, Y2
-	VPMINUD      Y15, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y13, Y3, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y15, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y3, Y3
-	VPOR         Y3, Y5, Y5
-	VMULPS       Y12, Y5, Y5
-	VPAND        Y13, Y4, Y3
-	VPMINUD      Y15, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VSUBPS       Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPAND        Y7, Y4, Y4
-	VPOR         Y4, Y6, Y6
-	VMULPS       Y12, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
+	VPAND        Y13, Y4, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y6, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y5, Y0
+	VPADDD       Y6, Y0, Y0
 	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, 32(SI)
-	VMOVUPS      constantsAVX2<>+20(SB), Y4
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone18
 	JEQ          maskbytes17
-	VCMPPS       $0x02, Y15, Y0, Y5
-	VMOVMSKPS    Y5, AX
+	VPAND        Y12, Y1, Y1
+	VCMPPS       $0x02, Y15, Y1, Y1
+	VPAND        Y12, Y2, Y2
+	VCMPPS       $0x02, Y15, Y2, Y2
+	VPAND        Y12, Y3, Y3
+	VCMPPS       $0x02, Y15, Y3, Y3
+	VPAND        Y12, Y4, Y4
+	VCMPPS       $0x02, Y15, Y4, Y4
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x02, Y15, Y1, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x02, Y15, Y2, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x02, Y15, Y3, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone18
 
 maskbytes17:
-	VCMPPS    $0x02, Y15, Y0, Y5
-	VCMPPS    $0x02, Y15, Y1, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x02, Y15, Y2, Y6
-	VCMPPS    $0x02, Y15, Y3, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VPABSB    Y5, Y5
-	VMOVNTPS  Y5, (DX)
+	VPAND     Y12, Y1, Y1
+	VCMPPS    $0x02, Y15, Y1, Y1
+	VPAND     Y12, Y2, Y2
+	VCMPPS    $0x02, Y15, Y2, Y2
+	VPAND     Y12, Y3, Y3
+	VCMPPS    $0x02, Y15, Y3, Y3
+	VPAND     Y12, Y4, Y4
+	VCMPPS    $0x02, Y15, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
 maskdone18:
@@ -1241,9 +1267,9 @@ groupmeet0mix:
 	VMOVDQU      constantsAVX2<>+64(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y12, Y12
-	VBROADCASTSS 4(R8), Y1
 	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBROADCASTSS 4(R8), Y1
+	VBLENDVPS    Y0, Y1, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0reached
@@ -1270,9 +1296,9 @@ groupmeet1mix:
 	VMOVDQU      constantsAVX2<>+64(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R9), Y2
-	VBLENDVPS    Y0, Y2, Y12, Y12
-	VBROADCASTSS 4(R8), Y2
 	VBLENDVPS    Y0, Y2, Y11, Y11
+	VBROADCASTSS 4(R8), Y2
+	VBLENDVPS    Y0, Y2, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1reached
@@ -1299,9 +1325,9 @@ groupmeet2mix:
 	VMOVDQU      constantsAVX2<>+64(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y0, Y3, Y12, Y12
-	VBROADCASTSS 4(R8), Y3
 	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBROADCASTSS 4(R8), Y3
+	VBLENDVPS    Y0, Y3, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2reached
@@ -1328,9 +1354,9 @@ groupmeet3mix:
 	VMOVDQU      constantsAVX2<>+64(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(R9), Y4
-	VBLENDVPS    Y0, Y4, Y12, Y12
-	VBROADCASTSS 4(R8), Y4
 	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBROADCASTSS 4(R8), Y4
+	VBLENDVPS    Y0, Y4, Y10, Y10
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3reached
@@ -1355,6 +1381,7 @@ groupmeetrare:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y1
 	VPADDD       Y1, Y0, Y14
 	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
 	MOVQ         R12, R10
 	SUBQ         R8, R13
 	ADDQ         R13, R8
@@ -1368,136 +1395,140 @@ longstream:
 	PREFETCHNTA  (BX)(CX*1)
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFMADD231PS  Y11, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMADD231PS  Y10, Y0, Y1
 	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFMADD231PS  Y11, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMADD231PS  Y10, Y0, Y2
 	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y3
-	VFMADD231PS  Y11, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFMADD231PS  Y10, Y0, Y3
 	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y4
-	VFMADD231PS  Y11, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFMADD231PS  Y10, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          longrare
-	VPAND        Y13, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y13, Y1, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y15, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMULPS       Y12, Y5, Y5
-	VPAND        Y13, Y2, Y1
-	VPMINUD      Y15, Y1, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VSUBPS       Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPOR         Y2, Y6, Y6
-	VMULPS       Y12, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
+	VPAND        Y13, Y2, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y6, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y5, Y0
+	VPADDD       Y6, Y0, Y0
 	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (SI)
-	VPAND        Y13, Y3, Y2
-	VPMINUD      Y15, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y13, Y3, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y15, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y3, Y3
-	VPOR         Y3, Y5, Y5
-	VMULPS       Y12, Y5, Y5
-	VPAND        Y13, Y4, Y3
-	VPMINUD      Y15, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VSUBPS       Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPAND        Y7, Y4, Y4
-	VPOR         Y4, Y6, Y6
-	VMULPS       Y12, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
+	VPAND        Y13, Y4, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y6, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y5, Y0
+	VPADDD       Y6, Y0, Y0
 	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, 32(SI)
-	VMOVUPS      constantsAVX2<>+20(SB), Y4
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone20
 	JEQ          maskbytes19
-	VCMPPS       $0x02, Y15, Y0, Y5
-	VMOVMSKPS    Y5, AX
+	VPAND        Y12, Y1, Y1
+	VCMPPS       $0x02, Y15, Y1, Y1
+	VPAND        Y12, Y2, Y2
+	VCMPPS       $0x02, Y15, Y2, Y2
+	VPAND        Y12, Y3, Y3
+	VCMPPS       $0x02, Y15, Y3, Y3
+	VPAND        Y12, Y4, Y4
+	VCMPPS       $0x02, Y15, Y4, Y4
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x02, Y15, Y1, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x02, Y15, Y2, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x02, Y15, Y3, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone20
 
 maskbytes19:
-	VCMPPS    $0x02, Y15, Y0, Y5
-	VCMPPS    $0x02, Y15, Y1, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x02, Y15, Y2, Y6
-	VCMPPS    $0x02, Y15, Y3, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VPABSB    Y5, Y5
-	VMOVNTPS  Y5, (DX)
+	VPAND     Y12, Y1, Y1
+	VCMPPS    $0x02, Y15, Y1, Y1
+	VPAND     Y12, Y2, Y2
+	VCMPPS    $0x02, Y15, Y2, Y2
+	VPAND     Y12, Y3, Y3
+	VCMPPS    $0x02, Y15, Y3, Y3
+	VPAND     Y12, Y4, Y4
+	VCMPPS    $0x02, Y15, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
 maskdone20:
@@ -1536,146 +1567,150 @@ longstage:
 
 short2stream:
 	PREFETCHNTA  (BX)(CX*1)
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS 4(R8), Y11
-	VBROADCASTSS (R9), Y10
-	VBROADCASTSS 4(R9), Y9
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS 4(R8), Y10
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS 4(R9), Y8
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y12, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y11, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
 	VPMOVZXWD    16(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y12, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y11, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
 	VPMOVZXWD    32(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y9, Y0, Y3
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y10, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
 	VPMOVZXWD    48(BX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y9, Y0, Y4
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y10, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y13, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y12, Y1, Y0
+	VPMINUD      Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y13, Y1, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y11, Y0, Y0
+	VPAND        Y12, Y2, Y5
+	VPMINUD      Y15, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMULPS       Y12, Y5, Y5
-	VPAND        Y13, Y2, Y1
-	VPMINUD      Y15, Y1, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VSUBPS       Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPAND        Y7, Y2, Y2
-	VPOR         Y2, Y6, Y6
-	VMULPS       Y12, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y2
-	VPSLLD       $0x0f, Y5, Y7
+	VPAND        Y13, Y2, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y11, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y2, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y2, Y5, Y5
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y6, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y5, Y0
+	VPADDD       Y6, Y0, Y0
 	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, (SI)
-	VPAND        Y13, Y3, Y2
-	VPMINUD      Y15, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y12, Y3, Y0
+	VPMINUD      Y15, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VPAND        Y5, Y0, Y5
+	VBROADCASTSS least+40(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VPADDD       Y14, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y13, Y3, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y10, Y0, Y0
+	VPAND        Y12, Y4, Y5
+	VPMINUD      Y15, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
 	VPADDD       Y14, Y6, Y6
 	VADDPS       Y6, Y5, Y5
 	VSUBPS       Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y3, Y3
-	VPOR         Y3, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VPAND        Y13, Y4, Y3
-	VPMINUD      Y15, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
-	VPAND        Y7, Y6, Y7
-	VBROADCASTSS least+40(FP), Y8
-	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
-	VADDPS       Y7, Y6, Y6
-	VSUBPS       Y7, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
-	VPAND        Y7, Y4, Y4
-	VPOR         Y4, Y6, Y6
-	VMULPS       Y11, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+16(SB), Y4
-	VPSLLD       $0x0f, Y5, Y7
+	VPAND        Y13, Y4, Y6
+	VPOR         Y6, Y5, Y5
+	VMULPS       Y10, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+16(SB), Y6
+	VPSLLD       $0x0f, Y0, Y7
 	VPSRLD       $0x1f, Y7, Y7
-	VPADDD       Y7, Y5, Y7
-	VPADDD       Y4, Y7, Y7
-	VPSLLD       $0x0f, Y6, Y5
-	VPSRLD       $0x1f, Y5, Y5
-	VPADDD       Y5, Y6, Y5
-	VPADDD       Y4, Y5, Y5
+	VPADDD       Y7, Y0, Y7
+	VPADDD       Y6, Y7, Y7
+	VPSLLD       $0x0f, Y5, Y0
+	VPSRLD       $0x1f, Y0, Y0
+	VPADDD       Y0, Y5, Y0
+	VPADDD       Y6, Y0, Y0
 	VPSRLD       $0x10, Y7, Y7
-	VPSRLD       $0x10, Y5, Y5
-	VPACKUSDW    Y5, Y7, Y7
+	VPSRLD       $0x10, Y0, Y0
+	VPACKUSDW    Y0, Y7, Y7
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, 32(SI)
-	VMOVUPS      constantsAVX2<>+20(SB), Y4
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone22
 	JEQ          maskbytes21
-	VCMPPS       $0x02, Y15, Y0, Y5
-	VMOVMSKPS    Y5, AX
+	VPAND        Y12, Y1, Y1
+	VCMPPS       $0x02, Y15, Y1, Y1
+	VPAND        Y12, Y2, Y2
+	VCMPPS       $0x02, Y15, Y2, Y2
+	VPAND        Y12, Y3, Y3
+	VCMPPS       $0x02, Y15, Y3, Y3
+	VPAND        Y12, Y4, Y4
+	VCMPPS       $0x02, Y15, Y4, Y4
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x02, Y15, Y1, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x02, Y15, Y2, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x02, Y15, Y3, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone22
 
 maskbytes21:
-	VCMPPS    $0x02, Y15, Y0, Y5
-	VCMPPS    $0x02, Y15, Y1, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x02, Y15, Y2, Y6
-	VCMPPS    $0x02, Y15, Y3, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VPABSB    Y5, Y5
-	VMOVNTPS  Y5, (DX)
+	VPAND     Y12, Y1, Y1
+	VCMPPS    $0x02, Y15, Y1, Y1
+	VPAND     Y12, Y2, Y2
+	VCMPPS    $0x02, Y15, Y2, Y2
+	VPAND     Y12, Y3, Y3
+	VCMPPS    $0x02, Y15, Y3, Y3
+	VPAND     Y12, Y4, Y4
+	VCMPPS    $0x02, Y15, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
 maskdone22:
@@ -1733,16 +1768,21 @@ rare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (R8), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y13, Y0, Y2
-	VMINPS       Y2, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VBROADCASTSS constantsAVX2<>+8(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y2, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
 	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y4
 	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
@@ -1753,16 +1793,21 @@ rare:
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      32(R8), Y4
 	VDIVPS       Y4, Y1, Y1
-	VPAND        Y13, Y1, Y5
-	VMINPS       Y5, Y15, Y6
-	VBROADCASTSS constantsAVX2<>+8(SB), Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y5
+	VPAND        Y5, Y1, Y5
+	VBROADCASTSS most+48(FP), Y6
+	VMINPS       Y5, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
 	VPAND        Y7, Y6, Y7
 	VBROADCASTSS least+40(FP), Y8
 	VPMAXUD      Y8, Y7, Y7
-	VPADDD       Y14, Y7, Y7
+	VBROADCASTSS step+44(FP), Y8
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPADDD       Y9, Y8, Y8
+	VPADDD       Y8, Y7, Y7
 	VADDPS       Y7, Y6, Y8
 	VSUBPS       Y7, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VPAND        Y7, Y1, Y1
 	VPOR         Y1, Y8, Y8
 	VMULPS       Y4, Y8, Y8
@@ -1787,16 +1832,21 @@ rare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      64(R8), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y13, Y0, Y4
-	VMINPS       Y4, Y15, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VBROADCASTSS most+48(FP), Y7
+	VMINPS       Y4, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y14, Y8, Y8
+	VBROADCASTSS step+44(FP), Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       Y9, Y8, Y8
 	VADDPS       Y8, Y7, Y9
 	VSUBPS       Y8, Y9, Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
 	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y9, Y9
 	VMULPS       Y1, Y9, Y9
@@ -1807,16 +1857,21 @@ rare:
 	VPSLLD       $0x10, Y1, Y1
 	VMOVUPS      96(R8), Y8
 	VDIVPS       Y8, Y1, Y1
-	VPAND        Y13, Y1, Y9
-	VMINPS       Y9, Y15, Y10
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VPAND        Y9, Y1, Y9
+	VBROADCASTSS most+48(FP), Y10
+	VMINPS       Y9, Y10, Y10
+	VBROADCASTSS constantsAVX2<>+12(SB), Y11
 	VPAND        Y11, Y10, Y11
 	VBROADCASTSS least+40(FP), Y12
 	VPMAXUD      Y12, Y11, Y11
-	VPADDD       Y14, Y11, Y11
+	VBROADCASTSS step+44(FP), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VPADDD       Y13, Y12, Y12
+	VPADDD       Y12, Y11, Y11
 	VADDPS       Y11, Y10, Y12
 	VSUBPS       Y11, Y12, Y12
-	VBROADCASTSS constantsAVX2<>+12(SB), Y11
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
 	VPAND        Y11, Y1, Y1
 	VPOR         Y1, Y12, Y12
 	VMULPS       Y8, Y12, Y12
@@ -1837,66 +1892,72 @@ rare:
 	VPACKUSDW    Y0, Y11, Y11
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, 32(SI)
-	VMOVUPS      constantsAVX2<>+20(SB), Y0
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone24
 	JEQ          maskbytes23
-	VCMPPS       $0x00, Y2, Y3, Y1
-	VMOVMSKPS    Y1, AX
+	VCMPPS       $0x00, Y2, Y3, Y3
+	VCMPPS       $0x00, Y5, Y6, Y6
+	VCMPPS       $0x00, Y4, Y7, Y7
+	VCMPPS       $0x00, Y9, Y10, Y10
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y5, Y6, Y1
-	VMOVMSKPS    Y1, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y4, Y7, Y1
-	VMOVMSKPS    Y1, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y9, Y10, Y1
-	VMOVMSKPS    Y1, AX
+	VMOVMSKPS    Y10, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone24
 
 maskbytes23:
-	VCMPPS    $0x00, Y2, Y3, Y1
-	VCMPPS    $0x00, Y5, Y6, Y11
-	VPACKSSDW Y11, Y1, Y1
-	VCMPPS    $0x00, Y4, Y7, Y8
-	VCMPPS    $0x00, Y9, Y10, Y11
-	VPACKSSDW Y11, Y8, Y8
-	VPACKSSWB Y8, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VPABSB    Y1, Y1
-	VMOVUPS   Y1, (DX)
+	VCMPPS    $0x00, Y2, Y3, Y3
+	VCMPPS    $0x00, Y5, Y6, Y6
+	VCMPPS    $0x00, Y4, Y7, Y7
+	VCMPPS    $0x00, Y9, Y10, Y10
+	VPACKSSDW Y6, Y3, Y3
+	VPACKSSDW Y10, Y7, Y7
+	VPACKSSWB Y7, Y3, Y3
+	VMOVUPS   constantsAVX2<>+20(SB), Y0
+	VPERMD    Y3, Y0, Y3
+	VPABSB    Y3, Y3
+	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
 maskdone24:
-	CMPQ 464(SP), $+1
-	JEQ  groupresume
-	CMPQ 464(SP), $+2
-	JEQ  longresume
-	CMPQ 464(SP), $+3
-	JEQ  short2resume
-	JMP  laneback
+	VBROADCASTSS most+48(FP), Y15
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPADDD       Y1, Y0, Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	CMPQ         464(SP), $+1
+	JEQ          groupresume
+	CMPQ         464(SP), $+2
+	JEQ          longresume
+	CMPQ         464(SP), $+3
+	JEQ          short2resume
+	JMP          laneback
 
 groupresume:
 	MOVQ         440(SP), R8
 	MOVQ         448(SP), R9
-	VBROADCASTSS (R8), Y12
-	VBROADCASTSS (R9), Y11
+	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R9), Y10
 	JMP          groupback
 
 longresume:
 	MOVQ         440(SP), R8
 	MOVQ         448(SP), R9
-	VBROADCASTSS (R8), Y12
+	VBROADCASTSS (R8), Y11
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+52(SB), Y1
-	VPSUBD       Y1, Y0, Y11
+	VPSUBD       Y1, Y0, Y10
 	VBROADCASTSS constantsAVX2<>+56(SB), Y0
-	VFNMADD231PS Y12, Y11, Y0
+	VFNMADD231PS Y11, Y10, Y0
 	VBROADCASTSS constantsAVX2<>+60(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y10
+	VMULPS       Y10, Y0, Y9
 	JMP          longback
 
 short2resume:
@@ -1905,9 +1966,9 @@ short2resume:
 	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0x00400000
-DATA constantsAVX2<>+4(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+8(SB)/4, $0x7f800000
-DATA constantsAVX2<>+12(SB)/4, $0x80000000
+DATA constantsAVX2<>+4(SB)/4, $0x80000000
+DATA constantsAVX2<>+8(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+12(SB)/4, $0x7f800000
 DATA constantsAVX2<>+16(SB)/4, $0x00007fff
 DATA constantsAVX2<>+20(SB)/4, $0x00000000
 DATA constantsAVX2<>+24(SB)/4, $0x00000004

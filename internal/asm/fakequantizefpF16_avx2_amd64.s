@@ -8,21 +8,23 @@
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·FakeQuantizeFpF16AVX2(SB), $736-80
 	// pointers: SI y, DX mask, BX x, R8 scale, R9 recip, DI elements left, R10 groups left, R11 length
-	// per call: Y15 most, Y14 IAdd, Y13 0x80000000, Y12 0x7fffffff
-	// per group: Y11 scale, Y10 recip
-	// loaded at each use: least, step, 0x1, 0x3f800000, 0x34800000, 0x7f800000, 0x400000, 0x7fc00000, table
+	// per call: Y15 least, Y0 step, Y14 most, Y13 0x7f800000, Y1 0x400000, Y12 IAdd, Y11 0x80000000, Y10 0x7fffffff
+	// per group: Y9 scale, Y8 recip
+	// loaded at each use: 0x1, 0x3f800000, 0x34800000
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), SI
 	MOVQ         mask+8(FP), DX
 	MOVQ         x+16(FP), BX
 	MOVQ         scale+24(FP), R8
 	MOVQ         recip+32(FP), R9
-	VBROADCASTSS most+48(FP), Y15
+	VBROADCASTSS least+40(FP), Y15
+	VBROADCASTSS most+48(FP), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPADDD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	MOVQ         groups+56(FP), R10
 	MOVQ         length+64(FP), R11
 	CMPQ         R11, $+1
@@ -46,8 +48,8 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R10, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y8
 	SUBQ         R10, DI
 	MOVQ         ahead+72(FP), CX
 	CMPQ         CX, $+1
@@ -55,113 +57,113 @@ groupbegin:
 
 grouploop:
 	VCVTPH2PS    (BX), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
 	VCVTPH2PS    16(BX), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
 	VCVTPH2PS    32(BX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
 	VCVTPH2PS    48(BX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (SI)
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y15, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SI)
-	VPAND        Y12, Y3, Y2
-	VPMINUD      Y15, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SI)
-	VPAND        Y12, Y4, Y3
-	VPMINUD      Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(SI)
-	VMOVUPS      constantsAVX2<>+16(SB), Y4
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y11, Y1, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SI)
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y11, Y2, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SI)
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y11, Y3, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(SI)
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y11, Y4, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SI)
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone2
 	JEQ          maskbytes1
-	VCMPPS       $0x02, Y15, Y0, Y5
-	VMOVMSKPS    Y5, AX
+	VPAND        Y10, Y1, Y1
+	VCMPPS       $0x02, Y14, Y1, Y1
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x02, Y14, Y2, Y2
+	VPAND        Y10, Y3, Y3
+	VCMPPS       $0x02, Y14, Y3, Y3
+	VPAND        Y10, Y4, Y4
+	VCMPPS       $0x02, Y14, Y4, Y4
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x02, Y15, Y1, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x02, Y15, Y2, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x02, Y15, Y3, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone2
 
 maskbytes1:
-	VCMPPS    $0x02, Y15, Y0, Y5
-	VCMPPS    $0x02, Y15, Y1, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x02, Y15, Y2, Y6
-	VCMPPS    $0x02, Y15, Y3, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VPABSB    Y5, Y5
-	VMOVUPS   Y5, (DX)
+	VPAND     Y10, Y1, Y1
+	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
+	VPAND     Y10, Y3, Y3
+	VCMPPS    $0x02, Y14, Y3, Y3
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VMOVUPS   constantsAVX2<>+16(SB), Y0
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (DX)
 	ADDQ      $+32, DX
 
 maskdone2:
@@ -182,8 +184,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (R9), Y11
-	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (R9), Y9
+	VBROADCASTSS (R8), Y8
 
 groupmeet:
 	MOVQ R10, R12
@@ -192,134 +194,134 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS      Y10, 472(SP)
+	VMOVUPS      Y8, 472(SP)
 	VCVTPH2PS    (BX), Y0
-	VMULPS       Y11, Y0, Y1
-	VFMSUB231PS  Y10, Y1, Y0
-	VFNMADD231PS Y11, Y0, Y1
+	VMULPS       Y9, Y0, Y1
+	VFMSUB231PS  Y8, Y1, Y0
+	VFNMADD231PS Y9, Y0, Y1
 	SUBQ         $+8, R10
 	JLT          groupmeet1cross
 
 groupmeet1:
-	VMOVUPS      Y10, 504(SP)
+	VMOVUPS      Y8, 504(SP)
 	VCVTPH2PS    16(BX), Y0
-	VMULPS       Y11, Y0, Y2
-	VFMSUB231PS  Y10, Y2, Y0
-	VFNMADD231PS Y11, Y0, Y2
+	VMULPS       Y9, Y0, Y2
+	VFMSUB231PS  Y8, Y2, Y0
+	VFNMADD231PS Y9, Y0, Y2
 	SUBQ         $+8, R10
 	JLT          groupmeet2cross
 
 groupmeet2:
-	VMOVUPS      Y10, 536(SP)
+	VMOVUPS      Y8, 536(SP)
 	VCVTPH2PS    32(BX), Y0
-	VMULPS       Y11, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y11, Y0, Y3
+	VMULPS       Y9, Y0, Y3
+	VFMSUB231PS  Y8, Y3, Y0
+	VFNMADD231PS Y9, Y0, Y3
 	SUBQ         $+8, R10
 	JLT          groupmeet3cross
 
 groupmeet3:
-	VMOVUPS      Y10, 568(SP)
+	VMOVUPS      Y8, 568(SP)
 	VCVTPH2PS    48(BX), Y0
-	VMULPS       Y11, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y11, Y0, Y4
+	VMULPS       Y9, Y0, Y4
+	VFMSUB231PS  Y8, Y4, Y0
+	VFNMADD231PS Y9, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMOVUPS      472(SP), Y1
-	VMULPS       Y1, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (SI)
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y15, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y5, Y5
-	VMOVUPS      504(SP), Y2
-	VMULPS       Y2, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SI)
-	VPAND        Y12, Y3, Y2
-	VPMINUD      Y15, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y5, Y5
-	VMOVUPS      536(SP), Y3
-	VMULPS       Y3, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SI)
-	VPAND        Y12, Y4, Y3
-	VPMINUD      Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMOVUPS      568(SP), Y4
-	VMULPS       Y4, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(SI)
-	VMOVUPS      constantsAVX2<>+16(SB), Y4
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y11, Y1, Y5
+	VPOR         Y5, Y0, Y0
+	VMOVUPS      472(SP), Y5
+	VMULPS       Y5, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SI)
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y11, Y2, Y5
+	VPOR         Y5, Y0, Y0
+	VMOVUPS      504(SP), Y5
+	VMULPS       Y5, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SI)
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y11, Y3, Y5
+	VPOR         Y5, Y0, Y0
+	VMOVUPS      536(SP), Y5
+	VMULPS       Y5, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(SI)
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y11, Y4, Y5
+	VPOR         Y5, Y0, Y0
+	VMOVUPS      568(SP), Y5
+	VMULPS       Y5, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SI)
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone4
 	JEQ          maskbytes3
-	VCMPPS       $0x02, Y15, Y0, Y5
-	VMOVMSKPS    Y5, AX
+	VPAND        Y10, Y1, Y1
+	VCMPPS       $0x02, Y14, Y1, Y1
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x02, Y14, Y2, Y2
+	VPAND        Y10, Y3, Y3
+	VCMPPS       $0x02, Y14, Y3, Y3
+	VPAND        Y10, Y4, Y4
+	VCMPPS       $0x02, Y14, Y4, Y4
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x02, Y15, Y1, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x02, Y15, Y2, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x02, Y15, Y3, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone4
 
 maskbytes3:
-	VCMPPS    $0x02, Y15, Y0, Y5
-	VCMPPS    $0x02, Y15, Y1, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x02, Y15, Y2, Y6
-	VCMPPS    $0x02, Y15, Y3, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VPABSB    Y5, Y5
-	VMOVUPS   Y5, (DX)
+	VPAND     Y10, Y1, Y1
+	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
+	VPAND     Y10, Y3, Y3
+	VCMPPS    $0x02, Y14, Y3, Y3
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VMOVUPS   constantsAVX2<>+16(SB), Y0
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (DX)
 	ADDQ      $+32, DX
 
 maskdone4:
@@ -334,12 +336,14 @@ maskdone4:
 	JLT  groupmeet
 
 groupmet:
-	VBROADCASTSS most+48(FP), Y15
+	VBROADCASTSS least+40(FP), Y15
+	VBROADCASTSS most+48(FP), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPADDD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	CMPQ         R10, $+1
 	JLT          groupnext
 	CMPQ         DI, $+32
@@ -371,8 +375,8 @@ grouppieces:
 	MOVQ R10, DI
 
 grouppiece:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y8
 	MOVQ         SI, 416(SP)
 	LEAQ         (SP), SI
 	MOVQ         DX, 424(SP)
@@ -439,15 +443,15 @@ groupdone:
 	RET
 
 longs:
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VPSUBD       Y1, Y0, Y10
+	VPSUBD       Y1, Y0, Y8
 	VBROADCASTSS constantsAVX2<>+52(SB), Y0
-	VFNMADD231PS Y11, Y10, Y0
+	VFNMADD231PS Y9, Y8, Y0
 	VBROADCASTSS constantsAVX2<>+56(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y9
+	VMULPS       Y8, Y0, Y7
 	MOVQ         R11, DI
 	CMPQ         DI, $+32
 	JLT          longstage
@@ -456,110 +460,110 @@ longs:
 	JGT          longstream
 
 longloop:
-	VCVTPH2PS    (BX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPH2PS    16(BX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPH2PS    32(BX), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
-	VCVTPH2PS    48(BX), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (SI)
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y15, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SI)
-	VPAND        Y12, Y3, Y2
-	VPMINUD      Y15, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SI)
-	VPAND        Y12, Y4, Y3
-	VPMINUD      Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(SI)
-	VMOVUPS      constantsAVX2<>+16(SB), Y4
-	CMPL         kind+52(FP), $+1
-	JLT          maskdone8
-	JEQ          maskbytes7
-	VCMPPS       $0x02, Y15, Y0, Y5
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, (DX)
-	VCMPPS       $0x02, Y15, Y1, Y5
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 1(DX)
-	VCMPPS       $0x02, Y15, Y2, Y5
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 2(DX)
-	VCMPPS       $0x02, Y15, Y3, Y5
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+4, DX
-	JMP          maskdone8
+	VCVTPH2PS   (BX), Y0
+	VMULPS      Y7, Y0, Y1
+	VFMADD231PS Y8, Y0, Y1
+	VCVTPH2PS   16(BX), Y0
+	VMULPS      Y7, Y0, Y2
+	VFMADD231PS Y8, Y0, Y2
+	VCVTPH2PS   32(BX), Y0
+	VMULPS      Y7, Y0, Y3
+	VFMADD231PS Y8, Y0, Y3
+	VCVTPH2PS   48(BX), Y0
+	VMULPS      Y7, Y0, Y4
+	VFMADD231PS Y8, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPAND       Y10, Y1, Y0
+	VPMINUD     Y14, Y0, Y0
+	VPAND       Y13, Y0, Y5
+	VPMAXUD     Y15, Y5, Y5
+	VPADDD      Y12, Y5, Y5
+	VADDPS      Y5, Y0, Y0
+	VSUBPS      Y5, Y0, Y0
+	VPAND       Y11, Y1, Y5
+	VPOR        Y5, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, (SI)
+	VPAND       Y10, Y2, Y0
+	VPMINUD     Y14, Y0, Y0
+	VPAND       Y13, Y0, Y5
+	VPMAXUD     Y15, Y5, Y5
+	VPADDD      Y12, Y5, Y5
+	VADDPS      Y5, Y0, Y0
+	VSUBPS      Y5, Y0, Y0
+	VPAND       Y11, Y2, Y5
+	VPOR        Y5, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 16(SI)
+	VPAND       Y10, Y3, Y0
+	VPMINUD     Y14, Y0, Y0
+	VPAND       Y13, Y0, Y5
+	VPMAXUD     Y15, Y5, Y5
+	VPADDD      Y12, Y5, Y5
+	VADDPS      Y5, Y0, Y0
+	VSUBPS      Y5, Y0, Y0
+	VPAND       Y11, Y3, Y5
+	VPOR        Y5, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 32(SI)
+	VPAND       Y10, Y4, Y0
+	VPMINUD     Y14, Y0, Y0
+	VPAND       Y13, Y0, Y5
+	VPMAXUD     Y15, Y5, Y5
+	VPADDD      Y12, Y5, Y5
+	VADDPS      Y5, Y0, Y0
+	VSUBPS      Y5, Y0, Y0
+	VPAND       Y11, Y4, Y5
+	VPOR        Y5, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVUPS     X0, 48(SI)
+	CMPL        kind+52(FP), $+1
+	JLT         maskdone8
+	JEQ         maskbytes7
+	VPAND       Y10, Y1, Y1
+	VCMPPS      $0x02, Y14, Y1, Y1
+	VPAND       Y10, Y2, Y2
+	VCMPPS      $0x02, Y14, Y2, Y2
+	VPAND       Y10, Y3, Y3
+	VCMPPS      $0x02, Y14, Y3, Y3
+	VPAND       Y10, Y4, Y4
+	VCMPPS      $0x02, Y14, Y4, Y4
+	VMOVMSKPS   Y1, AX
+	MOVB        AL, (DX)
+	VMOVMSKPS   Y2, AX
+	MOVB        AL, 1(DX)
+	VMOVMSKPS   Y3, AX
+	MOVB        AL, 2(DX)
+	VMOVMSKPS   Y4, AX
+	MOVB        AL, 3(DX)
+	ADDQ        $+4, DX
+	JMP         maskdone8
 
 maskbytes7:
-	VCMPPS    $0x02, Y15, Y0, Y5
-	VCMPPS    $0x02, Y15, Y1, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x02, Y15, Y2, Y6
-	VCMPPS    $0x02, Y15, Y3, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VPABSB    Y5, Y5
-	VMOVUPS   Y5, (DX)
+	VPAND     Y10, Y1, Y1
+	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
+	VPAND     Y10, Y3, Y3
+	VCMPPS    $0x02, Y14, Y3, Y3
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VMOVUPS   constantsAVX2<>+16(SB), Y0
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (DX)
 	ADDQ      $+32, DX
 
 maskdone8:
@@ -623,118 +627,118 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS 4(R9), Y8
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
+	VBROADCASTSS (R9), Y7
+	VBROADCASTSS 4(R9), Y6
 	VCVTPH2PS    (BX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y7, Y0, Y1
 	VCVTPH2PS    16(BX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y7, Y0, Y2
 	VCVTPH2PS    32(BX), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VMULPS       Y6, Y0, Y3
+	VFMSUB231PS  Y8, Y3, Y0
+	VFNMADD231PS Y6, Y0, Y3
 	VCVTPH2PS    48(BX), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VMULPS       Y6, Y0, Y4
+	VFMSUB231PS  Y8, Y4, Y0
+	VFNMADD231PS Y6, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, (SI)
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y15, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 16(SI)
-	VPAND        Y12, Y3, Y2
-	VPMINUD      Y15, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y5, Y5
-	VMULPS       Y10, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 32(SI)
-	VPAND        Y12, Y4, Y3
-	VPMINUD      Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMULPS       Y10, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVUPS      X5, 48(SI)
-	VMOVUPS      constantsAVX2<>+16(SB), Y4
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y11, Y1, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SI)
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y11, Y2, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SI)
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y11, Y3, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(SI)
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y11, Y4, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SI)
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone12
 	JEQ          maskbytes11
-	VCMPPS       $0x02, Y15, Y0, Y5
-	VMOVMSKPS    Y5, AX
+	VPAND        Y10, Y1, Y1
+	VCMPPS       $0x02, Y14, Y1, Y1
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x02, Y14, Y2, Y2
+	VPAND        Y10, Y3, Y3
+	VCMPPS       $0x02, Y14, Y3, Y3
+	VPAND        Y10, Y4, Y4
+	VCMPPS       $0x02, Y14, Y4, Y4
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x02, Y15, Y1, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x02, Y15, Y2, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x02, Y15, Y3, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone12
 
 maskbytes11:
-	VCMPPS    $0x02, Y15, Y0, Y5
-	VCMPPS    $0x02, Y15, Y1, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x02, Y15, Y2, Y6
-	VCMPPS    $0x02, Y15, Y3, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VPABSB    Y5, Y5
-	VMOVUPS   Y5, (DX)
+	VPAND     Y10, Y1, Y1
+	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
+	VPAND     Y10, Y3, Y3
+	VCMPPS    $0x02, Y14, Y3, Y3
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VMOVUPS   constantsAVX2<>+16(SB), Y0
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVUPS   Y1, (DX)
 	ADDQ      $+32, DX
 
 maskdone12:
@@ -792,92 +796,92 @@ laneloop:
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y12, Y2, Y0
-	VPMINUD      Y15, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	VPAND        Y10, Y1, Y10
-	VBROADCASTSS least+40(FP), Y11
-	VPMAXUD      Y11, Y10, Y10
-	VPADDD       Y14, Y10, Y10
-	VADDPS       Y10, Y1, Y1
-	VSUBPS       Y10, Y1, Y1
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y1, Y1
-	VMULPS       Y3, Y1, Y1
-	VCVTPS2PH    $0x00, Y1, X1
-	VMOVUPS      X1, (SI)
-	VPAND        Y12, Y4, Y1
-	VPMINUD      Y15, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+12(SB), Y3
-	VPAND        Y3, Y2, Y3
-	VBROADCASTSS least+40(FP), Y10
-	VPMAXUD      Y10, Y3, Y3
-	VPADDD       Y14, Y3, Y3
-	VADDPS       Y3, Y2, Y2
-	VSUBPS       Y3, Y2, Y2
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y2, Y2
-	VMULPS       Y5, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 16(SI)
-	VPAND        Y12, Y6, Y2
-	VPMINUD      Y15, Y2, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS least+40(FP), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
-	VADDPS       Y4, Y3, Y3
-	VSUBPS       Y4, Y3, Y3
-	VPAND        Y13, Y6, Y6
-	VPOR         Y6, Y3, Y3
-	VMULPS       Y7, Y3, Y3
-	VCVTPS2PH    $0x00, Y3, X3
-	VMOVUPS      X3, 32(SI)
-	VPAND        Y12, Y8, Y3
-	VPMINUD      Y15, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+12(SB), Y5
-	VPAND        Y5, Y4, Y5
-	VBROADCASTSS least+40(FP), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VPADDD       Y14, Y5, Y5
-	VADDPS       Y5, Y4, Y4
-	VSUBPS       Y5, Y4, Y4
-	VPAND        Y13, Y8, Y8
-	VPOR         Y8, Y4, Y4
-	VMULPS       Y9, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, 48(SI)
-	VMOVUPS      constantsAVX2<>+16(SB), Y4
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y12, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y11, Y2, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y3, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, (SI)
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y12, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y11, Y4, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y5, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 16(SI)
+	VPAND        Y10, Y6, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y12, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y11, Y6, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y7, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 32(SI)
+	VPAND        Y10, Y8, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y1
+	VPMAXUD      Y15, Y1, Y1
+	VPADDD       Y12, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VPAND        Y11, Y8, Y1
+	VPOR         Y1, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVUPS      X0, 48(SI)
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone14
 	JEQ          maskbytes13
-	VCMPPS       $0x02, Y15, Y0, Y5
-	VMOVMSKPS    Y5, AX
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x02, Y14, Y2, Y2
+	VPAND        Y10, Y4, Y4
+	VCMPPS       $0x02, Y14, Y4, Y4
+	VPAND        Y10, Y6, Y6
+	VCMPPS       $0x02, Y14, Y6, Y6
+	VPAND        Y10, Y8, Y8
+	VCMPPS       $0x02, Y14, Y8, Y8
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x02, Y15, Y1, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x02, Y15, Y2, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y6, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x02, Y15, Y3, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y8, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone14
 
 maskbytes13:
-	VCMPPS    $0x02, Y15, Y0, Y5
-	VCMPPS    $0x02, Y15, Y1, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x02, Y15, Y2, Y6
-	VCMPPS    $0x02, Y15, Y3, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VPABSB    Y5, Y5
-	VMOVUPS   Y5, (DX)
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPAND     Y10, Y6, Y6
+	VCMPPS    $0x02, Y14, Y6, Y6
+	VPAND     Y10, Y8, Y8
+	VCMPPS    $0x02, Y14, Y8, Y8
+	VPACKSSDW Y4, Y2, Y2
+	VPACKSSDW Y8, Y6, Y6
+	VPACKSSWB Y6, Y2, Y2
+	VMOVUPS   constantsAVX2<>+16(SB), Y0
+	VPERMD    Y2, Y0, Y2
+	VPABSB    Y2, Y2
+	VMOVUPS   Y2, (DX)
 	ADDQ      $+32, DX
 
 maskdone14:
@@ -936,113 +940,113 @@ fence:
 groupstream:
 	PREFETCHNTA  (BX)(CX*1)
 	VCVTPH2PS    (BX), Y0
-	VMULPS       Y10, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y10, Y0, Y1
+	VMULPS       Y8, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
 	VCVTPH2PS    16(BX), Y0
-	VMULPS       Y10, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y10, Y0, Y2
+	VMULPS       Y8, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y8, Y0, Y2
 	VCVTPH2PS    32(BX), Y0
-	VMULPS       Y10, Y0, Y3
-	VFMSUB231PS  Y11, Y3, Y0
-	VFNMADD231PS Y10, Y0, Y3
+	VMULPS       Y8, Y0, Y3
+	VFMSUB231PS  Y9, Y3, Y0
+	VFNMADD231PS Y8, Y0, Y3
 	VCVTPH2PS    48(BX), Y0
-	VMULPS       Y10, Y0, Y4
-	VFMSUB231PS  Y11, Y4, Y0
-	VFNMADD231PS Y10, Y0, Y4
+	VMULPS       Y8, Y0, Y4
+	VFMSUB231PS  Y9, Y4, Y0
+	VFNMADD231PS Y8, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, (SI)
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y15, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 16(SI)
-	VPAND        Y12, Y3, Y2
-	VPMINUD      Y15, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 32(SI)
-	VPAND        Y12, Y4, Y3
-	VPMINUD      Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 48(SI)
-	VMOVUPS      constantsAVX2<>+16(SB), Y4
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y11, Y1, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, (SI)
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y11, Y2, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 16(SI)
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y11, Y3, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 32(SI)
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y11, Y4, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 48(SI)
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone18
 	JEQ          maskbytes17
-	VCMPPS       $0x02, Y15, Y0, Y5
-	VMOVMSKPS    Y5, AX
+	VPAND        Y10, Y1, Y1
+	VCMPPS       $0x02, Y14, Y1, Y1
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x02, Y14, Y2, Y2
+	VPAND        Y10, Y3, Y3
+	VCMPPS       $0x02, Y14, Y3, Y3
+	VPAND        Y10, Y4, Y4
+	VCMPPS       $0x02, Y14, Y4, Y4
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x02, Y15, Y1, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x02, Y15, Y2, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x02, Y15, Y3, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone18
 
 maskbytes17:
-	VCMPPS    $0x02, Y15, Y0, Y5
-	VCMPPS    $0x02, Y15, Y1, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x02, Y15, Y2, Y6
-	VCMPPS    $0x02, Y15, Y3, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VPABSB    Y5, Y5
-	VMOVNTPS  Y5, (DX)
+	VPAND     Y10, Y1, Y1
+	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
+	VPAND     Y10, Y3, Y3
+	VCMPPS    $0x02, Y14, Y3, Y3
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VMOVUPS   constantsAVX2<>+16(SB), Y0
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
 maskdone18:
@@ -1075,9 +1079,9 @@ groupmeet0mix:
 	VMOVDQU      constantsAVX2<>+60(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
 	VBROADCASTSS 4(R9), Y1
-	VBLENDVPS    Y0, Y1, Y11, Y11
+	VBLENDVPS    Y0, Y1, Y9, Y9
 	VBROADCASTSS 4(R8), Y1
-	VBLENDVPS    Y0, Y1, Y10, Y10
+	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet0reached
@@ -1104,9 +1108,9 @@ groupmeet1mix:
 	VMOVDQU      constantsAVX2<>+60(SB), Y2
 	VPCMPGTD     Y0, Y2, Y0
 	VBROADCASTSS 4(R9), Y2
-	VBLENDVPS    Y0, Y2, Y11, Y11
+	VBLENDVPS    Y0, Y2, Y9, Y9
 	VBROADCASTSS 4(R8), Y2
-	VBLENDVPS    Y0, Y2, Y10, Y10
+	VBLENDVPS    Y0, Y2, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet1reached
@@ -1133,9 +1137,9 @@ groupmeet2mix:
 	VMOVDQU      constantsAVX2<>+60(SB), Y3
 	VPCMPGTD     Y0, Y3, Y0
 	VBROADCASTSS 4(R9), Y3
-	VBLENDVPS    Y0, Y3, Y11, Y11
+	VBLENDVPS    Y0, Y3, Y9, Y9
 	VBROADCASTSS 4(R8), Y3
-	VBLENDVPS    Y0, Y3, Y10, Y10
+	VBLENDVPS    Y0, Y3, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet2reached
@@ -1162,9 +1166,9 @@ groupmeet3mix:
 	VMOVDQU      constantsAVX2<>+60(SB), Y4
 	VPCMPGTD     Y0, Y4, Y0
 	VBROADCASTSS 4(R9), Y4
-	VBLENDVPS    Y0, Y4, Y11, Y11
+	VBLENDVPS    Y0, Y4, Y9, Y9
 	VBROADCASTSS 4(R8), Y4
-	VBLENDVPS    Y0, Y4, Y10, Y10
+	VBLENDVPS    Y0, Y4, Y8, Y8
 	MOVQ         R10, AX
 	ADDQ         R11, AX
 	JGE          groupmeet3reached
@@ -1184,12 +1188,14 @@ groupmeet3mixed:
 	JMP groupmeet3
 
 groupmeetrare:
-	VBROADCASTSS most+48(FP), Y15
+	VBROADCASTSS least+40(FP), Y15
+	VBROADCASTSS most+48(FP), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS step+44(FP), Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPADDD       Y1, Y0, Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
 	MOVQ         R12, R10
 	SUBQ         R8, R13
 	ADDQ         R13, R8
@@ -1200,111 +1206,111 @@ groupmeetrare:
 	JMP          grouppieces
 
 longstream:
-	PREFETCHNTA  (BX)(CX*1)
-	VCVTPH2PS    (BX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMADD231PS  Y10, Y0, Y1
-	VCVTPH2PS    16(BX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMADD231PS  Y10, Y0, Y2
-	VCVTPH2PS    32(BX), Y0
-	VMULPS       Y9, Y0, Y3
-	VFMADD231PS  Y10, Y0, Y3
-	VCVTPH2PS    48(BX), Y0
-	VMULPS       Y9, Y0, Y4
-	VFMADD231PS  Y10, Y0, Y4
-	VCMPPS       $0x03, Y2, Y1, Y0
-	VCMPPS       $0x03, Y4, Y3, Y5
-	VORPS        Y5, Y0, Y0
-	VPMOVMSKB    Y0, AX
-	TESTL        AX, AX
-	JNE          longrare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, (SI)
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y15, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 16(SI)
-	VPAND        Y12, Y3, Y2
-	VPMINUD      Y15, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 32(SI)
-	VPAND        Y12, Y4, Y3
-	VPMINUD      Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 48(SI)
-	VMOVUPS      constantsAVX2<>+16(SB), Y4
-	CMPL         kind+52(FP), $+1
-	JLT          maskdone20
-	JEQ          maskbytes19
-	VCMPPS       $0x02, Y15, Y0, Y5
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, (DX)
-	VCMPPS       $0x02, Y15, Y1, Y5
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 1(DX)
-	VCMPPS       $0x02, Y15, Y2, Y5
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 2(DX)
-	VCMPPS       $0x02, Y15, Y3, Y5
-	VMOVMSKPS    Y5, AX
-	MOVB         AL, 3(DX)
-	ADDQ         $+4, DX
-	JMP          maskdone20
+	PREFETCHNTA (BX)(CX*1)
+	VCVTPH2PS   (BX), Y0
+	VMULPS      Y7, Y0, Y1
+	VFMADD231PS Y8, Y0, Y1
+	VCVTPH2PS   16(BX), Y0
+	VMULPS      Y7, Y0, Y2
+	VFMADD231PS Y8, Y0, Y2
+	VCVTPH2PS   32(BX), Y0
+	VMULPS      Y7, Y0, Y3
+	VFMADD231PS Y8, Y0, Y3
+	VCVTPH2PS   48(BX), Y0
+	VMULPS      Y7, Y0, Y4
+	VFMADD231PS Y8, Y0, Y4
+	VCMPPS      $0x03, Y2, Y1, Y0
+	VCMPPS      $0x03, Y4, Y3, Y5
+	VORPS       Y5, Y0, Y0
+	VPMOVMSKB   Y0, AX
+	TESTL       AX, AX
+	JNE         longrare
+	VPAND       Y10, Y1, Y0
+	VPMINUD     Y14, Y0, Y0
+	VPAND       Y13, Y0, Y5
+	VPMAXUD     Y15, Y5, Y5
+	VPADDD      Y12, Y5, Y5
+	VADDPS      Y5, Y0, Y0
+	VSUBPS      Y5, Y0, Y0
+	VPAND       Y11, Y1, Y5
+	VPOR        Y5, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, (SI)
+	VPAND       Y10, Y2, Y0
+	VPMINUD     Y14, Y0, Y0
+	VPAND       Y13, Y0, Y5
+	VPMAXUD     Y15, Y5, Y5
+	VPADDD      Y12, Y5, Y5
+	VADDPS      Y5, Y0, Y0
+	VSUBPS      Y5, Y0, Y0
+	VPAND       Y11, Y2, Y5
+	VPOR        Y5, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 16(SI)
+	VPAND       Y10, Y3, Y0
+	VPMINUD     Y14, Y0, Y0
+	VPAND       Y13, Y0, Y5
+	VPMAXUD     Y15, Y5, Y5
+	VPADDD      Y12, Y5, Y5
+	VADDPS      Y5, Y0, Y0
+	VSUBPS      Y5, Y0, Y0
+	VPAND       Y11, Y3, Y5
+	VPOR        Y5, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 32(SI)
+	VPAND       Y10, Y4, Y0
+	VPMINUD     Y14, Y0, Y0
+	VPAND       Y13, Y0, Y5
+	VPMAXUD     Y15, Y5, Y5
+	VPADDD      Y12, Y5, Y5
+	VADDPS      Y5, Y0, Y0
+	VSUBPS      Y5, Y0, Y0
+	VPAND       Y11, Y4, Y5
+	VPOR        Y5, Y0, Y0
+	VMULPS      Y9, Y0, Y0
+	VCVTPS2PH   $0x00, Y0, X0
+	VMOVNTPS    X0, 48(SI)
+	CMPL        kind+52(FP), $+1
+	JLT         maskdone20
+	JEQ         maskbytes19
+	VPAND       Y10, Y1, Y1
+	VCMPPS      $0x02, Y14, Y1, Y1
+	VPAND       Y10, Y2, Y2
+	VCMPPS      $0x02, Y14, Y2, Y2
+	VPAND       Y10, Y3, Y3
+	VCMPPS      $0x02, Y14, Y3, Y3
+	VPAND       Y10, Y4, Y4
+	VCMPPS      $0x02, Y14, Y4, Y4
+	VMOVMSKPS   Y1, AX
+	MOVB        AL, (DX)
+	VMOVMSKPS   Y2, AX
+	MOVB        AL, 1(DX)
+	VMOVMSKPS   Y3, AX
+	MOVB        AL, 2(DX)
+	VMOVMSKPS   Y4, AX
+	MOVB        AL, 3(DX)
+	ADDQ        $+4, DX
+	JMP         maskdone20
 
 maskbytes19:
-	VCMPPS    $0x02, Y15, Y0, Y5
-	VCMPPS    $0x02, Y15, Y1, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x02, Y15, Y2, Y6
-	VCMPPS    $0x02, Y15, Y3, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VPABSB    Y5, Y5
-	VMOVNTPS  Y5, (DX)
+	VPAND     Y10, Y1, Y1
+	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
+	VPAND     Y10, Y3, Y3
+	VCMPPS    $0x02, Y14, Y3, Y3
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VMOVUPS   constantsAVX2<>+16(SB), Y0
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
 maskdone20:
@@ -1343,118 +1349,118 @@ longstage:
 
 short2stream:
 	PREFETCHNTA  (BX)(CX*1)
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS 4(R8), Y10
-	VBROADCASTSS (R9), Y9
-	VBROADCASTSS 4(R9), Y8
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS 4(R8), Y8
+	VBROADCASTSS (R9), Y7
+	VBROADCASTSS 4(R9), Y6
 	VCVTPH2PS    (BX), Y0
-	VMULPS       Y9, Y0, Y1
-	VFMSUB231PS  Y11, Y1, Y0
-	VFNMADD231PS Y9, Y0, Y1
+	VMULPS       Y7, Y0, Y1
+	VFMSUB231PS  Y9, Y1, Y0
+	VFNMADD231PS Y7, Y0, Y1
 	VCVTPH2PS    16(BX), Y0
-	VMULPS       Y9, Y0, Y2
-	VFMSUB231PS  Y11, Y2, Y0
-	VFNMADD231PS Y9, Y0, Y2
+	VMULPS       Y7, Y0, Y2
+	VFMSUB231PS  Y9, Y2, Y0
+	VFNMADD231PS Y7, Y0, Y2
 	VCVTPH2PS    32(BX), Y0
-	VMULPS       Y8, Y0, Y3
-	VFMSUB231PS  Y10, Y3, Y0
-	VFNMADD231PS Y8, Y0, Y3
+	VMULPS       Y6, Y0, Y3
+	VFMSUB231PS  Y8, Y3, Y0
+	VFNMADD231PS Y6, Y0, Y3
 	VCVTPH2PS    48(BX), Y0
-	VMULPS       Y8, Y0, Y4
-	VFMSUB231PS  Y10, Y4, Y0
-	VFNMADD231PS Y8, Y0, Y4
+	VMULPS       Y6, Y0, Y4
+	VFMSUB231PS  Y8, Y4, Y0
+	VFNMADD231PS Y6, Y0, Y4
 	VCMPPS       $0x03, Y2, Y1, Y0
 	VCMPPS       $0x03, Y4, Y3, Y5
 	VORPS        Y5, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y12, Y1, Y0
-	VPMINUD      Y15, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, (SI)
-	VPAND        Y12, Y2, Y1
-	VPMINUD      Y15, Y1, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y2, Y2
-	VPOR         Y2, Y5, Y5
-	VMULPS       Y11, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 16(SI)
-	VPAND        Y12, Y3, Y2
-	VPMINUD      Y15, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y3, Y3
-	VPOR         Y3, Y5, Y5
-	VMULPS       Y10, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 32(SI)
-	VPAND        Y12, Y4, Y3
-	VPMINUD      Y15, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
-	VPAND        Y6, Y5, Y6
-	VBROADCASTSS least+40(FP), Y7
-	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VSUBPS       Y6, Y5, Y5
-	VPAND        Y13, Y4, Y4
-	VPOR         Y4, Y5, Y5
-	VMULPS       Y10, Y5, Y5
-	VCVTPS2PH    $0x00, Y5, X5
-	VMOVNTPS     X5, 48(SI)
-	VMOVUPS      constantsAVX2<>+16(SB), Y4
+	VPAND        Y10, Y1, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y11, Y1, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, (SI)
+	VPAND        Y10, Y2, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y11, Y2, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y9, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 16(SI)
+	VPAND        Y10, Y3, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y11, Y3, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 32(SI)
+	VPAND        Y10, Y4, Y0
+	VPMINUD      Y14, Y0, Y0
+	VPAND        Y13, Y0, Y5
+	VPMAXUD      Y15, Y5, Y5
+	VPADDD       Y12, Y5, Y5
+	VADDPS       Y5, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VPAND        Y11, Y4, Y5
+	VPOR         Y5, Y0, Y0
+	VMULPS       Y8, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VMOVNTPS     X0, 48(SI)
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone22
 	JEQ          maskbytes21
-	VCMPPS       $0x02, Y15, Y0, Y5
-	VMOVMSKPS    Y5, AX
+	VPAND        Y10, Y1, Y1
+	VCMPPS       $0x02, Y14, Y1, Y1
+	VPAND        Y10, Y2, Y2
+	VCMPPS       $0x02, Y14, Y2, Y2
+	VPAND        Y10, Y3, Y3
+	VCMPPS       $0x02, Y14, Y3, Y3
+	VPAND        Y10, Y4, Y4
+	VCMPPS       $0x02, Y14, Y4, Y4
+	VMOVMSKPS    Y1, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x02, Y15, Y1, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y2, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x02, Y15, Y2, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x02, Y15, Y3, Y5
-	VMOVMSKPS    Y5, AX
+	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone22
 
 maskbytes21:
-	VCMPPS    $0x02, Y15, Y0, Y5
-	VCMPPS    $0x02, Y15, Y1, Y7
-	VPACKSSDW Y7, Y5, Y5
-	VCMPPS    $0x02, Y15, Y2, Y6
-	VCMPPS    $0x02, Y15, Y3, Y7
-	VPACKSSDW Y7, Y6, Y6
-	VPACKSSWB Y6, Y5, Y5
-	VPERMD    Y5, Y4, Y5
-	VPABSB    Y5, Y5
-	VMOVNTPS  Y5, (DX)
+	VPAND     Y10, Y1, Y1
+	VCMPPS    $0x02, Y14, Y1, Y1
+	VPAND     Y10, Y2, Y2
+	VCMPPS    $0x02, Y14, Y2, Y2
+	VPAND     Y10, Y3, Y3
+	VCMPPS    $0x02, Y14, Y3, Y3
+	VPAND     Y10, Y4, Y4
+	VCMPPS    $0x02, Y14, Y4, Y4
+	VPACKSSDW Y2, Y1, Y1
+	VPACKSSDW Y4, Y3, Y3
+	VPACKSSWB Y3, Y1, Y1
+	VMOVUPS   constantsAVX2<>+16(SB), Y0
+	VPERMD    Y1, Y0, Y1
+	VPABSB    Y1, Y1
+	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
 maskdone22:
@@ -1511,16 +1517,22 @@ rare:
 	VCVTPH2PS    (BX), Y0
 	VMOVUPS      (R8), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y2
-	VMINPS       Y2, Y15, Y3
-	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VBROADCASTSS constantsAVX2<>+12(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS most+48(FP), Y3
+	VMINPS       Y2, Y3, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
 	VPAND        Y4, Y3, Y4
 	VBROADCASTSS least+40(FP), Y5
 	VPMAXUD      Y5, Y4, Y4
-	VPADDD       Y14, Y4, Y4
+	VBROADCASTSS step+44(FP), Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPADDD       Y6, Y5, Y5
+	VPADDD       Y5, Y4, Y4
 	VADDPS       Y4, Y3, Y5
 	VSUBPS       Y4, Y5, Y5
-	VPAND        Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VPAND        Y4, Y0, Y0
 	VPOR         Y0, Y5, Y5
 	VMULPS       Y1, Y5, Y5
 	VCMPPS       $0x07, Y5, Y5, Y0
@@ -1531,16 +1543,22 @@ rare:
 	VCVTPH2PS    16(BX), Y0
 	VMOVUPS      32(R8), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y4
-	VMINPS       Y4, Y15, Y5
-	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VPAND        Y4, Y0, Y4
+	VBROADCASTSS most+48(FP), Y5
+	VMINPS       Y4, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
 	VPAND        Y6, Y5, Y6
 	VBROADCASTSS least+40(FP), Y7
 	VPMAXUD      Y7, Y6, Y6
-	VPADDD       Y14, Y6, Y6
+	VBROADCASTSS step+44(FP), Y7
+	VBROADCASTSS constantsAVX2<>+4(SB), Y8
+	VPADDD       Y8, Y7, Y7
+	VPADDD       Y7, Y6, Y6
 	VADDPS       Y6, Y5, Y7
 	VSUBPS       Y6, Y7, Y7
-	VPAND        Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VPAND        Y6, Y0, Y0
 	VPOR         Y0, Y7, Y7
 	VMULPS       Y1, Y7, Y7
 	VCMPPS       $0x07, Y7, Y7, Y0
@@ -1551,16 +1569,22 @@ rare:
 	VCVTPH2PS    32(BX), Y0
 	VMOVUPS      64(R8), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y6
-	VMINPS       Y6, Y15, Y7
-	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VBROADCASTSS constantsAVX2<>+12(SB), Y6
+	VPAND        Y6, Y0, Y6
+	VBROADCASTSS most+48(FP), Y7
+	VMINPS       Y6, Y7, Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
 	VPAND        Y8, Y7, Y8
 	VBROADCASTSS least+40(FP), Y9
 	VPMAXUD      Y9, Y8, Y8
-	VPADDD       Y14, Y8, Y8
+	VBROADCASTSS step+44(FP), Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPADDD       Y10, Y9, Y9
+	VPADDD       Y9, Y8, Y8
 	VADDPS       Y8, Y7, Y9
 	VSUBPS       Y8, Y9, Y9
-	VPAND        Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VPAND        Y8, Y0, Y0
 	VPOR         Y0, Y9, Y9
 	VMULPS       Y1, Y9, Y9
 	VCMPPS       $0x07, Y9, Y9, Y0
@@ -1571,16 +1595,22 @@ rare:
 	VCVTPH2PS    48(BX), Y0
 	VMOVUPS      96(R8), Y1
 	VDIVPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y8
-	VMINPS       Y8, Y15, Y9
-	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS constantsAVX2<>+12(SB), Y8
+	VPAND        Y8, Y0, Y8
+	VBROADCASTSS most+48(FP), Y9
+	VMINPS       Y8, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
 	VPAND        Y10, Y9, Y10
 	VBROADCASTSS least+40(FP), Y11
 	VPMAXUD      Y11, Y10, Y10
-	VPADDD       Y14, Y10, Y10
+	VBROADCASTSS step+44(FP), Y11
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VPADDD       Y12, Y11, Y11
+	VPADDD       Y11, Y10, Y10
 	VADDPS       Y10, Y9, Y11
 	VSUBPS       Y10, Y11, Y11
-	VPAND        Y13, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VPAND        Y10, Y0, Y0
 	VPOR         Y0, Y11, Y11
 	VMULPS       Y1, Y11, Y11
 	VCMPPS       $0x07, Y11, Y11, Y0
@@ -1588,66 +1618,74 @@ rare:
 	VBLENDVPS    Y0, Y11, Y1, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 48(SI)
-	VMOVUPS      constantsAVX2<>+16(SB), Y0
 	CMPL         kind+52(FP), $+1
 	JLT          maskdone24
 	JEQ          maskbytes23
-	VCMPPS       $0x00, Y2, Y3, Y1
-	VMOVMSKPS    Y1, AX
+	VCMPPS       $0x00, Y2, Y3, Y3
+	VCMPPS       $0x00, Y4, Y5, Y5
+	VCMPPS       $0x00, Y6, Y7, Y7
+	VCMPPS       $0x00, Y8, Y9, Y9
+	VMOVMSKPS    Y3, AX
 	MOVB         AL, (DX)
-	VCMPPS       $0x00, Y4, Y5, Y1
-	VMOVMSKPS    Y1, AX
+	VMOVMSKPS    Y5, AX
 	MOVB         AL, 1(DX)
-	VCMPPS       $0x00, Y6, Y7, Y1
-	VMOVMSKPS    Y1, AX
+	VMOVMSKPS    Y7, AX
 	MOVB         AL, 2(DX)
-	VCMPPS       $0x00, Y8, Y9, Y1
-	VMOVMSKPS    Y1, AX
+	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
 	JMP          maskdone24
 
 maskbytes23:
-	VCMPPS    $0x00, Y2, Y3, Y1
-	VCMPPS    $0x00, Y4, Y5, Y11
-	VPACKSSDW Y11, Y1, Y1
-	VCMPPS    $0x00, Y6, Y7, Y10
-	VCMPPS    $0x00, Y8, Y9, Y11
-	VPACKSSDW Y11, Y10, Y10
-	VPACKSSWB Y10, Y1, Y1
-	VPERMD    Y1, Y0, Y1
-	VPABSB    Y1, Y1
-	VMOVUPS   Y1, (DX)
+	VCMPPS    $0x00, Y2, Y3, Y3
+	VCMPPS    $0x00, Y4, Y5, Y5
+	VCMPPS    $0x00, Y6, Y7, Y7
+	VCMPPS    $0x00, Y8, Y9, Y9
+	VPACKSSDW Y5, Y3, Y3
+	VPACKSSDW Y9, Y7, Y7
+	VPACKSSWB Y7, Y3, Y3
+	VMOVUPS   constantsAVX2<>+16(SB), Y0
+	VPERMD    Y3, Y0, Y3
+	VPABSB    Y3, Y3
+	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
 maskdone24:
-	CMPQ 464(SP), $+1
-	JEQ  groupresume
-	CMPQ 464(SP), $+2
-	JEQ  longresume
-	CMPQ 464(SP), $+3
-	JEQ  short2resume
-	JMP  laneback
+	VBROADCASTSS least+40(FP), Y15
+	VBROADCASTSS most+48(FP), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+4(SB), Y1
+	VPADDD       Y1, Y0, Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS constantsAVX2<>+12(SB), Y10
+	CMPQ         464(SP), $+1
+	JEQ          groupresume
+	CMPQ         464(SP), $+2
+	JEQ          longresume
+	CMPQ         464(SP), $+3
+	JEQ          short2resume
+	JMP          laneback
 
 groupresume:
 	MOVQ         440(SP), R8
 	MOVQ         448(SP), R9
-	VBROADCASTSS (R8), Y11
-	VBROADCASTSS (R9), Y10
+	VBROADCASTSS (R8), Y9
+	VBROADCASTSS (R9), Y8
 	JMP          groupback
 
 longresume:
 	MOVQ         440(SP), R8
 	MOVQ         448(SP), R9
-	VBROADCASTSS (R8), Y11
+	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+48(SB), Y1
-	VPSUBD       Y1, Y0, Y10
+	VPSUBD       Y1, Y0, Y8
 	VBROADCASTSS constantsAVX2<>+52(SB), Y0
-	VFNMADD231PS Y11, Y10, Y0
+	VFNMADD231PS Y9, Y8, Y0
 	VBROADCASTSS constantsAVX2<>+56(SB), Y1
 	VFMADD231PS  Y1, Y0, Y0
-	VMULPS       Y10, Y0, Y9
+	VMULPS       Y8, Y0, Y7
 	JMP          longback
 
 short2resume:
@@ -1655,10 +1693,10 @@ short2resume:
 	MOVQ 448(SP), R9
 	JMP  short2back
 
-DATA constantsAVX2<>+0(SB)/4, $0x00400000
-DATA constantsAVX2<>+4(SB)/4, $0x80000000
-DATA constantsAVX2<>+8(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+12(SB)/4, $0x7f800000
+DATA constantsAVX2<>+0(SB)/4, $0x7f800000
+DATA constantsAVX2<>+4(SB)/4, $0x00400000
+DATA constantsAVX2<>+8(SB)/4, $0x80000000
+DATA constantsAVX2<>+12(SB)/4, $0x7fffffff
 DATA constantsAVX2<>+16(SB)/4, $0x00000000
 DATA constantsAVX2<>+20(SB)/4, $0x00000004
 DATA constantsAVX2<>+24(SB)/4, $0x00000001

@@ -965,10 +965,14 @@ rare:
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y12, Y0, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPAND        Y11, Y0, Y3
-	VFMADD231PS  Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS least+32(FP), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VBROADCASTSS ruler+36(FP), Y4
+	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(DX), Y2
@@ -976,14 +980,19 @@ rare:
 	VMOVUPS      32(BX), Y4
 	VDIVPS       Y4, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y12, Y2, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPAND        Y11, Y2, Y6
-	VFMADD231PS  Y14, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS least+32(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS ruler+36(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VPMADDWD     Y13, Y3, Y3
-	VPMADDWD     Y13, Y6, Y6
+	VBROADCASTSS weights+40(FP), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
 	VPSRLW       $0x07, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
@@ -992,10 +1001,14 @@ rare:
 	VMOVUPS      64(BX), Y5
 	VDIVPS       Y5, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y12, Y2, Y6
-	VPMAXUD      Y15, Y6, Y6
-	VPAND        Y11, Y2, Y7
-	VFMADD231PS  Y14, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS least+32(FP), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VBROADCASTSS ruler+36(FP), Y8
+	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    48(DX), Y6
@@ -1003,14 +1016,19 @@ rare:
 	VMOVUPS      96(BX), Y8
 	VDIVPS       Y8, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y12, Y6, Y9
-	VPMAXUD      Y15, Y9, Y9
-	VPAND        Y11, Y6, Y10
-	VFMADD231PS  Y14, Y9, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS least+32(FP), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VBROADCASTSS ruler+36(FP), Y11
+	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VPMADDWD     Y13, Y7, Y7
-	VPMADDWD     Y13, Y10, Y10
+	VBROADCASTSS weights+40(FP), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x07, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
@@ -1035,6 +1053,11 @@ rare:
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (SI)
+	VBROADCASTSS least+32(FP), Y15
+	VBROADCASTSS ruler+36(FP), Y14
+	VBROADCASTSS weights+40(FP), Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
 	CMPQ         392(SP), $+1
 	JEQ          groupresume
 	CMPQ         392(SP), $+2
@@ -1073,9 +1096,9 @@ short2resume:
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpPowerOfTwoFloat8BF16AVX2(SB), $272-72
 	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
-	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 0x7f800000, Y11 0x7fffffff, Y10 table
-	// per group: Y9 recip
-	// loaded at each use: top, nan, 0x80808080, 0x1010101
+	// per call: Y15 least, Y14 ruler, Y13 weights, Y12 top, Y11 0x7f800000, Y10 0x7fffffff, Y9 table
+	// per group: Y8 recip
+	// loaded at each use: nan, 0x80808080, 0x1010101
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
@@ -1083,9 +1106,10 @@ TEXT ·QuantizeFpPowerOfTwoFloat8BF16AVX2(SB), $272-72
 	VBROADCASTSS least+24(FP), Y15
 	VBROADCASTSS ruler+28(FP), Y14
 	VBROADCASTSS weights+32(FP), Y13
-	VBROADCASTSS constantsAVX2<>+0(SB), Y12
-	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	VMOVUPS      constantsAVX2<>+12(SB), Y10
+	VBROADCASTSS top+36(FP), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y11
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VMOVUPS      constantsAVX2<>+12(SB), Y9
 	MOVQ         groups+48(FP), R8
 	MOVQ         length+56(FP), R9
 	CMPQ         R9, $+1
@@ -1103,7 +1127,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y8
 	SUBQ         R8, DI
 	MOVQ         ahead+64(FP), CX
 	CMPQ         CX, $+1
@@ -1112,42 +1136,42 @@ groupbegin:
 grouploop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y0
 	VPMOVZXWD    16(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y9, Y1, Y1
+	VMULPS       Y8, Y1, Y1
 	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y2
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y9, Y3, Y3
+	VMULPS       Y8, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y12, Y0, Y4
+	VPAND        Y11, Y0, Y4
 	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y0, Y5
 	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y12, Y1, Y4
+	VPAND        Y11, Y1, Y4
 	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y1, Y6
+	VPAND        Y10, Y1, Y6
 	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y12, Y2, Y1
+	VPAND        Y11, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y2, Y4
+	VPAND        Y10, Y2, Y4
 	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y12, Y3, Y1
+	VPAND        Y11, Y3, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y3, Y6
+	VPAND        Y10, Y3, Y6
 	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
@@ -1155,13 +1179,12 @@ grouploop:
 	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS top+36(FP), Y1
-	VPMINUB      Y1, Y5, Y5
+	VPMINUB      Y12, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
+	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
 
 groupback:
@@ -1181,7 +1204,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y8
 
 groupmeet:
 	MOVQ R8, R10
@@ -1192,54 +1215,54 @@ groupmeet:
 groupmeet0:
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VMULPS    Y9, Y0, Y0
+	VMULPS    Y8, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VPMOVZXWD 16(DX), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VMULPS    Y9, Y1, Y1
+	VMULPS    Y8, Y1, Y1
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
 	VPMOVZXWD 32(DX), Y2
 	VPSLLD    $0x10, Y2, Y2
-	VMULPS    Y9, Y2, Y2
+	VMULPS    Y8, Y2, Y2
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y9, Y3, Y3
+	VMULPS       Y8, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          groupmeetrare
-	VPAND        Y12, Y0, Y4
+	VPAND        Y11, Y0, Y4
 	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y0, Y5
 	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y12, Y1, Y4
+	VPAND        Y11, Y1, Y4
 	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y1, Y6
+	VPAND        Y10, Y1, Y6
 	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y12, Y2, Y1
+	VPAND        Y11, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y2, Y4
+	VPAND        Y10, Y2, Y4
 	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y12, Y3, Y1
+	VPAND        Y11, Y3, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y3, Y6
+	VPAND        Y10, Y3, Y6
 	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
@@ -1247,13 +1270,12 @@ groupmeet3:
 	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS top+36(FP), Y1
-	VPMINUB      Y1, Y5, Y5
+	VPMINUB      Y12, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
+	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
@@ -1288,7 +1310,7 @@ grouppieces:
 	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y8
 	MOVQ         SI, 224(SP)
 	LEAQ         (SP), SI
 	LEAQ         32(SP), AX
@@ -1340,46 +1362,46 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y0
 	VPMOVZXWD    16(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y9, Y1, Y1
+	VMULPS       Y8, Y1, Y1
 	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y8, Y2, Y2
+	VMULPS       Y7, Y2, Y2
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y8, Y3, Y3
+	VMULPS       Y7, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y12, Y0, Y4
+	VPAND        Y11, Y0, Y4
 	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y0, Y5
 	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y12, Y1, Y4
+	VPAND        Y11, Y1, Y4
 	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y1, Y6
+	VPAND        Y10, Y1, Y6
 	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y12, Y2, Y1
+	VPAND        Y11, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y2, Y4
+	VPAND        Y10, Y2, Y4
 	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y12, Y3, Y1
+	VPAND        Y11, Y3, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y3, Y6
+	VPAND        Y10, Y3, Y6
 	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
@@ -1387,13 +1409,12 @@ short2loop:
 	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS top+36(FP), Y1
-	VPMINUB      Y1, Y5, Y5
+	VPMINUB      Y12, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
+	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
 
 short2back:
@@ -1441,26 +1462,26 @@ laneloop:
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          lanerare
-	VPAND        Y12, Y0, Y4
+	VPAND        Y11, Y0, Y4
 	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y0, Y5
 	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y12, Y1, Y4
+	VPAND        Y11, Y1, Y4
 	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y1, Y6
+	VPAND        Y10, Y1, Y6
 	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y12, Y2, Y1
+	VPAND        Y11, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y2, Y4
+	VPAND        Y10, Y2, Y4
 	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y12, Y3, Y1
+	VPAND        Y11, Y3, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y3, Y6
+	VPAND        Y10, Y3, Y6
 	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
@@ -1468,13 +1489,12 @@ laneloop:
 	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS top+36(FP), Y1
-	VPMINUB      Y1, Y5, Y5
+	VPMINUB      Y12, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
+	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
 
 laneback:
@@ -1512,42 +1532,42 @@ groupstream:
 	PREFETCHNTA  (DX)(CX*1)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y0
 	VPMOVZXWD    16(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y9, Y1, Y1
+	VMULPS       Y8, Y1, Y1
 	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y2
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y9, Y3, Y3
+	VMULPS       Y8, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          grouprare
-	VPAND        Y12, Y0, Y4
+	VPAND        Y11, Y0, Y4
 	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y0, Y5
 	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y12, Y1, Y4
+	VPAND        Y11, Y1, Y4
 	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y1, Y6
+	VPAND        Y10, Y1, Y6
 	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y12, Y2, Y1
+	VPAND        Y11, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y2, Y4
+	VPAND        Y10, Y2, Y4
 	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y12, Y3, Y1
+	VPAND        Y11, Y3, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y3, Y6
+	VPAND        Y10, Y3, Y6
 	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
@@ -1555,13 +1575,12 @@ groupstream:
 	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS top+36(FP), Y1
-	VPMINUB      Y1, Y5, Y5
+	VPMINUB      Y12, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
+	VPERMD       Y5, Y9, Y5
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
@@ -1580,49 +1599,104 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
+groupmeet0mix:
 	LEAL         7(R8), AX
-	VMOVD        AX, X8
-	VPBROADCASTD X8, Y8
-	VMOVDQU      constantsAVX2<>+56(SB), Y7
-	VPCMPGTD     Y8, Y7, Y8
-	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y8, Y7, Y9, Y9
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeetreached
+	JGE          groupmeet0reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeetmix
+	JMP          groupmeet0mix
 
-groupmeetreached:
+groupmeet0reached:
 	CMPQ R8, $-7
-	JGE  groupmeetmixed
+	JGE  groupmeet0mixed
 	ADDQ R9, R8
 	ADDQ $+4, BX
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
+groupmeet1mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1reached
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet1reached:
+	CMPQ R8, $-7
+	JGE  groupmeet1mixed
+	ADDQ R9, R8
+	ADDQ $+4, BX
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
+groupmeet2mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2reached
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet2reached:
+	CMPQ R8, $-7
+	JGE  groupmeet2mixed
+	ADDQ R9, R8
+	ADDQ $+4, BX
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupmeet3mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VPCMPGTD     Y3, Y4, Y3
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y3, Y4, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3reached
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
+
+groupmeet3reached:
+	CMPQ R8, $-7
+	JGE  groupmeet3mixed
+	ADDQ R9, R8
+	ADDQ $+4, BX
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	MOVQ R10, R8
@@ -1635,46 +1709,46 @@ groupmeetrare:
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y0
 	VPMOVZXWD    16(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y9, Y1, Y1
+	VMULPS       Y8, Y1, Y1
 	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y8, Y2, Y2
+	VMULPS       Y7, Y2, Y2
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y8, Y3, Y3
+	VMULPS       Y7, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
 	VPMOVMSKB    Y4, AX
 	TESTL        AX, AX
 	JNE          short2rare
-	VPAND        Y12, Y0, Y4
+	VPAND        Y11, Y0, Y4
 	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y0, Y5
+	VPAND        Y10, Y0, Y5
 	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y12, Y1, Y4
+	VPAND        Y11, Y1, Y4
 	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y1, Y6
+	VPAND        Y10, Y1, Y6
 	VFMADD231PS  Y14, Y4, Y6
 	VPMADDWD     Y13, Y5, Y5
 	VPMADDWD     Y13, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x07, Y5, Y5
 	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y12, Y2, Y1
+	VPAND        Y11, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y2, Y4
+	VPAND        Y10, Y2, Y4
 	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y12, Y3, Y1
+	VPAND        Y11, Y3, Y1
 	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y3, Y6
+	VPAND        Y10, Y3, Y6
 	VFMADD231PS  Y14, Y1, Y6
 	VPMADDWD     Y13, Y4, Y4
 	VPMADDWD     Y13, Y6, Y6
@@ -1682,13 +1756,12 @@ short2stream:
 	VPSRLW       $0x07, Y4, Y4
 	VPACKSSDW    Y3, Y2, Y2
 	VPACKUSWB    Y4, Y5, Y5
-	VBROADCASTSS top+36(FP), Y1
-	VPMINUB      Y1, Y5, Y5
+	VPMINUB      Y12, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+8(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VPERMD       Y5, Y10, Y5
+	VPERMD       Y5, Y9, Y5
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+32, SI
@@ -1731,10 +1804,14 @@ rare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y0
-	VPAND        Y12, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y11, Y0, Y2
-	VFMADD231PS  Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VBROADCASTSS least+24(FP), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS ruler+28(FP), Y3
+	VFMADD231PS  Y3, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y0
@@ -1742,15 +1819,20 @@ rare:
 	VPSLLD       $0x10, Y3, Y3
 	VMOVUPS      32(BX), Y4
 	VMULPS       Y4, Y3, Y3
-	VPAND        Y12, Y3, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y11, Y3, Y5
-	VFMADD231PS  Y14, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS least+24(FP), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS ruler+28(FP), Y6
+	VFMADD231PS  Y6, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y13, Y2, Y2
-	VPMADDWD     Y13, Y5, Y5
+	VBROADCASTSS weights+32(FP), Y6
+	VPMADDWD     Y6, Y2, Y2
+	VPMADDWD     Y6, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x07, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
@@ -1758,10 +1840,14 @@ rare:
 	VPSLLD       $0x10, Y3, Y3
 	VMOVUPS      64(BX), Y5
 	VMULPS       Y5, Y3, Y3
-	VPAND        Y12, Y3, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPAND        Y11, Y3, Y6
-	VFMADD231PS  Y14, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS least+24(FP), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS ruler+28(FP), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y3, Y5, Y3
@@ -1769,15 +1855,20 @@ rare:
 	VPSLLD       $0x10, Y7, Y7
 	VMOVUPS      96(BX), Y8
 	VMULPS       Y8, Y7, Y7
-	VPAND        Y12, Y7, Y8
-	VPMAXUD      Y15, Y8, Y8
-	VPAND        Y11, Y7, Y9
-	VFMADD231PS  Y14, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS least+24(FP), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y9
+	VPAND        Y9, Y7, Y9
+	VBROADCASTSS ruler+28(FP), Y10
+	VFMADD231PS  Y10, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y13, Y6, Y6
-	VPMADDWD     Y13, Y9, Y9
+	VBROADCASTSS weights+32(FP), Y10
+	VPMADDWD     Y10, Y6, Y6
+	VPMADDWD     Y10, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x07, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
@@ -1788,11 +1879,13 @@ rare:
 	VBROADCASTSS constantsAVX2<>+8(SB), Y3
 	VPAND        Y3, Y0, Y0
 	VPOR         Y0, Y2, Y2
-	VPERMD       Y2, Y10, Y2
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y10, Y1
+	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPSUBB       Y0, Y1, Y1
@@ -1800,6 +1893,13 @@ rare:
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SI)
+	VBROADCASTSS least+24(FP), Y15
+	VBROADCASTSS ruler+28(FP), Y14
+	VBROADCASTSS weights+32(FP), Y13
+	VBROADCASTSS top+36(FP), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y11
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VMOVUPS      constantsAVX2<>+12(SB), Y9
 	CMPQ         256(SP), $+1
 	JEQ          groupresume
 	CMPQ         256(SP), $+2
@@ -1808,7 +1908,7 @@ rare:
 
 groupresume:
 	MOVQ         240(SP), BX
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y8
 	JMP          groupback
 
 short2resume:
@@ -2784,10 +2884,14 @@ rare:
 	VMOVUPS      (BX), Y1
 	VDIVPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VPAND        Y13, Y0, Y2
-	VPMAXUD      Y15, Y2, Y2
-	VPAND        Y12, Y0, Y3
-	VFMADD231PS  Y14, Y2, Y3
+	VBROADCASTSS constantsAVX2<>+0(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+48(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y0, Y3
+	VBROADCASTSS constantsAVX2<>+92(SB), Y4
+	VFMADD231PS  Y4, Y2, Y3
 	VANDPS       Y3, Y1, Y3
 	VANDPS       Y0, Y1, Y0
 	VPMOVZXWD    16(DX), Y2
@@ -2795,14 +2899,19 @@ rare:
 	VMOVUPS      32(BX), Y4
 	VDIVPS       Y4, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y4
-	VPAND        Y13, Y2, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPAND        Y12, Y2, Y6
-	VFMADD231PS  Y14, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+92(SB), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VPMADDWD     Y11, Y3, Y3
-	VPMADDWD     Y11, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+96(SB), Y5
+	VPMADDWD     Y5, Y3, Y3
+	VPMADDWD     Y5, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
 	VPSRLW       $0x0c, Y3, Y3
 	VPACKSSDW    Y2, Y0, Y0
@@ -2811,10 +2920,14 @@ rare:
 	VMOVUPS      64(BX), Y5
 	VDIVPS       Y5, Y2, Y2
 	VCMPPS       $0x07, Y2, Y2, Y5
-	VPAND        Y13, Y2, Y6
-	VPMAXUD      Y15, Y6, Y6
-	VPAND        Y12, Y2, Y7
-	VFMADD231PS  Y14, Y6, Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y6
+	VPAND        Y6, Y2, Y6
+	VBROADCASTSS constantsAVX2<>+48(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y2, Y7
+	VBROADCASTSS constantsAVX2<>+92(SB), Y8
+	VFMADD231PS  Y8, Y6, Y7
 	VANDPS       Y7, Y5, Y7
 	VANDPS       Y2, Y5, Y2
 	VPMOVZXWD    48(DX), Y6
@@ -2822,14 +2935,19 @@ rare:
 	VMOVUPS      96(BX), Y8
 	VDIVPS       Y8, Y6, Y6
 	VCMPPS       $0x07, Y6, Y6, Y8
-	VPAND        Y13, Y6, Y9
-	VPMAXUD      Y15, Y9, Y9
-	VPAND        Y12, Y6, Y10
-	VFMADD231PS  Y14, Y9, Y10
+	VBROADCASTSS constantsAVX2<>+0(SB), Y9
+	VPAND        Y9, Y6, Y9
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
+	VPMAXUD      Y10, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VPAND        Y10, Y6, Y10
+	VBROADCASTSS constantsAVX2<>+92(SB), Y11
+	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VPMADDWD     Y11, Y7, Y7
-	VPMADDWD     Y11, Y10, Y10
+	VBROADCASTSS constantsAVX2<>+96(SB), Y9
+	VPMADDWD     Y9, Y7, Y7
+	VPMADDWD     Y9, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
 	VPACKSSDW    Y6, Y2, Y2
@@ -2855,6 +2973,11 @@ rare:
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
 	VMOVUPS      Y3, (SI)
+	VBROADCASTSS constantsAVX2<>+48(SB), Y15
+	VBROADCASTSS constantsAVX2<>+92(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS constantsAVX2<>+96(SB), Y11
 	CMPQ         392(SP), $+1
 	JEQ          groupresume
 	CMPQ         392(SP), $+2
@@ -2893,9 +3016,9 @@ short2resume:
 // Requires: AVX, AVX2, FMA3, MMX+
 TEXT ·QuantizeFpPowerOfTwoE2M1BF16AVX2(SB), $272-48
 	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
-	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table
-	// per group: Y9 recip
-	// loaded at each use: 0x7f7f7f7f, 0x8080808, 0x1010101, table
+	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table, Y9 table
+	// per group: Y8 recip
+	// loaded at each use: 0x7f7f7f7f, 0x8080808, 0x1010101
 	// vector registers in use at once: 16
 	MOVQ         q+0(FP), SI
 	MOVQ         x+8(FP), DX
@@ -2905,7 +3028,8 @@ TEXT ·QuantizeFpPowerOfTwoE2M1BF16AVX2(SB), $272-48
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
 	VBROADCASTSS constantsAVX2<>+96(SB), Y11
-	VMOVUPS      constantsAVX2<>+12(SB), Y10
+	VMOVUPS      constantsAVX2<>+104(SB), Y10
+	VMOVUPS      constantsAVX2<>+12(SB), Y9
 	MOVQ         groups+24(FP), R8
 	MOVQ         length+32(FP), R9
 	CMPQ         R9, $+1
@@ -2923,7 +3047,7 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y8
 	SUBQ         R8, DI
 	MOVQ         ahead+40(FP), CX
 	CMPQ         CX, $+1
@@ -2932,16 +3056,16 @@ groupbegin:
 grouploop:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y0
 	VPMOVZXWD    16(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y9, Y1, Y1
+	VMULPS       Y8, Y1, Y1
 	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y2
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y9, Y3, Y3
+	VMULPS       Y8, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -2980,9 +3104,8 @@ grouploop:
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VPERMD       Y5, Y10, Y5
+	VPSHUFB      Y5, Y10, Y5
+	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
 
 groupback:
@@ -3002,7 +3125,7 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y8
 
 groupmeet:
 	MOVQ R8, R10
@@ -3013,28 +3136,28 @@ groupmeet:
 groupmeet0:
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
-	VMULPS    Y9, Y0, Y0
+	VMULPS    Y8, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VPMOVZXWD 16(DX), Y1
 	VPSLLD    $0x10, Y1, Y1
-	VMULPS    Y9, Y1, Y1
+	VMULPS    Y8, Y1, Y1
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
 	VPMOVZXWD 32(DX), Y2
 	VPSLLD    $0x10, Y2, Y2
-	VMULPS    Y9, Y2, Y2
+	VMULPS    Y8, Y2, Y2
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y9, Y3, Y3
+	VMULPS       Y8, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -3073,9 +3196,8 @@ groupmeet3:
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VPERMD       Y5, Y10, Y5
+	VPSHUFB      Y5, Y10, Y5
+	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
@@ -3110,7 +3232,7 @@ grouppieces:
 	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y8
 	MOVQ         SI, 224(SP)
 	LEAQ         (SP), SI
 	LEAQ         32(SP), AX
@@ -3162,20 +3284,20 @@ short2:
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y0
 	VPMOVZXWD    16(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y9, Y1, Y1
+	VMULPS       Y8, Y1, Y1
 	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y8, Y2, Y2
+	VMULPS       Y7, Y2, Y2
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y8, Y3, Y3
+	VMULPS       Y7, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -3214,9 +3336,8 @@ short2loop:
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VPERMD       Y5, Y10, Y5
+	VPSHUFB      Y5, Y10, Y5
+	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
 
 short2back:
@@ -3296,9 +3417,8 @@ laneloop:
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VPERMD       Y5, Y10, Y5
+	VPSHUFB      Y5, Y10, Y5
+	VPERMD       Y5, Y9, Y5
 	VMOVUPS      Y5, (SI)
 
 laneback:
@@ -3336,16 +3456,16 @@ groupstream:
 	PREFETCHNTA  (DX)(CX*1)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y0
 	VPMOVZXWD    16(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y9, Y1, Y1
+	VMULPS       Y8, Y1, Y1
 	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y9, Y2, Y2
+	VMULPS       Y8, Y2, Y2
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y9, Y3, Y3
+	VMULPS       Y8, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -3384,9 +3504,8 @@ groupstream:
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VPERMD       Y5, Y10, Y5
+	VPSHUFB      Y5, Y10, Y5
+	VPERMD       Y5, Y9, Y5
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+32, SI
 	ADDQ         $+64, DX
@@ -3405,49 +3524,104 @@ grouprare:
 	JMP  rare
 
 groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
+groupmeet0mix:
 	LEAL         7(R8), AX
-	VMOVD        AX, X8
-	VPBROADCASTD X8, Y8
-	VMOVDQU      constantsAVX2<>+56(SB), Y7
-	VPCMPGTD     Y8, Y7, Y8
-	VBROADCASTSS 4(BX), Y7
-	VBLENDVPS    Y8, Y7, Y9, Y9
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+56(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeetreached
+	JGE          groupmeet0reached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeetmix
+	JMP          groupmeet0mix
 
-groupmeetreached:
+groupmeet0reached:
 	CMPQ R8, $-7
-	JGE  groupmeetmixed
+	JGE  groupmeet0mixed
 	ADDQ R9, R8
 	ADDQ $+4, BX
 
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
+groupmeet0mixed:
+	JMP groupmeet0
 
 groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
+groupmeet1mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+56(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1reached
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet1reached:
+	CMPQ R8, $-7
+	JGE  groupmeet1mixed
+	ADDQ R9, R8
+	ADDQ $+4, BX
+
+groupmeet1mixed:
+	JMP groupmeet1
 
 groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
+groupmeet2mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+56(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2reached
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet2reached:
+	CMPQ R8, $-7
+	JGE  groupmeet2mixed
+	ADDQ R9, R8
+	ADDQ $+4, BX
+
+groupmeet2mixed:
+	JMP groupmeet2
 
 groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
+groupmeet3mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+56(SB), Y4
+	VPCMPGTD     Y3, Y4, Y3
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y3, Y4, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3reached
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
+
+groupmeet3reached:
+	CMPQ R8, $-7
+	JGE  groupmeet3mixed
+	ADDQ R9, R8
+	ADDQ $+4, BX
+
+groupmeet3mixed:
+	JMP groupmeet3
 
 groupmeetrare:
 	MOVQ R10, R8
@@ -3460,20 +3634,20 @@ groupmeetrare:
 
 short2stream:
 	PREFETCHNTA  (DX)(CX*1)
-	VBROADCASTSS (BX), Y9
-	VBROADCASTSS 4(BX), Y8
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y9, Y0, Y0
+	VMULPS       Y8, Y0, Y0
 	VPMOVZXWD    16(DX), Y1
 	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y9, Y1, Y1
+	VMULPS       Y8, Y1, Y1
 	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y8, Y2, Y2
+	VMULPS       Y7, Y2, Y2
 	VPMOVZXWD    48(DX), Y3
 	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y8, Y3, Y3
+	VMULPS       Y7, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -3512,9 +3686,8 @@ short2stream:
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y5, Y0, Y5
-	VPERMD       Y5, Y10, Y5
+	VPSHUFB      Y5, Y10, Y5
+	VPERMD       Y5, Y9, Y5
 	VMOVNTPS     Y5, (SI)
 	ADDQ         $+8, BX
 	ADDQ         $+32, SI
@@ -3557,10 +3730,14 @@ rare:
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      (BX), Y1
 	VMULPS       Y1, Y0, Y0
-	VPAND        Y13, Y0, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y0, Y2
-	VFMADD231PS  Y14, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y1
+	VPAND        Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VPMAXUD      Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VFMADD231PS  Y3, Y1, Y2
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VANDPS       Y2, Y1, Y2
 	VANDPS       Y0, Y1, Y0
@@ -3568,15 +3745,20 @@ rare:
 	VPSLLD       $0x10, Y3, Y3
 	VMOVUPS      32(BX), Y4
 	VMULPS       Y4, Y3, Y3
-	VPAND        Y13, Y3, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y3, Y5
-	VFMADD231PS  Y14, Y4, Y5
+	VBROADCASTSS constantsAVX2<>+0(SB), Y4
+	VPAND        Y4, Y3, Y4
+	VBROADCASTSS constantsAVX2<>+48(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+92(SB), Y6
+	VFMADD231PS  Y6, Y4, Y5
 	VCMPPS       $0x07, Y3, Y3, Y4
 	VANDPS       Y5, Y4, Y5
 	VANDPS       Y3, Y4, Y3
-	VPMADDWD     Y11, Y2, Y2
-	VPMADDWD     Y11, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y6
+	VPMADDWD     Y6, Y2, Y2
+	VPMADDWD     Y6, Y5, Y5
 	VPACKSSDW    Y5, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
 	VPACKSSDW    Y3, Y0, Y0
@@ -3584,10 +3766,14 @@ rare:
 	VPSLLD       $0x10, Y3, Y3
 	VMOVUPS      64(BX), Y5
 	VMULPS       Y5, Y3, Y3
-	VPAND        Y13, Y3, Y5
-	VPMAXUD      Y15, Y5, Y5
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS constantsAVX2<>+48(SB), Y6
+	VPMAXUD      Y6, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+4(SB), Y6
+	VPAND        Y6, Y3, Y6
+	VBROADCASTSS constantsAVX2<>+92(SB), Y7
+	VFMADD231PS  Y7, Y5, Y6
 	VCMPPS       $0x07, Y3, Y3, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y3, Y5, Y3
@@ -3595,15 +3781,20 @@ rare:
 	VPSLLD       $0x10, Y7, Y7
 	VMOVUPS      96(BX), Y8
 	VMULPS       Y8, Y7, Y7
-	VPAND        Y13, Y7, Y8
-	VPMAXUD      Y15, Y8, Y8
-	VPAND        Y12, Y7, Y9
-	VFMADD231PS  Y14, Y8, Y9
+	VBROADCASTSS constantsAVX2<>+0(SB), Y8
+	VPAND        Y8, Y7, Y8
+	VBROADCASTSS constantsAVX2<>+48(SB), Y9
+	VPMAXUD      Y9, Y8, Y8
+	VBROADCASTSS constantsAVX2<>+4(SB), Y9
+	VPAND        Y9, Y7, Y9
+	VBROADCASTSS constantsAVX2<>+92(SB), Y10
+	VFMADD231PS  Y10, Y8, Y9
 	VCMPPS       $0x07, Y7, Y7, Y8
 	VANDPS       Y9, Y8, Y9
 	VANDPS       Y7, Y8, Y7
-	VPMADDWD     Y11, Y6, Y6
-	VPMADDWD     Y11, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+96(SB), Y10
+	VPMADDWD     Y10, Y6, Y6
+	VPMADDWD     Y10, Y9, Y9
 	VPACKSSDW    Y9, Y6, Y6
 	VPSRLW       $0x0c, Y6, Y6
 	VPACKSSDW    Y7, Y3, Y3
@@ -3615,11 +3806,13 @@ rare:
 	VPOR         Y0, Y2, Y2
 	VMOVUPS      constantsAVX2<>+104(SB), Y0
 	VPSHUFB      Y2, Y0, Y2
-	VPERMD       Y2, Y10, Y2
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSDW    Y8, Y5, Y5
 	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y10, Y1
+	VPERMD       Y1, Y0, Y1
 	VPABSB       Y1, Y1
 	VBROADCASTSS constantsAVX2<>+88(SB), Y0
 	VPSUBB       Y0, Y1, Y1
@@ -3627,6 +3820,13 @@ rare:
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
 	VMOVUPS      Y2, (SI)
+	VBROADCASTSS constantsAVX2<>+48(SB), Y15
+	VBROADCASTSS constantsAVX2<>+92(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS constantsAVX2<>+96(SB), Y11
+	VMOVUPS      constantsAVX2<>+104(SB), Y10
+	VMOVUPS      constantsAVX2<>+12(SB), Y9
 	CMPQ         256(SP), $+1
 	JEQ          groupresume
 	CMPQ         256(SP), $+2
@@ -3635,7 +3835,7 @@ rare:
 
 groupresume:
 	MOVQ         240(SP), BX
-	VBROADCASTSS (BX), Y9
+	VBROADCASTSS (BX), Y8
 	JMP          groupback
 
 short2resume:
