@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"slices"
 
 	"github.com/lowbit-go/lowbit/gguf"
 	"github.com/lowbit-go/lowbit/safetensors"
@@ -22,11 +23,16 @@ type Checkpoint struct {
 	shards  []*safetensors.File
 	gguf    *gguf.File // nil unless that is what it is
 	config  *config
+	method  string
 	tensors []*Tensor
 	byName  map[string]*Tensor
-	stored  map[string]Stored
-	opened  []io.Closer // what closes with the files
+	claimed map[string]*Tensor // stored tensors that belong to quantized ones
+	stored  map[string]place   // of what lies in shards
+	opened  []io.Closer        // what closes with the files
 }
+
+// place is where a stored tensor is: the shard, and its number among the shard's tensors.
+type place struct{ shard, at int32 }
 
 // Kind is what a checkpoint was opened from.
 type Kind uint8
@@ -52,10 +58,13 @@ func Open(path string) (*Checkpoint, error) { return openOn(disk{}, path) }
 func OpenFS(fsys fs.FS) (*Checkpoint, error) { return openOn(disk{fsys}, ".") }
 
 func openOn(d disk, path string) (*Checkpoint, error) {
-	c := &Checkpoint{disk: d, path: path, byName: map[string]*Tensor{}, stored: map[string]Stored{}}
+	c := &Checkpoint{disk: d, path: path, byName: map[string]*Tensor{}, claimed: map[string]*Tensor{}, stored: map[string]place{}}
 	if err := c.open(); err != nil {
 		c.Close()
 		return nil, err
+	}
+	if i := slices.IndexFunc(c.tensors, (*Tensor).Quantized); i >= 0 {
+		c.method = c.tensors[i].scheme.Method
 	}
 	return c, nil
 }
@@ -69,7 +78,7 @@ func (c *Checkpoint) open() error {
 	if c.kind == GGUF {
 		return c.openGGUF(c.path)
 	}
-	for _, path := range found.shards {
+	for i, path := range found.shards {
 		f, closer, err := c.disk.openShard(path)
 		if err != nil {
 			return err
@@ -78,11 +87,11 @@ func (c *Checkpoint) open() error {
 			c.opened = append(c.opened, closer)
 		}
 		c.shards = append(c.shards, f)
-		for _, info := range f.Tensors() {
+		for at, info := range f.Tensors() {
 			if other, twice := c.stored[info.Name]; twice {
-				return refuse(path, info.Name, "is in %s too", filepath.Base(other.File.Name()))
+				return refuse(path, info.Name, "is in %s too", filepath.Base(found.shards[other.shard]))
 			}
-			c.stored[info.Name] = Stored{info, f}
+			c.stored[info.Name] = place{int32(i), int32(at)}
 		}
 	}
 	if c.index != nil {
@@ -125,14 +134,7 @@ func (c *Checkpoint) Shards() []*safetensors.File { return c.shards }
 
 // Method names what the weights are quantized by, as config.json's quant_method has it: compressed-tensors, fp8, mxfp4, gptq, awq,
 // bitsandbytes; gguf; "" if no tensor is quantized.
-func (c *Checkpoint) Method() string {
-	for _, t := range c.tensors {
-		if t.Quantized() {
-			return t.scheme.Method
-		}
-	}
-	return ""
-}
+func (c *Checkpoint) Method() string { return c.method }
 
 // Tensors returns the model's tensors in the order of the shards and of the tensors in them; a quantized one is one tensor, at the place
 // of its codes. The caller must not change the list.
@@ -142,6 +144,30 @@ func (c *Checkpoint) Tensors() []*Tensor { return c.tensors }
 func (c *Checkpoint) Lookup(name string) (*Tensor, bool) {
 	t, ok := c.byName[name]
 	return t, ok
+}
+
+// storedAs returns the tensor that is stored by that name.
+func (c *Checkpoint) storedAs(name string) (Stored, bool) {
+	p, ok := c.stored[name]
+	if !ok {
+		return Stored{}, false
+	}
+	f := c.shards[p.shard]
+	return Stored{f.Tensors()[p.at], f}, true
+}
+
+// info is what is stored by that name; nothing if it is not there.
+func (c *Checkpoint) info(name string) safetensors.Info {
+	s, _ := c.storedAs(name)
+	return s.Info
+}
+
+// owner returns the tensor that a stored one belongs to.
+func (c *Checkpoint) owner(stored string) *Tensor {
+	if t := c.claimed[stored]; t != nil {
+		return t
+	}
+	return c.byName[stored]
 }
 
 // Err returns the first tensor's error.

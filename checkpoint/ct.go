@@ -45,7 +45,7 @@ func (r *resolver) resolveCT(q *quantConfig) error {
 		seen[p] = true
 	}
 	for _, p := range r.owners(".weight") {
-		if t := r.stored[p+".weight"].DType; !seen[p] && (t == safetensors.I8 || t == safetensors.F8_E4M3) {
+		if t := r.info(p + ".weight").DType; !seen[p] && (t == safetensors.I8 || t == safetensors.F8_E4M3) {
 			modules = append(modules, p)
 		}
 	}
@@ -85,7 +85,7 @@ func (r *resolver) resolveCTModule(q *quantConfig, p string, ignored *ctGroup) {
 	b := r.begin(p+".weight", methodCT, q.Format)
 	defer b.others(p+".input_scale", p+".input_zero_point", p+".input_global_scale", p+".output_scale", p+".output_zero_point")
 	codes := p + ".weight"
-	if _, packed := r.stored[p+".weight_packed"]; packed {
+	if _, packed := r.storedAs(p + ".weight_packed"); packed {
 		codes = p + ".weight_packed"
 	}
 	broken := func() {

@@ -250,7 +250,7 @@ func (d disk) findByIndex(path string) (*found, error) {
 func (x *index) check(c *Checkpoint) error {
 	for _, tensor := range slices.Sorted(maps.Keys(x.weightMap)) {
 		want := filepath.Join(c.folder, x.weightMap[tensor])
-		s, ok := c.stored[tensor]
+		s, ok := c.storedAs(tensor)
 		if !ok {
 			return refuse(x.path, tensor, "is in no shard, though weight_map says it is in %s", x.weightMap[tensor])
 		}

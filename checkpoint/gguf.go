@@ -37,7 +37,7 @@ func (c *Checkpoint) openGGUF(path string) error {
 				t.err = t.refuse("is of the type %v, which is not supported", info.Type)
 			}
 		}
-		c.stored[info.Name], c.byName[info.Name] = s, t
+		c.byName[info.Name] = t
 		c.tensors = append(c.tensors, t)
 	}
 	return nil

@@ -16,8 +16,8 @@ func (r *resolver) resolveFP8(q *quantConfig) {
 	names := r.owners(scaleInv)
 	if q.path != "" {
 		for name := range r.names {
-			t := r.stored[name].DType
-			if _, ok := r.stored[name+scaleInv]; !ok && (t == safetensors.F8_E4M3 || t == safetensors.F8_E5M2) {
+			t := r.info(name).DType
+			if _, ok := r.storedAs(name + scaleInv); !ok && (t == safetensors.F8_E4M3 || t == safetensors.F8_E5M2) {
 				names = append(names, name)
 			}
 		}
@@ -108,8 +108,8 @@ func (r *resolver) resolveMXFP4() {
 	for _, name := range r.owners("_blocks", "_scales") {
 		blocks, scales := name+"_blocks", name+"_scales"
 		if r.config.quant == nil {
-			_, both := r.stored[scales]
-			if s, ok := r.stored[blocks]; !ok || !both || s.DType != safetensors.U8 {
+			_, both := r.storedAs(scales)
+			if s, ok := r.storedAs(blocks); !ok || !both || s.DType != safetensors.U8 {
 				continue
 			}
 		}
@@ -312,7 +312,7 @@ func (r *resolver) resolveBNB() {
 	}
 	for _, name := range r.owners(".absmax", ".quant_map") {
 		if !seen[name] {
-			if _, ok := r.stored[name]; ok {
+			if _, ok := r.storedAs(name); ok {
 				four = append(four, name)
 			}
 		}
@@ -331,7 +331,7 @@ func (r *resolver) resolveBNB() {
 	eight := r.owners(".SCB")
 	if r.config.quant != nil {
 		for _, p := range r.owners(".weight") {
-			if _, ok := r.stored[p+".SCB"]; !ok && r.stored[p+".weight"].DType == safetensors.I8 {
+			if _, ok := r.storedAs(p + ".SCB"); !ok && r.info(p+".weight").DType == safetensors.I8 {
 				eight = append(eight, p)
 			}
 		}
@@ -392,7 +392,7 @@ func (b *builder) resolveNF4() {
 		return
 	}
 	kind := "nf4"
-	if _, ok := b.stored[b.name+bnbState+"fp4"]; ok {
+	if _, ok := b.storedAs(b.name + bnbState + "fp4"); ok {
 		kind = "fp4"
 	}
 	b.scheme.Format = kind

@@ -16,9 +16,13 @@ import (
 
 // own are codes and parameters in Lowbit's own layout.
 type own struct {
-	record Record
-	codes  Stored
-	params map[string]Stored // by their suffixes
+	*alike
+	t *Tensor
+}
+
+// alike is what tensors of one record and one shape of scales have in common.
+type alike struct {
+	record *Record
 
 	// The same pieces, for each type that values are asked for in.
 	f32 *quant.Pieces[float32]
@@ -26,7 +30,25 @@ type own struct {
 	b16 *quant.Pieces[bf16.BFloat16]
 }
 
+// likeness tells tensors that are alike from others.
+type likeness struct {
+	record *Record
+	groups safetensors.Shape
+}
+
 func (*own) step() int { return 1 }
+
+// codes are the first part.
+func (l *own) codes() Stored { return l.t.parts[0].Stored }
+
+// ownRoles are what the companions of a tensor are to it.
+var ownRoles = map[string]Role{scaleSuffix: Scale, zeroPointSuffix: ZeroPoint, minvalSuffix: Minval, globalScaleSuffix: GlobalScale}
+
+// companion is the part of that suffix.
+func (l *own) companion(suffix string) Stored {
+	role := ownRoles[suffix]
+	return l.t.parts[slices.IndexFunc(l.t.parts, func(p Part) bool { return p.Role == role })].Stored
+}
 
 // resolveOwn finds the tensors that Lowbit has quantized.
 func (r *resolver) resolveOwn() error {
@@ -35,26 +57,26 @@ func (r *resolver) resolveOwn() error {
 		if err != nil {
 			return err
 		}
+		known := map[likeness]*alike{}
 		for _, name := range slices.Sorted(maps.Keys(records)) {
 			record := records[name]
 			b := r.begin(name, methodOwn, record.Spec.DType.String())
-			b.resolveOwn(record)
+			b.resolveOwn(record, known)
 		}
 	}
 	return nil
 }
 
 // resolveOwn takes the parts of a tensor, which ReadRecords has looked at.
-func (b *builder) resolveOwn(record Record) {
-	l := &own{record: record, params: map[string]Stored{}}
-	l.codes, _ = b.add(Codes, b.name)
-	roles := map[string]Role{scaleSuffix: Scale, zeroPointSuffix: ZeroPoint, minvalSuffix: Minval, globalScaleSuffix: GlobalScale}
-	codes := record.Codes()
-	for _, c := range record.Companions() {
-		s, _ := b.add(roles[c.Suffix], b.name+c.Suffix)
-		l.params[c.Suffix] = s
+func (b *builder) resolveOwn(record *Record, known map[likeness]*alike) {
+	companions := record.Companions()
+	b.parts = make([]Part, 0, 1+len(companions))
+	b.add(Codes, b.name)
+	like := likeness{record: record}
+	for _, c := range companions {
+		s, _ := b.add(ownRoles[c.Suffix], b.name+c.Suffix)
 		if c.Suffix == scaleSuffix {
-			codes.Params.Shape = s.dims()
+			like.groups = s.Shape
 		}
 	}
 	if b.err != nil {
@@ -62,21 +84,29 @@ func (b *builder) resolveOwn(record Record) {
 	}
 	b.scheme.Bits = record.Spec.DType.Bits()
 	b.shape, b.dtype = record.Shape.Dims(), record.DType
-	err := func() (err error) {
-		if l.f32, err = quant.PiecesOf[float32](codes); err != nil {
-			return err
+	if known[like] == nil {
+		a, err := newAlike(record, like.groups.Dims())
+		if err != nil {
+			b.fail(b.name, "%w", err)
+			return
 		}
-		if l.f16, err = quant.PiecesOf[float16.Float16](codes); err != nil {
-			return err
-		}
-		l.b16, err = quant.PiecesOf[bf16.BFloat16](codes)
-		return err
-	}()
-	if err != nil {
-		b.fail(b.name, "%w", err)
-		return
+		known[like] = a
 	}
-	b.layout = l
+	b.layout = &own{known[like], b.Tensor}
+}
+
+func newAlike(record *Record, groups []int) (a *alike, err error) {
+	a = &alike{record: record}
+	codes := record.Codes()
+	codes.Params.Shape = groups
+	if a.f32, err = quant.PiecesOf[float32](codes); err != nil {
+		return nil, err
+	}
+	if a.f16, err = quant.PiecesOf[float16.Float16](codes); err != nil {
+		return nil, err
+	}
+	a.b16, err = quant.PiecesOf[bf16.BFloat16](codes)
+	return a, err
 }
 
 // piecesOf are the pieces for values of type T.
@@ -103,11 +133,12 @@ func readOwn[T kernels.Float](l *own, s *scratch, dst []T, first int) error {
 // readOwnPiece reads a piece, with the parameters of its groups.
 func readOwnPiece[T kernels.Float](l *own, pieces *quant.Pieces[T], s *scratch, dst []T, piece quant.Part) error {
 	codes := lend[uint8](&s.codes, piece.Bytes)
-	if err := l.codes.File.ReadTensor(l.codes.Name, codes, int64(piece.Byte)); err != nil {
+	from := l.codes()
+	if err := from.File.ReadTensor(from.Name, codes, int64(piece.Byte)); err != nil {
 		return err
 	}
 	if err := l.record.ReadParams(&s.groups, piece.Group, piece.Groups, func(suffix string, data []byte, off int64) error {
-		from := l.params[suffix]
+		from := l.companion(suffix)
 		return from.File.ReadTensor(from.Name, data, off)
 	}); err != nil {
 		return err

@@ -90,7 +90,7 @@ func TestOwnFiles(t *testing.T) {
 						write = writeOwn[bf16.BFloat16]
 					}
 					all, record, want := write(t, spec, []int{6, 4, 8}, packed, first)
-					metadata, err := Records{"w": record}.Metadata(map[string]string{"format": "pt"})
+					metadata, err := Records{"w": &record}.Metadata(map[string]string{"format": "pt"})
 					require.NoError(t, err)
 					if first {
 						text, err := json.Marshal(map[string]any{"version": 1, "tensors": map[string]any{"w": map[string]any{
@@ -117,10 +117,10 @@ func TestOwnFiles(t *testing.T) {
 
 					p, err := NewPlan(c, Dequantization{}, 100)
 					require.NoError(t, err)
-					assert.Equal(t, map[string]string{"format": "pt"}, p.metadata["own.safetensors"])
+					assert.Equal(t, map[string]string{"format": "pt"}, headMetadata(t, p.Shards[0].Head))
 					p, err = NewPlan(c, Dequantization{Select: func(*Tensor) bool { return false }}, 100)
 					require.NoError(t, err)
-					kept, err := parseRecords(p.metadata["own.safetensors"]["lowbit"])
+					kept, err := parseRecords(headMetadata(t, p.Shards[0].Head)["lowbit"])
 					require.NoError(t, err)
 					assert.Contains(t, kept, "w")
 				}
@@ -129,9 +129,19 @@ func TestOwnFiles(t *testing.T) {
 	}
 }
 
+// headMetadata is the __metadata__ of a file's beginning.
+func headMetadata(t *testing.T, head []byte) map[string]string {
+	t.Helper()
+	var header struct {
+		Metadata map[string]string `json:"__metadata__"`
+	}
+	require.NoError(t, json.Unmarshal(head[8:], &header))
+	return header.Metadata
+}
+
 func TestOwnScalar(t *testing.T) {
 	all, record, want := writeOwn[float32](t, quant.Spec{DType: quant.Int4}, nil, true, false)
-	metadata, err := Records{"w": record}.Metadata(nil)
+	metadata, err := Records{"w": &record}.Metadata(nil)
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "own.safetensors")
 	writeFile(t, path, metadata, all)

@@ -28,11 +28,10 @@ type Plan struct {
 	// Before and After are the sizes of all tensors.
 	Before, After int64
 
-	in       *Checkpoint
-	paths    []string // of the shards' inputs
-	job      string
-	metadata map[string]map[string]string // of each shard
-	stays    bool                         // some tensor stays quantized
+	in    *Checkpoint
+	paths []string // of the shards' inputs
+	job   string
+	stays bool // some tensor stays quantized
 }
 
 // Shard is a file that is written.
@@ -76,12 +75,14 @@ type Job interface {
 	Config(old []byte, changes []Change) ([]byte, error)
 }
 
-// NewPlan plans a job, in pieces of some most bytes.
+// NewPlan plans a job, in pieces of some most bytes. A model may have very many tensors: of each the plan holds little beside the header of what
+// is written.
 func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
-	p := &Plan{in: c, job: job.String(), metadata: map[string]map[string]string{}}
-	converters := map[*Tensor]Converter{}
-	owner := map[string]*Tensor{} // of stored tensors
-	for _, t := range c.tensors {
+	p := &Plan{in: c, job: job.String(), Changes: make([]Change, 0, len(c.tensors))}
+	converters := make([]Converter, len(c.tensors)) // nil: the tensor stays
+	place := make(map[*Tensor]int32, len(c.tensors))
+	for i, t := range c.tensors {
+		place[t] = int32(i)
 		conv, err := job.Convert(t)
 		var kept Kept
 		if err != nil && !errors.As(err, &kept) {
@@ -90,81 +91,77 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 		change := Change{Tensor: t, Converted: conv != nil, Kept: string(kept)}
 		for _, part := range t.parts {
 			change.Before += part.Size
-			owner[part.Name] = t
 		}
-		if conv != nil {
-			converters[t] = conv
-			change.Outputs = conv.Outputs()
-		} else {
-			for _, part := range t.parts {
-				change.Outputs = append(change.Outputs, part.Info)
-			}
-		}
+		converters[i] = conv
 		p.stays = p.stays || t.Quantized() && conv == nil
 		p.Changes = append(p.Changes, change)
 	}
 
-	names := map[string]bool{}
-	sizes := map[string]int64{}
+	names := make(map[string]struct{}, len(c.tensors))
 	for _, f := range c.files() {
-		shard := Shard{Name: filepath.Base(f.path)}
+		shard := Shard{Name: filepath.Base(f.path), converters: make([]Converter, 0, len(f.tensors)), Pieces: make([]Task, 0, len(f.tensors))}
 		p.paths = append(p.paths, f.path)
-		var outputs []safetensors.Info
-		var first []int // of the outputs of each converter
+		outputs := make([]safetensors.Info, 0, len(f.tensors))
+		ends := make([]int32, 0, len(f.tensors))    // of the outputs of each converter
+		changes := make([]int32, 0, len(f.tensors)) // that each converter is part of
 		for _, info := range f.tensors {
-			t := owner[info.Name]
-			conv := converters[t]
+			t := c.owner(info.Name)
+			i := place[t]
+			conv := converters[i]
 			if conv != nil && t.parts[0].Name != info.Name {
 				continue // the codes stand for all of it
 			}
 			if conv == nil {
-				conv = keeper{c.stored[info.Name]}
+				part := slices.IndexFunc(t.parts, func(p Part) bool { return p.Name == info.Name })
+				conv = keeper{t.parts[part].Stored}
 			}
-			first = append(first, len(outputs))
 			shard.converters = append(shard.converters, conv)
 			outputs = append(outputs, conv.Outputs()...)
+			ends, changes = append(ends, int32(len(outputs))), append(changes, i)
 		}
 		for _, o := range outputs {
-			if names[o.Name] {
+			if _, twice := names[o.Name]; twice {
 				return nil, refuse(f.path, o.Name, "would be written twice")
 			}
-			names[o.Name] = true
+			names[o.Name] = struct{}{}
 		}
 		var metadata map[string]string
 		var err error
 		if f.file != nil {
-			if metadata, err = job.Metadata(f.file, func(name string) bool { return converters[owner[name]] == nil }); err != nil {
+			if metadata, err = job.Metadata(f.file, func(name string) bool { return converters[place[c.owner(name)]] == nil }); err != nil {
 				return nil, err
 			}
 		}
-		p.metadata[shard.Name] = metadata
 		if shard.Head, shard.Tensors, err = safetensors.Layout(metadata, outputs); err != nil {
 			return nil, inFile(f.path, err)
 		}
 		shard.Size = int64(len(shard.Head))
-		for _, o := range shard.Tensors {
-			shard.Size += o.Size
-			sizes[o.Name] = o.Size
-			p.After += o.Size
-		}
+		begin := 0
 		for i, conv := range shard.converters {
+			change := &p.Changes[changes[i]]
+			outputs := shard.Tensors[begin:ends[i]:ends[i]]
+			if change.Outputs == nil {
+				change.Outputs = outputs
+			} else { // parts that stay
+				change.Outputs = append(change.Outputs, outputs...)
+			}
+			for _, o := range outputs {
+				shard.Size += o.Size
+				change.After += o.Size
+			}
 			for piece := range conv.Pieces(most) {
 				for r := range piece.Runs {
-					piece.Runs[r].Output += first[i]
+					piece.Runs[r].Output += begin
 				}
 				shard.Pieces = append(shard.Pieces, Task{piece, i})
 			}
+			begin = int(ends[i])
 		}
 		p.Shards = append(p.Shards, shard)
 	}
 	for i := range p.Changes {
-		change := &p.Changes[i]
-		p.Before += change.Before
-		for k := range change.Outputs {
-			o := &change.Outputs[k]
-			o.Size = sizes[o.Name]
-			change.After += o.Size
-		}
+		p.Before += p.Changes[i].Before
+		p.After += p.Changes[i].After
 	}
 
 	var err error

@@ -100,14 +100,14 @@ func (l *grouped) readCodes(shape []int) (c quant.Codes, err error) {
 // readCodes reads all codes and parameters of a tensor of Lowbit's own.
 func (l *own) readCodes() (quant.Codes, error) {
 	c := l.record.Codes()
-	c.Data = make([]byte, l.codes.Size)
-	if err := read(l.codes, c.Data, 0); err != nil {
+	codes, scale := l.codes(), l.companion(scaleSuffix)
+	c.Data = make([]byte, codes.Size)
+	if err := read(codes, c.Data, 0); err != nil {
 		return quant.Codes{}, err
 	}
-	c.Params.Shape = l.params[scaleSuffix].dims()
-	groups := l.params[scaleSuffix].Elements()
-	err := l.record.ReadParams(&c.Params, 0, groups, func(suffix string, data []byte, off int64) error {
-		return read(l.params[suffix], data, off)
+	c.Params.Shape = scale.dims()
+	err := l.record.ReadParams(&c.Params, 0, scale.Elements(), func(suffix string, data []byte, off int64) error {
+		return read(l.companion(suffix), data, off)
 	})
 	return c, err
 }

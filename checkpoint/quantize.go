@@ -28,7 +28,7 @@ type Quantization struct {
 	Stop func() error
 
 	mu      sync.Mutex
-	records map[string]*Record
+	choices map[string]*Choice // of the tensors that are quantized
 }
 
 // Choice is how a tensor is quantized.
@@ -38,6 +38,11 @@ type Choice struct {
 
 	// Importance has a weight for each position along the last axis, or is nil: the range calculator mse takes it, and no other.
 	Importance []float32
+}
+
+// record is that of a tensor of that type and shape.
+func (c *Choice) record(dtype safetensors.DType, shape safetensors.Shape) Record {
+	return Record{Spec: c.Spec, DType: dtype, Shape: shape, Packed: c.Pack && c.Spec.DType.Bits() < 8}
 }
 
 // mostAxes is how many axes a tensor may have that is quantized. No framework has tensors of more than 64.
@@ -64,62 +69,55 @@ func (q *Quantization) Convert(t *Tensor) (Converter, error) {
 	if choice == nil || t.Elements() == 0 {
 		return nil, nil
 	}
-	groups, err := choice.Spec.Granularity.Groups(t.shape, quant.Weight)
+	_, err := choice.Spec.Granularity.Groups(t.shape, quant.Weight)
 	if errors.Is(err, quant.ErrDisabled) {
 		return nil, Kept("block size does not divide its axis: the tensor is not quantized")
 	}
 	if err != nil {
 		return nil, t.refuse("%w: leave it out with --exclude", err)
 	}
-	r := Record{Spec: choice.Spec, DType: t.dtype, Shape: t.parts[0].Shape, Packed: choice.Pack && choice.Spec.DType.Bits() < 8}
-	dtype, shape := r.Stored()
+	dtype, shape := choice.record(t.dtype, t.parts[0].Shape).Stored()
 	if dims := shape.Dims(); dtype == safetensors.F4 && (len(dims) == 0 || dims[len(dims)-1]%2 != 0) {
 		return nil, t.refuse("has the shape %s, want an even last axis, as float4 is packed in pairs", shape)
 	} else if (dtype == safetensors.F6_E2M3 || dtype == safetensors.F6_E3M2) && (len(dims) == 0 || dims[len(dims)-1]%4 != 0) {
 		return nil, t.refuse("has the shape %s, want a last axis that is a multiple of 4, as float6 is packed four to three bytes", shape)
 	}
-	outputs := []safetensors.Info{{Name: t.name, DType: dtype, Shape: shape}}
-	for _, c := range r.Companions() {
-		outputs = append(outputs, safetensors.Info{Name: t.name + c.Suffix, DType: c.DType, Shape: c.Shape(safetensors.ShapeOf(groups...))})
-	}
 	q.mu.Lock()
-	if q.records == nil {
-		q.records = map[string]*Record{}
+	if q.choices == nil {
+		q.choices = map[string]*Choice{}
 	}
-	q.records[t.name] = &r
+	q.choices[t.name] = choice
 	q.mu.Unlock()
 	switch t.dtype {
 	case safetensors.F16:
-		return newQuantizer[float16.Float16](q, t, &r, choice, outputs)
+		return newQuantizer[float16.Float16](q, t, choice)
 	case safetensors.BF16:
-		return newQuantizer[bf16.BFloat16](q, t, &r, choice, outputs)
+		return newQuantizer[bf16.BFloat16](q, t, choice)
 	}
-	return newQuantizer[float32](q, t, &r, choice, outputs)
+	return newQuantizer[float32](q, t, choice)
 }
 
 // Metadata adds the records of the tensors that are quantized.
 func (q *Quantization) Metadata(f *safetensors.File, kept func(string) bool) (map[string]string, error) {
-	records := Records{}
-	for _, info := range f.Tensors() {
-		if r, ok := q.records[info.Name]; ok && !kept(info.Name) {
-			records[info.Name] = *r
+	return recordsMetadata(f.Metadata(), func(yield func(string, Record) bool) {
+		for _, info := range f.Tensors() {
+			if c, ok := q.choices[info.Name]; ok && !kept(info.Name) && !yield(info.Name, c.record(info.DType, info.Shape)) {
+				return
+			}
 		}
-	}
-	return records.Metadata(f.Metadata())
+	})
 }
 
 // Config stays as it is: the files say themselves how they are quantized.
 func (q *Quantization) Config(old []byte, _ []Change) ([]byte, error) { return old, nil }
 
 // quantizer quantizes a tensor. First and Rows of its pieces count elements. A plan has one for each tensor, so that it holds little: how the
-// tensor is cut is found anew whenever it is asked for.
+// tensor is cut, and what is written, is found anew whenever it is asked for.
 type quantizer[T kernels.Float] struct {
-	job     *Quantization
-	t       *Tensor
-	record  *Record
-	outputs []safetensors.Info
-	weights []float32 // of errors, or nil
-	unit    int       // elements without a group in common with others
+	job    *Quantization
+	t      *Tensor
+	choice *Choice
+	unit   int // elements without a group in common with others
 
 	mu     sync.Mutex
 	params map[int]*longParams // of units that are cut, by their numbers
@@ -132,8 +130,8 @@ type longParams struct {
 	err    error
 }
 
-func newQuantizer[T kernels.Float](job *Quantization, t *Tensor, r *Record, choice *Choice, outputs []safetensors.Info) (Converter, error) {
-	q := &quantizer[T]{job: job, t: t, record: r, outputs: outputs, weights: choice.Importance}
+func newQuantizer[T kernels.Float](job *Quantization, t *Tensor, choice *Choice) (Converter, error) {
+	q := &quantizer[T]{job: job, t: t, choice: choice}
 	pieces, err := q.cut()
 	if err != nil {
 		return nil, err
@@ -142,16 +140,33 @@ func newQuantizer[T kernels.Float](job *Quantization, t *Tensor, r *Record, choi
 	return q, nil
 }
 
+// record says how the tensor is quantized.
+func (q *quantizer[T]) record() Record { return q.choice.record(q.t.dtype, q.t.parts[0].Shape) }
+
 // cut says how the tensor is cut.
 func (q *quantizer[T]) cut() (*quant.Pieces[T], error) {
-	pieces, err := quant.NewPieces[T](q.record.Spec, quant.Weight, q.t.shape, q.record.Packed)
+	pieces, err := quant.NewPieces[T](q.choice.Spec, quant.Weight, q.t.shape, q.record().Packed)
 	if err == nil {
-		pieces.Importance = q.weights
+		pieces.Importance = q.choice.Importance
 	}
 	return pieces, q.t.wrap(err)
 }
 
-func (q *quantizer[T]) Outputs() []safetensors.Info { return q.outputs }
+// Outputs returns the codes and what lies beside them.
+func (q *quantizer[T]) Outputs() []safetensors.Info {
+	r := q.record()
+	groups, err := q.choice.Spec.Granularity.Groups(q.t.shape, quant.Weight)
+	if err != nil {
+		panic(err) // it was no error before
+	}
+	dtype, shape := r.Stored()
+	companions := r.Companions()
+	outputs := append(make([]safetensors.Info, 0, 1+len(companions)), safetensors.Info{Name: q.t.name, DType: dtype, Shape: shape})
+	for _, c := range companions {
+		outputs = append(outputs, safetensors.Info{Name: q.t.name + c.Suffix, DType: c.DType, Shape: c.Shape(safetensors.ShapeOf(groups...))})
+	}
+	return outputs
+}
 
 // wholePieces is how many pieces' worth of a tensor may be in a worker's memory, so that groups that do not fit a piece are read once only.
 const wholePieces = 8
@@ -166,7 +181,7 @@ func (q *quantizer[T]) Pieces(most int64) iter.Seq[Piece] {
 			panic(err) // it was no error before
 		}
 		for part := range pieces.Parts(n) {
-			if part.Len <= wholePieces*n || q.record.Spec.Searches() {
+			if part.Len <= wholePieces*n || q.choice.Spec.Searches() {
 				if !yield(q.piece(part, part)) {
 					return
 				}
@@ -189,7 +204,7 @@ func (q *quantizer[T]) piece(codes, groups quant.Part) Piece {
 	if groups.Groups == 0 {
 		return p
 	}
-	for i, c := range q.record.Companions() {
+	for i, c := range q.record().Companions() {
 		size := int64(c.DType.Bits() / 8)
 		if c.Suffix == globalScaleSuffix { // of the only part
 			p.Runs = append(p.Runs, Run{i + 1, 0, size})
@@ -247,7 +262,7 @@ func (q *quantizer[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
 	if len(p.Runs) == 1 {
 		return s.results, nil
 	}
-	err = q.record.WriteParams(*params, 0, func(_ string, data []byte, _ int64) error {
+	err = q.record().WriteParams(*params, 0, func(_ string, data []byte, _ int64) error {
 		own := lend[uint8](&s.out[len(s.results)], len(data))
 		copy(own, data)
 		s.results = append(s.results, own)

@@ -5,9 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"iter"
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/lowbit-go/lowbit/quant"
@@ -29,14 +32,14 @@ type Record struct {
 	first  bool // as version 1 has it: parameters of four bytes
 }
 
-// Records are those of a file's quantized tensors, by their names.
-type Records map[string]Record
+// Records are those of a file's quantized tensors, by their names. Tensors that are alike have one in common.
+type Records map[string]*Record
 
 // recordsJSON is the value of RecordsKey.
 type recordsJSON struct {
-	Version int                   `json:"version"`
-	Specs   []json.RawMessage     `json:"specs,omitempty"`
-	Tensors map[string]recordJSON `json:"tensors"`
+	Version int               `json:"version"`
+	Specs   []json.RawMessage `json:"specs"`
+	Tensors json.RawMessage   `json:"tensors"` // an object of recordJSON, of which there may be very many
 }
 
 type recordJSON struct {
@@ -83,13 +86,40 @@ func parseRecords(text string) (Records, error) {
 			return nil, fmt.Errorf("specs[%d]: %w", i, err)
 		}
 	}
-	records := make(Records, len(content.Tensors))
-	for name, t := range content.Tensors {
-		r, err := t.record(specs, content.Version)
+	type key struct {
+		spec, dtype string
+		shape       safetensors.Shape
+		packed      bool
+	}
+	known := map[key]*Record{}
+	records := Records{}
+	d := json.NewDecoder(bytes.NewReader(content.Tensors))
+	switch t, err := d.Token(); {
+	case t == nil && (err == nil || errors.Is(err, io.EOF)): // null, or not there
+		return records, nil
+	case err != nil:
+		return nil, err
+	case t != json.Delim('{'):
+		return nil, errors.New("tensors is no object")
+	}
+	for d.More() {
+		name, err := d.Token()
 		if err != nil {
-			return nil, &safetensors.Error{Tensor: name, Err: err}
+			return nil, err
 		}
-		records[name] = r
+		var t recordJSON
+		if err := d.Decode(&t); err != nil {
+			return nil, &safetensors.Error{Tensor: name.(string), Err: err}
+		}
+		k := key{string(t.Spec), t.DType, safetensors.ShapeOf(t.Shape...), t.Packed}
+		if known[k] == nil {
+			r, err := t.record(specs, content.Version)
+			if err != nil {
+				return nil, &safetensors.Error{Tensor: name.(string), Err: err}
+			}
+			known[k] = &r
+		}
+		records[name.(string)] = known[k]
 	}
 	return records, nil
 }
@@ -198,18 +228,30 @@ func (r Records) Companion(name string) bool {
 
 // Metadata returns a file's metadata with these records in the place of any others; nil are none.
 func (r Records) Metadata(metadata map[string]string) (map[string]string, error) {
-	metadata = maps.Clone(metadata)
-	delete(metadata, RecordsKey)
 	if r == nil {
+		metadata = maps.Clone(metadata)
+		delete(metadata, RecordsKey)
 		if len(metadata) == 0 {
 			return nil, nil
 		}
 		return metadata, nil
 	}
-	content := recordsJSON{Version: recordsVersion, Tensors: make(map[string]recordJSON, len(r))}
+	return recordsMetadata(metadata, func(yield func(string, Record) bool) {
+		for _, name := range slices.Sorted(maps.Keys(r)) {
+			if !yield(name, *r[name]) {
+				return
+			}
+		}
+	})
+}
+
+// recordsMetadata returns a file's metadata with these records in the place of any others. A file may have very many: they are written as they
+// come.
+func recordsMetadata(metadata map[string]string, records iter.Seq2[string, Record]) (map[string]string, error) {
+	var specs [][]byte
 	known := map[string]int{}
-	for _, name := range slices.Sorted(maps.Keys(r)) {
-		t := r[name]
+	var tensors []byte
+	for name, t := range records {
 		spec, err := json.Marshal(t.Spec)
 		if err != nil {
 			return nil, err
@@ -218,17 +260,24 @@ func (r Records) Metadata(metadata map[string]string) (map[string]string, error)
 		if !ok {
 			i = len(known)
 			known[string(spec)] = i
-			content.Specs = append(content.Specs, spec)
+			specs = append(specs, spec)
 		}
-		content.Tensors[name] = recordJSON{Spec: fmt.Append(nil, i), DType: t.DType.String(), Shape: t.Shape.Dims(), Packed: t.Packed}
+		key, err := json.Marshal(name)
+		if err != nil {
+			return nil, err
+		}
+		entry, err := json.Marshal(recordJSON{Spec: strconv.AppendInt(nil, int64(i), 10), DType: t.DType.String(), Shape: t.Shape.Dims(), Packed: t.Packed})
+		if err != nil {
+			return nil, err
+		}
+		if len(tensors) > 0 {
+			tensors = append(tensors, ',')
+		}
+		tensors = append(append(append(tensors, key...), ':'), entry...)
 	}
-	text, err := json.Marshal(content)
-	if err != nil {
-		return nil, err
-	}
-	if metadata == nil {
+	if metadata = maps.Clone(metadata); metadata == nil {
 		metadata = make(map[string]string)
 	}
-	metadata[RecordsKey] = string(text)
+	metadata[RecordsKey] = fmt.Sprintf(`{"version":%d,"specs":[%s],"tensors":{%s}}`, recordsVersion, bytes.Join(specs, []byte{','}), tensors)
 	return metadata, nil
 }

@@ -20,14 +20,11 @@ const (
 )
 
 // resolver finds out which stored tensors make which tensor.
-type resolver struct {
-	*Checkpoint
-	claimed map[string]*Tensor // stored tensors that belong to quantized ones
-}
+type resolver struct{ *Checkpoint }
 
 // resolve makes the tensors of what is stored.
 func (c *Checkpoint) resolve() error {
-	r := &resolver{c, map[string]*Tensor{}}
+	r := &resolver{c}
 	if err := r.resolveOwn(); err != nil {
 		return err
 	}
@@ -89,7 +86,7 @@ func newPlain(s Stored) *Tensor {
 	}
 	t.shape = s.dims()
 	if floating(s.DType) {
-		t.layout = &plain{s}
+		t.layout = plain{}
 	}
 	return t
 }
@@ -116,7 +113,7 @@ func (b *builder) fail(stored, format string, args ...any) {
 		return
 	}
 	file := b.path
-	switch s, ok := b.stored[stored]; {
+	switch s, ok := b.storedAs(stored); {
 	case ok:
 		file = s.File.Name()
 	case len(b.parts) > 0:
@@ -127,7 +124,7 @@ func (b *builder) fail(stored, format string, args ...any) {
 
 // add takes a stored tensor, if it is there.
 func (b *builder) add(role Role, name string) (Stored, bool) {
-	s, ok := b.stored[name]
+	s, ok := b.storedAs(name)
 	if !ok {
 		return s, false
 	}
@@ -264,8 +261,8 @@ func (r *resolver) resolveUnknown() {
 		{".weight", ".weight_scale", methodCT},
 	} {
 		for _, p := range r.owners(c.codes) {
-			codes := r.stored[p+c.codes]
-			if _, ok := r.stored[p+c.companion]; !ok || r.claimed[codes.Name] != nil || floating(codes.DType) {
+			codes, _ := r.storedAs(p + c.codes)
+			if _, ok := r.storedAs(p + c.companion); !ok || r.claimed[codes.Name] != nil || floating(codes.DType) {
 				continue
 			}
 			b := r.begin(p+".weight", "unknown", c.method)

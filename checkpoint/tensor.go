@@ -180,8 +180,8 @@ func ReadRows[T kernels.Float](t *Tensor, dst []T, first int) error {
 	defer scratches.Put(s)
 	var err error
 	switch l := t.layout.(type) {
-	case *plain:
-		err = readPlain(l, s, dst, first*cols)
+	case plain:
+		err = readPlain(t.parts[0].Stored, s, dst, first*cols)
 	case *grouped:
 		err = readGrouped(l, s, dst, first)
 	case *gptq:
@@ -208,16 +208,16 @@ func ReadRows[T kernels.Float](t *Tensor, dst []T, first int) error {
 	return t.refuse("%w", err)
 }
 
-// plain are values that are not quantized.
-type plain struct{ values Stored }
+// plain are values that are not quantized, the tensor's only part.
+type plain struct{}
 
-func (*plain) step() int { return 1 }
+func (plain) step() int { return 1 }
 
 // readPlain reads elements from the one called first on.
-func readPlain[T kernels.Float](l *plain, s *scratch, dst []T, first int) error {
-	size := l.values.DType.Bits() / 8
-	if sameType[T](l.values.DType) {
-		return read(l.values, dst, int64(first)*int64(size))
+func readPlain[T kernels.Float](values Stored, s *scratch, dst []T, first int) error {
+	size := values.DType.Bits() / 8
+	if sameType[T](values.DType) {
+		return read(values, dst, int64(first)*int64(size))
 	}
 	for len(dst) > 0 {
 		n := min(len(dst), pieceLen)
@@ -226,7 +226,7 @@ func readPlain[T kernels.Float](l *plain, s *scratch, dst []T, first int) error 
 		if !isWide {
 			wide = lend[float32](&s.values, n)
 		}
-		if err := readWide(l.values, s, wide, int64(first)*int64(size)); err != nil {
+		if err := readWide(values, s, wide, int64(first)*int64(size)); err != nil {
 			return err
 		}
 		if !isWide {

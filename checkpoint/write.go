@@ -265,7 +265,7 @@ func (p *Plan) run(ctx context.Context, paths []string, o WriteOptions) error {
 			if paths[i] == "" {
 				continue
 			}
-			w, err := safetensors.Create(paths[i], p.metadata[p.Shards[i].Name], p.Shards[i].Tensors)
+			w, err := safetensors.CreateLaidOut(paths[i], p.Shards[i].Head, p.Shards[i].Tensors)
 			if err != nil {
 				return err
 			}

@@ -165,16 +165,22 @@ func (r *registry[I]) register(name string, new func(Request) (I, error)) {
 func (r *registry[I]) make(a Algorithm, s Spec, e element) (made I, err error) {
 	r.mu.RLock()
 	new, ok := r.news[a.Name]
-	names := slices.Sorted(maps.Keys(r.news))
 	r.mu.RUnlock()
 	if !ok {
-		return made, specError(r.field, a.Name, oneOf(names))
+		return made, specError(r.field, a.Name, oneOf(r.names()))
 	}
 	made, err = new(Request{Spec: s, Round: e.round, element: e, field: r.field, algorithm: a})
 	if err == nil && any(made) == nil {
 		err = specError(r.field, a.Name, "one whose constructor returns no nil")
 	}
 	return made, err
+}
+
+// names lists what is registered.
+func (r *registry[I]) names() []string {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Sorted(maps.Keys(r.news))
 }
 
 // without is the constructor of an algorithm that takes no arguments.

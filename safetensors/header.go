@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -216,9 +217,22 @@ func (f *infoFields) scanOffsets() error {
 	}
 }
 
+// headerSize is about how long the header's text is: no shorter, unless much of it is escaped.
+func headerSize(metadata map[string]string, tensors []Info) int {
+	n := 64
+	for key, value := range metadata {
+		n += len(key) + len(value) + strings.Count(value, `"`) + len(`"":"",`)
+	}
+	for _, t := range tensors {
+		n += len(t.Name) + len(t.Shape.text) + len(`"":{"dtype":"","shape":[],"data_offsets":[,]},`) + len(t.DType.String()) + 2*len(strconv.FormatInt(t.Offset+t.Size, 10))
+	}
+	return n
+}
+
 // appendHeader writes the header's text, padded so that the data behind it begins at a multiple of 8. Metadata is sorted by its keys.
 func appendHeader(text []byte, metadata map[string]string, tensors []Info) []byte {
 	start := len(text)
+	text = slices.Grow(text, headerSize(metadata, tensors))
 	text = append(text, '{')
 	separator := ""
 	if metadata != nil {

@@ -78,11 +78,29 @@ func layout(metadata map[string]string, tensors []Info) (head []byte, h *header,
 	return head, h, nil
 }
 
+// CreateLaidOut begins a file that Layout has laid out: head and tensors are what it has returned, of which the Writer keeps the tensors, that
+// are not to be changed. Otherwise it is as Create.
+func CreateLaidOut(path string, head []byte, tensors []Info) (*Writer, error) {
+	h, err := newHeader(nil, tensors)
+	if err != nil {
+		return nil, inFile(path, err)
+	}
+	w, err := begin(path, head, h)
+	if err != nil {
+		return nil, inFile(path, err)
+	}
+	return w, nil
+}
+
 func create(path string, metadata map[string]string, tensors []Info) (*Writer, error) {
 	head, h, err := layout(metadata, tensors)
 	if err != nil {
 		return nil, err
 	}
+	return begin(path, head, h)
+}
+
+func begin(path string, head []byte, h *header) (*Writer, error) {
 	out, err := outfile.Create(path, "safetensors")
 	if err != nil {
 		return nil, err

@@ -92,14 +92,16 @@ func (c *inspectCommand) Run(t *tool) error {
 
 // printSpecs prints the specs of Lowbit's own tensors.
 func printSpecs(t *tool, in *checkpoint.Checkpoint) error {
-	specs := make(map[string]bool)
+	specs, seen := map[string]bool{}, map[*checkpoint.Record]bool{}
 	for _, f := range in.Shards() {
 		records, err := checkpoint.ReadRecords(f)
 		if err != nil {
 			return err
 		}
 		for _, r := range records {
-			specs[specText(r.Spec)] = true
+			if !seen[r] {
+				seen[r], specs[specText(r.Spec)] = true, true
+			}
 		}
 	}
 	for _, spec := range slices.Sorted(maps.Keys(specs)) {
