@@ -1,13 +1,17 @@
 package beam
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
+
+	"gocloud.dev/blob"
 )
 
 // bucketOutput makes objects. What is staged of a span is an object with its pieces' results, one after the other.
@@ -19,11 +23,11 @@ type bucketOutput struct {
 // Names under OUT.
 const (
 	stageFolder = ".lowbit-beam/"
-	ownerName   = stageFolder + "owner" // says which job the shards are of that have appeared before the index
+	ownerName   = stageFolder + "owner" // says which job the files are of that have appeared before the last
 )
 
-func (o *bucketOutput) stageOf(shard int) string {
-	return stageFolder + o.digest + "/" + o.plan.Shards[shard].Name + "/"
+func (o *bucketOutput) stageOf(target int) string {
+	return stageFolder + o.digest + "/" + strconv.Itoa(target) + "/"
 }
 
 func (o *bucketOutput) begin(ctx context.Context) error {
@@ -31,7 +35,7 @@ func (o *bucketOutput) begin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	owner, err := o.bucket.ReadAll(ctx, ownerName)
+	owner, err := o.readAll(ctx, ownerName)
 	if err != nil && !missing(err) {
 		return err
 	}
@@ -53,7 +57,7 @@ func (o *bucketOutput) begin(ctx context.Context) error {
 
 // ready is an error if the stage is not this job's any more.
 func (o *bucketOutput) ready(ctx context.Context) error {
-	owner, err := o.bucket.ReadAll(ctx, ownerName)
+	owner, err := o.readAll(ctx, ownerName)
 	if err == nil && string(owner) != o.digest {
 		err = errors.New("another job writes there")
 	}
@@ -63,23 +67,23 @@ func (o *bucketOutput) ready(ctx context.Context) error {
 	return nil
 }
 
-func (o *bucketOutput) prepare(ctx context.Context, shard int) ([]span, error) {
+func (o *bucketOutput) prepare(ctx context.Context, target int) ([]span, error) {
 	if err := o.ready(ctx); err != nil {
 		return nil, err
 	}
-	s := &o.plan.Shards[shard]
-	if f, err := o.attributes(ctx, s.Name); err == nil && f.Size == s.Size {
-		return []span{{0, len(s.Pieces)}}, nil // it has been joined
+	t := &o.targets[target]
+	if f, err := o.attributes(ctx, t.name); err == nil && f.Size == t.size {
+		return []span{{0, t.pieces}}, nil // it has been joined
 	} else if err != nil && !missing(err) {
 		return nil, err
 	}
-	return o.staged(ctx, shard)
+	return o.staged(ctx, target)
 }
 
-// staged lists what is staged of a shard.
-func (o *bucketOutput) staged(ctx context.Context, shard int) (spans []span, err error) {
-	err = listKeys(ctx, o.bucket, o.stageOf(shard), func(key string) error {
-		if s, ok := parseSpan(strings.TrimPrefix(key, o.stageOf(shard))); ok {
+// staged lists what is staged of a target.
+func (o *bucketOutput) staged(ctx context.Context, target int) (spans []span, err error) {
+	err = listKeys(ctx, o.bucket, o.stageOf(target), func(key string) error {
+		if s, ok := parseSpan(strings.TrimPrefix(key, o.stageOf(target))); ok {
 			spans = append(spans, s)
 		}
 		return nil
@@ -96,15 +100,15 @@ func (o *bucketOutput) attributes(ctx context.Context, name string) (File, error
 	return File{Name: name, Size: a.Size, Time: a.ModTime}, nil
 }
 
-func (o *bucketOutput) stage(ctx context.Context, shard int, s span) (staging, error) {
-	return &bucketStaging{o, ctx, shard, s, make([][]byte, s.End-s.First)}, nil
+func (o *bucketOutput) stage(ctx context.Context, target int, s span) (staging, error) {
+	return &bucketStaging{o, ctx, target, s, make([][]byte, s.End-s.First)}, nil
 }
 
 // bucketStaging gathers the results of pieces, to write them in order.
 type bucketStaging struct {
 	*bucketOutput
 	ctx    context.Context
-	shard  int
+	target int
 	span   span
 	pieces [][]byte
 }
@@ -121,18 +125,22 @@ func (s *bucketStaging) write(piece int, results []result) error {
 func (s *bucketStaging) commit() error {
 	readers := make([]io.Reader, len(s.pieces))
 	for i, p := range s.pieces {
-		readers[i] = strings.NewReader(string(p))
+		readers[i] = bytes.NewReader(p)
 	}
-	return s.put(s.ctx, s.stageOf(s.shard)+s.span.String(), io.MultiReader(readers...))
+	return s.put(s.ctx, s.stageOf(s.target)+s.span.String(), io.MultiReader(readers...))
 }
 
 func (s *bucketStaging) abort() {}
 
-// put writes an object, whole or not at all.
 func (o *bucketOutput) put(ctx context.Context, name string, from io.Reader) error {
+	return putObject(ctx, o.bucket, name, from)
+}
+
+// putObject writes an object, whole or not at all.
+func putObject(ctx context.Context, b *blob.Bucket, name string, from io.Reader) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	w, err := o.bucket.NewWriter(ctx, name, nil)
+	w, err := b.NewWriter(ctx, name, nil)
 	if err != nil {
 		return err
 	}
@@ -144,27 +152,27 @@ func (o *bucketOutput) put(ctx context.Context, name string, from io.Reader) err
 	return w.Close()
 }
 
-// join joins a shard, unless it is the file by which the checkpoint appears.
-func (o *bucketOutput) join(ctx context.Context, shard int) error {
-	if o.plan.Index == nil && shard == len(o.plan.Shards)-1 {
+// join joins a target, unless it is the file by which the checkpoint appears.
+func (o *bucketOutput) join(ctx context.Context, target int) error {
+	if !o.indexed && target == len(o.targets)-1 {
 		return nil
 	}
-	return o.joinShard(ctx, shard)
+	return o.joinTarget(ctx, target)
 }
 
-func (o *bucketOutput) joinShard(ctx context.Context, shard int) error {
-	s := &o.plan.Shards[shard]
-	if f, err := o.attributes(ctx, s.Name); err == nil && f.Size == s.Size {
+func (o *bucketOutput) joinTarget(ctx context.Context, target int) error {
+	t := &o.targets[target]
+	if f, err := o.attributes(ctx, t.name); err == nil && f.Size == t.size {
 		return nil
 	} else if err != nil && !missing(err) {
 		return err
 	}
-	spans, err := o.staged(ctx, shard)
+	spans, err := o.staged(ctx, target)
 	if err != nil {
 		return err
 	}
-	if left := gaps(spans, len(s.Pieces)); len(left) > 0 {
-		return fmt.Errorf("%s: pieces %d to %d are not staged", s.Name, left[0].First, left[0].End-1)
+	if left := gaps(spans, t.pieces); len(left) > 0 {
+		return fmt.Errorf("%s: pieces %d to %d are not staged", t.name, left[0].First, left[0].End-1)
 	}
 	type source struct {
 		extent
@@ -176,9 +184,9 @@ func (o *bucketOutput) joinShard(ctx context.Context, shard int) error {
 	for _, span := range spans { // which gaps has sorted
 		at := int64(0)
 		for piece := span.First; piece < span.End; piece++ {
-			for _, r := range runsOf(s, piece) {
+			for _, r := range t.runs(piece) {
 				if piece >= next {
-					sources = append(sources, source{r, o.stageOf(shard) + span.String(), at})
+					sources = append(sources, source{r, o.stageOf(target) + span.String(), at})
 				}
 				at += r.size
 			}
@@ -186,19 +194,19 @@ func (o *bucketOutput) joinShard(ctx context.Context, shard int) error {
 		next = max(next, span.End)
 	}
 	slices.SortFunc(sources, func(a, b source) int { return cmp.Compare(a.off, b.off) })
-	pos := int64(len(s.Head))
-	readers := []io.Reader{strings.NewReader(string(s.Head))}
+	pos := int64(len(t.head))
+	readers := []io.Reader{bytes.NewReader(t.head)}
 	for _, from := range sources {
 		if from.off != pos {
-			return fmt.Errorf("%s: the pieces leave out byte %d", s.Name, pos)
+			return fmt.Errorf("%s: the pieces leave out byte %d", t.name, pos)
 		}
 		readers = append(readers, &lateReader{o: o, ctx: ctx, key: from.object, at: from.at, left: from.size})
 		pos += from.size
 	}
-	if pos != s.Size {
-		return fmt.Errorf("%s: the pieces end at byte %d of %d", s.Name, pos, s.Size)
+	if pos != t.size {
+		return fmt.Errorf("%s: the pieces end at byte %d of %d", t.name, pos, t.size)
 	}
-	return o.put(ctx, s.Name, io.MultiReader(readers...))
+	return o.put(ctx, t.name, io.MultiReader(readers...))
 }
 
 // lateReader reads a range of an object that is opened when its turn has come, and again where it breaks off.
@@ -252,15 +260,15 @@ func (o *bucketOutput) copy(ctx context.Context, f File) error {
 }
 
 func (o *bucketOutput) finish(ctx context.Context) error {
-	if o.plan.Config != nil {
-		if err := o.put(ctx, configFile, strings.NewReader(string(o.plan.Config))); err != nil {
+	for _, t := range o.texts {
+		if err := o.put(ctx, t.name, bytes.NewReader(t.content)); err != nil {
 			return err
 		}
 	}
-	if o.plan.Index != nil {
-		return o.put(ctx, o.plan.IndexName(), strings.NewReader(string(o.plan.Index)))
+	if o.indexed {
+		return nil
 	}
-	return o.joinShard(ctx, len(o.plan.Shards)-1)
+	return o.joinTarget(ctx, len(o.targets)-1)
 }
 
 func (o *bucketOutput) drop(ctx context.Context) error {

@@ -1,6 +1,7 @@
 package beam
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -27,8 +29,8 @@ func (o *folderOutput) root() string { return o.stageOf(o.digest) }
 func (o *folderOutput) file(name string) string {
 	return filepath.Join(o.root(), "files", filepath.FromSlash(name))
 }
-func (o *folderOutput) marks(shard int) string {
-	return filepath.Join(o.root(), "marks", o.plan.Shards[shard].Name)
+func (o *folderOutput) marks(target int) string {
+	return filepath.Join(o.root(), "marks", strconv.Itoa(target))
 }
 
 func (o *folderOutput) begin(context.Context) error {
@@ -52,9 +54,9 @@ func (o *folderOutput) begin(context.Context) error {
 	return nil
 }
 
-func (o *folderOutput) prepare(_ context.Context, shard int) (staged []span, err error) {
-	s := &o.plan.Shards[shard]
-	entries, err := os.ReadDir(o.marks(shard))
+func (o *folderOutput) prepare(_ context.Context, target int) (staged []span, err error) {
+	t := &o.targets[target]
+	entries, err := os.ReadDir(o.marks(target))
 	if err == nil { // they are made after the file
 		for _, e := range entries {
 			if s, ok := parseSpan(e.Name()); ok {
@@ -66,25 +68,28 @@ func (o *folderOutput) prepare(_ context.Context, shard int) (staged []span, err
 	if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	f, err := os.OpenFile(o.file(s.Name), os.O_CREATE|os.O_WRONLY, 0o666)
+	if err := os.MkdirAll(filepath.Dir(o.file(t.name)), 0o777); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(o.file(t.name), os.O_CREATE|os.O_WRONLY, 0o666)
 	if err != nil {
 		return nil, err
 	}
-	if err = f.Truncate(s.Size); err == nil {
-		_, err = f.WriteAt(s.Head, 0)
+	if err = f.Truncate(t.size); err == nil {
+		_, err = f.WriteAt(t.head, 0)
 	}
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return nil, err
 	}
-	if err := os.Mkdir(o.marks(shard), 0o777); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.MkdirAll(o.marks(target), 0o777); err != nil {
 		return nil, err
 	}
 	return nil, nil
 }
 
-func (o *folderOutput) stage(_ context.Context, shard int, s span) (staging, error) {
-	f, err := os.OpenFile(o.file(o.plan.Shards[shard].Name), os.O_WRONLY, 0)
-	return &folderStaging{File: f, mark: filepath.Join(o.marks(shard), s.String())}, err
+func (o *folderOutput) stage(_ context.Context, target int, s span) (staging, error) {
+	f, err := os.OpenFile(o.file(o.targets[target].name), os.O_WRONLY, 0)
+	return &folderStaging{File: f, mark: filepath.Join(o.marks(target), s.String())}, err
 }
 
 // folderStaging writes in place.
@@ -112,7 +117,7 @@ func (s *folderStaging) commit() error {
 
 func (s *folderStaging) abort() { s.Close() }
 
-func (o *folderOutput) join(ctx context.Context, shard int) error { return nil } // it lies in one file
+func (o *folderOutput) join(ctx context.Context, target int) error { return nil } // it lies in one file
 
 func (o *folderOutput) copy(ctx context.Context, f File) error {
 	in, err := o.in.Open(f.Name)
@@ -136,13 +141,8 @@ func (o *folderOutput) put(name string, from io.Reader) error {
 }
 
 func (o *folderOutput) finish(ctx context.Context) error {
-	if o.plan.Config != nil {
-		if err := o.put(configFile, strings.NewReader(string(o.plan.Config))); err != nil {
-			return err
-		}
-	}
-	if o.plan.Index != nil {
-		if err := o.put(o.plan.IndexName(), strings.NewReader(string(o.plan.Index))); err != nil {
+	for _, t := range o.texts {
+		if err := o.put(t.name, bytes.NewReader(t.content)); err != nil {
 			return err
 		}
 	}

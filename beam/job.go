@@ -17,13 +17,14 @@ import (
 // Job is all that a worker has to know. It travels as JSON. It holds no credentials: the libraries of the storage find those.
 type Job struct {
 	Do      string // one of Kinds
-	In, Out string // paths, or URLs: file:///folder, s3://bucket/prefix?region=..., gs://, azblob://, mem://name/prefix
+	In, Out string // paths, or URLs: file:///folder, s3://bucket/prefix?region=..., gs://, azblob://, mem://name/prefix. Out of compare and calibrate is a file
 	Preset  string `json:",omitempty"` // to quantize: this, or Spec
-	Spec    string `json:",omitempty"` // JSON
+	Spec    string `json:",omitempty"` // JSON; to calibrate, ranges or histogram too
 	Pack    bool   `json:",omitempty"` // codes of less than a byte, by a Spec
 	DType   string `json:",omitempty"` // to dequantize: f32, f16 or bf16, else the model's
 	Include string `json:",omitempty"` // regular expressions of tensors' names
 	Exclude string `json:",omitempty"`
+	Dim     int    `json:",omitempty"` // numbers of a vector
 	Strict  bool   `json:",omitempty"` // a NaN or an infinity in what is quantized is an error
 
 	Piece   int64 // bytes of a piece
@@ -31,11 +32,23 @@ type Job struct {
 	Workers int   // pieces of an element that a bundle does at a time; 0 stands for the processors that a worker has
 	Restart bool  `json:",omitempty"` // what an earlier run has left is not taken up
 
-	Input []File `json:",omitempty"` // what was there when the job began
+	Against string `json:",omitempty"` // to compare: the checkpoint that is held against In
+
+	Input  []File `json:",omitempty"` // what was there when the job began
+	Second []File `json:",omitempty"` // and in Against
 }
 
+// The jobs that there are.
+const (
+	quantize   = "quantize"
+	dequantize = "dequantize"
+	toCompare  = "compare"
+	toState    = "calibrate"
+	toRecords  = "vectors"
+)
+
 // Kinds are the jobs that there are.
-var Kinds = []string{"quantize", "dequantize"}
+var Kinds = []string{quantize, dequantize, toCompare, toState, toRecords}
 
 // Check tells what a job lacks.
 func (j *Job) Check() error {
@@ -48,11 +61,19 @@ func (j *Job) Check() error {
 		return fmt.Errorf("pieces are of %d bytes, want 1 KiB to 1 GiB", j.Piece)
 	case j.Span < 1:
 		return fmt.Errorf("%d pieces to an element, want 1 or more", j.Span)
-	case j.Do == "quantize" && (j.Preset == "") == (j.Spec == ""):
+	case j.Do == quantize && (j.Preset == "") == (j.Spec == ""):
 		return errors.New("want a preset or a spec, and one of them")
 	}
-	if j.Do != "quantize" && j.Do != "dequantize" {
+	switch j.Do {
+	case toCompare:
+		if j.Against == "" {
+			return errors.New("want a second checkpoint, to compare with")
+		}
 		return nil
+	case toState:
+		return j.checkCalibration()
+	case toRecords:
+		return j.checkVectors()
 	}
 	_, err := j.conversion(nil)
 	return err
@@ -87,7 +108,7 @@ func (j *Job) conversion(nonFinite func(t *checkpoint.Tensor, nans, infinities, 
 	if err != nil {
 		return nil, err
 	}
-	if j.Do == "dequantize" {
+	if j.Do == dequantize {
 		d := checkpoint.Dequantization{Name: s.String()}
 		if !s.None() {
 			d.Select = func(t *checkpoint.Tensor) bool { return s.Takes(t.Name()) }

@@ -7,11 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/lowbit-go/lowbit/checkpoint"
 )
 
-// span is the pieces [First, End) of a shard.
+// span is the pieces [First, End) of a target.
 type span struct{ First, End int }
 
 // String is the name of what is staged of a span.
@@ -40,25 +38,25 @@ func gaps(spans []span, n int) (left []span) {
 	return left
 }
 
-// output is where the files of a plan are made. A shard is known by its number in the plan. All methods may be called by several workers at
+// output is where files are made. A target is known by its number. All methods may be called by several workers at
 // a time, as often as they like.
 type output interface {
 	// begin makes the stage ready, or takes up what an earlier run has left.
 	begin(ctx context.Context) error
 
-	// prepare makes a shard ready, and tells which of its pieces are staged.
-	prepare(ctx context.Context, shard int) ([]span, error)
+	// prepare makes a target ready, and tells which of its pieces are staged.
+	prepare(ctx context.Context, target int) ([]span, error)
 
-	// stage opens a span of a shard, of which no piece is staged.
-	stage(ctx context.Context, shard int, s span) (staging, error)
+	// stage opens a span of a target, of which no piece is staged.
+	stage(ctx context.Context, target int, s span) (staging, error)
 
-	// join makes one of a shard's pieces, which all must be staged.
-	join(ctx context.Context, shard int) error
+	// join makes one of a target's pieces, which all must be staged.
+	join(ctx context.Context, target int) error
 
 	// copy copies a file of the input.
 	copy(ctx context.Context, f File) error
 
-	// finish makes the checkpoint appear.
+	// finish writes the texts, and makes all appear.
 	finish(ctx context.Context) error
 
 	// drop removes the stages of this job and of others that were not finished.
@@ -67,7 +65,7 @@ type output interface {
 
 // staging takes the pieces of a span.
 type staging interface {
-	// write takes a piece's results: data and the byte of the shard that they belong to. Pieces may be written at the same time.
+	// write takes a piece's results: data and the byte of the target that they belong to. Pieces may be written at the same time.
 	write(piece int, results []result) error
 
 	// commit makes the span staged.
@@ -77,24 +75,13 @@ type staging interface {
 	abort()
 }
 
-// result is bytes of a shard.
+// result is bytes of a target.
 type result struct {
 	data []byte
 	off  int64
 }
 
-// runsOf are where a piece's results belong in its shard.
-func runsOf(s *checkpoint.Shard, piece int) (runs []extent) {
-	for _, r := range s.Pieces[piece].Runs {
-		runs = append(runs, extent{int64(len(s.Head)) + s.Tensors[r.Output].Offset + r.Offset, r.Size})
-	}
-	return runs
-}
-
-// extent is a run of a shard's bytes.
-type extent struct{ off, size int64 }
-
-// whole tells whether a place has all that the plan comes to, as far as names, sizes and headers tell, and was finished after the input was
+// whole tells whether a place has all that the job comes to, as far as names, sizes and headers tell, and was finished after the input was
 // last written. It is an error if it holds anything else.
 func (w *work) whole(ctx context.Context, p *place) (bool, error) {
 	files, err := p.list(ctx)
@@ -105,41 +92,42 @@ func (w *work) whole(ctx context.Context, p *place) (bool, error) {
 	for _, f := range files {
 		byName[f.Name] = f
 	}
-	mark := File{}
-	text := func(name string, want []byte) bool {
-		f, ok := byName[name]
+	begins := func(name string, want []byte) bool {
 		got := make([]byte, len(want))
-		if ok = ok && f.Size >= int64(len(want)); ok && err == nil {
-			err = p.read(ctx, f, got, 0)
+		if err == nil {
+			err = p.read(ctx, byName[name], got, 0)
 		}
-		mark = f
-		return ok && string(got) == string(want)
+		return string(got) == string(want)
 	}
-	all := true
 	for _, f := range w.others {
-		g, ok := byName[f.Name]
-		all = all && ok && g.Size == f.Size
+		if g, ok := byName[f.Name]; !ok || g.Size != f.Size {
+			return false, nil
+		}
 	}
-	if w.plan.Config != nil {
-		all = all && text(configFile, w.plan.Config)
+	for _, t := range w.texts {
+		if byName[t.name].Size != int64(len(t.content)) {
+			return false, nil
+		}
 	}
-	for i := range w.plan.Shards {
-		s := &w.plan.Shards[i]
-		all = all && byName[s.Name].Size == s.Size && text(s.Name, s.Head)
+	for _, t := range w.targets {
+		if f, ok := byName[t.name]; !ok || f.Size != t.size {
+			return false, nil
+		}
 	}
-	if w.plan.Index != nil {
-		all = all && text(w.plan.IndexName(), w.plan.Index)
+	all := true // now that all are there, they are read
+	for _, t := range w.texts {
+		all = all && begins(t.name, t.content)
+	}
+	for _, t := range w.targets {
+		all = all && begins(t.name, t.head)
 	}
 	if err != nil || !all {
 		return false, err
 	}
 	for _, f := range w.job.Input {
-		if f.Time.After(mark.Time) {
+		if f.Time.After(byName[w.mark()].Time) {
 			return false, fmt.Errorf("%s: holds the result of an earlier run, since when %s has changed", p.url, f.Name)
 		}
 	}
 	return true, nil
 }
-
-// configFile is written anew where a plan has one.
-const configFile = "config.json"

@@ -154,17 +154,35 @@ const tries = 4
 // read fills buf with a file's bytes from a byte on. It is an error if the file is not as it was.
 func (p *place) read(ctx context.Context, f File, buf []byte, off int64) error {
 	n := 0
-	for try := 1; ; try++ {
+	err := p.again(ctx, func() error {
 		m, err := p.readSome(ctx, f, buf[n:], off+int64(n))
 		n += m
-		if err == nil {
-			return nil
-		}
-		if p.dir != "" || try == tries || missing(err) || errors.Is(err, errChanged) || ctx.Err() != nil {
-			return fmt.Errorf("%s: %w", f.Name, err)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.Name, err)
+	}
+	return nil
+}
+
+// again tries again where a bucket fails.
+func (p *place) again(ctx context.Context, do func() error) error {
+	for try := 1; ; try++ {
+		err := do()
+		if err == nil || p.dir != "" || try == tries || missing(err) || errors.Is(err, errChanged) || ctx.Err() != nil {
+			return err
 		}
 		time.Sleep(time.Duration(try*try) * 50 * time.Millisecond)
 	}
+}
+
+// readAll reads an object.
+func (p *place) readAll(ctx context.Context, name string) (content []byte, err error) {
+	err = p.again(ctx, func() error {
+		content, err = p.bucket.ReadAll(ctx, name)
+		return err
+	})
+	return content, err
 }
 
 // errChanged says that the input is no longer what it was when the job began.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
@@ -19,11 +20,29 @@ type Result struct {
 
 // Run does a job on the runner that the flags of package beamx name, prism in this process unless one is named.
 func Run(ctx context.Context, j Job) (r Result, err error) {
-	w, err := j.begin(ctx)
+	if err := j.begin(ctx); err != nil {
+		return r, err
+	}
+	defer forget(j)
+	p, s := beam.NewPipelineWithRoot()
+	switch j.Do {
+	case toCompare:
+		if _, err := j.pair(ctx); err != nil {
+			return r, err
+		}
+		compare(s, j)
+		return run(ctx, p)
+	case toState:
+		if _, err := j.batches(ctx); err != nil {
+			return r, err
+		}
+		calibrate(s, j)
+		return run(ctx, p)
+	}
+	w, err := newWork(ctx, j)
 	if err != nil {
 		return r, err
 	}
-	defer forget(w.job)
 	if done, err := w.whole(ctx, w.place); err != nil || done {
 		r.Nothing = done
 		if done {
@@ -34,21 +53,19 @@ func Run(ctx context.Context, j Job) (r Result, err error) {
 	if err := w.out.begin(ctx); err != nil {
 		return r, err
 	}
-	p, s := beam.NewPipelineWithRoot()
-	convert(s, w.job)
+	build(s, j)
 	return run(ctx, p)
 }
 
-// begin makes sure that there is such a job, and what its input is.
-func (j Job) begin(ctx context.Context) (*work, error) {
+// begin makes sure that there is such a job, and finds out what its input is.
+func (j *Job) begin(ctx context.Context) (err error) {
 	if err := j.Check(); err != nil {
-		return nil, err
+		return err
 	}
-	var err error
-	if j.Input, err = j.input(ctx); err != nil {
-		return nil, err
+	if j.Input, err = j.input(ctx); err == nil && j.Do == toCompare {
+		j.Second, _, err = listAll(ctx, j.Against)
 	}
-	return newWork(ctx, j)
+	return err
 }
 
 // run runs a pipeline.
@@ -66,15 +83,26 @@ func run(ctx context.Context, p *beam.Pipeline) (Result, error) {
 
 // DryRun prints what a job would do.
 func DryRun(ctx context.Context, out io.Writer, j Job) error {
-	w, err := j.begin(ctx)
+	if err := j.begin(ctx); err != nil {
+		return err
+	}
+	defer forget(j)
+	if j.Do == toCompare || j.Do == toState {
+		bytes := int64(0)
+		for _, f := range slices.Concat(j.Input, j.Second) {
+			bytes += f.Size
+		}
+		_, err := fmt.Fprintf(out, "%d files of %d bytes would be read; nothing is written\n", len(j.Input)+len(j.Second), bytes)
+		return err
+	}
+	w, err := newWork(ctx, j)
 	if err != nil {
 		return err
 	}
-	defer forget(w.job)
 	list := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(list, "FILE\tPIECES\tBYTES BEFORE\tAFTER")
-	for _, s := range w.plan.Shards {
-		fmt.Fprintf(list, "%s\t%d\t%d\t%d\n", s.Name, len(s.Pieces), w.in.files[s.Name].Size, s.Size)
+	for _, t := range w.targets {
+		fmt.Fprintf(list, "%s\t%d\t%d\t%d\n", t.name, t.pieces, t.from.Size, t.size)
 	}
 	for _, f := range w.others {
 		fmt.Fprintf(list, "%s\tcopied\t%d\t%d\n", f.Name, f.Size, f.Size)
@@ -82,6 +110,6 @@ func DryRun(ctx context.Context, out io.Writer, j Job) error {
 	if err := list.Flush(); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(out, "\n%d of %d tensors would be converted, %d bytes to %d; nothing is written\n", w.plan.Converted(), len(w.plan.Changes), w.plan.Before, w.plan.After)
+	_, err = fmt.Fprintf(out, "\n%s; nothing is written\n", w.summary)
 	return err
 }

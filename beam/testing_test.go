@@ -74,7 +74,7 @@ func randomBytes(r *rand.Rand, info safetensors.Info) (b []byte) {
 		case safetensors.BF16:
 			b = binary.LittleEndian.AppendUint16(b, uint16(v>>16))
 		case safetensors.F16:
-			b = binary.LittleEndian.AppendUint16(b, uint16(r.IntN(0x7c00))|uint16(r.IntN(2))<<15)
+			b = binary.LittleEndian.AppendUint16(b, uint16(r.IntN(0x5c00))|uint16(r.IntN(2))<<15)
 		default:
 			b = append(b, byte(v), 0, 0, 0, 0, 0, 0, 0)
 		}

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/log"
@@ -12,46 +13,19 @@ import (
 	"github.com/lowbit-go/lowbit/checkpoint"
 )
 
-// work is a conversion as a worker knows it: all of it follows from the job.
+// work is a job that makes files, as a worker knows it: all of it follows from the job.
 type work struct {
-	job    Job
-	in     *snapshot
-	place  *place // of the output
-	model  *checkpoint.Checkpoint
-	plan   *checkpoint.Plan
-	others []File // that are copied
-	digest string
-	out    output
-	total  int64    // bytes that are read
-	odd    sync.Map // tensors in which not all is finite, of which the log has told
+	*content
+	job   Job
+	in    *snapshot
+	place *place // of the output
+	out   output
+	odd   sync.Map // tensors in which not all is finite, of which the log has told
 }
-
-// works are those that this process has begun, by their jobs.
-var works = struct {
-	sync.Mutex
-	of map[string]*work
-}{of: map[string]*work{}}
 
 // newWork makes what a worker knows of a job, unless it is made already.
 func newWork(ctx context.Context, j Job) (*work, error) {
-	key := string(pack(j))
-	works.Lock()
-	defer works.Unlock()
-	if w := works.of[key]; w != nil {
-		return w, nil
-	}
-	w, err := makeWork(context.WithoutCancel(ctx), j)
-	if err == nil {
-		works.of[key] = w
-	}
-	return w, err
-}
-
-// forget makes a process forget a job.
-func forget(j Job) {
-	works.Lock()
-	defer works.Unlock()
-	delete(works.of, string(pack(j)))
+	return keep(j, func() (*work, error) { return makeWork(context.WithoutCancel(ctx), j) })
 }
 
 func makeWork(ctx context.Context, j Job) (_ *work, err error) {
@@ -69,32 +43,23 @@ func makeWork(ctx context.Context, j Job) (_ *work, err error) {
 			err = fmt.Errorf("%s: %w", in.url, err)
 		}
 	}()
-	if w.model, err = checkpoint.OpenFS(w.in); err != nil {
-		return nil, err
+	if j.Do == toRecords {
+		w.content, err = vectors(&j, w.in)
+	} else {
+		w.content, err = convert(&j, w.in, w.nonFinite)
 	}
-	conversion, err := j.conversion(w.nonFinite)
 	if err != nil {
 		return nil, err
 	}
-	if w.plan, err = checkpoint.NewPlan(w.model, conversion, j.Piece); err != nil {
-		return nil, err
+	names := map[string]bool{}
+	for _, t := range w.targets {
+		if names[t.name] {
+			return nil, fmt.Errorf("%s would be written twice", t.name)
+		}
+		names[t.name] = true
 	}
-	names, err := w.plan.OtherFiles(nil)
-	if err != nil {
-		return nil, err
-	}
-	for _, n := range names {
-		w.others = append(w.others, w.in.files[n])
-	}
-	digest, err := w.plan.Digest()
-	if err != nil {
-		return nil, err
-	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %s", digest, j.Piece, pack(j.Input)))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %d %s", w.digest, j.Piece, pack(j.Input)))
 	w.digest = fmt.Sprintf("%x", sum[:8])
-	for _, s := range w.plan.Shards {
-		w.total += w.in.files[s.Name].Size
-	}
 	if w.place.dir != "" {
 		w.out = &folderOutput{w, w.place.dir}
 	} else {
@@ -117,27 +82,33 @@ func (w *work) nonFinite(t *checkpoint.Tensor, nans, infinities, first int) erro
 
 // input lists the files of the input.
 func (j *Job) input(ctx context.Context) ([]File, error) {
-	in, err := openPlace(ctx, j.In)
-	if err != nil {
-		return nil, err
-	}
 	out, err := openPlace(ctx, j.Out)
 	if err != nil {
 		return nil, err
 	}
-	files, err := in.list(ctx)
-	if within := in.within(out); within != "" {
-		files = slices.DeleteFunc(files, func(f File) bool { return len(f.Name) > len(within) && f.Name[:len(within)+1] == within+"/" })
-	}
-	if err == nil && len(files) == 0 {
-		err = fmt.Errorf("%s: has no files", in.url)
+	files, in, err := listAll(ctx, j.In)
+	if within := in.within(out); err == nil && within != "" {
+		files = slices.DeleteFunc(files, func(f File) bool { return f.Name == within || strings.HasPrefix(f.Name, within+"/") })
 	}
 	return files, err
 }
 
-// do does a span of a shard's pieces, some at a time.
-func (w *work) do(ctx context.Context, shard int, s span) (err error) {
-	to, err := w.out.stage(ctx, shard, s)
+// listAll lists the files of a place, of which there must be some.
+func listAll(ctx context.Context, at string) ([]File, *place, error) {
+	p, err := openPlace(ctx, at)
+	if err != nil {
+		return nil, &place{}, err
+	}
+	files, err := p.list(ctx)
+	if err == nil && len(files) == 0 {
+		err = fmt.Errorf("%s: has no files", p.url)
+	}
+	return files, p, err
+}
+
+// do does a span of a target's pieces, some at a time.
+func (w *work) do(ctx context.Context, target int, s span) (err error) {
+	to, err := w.out.stage(ctx, target, s)
 	if err != nil {
 		return err
 	}
@@ -153,7 +124,7 @@ func (w *work) do(ctx context.Context, shard int, s span) (err error) {
 				if ctx.Err() != nil {
 					continue
 				}
-				if err := w.piece(scratch, to, shard, p); err != nil {
+				if err := w.piece(scratch, to, target, p); err != nil {
 					cancel(err)
 				}
 			}
@@ -174,10 +145,9 @@ func (w *work) do(ctx context.Context, shard int, s span) (err error) {
 var scratches = sync.Pool{New: func() any { return new(checkpoint.Scratch) }}
 
 // piece does a piece.
-func (w *work) piece(scratch *checkpoint.Scratch, to staging, shard, piece int) error {
-	s := &w.plan.Shards[shard]
+func (w *work) piece(scratch *checkpoint.Scratch, to staging, target, piece int) error {
 	var results []result
-	if err := w.plan.Do(scratch, s, s.Pieces[piece], func(data []byte, off int64) error {
+	if err := w.targets[target].do(scratch, piece, func(data []byte, off int64) error {
 		results = append(results, result{data, off})
 		return nil
 	}); err != nil {
@@ -186,7 +156,7 @@ func (w *work) piece(scratch *checkpoint.Scratch, to staging, shard, piece int) 
 	return to.write(piece, results)
 }
 
-// finish makes the checkpoint appear, if the input is still what it was.
+// finish makes all appear, if the input is still what it was.
 func (w *work) finish(ctx context.Context) error {
 	if done, err := w.whole(ctx, w.place); err != nil || done {
 		return err

@@ -54,11 +54,11 @@ func add[T kernels.Float](h *histogram, x []T) {
 	for len(x) > 0 {
 		n := min(len(x), len(wide))
 		for _, v := range widened(wide[:n], x[:n]) {
-			if v < h.finite.Min && v >= -math.MaxFloat32 {
-				h.finite.Min = v
+			if v <= h.finite.Min && v >= -math.MaxFloat32 {
+				h.finite.Min = min(h.finite.Min, v) // of two zeros -0, whichever comes first
 			}
-			if v > h.finite.Max && v <= math.MaxFloat32 {
-				h.finite.Max = v
+			if v >= h.finite.Max && v <= math.MaxFloat32 {
+				h.finite.Max = max(h.finite.Max, v)
 			}
 		}
 		x = x[n:]

@@ -18,32 +18,31 @@ func init() {
 	beam.RegisterDoFn(&finishFn{})
 }
 
-// The counters of a conversion.
+// The counters of a job that makes files.
 var (
 	piecesDone  = beam.NewCounter("lowbit", "pieces_done")
 	piecesTaken = beam.NewCounter("lowbit", "pieces_taken_up") // that an earlier run had done
-	bytesRead   = beam.NewCounter("lowbit", "bytes_read")
 	bytesWrote  = beam.NewCounter("lowbit", "bytes_written")
 	tensorsDone = beam.NewCounter("lowbit", "tensors")
 )
 
-// convert adds a conversion to a pipeline. Keys are shards by their numbers, and "" for all else.
-func convert(s beam.Scope, j Job) {
-	shards := beam.Reshuffle(s, beam.ParDo(s, &listFn{j}, beam.Impulse(s)))
-	tasks := beam.Reshuffle(s, beam.ParDo(s, &splitFn{j}, shards))
+// build adds a job that makes files to a pipeline. Keys are targets by their numbers, and "" for all else.
+func build(s beam.Scope, j Job) {
+	targets := beam.Reshuffle(s, beam.ParDo(s, &listFn{j}, beam.Impulse(s)))
+	tasks := beam.Reshuffle(s, beam.ParDo(s, &splitFn{j}, targets))
 	done := beam.GroupByKey(s, beam.ParDo(s, &doFn{j}, tasks))
 	joined := beam.GroupByKey(s, beam.ParDo(s, &joinFn{j}, done))
 	beam.ParDo0(s, &finishFn{j}, joined)
 }
 
-// task is what goes through the engine: a span of a shard, or, with a Copy, a file that is copied.
+// task is what goes through the engine: a span of a target, or, with a Copy, a file that is copied.
 type task struct {
-	Shard int
-	Span  span
-	Copy  string `json:",omitempty"`
+	Target int
+	Span   span
+	Copy   string `json:",omitempty"`
 }
 
-// listFn lists the shards, and the files that are copied.
+// listFn lists the targets, and the files that are copied.
 type listFn struct{ Job Job }
 
 // ProcessElement emits tasks with empty spans.
@@ -52,8 +51,8 @@ func (f *listFn) ProcessElement(ctx context.Context, _ []byte, emit func([]byte)
 	if err != nil {
 		return err
 	}
-	for i := range w.plan.Shards {
-		emit(pack(task{Shard: i}))
+	for i := range w.targets {
+		emit(pack(task{Target: i}))
 	}
 	for _, o := range w.others {
 		emit(pack(task{Copy: o.Name}))
@@ -61,10 +60,10 @@ func (f *listFn) ProcessElement(ctx context.Context, _ []byte, emit func([]byte)
 	return nil
 }
 
-// splitFn splits shards into spans.
+// splitFn splits targets into spans.
 type splitFn struct{ Job Job }
 
-// ProcessElement emits what is left to do, by shard. A task with an empty span says that the shard is ready.
+// ProcessElement emits what is left to do, by target. A task with an empty span says that the target is ready.
 func (f *splitFn) ProcessElement(ctx context.Context, packed []byte, emit func(string, []byte)) error {
 	w, err := newWork(ctx, f.Job)
 	if err != nil {
@@ -78,23 +77,23 @@ func (f *splitFn) ProcessElement(ctx context.Context, packed []byte, emit func(s
 		emit("", packed)
 		return nil
 	}
-	key := strconv.Itoa(t.Shard)
+	key := strconv.Itoa(t.Target)
 	if done, err := w.whole(ctx, w.place); err != nil {
 		return err
 	} else if done {
 		emit(key, packed)
 		return nil
 	}
-	staged, err := w.out.prepare(ctx, t.Shard)
+	staged, err := w.out.prepare(ctx, t.Target)
 	if err != nil {
 		return err
 	}
-	s := &w.plan.Shards[t.Shard]
-	left := len(s.Pieces)
-	for _, gap := range gaps(staged, len(s.Pieces)) {
+	to := &w.targets[t.Target]
+	left := to.pieces
+	for _, gap := range gaps(staged, to.pieces) {
 		left -= gap.End - gap.First
 		for ; gap.First < gap.End; gap.First += w.job.Span {
-			emit(key, pack(task{Shard: t.Shard, Span: span{gap.First, min(gap.End, gap.First+w.job.Span)}}))
+			emit(key, pack(task{Target: t.Target, Span: span{gap.First, min(gap.End, gap.First+w.job.Span)}}))
 		}
 	}
 	piecesTaken.Inc(ctx, int64(left))
@@ -119,7 +118,7 @@ func (f *doFn) ProcessElement(ctx context.Context, key string, packed []byte, em
 	if t.Copy != "" {
 		err = w.out.copy(ctx, w.in.files[t.Copy])
 	} else if n > 0 {
-		err = w.do(ctx, t.Shard, t.Span)
+		err = w.do(ctx, t.Target, t.Span)
 	}
 	if err != nil {
 		// A worker that was given up for dead, or a stage that the engine does again, comes too late: that is no failure.
@@ -131,63 +130,63 @@ func (f *doFn) ProcessElement(ctx context.Context, key string, packed []byte, em
 		piecesDone.Inc(ctx, n)
 		w.count(ctx, t)
 	}
-	emit(key, pack(task{Shard: t.Shard, Copy: t.Copy}))
+	emit(key, pack(task{Target: t.Target, Copy: t.Copy}))
 	return nil
 }
 
 // count counts what a task has read and written.
 func (w *work) count(ctx context.Context, t task) {
-	s := &w.plan.Shards[t.Shard]
+	to := &w.targets[t.Target]
 	wrote := int64(0)
 	for p := t.Span.First; p < t.Span.End; p++ {
-		for _, r := range s.Pieces[p].Runs {
-			wrote += r.Size
+		for _, r := range to.runs(p) {
+			wrote += r.size
 		}
 	}
 	bytesWrote.Inc(ctx, wrote)
-	progress.add(ctx, wrote, w.plan.After)
+	progress.add(ctx, wrote, w.after)
 }
 
-// joinFn joins shards.
+// joinFn joins targets.
 type joinFn struct{ Job Job }
 
-// ProcessElement joins one shard, all of whose tasks are done.
+// ProcessElement joins one target, all of whose tasks are done.
 func (f *joinFn) ProcessElement(ctx context.Context, key string, tasks func(*[]byte) bool, emit func(string, []byte)) error {
 	w, err := newWork(ctx, f.Job)
 	if err != nil {
 		return err
 	}
-	if shard, err := strconv.Atoi(key); err == nil {
+	if target, err := strconv.Atoi(key); err == nil {
 		if done, err := w.whole(ctx, w.place); err != nil {
 			return err
 		} else if !done {
-			if err := w.join(ctx, shard); err != nil {
+			if err := w.join(ctx, target); err != nil {
 				return err
 			}
 		}
-		tensorsDone.Inc(ctx, int64(len(w.plan.Shards[shard].Tensors)))
+		tensorsDone.Inc(ctx, int64(w.targets[target].tensors))
 	}
 	emit("", []byte(key))
 	return nil
 }
 
-// join joins a shard, all of whose pieces must be staged.
-func (w *work) join(ctx context.Context, shard int) error {
-	staged, err := w.out.prepare(ctx, shard)
+// join joins a target, all of whose pieces must be staged.
+func (w *work) join(ctx context.Context, target int) error {
+	staged, err := w.out.prepare(ctx, target)
 	if err != nil {
 		return err
 	}
-	s := &w.plan.Shards[shard]
-	if left := gaps(staged, len(s.Pieces)); len(left) > 0 {
-		return fmt.Errorf("%s: pieces %d to %d were not done", s.Name, left[0].First, left[0].End-1)
+	to := &w.targets[target]
+	if left := gaps(staged, to.pieces); len(left) > 0 {
+		return fmt.Errorf("%s: pieces %d to %d were not done", to.name, left[0].First, left[0].End-1)
 	}
-	return w.out.join(ctx, shard)
+	return w.out.join(ctx, target)
 }
 
-// finishFn makes the checkpoint appear.
+// finishFn makes all appear.
 type finishFn struct{ Job Job }
 
-// ProcessElement comes when all shards are joined.
+// ProcessElement comes when all targets are joined.
 func (f *finishFn) ProcessElement(ctx context.Context, _ string, joined func(*[]byte) bool) error {
 	w, err := newWork(ctx, f.Job)
 	if err != nil {

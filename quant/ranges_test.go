@@ -1,0 +1,150 @@
+package quant
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// signedZeros are zeros of both signs, a NaN in a group of its own, and numbers.
+func signedZeros(r *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		switch {
+		case i < n/4:
+			x[i] = float32(math.Copysign(0, float64(r.IntN(2)*2-1)))
+		case i == n/2:
+			x[i] = math.Float32frombits(0xffc12345)
+		default:
+			x[i] = float32(r.NormFloat64())
+		}
+	}
+	return x
+}
+
+// Ranges of pieces, merged in any order and more than once, are those of the whole, and so are their bytes.
+func TestRangesMerge(t *testing.T) {
+	const rows, cols = 16, 64
+	r := rand.New(rand.NewPCG(1, 2))
+	x := signedZeros(r, rows*cols)
+	for _, spec := range []Spec{{}, {Granularity: PerChannel(0)}, {Granularity: PerBlock(1, 32)}} {
+		p, err := NewPieces[float32](spec, Weight, []int{rows, cols}, false)
+		require.NoError(t, err)
+		var whole Ranges
+		require.NoError(t, p.Observe(&whole, p.Whole(), x))
+		want, err := whole.MarshalBinary()
+		require.NoError(t, err)
+		for range 200 {
+			var pieces []Part
+			for piece := range p.Cut(p.Whole(), 64*(1+r.IntN(4))) {
+				pieces = append(pieces, piece)
+			}
+			parts := make([]Ranges, 1+r.IntN(5))
+			for _, i := range r.Perm(len(pieces)) {
+				piece := pieces[i]
+				require.NoError(t, p.Observe(&parts[r.IntN(len(parts))], piece, x[piece.First:][:piece.Len]))
+			}
+			var got Ranges
+			for _, i := range append(r.Perm(len(parts)), 0) {
+				data, err := parts[i].MarshalBinary()
+				require.NoError(t, err)
+				var part Ranges
+				require.NoError(t, part.UnmarshalBinary(data))
+				require.NoError(t, got.Merge(&part))
+			}
+			data, err := got.MarshalBinary()
+			require.NoError(t, err)
+			require.Equal(t, want, data)
+			a, err := p.Params(&whole, p.Whole())
+			require.NoError(t, err)
+			b, err := p.Params(&got, p.Whole())
+			require.NoError(t, err)
+			require.Equal(t, floatBits(a.Scale), floatBits(b.Scale))
+		}
+	}
+}
+
+func floatBits(x []float32) (b []uint32) {
+	for _, v := range x {
+		b = append(b, math.Float32bits(v))
+	}
+	return b
+}
+
+func TestRangesRefuse(t *testing.T) {
+	p, err := NewPieces[float32](Spec{Granularity: PerChannel(0)}, Weight, []int{4, 64}, false)
+	require.NoError(t, err)
+	var r, other Ranges
+	require.NoError(t, p.Observe(&r, p.Whole(), make([]float32, 256)))
+	good, err := r.MarshalBinary()
+	require.NoError(t, err)
+	require.NoError(t, other.UnmarshalBinary(good))
+	for n := range good {
+		require.ErrorIs(t, other.UnmarshalBinary(good[:n]), ErrState, n)
+	}
+	for at, b := range map[int]byte{0: 'X', len(rangesMagic) + 7: 1, len(rangesMagic) + 8: 99, len(rangesMagic) + 17: 255, len(good) - 33: 1} {
+		bad := append([]byte{}, good...)
+		bad[at] ^= b
+		assert.ErrorIs(t, other.UnmarshalBinary(bad), ErrState, at)
+	}
+	assert.ErrorIs(t, other.UnmarshalBinary(append(good, 0)), ErrState)
+	data, err := other.MarshalBinary()
+	require.NoError(t, err)
+	assert.Equal(t, good, data, "it stays as it was")
+
+	per, err := NewPieces[float32](Spec{}, Weight, []int{4, 64}, false)
+	require.NoError(t, err)
+	var one Ranges
+	require.NoError(t, per.Observe(&one, per.Whole(), make([]float32, 256)))
+	assert.ErrorIs(t, one.Merge(&r), ErrShape)
+	assert.NoError(t, one.Merge(new(Ranges)))
+	assert.ErrorIs(t, one.Merge(nil), ErrNil)
+}
+
+// A histogram that was counted in parts gives the state that the tensor itself gives.
+func TestObserveHistogram(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	spec, err := ParseSpec([]byte(`{"qparam_calculator_cls":"histogram"}`))
+	require.NoError(t, err)
+	want, err := New[float32](spec, Activation)
+	require.NoError(t, err)
+	got, err := New[float32](spec, Activation)
+	require.NoError(t, err)
+	for range 20 {
+		x := signedZeros(r, 200)
+		if r.IntN(3) == 0 {
+			x = x[:50] // zeros alone
+		}
+		var whole Histogram[float32]
+		for _, i := range r.Perm(len(x)) {
+			var part Histogram[float32]
+			part.Add(x[i : i+1])
+			whole.Merge(&part)
+		}
+		require.NoError(t, want.Observe(Tensor[float32]{x, []int{len(x)}}))
+		require.NoError(t, got.ObserveHistogram([]int{len(x)}, &whole))
+		require.Equal(t, want.State(), got.State())
+		require.ErrorIs(t, got.ObserveHistogram([]int{len(x) + 1}, &whole), ErrShape)
+	}
+	other, err := New[float32](Spec{}, Activation)
+	require.NoError(t, err)
+	var h Histogram[float32]
+	h.Add([]float32{1})
+	require.ErrorIs(t, other.ObserveHistogram([]int{1}, &h), ErrSpec)
+	other, err = New[float32](spec, Activation)
+	require.NoError(t, err)
+	require.NoError(t, other.EnableObserver(false))
+	require.NoError(t, other.ObserveHistogram([]int{1}, &h))
+	_, err = other.Params()
+	require.ErrorIs(t, err, ErrNotObserved)
+	other, err = New[float32](spec, Activation)
+	require.NoError(t, err)
+	other.RequireFinite = true
+	h.Add([]float32{float32(math.NaN())})
+	require.ErrorIs(t, other.ObserveHistogram([]int{2}, &h), ErrNonFinite)
+	_, err = other.Params()
+	require.ErrorIs(t, err, ErrNotObserved)
+}
