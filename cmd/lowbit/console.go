@@ -13,16 +13,22 @@ import (
 // console is where the tool says what is not its result: standard error. The line that shows progress is always its last: it gives way to
 // whatever else is written.
 type console struct {
-	w        io.Writer
-	terminal *os.File // nil if it is none
-	mu       sync.Mutex
-	line     string // that is shown
+	w       io.Writer
+	columns func() int // of the terminal; nil if it is none
+	mu      sync.Mutex
+	line    string // that is shown
 }
 
 func newConsole(w io.Writer) *console {
 	c := &console{w: w}
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		c.terminal = f
+		c.columns = func() int {
+			width, _, err := term.GetSize(int(f.Fd()))
+			if err != nil {
+				return mostColumns
+			}
+			return width
+		}
 	}
 	return c
 }
@@ -46,11 +52,11 @@ func (c *console) show(line string) {
 }
 
 func (c *console) draw(line string) {
-	if c.terminal == nil || line == c.line {
+	if c.columns == nil || line == c.line {
 		return
 	}
-	if width, _, err := term.GetSize(int(c.terminal.Fd())); err == nil && line != "" {
-		line = cut(line, max(10, width-1))
+	if line != "" {
+		line = cut(line, max(10, c.columns()-1))
 	}
 	var b strings.Builder
 	b.WriteString("\r" + line)

@@ -28,7 +28,7 @@ type progress struct {
 
 // newProgress begins to show work of so many steps, or bytes.
 func newProgress(c *console, what string, steps int64, bytes bool) *progress {
-	if c == nil || c.terminal == nil {
+	if c == nil || c.columns == nil {
 		return nil
 	}
 	p := &progress{console: c, what: what, bytes: bytes, steps: steps, begun: time.Now(), ending: make(chan struct{})}
@@ -61,7 +61,7 @@ func (p *progress) text(after time.Duration) string {
 	if p.steps > 0 {
 		text += fmt.Sprintf(", %d %%", int(100*float64(done)/float64(p.steps)))
 	}
-	if p.bytes {
+	if p.bytes && done > 0 {
 		text += fmt.Sprintf(", %.2f GB/s", float64(done)/1e9/after.Seconds())
 	}
 	if done > 0 && done < p.steps {

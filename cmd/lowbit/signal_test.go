@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // asTool makes the test's program the tool.
@@ -115,4 +118,77 @@ func TestFullOutput(t *testing.T) {
 	c, _ := start(t, "quantize", "--spec", int8Spec, "-o", place(t, "out"), in)
 	c.Stdout = full
 	require.NoError(t, c.Run())
+}
+
+// More INs than a process may have files open are read one after another.
+func TestMoreFilesThanDescriptors(t *testing.T) {
+	startable(t)
+	shell, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("no shell")
+	}
+	dir := t.TempDir()
+	out := filepath.Join(dir, "out")
+	args := []string{"fakequant", "--spec", int8Spec, "-o", out}
+	for i := range 150 {
+		args = append(args, save(t, filepath.Join(dir, fmt.Sprint(i)), of("x", safetensors.F32, []int{1}, float32(i))))
+	}
+	c, stderr := start(t, args...)
+	c.Args = append([]string{shell, "-c", `ulimit -n 100 && exec "$0" "$@"`, c.Path}, args...)
+	c.Path = shell
+	require.NoError(t, c.Run(), stderr)
+	require.FileExists(t, out)
+}
+
+// A run to a folder that is killed at any moment leaves nothing under its name, and the next one makes the same bytes of what is left.
+func TestKilledFolder(t *testing.T) {
+	startable(t)
+	dir := t.TempDir()
+	in, out := filepath.Join(dir, "in"), filepath.Join(dir, "out")
+	require.NoError(t, os.Mkdir(in, 0o777))
+	weights := map[string]string{}
+	for i := range 4 {
+		name := fmt.Sprintf("model-%05d-of-00004.safetensors", i+1)
+		weight := fmt.Sprintf("layers.%d.weight", i)
+		save(t, filepath.Join(in, name), ramp(weight, 512, 1024))
+		weights[weight] = name
+	}
+	index, err := json.Marshal(map[string]any{"metadata": map[string]any{}, "weight_map": weights})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(in, "model.safetensors.index.json"), index, 0o666))
+	require.NoError(t, os.WriteFile(filepath.Join(in, "config.json"), []byte(`{"model_type":"llama"}`), 0o666))
+	args := []string{"quantize", "--preset", "int4-g32", "-o", out, in}
+	content := func() map[string]string {
+		all := map[string]string{}
+		for _, name := range entries(t, out) {
+			text, err := os.ReadFile(filepath.Join(out, name))
+			require.NoError(t, err)
+			all[name] = string(text)
+		}
+		require.NoError(t, os.RemoveAll(out))
+		return all
+	}
+	c, stderr := start(t, args...)
+	begun := time.Now()
+	require.NoError(t, c.Run(), stderr)
+	took := time.Since(begun)
+	want := content()
+	require.Len(t, want, 6)
+
+	const moments = 20
+	killed := 0
+	for i := range moments {
+		c, _ := start(t, args...)
+		require.NoError(t, c.Start())
+		time.Sleep(took * time.Duration(i+1) / moments)
+		require.NoError(t, c.Process.Kill())
+		if c.Wait() != nil {
+			killed++
+			require.NoDirExists(t, out)
+			works(t, args...)
+		}
+		require.Equal(t, want, content(), "killed at moment %d", i)
+		require.Equal(t, []string{"in"}, entries(t, dir))
+	}
+	assert.Positive(t, killed)
 }

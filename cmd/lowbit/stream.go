@@ -124,8 +124,8 @@ func get[E element](s *stream, f *safetensors.File, name string, elements []E, o
 // getAgain is get for what is read so many times, of which this is one.
 func getAgain[E element](s *stream, f *safetensors.File, name string, elements []E, off, times int64) error {
 	bytes := bytesOf(elements)
-	s.progress.add(int64(len(bytes)) / times)
 	err := f.ReadTensor(name, bytes, off)
+	s.progress.add(int64(len(bytes)) / times)
 	toggleEndian(elements)
 	return err
 }
@@ -139,8 +139,9 @@ func put[E element](s *stream, w *safetensors.Writer, name string, elements []E,
 
 // putRaw writes bytes of a tensor as they are.
 func putRaw(s *stream, w *safetensors.Writer, name string, data []byte, off int64) error {
-	s.progress.add(int64(len(data)))
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	return w.WriteTensor(name, data, off)
+	err := w.WriteTensor(name, data, off)
+	s.progress.add(int64(len(data)))
+	return err
 }
