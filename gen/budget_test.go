@@ -15,6 +15,7 @@ type budget struct{ lines, kilobytes int }
 // one and says in the commit what it buys; whoever needs less lowers it.
 var budgets = map[string]budget{
 	"backward":           {4000, 100},
+	"blocks":             {7700, 230},
 	"convert":            {8600, 220},
 	"copy":               {1300, 30},
 	"dequantize":         {18300, 400},
@@ -46,7 +47,7 @@ var budgets = map[string]budget{
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{312500, 7200}
+var budgetOfAll = budget{320200, 7430}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

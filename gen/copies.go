@@ -77,7 +77,10 @@ type mover interface {
 // generate prints a kernel as a function.
 func generate(k *ir.Kernel, m file) error {
 	x, past, ok := copyOf(k)
-	if !ok {
+	switch {
+	case k.Block != nil:
+		return plan.GenerateBlock(k, m)
+	case !ok:
 		return plan.Generate(k, m)
 	}
 	const line = 64

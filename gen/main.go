@@ -22,10 +22,9 @@
 //     for Kernel.Param, which OpParam's lowering widens as a load does, and so do the routine
 //     spread and MixParam. Package plan steps by 4 bytes in Seg.place, advanceParams and
 //     arrays; there a parameter's own size comes in.
-//   - A block layout with scales between the codes (scale, codes, scale, codes): a stride of
-//     streams and of parameters. Seg.place and advanceStreams alone take elements to be adjacent
-//     and groups to follow each other; the loop over groups one by one and that over several
-//     short ones serve such a layout, lanes and tiles in which groups meet do not.
+//   - A block layout with scales between the codes (scale, codes, scale, codes): a Block (ir/block.go), the formula of one
+//     block in operations on sixteen bytes or float32, with a row in formula/block.go. Its kernel is one loop over whole
+//     blocks, in plan/block.go: no tails, no groups, no rare way.
 //   - An implementation: a type with the methods of plan.Machine and File, and a
 //     line in targets; package kernels must learn when it can be used. It may
 //     have some kernels only, and leave the others to another, as AVX512VBMI does.

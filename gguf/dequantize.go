@@ -7,6 +7,7 @@ import (
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/internal/asm"
 	"github.com/lowbit-go/lowbit/kernels"
 )
 
@@ -25,26 +26,42 @@ var negativeZero = math.Float32frombits(1 << 31)
 func dequantizeBlocks[T kernels.Float](dst []T, src []byte, t Type) {
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
-	u := &s.unpacked
-	for i := range u.least {
-		u.least[i] = negativeZero
+	impl, most := asm.Generic, pieceLen
+	if t.Quantized() {
+		impl = implementation()
+	}
+	if _, ok := any(*new(T)).(float32); ok && impl != asm.Generic {
+		most = mostAtOnce // no memory of s is needed
 	}
 	for len(dst) > 0 {
-		n := min(len(dst), pieceLen)
+		n := min(len(dst), most)
 		bytes := t.Bytes(n)
-		if t.Quantized() {
-			group := u.unpack(src[:bytes], t)
-			grid := kernels.Grid{Rows: 1, Groups: n / group, Len: group}
-			// The minval is the value of code Min. Codes below it are no error.
-			p := kernels.IntParams{Format: kernels.Int8, Min: 0, Max: 127, Scale: u.scales[:grid.Groups], Minval: u.least[:grid.Groups]}
-			kernels.DequantizeInt(dst[:n], u.codes[:n], grid, &p)
-		} else {
+		switch {
+		case !t.Quantized():
 			wide := roomFor(s, dst[:n])
 			s.widenBytes(wide, src[:bytes], t)
+			narrow(dst[:n], wide)
+		case impl == asm.Generic:
+			dequantizePortable(&s.unpacked, dst[:n], src[:bytes], t)
+		default:
+			wide := roomFor(s, dst[:n])
+			s.unpacked.dequantizeAssembled(impl, wide, src[:bytes], t)
 			narrow(dst[:n], wide)
 		}
 		dst, src = dst[n:], src[bytes:]
 	}
+}
+
+// dequantizePortable writes the values of at most pieceLen elements in blocks.
+func dequantizePortable[T kernels.Float](u *unpacked, dst []T, src []byte, t Type) {
+	for i := range u.least {
+		u.least[i] = negativeZero
+	}
+	group := u.unpack(src, t)
+	grid := kernels.Grid{Rows: 1, Groups: len(dst) / group, Len: group}
+	// The minval is the value of code Min. Codes below it are no error.
+	p := kernels.IntParams{Format: kernels.Int8, Min: 0, Max: 127, Scale: u.scales[:grid.Groups], Minval: u.least[:grid.Groups]}
+	kernels.DequantizeInt(dst, u.codes[:len(dst)], grid, &p)
 }
 
 // roomFor returns where elements are computed as float32: dst itself, or memory of s.

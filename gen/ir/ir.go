@@ -259,7 +259,8 @@ type Kernel struct {
 	Words    []*Node
 	Tables   []string // arguments with 256 numbers of 16 bits
 	Results  []*Node
-	Large    bool // its outputs may be more than a cache keeps
+	Large    bool   // its outputs may be more than a cache keeps
+	Block    *Block // what a kernel over interleaved blocks has instead of nodes
 
 	memo map[string]*Node
 	rare bool

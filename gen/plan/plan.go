@@ -186,6 +186,9 @@ type Arg struct{ Name, Type string }
 // Args lists a kernel's arguments in order: streams (outputs first), parameters, results, words, tables,
 // counts, and how to stream.
 func Args(k *ir.Kernel) []Arg {
+	if k.Block != nil {
+		return blockArgs(k)
+	}
 	var a []Arg
 	for _, s := range Streams(k) {
 		a = append(a, Arg{s.Name, "*" + s.Mem.GoType()})

@@ -86,3 +86,24 @@ const (
 	F16
 	BF16
 )
+
+// Block is a type of GGUF's blocks.
+type Block uint8
+
+// Choices of Block.
+const (
+	BlockQ8_0 Block = iota
+	BlockQ4_0
+	BlockQ4_1
+	BlockQ5_0
+	BlockQ5_1
+	BlockIQ4_NL
+	BlockMXFP4
+	BlockNVFP4
+	BlockQ2_K
+	BlockQ3_K
+	BlockQ4_K
+	BlockQ5_K
+	BlockQ6_K
+	BlockIQ4_XS
+)

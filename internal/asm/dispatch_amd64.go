@@ -1259,6 +1259,98 @@ func ParamsAsymmetric[T Float](isa ISA, elemKind Elem, scale *float32, recip *fl
 	panic("asm: no such implementation of ParamsAsymmetric")
 }
 
+// DequantizeBlocks sets y to the elements of n >= 1 blocks: y = q*d.
+// It sets check to NaN if a block has a float16 that is a NaN or an infinity, and then y means nothing, else to 0.
+func DequantizeBlocks(isa ISA, blockKind Block, y *float32, blocks *uint8, table *[256]float32, check *float32, n int) {
+	switch int(isa)<<16 | int(blockKind)<<0 {
+	case int(AVX2)<<16 | int(BlockQ8_0)<<0:
+		DequantizeBlocksQ8_0AVX2(y, blocks, check, n)
+		return
+	case int(AVX2)<<16 | int(BlockQ4_0)<<0:
+		DequantizeBlocksQ4_0AVX2(y, blocks, check, n)
+		return
+	case int(AVX2)<<16 | int(BlockQ4_1)<<0:
+		DequantizeBlocksQ4_1AVX2(y, blocks, check, n)
+		return
+	case int(AVX2)<<16 | int(BlockQ5_0)<<0:
+		DequantizeBlocksQ5_0AVX2(y, blocks, check, n)
+		return
+	case int(AVX2)<<16 | int(BlockQ5_1)<<0:
+		DequantizeBlocksQ5_1AVX2(y, blocks, check, n)
+		return
+	case int(AVX2)<<16 | int(BlockIQ4_NL)<<0:
+		DequantizeBlocksIQ4_NLAVX2(y, blocks, check, n)
+		return
+	case int(AVX2)<<16 | int(BlockMXFP4)<<0:
+		DequantizeBlocksMXFP4AVX2(y, blocks, table, check, n)
+		return
+	case int(AVX2)<<16 | int(BlockNVFP4)<<0:
+		DequantizeBlocksNVFP4AVX2(y, blocks, table, check, n)
+		return
+	case int(AVX2)<<16 | int(BlockQ2_K)<<0:
+		DequantizeBlocksQ2_KAVX2(y, blocks, check, n)
+		return
+	case int(AVX2)<<16 | int(BlockQ3_K)<<0:
+		DequantizeBlocksQ3_KAVX2(y, blocks, check, n)
+		return
+	case int(AVX2)<<16 | int(BlockQ4_K)<<0:
+		DequantizeBlocksQ4_KAVX2(y, blocks, check, n)
+		return
+	case int(AVX2)<<16 | int(BlockQ5_K)<<0:
+		DequantizeBlocksQ5_KAVX2(y, blocks, check, n)
+		return
+	case int(AVX2)<<16 | int(BlockQ6_K)<<0:
+		DequantizeBlocksQ6_KAVX2(y, blocks, check, n)
+		return
+	case int(AVX2)<<16 | int(BlockIQ4_XS)<<0:
+		DequantizeBlocksIQ4_XSAVX2(y, blocks, check, n)
+		return
+	case int(AVX512)<<16 | int(BlockQ8_0)<<0, int(AVX512VBMI)<<16 | int(BlockQ8_0)<<0:
+		DequantizeBlocksQ8_0AVX512(y, blocks, check, n)
+		return
+	case int(AVX512)<<16 | int(BlockQ4_0)<<0, int(AVX512VBMI)<<16 | int(BlockQ4_0)<<0:
+		DequantizeBlocksQ4_0AVX512(y, blocks, check, n)
+		return
+	case int(AVX512)<<16 | int(BlockQ4_1)<<0, int(AVX512VBMI)<<16 | int(BlockQ4_1)<<0:
+		DequantizeBlocksQ4_1AVX512(y, blocks, check, n)
+		return
+	case int(AVX512)<<16 | int(BlockQ5_0)<<0, int(AVX512VBMI)<<16 | int(BlockQ5_0)<<0:
+		DequantizeBlocksQ5_0AVX512(y, blocks, check, n)
+		return
+	case int(AVX512)<<16 | int(BlockQ5_1)<<0, int(AVX512VBMI)<<16 | int(BlockQ5_1)<<0:
+		DequantizeBlocksQ5_1AVX512(y, blocks, check, n)
+		return
+	case int(AVX512)<<16 | int(BlockIQ4_NL)<<0, int(AVX512VBMI)<<16 | int(BlockIQ4_NL)<<0:
+		DequantizeBlocksIQ4_NLAVX512(y, blocks, check, n)
+		return
+	case int(AVX512)<<16 | int(BlockMXFP4)<<0, int(AVX512VBMI)<<16 | int(BlockMXFP4)<<0:
+		DequantizeBlocksMXFP4AVX512(y, blocks, table, check, n)
+		return
+	case int(AVX512)<<16 | int(BlockNVFP4)<<0, int(AVX512VBMI)<<16 | int(BlockNVFP4)<<0:
+		DequantizeBlocksNVFP4AVX512(y, blocks, table, check, n)
+		return
+	case int(AVX512)<<16 | int(BlockQ2_K)<<0, int(AVX512VBMI)<<16 | int(BlockQ2_K)<<0:
+		DequantizeBlocksQ2_KAVX512(y, blocks, check, n)
+		return
+	case int(AVX512)<<16 | int(BlockQ3_K)<<0, int(AVX512VBMI)<<16 | int(BlockQ3_K)<<0:
+		DequantizeBlocksQ3_KAVX512(y, blocks, check, n)
+		return
+	case int(AVX512)<<16 | int(BlockQ4_K)<<0, int(AVX512VBMI)<<16 | int(BlockQ4_K)<<0:
+		DequantizeBlocksQ4_KAVX512(y, blocks, check, n)
+		return
+	case int(AVX512)<<16 | int(BlockQ5_K)<<0, int(AVX512VBMI)<<16 | int(BlockQ5_K)<<0:
+		DequantizeBlocksQ5_KAVX512(y, blocks, check, n)
+		return
+	case int(AVX512)<<16 | int(BlockQ6_K)<<0, int(AVX512VBMI)<<16 | int(BlockQ6_K)<<0:
+		DequantizeBlocksQ6_KAVX512(y, blocks, check, n)
+		return
+	case int(AVX512)<<16 | int(BlockIQ4_XS)<<0, int(AVX512VBMI)<<16 | int(BlockIQ4_XS)<<0:
+		DequantizeBlocksIQ4_XSAVX512(y, blocks, check, n)
+		return
+	}
+	panic("asm: no such implementation of DequantizeBlocks")
+}
+
 // ParamsPowerOfTwo sets scale = 2^(e-maxExp), at least 2^-126, with e most's exponent, and recip = 1/scale, exact.
 // most is the largest magnitude of a group.
 func ParamsPowerOfTwo(isa ISA, scale *float32, recip *float32, most *float32, maxExp int32, n int) {

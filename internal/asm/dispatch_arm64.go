@@ -785,6 +785,56 @@ func ParamsAsymmetric[T Float](isa ISA, elemKind Elem, scale *float32, recip *fl
 	panic("asm: no such implementation of ParamsAsymmetric")
 }
 
+// DequantizeBlocks sets y to the elements of n >= 1 blocks: y = q*d.
+// It sets check to NaN if a block has a float16 that is a NaN or an infinity, and then y means nothing, else to 0.
+func DequantizeBlocks(isa ISA, blockKind Block, y *float32, blocks *uint8, table *[256]float32, check *float32, n int) {
+	switch int(isa)<<16 | int(blockKind)<<0 {
+	case int(NEON)<<16 | int(BlockQ8_0)<<0:
+		DequantizeBlocksQ8_0NEON(y, blocks, check, n)
+		return
+	case int(NEON)<<16 | int(BlockQ4_0)<<0:
+		DequantizeBlocksQ4_0NEON(y, blocks, check, n)
+		return
+	case int(NEON)<<16 | int(BlockQ4_1)<<0:
+		DequantizeBlocksQ4_1NEON(y, blocks, check, n)
+		return
+	case int(NEON)<<16 | int(BlockQ5_0)<<0:
+		DequantizeBlocksQ5_0NEON(y, blocks, check, n)
+		return
+	case int(NEON)<<16 | int(BlockQ5_1)<<0:
+		DequantizeBlocksQ5_1NEON(y, blocks, check, n)
+		return
+	case int(NEON)<<16 | int(BlockIQ4_NL)<<0:
+		DequantizeBlocksIQ4_NLNEON(y, blocks, check, n)
+		return
+	case int(NEON)<<16 | int(BlockMXFP4)<<0:
+		DequantizeBlocksMXFP4NEON(y, blocks, table, check, n)
+		return
+	case int(NEON)<<16 | int(BlockNVFP4)<<0:
+		DequantizeBlocksNVFP4NEON(y, blocks, table, check, n)
+		return
+	case int(NEON)<<16 | int(BlockQ2_K)<<0:
+		DequantizeBlocksQ2_KNEON(y, blocks, check, n)
+		return
+	case int(NEON)<<16 | int(BlockQ3_K)<<0:
+		DequantizeBlocksQ3_KNEON(y, blocks, check, n)
+		return
+	case int(NEON)<<16 | int(BlockQ4_K)<<0:
+		DequantizeBlocksQ4_KNEON(y, blocks, check, n)
+		return
+	case int(NEON)<<16 | int(BlockQ5_K)<<0:
+		DequantizeBlocksQ5_KNEON(y, blocks, check, n)
+		return
+	case int(NEON)<<16 | int(BlockQ6_K)<<0:
+		DequantizeBlocksQ6_KNEON(y, blocks, check, n)
+		return
+	case int(NEON)<<16 | int(BlockIQ4_XS)<<0:
+		DequantizeBlocksIQ4_XSNEON(y, blocks, check, n)
+		return
+	}
+	panic("asm: no such implementation of DequantizeBlocks")
+}
+
 // ParamsPowerOfTwo sets scale = 2^(e-maxExp), at least 2^-126, with e most's exponent, and recip = 1/scale, exact.
 // most is the largest magnitude of a group.
 func ParamsPowerOfTwo(isa ISA, scale *float32, recip *float32, most *float32, maxExp int32, n int) {

@@ -187,6 +187,12 @@ func ParamsAsymmetric[T Float](isa ISA, elemKind Elem, scale *float32, recip *fl
 	panic("asm: no such implementation of ParamsAsymmetric")
 }
 
+// DequantizeBlocks sets y to the elements of n >= 1 blocks: y = q*d.
+// It sets check to NaN if a block has a float16 that is a NaN or an infinity, and then y means nothing, else to 0.
+func DequantizeBlocks(isa ISA, blockKind Block, y *float32, blocks *uint8, table *[256]float32, check *float32, n int) {
+	panic("asm: no such implementation of DequantizeBlocks")
+}
+
 // ParamsPowerOfTwo sets scale = 2^(e-maxExp), at least 2^-126, with e most's exponent, and recip = 1/scale, exact.
 // most is the largest magnitude of a group.
 func ParamsPowerOfTwo(isa ISA, scale *float32, recip *float32, most *float32, maxExp int32, n int) {

@@ -1,0 +1,256 @@
+package formula
+
+import "github.com/lowbit-go/lowbit/gen/ir"
+
+// Dequantizing blocks of GGUF files, which package gguf describes. In a kernel codes are bytes; each is one number
+// exactly, and so is its product with a scale, which is rounded before.
+
+// BlockTypes are the types of blocks that have kernels.
+var BlockTypes = &ir.Kind{Type: "Block", Doc: "Block is a type of GGUF's blocks."}
+
+// blockTypes says how their blocks become elements.
+var blockTypes = []struct {
+	name          string
+	bytes, length int
+	doc           string
+	dequantize    func(b block)
+}{
+	{"Q8_0", 34, 32, "y = q*d", func(b block) {
+		d := b.scale(0)
+		for i := 0; i < 32; i += 16 {
+			b.Store(i, b.Load(2+i).Widen(true).Mul(d))
+		}
+	}},
+	{"Q4_0", 18, 32, "y = (q-8)*d", func(b block) {
+		d := b.scale(0)
+		b.halves(0, b.Load(2), func(q *ir.BlockNode) *ir.BlockNode { return q.Less(b.All(8)).Widen(true).Mul(d) })
+	}},
+	{"Q4_1", 20, 32, "y = q*d + m", func(b block) {
+		d, m := b.scale(0), b.scale(2)
+		b.halves(0, b.Load(4), func(q *ir.BlockNode) *ir.BlockNode { return q.Widen(false).MulAdd(d, m) })
+	}},
+	{"Q5_0", 22, 32, "y = (q-16)*d", func(b block) {
+		d := b.scale(0)
+		b.fifths(2, func(q *ir.BlockNode) *ir.BlockNode { return q.Less(b.All(16)).Widen(true).Mul(d) })
+	}},
+	{"Q5_1", 24, 32, "y = q*d + m", func(b block) {
+		d, m := b.scale(0), b.scale(2)
+		b.fifths(4, func(q *ir.BlockNode) *ir.BlockNode { return q.Widen(false).MulAdd(d, m) })
+	}},
+	{"IQ4_NL", 18, 32, "y = V[q]*d", func(b block) {
+		d := b.scale(0)
+		b.halves(0, b.Load(2), func(q *ir.BlockNode) *ir.BlockNode { return b.values(iq4).Shuffle(q).Widen(true).Mul(d) })
+	}},
+	{"MXFP4", 17, 32, "y = K[q]*table[e]", func(b block) {
+		d := b.Look(0)
+		b.halves(0, b.Load(1), func(q *ir.BlockNode) *ir.BlockNode { return b.values(fp4).Shuffle(q).Widen(true).Mul(d) })
+	}},
+	{"NVFP4", 36, 64, "y = K[q]*table[u]", func(b block) {
+		for i := 0; i < 64; i += 32 {
+			q := b.Load(4 + i/2)
+			low, high := b.values(fp4).Shuffle(b.low(q)), b.values(fp4).Shuffle(b.high(q))
+			b.Store(i, low.Lower(high).Widen(true).Mul(b.Look(i/16)))
+			b.Store(i+16, low.Upper(high).Widen(true).Mul(b.Look(i/16+1)))
+		}
+	}},
+	{"Q2_K", 84, 256, "y = q*(d*s) - dmin*t", func(b block) {
+		d, dmin, s := b.scale(80), b.scale(82), b.Load(0)
+		scales, least := b.low(s).Widen(false).Mul(d).Stash(), b.high(s).Widen(false).Mul(dmin.Negated()).Stash()
+		b.pairs(16, func(element int, q *ir.BlockNode) {
+			group := element / 16
+			b.Store(element, q.Widen(false).MulAdd(scales.Pick(group), least.Pick(group)))
+		})
+	}},
+	{"Q3_K", 110, 256, "y = (q-4)*(d*(s-32))", func(b block) {
+		d, s := b.scale(108), b.Load(94) // the scales are two bytes behind
+		low := b.eitherNibble(s.Shuffle(b.from(func(i int) int { return 2 + i%8 })), func(i int) bool { return i >= 8 })
+		high := b.fourths(s.Shuffle(b.from(func(i int) int { return 10 + i%4 })), func(i int) int { return i / 4 })
+		scales := low.Or(high).Less(b.All(32)).Widen(true).Mul(d).Stash()
+		b.pairs(32, func(element int, q *ir.BlockNode) {
+			bit := b.Load(element%32).Any(b.All(1<<(element/32)), b.All(4))
+			b.Store(element, q.Or(bit).Less(b.All(4)).Widen(true).Mul(scales.Pick(element/16)))
+		})
+	}},
+	{"Q4_K", 144, 256, "y = q*(d*s) - dmin*t", func(b block) {
+		scale, least := b.scalesOfSix()
+		for i := 0; i < 256; i += 64 {
+			for k := range 2 {
+				q := b.Load(16 + i/2 + 16*k)
+				b.Store(i+16*k, b.low(q).Widen(false).MulAdd(scale(i/32), least(i/32)))
+				b.Store(i+16*k+32, b.high(q).Widen(false).MulAdd(scale(i/32+1), least(i/32+1)))
+			}
+		}
+	}},
+	{"Q5_K", 176, 256, "y = q*(d*s) - dmin*t", func(b block) {
+		scale, least := b.scalesOfSix()
+		for i := 0; i < 256; i += 64 {
+			for k := range 2 {
+				q, bits := b.Load(48+i/2+16*k), b.Load(16+16*k)
+				fifth := func(group int) *ir.BlockNode { return bits.Any(b.All(1<<group), b.All(16)) }
+				b.Store(i+16*k, b.low(q).Or(fifth(i/32)).Widen(false).MulAdd(scale(i/32), least(i/32)))
+				b.Store(i+16*k+32, b.high(q).Or(fifth(i/32+1)).Widen(false).MulAdd(scale(i/32+1), least(i/32+1)))
+			}
+		}
+	}},
+	{"Q6_K", 210, 256, "y = (q-32)*(d*s)", func(b block) {
+		scales := b.Load(192).Widen(true).Mul(b.scale(208)).Stash()
+		for i := 0; i < 256; i += 128 {
+			for k := range 2 {
+				high := b.Load(128 + i/4 + 16*k)
+				for half := range 2 {
+					q := b.Load(i/2 + 32*half + 16*k)
+					for upper, low := range []*ir.BlockNode{b.low(q), b.high(q)} {
+						quarter := 2*upper + half
+						element := i + 32*quarter + 16*k
+						q := low.Or(high.Shift(4 - 2*quarter).And(b.All(0x30))).Less(b.All(32))
+						b.Store(element, q.Widen(true).Mul(scales.Pick(element/16)))
+					}
+				}
+			}
+		}
+	}},
+	{"IQ4_XS", 136, 256, "y = V[q]*(d*(s-32))", func(b block) {
+		d, s := b.scale(0), b.Load(0)
+		low := b.eitherNibble(s.Shuffle(b.from(func(i int) int { return 4 + i%8/2 })), func(i int) bool { return i%2 == 1 })
+		high := b.fourths(s.Shuffle(b.from(func(i int) int { return 2 + i%8/4 })), func(i int) int { return i % 4 })
+		scales := low.Or(high).Less(b.All(32)).Widen(true).Mul(d).Stash()
+		for i := 0; i < 256; i += 32 {
+			b.halves(i, b.Load(8+i/2), func(q *ir.BlockNode) *ir.BlockNode {
+				return b.values(iq4).Shuffle(q).Widen(true).Mul(scales.Pick(i / 32))
+			})
+		}
+	}},
+}
+
+func init() {
+	for _, t := range blockTypes {
+		BlockTypes.Choices = append(BlockTypes.Choices, "Block"+t.name)
+		BlockTypes.Names = append(BlockTypes.Names, t.name)
+	}
+}
+
+// dequantizeBlocks records a kernel for each type.
+func dequantizeBlocks() []*ir.Kernel {
+	var ks []*ir.Kernel
+	for _, t := range blockTypes {
+		k, b := ir.NewBlock("blocks", "DequantizeBlocks", `sets y to the elements of n >= 1 blocks: `+t.doc+`.
+It sets check to NaN if a block has a float16 that is a NaN or an infinity, and then y means nothing, else to 0.`,
+			t.bytes, t.length, BlockTypes.Of(t.name))
+		t.dequantize(block{b})
+		ks = append(ks, k)
+	}
+	return ks
+}
+
+// The values of codes: K, twice those of e2m1, of which that of code 8 is not -0, and V, those of IQ4_NL.
+var (
+	fp4 = [16]int8{0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12}
+	iq4 = [16]int8{-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113}
+)
+
+// block has what types have in common.
+type block struct{ *ir.Block }
+
+// scale is a float16 that is finite.
+func (b block) scale(off int) *ir.BlockNode {
+	d := b.Float16(off)
+	b.Finite(d)
+	return d
+}
+
+func (b block) low(q *ir.BlockNode) *ir.BlockNode  { return q.And(b.All(15)) }
+func (b block) high(q *ir.BlockNode) *ir.BlockNode { return q.Shift(-4).And(b.All(15)) }
+
+// from are the places of a shuffle.
+func (b block) from(place func(i int) int) *ir.BlockNode {
+	var bytes [16]byte
+	for i := range bytes {
+		bytes[i] = byte(place(i))
+	}
+	return b.Const(bytes)
+}
+
+// where has a byte in some places, and 0 elsewhere.
+func (b block) where(v byte, is func(i int) bool) *ir.BlockNode {
+	return b.from(func(i int) int {
+		if is(i) {
+			return int(v)
+		}
+		return 0
+	})
+}
+
+func (b block) values(table [16]int8) *ir.BlockNode {
+	return b.from(func(i int) int { return int(table[i]) })
+}
+
+// halves stores what becomes of sixteen low nibbles, and behind it of the high ones.
+func (b block) halves(element int, q *ir.BlockNode, value func(q *ir.BlockNode) *ir.BlockNode) {
+	b.Store(element, value(b.low(q)))
+	b.Store(element+16, value(b.high(q)))
+}
+
+// fifths does the same with nibbles that lie behind 32 bits, of which each has the fifth bit of a code.
+func (b block) fifths(off int, value func(q *ir.BlockNode) *ir.BlockNode) {
+	bits, q := b.Load(off), b.Load(off+4)
+	bit := b.from(func(i int) int { return 1 << (i % 8) })
+	fifth := func(half int) *ir.BlockNode {
+		return bits.Shuffle(b.from(func(i int) int { return 2*half + i/8 })).Any(bit, b.All(16))
+	}
+	b.Store(0, value(b.low(q).Or(fifth(0))))
+	b.Store(16, value(b.high(q).Or(fifth(1))))
+}
+
+// pairs visits codes of two bits: of 32 bytes the lowest of all bytes, then the next, and so on.
+func (b block) pairs(off int, visit func(element int, q *ir.BlockNode)) {
+	for i := 0; i < 256; i += 128 {
+		for k := range 2 {
+			q := b.Load(off + i/4 + 16*k)
+			for pair := range 4 {
+				visit(i+32*pair+16*k, q.Shift(-2*pair).And(b.All(3)))
+			}
+		}
+	}
+}
+
+// eitherNibble has the high nibble in some places, the low one elsewhere.
+func (b block) eitherNibble(v *ir.BlockNode, high func(i int) bool) *ir.BlockNode {
+	low := b.where(15, func(i int) bool { return !high(i) })
+	return v.And(low).Or(v.Shift(-4).And(b.where(15, high)))
+}
+
+// fourths has two bits of each byte, the first, second, third or fourth, above four zeros.
+func (b block) fourths(v *ir.BlockNode, which func(i int) int) *ir.BlockNode {
+	part := func(k int) *ir.BlockNode {
+		return v.Shift(4 - 2*k).And(b.where(0x30, func(i int) bool { return which(i) == k }))
+	}
+	return part(0).Or(part(1)).Or(part(2).Or(part(3)))
+}
+
+// scalesOfSix are the products of d and dmin, -dmin for the sum, with the scales and minima of six bits behind them:
+// of each the first four are the low bits of bytes, of which the two above belong to the others.
+func (b block) scalesOfSix() (scale, least func(group int) *ir.BlockNode) {
+	d, dmin, v := b.scale(0), b.scale(2), b.Load(0)
+	first := func(i int) bool { return i%8 < 4 }
+	// of eight bytes those of the scales, then those of the minima
+	low := v.Shuffle(b.from(func(i int) int {
+		if first(i) {
+			return 4 + i/8*4 + i%4
+		}
+		return 12 + i%4
+	}))
+	six := low.And(b.from(func(i int) int {
+		switch {
+		case first(i):
+			return 63
+		case i < 8:
+			return 15
+		}
+		return 0
+	})).Or(low.Shift(-4).And(b.where(15, func(i int) bool { return i >= 12 })))
+	above := v.Shuffle(b.from(func(i int) int { return 4 + i/8*4 + i%4 }))
+	six = six.Or(above.Shift(-2).And(b.where(0x30, func(i int) bool { return !first(i) })))
+	products := six.Widen(false)
+	scales, minima := products.Mul(d).Stash(), products.Mul(dmin.Negated()).Stash()
+	return scales.Pick, func(group int) *ir.BlockNode { return minima.Pick(8 + group) }
+}

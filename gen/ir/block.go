@@ -1,0 +1,230 @@
+package ir
+
+import "fmt"
+
+// Block is the formula of a kernel over whole blocks that follow each other in memory, each with its scales beside its
+// codes. It is straight-line code for one block: what it loads and stores lies at constant distances from where the
+// block, and the block's elements, begin. A value is of sixteen elements, or one number for all of them.
+type Block struct {
+	Bytes, Len int // what a block takes in memory, and its number of elements
+	Nodes      []*BlockNode
+	Listed     bool // a table of 256 float32 is an argument
+	Stashes    int  // values of sixteen float32 that are kept in the frame
+
+	memo map[string]*BlockNode
+}
+
+// BlockType is what a value of a Block is.
+type BlockType uint8
+
+// Types: sixteen bytes, sixteen float32, and a float32 that is the same for all sixteen.
+const (
+	BlockNone BlockType = iota
+	BlockBytes
+	BlockFloats
+	BlockNumber
+)
+
+// BlockOp is an operation of a Block.
+type BlockOp uint8
+
+// Operations. Those on bytes wrap.
+const (
+	BlockLoad    BlockOp = iota // sixteen bytes of the block
+	BlockConst                  // sixteen bytes
+	BlockAnd                    // a & b
+	BlockOr                     // a | b
+	BlockLess                   // a - b
+	BlockShr                    // a >> a constant; anything may be shifted in
+	BlockShl                    // a << a constant; likewise
+	BlockShuffle                // the byte of a that b says; 0 where b is 128 or more
+	BlockAny                    // c where a has the bit of b, one in each byte, else 0
+	BlockLower                  // the first eight bytes of a, then those of b
+	BlockUpper                  // the last eight bytes of a, then those of b
+	BlockWiden                  // bytes as float32, signed or not; without an argument those of the block
+	BlockFloat16                // the float16 of the block as a number
+	BlockListed                 // the number of the table that a byte of the block says
+	BlockNegate                 // a number with the other sign
+	BlockMul                    // a * b
+	BlockMulAdd                 // a*b + c, of a product that is exact
+	BlockStash                  // keeps sixteen float32 in the frame
+	BlockPick                   // one of those as a number
+	BlockStore                  // stores sixteen elements
+	BlockFinite                 // leaves +0 or -0 in the call's check if a number is finite, and makes it a NaN if it is not
+)
+
+// BlockNode is one recorded operation; in formulas it is a value.
+type BlockNode struct {
+	Op     BlockOp
+	Type   BlockType
+	Args   []*BlockNode
+	Off    int    // of loads, stores and stashes, in bytes; a count of bits, or the number of a lane
+	Bytes  string // of constants
+	Signed bool
+	ID     int
+
+	b *Block
+}
+
+// NewBlock begins a kernel over blocks.
+func NewBlock(file, family, doc string, bytes, length int, variants ...Variant) (*Kernel, *Block) {
+	k := New(file, family, doc, variants...)
+	k.Block = &Block{Bytes: bytes, Len: length, memo: map[string]*BlockNode{}}
+	k.stream("y", MemF32, true)
+	k.stream("blocks", MemU8, false)
+	return k, k.Block
+}
+
+func (b *Block) add(n BlockNode) *BlockNode {
+	key := fmt.Sprint(n.Op, n.Off, n.Signed, n.Bytes)
+	for _, a := range n.Args {
+		key += fmt.Sprint(" ", a.ID)
+	}
+	if old := b.memo[key]; old != nil {
+		return old
+	}
+	n.ID, n.b = len(b.Nodes), b
+	b.Nodes = append(b.Nodes, &n)
+	b.memo[key] = &n
+	return &n
+}
+
+func (n *BlockNode) want(op string, t BlockType) {
+	if n.Type != t {
+		panic(fmt.Sprintf("ir: %s of type %d in a block", op, n.Type))
+	}
+}
+
+// inside panics unless a block has so many bytes from an offset on.
+func (b *Block) inside(off, bytes int) {
+	if off < 0 || off+bytes > b.Bytes {
+		panic(fmt.Sprintf("ir: bytes %d to %d of a block of %d", off, off+bytes, b.Bytes))
+	}
+}
+
+// Load is sixteen bytes of the block.
+func (b *Block) Load(off int) *BlockNode {
+	b.inside(off, 16)
+	return b.add(BlockNode{Op: BlockLoad, Type: BlockBytes, Off: off})
+}
+
+// Const is sixteen bytes.
+func (b *Block) Const(bytes [16]byte) *BlockNode {
+	return b.add(BlockNode{Op: BlockConst, Type: BlockBytes, Bytes: string(bytes[:])})
+}
+
+// All is sixteen times the same byte.
+func (b *Block) All(v byte) *BlockNode {
+	var bytes [16]byte
+	for i := range bytes {
+		bytes[i] = v
+	}
+	return b.Const(bytes)
+}
+
+func (n *BlockNode) bytes(op BlockOp, args ...*BlockNode) *BlockNode {
+	args = append([]*BlockNode{n}, args...)
+	for _, a := range args {
+		a.want("bytes", BlockBytes)
+	}
+	return n.b.add(BlockNode{Op: op, Type: BlockBytes, Args: args})
+}
+
+func (n *BlockNode) And(c *BlockNode) *BlockNode           { return n.bytes(BlockAnd, c) }
+func (n *BlockNode) Or(c *BlockNode) *BlockNode            { return n.bytes(BlockOr, c) }
+func (n *BlockNode) Less(c *BlockNode) *BlockNode          { return n.bytes(BlockLess, c) }
+func (n *BlockNode) Shuffle(from *BlockNode) *BlockNode    { return n.bytes(BlockShuffle, from) }
+func (n *BlockNode) Any(bits, value *BlockNode) *BlockNode { return n.bytes(BlockAny, bits, value) }
+func (n *BlockNode) Lower(c *BlockNode) *BlockNode         { return n.bytes(BlockLower, c) }
+func (n *BlockNode) Upper(c *BlockNode) *BlockNode         { return n.bytes(BlockUpper, c) }
+
+// Shift is n << count, or n >> -count; anything may be shifted in.
+func (n *BlockNode) Shift(count int) *BlockNode {
+	n.want("Shift", BlockBytes)
+	switch {
+	case count > 0:
+		return n.b.add(BlockNode{Op: BlockShl, Type: BlockBytes, Args: []*BlockNode{n}, Off: count})
+	case count < 0:
+		return n.b.add(BlockNode{Op: BlockShr, Type: BlockBytes, Args: []*BlockNode{n}, Off: -count})
+	}
+	return n
+}
+
+// Widen has bytes as float32.
+func (n *BlockNode) Widen(signed bool) *BlockNode {
+	n.want("Widen", BlockBytes)
+	w := BlockNode{Op: BlockWiden, Type: BlockFloats, Signed: signed}
+	if n.Op == BlockLoad {
+		w.Off = n.Off
+	} else {
+		w.Args = []*BlockNode{n}
+	}
+	return n.b.add(w)
+}
+
+// Float16 is the one at an offset, as a number.
+func (b *Block) Float16(off int) *BlockNode {
+	b.inside(off, 2)
+	return b.add(BlockNode{Op: BlockFloat16, Type: BlockNumber, Off: off})
+}
+
+// Look is the number of the table that the byte at an offset says.
+func (b *Block) Look(off int) *BlockNode {
+	b.inside(off, 1)
+	b.Listed = true
+	return b.add(BlockNode{Op: BlockListed, Type: BlockNumber, Off: off})
+}
+
+// Negated is a number with the other sign.
+func (n *BlockNode) Negated() *BlockNode {
+	n.want("Negated", BlockNumber)
+	return n.b.add(BlockNode{Op: BlockNegate, Type: BlockNumber, Args: []*BlockNode{n}})
+}
+
+// Mul is n times a number.
+func (n *BlockNode) Mul(c *BlockNode) *BlockNode {
+	n.want("Mul", BlockFloats)
+	c.want("Mul", BlockNumber)
+	return n.b.add(BlockNode{Op: BlockMul, Type: BlockFloats, Args: []*BlockNode{n, c}})
+}
+
+// MulAdd is n*c + a; the product has to be exact, so that machines may round once or twice.
+func (n *BlockNode) MulAdd(c, a *BlockNode) *BlockNode {
+	n.want("MulAdd", BlockFloats)
+	c.want("MulAdd", BlockNumber)
+	a.want("MulAdd", BlockNumber)
+	return n.b.add(BlockNode{Op: BlockMulAdd, Type: BlockFloats, Args: []*BlockNode{n, c, a}})
+}
+
+// Stash keeps sixteen float32 so that Pick has each as a number.
+func (n *BlockNode) Stash() *BlockNode {
+	n.want("Stash", BlockFloats)
+	n.b.Stashes++
+	return n.b.add(BlockNode{Op: BlockStash, Args: []*BlockNode{n}, Off: 64 * (n.b.Stashes - 1)})
+}
+
+// Pick is one of the numbers that were stashed.
+func (n *BlockNode) Pick(lane int) *BlockNode {
+	if n.Op != BlockStash {
+		panic("ir: Pick of what is not stashed")
+	}
+	return n.b.add(BlockNode{Op: BlockPick, Type: BlockNumber, Args: []*BlockNode{n}, Off: n.Off + 4*lane})
+}
+
+// Store stores sixteen elements, from one of the block on.
+func (b *Block) Store(element int, v *BlockNode) {
+	v.want("Store", BlockFloats)
+	if element < 0 || element+16 > b.Len {
+		panic("ir: elements beyond a block")
+	}
+	b.add(BlockNode{Op: BlockStore, Args: []*BlockNode{v}, Off: 4 * element})
+}
+
+// Finite makes the call's check a NaN unless a number is finite.
+func (b *Block) Finite(n *BlockNode) {
+	n.want("Finite", BlockNumber)
+	b.add(BlockNode{Op: BlockFinite, Args: []*BlockNode{n}})
+}
+
+// Root reports whether a node is there for what it does.
+func (n *BlockNode) Root() bool { return n.Op == BlockStore || n.Op == BlockFinite }

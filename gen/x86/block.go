@@ -1,0 +1,117 @@
+package x86
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/mmcloughlin/avo/operand"
+	"github.com/mmcloughlin/avo/reg"
+
+	"github.com/lowbit-go/lowbit/gen/ir"
+	"github.com/lowbit-go/lowbit/gen/plan"
+)
+
+// Kernels over interleaved blocks have sixteen bytes in 128 bits, and sixteen float32 in one register or two.
+
+// ClearCheck has two registers of +0.
+func (m *Machine) ClearCheck(s *plan.Seg) (check, zero plan.V) {
+	clear := func() plan.V { return s.Op(plan.Vec, func(d int, _ []int) { m.bitwise("VPXOR", xs[d], xs[d], xs[d]) }) }
+	return clear(), clear()
+}
+
+// StoreCheck stores a number.
+func (m *Machine) StoreCheck(p plan.GPR, check int) {
+	m.i("VMOVSS", xs[check], operand.Mem{Base: gprs[p]})
+}
+
+// blockBytes are the instructions of two operands on bytes.
+var blockBytes = map[ir.BlockOp]string{
+	ir.BlockAnd: "VPAND", ir.BlockOr: "VPOR", ir.BlockLess: "VPSUBB", ir.BlockShuffle: "VPSHUFB", ir.BlockLower: "VPUNPCKLQDQ", ir.BlockUpper: "VPUNPCKHQDQ",
+}
+
+// LowerBlock emits a part of a node.
+func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan.V, at, table plan.Addr) plan.V {
+	op := func(emit func(d int, u []int)) plan.V { return s.Op(plan.Vec, emit, args...) }
+	if name, ok := blockBytes[n.Op]; ok {
+		return op(func(d int, u []int) {
+			if n.Op == ir.BlockAnd || n.Op == ir.BlockOr {
+				m.bitwise(name, xs[u[1]], xs[u[0]], xs[d])
+			} else {
+				m.i(name, xs[u[1]], xs[u[0]], xs[d])
+			}
+		})
+	}
+	switch n.Op {
+	case ir.BlockLoad:
+		return op(func(d int, _ []int) { m.i("VMOVUPS", m.mem(at, 0), xs[d]) })
+	case ir.BlockConst:
+		return op(func(d int, _ []int) { m.i("VMOVUPS", m.constant(n.Bytes), xs[d]) })
+	case ir.BlockShr:
+		return op(func(d int, u []int) { m.i("VPSRLW", operand.Imm(uint64(n.Off)), xs[u[0]], xs[d]) })
+	case ir.BlockShl:
+		return op(func(d int, u []int) { m.i("VPSLLW", operand.Imm(uint64(n.Off)), xs[u[0]], xs[d]) })
+	case ir.BlockAny:
+		if m.wide {
+			mask := s.Op(plan.Mask, func(d int, u []int) { m.i("VPTESTMB", xs[u[1]], xs[u[0]], ks[d]) }, args[0], args[1])
+			return s.Op(plan.Vec, func(d int, u []int) { m.i("VMOVDQU8_Z", xs[u[1]], ks[u[0]], xs[d]) }, mask, args[2])
+		}
+		return s.OpApart(plan.Vec, func(d int, u []int) { // each byte of the second has one bit
+			m.i("VPAND", xs[u[1]], xs[u[0]], xs[d])
+			m.i("VPCMPEQB", xs[u[1]], xs[d], xs[d])
+			m.i("VPAND", xs[u[2]], xs[d], xs[d])
+		}, args...)
+	case ir.BlockWiden:
+		return op(func(d int, u []int) { m.widenBytes(d, u, n.Signed, part, at) })
+	case ir.BlockFloat16:
+		return op(func(d int, _ []int) {
+			words := reg.VecPhysical(xs[d])
+			if m.wide {
+				words = half(d)
+			}
+			m.i("VPBROADCASTW", m.mem(at, 0), words)
+			m.i("VCVTPH2PS", words, m.vec(d))
+		})
+	case ir.BlockListed:
+		return op(func(d int, _ []int) {
+			m.i("MOVBLZX", m.mem(at, 0), scratch.As32())
+			m.i("VBROADCASTSS", operand.Mem{Base: gprs[table.Reg], Index: scratch, Scale: 4}, m.vec(d))
+		})
+	case ir.BlockNegate:
+		return op(func(d int, u []int) {
+			m.bitwise("VPXOR", m.constant(strings.Repeat("\x00\x00\x00\x80", m.Width())), m.vec(u[0]), m.vec(d))
+		})
+	case ir.BlockMul:
+		return op(func(d int, u []int) { m.i("VMULPS", m.vec(u[1]), m.vec(u[0]), m.vec(d)) })
+	case ir.BlockMulAdd:
+		return s.OpTied(plan.Vec, func(d int, u []int) {
+			if d != u[0] {
+				m.i("VMOVUPS", m.vec(u[0]), m.vec(d))
+			}
+			m.i("VFMADD213PS", m.vec(u[2]), m.vec(u[1]), m.vec(d))
+		}, args...)
+	case ir.BlockPick:
+		return op(func(d int, _ []int) { m.i("VBROADCASTSS", m.mem(at, 0), m.vec(d)) })
+	case ir.BlockStash, ir.BlockStore:
+		s.Add(plan.Inst{Uses: args, Emit: func(_, u []int) { m.i("VMOVUPS", m.vec(u[0]), m.mem(at, 0)) }})
+		return -1
+	case ir.BlockFinite: // 0 times what is not finite is NaN
+		s.Add(plan.Inst{Defs: args[1:2], Uses: args, Emit: func(d, u []int) { m.i("VFMADD231PS", xs[u[2]], xs[u[0]], xs[d[0]]) }})
+		return -1
+	}
+	panic(fmt.Sprintf("x86: no lowering for operation %d of blocks", n.Op))
+}
+
+// widenBytes has a register's worth of bytes as float32, of those in a register or in memory.
+func (m *Machine) widenBytes(d int, u []int, signed bool, part int, at plan.Addr) {
+	name := map[bool]string{false: "VPMOVZXBD", true: "VPMOVSXBD"}[signed]
+	switch {
+	case len(u) == 0:
+		m.i(name, m.mem(at, m.Width()*part), m.vec(d))
+	case part == 0:
+		m.i(name, xs[u[0]], m.vec(d))
+	default:
+		m.i("VPSRLDQ", operand.Imm(8), xs[u[0]], xs[d])
+		m.i(name, xs[d], m.vec(d))
+	}
+	m.i("VCVTDQ2PS", m.vec(d), m.vec(d))
+}

@@ -1,0 +1,147 @@
+package gguf
+
+import (
+	"encoding/binary"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/internal/asm"
+	"github.com/lowbit-go/lowbit/kernels"
+)
+
+// withPortable runs f with the portable implementation, which is the oracle.
+func withPortable(f func()) {
+	before := kernels.Implementation()
+	defer kernels.Use(before)
+	kernels.Use("generic")
+	f()
+}
+
+// Every implementation that package kernels has, package gguf knows.
+func TestImplementations(t *testing.T) {
+	seen := map[asm.ISA]bool{}
+	forEachImplementation(t, func(t *testing.T) {
+		require.False(t, seen[implementation()])
+		require.Equal(t, kernels.Implementation() == "generic", implementation() == asm.Generic)
+		seen[implementation()] = true
+	})
+}
+
+// halves are float16s at the edges of what they can be.
+var halves = []uint16{0, 0x8000, 1, 0x8001, 0x3ff, 0x400, 0x3c00, 0xbc00, 0x7bff, 0xfbff, 0x7c00, 0xfc00, 0x7c01, 0x7e00, 0xfe00, 0x7fff, 0xffff}
+
+// randomBlocks fills blocks with random bytes. Most have finite scales, or else few blocks would be done by generated code.
+func randomBlocks(rng *rand.Rand, blocks []byte, t Type) {
+	for i := range blocks {
+		blocks[i] = byte(rng.Uint32())
+	}
+	special := rng.IntN(3) == 0
+	for at := 0; at < len(blocks); at += t.BlockBytes() {
+		for _, place := range scalePlaces[t] {
+			h := uint16(rng.Uint32())
+			if special && rng.IntN(4) == 0 {
+				h = halves[rng.IntN(len(halves))]
+			} else if badHalf(h) {
+				h &^= 0x4000
+			}
+			binary.LittleEndian.PutUint16(blocks[at+place:], h)
+		}
+	}
+}
+
+// Every implementation gives the bits of the portable code for any blocks, NaN and infinities as scales too, at any address, and touches nothing
+// beside them.
+func TestDequantizeBits(t *testing.T) {
+	const most = 80 * 32
+	from, to := guarded(most), guarded(4*most)
+	forEachImplementation(t, func(t *testing.T) {
+		if implementation() == asm.Generic {
+			t.Skip("the oracle")
+		}
+		rng := rand.New(rand.NewPCG(7, 7))
+		for _, typ := range Types() {
+			if !typ.Quantized() {
+				continue
+			}
+			for try := range 60 {
+				n := typ.BlockLen() * (1 + rng.IntN(most/typ.BlockLen()))
+				size := typ.Bytes(n)
+				blocks := from[:size]
+				if room := len(from) - size; try%3 == 1 {
+					blocks = from[room:]
+				} else if try%3 == 2 {
+					blocks = from[min(rng.IntN(64), room):][:size]
+				}
+				randomBlocks(rng, blocks, typ)
+				b := Blocks{Type: typ}
+				want := make([]float32, n)
+				withPortable(func() { Dequantize(want, blocks, b) })
+
+				for i := range to {
+					to[i] = 0xa5
+				}
+				first := 0 // elements lie at multiples of their size
+				if try%2 == 1 {
+					first = len(to)/4 - n
+				} else if room := len(to)/4 - n; room > 0 {
+					first = rng.IntN(min(16, room))
+				}
+				all := elementsOf[float32](to, len(to)/4)
+				got := all[first : first+n]
+				Dequantize(got, blocks, b)
+				for i := range want {
+					if math.Float32bits(want[i]) != math.Float32bits(got[i]) {
+						t.Fatalf("%v, element %d of %d: %#08x, want %#08x, block % x", typ, i, n, math.Float32bits(got[i]), math.Float32bits(want[i]),
+							blocks[typ.Bytes(i/typ.BlockLen()*typ.BlockLen()):][:typ.BlockBytes()])
+					}
+				}
+				for i, v := range all {
+					if (i < first || i >= first+n) && math.Float32bits(v) != 0xa5a5a5a5 {
+						t.Fatalf("%v, %d elements: wrote beside them", typ, n)
+					}
+				}
+				if try < 6 {
+					compareNarrow(t, make([]float16.Float16, n), make([]float16.Float16, n), blocks, b)
+					compareNarrow(t, make([]bf16.BFloat16, n), make([]bf16.BFloat16, n), blocks, b)
+				}
+			}
+		}
+	})
+}
+
+// compareNarrow does the same for elements of two bytes.
+func compareNarrow[T interface {
+	float16.Float16 | bf16.BFloat16
+}](t *testing.T, want, got []T, blocks []byte, b Blocks) {
+	withPortable(func() { Dequantize(want, blocks, b) })
+	Dequantize(got, blocks, b)
+	require.Equal(t, want, got, "%v as elements of %d bytes", b.Type, unsafe.Sizeof(want[0]))
+}
+
+// More elements than are done at a time, with a scale that is a NaN in the second part.
+func TestDequantizeParts(t *testing.T) {
+	forEachImplementation(t, func(t *testing.T) {
+		for _, typ := range []Type{Q8_0, Q6_K, NVFP4} {
+			n := 2*mostAtOnce + 256
+			blocks := make([]byte, typ.Bytes(n))
+			randomBlocks(rand.New(rand.NewPCG(8, 8)), blocks, typ)
+			if places := scalePlaces[typ]; places != nil {
+				binary.LittleEndian.PutUint16(blocks[typ.Bytes(mostAtOnce+256)+places[0]:], 0x7e01)
+			}
+			want, got := make([]float32, n), make([]float32, n)
+			withPortable(func() { Dequantize(want, blocks, Blocks{Type: typ}) })
+			Dequantize(got, blocks, Blocks{Type: typ})
+			for i := range want {
+				if math.Float32bits(want[i]) != math.Float32bits(got[i]) {
+					t.Fatalf("%v, element %d: %v, want %v", typ, i, got[i], want[i])
+				}
+			}
+		}
+	})
+}
