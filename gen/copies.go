@@ -80,6 +80,8 @@ func generate(k *ir.Kernel, m file) error {
 	switch {
 	case k.Block != nil:
 		return plan.GenerateBlock(k, m)
+	case k.Sums:
+		return plan.GenerateSums(k, m)
 	case !ok:
 		return plan.Generate(k, m)
 	}

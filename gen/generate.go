@@ -13,6 +13,7 @@ const generator = "github.com/lowbit-go/lowbit/gen"
 // file is a machine that collects functions and prints them.
 type file interface {
 	plan.BlockMachine
+	plan.Summer
 	mover
 	Routines() // prints those that functions call
 	File(generator, pkg string) (asm, stubs []byte, err error)

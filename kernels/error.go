@@ -15,38 +15,65 @@ const (
 	Norm2Half
 )
 
-// ErrorInt writes what fake-quantizing would cost each group, over all rows:
+// ErrorInt writes what fake-quantizing groups would cost with each of several
+// candidates for their parameters:
 //
 //	e = FakeQuantizeInt(x) - x
 //	dst = sum of w*(e*e), or of w*((e*e)*sqrt(|e|))
 //
-// in float32, each operation rounded by itself. The sum has one order on every
-// implementation: within a group the elements come in the order of src, in chunks
-// of 4096; element i of a chunk is added to lane i%16 of 16 float32, then lane j+8
-// to lane j, and so on down to one lane; the chunks are added in float64.
+// in float32, each operation rounded by itself. src is that many adjacent groups of
+// the same length. dst, and p likewise, has as many numbers for each group: first
+// those of the first group's candidates.
 //
-// Weights repeat: element i of src has weights[i%len(weights)], so that one weight
-// per column serves a matrix of any number of rows. Nil stands for ones. len(src)
-// must be a multiple of len(weights).
-func ErrorInt(dst []float64, src, weights []float32, g Grid, p *IntParams, n Norm) {
-	checkError("ErrorInt", dst, src, weights, g, n)
-	errorOf(dst, src, weights, g, fakeQuantizer{ints: p}, n)
+// The sum has one order on every implementation: the elements of a group come in
+// chunks of 4096; element i of a chunk is added to lane i%16 of 16 float32, then lane
+// j+8 to lane j, and so on down to one lane; the chunks are added in float64.
+//
+// Weights are one for each element of src; nil stands for ones.
+func ErrorInt(dst []float64, src, weights []float32, groups int, p *IntParams, n Norm) {
+	const kernel = "ErrorInt"
+	checkError(kernel, dst, src, weights, groups, n)
+	p.check(kernel, len(dst))
+	errorInt(current(), dst, src, weights, groups, p, n)
+}
+
+func errorInt(impl isa, dst []float64, src, weights []float32, groups int, p *IntParams, n Norm) {
+	if impl == generic || p.Dialect != Reference || len(src) == 0 {
+		portableErrors(dst, src, weights, groups, fakeQuantizer{ints: p}, n)
+	} else {
+		errorIntAsm(impl, dst, src, weights, groups, p, n)
+	}
 }
 
 // ErrorFloat is ErrorInt for a small float format: e = FakeQuantizeFloat(x) - x.
-func ErrorFloat(dst []float64, src, weights []float32, g Grid, p *FloatParams, n Norm) {
-	checkError("ErrorFloat", dst, src, weights, g, n)
-	errorOf(dst, src, weights, g, fakeQuantizer{floats: p}, n)
+func ErrorFloat(dst []float64, src, weights []float32, groups int, p *FloatParams, n Norm) {
+	const kernel = "ErrorFloat"
+	checkError(kernel, dst, src, weights, groups, n)
+	p.check(kernel, len(dst))
+	errorFloat(current(), dst, src, weights, groups, p, n)
 }
 
-func checkError(kernel string, dst []float64, src, weights []float32, g Grid, n Norm) {
-	g.check(kernel, "src", len(src))
-	checkLen(kernel, "dst", len(dst), g.Groups)
-	if len(weights) > 0 && len(src)%len(weights) != 0 {
-		fail(kernel, "len(src)=%d, want a multiple of len(weights)=%d", len(src), len(weights))
+func errorFloat(impl isa, dst []float64, src, weights []float32, groups int, p *FloatParams, n Norm) {
+	if impl == generic || p.Dialect != Reference && !p.dividesByScales() || len(src) == 0 {
+		portableErrors(dst, src, weights, groups, fakeQuantizer{floats: p}, n)
+	} else {
+		errorFloatAsm(impl, dst, src, weights, groups, p, n)
 	}
-	if n > Norm2Half {
+}
+
+func checkError(kernel string, dst []float64, src, weights []float32, groups int, n Norm) {
+	switch {
+	case groups < 0 || groups == 0 && len(dst)+len(src) > 0:
+		fail(kernel, "groups=%d, want their number", groups)
+	case groups > 0 && len(src)%groups != 0:
+		fail(kernel, "len(src)=%d, want a multiple of groups=%d", len(src), groups)
+	case groups > 0 && len(dst)%groups != 0:
+		fail(kernel, "len(dst)=%d, want a multiple of groups=%d", len(dst), groups)
+	case n > Norm2Half:
 		fail(kernel, "there is no norm %d", n)
+	}
+	if len(weights) > 0 {
+		checkLen(kernel, "weights", len(weights), len(src))
 	}
 }
 
@@ -56,71 +83,51 @@ type fakeQuantizer struct {
 	floats *FloatParams
 }
 
-// run fake-quantizes groups of adjacent elements, from the first on.
-func (f fakeQuantizer) run(y, x []float32, first int, g Grid) {
+// run fake-quantizes elements of one group with the i-th parameters.
+func (f fakeQuantizer) run(y, x []float32, i int) {
+	g := Grid{Rows: 1, Groups: 1, Len: len(x)}
 	if f.ints != nil {
-		part := f.ints.part(first, g.Groups)
-		FakeQuantizeInt(y, NoMask, x, g, &part)
+		part := f.ints.part(i, 1)
+		portableFakeQuantizeInt(y, NoMask, x, g, &part)
 	} else {
-		part := f.floats.part(first, g.Groups)
-		FakeQuantizeFloat(y, NoMask, x, g, &part)
+		part := f.floats.part(i, 1)
+		portableFakeQuantizeFloat(y, NoMask, x, g, &part)
 	}
 }
 
-func errorOf(dst []float64, src, weights []float32, g Grid, f fakeQuantizer, n Norm) {
-	var y [sumChunk]float32
-	if g.Rows == 1 && g.Len <= len(y) && g.Len > 0 { // several groups at a time
-		most := len(y) / g.Len
-		for first := 0; first < g.Groups; first += most {
-			groups := min(most, g.Groups-first)
-			x := src[first*g.Len:][:groups*g.Len]
-			f.run(y[:len(x)], x, first, Grid{Rows: 1, Groups: groups, Len: g.Len})
-			elementErrors(y[:len(x)], x, weights, first*g.Len, n)
-			for i := range groups {
-				var s orderedSum
-				s.add(y[i*g.Len:][:g.Len])
-				dst[first+i] = s.sum()
-			}
+func portableErrors(dst []float64, src, weights []float32, groups int, f fakeQuantizer, n Norm) {
+	for i := range dst {
+		group, length := i/(len(dst)/groups), len(src)/groups
+		x, w := src[group*length:][:length], weights
+		if len(w) > 0 {
+			w = w[group*length:][:length]
 		}
-		return
-	}
-	for group := range g.Groups {
-		var s orderedSum
-		for row := range g.Rows {
-			at := (row*g.Groups + group) * g.Len
-			for end := at + g.Len; at < end; at += len(y) {
-				x := src[at:min(at+len(y), end)]
-				f.run(y[:len(x)], x, group, Grid{Rows: 1, Groups: 1, Len: len(x)})
-				elementErrors(y[:len(x)], x, weights, at, n)
-				s.add(y[:len(x)])
-			}
-		}
-		dst[group] = s.sum()
+		dst[i] = f.error(x, w, i, n)
 	}
 }
 
-// elementErrors makes of the fake-quantized elements from element at on their errors.
-func elementErrors(y, x, weights []float32, at int, n Norm) {
-	x = x[:len(y)]
-	if n == Norm2 {
+// error is the error of a group with the i-th parameters.
+func (f fakeQuantizer) error(x, weights []float32, i int, n Norm) float64 {
+	var buf [pieceLen]float32
+	var s orderedSum
+	for len(x) > 0 {
+		y := buf[:min(len(x), len(buf))]
+		f.run(y, x[:len(y)], i)
 		for i, v := range y {
 			e := v - x[i]
 			y[i] = e * e
+			if n == Norm2Half {
+				y[i] *= float32(math.Sqrt(math.Abs(float64(e))))
+			}
 		}
-	} else {
-		for i, v := range y {
-			e := v - x[i]
-			y[i] = float32(e*e) * float32(math.Sqrt(math.Abs(float64(e))))
+		if len(weights) > 0 {
+			for i := range y {
+				y[i] *= weights[i]
+			}
+			weights = weights[len(y):]
 		}
+		s.add(y)
+		x = x[len(y):]
 	}
-	if len(weights) == 0 {
-		return
-	}
-	at %= len(weights)
-	for i := range y {
-		y[i] *= weights[at]
-		if at++; at == len(weights) {
-			at = 0
-		}
-	}
+	return s.sum()
 }

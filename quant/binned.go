@@ -14,7 +14,7 @@ func init() { RegisterCalculator("histogram", newBinned) }
 type binned struct {
 	histogram
 	num, den uint64 // percentile, unless mse
-	mse      *mse
+	mse      *searcher
 }
 
 // newBinned makes the calculator. Its argument range names what finds the range in the histogram: "percentile", or "mse" unless given.
@@ -47,7 +47,7 @@ func newBinned(r Request) (Calculator, error) {
 		if err != nil {
 			return nil, err
 		}
-		if b.mse = m.(*mse); b.mse.norm != kernels.Norm2 {
+		if b.mse = &m.(*mse).alone; b.mse.norm != kernels.Norm2 {
 			return nil, within.Error("norm", 2.5, "2, as the error is a histogram's")
 		}
 	default:
@@ -70,19 +70,19 @@ func (b *binned) rangeOf() Range {
 // ofHistogram returns the fraction of the finite range with the least error. Each bin stands for its middle, that of infinity is left out:
 //
 //	e = fq(middle) - middle in float32        error = sum of count * (e*e) in float64, by ascending bins
-func (m *mse) ofHistogram(h *histogram) Range {
-	errors, best := m.histogramErrors(h), 0
+func (s *searcher) ofHistogram(h *histogram) Range {
+	errors, best := s.histogramErrors(h), 0
 	for c, e := range errors {
 		if e < errors[best] {
 			best = c
 		}
 	}
-	low, high := m.fraction(best, h.finite)
+	low, high := s.fraction(best, h.finite)
 	return Range{low, high}
 }
 
 // histogramErrors returns the errors of all candidates.
-func (m *mse) histogramErrors(h *histogram) (errors []float64) {
+func (s *searcher) histogramErrors(h *histogram) (errors []float64) {
 	var x []float32
 	var weight []float64
 	for i, n := range h.used() {
@@ -91,11 +91,11 @@ func (m *mse) histogramErrors(h *histogram) (errors []float64) {
 		}
 	}
 	y := make([]float32, len(x))
-	m.low, m.high = grow(m.low, 1), grow(m.high, 1)
-	for c := range m.candidates() {
-		m.low[0], m.high[0] = m.fraction(c, h.finite)
-		m.choose(1)
-		m.fakeQuantize(y, x)
+	s.low, s.high = grow(s.low, 1), grow(s.high, 1)
+	for c := range s.count() {
+		s.candidates(s.low[:1], s.high[:1], c, h.finite)
+		s.choose(1)
+		s.fakeQuantize(y, x)
 		total := 0.0
 		for i, v := range y {
 			e := float64(v - x[i])
@@ -107,14 +107,14 @@ func (m *mse) histogramErrors(h *histogram) (errors []float64) {
 }
 
 // fakeQuantize does it with the parameters of the first candidate.
-func (m *mse) fakeQuantize(y, x []float32) {
-	s := span{grid: kernels.Grid{Rows: 1, Groups: 1, Len: len(x)}}
-	if m.format.dtype.IsFloat() {
-		p := m.format.floats(&m.params, s, false)
-		kernels.FakeQuantizeFloat(y, kernels.NoMask, x, s.grid, &p)
+func (s *searcher) fakeQuantize(y, x []float32) {
+	of := span{grid: kernels.Grid{Rows: 1, Groups: 1, Len: len(x)}}
+	if s.format.dtype.IsFloat() {
+		p := s.format.floats(&s.params, of, false)
+		kernels.FakeQuantizeFloat(y, kernels.NoMask, x, of.grid, &p)
 	} else {
-		p := m.format.ints(&m.params, s, false)
-		kernels.FakeQuantizeInt(y, kernels.NoMask, x, s.grid, &p)
+		p := s.format.ints(&s.params, of, false)
+		kernels.FakeQuantizeInt(y, kernels.NoMask, x, of.grid, &p)
 	}
 }
 

@@ -84,7 +84,7 @@ func TestMSE(t *testing.T) {
 		spec.RangeCalculator = Algorithm{"mse", string(arguments)}
 		a, err := spec.resolved().algorithms(elementF32)
 		require.NoError(t, err)
-		m := a.ranges.(*mse)
+		m := &a.ranges.(*mse).alone
 		wantMin, wantMax := golden.Values[float32](c.Tensor("min")), golden.Values[float32](c.Tensor("max"))
 		wantScale, wantError := golden.Values[float32](c.Tensor("scale")), golden.Values[float64](c.Tensor("error"))
 		wantZero := golden.Values[int32](c.Tensor("zero_point"))
@@ -119,14 +119,14 @@ func TestMSE(t *testing.T) {
 				})
 				bits(wantMin[i], r.Min)
 				bits(wantMax[i], r.Max)
-				m.low, m.high = []float32{r.Min}, []float32{r.Max}
+				m.low, m.high = []float32{min(r.Min, 0)}, []float32{max(r.Max, 0)}
 				m.choose(1)
 				bits(wantScale[i], m.params.Scale[0])
 				if !spec.DType.IsFloat() {
 					require.Equal(t, wantZero[i], m.params.ZeroPoint[0])
 				}
 				var e [1]float64
-				m.error(e[:], x, w, kernels.Grid{Rows: 1, Groups: 1, Len: len(x)}, 0)
+				m.error(e[:], x, w, 1, 0)
 				if wantError[i] == wantError[i] {
 					require.Equal(t, wantError[i], e[0])
 				} else {
@@ -272,7 +272,7 @@ func TestHistogramMSE(t *testing.T) {
 		spec.RangeCalculator = Algorithm{"mse", string(arguments)}
 		a, err := spec.resolved().algorithms(elementF32) // the golden ranges are not rounded to the tensor's type
 		require.NoError(t, err)
-		m := a.ranges.(*mse)
+		m := &a.ranges.(*mse).alone
 		errors, best := m.histogramErrors(&h), 0
 		require.Equal(t, golden.Values[float64](c.Tensor("errors")), errors)
 		for i, e := range errors {

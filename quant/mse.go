@@ -2,6 +2,7 @@ package quant
 
 import (
 	"iter"
+	"math"
 	"slices"
 
 	"github.com/lowbit-go/lowbit/kernels"
@@ -22,14 +23,23 @@ type mse struct {
 	from, to int
 	grid     int
 
-	// Scratch.
-	low, high   []float32 // of the candidates
-	clamped     []float32
+	alone searcher // of Range
+}
+
+// searcher is what one goroutine searches with: the calculator, and scratch.
+type searcher struct {
+	*mse
+	low, high   []float32 // of candidates
 	ranges      []Range
 	params      Params
 	errs, least []float64
+	live        []int
 	weights     []float32
+	signed      bool // a weight may be negative
 }
+
+// block is how many candidates are tried before the rest is given up, if it can be: as many as the kernels take at a time.
+const block = 16
 
 // newMSE makes the calculator. Scales that are powers of two have two candidates, the exponent and the next one.
 func newMSE(r Request) (RangeCalculator, error) {
@@ -63,16 +73,20 @@ func newMSE(r Request) (RangeCalculator, error) {
 		return nil, r.Error("norm", a.Norm, "2 or 2.5")
 	}
 	m.element = r.element
+	m.alone.mse = m
 	m.fixed = r.Spec.FloatRange.rounded(m.element)
 	return m, nil
 }
 
-// candidates returns how many fractions are tried.
-func (m *mse) candidates() int { return m.from - m.to + 1 }
+// count returns how many fractions are tried.
+func (m *mse) count() int { return m.from - m.to + 1 }
 
-// fraction sets low and high to the ends of the i-th candidate, from the range of a group.
+// part is the i-th fraction.
+func (m *mse) part(i int) float32 { return float32(m.from-i) / float32(m.grid) }
+
+// fraction returns the ends of the i-th candidate, a fraction of the range of a group.
 func (m *mse) fraction(i int, r Range) (low, high float32) {
-	p := float32(m.from-i) / float32(m.grid)
+	p := m.part(i)
 	low, high = m.element.round(float32(r.Min*p)), m.element.round(float32(r.Max*p))
 	if m.ends.hasMin {
 		low = m.fixed.Min
@@ -83,52 +97,146 @@ func (m *mse) fraction(i int, r Range) (low, high float32) {
 	return low, high
 }
 
-// choose computes the parameters of n candidates from low and high, which are kept.
-func (m *mse) choose(n int) {
-	m.params.resize(&m.format, []int{n}, n)
-	m.clamped = grow(m.clamped, 2*n)
-	low, high := m.clamped[:n], m.clamped[n:]
-	for i := range n {
-		low[i], high[i] = min(m.low[i], 0), max(m.high[i], 0)
+// candidates sets low and high to the ends of candidates first, first+1, ..., one for each of them, each on its side of zero. Where parameters follow
+// from the greater magnitude alone, it is high, and low is 0.
+func (s *searcher) candidates(low, high []float32, first int, r Range) {
+	r = Range{min(r.Min, 0), max(r.Max, 0)}
+	if s.shrinks() && s.ends == (FloatRange{}) {
+		most := max(-r.Min, r.Max)
+		clear(low)
+		for i := range high {
+			high[i] = s.element.round(float32(most * s.part(first+i)))
+		}
+		return
 	}
-	m.format.choose(&m.params, 0, low, high, m.element)
+	for i := range high {
+		low[i], high[i] = s.fraction(first+i, r)
+	}
 }
 
-// error writes the errors of groups with the parameters from first on.
-func (m *mse) error(dst []float64, x, weights []float32, g kernels.Grid, first int) {
-	s := span{group: first, grid: g}
-	if m.format.dtype.IsFloat() {
-		p := m.format.floats(&m.params, s, false)
-		kernels.ErrorFloat(dst, x, weights, g, &p, m.norm)
+// choose computes the parameters of n candidates from low and high.
+func (s *searcher) choose(n int) {
+	s.params.resize(&s.format, []int{n}, n)
+	s.format.choose(&s.params, 0, s.low[:n], s.high[:n], s.element)
+}
+
+// error writes the errors of adjacent groups, each with the same number of candidates, of which the parameters are those from first on.
+func (s *searcher) error(dst []float64, x, weights []float32, groups, first int) {
+	of := span{group: first, grid: kernels.Grid{Groups: len(dst)}}
+	if s.format.dtype.IsFloat() {
+		p := s.format.floats(&s.params, of, false)
+		kernels.ErrorFloat(dst, x, weights, groups, &p, s.norm)
 	} else {
-		p := m.format.ints(&m.params, s, false)
-		kernels.ErrorInt(dst, x, weights, g, &p, m.norm)
+		p := s.format.ints(&s.params, of, false)
+		kernels.ErrorInt(dst, x, weights, groups, &p, s.norm)
 	}
 }
 
 // search replaces the ranges of adjacent groups of the same length, of at most a chunk all together, by the best fractions of them.
-// Weights repeat, as kernels.ErrorInt has it.
-func (m *mse) search(low, high []float32, x, weights []float32) {
+// Weights are one for each element, or none.
+func (s *searcher) search(low, high []float32, x, weights []float32) {
 	n := len(low)
-	g := kernels.Grid{Rows: 1, Groups: n, Len: len(x) / n}
-	m.low, m.high = grow(m.low, n), grow(m.high, n)
-	m.errs, m.least = grow(m.errs, n), grow(m.least, n)
-	m.ranges = grow(m.ranges, n)
-	for i := range m.ranges {
-		m.ranges[i] = Range{low[i], high[i]}
+	length := len(x) / n
+	s.ranges, s.least, s.live = grow(s.ranges, n), grow(s.least, n), grow(s.live, n)
+	for i := range s.ranges {
+		s.ranges[i], s.live[i] = Range{low[i], high[i]}, i
 	}
-	for c := range m.candidates() {
-		for i, r := range m.ranges {
-			m.low[i], m.high[i] = m.fraction(c, r)
+	for c := 0; c < s.count() && len(s.live) > 0; c += block {
+		k := min(block, s.count()-c)
+		most := len(s.live) * k
+		s.low, s.high, s.errs = grow(s.low, most), grow(s.high, most), grow(s.errs, most)
+		for i, g := range s.live {
+			s.candidates(s.low[i*k:][:k], s.high[i*k:][:k], c, s.ranges[g])
 		}
-		m.choose(n)
-		m.error(m.errs, x, weights, g, 0)
-		for i, e := range m.errs {
-			if c == 0 || e < m.least[i] {
-				m.least[i], low[i], high[i] = e, m.low[i], m.high[i]
+		s.choose(most)
+		for i := 0; i < len(s.live); {
+			g, run := s.live[i], 1
+			for i+run < len(s.live) && s.live[i+run] == g+run {
+				run++
+			}
+			s.error(s.errs[i*k:][:run*k], x[g*length:][:run*length], part(weights, g*length, run*length), run, i*k)
+			i += run
+		}
+		left := s.live[:0]
+		for i, g := range s.live {
+			least, best := s.least[g], -1
+			if c == 0 {
+				least, best = s.errs[i*k], 0
+			}
+			for j, e := range s.errs[i*k:][:k] {
+				if e < least {
+					least, best = e, j
+				}
+			}
+			if best >= 0 {
+				s.least[g] = least
+				low[g], high[g] = s.fraction(c+best, s.ranges[g])
+			}
+			if s.mayGain(i*k+k-1, least, s.ranges[g], x[g*length:][:length], part(weights, g*length, length)) {
+				left = append(left, g)
 			}
 		}
+		s.live = left
 	}
+}
+
+// part returns n elements of x, or none of none.
+func part(x []float32, at, n int) []float32 {
+	if x == nil {
+		return nil
+	}
+	return x[at:][:n]
+}
+
+// shrinks tells whether the values that a format has are within those of a wider candidate: scales then follow from ranges
+// by operations that keep an order, and zero points do not depend on them.
+func (m *mse) shrinks() bool {
+	return m.format.dialect == Reference && !m.format.minval && (m.format.dtype.IsFloat() || m.format.scheme != Asymmetric)
+}
+
+// mayGain tells whether a candidate narrower than the one with the i-th parameters may have an error less than least. It has none of the values beyond
+// that one's, so that what elements beyond those cost is a lower bound; of a group of which x is nil only the ends are known. A sum of
+// float32 that are not negative, in chunks and lanes, has less than 2^9 roundings one behind the other, which take less than 2^-15 away. Where least
+// is NaN nothing is less.
+func (s *searcher) mayGain(i int, least float64, r Range, x, weights []float32) bool {
+	switch {
+	case least != least:
+		return false
+	case !s.shrinks() || s.signed:
+		return true
+	}
+	p := s.format.group(&s.params, i)
+	top, bottom := (p.QuantMax-p.QuantOffset)*p.Scale, (p.QuantMin-p.QuantOffset)*p.Scale
+	if s.format.dtype.IsFloat() {
+		top = kernelFormat(s.format.dtype, false).Max() * p.Scale
+		bottom = -top
+	}
+	if r.Max <= top && r.Min >= bottom {
+		return true
+	}
+	ends := [2]float32{r.Min, r.Max}
+	if x == nil {
+		x = ends[:]
+		if r.Min == r.Max {
+			x = ends[:1]
+		}
+	}
+	sum := 0.0
+	for i, v := range x {
+		e := v - min(max(v, bottom), top)
+		if e == 0 {
+			continue
+		}
+		t := e * e
+		if s.norm == kernels.Norm2Half {
+			t *= float32(math.Sqrt(math.Abs(float64(e))))
+		}
+		if weights != nil {
+			t *= weights[i]
+		}
+		sum += float64(t)
+	}
+	return !(sum*(1-0x1p-15) >= least)
 }
 
 // weighted is a part of a group, a chunk unless it is the last, and its weights or none.
@@ -136,7 +244,7 @@ type weighted struct{ x, weights []float32 }
 
 // Range returns the best fraction of the range of a group of any length, without weights.
 func (m *mse) Range(group iter.Seq[[]float32]) Range {
-	return m.rangeOf(func(yield func(weighted) bool) {
+	return m.alone.rangeOf(func(yield func(weighted) bool) {
 		for x := range group {
 			if !yield(weighted{x: x}) {
 				return
@@ -145,33 +253,43 @@ func (m *mse) Range(group iter.Seq[[]float32]) Range {
 	})
 }
 
-func (m *mse) rangeOf(group iter.Seq[weighted]) Range {
-	r := empty
+// rangeOf is search for one group of any length.
+func (s *searcher) rangeOf(group iter.Seq[weighted]) Range {
+	r, isWeighted := empty, false
 	for p := range group {
 		r = Range{min(r.Min, slices.Min(p.x)), max(r.Max, slices.Max(p.x))}
+		isWeighted = isWeighted || p.weights != nil
 	}
-	n := m.candidates()
-	m.low, m.high = grow(m.low, n), grow(m.high, n)
-	for c := range n {
-		m.low[c], m.high[c] = m.fraction(c, r)
-	}
-	m.choose(n)
-	m.least, m.errs = grow(m.least, n), grow(m.errs, 1)
-	total := m.least
-	clear(total)
-	for p := range group {
-		for c := range n {
-			m.error(m.errs, p.x, p.weights, kernels.Grid{Rows: 1, Groups: 1, Len: len(p.x)}, c)
-			total[c] += m.errs[0]
+	s.low, s.high, s.errs, s.least = grow(s.low, block), grow(s.high, block), grow(s.errs, block), grow(s.least, block)
+	best, least := 0, 0.0
+	for c := 0; c < s.count(); c += block {
+		k := min(block, s.count()-c)
+		s.candidates(s.low[:k], s.high[:k], c, r)
+		s.choose(k)
+		total := s.least[:k]
+		clear(total)
+		for p := range group {
+			s.error(s.errs[:k], p.x, p.weights, 1, 0)
+			gains := c == 0 || s.signed
+			for j, e := range s.errs[:k] {
+				total[j] += e
+				gains = gains || total[j] < least
+			}
+			if !gains { // what is added to them is not negative
+				break
+			}
+		}
+		for j, e := range total {
+			if c+j == 0 || e < least {
+				least, best = e, c+j
+			}
+		}
+		if !isWeighted && !s.mayGain(k-1, least, r, nil, nil) {
+			break
 		}
 	}
-	best := 0
-	for c, e := range total {
-		if e < total[best] {
-			best = c
-		}
-	}
-	return Range{m.low[best], m.high[best]}
+	low, high := s.fraction(best, r)
+	return Range{low, high}
 }
 
 // rounded returns the fixed ends, rounded to an element type.
@@ -179,45 +297,59 @@ func (f FloatRange) rounded(e element) Range {
 	return Range{min(e.round(float32(f.min)), 0), max(e.round(float32(f.max)), 0)}
 }
 
-// search moves the parameters with the ranges that a search finds.
+// search moves the parameters with the ranges that a search finds. Groups are shared out among workers.
 func (p *pass[T]) search(m *mse) {
-	t, b := p.tiling, p.benches[0]
-	b.wide = grow(b.wide, chunk)
+	shares := p.workers
+	if !shareable(p.observer.calculator) {
+		shares = 1
+	}
+	signed := slices.ContainsFunc(p.importance, func(w float32) bool { return !(w >= 0) })
+	for _, b := range p.benches[:shares] {
+		b.searcher.mse, b.searcher.signed = m, signed
+		b.wide = grow(b.wide, chunk)
+	}
+	size := p.size
+	p.size, p.unit = p.tiling.count, 1 // what is shared out
+	p.split(searching, shares)
+	p.size = size
+}
+
+// searchGroups searches for the groups [lo, hi).
+func (p *pass[T]) searchGroups(b *bench[T], lo, hi int) {
+	t := p.tiling
 	if t.contiguous() && t.grid.Len <= chunk {
-		for g := 0; g < t.count; {
-			n := min(chunk/t.grid.Len, t.count-g)
-			s := span{at: g * t.grid.Len, group: g, grid: kernels.Grid{Rows: 1, Groups: n, Len: t.grid.Len}}
+		for n := 0; lo < hi; lo += n {
+			n = min(chunk/t.grid.Len, hi-lo)
+			s := span{at: lo * t.grid.Len, group: lo, grid: kernels.Grid{Rows: 1, Groups: n, Len: t.grid.Len}}
 			low, high := p.minMax(b, s)
-			m.search(low, high, widened(b.wide[:s.len()], p.x[s.at:][:s.len()]), m.weightsOf(p.importance, t.first+s.at, s.len()))
-			p.observer.update(g, low, high)
-			g += n
+			b.searcher.search(low, high, widened(b.wide[:s.len()], p.x[s.at:][:s.len()]), b.searcher.weightsOf(p.importance, t.first+s.at, s.len()))
+			p.observer.update(lo, low, high)
 		}
 		return
 	}
 	b.low, b.high = grow(b.low, 1), grow(b.high, 1)
-	for g := range t.count {
-		r := m.rangeOf(p.weighted(m, g))
+	for ; lo < hi; lo++ {
+		r := b.searcher.rangeOf(p.weighted(b, lo))
 		b.low[0], b.high[0] = r.Min, r.Max
-		p.observer.update(g, b.low, b.high)
+		p.observer.update(lo, b.low, b.high)
 	}
 }
 
 // weighted yields the elements of a group in chunks, with their weights.
-func (p *pass[T]) weighted(m *mse, g int) iter.Seq[weighted] {
-	t, wide := p.tiling, p.benches[0].wide
+func (p *pass[T]) weighted(b *bench[T], g int) iter.Seq[weighted] {
 	return func(yield func(weighted) bool) {
 		held := 0
 		var weights []float32
-		for at, length := range t.runs(g) {
+		for at, length := range p.tiling.runs(g) {
 			for x := p.x[at:][:length]; len(x) > 0; {
 				n := min(len(x), chunk-held)
-				widen(wide[held:], x[:n])
+				widen(b.wide[held:], x[:n])
 				if p.importance != nil {
-					weights = append(weights[:held], m.weightsOf(p.importance, t.first+at, n)...)
+					weights = append(weights[:held], b.searcher.weightsOf(p.importance, p.tiling.first+at, n)...)
 				}
 				x, at, held = x[n:], at+n, held+n
 				if held == chunk {
-					if !yield(weighted{wide, weights}) {
+					if !yield(weighted{b.wide, weights}) {
 						return
 					}
 					held = 0
@@ -225,21 +357,22 @@ func (p *pass[T]) weighted(m *mse, g int) iter.Seq[weighted] {
 			}
 		}
 		if held > 0 {
-			yield(weighted{wide[:held], weights})
+			yield(weighted{b.wide[:held], weights})
 		}
 	}
 }
 
 // weightsOf returns the weights of n elements from element at of the tensor on, of which importance has one per column; none if it is nil.
-func (m *mse) weightsOf(importance []float32, at, n int) []float32 {
+func (s *searcher) weightsOf(importance []float32, at, n int) []float32 {
 	if importance == nil {
 		return nil
 	}
-	m.weights = grow(m.weights, n)
-	for i := range m.weights {
-		m.weights[i] = importance[(at+i)%len(importance)]
+	s.weights = grow(s.weights, n)
+	for w := s.weights; len(w) > 0; {
+		done := copy(w, importance[at%len(importance):])
+		w, at = w[done:], at+done
 	}
-	return m.weights
+	return s.weights
 }
 
 // checkImportance holds the weights against a tensor and against what takes them.

@@ -41,6 +41,7 @@ const (
 	writing                // the output
 	fused                  // both, a few groups at a time
 	checking               // whether all of x is finite
+	searching              // for the ranges of groups
 )
 
 // pass is one call's work. Passes are pooled, and keep their memory for the next one.
@@ -92,6 +93,7 @@ type bench[T kernels.Float] struct {
 	codes         [2 * chunk]byte // of two bytes at most
 	mask          [chunk]byte
 	wide, stepped []float32
+	searcher      searcher
 }
 
 // passes are the pools, by element.
@@ -143,7 +145,11 @@ func (p *pass[T]) do(workers int) {
 
 // equip makes workbenches for up to that many workers.
 func (p *pass[T]) equip(workers int) {
-	p.workers = max(1, min(workers, p.size/minShare))
+	share := minShare
+	if _, ok := p.ranges.(*mse); ok {
+		share /= 16 // there is more to do for each
+	}
+	p.workers = max(1, min(workers, p.size/share))
 	if p.step != nil {
 		p.workers = 1 // a user's own takes the elements in their order
 	}
@@ -248,6 +254,8 @@ func (p *pass[T]) workOn(k, lo, hi int) {
 		p.checkShare(b, lo, hi)
 	case observing:
 		p.observeShare(k, lo, hi)
+	case searching: // for groups
+		p.searchGroups(b, lo, hi)
 	case writing:
 		p.write(b, lo, hi)
 	case fused:

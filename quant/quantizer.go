@@ -25,8 +25,8 @@ import (
 type FakeQuantizer[T kernels.Float] struct {
 	// Name is the tensor's, for the warning. It and the other fields are to be set before the first use.
 	Name string
-	// Workers is the greatest number of goroutines for a pass, 0 or 1 for the caller's alone. Each gets 2^19 elements at least. Results do
-	// not depend on it.
+	// Workers is the greatest number of goroutines for a pass, 0 or 1 for the caller's alone. Each gets 2^19 elements at least, or
+	// 2^15 where scales are searched for. Results do not depend on it.
 	Workers int
 	// Logger gets the warning; nil is slog.Default().
 	Logger *slog.Logger

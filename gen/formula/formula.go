@@ -29,6 +29,7 @@ func All() []*ir.Kernel {
 		ks = append(ks, params(t)...)
 	}
 	ks = append(ks, dequantizeBlocks()...)
+	ks = append(ks, errors()...)
 	return append(ks, chooseE8M0(), prepare())
 }
 
@@ -60,7 +61,7 @@ var (
 		Choices: []string{"NoMask", "ByteMask", "BitMask"}, Names: []string{"", "Bytes", "Bits"}}
 	Elems = &ir.Kind{Type: "Elem", Doc: "Elem is a tensor's element type.",
 		Choices: []string{"F32", "F16", "BF16"}, Names: []string{"", "F16", "BF16"}}
-	Kinds = []*ir.Kind{Codes, Masks, Elems, BlockTypes}
+	Kinds = []*ir.Kind{Codes, Masks, Elems, BlockTypes, Terms}
 )
 
 // tensor is a tensor's element type, with the suffix that it gives a kernel.

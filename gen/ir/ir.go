@@ -134,6 +134,7 @@ const (
 	OpMulSubFrom // c - a*b, rounded once
 	OpRound      // to an integer
 	OpRoundF16   // to a float16
+	OpSqrt       // square root, rounded once
 	OpToInt      // to int32; anything for NaN and for what is beyond int32, but see OpAlarmLow
 	OpToFloat    // from int32
 	OpWidenF16   // from float16 in the upper half of 32 bits
@@ -195,7 +196,7 @@ const (
 )
 
 var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Uppers", "Plane", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum", "Clip",
-	"MulAdd", "MulSub", "MulSubFrom", "Round", "RoundF16", "ToInt", "ToFloat", "WidenF16", "Widen", "IAdd", "ISub", "IMax", "IMin", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As", "Else",
+	"MulAdd", "MulSub", "MulSubFrom", "Round", "RoundF16", "Sqrt", "ToInt", "ToFloat", "WidenF16", "Widen", "IAdd", "ISub", "IMax", "IMin", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As", "Else",
 	"Eq", "IEq", "Inside", "Ordered", "Select", "Keep", "Narrow16", "Halves", "HalvesBy", "AddSat16", "NarrowS8", "NarrowU8", "ShuffledU8", "InOrder", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "Signs", "Signs8", "LookUp", "LookUp16", "AlarmNaN", "AlarmCode", "AlarmAbove", "AlarmLow", "FoldMin", "FoldMax", "FoldIMax", "FoldUMax", "FoldUMin", "FoldNaN", "Result"}
 
 func (o Op) String() string { return opNames[o] }
@@ -261,6 +262,7 @@ type Kernel struct {
 	Results  []*Node
 	Large    bool   // its outputs may be more than a cache keeps
 	Block    *Block // what a kernel over interleaved blocks has instead of nodes
+	Sums     bool   // it sums a number over the elements of one group, with parameters as lanes: see plan.GenerateSums
 
 	memo map[string]*Node
 	rare bool
@@ -510,6 +512,7 @@ func (n *Node) Minimum(b *Node) *Node { return n.bin(OpMinimum, F32, b, F32) }
 func (n *Node) Clip(b *Node) *Node    { return n.bin(OpClip, F32, b, F32) }
 func (n *Node) Round() *Node          { return n.un(OpRound, F32, F32) }
 func (n *Node) RoundF16() *Node       { return n.un(OpRoundF16, F32, F32) }
+func (n *Node) Sqrt() *Node           { return n.un(OpSqrt, F32, F32) }
 func (n *Node) ToInt() *Node          { return n.un(OpToInt, F32, I32) }
 
 // ToFloat is the number as float32. What is loaded from bytes is loaded as such:

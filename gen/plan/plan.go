@@ -205,7 +205,7 @@ func Args(k *ir.Kernel) []Arg {
 	for _, t := range k.Tables {
 		a = append(a, Arg{t, "*[256]uint16"})
 	}
-	if k.Grouped() {
+	if k.Grouped() && !k.Sums {
 		a = append(a, Arg{"groups", "int"}, Arg{"length", "int"})
 	} else {
 		a = append(a, Arg{"n", "int"})

@@ -137,6 +137,8 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		return m.fma(s, "VFNMADD", args[0][0], args[1][0], args[2][0])
 	case ir.OpRound:
 		return m.round(s, args[0][0])
+	case ir.OpSqrt:
+		return one("VSQRTPS", 0)
 	case ir.OpRoundF16:
 		return s.Op(plan.Vec, func(d int, u []int) {
 			m.i("VCVTPS2PH", operand.Imm(0), m.vec(u[0]), m.narrow(d))

@@ -107,3 +107,13 @@ const (
 	BlockQ6_K
 	BlockIQ4_XS
 )
+
+// Term is what an error sums: e*e, w*(e*e), or w*((e*e)*sqrt(|e|)).
+type Term uint8
+
+// Choices of Term.
+const (
+	Squares Term = iota
+	WeightedSquares
+	WeightedPowers
+)

@@ -1351,6 +1351,87 @@ func DequantizeBlocks(isa ISA, blockKind Block, y *float32, blocks *uint8, table
 	panic("asm: no such implementation of DequantizeBlocks")
 }
 
+// ErrorInt sums, for each lane's parameters, e*e with e = y - x and
+// y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's order.
+// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
+func ErrorInt(isa ISA, termKind Term, sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int) {
+	switch int(isa)<<16 | int(termKind)<<0 {
+	case int(AVX2)<<16 | int(Squares)<<0:
+		ErrorIntAVX2(sums, scale, zeroPoint, x, least, most, n)
+		return
+	case int(AVX2)<<16 | int(WeightedSquares)<<0:
+		ErrorIntWeightedAVX2(sums, scale, zeroPoint, x, w, least, most, n)
+		return
+	case int(AVX2)<<16 | int(WeightedPowers)<<0:
+		ErrorIntPowersAVX2(sums, scale, zeroPoint, x, w, least, most, n)
+		return
+	case int(AVX512)<<16 | int(Squares)<<0, int(AVX512VBMI)<<16 | int(Squares)<<0:
+		ErrorIntAVX512(sums, scale, zeroPoint, x, least, most, n)
+		return
+	case int(AVX512)<<16 | int(WeightedSquares)<<0, int(AVX512VBMI)<<16 | int(WeightedSquares)<<0:
+		ErrorIntWeightedAVX512(sums, scale, zeroPoint, x, w, least, most, n)
+		return
+	case int(AVX512)<<16 | int(WeightedPowers)<<0, int(AVX512VBMI)<<16 | int(WeightedPowers)<<0:
+		ErrorIntPowersAVX512(sums, scale, zeroPoint, x, w, least, most, n)
+		return
+	}
+	panic("asm: no such implementation of ErrorInt")
+}
+
+// ErrorMinval sums, for each lane's parameters, e*e with e = y - x and
+// y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most, in kernels.ErrorInt's order.
+// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
+func ErrorMinval(isa ISA, termKind Term, sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int) {
+	switch int(isa)<<16 | int(termKind)<<0 {
+	case int(AVX2)<<16 | int(Squares)<<0:
+		ErrorMinvalAVX2(sums, scale, minval, x, least, most, n)
+		return
+	case int(AVX2)<<16 | int(WeightedSquares)<<0:
+		ErrorMinvalWeightedAVX2(sums, scale, minval, x, w, least, most, n)
+		return
+	case int(AVX2)<<16 | int(WeightedPowers)<<0:
+		ErrorMinvalPowersAVX2(sums, scale, minval, x, w, least, most, n)
+		return
+	case int(AVX512)<<16 | int(Squares)<<0, int(AVX512VBMI)<<16 | int(Squares)<<0:
+		ErrorMinvalAVX512(sums, scale, minval, x, least, most, n)
+		return
+	case int(AVX512)<<16 | int(WeightedSquares)<<0, int(AVX512VBMI)<<16 | int(WeightedSquares)<<0:
+		ErrorMinvalWeightedAVX512(sums, scale, minval, x, w, least, most, n)
+		return
+	case int(AVX512)<<16 | int(WeightedPowers)<<0, int(AVX512VBMI)<<16 | int(WeightedPowers)<<0:
+		ErrorMinvalPowersAVX512(sums, scale, minval, x, w, least, most, n)
+		return
+	}
+	panic("asm: no such implementation of ErrorMinval")
+}
+
+// ErrorFp sums, for each lane's parameters, e*e with e = y - x and
+// y = grid(min(max(x/scale, -most), most))*scale, with the grid that least and step describe to FakeQuantizeFp, in kernels.ErrorInt's order.
+// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
+func ErrorFp(isa ISA, termKind Term, sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int) {
+	switch int(isa)<<16 | int(termKind)<<0 {
+	case int(AVX2)<<16 | int(Squares)<<0:
+		ErrorFpAVX2(sums, scale, x, least, step, most, n)
+		return
+	case int(AVX2)<<16 | int(WeightedSquares)<<0:
+		ErrorFpWeightedAVX2(sums, scale, x, w, least, step, most, n)
+		return
+	case int(AVX2)<<16 | int(WeightedPowers)<<0:
+		ErrorFpPowersAVX2(sums, scale, x, w, least, step, most, n)
+		return
+	case int(AVX512)<<16 | int(Squares)<<0, int(AVX512VBMI)<<16 | int(Squares)<<0:
+		ErrorFpAVX512(sums, scale, x, least, step, most, n)
+		return
+	case int(AVX512)<<16 | int(WeightedSquares)<<0, int(AVX512VBMI)<<16 | int(WeightedSquares)<<0:
+		ErrorFpWeightedAVX512(sums, scale, x, w, least, step, most, n)
+		return
+	case int(AVX512)<<16 | int(WeightedPowers)<<0, int(AVX512VBMI)<<16 | int(WeightedPowers)<<0:
+		ErrorFpPowersAVX512(sums, scale, x, w, least, step, most, n)
+		return
+	}
+	panic("asm: no such implementation of ErrorFp")
+}
+
 // ParamsPowerOfTwo sets scale = 2^(e-maxExp), at least 2^-126, with e most's exponent, and recip = 1/scale, exact.
 // most is the largest magnitude of a group.
 func ParamsPowerOfTwo(isa ISA, scale *float32, recip *float32, most *float32, maxExp int32, n int) {

@@ -98,6 +98,7 @@ func tests() []instruction {
 	v3("FMLA", "fmla v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMLA)
 	v3("FMLS", "fmls v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMLS)
 	v2("FNEG", "fneg v{d}.4s, v{n}.4s", (*Printer).FNEG)
+	v2("FSQRT", "fsqrt v{d}.4s, v{n}.4s", (*Printer).FSQRT)
 	v2("FRINTN", "frintn v{d}.4s, v{n}.4s", (*Printer).FRINTN)
 	v3("FMAX", "fmax v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMAX)
 	v3("FMIN", "fmin v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMIN)

@@ -23,6 +23,9 @@ func (p *Printer) FMLA(d, n, m V) { p.full("VFMLA", S, d, n, m) }
 // FMLS is d -= n * m, rounded once.
 func (p *Printer) FMLS(d, n, m V) { p.full("VFMLS", S, d, n, m) }
 
+// FSQRT is the square root of n.
+func (p *Printer) FSQRT(d, n V) { p.same(0x6ea1f800, "fsqrt", d, n) }
+
 // FRINTN is d = n rounded to an integer, half to even.
 func (p *Printer) FRINTN(d, n V) { p.same(0x4e218800, "frintn", d, n) }
 

@@ -1,0 +1,11 @@
+package neon
+
+import (
+	"github.com/lowbit-go/lowbit/gen/neon/asm"
+	"github.com/lowbit-go/lowbit/gen/plan"
+)
+
+// Accumulate is acc += v.
+func (m *Machine) Accumulate(acc, v plan.V) plan.Inst {
+	return plan.Inst{Defs: []plan.V{acc}, Uses: []plan.V{acc, v}, Emit: func(d, u []int) { m.FADD(asm.V(d[0]), asm.V(u[0]), asm.V(u[1])) }}
+}

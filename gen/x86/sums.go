@@ -1,0 +1,8 @@
+package x86
+
+import "github.com/lowbit-go/lowbit/gen/plan"
+
+// Accumulate is acc += v.
+func (m *Machine) Accumulate(acc, v plan.V) plan.Inst {
+	return plan.Inst{Defs: []plan.V{acc}, Uses: []plan.V{acc, v}, Emit: func(d, u []int) { m.i("VADDPS", m.vec(u[1]), m.vec(u[0]), m.vec(d[0])) }}
+}

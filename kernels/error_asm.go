@@ -1,0 +1,140 @@
+package kernels
+
+import (
+	"sync"
+
+	"github.com/lowbit-go/lowbit/internal/asm"
+)
+
+// errorLanes is how many candidates one call of assembly takes: a register's.
+func errorLanes(impl isa) int {
+	switch impl {
+	case avx2:
+		return 8
+	case neon:
+		return 4
+	}
+	return mostLanes
+}
+
+const mostLanes = 16
+
+// errorCall is what all calls of assembly of one kernel have in common.
+type errorCall struct {
+	impl      isa
+	term      asm.Term
+	formula   fakeFormula
+	scale     []float32
+	zeroPoint []int32
+	minval    []float32
+
+	least, most int32
+	field, step int32
+	largest     float32
+}
+
+// candidates are the parameters of one call, a lane each.
+type candidates struct {
+	scale, minval [mostLanes]float32
+	zeroPoint     [mostLanes]int32
+}
+
+// ones are the weights of a chunk that has none.
+var ones = sync.OnceValue(func() *[sumChunk]float32 {
+	var w [sumChunk]float32
+	for i := range w {
+		w[i] = 1
+	}
+	return &w
+})
+
+// run writes the errors of groups, and NaN for those that must be computed by division.
+func (c *errorCall) run(dst []float64, src, weights []float32, groups int) {
+	lanes, each, length := errorLanes(c.impl), len(dst)/groups, len(src)/groups
+	var from candidates
+	var w *float32
+	if c.term == asm.WeightedPowers {
+		w = &ones()[0]
+	}
+	for i := 0; i < len(dst); {
+		group := i / each
+		n := min(lanes, (group+1)*each-i)
+		copy(from.scale[:n], c.scale[i:])
+		switch c.formula {
+		case fakeZeroPoint:
+			copy(from.zeroPoint[:n], c.zeroPoint[i:])
+		case fakeMinval:
+			copy(from.minval[:n], c.minval[i:])
+		}
+		out := dst[i:][:n]
+		clear(out)
+		for at := group * length; at < (group+1)*length; at += sumChunk {
+			var sums [mostLanes]float32
+			if len(weights) > 0 {
+				w = &weights[at]
+			}
+			c.call(&sums, &from, &src[at], w, min(sumChunk, (group+1)*length-at))
+			for j := range out {
+				out[j] += float64(sums[j])
+			}
+		}
+		i += n
+	}
+}
+
+func (c *errorCall) call(sums *[mostLanes]float32, from *candidates, x, w *float32, n int) {
+	switch c.formula {
+	case fakeMinval:
+		asm.ErrorMinval(c.impl, c.term, &sums[0], &from.scale[0], &from.minval[0], x, w, c.least, c.most, n)
+	case fakeFloat:
+		asm.ErrorFp(c.impl, c.term, &sums[0], &from.scale[0], x, w, c.field, c.step, c.largest, n)
+	default:
+		asm.ErrorInt(c.impl, c.term, &sums[0], &from.scale[0], &from.zeroPoint[0], x, w, c.least, c.most, n)
+	}
+}
+
+func newErrorCall(impl isa, weights []float32, n Norm) errorCall {
+	c := errorCall{impl: impl}
+	switch {
+	case n == Norm2Half:
+		c.term = asm.WeightedPowers
+	case len(weights) > 0:
+		c.term = asm.WeightedSquares
+	}
+	return c
+}
+
+func errorIntAsm(impl isa, dst []float64, src, weights []float32, groups int, p *IntParams, n Norm) {
+	c := newErrorCall(impl, weights, n)
+	c.scale, c.zeroPoint, c.minval, c.least, c.most = p.Scale, p.ZeroPoint, p.Minval, int32(p.Min), int32(p.Max)
+	switch {
+	case p.ZeroPoint != nil:
+		c.formula = fakeZeroPoint
+	case p.Minval != nil:
+		c.formula, c.least, c.most = fakeMinval, 0, int32(p.Max-p.Min)
+	}
+	c.run(dst, src, weights, groups)
+	divided(dst, src, weights, groups, fakeQuantizer{ints: p}, n)
+}
+
+func errorFloatAsm(impl isa, dst []float64, src, weights []float32, groups int, p *FloatParams, n Norm) {
+	c := newErrorCall(impl, weights, n)
+	f := &formats[p.Format]
+	c.formula, c.scale, c.field, c.step, c.largest = fakeFloat, p.Scale, f.field, f.step, f.largest
+	c.run(dst, src, weights, groups)
+	divided(dst, src, weights, groups, fakeQuantizer{floats: p}, n)
+}
+
+// divided replaces the errors that are NaN by those of the portable code.
+func divided(dst []float64, src, weights []float32, groups int, f fakeQuantizer, n Norm) {
+	for i, e := range dst {
+		if e != e {
+			group, length := i/(len(dst)/groups), len(src)/groups
+			x, w := src[group*length:][:length], weights
+			if len(w) > 0 {
+				w = w[group*length:][:length]
+			}
+			dst[i] = f.error(x, w, i, n)
+		}
+	}
+}

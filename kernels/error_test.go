@@ -1,0 +1,212 @@
+package kernels
+
+import (
+	"fmt"
+	"math"
+	"testing"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+)
+
+// errorTrial is a call of ErrorInt or ErrorFloat.
+type errorTrial struct {
+	src, weights []float32
+	groups       int
+	ints         *IntParams
+	floats       *FloatParams
+	norm         Norm
+}
+
+func (e *errorTrial) String() string {
+	name := fmt.Sprintf("%d groups of %d, norm %d, weights %t", e.groups, len(e.src)/e.groups, e.norm, e.weights != nil)
+	if e.ints != nil {
+		return fmt.Sprintf("%s, %d..%d, zero points %t, minvals %t", name, e.ints.Min, e.ints.Max, e.ints.ZeroPoint != nil, e.ints.Minval != nil)
+	}
+	return fmt.Sprintf("%s, %v", name, e.floats.Format)
+}
+
+// run is the call with an implementation; it stands in memory between pages without access.
+func (e *errorTrial) run(impl isa, a *arena, candidates int) []float64 {
+	dst := view[float64](a.place(8*e.groups*candidates, 0, true))
+	if e.ints != nil {
+		errorInt(impl, dst, e.src, e.weights, e.groups, e.ints, e.norm)
+	} else {
+		errorFloat(impl, dst, e.src, e.weights, e.groups, e.floats, e.norm)
+	}
+	return dst
+}
+
+// newErrorTrial makes one whose elements are near what their first group's candidates round at.
+func newErrorTrial(r *source, x []float32, groups, candidates int, weights []float32) *errorTrial {
+	n := groups * candidates
+	e := &errorTrial{src: x, groups: groups, norm: Norm(r.IntN(2))}
+	if r.IntN(2) == 0 {
+		e.weights = weights
+		for i := range weights {
+			weights[i] = float32(r.Float64())
+		}
+	}
+	scale := make([]float32, n)
+	r.scales(scale)
+	first := make([]float32, groups) // candidates
+	for i := range first {
+		first[i] = scale[i*candidates]
+	}
+	g := Grid{Rows: 1, Groups: groups, Len: len(x) / groups}
+	if kind := r.IntN(4); kind < 3 {
+		lo, hi := [...]int{-8, -128, 0, -2, -32768}[r.IntN(5)], 7
+		switch lo {
+		case -128:
+			hi = 127
+		case 0:
+			hi = 255
+		case -2:
+			hi = 1
+		case -32768:
+			hi = 32767
+		}
+		e.ints = &IntParams{Min: lo, Max: hi, Scale: scale}
+		if lo < -128 {
+			e.ints.Format = Int16
+		}
+		p := IntParams{Min: lo, Max: hi, Scale: first}
+		switch kind {
+		case 1:
+			e.ints.ZeroPoint = make([]int32, n)
+			r.zeroPoints(e.ints.ZeroPoint, lo, hi)
+			p.ZeroPoint = make([]int32, groups)
+			for i := range p.ZeroPoint {
+				p.ZeroPoint[i] = e.ints.ZeroPoint[i*candidates]
+			}
+		case 2:
+			e.ints.Minval = make([]float32, n)
+			r.minvals(e.ints.Minval, scale, hi-lo)
+			p.Minval = make([]float32, groups)
+			for i := range p.Minval {
+				p.Minval[i] = e.ints.Minval[i*candidates]
+			}
+		}
+		nearInts(r, x, g, &p)
+		return e
+	}
+	f := floatFormats[r.IntN(len(floatFormats))]
+	e.floats = &FloatParams{Format: f, Scale: scale}
+	nearFloats(r, x, g, &FloatParams{Format: f, Scale: first})
+	return e
+}
+
+// TestErrors holds every implementation against the portable code, for all short lengths, lengths of several chunks and any number of candidates.
+func TestErrors(t *testing.T) {
+	r := newSource(77)
+	in, weights, out := newArena(), newArena(), newArena()
+	check := func(impl isa, groups, length, candidates int) {
+		r.mood()
+		n := groups * length
+		x := view[float32](in.place(4*n, 0, r.IntN(2) == 0))
+		e := newErrorTrial(r, x, groups, candidates, view[float32](weights.place(4*n, 0, r.IntN(2) == 0)))
+		want := append([]float64(nil), e.run(generic, out, candidates)...)
+		got := e.run(impl, out, candidates)
+		require.NoError(t, out.check())
+		for i, w := range want {
+			if math.Float64bits(w) != math.Float64bits(got[i]) && (w == w || got[i] == got[i]) {
+				require.Failf(t, "not the same", "%v: candidate %d of %d: %v, want %v", e, i, candidates, got[i], w)
+			}
+		}
+	}
+	forEachImplementation(t, func(t *testing.T) {
+		impl := current()
+		for length := 1; length <= 100; length++ {
+			for range effort(2, 10, 100) {
+				check(impl, 1+r.IntN(4), length, 1+r.IntN(40))
+			}
+		}
+		for _, length := range []int{4095, 4096, 4097, 9000} {
+			for range effort(1, 4, 50) {
+				check(impl, 1+r.IntN(3), length, 1+r.IntN(18))
+			}
+		}
+	})
+}
+
+// TestErrorDefinition holds the portable code against the definition, element by element.
+func TestErrorDefinition(t *testing.T) {
+	r := newSource(5)
+	x, weights := make([]float32, 3*50), make([]float32, 3*50)
+	for range effort(50, 400, 2000) {
+		e := newErrorTrial(r, x, 3, 2, weights)
+		for i, got := range e.run(generic, newTestArena(t), 2) {
+			group := e.src[i/2*50:][:50]
+			y := make([]float32, 50)
+			g := Grid{Rows: 1, Groups: 1, Len: 50}
+			if e.ints != nil {
+				p := e.ints.part(i, 1)
+				portableFakeQuantizeInt(y, NoMask, group, g, &p)
+			} else {
+				p := e.floats.part(i, 1)
+				portableFakeQuantizeFloat(y, NoMask, group, g, &p)
+			}
+			var lanes [16]float32
+			for j, v := range y {
+				d := v - group[j]
+				term := float32(d * d)
+				if e.norm == Norm2Half {
+					term *= float32(math.Sqrt(math.Abs(float64(d))))
+				}
+				if e.weights != nil {
+					term *= e.weights[i/2*50+j]
+				}
+				lanes[j%16] += term
+			}
+			for half := 8; half > 0; half /= 2 {
+				for j := range half {
+					lanes[j] += lanes[j+half]
+				}
+			}
+			if want := float64(lanes[0]); want == want || got == got {
+				require.Equal(t, want, got, "%v", e)
+			}
+		}
+	}
+}
+
+func newTestArena(*testing.T) *arena { return &arena{data: make([]byte, 1024)} }
+
+func BenchmarkErrors(b *testing.B) {
+	const n, candidates = 4096, 16
+	for _, length := range []int{16, 32, 128, 4096} {
+		x := make([]float32, n)
+		r := newSource(1)
+		for i := range x {
+			x[i] = float32(r.Float64())*2 - 1
+		}
+		groups := n / length
+		p := &IntParams{Min: -8, Max: 7, Scale: make([]float32, groups*candidates)}
+		f := &FloatParams{Format: E4M3FN, Scale: p.Scale}
+		for i := range p.Scale {
+			p.Scale[i] = float32(64-i%16) / 64 / 7.5
+		}
+		dst := make([]float64, groups*candidates)
+		b.Run(fmt.Sprintf("int/%d", length), func(b *testing.B) {
+			b.SetBytes(int64(n) * int64(unsafe.Sizeof(x[0])))
+			for range b.N {
+				ErrorInt(dst, x, nil, groups, p, Norm2)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n/candidates, "ns/elem/cand")
+		})
+		b.Run(fmt.Sprintf("float/%d", length), func(b *testing.B) {
+			for range b.N {
+				ErrorFloat(dst, x, nil, groups, f, Norm2)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n/candidates, "ns/elem/cand")
+		})
+		b.Run(fmt.Sprintf("fakequantize/%d", length), func(b *testing.B) {
+			y := make([]float32, n)
+			q := &IntParams{Min: -8, Max: 7, Scale: p.Scale[:groups]}
+			for range b.N {
+				FakeQuantizeInt(y, NoMask, x, Grid{1, groups, length}, q)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/elem/cand")
+		})
+	}
+}
