@@ -208,7 +208,7 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 		place(sh.after, pins)
 	}
 	if sh := pr.groups; ok && sh != nil && sh.meet != nil {
-		p.crowd.found = true
+		p.spilling.ranOut = true
 		pins, enough := p.meetPins(pr, sh, callPins)
 		if !enough {
 			return nil, false
@@ -223,7 +223,7 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 // what it uses of the call's values, and all else is computed again behind it.
 func (p *planner) meetPins(pr *program, sh *shape, call map[V]int) (map[V]int, bool) {
 	pins := maps.Clone(call)
-	if p.crowd.apart {
+	if p.spilling.apart {
 		clear(pins)
 		for _, v := range liveOut(pr.call, sh.values, sh.meet) {
 			pins[v] = call[v]

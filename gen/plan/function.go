@@ -11,7 +11,7 @@ import (
 // Generate prints one kernel as one function of the machine.
 func Generate(k *ir.Kernel, m Machine) error {
 	k.Prune()
-	p := &planner{k: k, m: m, extras: map[int][]*ir.Node{}, demoted: map[int]bool{}, crowd: crowd{spilled: map[int]Addr{}}, abreast: !storesWide(k), streams: Streams(k)}
+	p := &planner{k: k, m: m, extras: map[int][]*ir.Node{}, demoted: map[int]bool{}, spilling: spilling{spilled: map[int]Addr{}}, abreast: !storesWide(k), streams: Streams(k)}
 	for i := 0; i < len(k.Nodes); i++ {
 		if e := m.Extras(k.Nodes[i]); len(e) > 0 {
 			p.extras[k.Nodes[i].ID] = e
@@ -28,7 +28,7 @@ func Generate(k *ir.Kernel, m Machine) error {
 	var alloc allocation
 	// What to do without where registers run out, the cheapest first.
 	concessions := []func(){func() { p.abreast = false }}
-	for _, forget := range []func(r *needs){func(r *needs) { r.shared = nil }, func(r *needs) { r.between = nil }} {
+	for _, forget := range []func(r *needs){func(r *needs) { r.shared = nil }, func(r *needs) { r.carried = nil }} {
 		concessions = append(concessions, func() { forget(p.needs[false]); forget(p.needs[true]) })
 	}
 	var demotions []func()
@@ -42,13 +42,13 @@ func Generate(k *ir.Kernel, m Machine) error {
 	}
 	for {
 		p.maxUsed = [classes]int{}
-		p.crowd.found, p.rareFails = false, false
+		p.spilling.ranOut, p.rareFails = false, false
 		pr = p.build()
 		var ok bool
 		if alloc, ok = p.allocate(pr); ok {
 			break
 		}
-		if p.crowd.found && p.relieve() {
+		if p.spilling.ranOut && p.spillMore() {
 			continue
 		}
 		if p.rareFails && !p.rareAlone {

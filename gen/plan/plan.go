@@ -61,116 +61,6 @@ const (
 	NotEqual
 )
 
-// Machine is a target: an instruction set, and how it prints.
-type Machine interface {
-	Name() string       // suffix of function names
-	Width() int         // float32 per vector register
-	Regs(c Class) []int // allocatable registers; routines use the first two between tiles
-	GPRs() []GPR        // for counts and pointers, in order of use
-	FoldWays() int      // accumulators per fold, at most 4
-	Shares() []int      // how many short groups a tile may hold, of 2 and 4
-	// Watched is which of an alarm's arguments the machine looks at.
-	Watched(alarm *ir.Node) *ir.Node
-	Ahead() bool // it has the registers to begin a tile before the one in front is done
-
-	// Extras are hidden constants that lowering n needs, appended to its operands.
-	Extras(n *ir.Node) []*ir.Node
-	// Lower emits slot of node n; args are its operands' registers. Loads, stores,
-	// parameters and results take their place in memory from at.
-	Lower(s *Seg, n *ir.Node, slot int, args [][]V, at Addr) V
-	// FoldInit, FoldStep and FoldFinish emit a reduction: accumulators, one slot's
-	// step (xs are the tile's registers so far) and the number, in lane 0. FoldHalves
-	// folds the halves of each lane, two numbers of 16 bits, to the upper one above zeros.
-	FoldInit(s *Seg, n *ir.Node) []V
-	FoldStep(s *Seg, n *ir.Node, acc []V, slot int, xs []V)
-	FoldFinish(s *Seg, n *ir.Node, acc []V) V
-	FoldHalves(s *Seg, n *ir.Node, v V) V
-
-	// Where W groups are reduced together FoldPair folds two registers, and TreeJoin two
-	// that hold, at level l = 0, 1, ..., parts of 1<<l groups, to one with parts of 2<<l; at
-	// the last level a lane is a group. LoadHalves loads the halves of a register, such as two
-	// that TreeJoin leaves there at HalfLevel, which is -1 for machines that do not load so.
-	// FoldAlarm jumps if a FoldNaN has found one, and Zero is a register of +0.
-	HalfLevel() int
-	LoadHalves(s *Seg, lo, hi Addr) V
-	FoldPair(s *Seg, n *ir.Node, a, b V) V
-	TreeJoin(s *Seg, n *ir.Node, level int, a, b V) V
-	FoldAlarm(s *Seg, acc []V, label string)
-	Zero(s *Seg) V
-	Copy(d, v V) Inst
-
-	// Where groups meet, Spread prints the loading of a parameter into all lanes, MixParam
-	// that into the lanes behind the group's end, Mix the same of a register; W+behind is the
-	// first of these lanes, which MixMask has prepared. They may use registers that MixTemps made.
-	MixTemps(s *Seg) []V
-	MixMask(behind GPR, temps []int)
-	MixParam(d int, at Addr, temps []int)
-	Mix(d, v int, temps []int)
-	Spread(d int, at Addr)
-	Spill(v V, at Addr) Inst
-	Fill(v V, at Addr) Inst
-	SubBranch(r GPR, imm int, l string)         // r -= imm; jumps if it is negative then
-	BranchReach(a, b GPR, l string)             // jumps if a >= b
-	BranchReaches(behind, length GPR, l string) // jumps if behind + length >= 0
-	BranchBelow(a, b GPR, l string)             // jumps if a < b
-	SetSlot(slot int)                           // in a register of its own
-	BranchSlot(slot int, l string)              // jumps if it is that
-
-	Begin(f *Func)
-	Comment(lines ...string)
-	GPRName(r GPR) string
-	RegName(c Class, r int) string
-	Arg(r GPR, name string)
-	Label(l string)
-	LoopHead(l string) // a label worth aligning
-	Branch(r GPR, c Cond, imm int, l string)
-	BranchMultiple(r GPR, power int, l string) // jumps if r is a multiple of a power of two
-	Jump(l string)
-	Move(d, s GPR)
-	Add(d, s GPR)
-	Sub(d, s GPR)
-	Mul(d, s GPR)
-	AddImm(r GPR, imm int)
-	AddBits(r GPR, n GPR, bits int) // r += n*bits/8
-	Ret()
-
-	// Streams reports whether the machine has stores that pass the caches by. From Stream(true)
-	// to Stream(false) it prints whole registers' stores so. BranchAbove jumps if an argument is
-	// greater than a number, Prefetch fetches so many bytes from that far behind p on.
-	// BranchOdd jumps if an argument is odd, and Fence keeps such stores before what comes later.
-	Streams() bool
-	Stream(on bool)
-	BranchAbove(arg string, imm int, l string)
-	Prefetch(p GPR, bytes int)
-	BranchOdd(arg, l string)
-	Fence()
-
-	// StageIn copies the elements left, less than a tile, from p to the frame, where the rest of the
-	// tile is filled with zeros, or with the first element; StageOut copies them back. StageOutMask
-	// does so with a mask of the kind that a word says, and brings p behind it. SpreadTile puts
-	// the parameters of a tile's groups there, once for each element. The first of the
-	// general registers has the number of elements.
-	StageIn(a Addr, p GPR, bits int, fill bool)
-	StageOut(p GPR, a Addr, bits int)
-	StageOutMask(p GPR, a Addr, kind string)
-	SpreadTile(a Addr, p GPR, groups int)
-	// Keep stores a general register in the frame, KeepNumber a number, and Recall loads one;
-	// Point sets one to a place in the frame. BranchKept jumps if a number was kept.
-	Keep(a Addr, r GPR)
-	KeepNumber(a Addr, imm int)
-	Recall(r GPR, a Addr)
-	Point(r GPR, a Addr)
-	BranchKept(a Addr, imm int, l string)
-
-	// Masks reports whether the machine loads and stores parts of registers. TailMasks prepares them for the
-	// n elements of a Tail, of which masks are stored in the frame, and PartMask that of LoadPart for n
-	// elements, fewer than a register holds: what is behind them are copies of the first.
-	Masks() bool
-	TailMasks(n GPR)
-	PartMask(n GPR)
-	LoadPart(s *Seg, bits int, at Addr) V
-}
-
 // Func describes a generated function to its machine.
 type Func struct {
 	Kernel *ir.Kernel
@@ -311,17 +201,17 @@ func (s *Seg) OpTied(c Class, emit func(d int, u []int), uses ...V) V {
 }
 
 type planner struct {
-	k       *ir.Kernel
-	m       Machine
-	class   []Class
-	extras  map[int][]*ir.Node
-	demoted map[int]bool    // constants and parameters that are loaded anew at each use
-	needs   map[bool]*needs // of long groups, and of all others
-	streams []*ir.Stream
-	ptr     map[string]GPR
-	n       GPR // elements left
-	counts  counts
-	crowd   crowd
+	k        *ir.Kernel
+	m        Machine
+	class    []Class
+	extras   map[int][]*ir.Node
+	demoted  map[int]bool    // constants and parameters that are loaded anew at each use
+	needs    map[bool]*needs // of long groups, and of all others
+	streams  []*ir.Stream
+	ptr      map[string]GPR
+	n        GPR // elements left
+	counts   counts
+	spilling spilling
 
 	rareFails, rareAlone bool // registers ran out in the rare way; so it has all of them, and keeps no constant
 
@@ -334,8 +224,8 @@ type planner struct {
 type needs struct {
 	wanted  map[bool]map[int]bool // of the ordinary way, and of the rare one
 	alarmed map[int]bool          // what an alarm looks at, and all that leads to it
-	behind  map[int]bool          // nodes of the ordinary way that do not
-	between []*ir.Node            // those of the first that the second need
+	second  map[int]bool          // nodes of the ordinary way that do not
+	carried []*ir.Node            // those of the first that the second need
 	shared  []*ir.Node            // parameters that both need
 }
 
@@ -356,7 +246,7 @@ func (p *planner) reach() {
 	p.needs = map[bool]*needs{}
 	levels := p.k.Levels(false)
 	for _, long := range []bool{false, true} {
-		r := &needs{wanted: map[bool]map[int]bool{false: {}, true: {}}, alarmed: map[int]bool{}, behind: map[int]bool{}}
+		r := &needs{wanted: map[bool]map[int]bool{false: {}, true: {}}, alarmed: map[int]bool{}, second: map[int]bool{}}
 		p.needs[long] = r
 		for _, n := range p.k.Nodes {
 			if n.Op == ir.OpAlarmNaN || n.Op == ir.OpAlarmAbove || n.Op == ir.OpAlarmLow {
@@ -370,11 +260,11 @@ func (p *planner) reach() {
 			if levels[n.ID] != ir.PerElement || !r.wanted[false][n.ID] || r.alarmed[n.ID] {
 				continue
 			}
-			r.behind[n.ID] = true
+			r.second[n.ID] = true
 			for _, a := range p.operands(n) {
 				a = same(a, long)
-				if r.alarmed[a.ID] && levels[a.ID] == ir.PerElement && !slices.Contains(r.between, a) {
-					r.between = append(r.between, a)
+				if r.alarmed[a.ID] && levels[a.ID] == ir.PerElement && !slices.Contains(r.carried, a) {
+					r.carried = append(r.carried, a)
 				}
 				if a.Op == ir.OpParam && r.alarmed[a.ID] && !slices.Contains(r.shared, a) {
 					r.shared = append(r.shared, a)
@@ -388,7 +278,7 @@ func (p *planner) reach() {
 func (s *Seg) wants(n *ir.Node) bool {
 	r := s.p.needs[s.long]
 	if s.second {
-		return r.behind[n.ID]
+		return r.second[n.ID]
 	}
 	return r.wanted[s.rare][n.ID]
 }
@@ -649,8 +539,8 @@ func (p *planner) build() *program {
 	}
 	pr.frame = p.layout()
 	for _, n := range p.k.Nodes {
-		if _, ok := p.crowd.spilled[n.ID]; ok {
-			p.crowd.spilled[n.ID] = pr.take(16 * p.m.Width())
+		if _, ok := p.spilling.spilled[n.ID]; ok {
+			p.spilling.spilled[n.ID] = pr.take(16 * p.m.Width())
 		}
 	}
 	if !p.k.Grouped() {
@@ -747,7 +637,7 @@ func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 	if share == 1 && p.k.Grouped() && !lanes && !long && !p.k.Folds() {
 		sh.meet = p.meeting(pr, sh, direct)
 	}
-	if len(p.needs[long].between) > 0 && !lanes && p.m.Ahead() {
+	if len(p.needs[long].carried) > 0 && !lanes && p.m.Ahead() {
 		p.pipeline(pr, sh, direct)
 	}
 	sh.after = p.seg(sh.group, lanes, share)
@@ -800,18 +690,18 @@ func (p *planner) pipeline(pr *program, sh *shape, direct map[string]Addr) {
 	}
 	short := sh.share > 1
 	needs := p.needs[sh.group.long]
-	var between []value
+	var carried []value
 	for slot := range 4 {
-		for _, n := range needs.between {
+		for _, n := range needs.carried {
 			if slot < n.Slots() {
-				between = append(between, value{n, slot})
+				carried = append(carried, value{n, slot})
 			}
 		}
 	}
 	if short {
 		for _, n := range needs.shared {
 			for c := range sh.share {
-				between = append(between, value{n, c * n.Slots() / sh.share})
+				carried = append(carried, value{n, c * n.Slots() / sh.share})
 			}
 		}
 	}
@@ -823,7 +713,7 @@ func (p *planner) pipeline(pr *program, sh *shape, direct map[string]Addr) {
 	first := func(up *Seg, at map[string]Addr, next int) (*Seg, []V) {
 		s := half(up, at, next)
 		var vs []V
-		for _, v := range between {
+		for _, v := range carried {
 			vs = append(vs, s.demand(v.n, v.slot))
 		}
 		return s, vs
@@ -838,7 +728,7 @@ func (p *planner) pipeline(pr *program, sh *shape, direct map[string]Addr) {
 	second := func(name, alarm string, up *Seg) *Seg {
 		s := half(up, direct, 0)
 		s.name, s.second, s.alarm = sh.name+name, true, sh.name+alarm
-		for i, v := range between {
+		for i, v := range carried {
 			slot := v.slot
 			if v.n.Op == ir.OpParam {
 				slot = slot * sh.share / v.n.Slots()

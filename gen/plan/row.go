@@ -68,7 +68,7 @@ func (s *Seg) root(n *ir.Node, slot int) V {
 	if v, ok := s.vals[key]; ok {
 		return v
 	}
-	at, spilled := s.p.crowd.spilled[n.ID]
+	at, spilled := s.p.spilling.spilled[n.ID]
 	if !spilled {
 		panic(fmt.Sprintf("plan: %s%s: slot %d's value of node %d is gone", s.p.k.Name, s.p.m.Name(), slot, n.ID))
 	}
@@ -92,7 +92,7 @@ func (s *Seg) with(slot int, f func()) {
 	for i, n := range x.roots {
 		key := [2]int{n.ID, slot}
 		s.vals[key] = x.now[i]
-		if at, ok := s.p.crowd.spilled[n.ID]; ok {
+		if at, ok := s.p.spilling.spilled[n.ID]; ok {
 			at.Disp += 4 * s.p.m.Width() * slot
 			in := s.p.m.Spill(x.now[i], at)
 			in.optional = func() bool { return x.used[key] }
@@ -306,7 +306,7 @@ func (p *planner) meeting(pr *program, sh *shape, at map[string]Addr) *Seg {
 	for _, n := range s.mixture.roots {
 		s.mixture.now = append(s.mixture.now, sh.values.demand(n, 0))
 	}
-	if !p.crowd.separate {
+	if !p.spilling.separate {
 		s.mixture.cross = s.newCross()
 		sh.values.Add(Inst{Defs: s.mixture.cross.temps, Emit: func([]int, []int) {}})
 	}
@@ -341,7 +341,7 @@ func (p *printer) row() {
 	p.run(sh.meet)
 	p.advanceStreams(false)
 	m.AddImm(n, -tile)
-	if p.crowd.apart {
+	if p.spilling.apart {
 		m.Branch(behind, Less, 1, "groupmet")
 		m.Branch(n, Less, tile, "groupmet")
 		m.Branch(behind, Less, tile, "groupmeet")
@@ -410,7 +410,7 @@ func (p *printer) row() {
 	}
 	p.aside = append(p.aside, func() {
 		m.Label(sh.meet.RareLabel())
-		if p.crowd.apart {
+		if p.spilling.apart {
 			p.run(p.pr.call)
 		}
 		m.Move(behind, p.counts.behind)
@@ -425,28 +425,28 @@ func (p *printer) row() {
 	})
 }
 
-// crowd is what is done where groups meet if registers run out there, and
+// spilling is what is done where groups meet if registers run out there, and
 // there only: nothing that loops over whole tiles would notice.
-type crowd struct {
-	found    bool         // they did
+type spilling struct {
+	ranOut   bool         // they did
 	separate bool         // each slot has code of its own for groups that meet
 	apart    bool         // no registers are left alone for those loops, which begin anew
 	spilled  map[int]Addr // values per group that are kept in the frame
 }
 
-// relieve has more done, if there is something left.
-func (p *planner) relieve() bool {
+// spillMore has more of that done, if there is something left.
+func (p *planner) spillMore() bool {
 	switch {
-	case !p.crowd.separate:
-		p.crowd.separate = true
+	case !p.spilling.separate:
+		p.spilling.separate = true
 		return true
-	case !p.crowd.apart:
-		p.crowd.apart = true
+	case !p.spilling.apart:
+		p.spilling.apart = true
 		return true
 	}
 	for _, n := range p.mixed().roots {
-		if _, ok := p.crowd.spilled[n.ID]; !ok {
-			p.crowd.spilled[n.ID] = Addr{}
+		if _, ok := p.spilling.spilled[n.ID]; !ok {
+			p.spilling.spilled[n.ID] = Addr{}
 			return true
 		}
 	}

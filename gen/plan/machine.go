@@ -1,0 +1,147 @@
+package plan
+
+import "github.com/lowbit-go/lowbit/gen/ir"
+
+// Machine is a target: an instruction set, and how it prints.
+type Machine interface {
+	Registers
+	Lowering
+	Reduction
+	Meeting
+	Control
+	Streaming
+	Staging
+	Masking
+}
+
+// Registers are what a machine has.
+type Registers interface {
+	Name() string       // suffix of function names
+	Width() int         // float32 per vector register
+	Regs(c Class) []int // allocatable registers; routines use the first two between tiles
+	GPRs() []GPR        // for counts and pointers, in order of use
+	Shares() []int      // how many short groups a tile may hold, of 2 and 4
+	Ahead() bool        // it has the registers to begin a tile before the one in front is done
+}
+
+// Lowering makes instructions of nodes.
+type Lowering interface {
+	// Watched is which of an alarm's arguments the machine looks at.
+	Watched(alarm *ir.Node) *ir.Node
+	// Extras are hidden constants that lowering n needs, appended to its operands.
+	Extras(n *ir.Node) []*ir.Node
+	// Lower emits slot of node n; args are its operands' registers. Loads, stores,
+	// parameters and results take their place in memory from at.
+	Lower(s *Seg, n *ir.Node, slot int, args [][]V, at Addr) V
+	Zero(s *Seg) V // a register of +0
+	Copy(d, v V) Inst
+	Spill(v V, at Addr) Inst
+	Fill(v V, at Addr) Inst
+}
+
+// Reduction makes numbers of groups.
+type Reduction interface {
+	FoldWays() int // accumulators per fold, at most 4
+	// FoldInit, FoldStep and FoldFinish emit a reduction: accumulators, one slot's
+	// step (xs are the tile's registers so far) and the number, in lane 0. FoldHalves
+	// folds the halves of each lane, two numbers of 16 bits, to the upper one above zeros.
+	FoldInit(s *Seg, n *ir.Node) []V
+	FoldStep(s *Seg, n *ir.Node, acc []V, slot int, xs []V)
+	FoldFinish(s *Seg, n *ir.Node, acc []V) V
+	FoldHalves(s *Seg, n *ir.Node, v V) V
+
+	// Where W groups are reduced together FoldPair folds two registers, and TreeJoin two
+	// that hold, at level l = 0, 1, ..., parts of 1<<l groups, to one with parts of 2<<l; at
+	// the last level a lane is a group. LoadHalves loads the halves of a register, such as two
+	// that TreeJoin leaves there at HalfLevel, which is -1 for machines that do not load so.
+	// FoldAlarm jumps if a FoldNaN has found one.
+	HalfLevel() int
+	LoadHalves(s *Seg, lo, hi Addr) V
+	FoldPair(s *Seg, n *ir.Node, a, b V) V
+	TreeJoin(s *Seg, n *ir.Node, level int, a, b V) V
+	FoldAlarm(s *Seg, acc []V, label string)
+}
+
+// Meeting prints what is done in a tile in which groups meet.
+type Meeting interface {
+	// Spread prints the loading of a parameter into all lanes, MixParam that into the lanes
+	// behind the group's end, Mix the same of a register; W+behind is the first of these
+	// lanes, which MixMask has prepared. They may use registers that MixTemps made.
+	MixTemps(s *Seg) []V
+	MixMask(behind GPR, temps []int)
+	MixParam(d int, at Addr, temps []int)
+	Mix(d, v int, temps []int)
+	Spread(d int, at Addr)
+	SubBranch(r GPR, imm int, l string)         // r -= imm; jumps if it is negative then
+	BranchReaches(behind, length GPR, l string) // jumps if behind + length >= 0
+	SetSlot(slot int)                           // in a register of its own
+	BranchSlot(slot int, l string)              // jumps if it is that
+}
+
+// Control prints what is done with general registers.
+type Control interface {
+	Begin(f *Func)
+	Comment(lines ...string)
+	GPRName(r GPR) string
+	RegName(c Class, r int) string
+	Arg(r GPR, name string)
+	Label(l string)
+	LoopHead(l string) // a label worth aligning
+	Branch(r GPR, c Cond, imm int, l string)
+	BranchMultiple(r GPR, power int, l string) // jumps if r is a multiple of a power of two
+	BranchReach(a, b GPR, l string)            // jumps if a >= b
+	BranchBelow(a, b GPR, l string)            // jumps if a < b
+	Jump(l string)
+	Move(d, s GPR)
+	Add(d, s GPR)
+	Sub(d, s GPR)
+	Mul(d, s GPR)
+	AddImm(r GPR, imm int)
+	AddBits(r GPR, n GPR, bits int) // r += n*bits/8
+	Ret()
+}
+
+// Streaming prints stores that pass the caches by.
+type Streaming interface {
+	// Streams reports whether the machine has such stores. From Stream(true)
+	// to Stream(false) it prints whole registers' stores so. BranchAbove jumps if an argument is
+	// greater than a number, Prefetch fetches so many bytes from that far behind p on.
+	// BranchOdd jumps if an argument is odd, and Fence keeps such stores before what comes later.
+	Streams() bool
+	Stream(on bool)
+	BranchAbove(arg string, imm int, l string)
+	Prefetch(p GPR, bytes int)
+	BranchOdd(arg, l string)
+	Fence()
+}
+
+// Staging prints what passes through the frame.
+type Staging interface {
+	// StageIn copies the elements left, less than a tile, from p to the frame, where the rest of the
+	// tile is filled with zeros, or with the first element; StageOut copies them back. StageOutMask
+	// does so with a mask of the kind that a word says, and brings p behind it. SpreadTile puts
+	// the parameters of a tile's groups there, once for each element. The first of the
+	// general registers has the number of elements.
+	StageIn(a Addr, p GPR, bits int, fill bool)
+	StageOut(p GPR, a Addr, bits int)
+	StageOutMask(p GPR, a Addr, kind string)
+	SpreadTile(a Addr, p GPR, groups int)
+	// Keep stores a general register in the frame, KeepNumber a number, and Recall loads one;
+	// Point sets one to a place in the frame. BranchKept jumps if a number was kept.
+	Keep(a Addr, r GPR)
+	KeepNumber(a Addr, imm int)
+	Recall(r GPR, a Addr)
+	Point(r GPR, a Addr)
+	BranchKept(a Addr, imm int, l string)
+}
+
+// Masking is for machines that load and store parts of registers.
+type Masking interface {
+	// Masks reports whether the machine does. TailMasks prepares them for the
+	// n elements of a Tail, of which masks are stored in the frame, and PartMask that of LoadPart for n
+	// elements, fewer than a register holds: what is behind them are copies of the first.
+	Masks() bool
+	TailMasks(n GPR)
+	PartMask(n GPR)
+	LoadPart(s *Seg, bits int, at Addr) V
+}
