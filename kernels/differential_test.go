@@ -43,7 +43,7 @@ func TestDifferential(t *testing.T) {
 					}
 				}
 			}
-			for range effort(1, 1, 5) {
+			for range effort(1, 1, 2) {
 				for n := 0; n <= 300; n += effort(1+n/10, 1, 1) {
 					try(Grid{1, 1, n}, []place{{atEnd: true}, {offset: n % 64}})
 				}

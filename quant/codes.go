@@ -141,6 +141,9 @@ func Dequantize[T kernels.Float](dst *Tensor[T], c Codes, workers int) error {
 	if dst == nil {
 		return missing("dst")
 	}
+	if dequantizeVector(dst, &c) {
+		return nil
+	}
 	size, err := c.check()
 	if err != nil {
 		return err

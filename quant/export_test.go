@@ -8,3 +8,10 @@ func ShareEvery(t *testing.T, elements int) {
 	minShare, piece = elements, elements
 	t.Cleanup(func() { minShare, piece = wasShare, wasPiece })
 }
+
+// NoVectors makes every tensor take the way of a pass until the function that it returns is called.
+func NoVectors() (restore func()) {
+	was := vectorLen
+	vectorLen = 0
+	return func() { vectorLen = was }
+}

@@ -158,7 +158,7 @@ func (q *FakeQuantizer[T]) SetParams(params Params) error {
 	if q == nil {
 		return missing("FakeQuantizer")
 	}
-	q.mu.Lock()
+	q.lock()
 	defer q.mu.Unlock()
 	if !q.given {
 		return &Error{ErrFixed, "parameters", "set", "observed ones, as the quantizer is not from NewGiven"}

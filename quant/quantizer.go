@@ -44,6 +44,7 @@ type FakeQuantizer[T kernels.Float] struct {
 	ranges   RangeCalculator
 	quantize QuantizeStep
 	disabled atomic.Bool
+	vector   atomic.Pointer[vectorWay] // nil: it is to be made
 
 	mu          sync.RWMutex // guards what follows
 	format      format
@@ -54,6 +55,8 @@ type FakeQuantizer[T kernels.Float] struct {
 	undivided   error // of given parameters by which nothing can be quantized
 	schedule    *QATSchedule
 	step        int
+	least, most [1]T // of a vector
+	low, high   [1]float32
 }
 
 // New makes a quantizer. A Spec and a Target make any number of them.
@@ -154,6 +157,9 @@ func (q *FakeQuantizer[T]) FakeQuantize(dst *Tensor[T], x Tensor[T], mask *Mask)
 	if mask != nil && mask.Kind > BitMask {
 		return shapeError("Mask.Kind", mask.Kind, "NoMask, ByteMask or BitMask")
 	}
+	if q.fakeQuantizeVector(dst, &x, mask) {
+		return nil
+	}
 	p, err := q.begin(x)
 	if err != nil {
 		return err
@@ -203,6 +209,9 @@ func (q *FakeQuantizer[T]) Observe(x Tensor[T]) error {
 func (q *FakeQuantizer[T]) Quantize(dst *Codes, x Tensor[T]) error {
 	if dst == nil {
 		return missing("dst")
+	}
+	if q.quantizeVector(dst, &x) {
+		return nil
 	}
 	p, err := q.beginCodes(x, codes)
 	if err != nil {

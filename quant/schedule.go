@@ -67,8 +67,11 @@ func (q *FakeQuantizer[T]) Step() {
 
 func (q *FakeQuantizer[T]) applySchedule() {
 	observer, fakeQuant := q.schedule.at(q.step)
-	q.fakeQuantOn = fakeQuant
-	if !q.observerFixed() {
-		q.observerOn = observer
+	if q.observerFixed() {
+		observer = q.observerOn
+	}
+	if observer != q.observerOn || fakeQuant != q.fakeQuantOn {
+		q.observerOn, q.fakeQuantOn = observer, fakeQuant
+		q.vector.Store(nil)
 	}
 }

@@ -115,7 +115,7 @@ func (q *FakeQuantizer[T]) LoadState(s State) error {
 	if q == nil {
 		return missing("FakeQuantizer")
 	}
-	q.mu.Lock()
+	q.lock()
 	defer q.mu.Unlock()
 	if q.given {
 		return &Error{ErrFixed, "state", "loaded", "none, as the parameters are given"}

@@ -9,7 +9,7 @@ func (q *FakeQuantizer[T]) EnableObserver(on bool) error {
 	if q == nil {
 		return missing("FakeQuantizer")
 	}
-	q.mu.Lock()
+	q.lock()
 	defer q.mu.Unlock()
 	if q.observerFixed() && on != q.observerOn {
 		why := "on, as the calculator is dynamic"
@@ -31,7 +31,7 @@ func (q *FakeQuantizer[T]) ObserverEnabled() bool {
 
 // EnableFakeQuant turns fake-quantization on or off; off, FakeQuantize passes tensors unchanged (and observes them all the same).
 func (q *FakeQuantizer[T]) EnableFakeQuant(on bool) {
-	q.mu.Lock()
+	q.lock()
 	defer q.mu.Unlock()
 	q.fakeQuantOn = on
 }
@@ -52,7 +52,7 @@ func (q *FakeQuantizer[T]) SetExportMode(on bool) error {
 	if q == nil {
 		return missing("FakeQuantizer")
 	}
-	q.mu.Lock()
+	q.lock()
 	defer q.mu.Unlock()
 	if on && q.observer.dynamic {
 		return &Error{ErrFixed, "export mode", "on", "off, as the calculator is dynamic"}
@@ -69,7 +69,7 @@ func (q *FakeQuantizer[T]) SetGranularity(g Granularity) error {
 	if err := g.validate(); err != nil {
 		return err
 	}
-	q.mu.Lock()
+	q.lock()
 	defer q.mu.Unlock()
 	if q.observer.observed {
 		return &Error{ErrFixed, "granularity", g.String(), q.spec.Granularity.String() + ", as there are parameters already"}
