@@ -24,7 +24,7 @@ var budgets = map[string]budget{
 	"dequantizefp":       {6800, 150},
 	"dequantizefpBF16":   {7400, 170},
 	"dequantizefpF16":    {6500, 150},
-	"errors":             {2900, 80},
+	"errors":             {3000, 80},
 	"fakequantize":       {11500, 270},
 	"fakequantizeBF16":   {10200, 250},
 	"fakequantizeF16":    {9900, 240},
@@ -48,7 +48,7 @@ var budgets = map[string]budget{
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{322900, 7510}
+var budgetOfAll = budget{323000, 7510}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))
