@@ -20,22 +20,45 @@ import (
 
 // compareCommand is lowbit compare: how the tensors of two checkpoints differ.
 type compareCommand struct {
-	JSON bool   `name:"json" help:"Print JSON."`
-	A    string `arg:"" name:"A" help:"File, index or folder to read, the one that is taken as exact."`
-	B    string `arg:"" name:"B" help:"File, index or folder to hold against it."`
+	JSON   bool     `name:"json" help:"Print JSON."`
+	Report fileFlag `placeholder:"FILE.html" help:"Write a page with a table, the SQNR by layer and the errors of the worst."`
+	A      string   `arg:"" name:"A" help:"File, index or folder to read, the one that is taken as exact."`
+	B      string   `arg:"" name:"B" help:"File, index or folder to hold against it."`
 }
 
 // Run compares tensor by tensor and piece by piece. What is quantized is compared by its values. Metadata and the order of tensors make no
 // difference.
 func (c *compareCommand) Run(t *tool) error {
-	a, err := openModel(c.A)
+	if err := checkReport(c.Report, c.A, c.B); err != nil {
+		return err
+	}
+	out := comparisonTable(t.stdout)
+	if c.JSON {
+		out = comparisonJSON(t.stdout)
+	}
+	count, differ, err := t.compare(c.A, c.B, c.Report, out)
 	if err != nil {
 		return err
 	}
-	defer a.close()
-	b, err := openModel(c.B)
-	if err != nil {
+	if err := out.end(count, differ); err != nil {
 		return err
+	}
+	if differ > 0 {
+		return errDiffers
+	}
+	return nil
+}
+
+// compare compares two checkpoints, hands over what it finds, and writes the report that is asked for.
+func (t *tool) compare(pathA, pathB string, to fileFlag, out comparisons) (count, differ int, err error) {
+	a, err := openModel(pathA)
+	if err != nil {
+		return 0, 0, err
+	}
+	defer a.close()
+	b, err := openModel(pathB)
+	if err != nil {
+		return 0, 0, err
 	}
 	defer b.close()
 	total := int64(0)
@@ -47,12 +70,8 @@ func (c *compareCommand) Run(t *tool) error {
 	}
 	bar := newProgress(t.stderr, "compare", total, false)
 	defer bar.end()
-	job := &compareJob{crew: t.newCrew(t.workers), progress: bar, a: a, b: b}
-	out := comparisonTable(t.stdout)
-	if c.JSON {
-		out = comparisonJSON(t.stdout)
-	}
-	count, differ := 0, 0
+	report := newReport(to, pathA, pathB)
+	job := &compareJob{crew: t.newCrew(t.workers), progress: bar, a: a, b: b, errors: report != nil}
 	for i, name := range slices.Concat(a.names, b.names) {
 		if _, ok := a.find(name); ok && i >= len(a.names) {
 			continue
@@ -60,24 +79,19 @@ func (c *compareCommand) Run(t *tool) error {
 		bar.name(name)
 		r, err := job.compare(name)
 		if err != nil {
-			return err
+			return count, differ, err
 		}
+		report.add(r)
 		count++
 		if !r.Equal {
 			differ++
 		}
 		if err := out.add(r); err != nil {
-			return err
+			return count, differ, err
 		}
 	}
 	bar.end()
-	if err := out.end(count, differ); err != nil {
-		return err
-	}
-	if differ > 0 {
-		return errDiffers
-	}
-	return nil
+	return count, differ, report.write(to)
 }
 
 // comparison is what compare says of a tensor. What cannot be told is nil.
@@ -93,6 +107,10 @@ type comparison struct {
 	Apart   int      `json:"non_finite_mismatch"` // elements of which one is not finite and the other is something else
 	numbers bool     // they were compared
 	noise   bool     // there is some
+
+	// For a report.
+	signal, power float64      // sums of squares, of A's elements and of the differences
+	errors        *errorCounts // nil where there are none
 }
 
 // operand is a side of a comparison.
@@ -102,10 +120,11 @@ type operand struct {
 	NaN   int    `json:"nan"`
 	Inf   int    `json:"inf"`
 	shape safetensors.Shape
+	bytes int64
 }
 
 func newOperand(c *comparand) *operand {
-	return &operand{DType: c.dtype, Shape: dimsOf(c.shape), shape: c.shape}
+	return &operand{DType: c.dtype, Shape: dimsOf(c.shape), shape: c.shape, bytes: c.bytes}
 }
 
 // dimsOf are the lengths of the axes, nil if there are absurdly many.
@@ -238,6 +257,7 @@ type compareJob struct {
 	*crew
 	progress *progress // counts elements
 	a, b     *model
+	errors   bool // are counted
 	benches  pool[compareBench]
 }
 
@@ -273,6 +293,7 @@ func (c *comparison) setNumbers(d difference) {
 	c.A.NaN, c.A.Inf, c.B.NaN, c.B.Inf = d.odd[0].nan, d.odd[0].inf, d.odd[1].nan, d.odd[1].inf
 	c.Apart = d.apart
 	c.Worst, c.noise = &d.worst, d.noise > 0
+	c.signal, c.power, c.errors = d.squares[0], d.noise, d.errors
 	if c.noise {
 		c.SQNR = ratio(10 * math.Log10(d.squares[0]/d.noise))
 	}
@@ -299,6 +320,7 @@ type difference struct {
 	product float64    // sum of the products
 	odd     [2]struct{ nan, inf int }
 	apart   int // elements of which one is not finite, and the other is something else
+	errors  *errorCounts
 }
 
 // add adds that of another piece.
@@ -308,6 +330,11 @@ func (d *difference) add(e *difference) {
 	d.noise += e.noise
 	d.product += e.product
 	d.apart += e.apart
+	if d.errors == nil {
+		d.errors = e.errors
+	} else if e.errors != nil {
+		d.errors.add(e.errors)
+	}
 	for i := range 2 {
 		d.squares[i] += e.squares[i]
 		d.odd[i].nan += e.odd[i].nan
@@ -355,7 +382,7 @@ func (j *compareJob) measure(x, y *comparand) (sum difference, err error) {
 		defer j.benches.put(bench)
 		j.progress.add(n)
 		var err error
-		pieces[off/piece], err = bench.compare(x, y, off, n)
+		pieces[off/piece], err = bench.compare(x, y, off, n, j.errors)
 		return err
 	})
 	for i := range pieces {
@@ -381,7 +408,7 @@ type compareBench struct {
 	narrow memory
 }
 
-func (c *compareBench) compare(x, y *comparand, off, n int64) (d difference, err error) {
+func (c *compareBench) compare(x, y *comparand, off, n int64, errors bool) (d difference, err error) {
 	comparable := x.numeric() && y.numeric()
 	for i, side := range []*comparand{x, y} {
 		if side.plain == 0 {
@@ -425,6 +452,9 @@ func (c *compareBench) compare(x, y *comparand, off, n int64) (d difference, err
 	}
 	for i, v := range c.values[0] {
 		d.compare(v, c.values[1][i])
+	}
+	if errors && d.noise > 0 {
+		d.errors = countErrors(c.values[0], c.values[1], d.worst)
 	}
 	return d, nil
 }

@@ -19,6 +19,7 @@ type model struct {
 type comparand struct {
 	dtype string
 	shape safetensors.Shape
+	bytes int64
 	plain safetensors.DType // of raw; 0 if the tensor is quantized, and rows give its values
 	raw   func(buf []byte, off int64) error
 	rows  func(dst []float32, first int) error
@@ -52,6 +53,9 @@ func openModel(path string) (*model, error) {
 			return nil, false
 		}
 		c := &comparand{dtype: dtypeText(t), shape: t.Parts()[0].Shape}
+		for _, p := range t.Parts() {
+			c.bytes += p.Size
+		}
 		if t.Quantized() {
 			c.shape = safetensors.ShapeOf(t.Shape()...)
 			c.rows = func(dst []float32, first int) error { return checkpoint.ReadRows(t, dst, first) }
@@ -83,7 +87,7 @@ func openGGUFModel(path string) (*model, error) {
 		if !ok {
 			return nil, false
 		}
-		c := &comparand{dtype: info.Type.String(), shape: safetensors.ShapeOf(info.Shape...)}
+		c := &comparand{dtype: info.Type.String(), shape: safetensors.ShapeOf(info.Shape...), bytes: info.Size}
 		if plain, ok := ggufTypes[info.Type]; ok {
 			c.plain = plain
 			c.raw = func(buf []byte, off int64) error { return f.ReadTensor(name, buf, off) }

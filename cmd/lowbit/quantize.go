@@ -20,6 +20,7 @@ type quantizeCommand struct {
 	Pack          bool     `help:"Pack codes of less than a byte, as presets do."`
 	Pure          bool     `help:"To gguf: the same type for every tensor that is quantized."`
 	IMatrix       fileFlag `name:"imatrix" placeholder:"FILE" help:"Importance matrix, of llama.cpp or of calibrate: to gguf, and for the range calculator mse."`
+	Report        fileFlag `placeholder:"FILE.html" help:"Write a page that holds what was made against IN, as compare does."`
 	DryRun        bool     `help:"Show what each tensor would become, and write nothing."`
 	Restart       bool     `help:"Begin a folder anew, whatever an earlier run has left."`
 	Output        *string  `short:"o" placeholder:"OUT" help:"File or folder to write."`
@@ -45,6 +46,26 @@ func (c *quantizeCommand) Run(t *tool) error {
 	case c.Preset != "":
 		to = readers(c.Preset)[0]
 	}
+	if c.Report == "" || c.DryRun {
+		return c.write(t, to)
+	}
+	if err := checkReport(c.Report, c.In, *c.Output); err != nil {
+		return err
+	}
+	if stat, err := os.Stat(c.In); err == nil {
+		if out, err := os.Stat(*c.Output); err == nil && os.SameFile(stat, out) {
+			return usagef("--report: needs IN, which OUT takes the place of")
+		}
+	}
+	if err := c.write(t, to); err != nil {
+		return err
+	}
+	_, _, err := t.compare(c.In, *c.Output, c.Report, comparisons{add: func(*comparison) error { return nil }})
+	return err
+}
+
+// write quantizes.
+func (c *quantizeCommand) write(t *tool, to string) error {
 	if to == toGGUF {
 		return c.toGGUF(t)
 	}
