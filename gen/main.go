@@ -25,6 +25,8 @@
 //   - A block layout with scales between the codes (scale, codes, scale, codes): a Block (ir/block.go), the formula of one
 //     block in operations on sixteen bytes or float32, with a row in formula/block.go. Its kernel is one loop over whole
 //     blocks, in plan/block.go: no tails, no groups, no rare way.
+//   - A pass of a search over groups, whose sums are in the order of the elements: the same vocabulary with lanes that are
+//     groups (ir/lanes.go), rows of sixteen groups, and sums that are carried from row to row.
 //   - An implementation: a type with the methods of plan.Machine and File, and a
 //     line in targets; package kernels must learn when it can be used. It may
 //     have some kernels only, and leave the others to another, as AVX512VBMI does.

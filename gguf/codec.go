@@ -117,6 +117,7 @@ type scratch struct {
 	bfloat16 [pieceLen]bf16.BFloat16
 	unpacked unpacked
 	ranges   ranges
+	fits     fits
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
@@ -194,40 +195,28 @@ func (s *scratch) quantize(dst []byte, x []float32, t Type, im []float32, mean f
 		if im == nil {
 			s.ranges.quantizeSigned(dst, x, t)
 		} else {
-			quantizeSignedWeighed(dst, x, t, im, mean)
+			s.fits.quantizeSignedWeighed(dst, x, t, im, mean)
 		}
 	case Q4_1, Q5_1:
 		if im == nil {
 			s.ranges.quantizeRanged(dst, x, t)
 		} else {
-			quantizeRangedWeighed(dst, x, t, im, mean)
+			s.fits.quantizeRangedWeighed(dst, x, t, im, mean)
 		}
 	case MXFP4:
 		s.ranges.quantizeMXFP4(dst, x)
 	case NVFP4:
 		s.ranges.quantizeNVFP4(dst, x)
-	case Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, IQ4_XS:
-		for size := t.BlockBytes(); len(x) > 0; dst, x = dst[size:], x[256:] {
-			block := (*[256]float32)(x)
+	case Q2_K, Q3_K, Q4_K, Q5_K, Q6_K:
+		s.fits.quantizeK(dst, x, t, im)
+	case IQ4_XS:
+		for ; len(x) > 0; dst, x = dst[136:], x[256:] {
 			var weights *[256]float32
 			if im != nil {
 				weights = (*[256]float32)(im)
 				im = im[256:]
 			}
-			switch t {
-			case Q2_K:
-				quantizeQ2_K((*[84]byte)(dst), block, weights)
-			case Q3_K:
-				quantizeQ3_K((*[110]byte)(dst), block, weights)
-			case Q4_K:
-				quantizeQ4_K((*[144]byte)(dst), block, weights)
-			case Q5_K:
-				quantizeQ5_K((*[176]byte)(dst), block, weights)
-			case Q6_K:
-				quantizeQ6_K((*[210]byte)(dst), block, weights)
-			case IQ4_XS:
-				quantizeIQ4_XS((*[136]byte)(dst), block, weights)
-			}
+			quantizeIQ4_XS((*[136]byte)(dst), (*[256]float32)(x), weights)
 		}
 	case IQ4_NL:
 		for ; len(x) > 0; dst, x = dst[18:], x[32:] {

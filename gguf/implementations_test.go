@@ -145,3 +145,71 @@ func TestDequantizeParts(t *testing.T) {
 		}
 	})
 }
+
+// kinds of elements in which groups differ from each other and searches go their several ways.
+var kinds = []func(rng *rand.Rand) float32{
+	func(rng *rand.Rand) float32 { return float32(0.02 * rng.NormFloat64()) },
+	func(rng *rand.Rand) float32 { return float32(rng.IntN(9)-4) / 8 },      // ties
+	func(rng *rand.Rand) float32 { return float32(1-2*rng.IntN(2)) * 0.75 }, // equal magnitudes
+	func(rng *rand.Rand) float32 {
+		return math.Float32frombits(uint32(100+rng.IntN(60))<<23 - rng.Uint32()%3)
+	}, // about powers of two
+	func(rng *rand.Rand) float32 { return float32(rng.IntN(40) / 39) }, // few
+	func(rng *rand.Rand) float32 { return negativeZero * float32(rng.IntN(2)) },
+	func(rng *rand.Rand) float32 { return 3 + rng.Float32() }, // of one sign
+	func(rng *rand.Rand) float32 { return -3 - rng.Float32() },
+	func(rng *rand.Rand) float32 { return 0.25 },
+	func(rng *rand.Rand) float32 { return float32(rng.NormFloat64()) * 1e-20 },
+	func(rng *rand.Rand) float32 { return float32(rng.NormFloat64()) * 1e-42 },
+	func(rng *rand.Rand) float32 { return float32(rng.NormFloat64()) * 1e37 },
+	func(rng *rand.Rand) float32 { return float32(math.Exp(20 * rng.NormFloat64())) },
+	func(rng *rand.Rand) float32 { return math.Float32frombits(rng.Uint32()) },
+	func(rng *rand.Rand) float32 { return float32(math.Inf(rng.IntN(2) - 1)) },
+}
+
+// mixed returns groups of sixteen elements, each of one kind or, rarely, of two.
+func mixed(rng *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	usual := rng.IntN(2) == 0
+	for at := 0; at < n; at += 16 {
+		kind := kinds[0]
+		if !usual || rng.IntN(8) == 0 {
+			kind = kinds[rng.IntN(len(kinds))]
+		}
+		for i := range x[at : at+16] {
+			x[at+i] = kind(rng)
+		}
+		if rng.IntN(16) == 0 {
+			x[at+rng.IntN(16)] = kinds[rng.IntN(len(kinds))](rng)
+		}
+	}
+	return x
+}
+
+// Every implementation writes the bytes of the portable code for any elements, any number of blocks and any weights that are not negative.
+func TestQuantizeBits(t *testing.T) {
+	forEachImplementation(t, func(t *testing.T) {
+		if implementation() == asm.Generic {
+			t.Skip("the oracle")
+		}
+		rng := rand.New(rand.NewPCG(9, 9))
+		forEachCodec(t, 256, func(t *testing.T, b Blocks) {
+			if !b.Type.Weighed() {
+				return // but for ranges they are portable code
+			}
+			for range 12 {
+				b.Row = 256 * (1 + rng.IntN(4))
+				x := mixed(rng, b.Row*(1+rng.IntN(3)))
+				if b.Importance != nil {
+					b.Importance = make([]float32, b.Row)
+					for i := range b.Importance {
+						b.Importance[i] = float32(rng.IntN(9)) * rng.Float32()
+					}
+				}
+				var want []byte
+				withPortable(func() { want = quantized(x, b) })
+				require.Equal(t, want, quantized(x, b), "%d rows of %d", len(x)/b.Row, b.Row)
+			}
+		})
+	})
+}

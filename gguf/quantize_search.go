@@ -1,6 +1,10 @@
 package gguf
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/lowbit-go/lowbit/internal/asm"
+)
 
 // weigh writes the weights that an importance matrix gives elements: importance * sqrt(mean + x*x).
 func weigh(w, x, im []float32, mean float32) {
@@ -26,19 +30,68 @@ func sumSquares(x []float32) (sum float32) {
 	return sum
 }
 
+// fits are the results of the searches of a piece, one for each group.
+type fits struct {
+	weights   [pieceLen]float32
+	ranged    [pieceLen / 16]rangedFit
+	sums      [pieceLen / 16]float32 // of the weights of a group
+	symmetric [pieceLen / 16]symmetricFit
+	lanes     lanes
+}
+
+// searchRanged searches for each group of a piece.
+func (f *fits) searchRanged(s *rangedSearch, x []float32, length int) {
+	impl := implementation()
+	for at := 0; at < len(x); {
+		group := at / length
+		if impl == asm.Generic {
+			f.ranged[group], f.sums[group] = s.search(x[at:at+length], f.weights[at:at+length])
+			at += length
+			continue
+		}
+		end := min(at+16*length, len(x))
+		s.searchBatch(impl, &f.lanes, f.ranged[group:end/length], f.sums[group:end/length], x[at:end], f.weights[at:end], length)
+		at = end
+	}
+}
+
+// searchSymmetric does the same; weights are those of f, or others.
+func (f *fits) searchSymmetric(x, weights []float32, length int, n float32) {
+	impl := implementation()
+	for at := 0; at < len(x); {
+		group := at / length
+		if impl == asm.Generic {
+			f.symmetric[group] = searchSymmetric(x[at:at+length], weights[at:at+length], n)
+			at += length
+			continue
+		}
+		end := min(at+16*length, len(x))
+		searchSymmetricBatch(impl, &f.lanes, f.symmetric[group:end/length], x[at:end], weights[at:end], length, n)
+		at = end
+	}
+}
+
+// weigh writes the weights that an importance matrix gives the elements of a piece; a factor times the mean of the squares of each 256 is in
+// them.
+func (f *fits) weigh(x, im []float32, factor float32) {
+	for at := 0; at < len(x); at += 256 {
+		mean := float32(factor*sumSquares(x[at:at+256])) / 256
+		weigh(f.weights[at:at+256], x[at:at+256], im[at:], mean)
+	}
+}
+
 // quantizeSignedWeighed is Q4_0 and Q5_0 with an importance matrix; mean is that of the squares of the row.
-func quantizeSignedWeighed(dst []byte, x []float32, t Type, im []float32, mean float32) {
+func (f *fits) quantizeSignedWeighed(dst []byte, x []float32, t Type, im []float32, mean float32) {
 	n := int32(8)
 	if t == Q5_0 {
 		n = 16
 	}
-	var w [32]float32
+	weigh(f.weights[:], x, im, mean)
+	f.searchSymmetric(x, f.weights[:], 32, float32(n))
 	var codes [32]byte
-	for size := t.BlockBytes(); len(x) > 0; dst, x, im = dst[size:], x[32:], im[32:] {
-		weigh(w[:], x[:32], im, mean)
-		f := searchSymmetric(x[:32], w[:], float32(n))
-		f.codes(codes[:], x[:32], n)
-		putHalf(dst, toHalf(f.scale))
+	for i, size := 0, t.BlockBytes(); len(x) > 0; i, dst, x = i+1, dst[size:], x[32:] {
+		f.symmetric[i].codes(codes[:], x[:32], n)
+		putHalf(dst, toHalf(f.symmetric[i].scale))
 		if t == Q4_0 {
 			pack4((*[16]byte)(dst[2:]), &codes)
 		} else {
@@ -48,19 +101,18 @@ func quantizeSignedWeighed(dst []byte, x []float32, t Type, im []float32, mean f
 }
 
 // quantizeRangedWeighed is Q4_1 and Q5_1 with an importance matrix; mean is that of the squares of the row.
-func quantizeRangedWeighed(dst []byte, x []float32, t Type, im []float32, mean float32) {
+func (f *fits) quantizeRangedWeighed(dst []byte, x []float32, t Type, im []float32, mean float32) {
 	s, n := &search4Weighed, int32(15)
 	if t == Q5_1 {
 		s, n = &search5Weighed, 31
 	}
-	var w [32]float32
+	weigh(f.weights[:], x, im, mean)
+	f.searchRanged(s, x, 32)
 	var codes [32]byte
-	for size := t.BlockBytes(); len(x) > 0; dst, x, im = dst[size:], x[32:], im[32:] {
-		weigh(w[:], x[:32], im, mean)
-		f, _ := s.search(x[:32], w[:])
-		f.codes(codes[:], x[:32], n)
-		putHalf(dst, toHalf(f.scale))
-		putHalf(dst[2:], toHalf(-f.least))
+	for i, size := 0, t.BlockBytes(); len(x) > 0; i, dst, x = i+1, dst[size:], x[32:] {
+		f.ranged[i].codes(codes[:], x[:32], n)
+		putHalf(dst, toHalf(f.ranged[i].scale))
+		putHalf(dst[2:], toHalf(-f.ranged[i].least))
 		if t == Q4_1 {
 			pack4((*[16]byte)(dst[4:]), &codes)
 		} else {
@@ -69,16 +121,78 @@ func quantizeRangedWeighed(dst []byte, x []float32, t Type, im []float32, mean f
 	}
 }
 
+// quantizeK finds the parameters of all groups of a piece first, then writes its blocks.
+func (f *fits) quantizeK(dst []byte, x []float32, t Type, im []float32) {
+	weighed := im != nil
+	switch t {
+	case Q2_K:
+		if weighed {
+			f.weigh(x, im, 1)
+			f.searchRanged(&searchQ2_KWeighed, x, 16)
+		} else {
+			for i, v := range x {
+				f.weights[i] = abs32(v)
+			}
+			f.searchRanged(&searchQ2_K, x, 16)
+		}
+	case Q3_K:
+		if weighed {
+			f.weigh(x, im, 2)
+			f.searchSymmetric(x, f.weights[:], 16, 4)
+		}
+	case Q4_K, Q5_K:
+		plain, search := &searchQ4_K, &search4Weighed
+		if t == Q5_K {
+			plain, search = &searchQ5_K, &search5Weighed
+		}
+		if weighed {
+			f.weigh(x, im, 2)
+		} else {
+			search = plain
+			for at := 0; at < len(x); at += 32 {
+				group, w := x[at:at+32], f.weights[at:at+32]
+				mean := sqrt32(sumSquares(group) / 32)
+				for i, v := range group {
+					w[i] = mean + abs32(v)
+				}
+			}
+		}
+		f.searchRanged(search, x, 32)
+	case Q6_K:
+		if weighed {
+			f.searchSymmetric(x, im, 16, 32)
+		} else {
+			squares(f.weights[:], x)
+			f.searchSymmetric(x, f.weights[:], 16, 32)
+		}
+	}
+	for i := range len(x) / 256 {
+		b, block := dst[i*t.BlockBytes():], (*[256]float32)(x[256*i:])
+		switch t {
+		case Q2_K:
+			quantizeQ2_K((*[84]byte)(b), block, (*[16]rangedFit)(f.ranged[16*i:]), (*[16]float32)(f.sums[16*i:]), weighed)
+		case Q3_K:
+			quantizeQ3_K((*[110]byte)(b), block, (*[16]symmetricFit)(f.symmetric[16*i:]), f.weights[256*i:], weighed)
+		case Q4_K:
+			quantizeQ4_K((*[144]byte)(b), block, (*[8]rangedFit)(f.ranged[8*i:]), (*[8]float32)(f.sums[8*i:]), weighed)
+		case Q5_K:
+			quantizeQ5_K((*[176]byte)(b), block, (*[8]rangedFit)(f.ranged[8*i:]), (*[8]float32)(f.sums[8*i:]), weighed)
+		case Q6_K:
+			quantizeQ6_K((*[210]byte)(b), block, (*[16]symmetricFit)(f.symmetric[16*i:]))
+		}
+	}
+}
+
 // quantizeQ4_K and quantizeQ5_K have groups of 32 with a scale and a least value of six bits each, in units of d and dmin.
-func quantizeQ4_K(b *[144]byte, x, im *[256]float32) {
+func quantizeQ4_K(b *[144]byte, x *[256]float32, fits *[8]rangedFit, sums *[8]float32, weighed bool) {
 	var codes [256]byte
-	quantizeK45(b[:16], &codes, x, im, &searchQ4_K, &search4Weighed, false)
+	quantizeK45(b[:16], &codes, x, fits, sums, weighed, 15)
 	packHalves((*[128]byte)(b[16:]), &codes)
 }
 
-func quantizeQ5_K(b *[176]byte, x, im *[256]float32) {
+func quantizeQ5_K(b *[176]byte, x *[256]float32, fits *[8]rangedFit, sums *[8]float32, weighed bool) {
 	var codes [256]byte
-	quantizeK45(b[:16], &codes, x, im, &searchQ5_K, &search5Weighed, true)
+	quantizeK45(b[:16], &codes, x, fits, sums, weighed, 31)
 	for k := 0; k < 32; k += 8 {
 		high := uint64(0)
 		for j := range 8 {
@@ -89,41 +203,25 @@ func quantizeQ5_K(b *[176]byte, x, im *[256]float32) {
 	packHalves((*[128]byte)(b[48:]), &codes)
 }
 
-// quantizeK45 writes d, dmin, scales and minima, and the codes.
-func quantizeK45(head []byte, codes *[256]byte, x, im *[256]float32, plain, weighed *rangedSearch, five bool) {
+// quantizeK45 writes d, dmin, scales and minima, and the codes, from 0 to n.
+func quantizeK45(head []byte, codes *[256]byte, x *[256]float32, fits *[8]rangedFit, sums *[8]float32, weighed bool, n int32) {
 	const most = 63
-	var fits [8]rangedFit
-	var scales, least, sums [8]float32
-	var w [32]float32
+	var scales, least [8]float32
 	var sl, ml [8]uint8
 	var d, dmin uint16
-	n := int32(plain.n)
-	if im == nil {
-		for g := range fits {
-			group := x[32*g : 32*g+32]
-			mean := sqrt32(sumSquares(group) / 32)
-			for i, v := range group {
-				w[i] = mean + abs32(v)
-			}
-			fits[g], _ = plain.search(group, w[:])
-			scales[g], least[g] = fits[g].scale, fits[g].least
-		}
-		d, dmin = toSteps(&sl, &scales, most), toSteps(&ml, &least, most)
-	} else {
-		mean := float32(2*sumSquares(x[:])) / 256
-		for g := range fits {
-			group := x[32*g : 32*g+32]
-			weigh(w[:], group, im[32*g:32*g+32], mean)
-			fits[g], sums[g] = weighed.search(group, w[:])
-			scales[g], least[g] = fits[g].scale, fits[g].least
-		}
+	for g := range fits {
+		scales[g], least[g] = fits[g].scale, fits[g].least
+	}
+	if weighed {
 		d = toHalf(searchPositive(sl[:], scales[:], sums[:], most))
 		dmin = toHalf(searchPositive(ml[:], least[:], sums[:], most))
-		if five {
+		if n == 31 {
 			for g := range sl {
 				sl[g], ml[g] = min(sl[g], most), min(ml[g], most)
 			}
 		}
+	} else {
+		d, dmin = toSteps(&sl, &scales, most), toSteps(&ml, &least, most)
 	}
 	putHalf(head, d)
 	putHalf(head[2:], dmin)
@@ -208,33 +306,19 @@ func packPairs(b *[64]byte, codes *[256]byte) {
 }
 
 // quantizeQ2_K has groups of 16 with a scale and a least value of four bits each.
-func quantizeQ2_K(b *[84]byte, x, im *[256]float32) {
+func quantizeQ2_K(b *[84]byte, x *[256]float32, fits *[16]rangedFit, sums *[16]float32, weighed bool) {
 	const most = 15
-	var fits [16]rangedFit
-	var scales, least, sums [16]float32
-	var w [16]float32
+	var scales, least [16]float32
 	var sl, ml [16]uint8
 	var d, dmin uint16
-	if im == nil {
-		for g := range fits {
-			group := x[16*g : 16*g+16]
-			for i, v := range group {
-				w[i] = abs32(v)
-			}
-			fits[g], _ = searchQ2_K.search(group, w[:])
-			scales[g], least[g] = fits[g].scale, fits[g].least
-		}
-		d, dmin = toSteps2(&sl, &scales), toSteps2(&ml, &least)
-	} else {
-		mean := sumSquares(x[:]) / 256
-		for g := range fits {
-			group := x[16*g : 16*g+16]
-			weigh(w[:], group, im[16*g:16*g+16], mean)
-			fits[g], sums[g] = searchQ2_KWeighed.search(group, w[:])
-			scales[g], least[g] = fits[g].scale, fits[g].least
-		}
+	for g := range fits {
+		scales[g], least[g] = fits[g].scale, fits[g].least
+	}
+	if weighed {
 		d = toHalf(searchPositive(sl[:], scales[:], sums[:], most))
 		dmin = toHalf(searchPositive(ml[:], least[:], sums[:], most))
+	} else {
+		d, dmin = toSteps2(&sl, &scales), toSteps2(&ml, &least)
 	}
 	putHalf(b[80:], d)
 	putHalf(b[82:], dmin)
@@ -273,13 +357,24 @@ func toSteps2(steps *[16]uint8, values *[16]float32) (step uint16) {
 }
 
 // quantizeQ3_K has groups of 16 with a scale of six bits and a sign.
-func quantizeQ3_K(b *[110]byte, x, im *[256]float32) {
+func quantizeQ3_K(b *[110]byte, x *[256]float32, fits *[16]symmetricFit, w []float32, weighed bool) {
 	const n = 4
 	var codes [256]byte
 	var scales, sums [16]float32
 	var sl [16]uint8
 	var d uint16
-	if im == nil {
+	if weighed {
+		for g := range fits {
+			for _, v := range w[16*g : 16*g+16] {
+				sums[g] += v
+			}
+			fits[g].codes(codes[16*g:16*g+16], x[16*g:16*g+16], n)
+			scales[g] = fits[g].scale
+		}
+		f := searchSymmetric(scales[:], sums[:], 32)
+		f.codes(sl[:], scales[:], 32)
+		d = toHalf(f.scale)
+	} else {
 		for g := range scales {
 			scales[g] = searchQuick(codes[16*g:16*g+16], x[16*g:16*g+16], n)
 		}
@@ -290,23 +385,6 @@ func quantizeQ3_K(b *[110]byte, x, im *[256]float32) {
 			}
 			d = toHalf(1 / inverse)
 		}
-	} else {
-		mean := float32(2*sumSquares(x[:])) / 256
-		var w [16]float32
-		for g := range scales {
-			group := x[16*g : 16*g+16]
-			weigh(w[:], group, im[16*g:16*g+16], mean)
-			sums[g] = 0
-			for _, v := range w {
-				sums[g] += v
-			}
-			f := searchSymmetric(group, w[:], n)
-			f.codes(codes[16*g:16*g+16], group, n)
-			scales[g] = f.scale
-		}
-		f := searchSymmetric(scales[:], sums[:], 32)
-		f.codes(sl[:], scales[:], 32)
-		d = toHalf(f.scale)
 	}
 	packed := (*[12]byte)(b[96:])
 	packScales3(packed, &sl)
@@ -338,19 +416,10 @@ func packScales3(b *[12]byte, scales *[16]uint8) {
 }
 
 // quantizeQ6_K has groups of 16 with a scale of eight bits.
-func quantizeQ6_K(b *[210]byte, x, im *[256]float32) {
+func quantizeQ6_K(b *[210]byte, x *[256]float32, fits *[16]symmetricFit) {
 	const n = 32
-	var fits [16]symmetricFit
-	var scales, w [16]float32
+	var scales [16]float32
 	for g := range fits {
-		group := x[16*g : 16*g+16]
-		weights := w[:]
-		if im == nil {
-			squares(weights, group)
-		} else {
-			weights = im[16*g : 16*g+16]
-		}
-		fits[g] = searchSymmetric(group, weights, n)
 		scales[g] = fits[g].scale
 	}
 	most := firstLargest(scales[:])

@@ -30,6 +30,7 @@ func All() []*ir.Kernel {
 	}
 	ks = append(ks, dequantizeBlocks()...)
 	ks = append(ks, errors()...)
+	ks = append(ks, searches()...)
 	return append(ks, chooseE8M0(), prepare())
 }
 
@@ -61,7 +62,7 @@ var (
 		Choices: []string{"NoMask", "ByteMask", "BitMask"}, Names: []string{"", "Bytes", "Bits"}}
 	Elems = &ir.Kind{Type: "Elem", Doc: "Elem is a tensor's element type.",
 		Choices: []string{"F32", "F16", "BF16"}, Names: []string{"", "F16", "BF16"}}
-	Kinds = []*ir.Kind{Codes, Masks, Elems, BlockTypes, Terms}
+	Kinds = []*ir.Kind{Codes, Masks, Elems, BlockTypes, Terms, ErrorKinds}
 )
 
 // tensor is a tensor's element type, with the suffix that it gives a kernel.

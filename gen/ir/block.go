@@ -10,8 +10,24 @@ type Block struct {
 	Nodes      []*BlockNode
 	Listed     bool // a table of 256 float32 is an argument
 	Stashes    int  // values of sixteen float32 that are kept in the frame
+	Lanes      bool // it is for rows of sixteen groups
 
+	k    *Kernel
 	memo map[string]*BlockNode
+}
+
+// The streams of a kernel over blocks.
+const elements, codes = "y", "blocks"
+
+// Step is how far a stream advances.
+func (b *Block) Step(stream string) int {
+	switch {
+	case b.Lanes:
+		return 64
+	case stream == elements:
+		return 4 * b.Len
+	}
+	return b.Bytes
 }
 
 // BlockType is what a value of a Block is.
@@ -45,11 +61,19 @@ const (
 	BlockFloat16                // the float16 of the block as a number
 	BlockListed                 // the number of the table that a byte of the block says
 	BlockNegate                 // a number with the other sign
+	BlockAdd                    // a + b
+	BlockSub                    // a - b
 	BlockMul                    // a * b
+	BlockMax                    // the larger number
+	BlockMin                    // the smaller number
 	BlockMulAdd                 // a*b + c, of a product that is exact
 	BlockStash                  // keeps sixteen float32 in the frame
 	BlockPick                   // one of those as a number
-	BlockStore                  // stores sixteen elements
+	BlockRow                    // sixteen float32 of a row
+	BlockLane                   // sixteen numbers that are arguments
+	BlockEach                   // a constant number
+	BlockStore                  // stores sixteen float32
+	BlockSum                    // adds to a sum
 	BlockFinite                 // leaves +0 or -0 in the call's check if a number is finite, and makes it a NaN if it is not
 )
 
@@ -58,7 +82,8 @@ type BlockNode struct {
 	Op     BlockOp
 	Type   BlockType
 	Args   []*BlockNode
-	Off    int    // of loads, stores and stashes, in bytes; a count of bits, or the number of a lane
+	Name   string // of the stream that is loaded or stored
+	Off    int    // of loads, stores and stashes, in bytes; a count of bits, or the bits of a constant number
 	Bytes  string // of constants
 	Signed bool
 	ID     int
@@ -69,14 +94,14 @@ type BlockNode struct {
 // NewBlock begins a kernel over blocks.
 func NewBlock(file, family, doc string, bytes, length int, variants ...Variant) (*Kernel, *Block) {
 	k := New(file, family, doc, variants...)
-	k.Block = &Block{Bytes: bytes, Len: length, memo: map[string]*BlockNode{}}
-	k.stream("y", MemF32, true)
-	k.stream("blocks", MemU8, false)
+	k.Block = &Block{Bytes: bytes, Len: length, k: k, memo: map[string]*BlockNode{}}
+	k.stream(elements, MemF32, true)
+	k.stream(codes, MemU8, false)
 	return k, k.Block
 }
 
 func (b *Block) add(n BlockNode) *BlockNode {
-	key := fmt.Sprint(n.Op, n.Off, n.Signed, n.Bytes)
+	key := fmt.Sprint(n.Op, n.Name, n.Off, n.Signed, n.Bytes)
 	for _, a := range n.Args {
 		key += fmt.Sprint(" ", a.ID)
 	}
@@ -105,7 +130,7 @@ func (b *Block) inside(off, bytes int) {
 // Load is sixteen bytes of the block.
 func (b *Block) Load(off int) *BlockNode {
 	b.inside(off, 16)
-	return b.add(BlockNode{Op: BlockLoad, Type: BlockBytes, Off: off})
+	return b.add(BlockNode{Op: BlockLoad, Type: BlockBytes, Name: codes, Off: off})
 }
 
 // Const is sixteen bytes.
@@ -153,7 +178,7 @@ func (n *BlockNode) Shift(count int) *BlockNode {
 // Widen has bytes as float32.
 func (n *BlockNode) Widen(signed bool) *BlockNode {
 	n.want("Widen", BlockBytes)
-	w := BlockNode{Op: BlockWiden, Type: BlockFloats, Signed: signed}
+	w := BlockNode{Op: BlockWiden, Type: BlockFloats, Name: codes, Signed: signed}
 	if n.Op == BlockLoad {
 		w.Off = n.Off
 	} else {
@@ -165,27 +190,20 @@ func (n *BlockNode) Widen(signed bool) *BlockNode {
 // Float16 is the one at an offset, as a number.
 func (b *Block) Float16(off int) *BlockNode {
 	b.inside(off, 2)
-	return b.add(BlockNode{Op: BlockFloat16, Type: BlockNumber, Off: off})
+	return b.add(BlockNode{Op: BlockFloat16, Type: BlockNumber, Name: codes, Off: off})
 }
 
 // Look is the number of the table that the byte at an offset says.
 func (b *Block) Look(off int) *BlockNode {
 	b.inside(off, 1)
 	b.Listed = true
-	return b.add(BlockNode{Op: BlockListed, Type: BlockNumber, Off: off})
+	return b.add(BlockNode{Op: BlockListed, Type: BlockNumber, Name: codes, Off: off})
 }
 
 // Negated is a number with the other sign.
 func (n *BlockNode) Negated() *BlockNode {
 	n.want("Negated", BlockNumber)
 	return n.b.add(BlockNode{Op: BlockNegate, Type: BlockNumber, Args: []*BlockNode{n}})
-}
-
-// Mul is n times a number.
-func (n *BlockNode) Mul(c *BlockNode) *BlockNode {
-	n.want("Mul", BlockFloats)
-	c.want("Mul", BlockNumber)
-	return n.b.add(BlockNode{Op: BlockMul, Type: BlockFloats, Args: []*BlockNode{n, c}})
 }
 
 // MulAdd is n*c + a; the product has to be exact, so that machines may round once or twice.
@@ -217,7 +235,7 @@ func (b *Block) Store(element int, v *BlockNode) {
 	if element < 0 || element+16 > b.Len {
 		panic("ir: elements beyond a block")
 	}
-	b.add(BlockNode{Op: BlockStore, Args: []*BlockNode{v}, Off: 4 * element})
+	b.add(BlockNode{Op: BlockStore, Args: []*BlockNode{v}, Name: elements, Off: 4 * element})
 }
 
 // Finite makes the call's check a NaN unless a number is finite.
@@ -227,4 +245,6 @@ func (b *Block) Finite(n *BlockNode) {
 }
 
 // Root reports whether a node is there for what it does.
-func (n *BlockNode) Root() bool { return n.Op == BlockStore || n.Op == BlockFinite }
+func (n *BlockNode) Root() bool {
+	return n.Op == BlockStore || n.Op == BlockSum || n.Op == BlockFinite
+}

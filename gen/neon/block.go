@@ -10,19 +10,13 @@ import (
 
 // Kernels over interleaved blocks have sixteen float32 in four registers.
 
-// ClearCheck has two registers of +0.
-func (m *Machine) ClearCheck(s *plan.Seg) (check, zero plan.V) {
-	clear := func() plan.V { return s.Op(plan.Vec, func(d int, _ []int) { m.MOVI(asm.V(d), 0) }) }
-	return clear(), clear()
-}
-
 // StoreCheck stores a number.
 func (m *Machine) StoreCheck(p plan.GPR, check int) {
 	m.STR(asm.S, asm.At(asm.R(p), 0), asm.V(check))
 }
 
-// blockBytes are the instructions of two operands on bytes.
-func (m *Machine) blockBytes(op ir.BlockOp) emit2 {
+// ofTwo are the instructions of two operands.
+func (m *Machine) ofTwo(op ir.BlockOp) emit2 {
 	switch op {
 	case ir.BlockAnd:
 		return m.AND
@@ -36,15 +30,23 @@ func (m *Machine) blockBytes(op ir.BlockOp) emit2 {
 		return sized(asm.D, m.ZIP1)
 	case ir.BlockUpper:
 		return sized(asm.D, m.ZIP2)
+	case ir.BlockAdd:
+		return m.FADD
+	case ir.BlockSub:
+		return m.FSUB
 	case ir.BlockMul:
 		return m.FMUL
+	case ir.BlockMax:
+		return m.FMAX
+	case ir.BlockMin:
+		return m.FMIN
 	}
 	return nil
 }
 
 // LowerBlock emits a part of a node.
 func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan.V, at, table plan.Addr) plan.V {
-	if f := m.blockBytes(n.Op); f != nil {
+	if f := m.ofTwo(n.Op); f != nil {
 		return m.binary(s, f, args[0], args[1])
 	}
 	op := func(emit func(d asm.V)) plan.V {
@@ -79,6 +81,16 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 		return m.unary(s, m.FNEG, args[0])
 	case ir.BlockMulAdd:
 		return m.binary(s, m.FADD, m.binary(s, m.FMUL, args[0], args[1]), args[2])
+	case ir.BlockRow, ir.BlockLane:
+		return op(func(d asm.V) { m.LDR(asm.Q, d, m.mem(at)) })
+	case ir.BlockEach:
+		return op(func(d asm.V) {
+			m.XMOVI(r0, n.Off)
+			m.DUPX(asm.S, d, r0)
+		})
+	case ir.BlockSum:
+		s.Add(plan.Inst{Defs: args[1:], Uses: args, Emit: func(d, u []int) { m.FADD(asm.V(d[0]), asm.V(u[1]), asm.V(u[0])) }})
+		return -1
 	case ir.BlockPick:
 		return op(func(d asm.V) {
 			m.LDR(asm.S, d, m.mem(at))

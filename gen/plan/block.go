@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -12,17 +11,17 @@ import (
 // and to elements advance by constants. There are no tails, and nothing that is not in a block is touched. Constants
 // have registers throughout. Blocks that the formula is not right for do not end it: a number that is stored behind
 // the loop, the check, is NaN if there were any, and then what was stored means nothing.
+//
+// A kernel whose lanes are groups is the same loop over rows. It has sums in registers, and stores them behind it.
 
 // BlockMachine is a machine that has such kernels.
 type BlockMachine interface {
 	Machine
 	// LowerBlock emits a part of a node, of as many as sixteen float32 have registers, or the only one; args are the
-	// operands' registers. What is in memory is at: of a listed number, where the table is too.
+	// operands' registers. What is in memory is at: of a listed number, where the table is too. A BlockFinite has two
+	// more operands, the check and zeros, a BlockSum one, the sum.
 	LowerBlock(s *Seg, n *ir.BlockNode, part int, args []V, at, table Addr) V
-	// ClearCheck has two registers of +0, the check and another one, LowerBlock's last two arguments of a BlockFinite.
-	// StoreCheck stores the first's number.
-	ClearCheck(s *Seg) (check, zero V)
-	StoreCheck(p GPR, check int)
+	StoreCheck(p GPR, check int) // stores the first number of a register
 }
 
 // blockArgs are the arguments of such a kernel.
@@ -31,23 +30,26 @@ func blockArgs(k *ir.Kernel) []Arg {
 	for _, s := range Streams(k) {
 		a = append(a, Arg{s.Name, "*" + s.Mem.GoType()})
 	}
-	if k.Block.Listed {
-		a = append(a, Arg{"table", "*[256]float32"})
+	switch {
+	case k.Block.Lanes:
+		a = append(a, Arg{"params", "*float32"}, Arg{"sums", "*float32"})
+	case k.Block.Listed:
+		a = append(a, Arg{"table", "*[256]float32"}, Arg{"check", "*float32"})
+	default:
+		a = append(a, Arg{"check", "*float32"})
 	}
-	return append(a, Arg{"check", "*float32"}, Arg{"n", "int"})
+	return append(a, Arg{"n", "int"})
 }
 
 // blocks plans one of them.
 type blocks struct {
 	*planner
-	m           BlockMachine
-	call, body  *Seg
-	check, zero V
-	uses        map[int]int // of each node
-	rare        int         // uses of a constant that has no register
-	elements    GPR
-	block       GPR
-	table       GPR
+	m                 BlockMachine
+	call, body, after *Seg
+	check, zero       V
+	uses              map[int]int    // of each node
+	rare              int            // uses of a constant that has no register
+	at                map[string]GPR // the arguments
 }
 
 // OnceOf is what f emitted when it was first asked for this part of a node, which several registers share.
@@ -61,69 +63,83 @@ func (s *Seg) OnceOf(n *ir.BlockNode, part int, f func() V) V {
 	return v
 }
 
-// GenerateBlock prints a kernel over blocks as one function of the machine.
+// GenerateBlock prints a kernel over blocks or rows as one function of the machine.
 func GenerateBlock(k *ir.Kernel, m BlockMachine) error {
-	b := &blocks{planner: &planner{k: k, m: m}, m: m, uses: map[int]int{}}
-	r := m.GPRs()
-	b.elements, b.block, b.table = r[0], r[1], r[2]
-	n, check := r[3], r[4]
+	b := &blocks{planner: &planner{k: k, m: m}, m: m, uses: map[int]int{}, at: map[string]GPR{}}
+	args := Args(k)
+	for i, a := range args {
+		b.at[a.Name] = m.GPRs()[i]
+	}
 	for _, node := range k.Block.Nodes {
 		for _, a := range node.Args {
 			b.uses[a.ID]++
 		}
 	}
-	var call, body assignment
-	for ok := false; !ok; b.rare++ { // what is used least is loaded where it is used
-		if b.rare > len(k.Block.Nodes) {
+	places := map[*Seg]assignment{}
+	for !b.place(places) { // what is used least is loaded where it is used
+		if b.rare++; b.rare > len(k.Block.Nodes) {
 			return b.fail("registers ran out")
-		}
-		b.build()
-		pins := map[V]int{}
-		through := liveOut(b.call, b.body)
-		if !slices.Contains(through, b.check) {
-			through = append(through, b.check)
-		}
-		if ok = b.pin(through, pins); !ok {
-			continue
-		}
-		if call, ok = b.scan(b.call, pins); !ok {
-			continue
-		}
-		if body, ok = b.scan(b.body, pins); ok {
-			b.verify(b.call, call, pins)
-			b.verify(b.body, body, pins)
 		}
 	}
 
-	f := &Func{Kernel: k, Name: k.Name + m.Name(), Args: Args(k), Frame: 64 * k.Block.Stashes}
+	f := &Func{Kernel: k, Name: k.Name + m.Name(), Args: args, Frame: 64 * k.Block.Stashes}
 	f.Doc = strings.Split(f.Name+" "+k.Doc, "\n")
 	m.Begin(f)
-	m.Comment(fmt.Sprintf("pointers: %s elements, %s blocks, %s blocks left", m.GPRName(b.elements), m.GPRName(b.block), m.GPRName(n)))
-	m.Arg(b.elements, Streams(k)[0].Name)
-	m.Arg(b.block, Streams(k)[1].Name)
-	if k.Block.Listed {
-		m.Arg(b.table, "table")
+	var names []string
+	for _, a := range args {
+		names = append(names, m.GPRName(b.at[a.Name])+" "+a.Name)
 	}
-	m.Arg(n, "n")
-	b.call.print(call)
+	m.Comment(strings.Join(names, ", "))
+	for _, a := range args {
+		m.Arg(b.at[a.Name], a.Name)
+	}
+	b.call.print(places[b.call])
 	m.LoopHead("loop")
-	b.body.print(body)
-	m.AddImm(b.elements, 4*k.Block.Len)
-	m.AddImm(b.block, k.Block.Bytes)
-	m.AddImm(n, -1)
-	m.Branch(n, NotEqual, 0, "loop")
-	m.Arg(check, "check")
-	m.StoreCheck(check, body[b.check])
+	b.body.print(places[b.body])
+	for _, s := range Streams(k) {
+		m.AddImm(b.at[s.Name], k.Block.Step(s.Name))
+	}
+	m.AddImm(b.at["n"], -1)
+	m.Branch(b.at["n"], NotEqual, 0, "loop")
+	if k.Block.Lanes {
+		b.after.print(places[b.after])
+	} else {
+		m.StoreCheck(b.at["check"], places[b.body][b.check])
+	}
 	m.Ret()
 	return nil
+}
+
+// place builds the segments and gives their values registers, if there are enough.
+func (b *blocks) place(places map[*Seg]assignment) bool {
+	b.build()
+	pins := map[V]int{}
+	through := liveOut(b.call, b.body, b.after)
+	if !b.k.Block.Lanes && !slices.Contains(through, b.check) {
+		through = append(through, b.check)
+	}
+	if !b.pin(through, pins) {
+		return false
+	}
+	for _, s := range []*Seg{b.call, b.body, b.after} {
+		at, ok := b.scan(s, pins)
+		if !ok {
+			return false
+		}
+		b.verify(s, at, pins)
+		places[s] = at
+	}
+	return true
 }
 
 // build emits what the roots need.
 func (b *blocks) build() {
 	b.class = nil
-	b.call = &Seg{p: b.planner, vals: map[[2]int]V{}}
-	b.body = &Seg{p: b.planner, vals: map[[2]int]V{}, up: b.call}
-	b.check, b.zero = b.m.ClearCheck(b.call)
+	segment := func() *Seg { return &Seg{p: b.planner, vals: map[[2]int]V{}} }
+	b.call, b.body, b.after = segment(), segment(), segment()
+	if !b.k.Block.Lanes {
+		b.check, b.zero = b.m.Zero(b.call), b.m.Zero(b.call)
+	}
 	for _, n := range b.k.Block.Nodes {
 		if n.Root() {
 			for part := range b.parts(n) {
@@ -133,10 +149,9 @@ func (b *blocks) build() {
 	}
 }
 
-// parts is the number of registers that a node's value takes; a root stores as many.
+// parts is the number of registers that a node's value takes; a root has as many to do.
 func (b *blocks) parts(n *ir.BlockNode) int {
-	switch {
-	case n.Type == ir.BlockFloats, n.Op == ir.BlockStore, n.Op == ir.BlockStash:
+	if n.Type == ir.BlockFloats || n.Type == ir.BlockNone && n.Op != ir.BlockFinite {
 		return 16 / b.m.Width()
 	}
 	return 1
@@ -147,7 +162,8 @@ func (b *blocks) demand(n *ir.BlockNode, part int) V {
 	part = min(part, b.parts(n)-1)
 	s, key := b.body, [2]int{n.ID, part}
 	anew := false
-	if n.Op == ir.BlockConst {
+	switch n.Op {
+	case ir.BlockConst, ir.BlockEach, ir.BlockLane:
 		if anew = b.uses[n.ID] <= b.rare; !anew {
 			s = b.call
 		}
@@ -165,19 +181,25 @@ func (b *blocks) demand(n *ir.BlockNode, part int) V {
 		}
 		args = append(args, b.demand(a, part))
 	}
-	if n.Op == ir.BlockFinite {
-		args = append(args, b.check, b.zero)
-	}
-	at := Addr{Reg: b.block, Disp: n.Off}
+	slot := 4 * b.m.Width() * part
+	at := Addr{Reg: b.at[n.Name], Disp: n.Off}
 	switch n.Op {
-	case ir.BlockStore:
-		at = Addr{Reg: b.elements, Disp: n.Off + 4*b.m.Width()*part}
+	case ir.BlockFinite:
+		args = append(args, b.check, b.zero)
+	case ir.BlockStore, ir.BlockRow:
+		at.Disp += slot
+	case ir.BlockLane:
+		at = Addr{Reg: b.at["params"], Disp: n.Off + slot}
 	case ir.BlockStash:
-		at = Addr{Stack: true, Disp: n.Off + 4*b.m.Width()*part}
+		at = Addr{Stack: true, Disp: n.Off + slot}
 	case ir.BlockPick:
-		at.Stack = true
+		at = Addr{Stack: true, Disp: n.Off}
+	case ir.BlockSum:
+		sum := b.m.Zero(b.call)
+		args = append(args, sum)
+		b.m.LowerBlock(b.after, &ir.BlockNode{Op: ir.BlockStore}, part, []V{sum}, Addr{Reg: b.at["sums"], Disp: n.Off + slot}, Addr{})
 	}
-	v := b.m.LowerBlock(s, n, part, args, at, Addr{Reg: b.table})
+	v := b.m.LowerBlock(s, n, part, args, at, Addr{Reg: b.at["table"]})
 	s.vals[key] = v
 	return v
 }

@@ -1,6 +1,7 @@
 package x86
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
 
@@ -13,12 +14,6 @@ import (
 
 // Kernels over interleaved blocks have sixteen bytes in 128 bits, and sixteen float32 in one register or two.
 
-// ClearCheck has two registers of +0.
-func (m *Machine) ClearCheck(s *plan.Seg) (check, zero plan.V) {
-	clear := func() plan.V { return s.Op(plan.Vec, func(d int, _ []int) { m.bitwise("VPXOR", xs[d], xs[d], xs[d]) }) }
-	return clear(), clear()
-}
-
 // StoreCheck stores a number.
 func (m *Machine) StoreCheck(p plan.GPR, check int) {
 	m.i("VMOVSS", xs[check], operand.Mem{Base: gprs[p]})
@@ -27,6 +22,11 @@ func (m *Machine) StoreCheck(p plan.GPR, check int) {
 // blockBytes are the instructions of two operands on bytes.
 var blockBytes = map[ir.BlockOp]string{
 	ir.BlockAnd: "VPAND", ir.BlockOr: "VPOR", ir.BlockLess: "VPSUBB", ir.BlockShuffle: "VPSHUFB", ir.BlockLower: "VPUNPCKLQDQ", ir.BlockUpper: "VPUNPCKHQDQ",
+}
+
+// blockFloats are those on float32.
+var blockFloats = map[ir.BlockOp]string{
+	ir.BlockAdd: "VADDPS", ir.BlockSub: "VSUBPS", ir.BlockMul: "VMULPS", ir.BlockMax: "VMAXPS", ir.BlockMin: "VMINPS",
 }
 
 // LowerBlock emits a part of a node.
@@ -40,6 +40,9 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 				m.i(name, xs[u[1]], xs[u[0]], xs[d])
 			}
 		})
+	}
+	if name, ok := blockFloats[n.Op]; ok {
+		return op(func(d int, u []int) { m.i(name, m.vec(u[1]), m.vec(u[0]), m.vec(d)) })
 	}
 	switch n.Op {
 	case ir.BlockLoad:
@@ -80,8 +83,14 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 		return op(func(d int, u []int) {
 			m.bitwise("VPXOR", m.constant(strings.Repeat("\x00\x00\x00\x80", m.Width())), m.vec(u[0]), m.vec(d))
 		})
-	case ir.BlockMul:
-		return op(func(d int, u []int) { m.i("VMULPS", m.vec(u[1]), m.vec(u[0]), m.vec(d)) })
+	case ir.BlockRow, ir.BlockLane:
+		return op(func(d int, _ []int) { m.i("VMOVUPS", m.mem(at, 0), m.vec(d)) })
+	case ir.BlockEach:
+		bits := string(binary.LittleEndian.AppendUint32(nil, uint32(n.Off)))
+		return op(func(d int, _ []int) { m.i("VBROADCASTSS", m.constant(bits), m.vec(d)) })
+	case ir.BlockSum:
+		s.Add(plan.Inst{Defs: args[1:], Uses: args, Emit: func(d, u []int) { m.i("VADDPS", m.vec(u[0]), m.vec(u[1]), m.vec(d[0])) }})
+		return -1
 	case ir.BlockMulAdd:
 		return s.OpTied(plan.Vec, func(d int, u []int) {
 			if d != u[0] {

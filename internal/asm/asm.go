@@ -117,3 +117,12 @@ const (
 	WeightedSquares
 	WeightedPowers
 )
+
+// Error is how the errors of a search count.
+type Error uint8
+
+// Choices of Error.
+const (
+	SquaredError Error = iota
+	AbsoluteError
+)

@@ -7,12 +7,13 @@
 // func DequantizeBlocksQ8_0AVX2(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, F16C, FMA3
 TEXT ·DequantizeBlocksQ8_0AVX2(SB), NOSPLIT, $0-32
-	// pointers: DI elements, SI blocks, BX blocks left
-	MOVQ  y+0(FP), DI
-	MOVQ  blocks+8(FP), SI
-	MOVQ  n+24(FP), BX
-	VPXOR X15, X15, X15
-	VPXOR X14, X14, X14
+	// DI y, SI blocks, DX check, BX n
+	MOVQ   y+0(FP), DI
+	MOVQ   blocks+8(FP), SI
+	MOVQ   check+16(FP), DX
+	MOVQ   n+24(FP), BX
+	VXORPS Y15, Y15, Y15
+	VXORPS Y14, Y14, Y14
 
 loop:
 	VPBROADCASTW (SI), X0
@@ -39,20 +40,20 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksQ4_0AVX2(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, F16C, FMA3
 TEXT ·DequantizeBlocksQ4_0AVX2(SB), NOSPLIT, $0-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VXORPS  Y15, Y15, Y15
+	VXORPS  Y14, Y14, Y14
 	VMOVUPS constantsAVX2<>+0(SB), X13
 	VMOVUPS constantsAVX2<>+16(SB), X12
 
@@ -89,20 +90,20 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksQ4_1AVX2(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, F16C, FMA3
 TEXT ·DequantizeBlocksQ4_1AVX2(SB), NOSPLIT, $0-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VXORPS  Y15, Y15, Y15
+	VXORPS  Y14, Y14, Y14
 	VMOVUPS constantsAVX2<>+0(SB), X13
 
 loop:
@@ -139,20 +140,20 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksQ5_0AVX2(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, F16C, FMA3
 TEXT ·DequantizeBlocksQ5_0AVX2(SB), NOSPLIT, $0-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VXORPS  Y15, Y15, Y15
+	VXORPS  Y14, Y14, Y14
 	VMOVUPS constantsAVX2<>+0(SB), X13
 	VMOVUPS constantsAVX2<>+32(SB), X12
 	VMOVUPS constantsAVX2<>+48(SB), X11
@@ -203,20 +204,20 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksQ5_1AVX2(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, F16C, FMA3
 TEXT ·DequantizeBlocksQ5_1AVX2(SB), NOSPLIT, $0-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VXORPS  Y15, Y15, Y15
+	VXORPS  Y14, Y14, Y14
 	VMOVUPS constantsAVX2<>+0(SB), X13
 	VMOVUPS constantsAVX2<>+32(SB), X12
 	VMOVUPS constantsAVX2<>+48(SB), X11
@@ -268,20 +269,20 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksIQ4_NLAVX2(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, F16C, FMA3
 TEXT ·DequantizeBlocksIQ4_NLAVX2(SB), NOSPLIT, $0-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VXORPS  Y15, Y15, Y15
+	VXORPS  Y14, Y14, Y14
 	VMOVUPS constantsAVX2<>+96(SB), X13
 	VMOVUPS constantsAVX2<>+0(SB), X12
 
@@ -318,21 +319,21 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksMXFP4AVX2(y *float32, blocks *uint8, table *[256]float32, check *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·DequantizeBlocksMXFP4AVX2(SB), NOSPLIT, $0-40
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX table, BX check, R8 n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
 	MOVQ    table+16(FP), DX
-	MOVQ    n+32(FP), BX
-	VPXOR   X13, X13, X13
-	VPXOR   X0, X0, X0
+	MOVQ    check+24(FP), BX
+	MOVQ    n+32(FP), R8
+	VXORPS  Y13, Y13, Y13
+	VXORPS  Y0, Y0, Y0
 	VMOVUPS constantsAVX2<>+112(SB), X15
 	VMOVUPS constantsAVX2<>+0(SB), X14
 
@@ -365,24 +366,24 @@ loop:
 	VMOVUPS      Y0, 96(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+17, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	SUBQ         $+1, R8
+	TESTQ        R8, R8
 	JNE          loop
-	MOVQ         check+24(FP), R8
-	VMOVSS       X13, (R8)
+	VMOVSS       X13, (BX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksNVFP4AVX2(y *float32, blocks *uint8, table *[256]float32, check *float32, n int)
 // Requires: AVX, AVX2
 TEXT ·DequantizeBlocksNVFP4AVX2(SB), NOSPLIT, $0-40
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX table, BX check, R8 n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
 	MOVQ    table+16(FP), DX
-	MOVQ    n+32(FP), BX
-	VPXOR   X13, X13, X13
-	VPXOR   X0, X0, X0
+	MOVQ    check+24(FP), BX
+	MOVQ    n+32(FP), R8
+	VXORPS  Y13, Y13, Y13
+	VXORPS  Y0, Y0, Y0
 	VMOVUPS constantsAVX2<>+112(SB), X15
 	VMOVUPS constantsAVX2<>+0(SB), X14
 
@@ -449,23 +450,23 @@ loop:
 	VMOVUPS      Y1, 224(DI)
 	ADDQ         $+256, DI
 	ADDQ         $+36, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	SUBQ         $+1, R8
+	TESTQ        R8, R8
 	JNE          loop
-	MOVQ         check+24(FP), R8
-	VMOVSS       X13, (R8)
+	VMOVSS       X13, (BX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksQ2_KAVX2(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, F16C, FMA3
 TEXT ·DequantizeBlocksQ2_KAVX2(SB), NOSPLIT, $128-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VXORPS  Y15, Y15, Y15
+	VXORPS  Y14, Y14, Y14
 	VMOVUPS constantsAVX2<>+128(SB), X13
 	VMOVUPS constantsAVX2<>+0(SB), X12
 
@@ -712,20 +713,20 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksQ3_KAVX2(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, F16C, FMA3
 TEXT ·DequantizeBlocksQ3_KAVX2(SB), NOSPLIT, $64-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VXORPS  Y15, Y15, Y15
+	VXORPS  Y14, Y14, Y14
 	VMOVUPS constantsAVX2<>+128(SB), X13
 	VMOVUPS constantsAVX2<>+176(SB), X12
 	VMOVUPS constantsAVX2<>+192(SB), X11
@@ -1061,20 +1062,20 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksQ4_KAVX2(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, F16C, FMA3
 TEXT ·DequantizeBlocksQ4_KAVX2(SB), NOSPLIT, $128-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VXORPS  Y15, Y15, Y15
+	VXORPS  Y14, Y14, Y14
 	VMOVUPS constantsAVX2<>+0(SB), X13
 	VMOVUPS constantsAVX2<>+400(SB), X12
 	VMOVUPS constantsAVX2<>+416(SB), X11
@@ -1310,20 +1311,20 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksQ5_KAVX2(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, F16C, FMA3
 TEXT ·DequantizeBlocksQ5_KAVX2(SB), NOSPLIT, $128-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VXORPS  Y15, Y15, Y15
+	VXORPS  Y14, Y14, Y14
 	VMOVUPS constantsAVX2<>+0(SB), X13
 	VMOVUPS constantsAVX2<>+64(SB), X12
 
@@ -1640,20 +1641,20 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksQ6_KAVX2(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, F16C, FMA3
 TEXT ·DequantizeBlocksQ6_KAVX2(SB), NOSPLIT, $64-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VXORPS  Y15, Y15, Y15
+	VXORPS  Y14, Y14, Y14
 	VMOVUPS constantsAVX2<>+0(SB), X13
 	VMOVUPS constantsAVX2<>+480(SB), X12
 	VMOVUPS constantsAVX2<>+192(SB), X11
@@ -1931,20 +1932,20 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksIQ4_XSAVX2(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, F16C, FMA3
 TEXT ·DequantizeBlocksIQ4_XSAVX2(SB), NOSPLIT, $64-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VXORPS  Y15, Y15, Y15
+	VXORPS  Y14, Y14, Y14
 	VMOVUPS constantsAVX2<>+96(SB), X13
 	VMOVUPS constantsAVX2<>+0(SB), X12
 
@@ -2194,8 +2195,7 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 

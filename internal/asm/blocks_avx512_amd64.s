@@ -7,12 +7,13 @@
 // func DequantizeBlocksQ8_0AVX512(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, AVX512F, FMA3
 TEXT ·DequantizeBlocksQ8_0AVX512(SB), NOSPLIT, $0-32
-	// pointers: DI elements, SI blocks, BX blocks left
-	MOVQ  y+0(FP), DI
-	MOVQ  blocks+8(FP), SI
-	MOVQ  n+24(FP), BX
-	VPXOR X15, X15, X15
-	VPXOR X14, X14, X14
+	// DI y, SI blocks, DX check, BX n
+	MOVQ   y+0(FP), DI
+	MOVQ   blocks+8(FP), SI
+	MOVQ   check+16(FP), DX
+	MOVQ   n+24(FP), BX
+	VPXORD Z15, Z15, Z15
+	VPXORD Z14, Z14, Z14
 
 loop:
 	VPBROADCASTW (SI), Y0
@@ -31,20 +32,20 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksQ4_0AVX512(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, AVX512F, FMA3
 TEXT ·DequantizeBlocksQ4_0AVX512(SB), NOSPLIT, $0-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z14, Z14, Z14
 	VMOVUPS constantsAVX512<>+0(SB), X13
 	VMOVUPS constantsAVX512<>+16(SB), X12
 
@@ -71,20 +72,20 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksQ4_1AVX512(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, AVX512F, FMA3
 TEXT ·DequantizeBlocksQ4_1AVX512(SB), NOSPLIT, $0-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z14, Z14, Z14
 	VMOVUPS constantsAVX512<>+0(SB), X13
 
 loop:
@@ -111,20 +112,20 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksQ5_0AVX512(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, FMA3
 TEXT ·DequantizeBlocksQ5_0AVX512(SB), NOSPLIT, $0-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z14, Z14, Z14
 	VMOVUPS constantsAVX512<>+0(SB), X13
 	VMOVUPS constantsAVX512<>+32(SB), X12
 	VMOVUPS constantsAVX512<>+48(SB), X11
@@ -163,20 +164,20 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksQ5_1AVX512(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, FMA3
 TEXT ·DequantizeBlocksQ5_1AVX512(SB), NOSPLIT, $0-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z14, Z14, Z14
 	VMOVUPS constantsAVX512<>+0(SB), X13
 	VMOVUPS constantsAVX512<>+32(SB), X12
 	VMOVUPS constantsAVX512<>+48(SB), X11
@@ -216,20 +217,20 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksIQ4_NLAVX512(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, AVX512F, FMA3
 TEXT ·DequantizeBlocksIQ4_NLAVX512(SB), NOSPLIT, $0-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z14, Z14, Z14
 	VMOVUPS constantsAVX512<>+96(SB), X13
 	VMOVUPS constantsAVX512<>+0(SB), X12
 
@@ -256,21 +257,21 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksMXFP4AVX512(y *float32, blocks *uint8, table *[256]float32, check *float32, n int)
 // Requires: AVX, AVX512F
 TEXT ·DequantizeBlocksMXFP4AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX table, BX check, R8 n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
 	MOVQ    table+16(FP), DX
-	MOVQ    n+32(FP), BX
-	VPXOR   X13, X13, X13
-	VPXOR   X0, X0, X0
+	MOVQ    check+24(FP), BX
+	MOVQ    n+32(FP), R8
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z0, Z0, Z0
 	VMOVUPS constantsAVX512<>+112(SB), X15
 	VMOVUPS constantsAVX512<>+0(SB), X14
 
@@ -293,24 +294,24 @@ loop:
 	VMOVUPS      Z0, 64(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+17, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	SUBQ         $+1, R8
+	TESTQ        R8, R8
 	JNE          loop
-	MOVQ         check+24(FP), R8
-	VMOVSS       X13, (R8)
+	VMOVSS       X13, (BX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksNVFP4AVX512(y *float32, blocks *uint8, table *[256]float32, check *float32, n int)
 // Requires: AVX, AVX512F
 TEXT ·DequantizeBlocksNVFP4AVX512(SB), NOSPLIT, $0-40
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX table, BX check, R8 n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
 	MOVQ    table+16(FP), DX
-	MOVQ    n+32(FP), BX
-	VPXOR   X13, X13, X13
-	VPXOR   X0, X0, X0
+	MOVQ    check+24(FP), BX
+	MOVQ    n+32(FP), R8
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z0, Z0, Z0
 	VMOVUPS constantsAVX512<>+112(SB), X15
 	VMOVUPS constantsAVX512<>+0(SB), X14
 
@@ -357,23 +358,23 @@ loop:
 	VMOVUPS      Z1, 192(DI)
 	ADDQ         $+256, DI
 	ADDQ         $+36, SI
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	SUBQ         $+1, R8
+	TESTQ        R8, R8
 	JNE          loop
-	MOVQ         check+24(FP), R8
-	VMOVSS       X13, (R8)
+	VMOVSS       X13, (BX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksQ2_KAVX512(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, AVX512F, FMA3
 TEXT ·DequantizeBlocksQ2_KAVX512(SB), NOSPLIT, $128-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z14, Z14, Z14
 	VMOVUPS constantsAVX512<>+128(SB), X13
 	VMOVUPS constantsAVX512<>+0(SB), X12
 
@@ -530,20 +531,20 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksQ3_KAVX512(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, FMA3
 TEXT ·DequantizeBlocksQ3_KAVX512(SB), NOSPLIT, $64-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z14, Z14, Z14
 	VMOVUPS constantsAVX512<>+128(SB), X13
 	VMOVUPS constantsAVX512<>+208(SB), X12
 	VMOVUPS constantsAVX512<>+224(SB), X11
@@ -772,20 +773,20 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksQ4_KAVX512(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, AVX512F, FMA3
 TEXT ·DequantizeBlocksQ4_KAVX512(SB), NOSPLIT, $128-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z14, Z14, Z14
 	VMOVUPS constantsAVX512<>+0(SB), X13
 	VMOVUPS constantsAVX512<>+432(SB), X12
 	VMOVUPS constantsAVX512<>+448(SB), X11
@@ -934,20 +935,20 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksQ5_KAVX512(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, FMA3
 TEXT ·DequantizeBlocksQ5_KAVX512(SB), NOSPLIT, $128-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z14, Z14, Z14
 	VMOVUPS constantsAVX512<>+0(SB), X13
 	VMOVUPS constantsAVX512<>+208(SB), X12
 	VMOVUPS constantsAVX512<>+64(SB), X11
@@ -1154,20 +1155,20 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksQ6_KAVX512(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, AVX512F, FMA3
 TEXT ·DequantizeBlocksQ6_KAVX512(SB), NOSPLIT, $64-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z14, Z14, Z14
 	VMOVUPS constantsAVX512<>+0(SB), X13
 	VMOVUPS constantsAVX512<>+512(SB), X12
 	VMOVUPS constantsAVX512<>+368(SB), X11
@@ -1361,20 +1362,20 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 
 // func DequantizeBlocksIQ4_XSAVX512(y *float32, blocks *uint8, check *float32, n int)
 // Requires: AVX, AVX2, AVX512F, AVX512VL, FMA3
 TEXT ·DequantizeBlocksIQ4_XSAVX512(SB), NOSPLIT, $64-32
-	// pointers: DI elements, SI blocks, BX blocks left
+	// DI y, SI blocks, DX check, BX n
 	MOVQ    y+0(FP), DI
 	MOVQ    blocks+8(FP), SI
+	MOVQ    check+16(FP), DX
 	MOVQ    n+24(FP), BX
-	VPXOR   X15, X15, X15
-	VPXOR   X14, X14, X14
+	VPXORD  Z15, Z15, Z15
+	VPXORD  Z14, Z14, Z14
 	VMOVUPS constantsAVX512<>+96(SB), X13
 	VMOVUPS constantsAVX512<>+0(SB), X12
 	VMOVUPS constantsAVX512<>+528(SB), X11
@@ -1539,8 +1540,7 @@ loop:
 	SUBQ         $+1, BX
 	TESTQ        BX, BX
 	JNE          loop
-	MOVQ         check+16(FP), R8
-	VMOVSS       X15, (R8)
+	VMOVSS       X15, (DX)
 	VZEROUPPER
 	RET
 

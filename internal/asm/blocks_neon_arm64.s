@@ -7,9 +7,10 @@
 // func DequantizeBlocksQ8_0NEON(y *float32, blocks *uint8, check *float32, n int)
 
 TEXT ·DequantizeBlocksQ8_0NEON(SB), NOSPLIT, $0-32
-	// pointers: R0 elements, R1 blocks, R3 blocks left
+	// R0 y, R1 blocks, R2 check, R3 n
 	MOVD y+0(FP), R0
 	MOVD blocks+8(FP), R1
+	MOVD check+16(FP), R2
 	MOVD n+24(FP), R3
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
@@ -60,16 +61,16 @@ loop:
 	ADD $34, R1, R1
 	SUB $1, R3, R3
 	CBNZ R3, loop
-	MOVD check+16(FP), R4
-	FMOVS F15, (R4)
+	FMOVS F15, (R2)
 	RET
 
 // func DequantizeBlocksQ4_0NEON(y *float32, blocks *uint8, check *float32, n int)
 
 TEXT ·DequantizeBlocksQ4_0NEON(SB), NOSPLIT, $0-32
-	// pointers: R0 elements, R1 blocks, R3 blocks left
+	// R0 y, R1 blocks, R2 check, R3 n
 	MOVD y+0(FP), R0
 	MOVD blocks+8(FP), R1
+	MOVD check+16(FP), R2
 	MOVD n+24(FP), R3
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
@@ -126,16 +127,16 @@ loop:
 	ADD $18, R1, R1
 	SUB $1, R3, R3
 	CBNZ R3, loop
-	MOVD check+16(FP), R4
-	FMOVS F15, (R4)
+	FMOVS F15, (R2)
 	RET
 
 // func DequantizeBlocksQ4_1NEON(y *float32, blocks *uint8, check *float32, n int)
 
 TEXT ·DequantizeBlocksQ4_1NEON(SB), NOSPLIT, $0-32
-	// pointers: R0 elements, R1 blocks, R3 blocks left
+	// R0 y, R1 blocks, R2 check, R3 n
 	MOVD y+0(FP), R0
 	MOVD blocks+8(FP), R1
+	MOVD check+16(FP), R2
 	MOVD n+24(FP), R3
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
@@ -201,16 +202,16 @@ loop:
 	ADD $20, R1, R1
 	SUB $1, R3, R3
 	CBNZ R3, loop
-	MOVD check+16(FP), R4
-	FMOVS F15, (R4)
+	FMOVS F15, (R2)
 	RET
 
 // func DequantizeBlocksQ5_0NEON(y *float32, blocks *uint8, check *float32, n int)
 
 TEXT ·DequantizeBlocksQ5_0NEON(SB), NOSPLIT, $0-32
-	// pointers: R0 elements, R1 blocks, R3 blocks left
+	// R0 y, R1 blocks, R2 check, R3 n
 	MOVD y+0(FP), R0
 	MOVD blocks+8(FP), R1
+	MOVD check+16(FP), R2
 	MOVD n+24(FP), R3
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
@@ -279,16 +280,16 @@ loop:
 	ADD $22, R1, R1
 	SUB $1, R3, R3
 	CBNZ R3, loop
-	MOVD check+16(FP), R4
-	FMOVS F15, (R4)
+	FMOVS F15, (R2)
 	RET
 
 // func DequantizeBlocksQ5_1NEON(y *float32, blocks *uint8, check *float32, n int)
 
 TEXT ·DequantizeBlocksQ5_1NEON(SB), NOSPLIT, $0-32
-	// pointers: R0 elements, R1 blocks, R3 blocks left
+	// R0 y, R1 blocks, R2 check, R3 n
 	MOVD y+0(FP), R0
 	MOVD blocks+8(FP), R1
+	MOVD check+16(FP), R2
 	MOVD n+24(FP), R3
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
@@ -367,16 +368,16 @@ loop:
 	ADD $24, R1, R1
 	SUB $1, R3, R3
 	CBNZ R3, loop
-	MOVD check+16(FP), R4
-	FMOVS F15, (R4)
+	FMOVS F15, (R2)
 	RET
 
 // func DequantizeBlocksIQ4_NLNEON(y *float32, blocks *uint8, check *float32, n int)
 
 TEXT ·DequantizeBlocksIQ4_NLNEON(SB), NOSPLIT, $0-32
-	// pointers: R0 elements, R1 blocks, R3 blocks left
+	// R0 y, R1 blocks, R2 check, R3 n
 	MOVD y+0(FP), R0
 	MOVD blocks+8(FP), R1
+	MOVD check+16(FP), R2
 	MOVD n+24(FP), R3
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
@@ -433,18 +434,18 @@ loop:
 	ADD $18, R1, R1
 	SUB $1, R3, R3
 	CBNZ R3, loop
-	MOVD check+16(FP), R4
-	FMOVS F15, (R4)
+	FMOVS F15, (R2)
 	RET
 
 // func DequantizeBlocksMXFP4NEON(y *float32, blocks *uint8, table *[256]float32, check *float32, n int)
 
 TEXT ·DequantizeBlocksMXFP4NEON(SB), NOSPLIT, $0-40
-	// pointers: R0 elements, R1 blocks, R3 blocks left
+	// R0 y, R1 blocks, R2 table, R3 check, R4 n
 	MOVD y+0(FP), R0
 	MOVD blocks+8(FP), R1
 	MOVD table+16(FP), R2
-	MOVD n+32(FP), R3
+	MOVD check+24(FP), R3
+	MOVD n+32(FP), R4
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VMOVQ $0x0c08060403020100, $0xf4f8fafcfdfeff00, V15
@@ -497,20 +498,20 @@ loop:
 	FMOVQ F0, 112(R0)
 	ADD $128, R0, R0
 	ADD $17, R1, R1
-	SUB $1, R3, R3
-	CBNZ R3, loop
-	MOVD check+24(FP), R4
-	FMOVS F13, (R4)
+	SUB $1, R4, R4
+	CBNZ R4, loop
+	FMOVS F13, (R3)
 	RET
 
 // func DequantizeBlocksNVFP4NEON(y *float32, blocks *uint8, table *[256]float32, check *float32, n int)
 
 TEXT ·DequantizeBlocksNVFP4NEON(SB), NOSPLIT, $0-40
-	// pointers: R0 elements, R1 blocks, R3 blocks left
+	// R0 y, R1 blocks, R2 table, R3 check, R4 n
 	MOVD y+0(FP), R0
 	MOVD blocks+8(FP), R1
 	MOVD table+16(FP), R2
-	MOVD n+32(FP), R3
+	MOVD check+24(FP), R3
+	MOVD n+32(FP), R4
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
 	VMOVQ $0x0c08060403020100, $0xf4f8fafcfdfeff00, V15
@@ -618,18 +619,18 @@ loop:
 	FMOVQ F1, 240(R0)
 	ADD $256, R0, R0
 	ADD $36, R1, R1
-	SUB $1, R3, R3
-	CBNZ R3, loop
-	MOVD check+24(FP), R4
-	FMOVS F13, (R4)
+	SUB $1, R4, R4
+	CBNZ R4, loop
+	FMOVS F13, (R3)
 	RET
 
 // func DequantizeBlocksQ2_KNEON(y *float32, blocks *uint8, check *float32, n int)
 
 TEXT ·DequantizeBlocksQ2_KNEON(SB), NOSPLIT, $136-32
-	// pointers: R0 elements, R1 blocks, R3 blocks left
+	// R0 y, R1 blocks, R2 check, R3 n
 	MOVD y+0(FP), R0
 	MOVD blocks+8(FP), R1
+	MOVD check+16(FP), R2
 	MOVD n+24(FP), R3
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
@@ -1137,16 +1138,16 @@ loop:
 	ADD $84, R1, R1
 	SUB $1, R3, R3
 	CBNZ R3, loop
-	MOVD check+16(FP), R4
-	FMOVS F15, (R4)
+	FMOVS F15, (R2)
 	RET
 
 // func DequantizeBlocksQ3_KNEON(y *float32, blocks *uint8, check *float32, n int)
 
 TEXT ·DequantizeBlocksQ3_KNEON(SB), NOSPLIT, $72-32
-	// pointers: R0 elements, R1 blocks, R3 blocks left
+	// R0 y, R1 blocks, R2 check, R3 n
 	MOVD y+0(FP), R0
 	MOVD blocks+8(FP), R1
+	MOVD check+16(FP), R2
 	MOVD n+24(FP), R3
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
@@ -1631,16 +1632,16 @@ loop:
 	ADD $110, R1, R1
 	SUB $1, R3, R3
 	CBNZ R3, loop
-	MOVD check+16(FP), R4
-	FMOVS F15, (R4)
+	FMOVS F15, (R2)
 	RET
 
 // func DequantizeBlocksQ4_KNEON(y *float32, blocks *uint8, check *float32, n int)
 
 TEXT ·DequantizeBlocksQ4_KNEON(SB), NOSPLIT, $136-32
-	// pointers: R0 elements, R1 blocks, R3 blocks left
+	// R0 y, R1 blocks, R2 check, R3 n
 	MOVD y+0(FP), R0
 	MOVD blocks+8(FP), R1
+	MOVD check+16(FP), R2
 	MOVD n+24(FP), R3
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
@@ -2116,16 +2117,16 @@ loop:
 	ADD $144, R1, R1
 	SUB $1, R3, R3
 	CBNZ R3, loop
-	MOVD check+16(FP), R4
-	FMOVS F15, (R4)
+	FMOVS F15, (R2)
 	RET
 
 // func DequantizeBlocksQ5_KNEON(y *float32, blocks *uint8, check *float32, n int)
 
 TEXT ·DequantizeBlocksQ5_KNEON(SB), NOSPLIT, $136-32
-	// pointers: R0 elements, R1 blocks, R3 blocks left
+	// R0 y, R1 blocks, R2 check, R3 n
 	MOVD y+0(FP), R0
 	MOVD blocks+8(FP), R1
+	MOVD check+16(FP), R2
 	MOVD n+24(FP), R3
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
@@ -2659,16 +2660,16 @@ loop:
 	ADD $176, R1, R1
 	SUB $1, R3, R3
 	CBNZ R3, loop
-	MOVD check+16(FP), R4
-	FMOVS F15, (R4)
+	FMOVS F15, (R2)
 	RET
 
 // func DequantizeBlocksQ6_KNEON(y *float32, blocks *uint8, check *float32, n int)
 
 TEXT ·DequantizeBlocksQ6_KNEON(SB), NOSPLIT, $72-32
-	// pointers: R0 elements, R1 blocks, R3 blocks left
+	// R0 y, R1 blocks, R2 check, R3 n
 	MOVD y+0(FP), R0
 	MOVD blocks+8(FP), R1
+	MOVD check+16(FP), R2
 	MOVD n+24(FP), R3
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
@@ -3119,16 +3120,16 @@ loop:
 	ADD $210, R1, R1
 	SUB $1, R3, R3
 	CBNZ R3, loop
-	MOVD check+16(FP), R4
-	FMOVS F15, (R4)
+	FMOVS F15, (R2)
 	RET
 
 // func DequantizeBlocksIQ4_XSNEON(y *float32, blocks *uint8, check *float32, n int)
 
 TEXT ·DequantizeBlocksIQ4_XSNEON(SB), NOSPLIT, $72-32
-	// pointers: R0 elements, R1 blocks, R3 blocks left
+	// R0 y, R1 blocks, R2 check, R3 n
 	MOVD y+0(FP), R0
 	MOVD blocks+8(FP), R1
+	MOVD check+16(FP), R2
 	MOVD n+24(FP), R3
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
@@ -3541,6 +3542,5 @@ loop:
 	ADD $136, R1, R1
 	SUB $1, R3, R3
 	CBNZ R3, loop
-	MOVD check+16(FP), R4
-	FMOVS F15, (R4)
+	FMOVS F15, (R2)
 	RET

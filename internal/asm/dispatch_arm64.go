@@ -889,6 +889,45 @@ func ErrorFp(isa ISA, termKind Term, sums *float32, scale *float32, x *float32, 
 	panic("asm: no such implementation of ErrorFp")
 }
 
+// RangedSums sets l = min(max(round((x-least)*inverse), 0), most), and sums to sum w*l, sum (w*l)*l and sum (w*l)*x.
+// params are inverse, least and most.
+// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
+func RangedSums(isa ISA, l *float32, x *float32, w *float32, params *float32, sums *float32, n int) {
+	switch int(isa) << 16 {
+	case int(NEON) << 16:
+		RangedSumsNEON(l, x, w, params, sums, n)
+		return
+	}
+	panic("asm: no such implementation of RangedSums")
+}
+
+// SymmetricSums sets sums to sum (w*x)*l and sum (w*l)*l, l = min(max(round(x*inverse), least), most).
+// params are inverse, least and most.
+// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
+func SymmetricSums(isa ISA, x *float32, w *float32, params *float32, sums *float32, n int) {
+	switch int(isa) << 16 {
+	case int(NEON) << 16:
+		SymmetricSumsNEON(x, w, params, sums, n)
+		return
+	}
+	panic("asm: no such implementation of SymmetricSums")
+}
+
+// RangedError sets sums to sum w*error, error being that of scale*l + offset - x, squared or without its sign.
+// params are scale and offset.
+// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
+func RangedError(isa ISA, errorKind Error, l *float32, x *float32, w *float32, params *float32, sums *float32, n int) {
+	switch int(isa)<<16 | int(errorKind)<<0 {
+	case int(NEON)<<16 | int(SquaredError)<<0:
+		RangedErrorSquaredNEON(l, x, w, params, sums, n)
+		return
+	case int(NEON)<<16 | int(AbsoluteError)<<0:
+		RangedErrorAbsoluteNEON(l, x, w, params, sums, n)
+		return
+	}
+	panic("asm: no such implementation of RangedError")
+}
+
 // ParamsPowerOfTwo sets scale = 2^(e-maxExp), at least 2^-126, with e most's exponent, and recip = 1/scale, exact.
 // most is the largest magnitude of a group.
 func ParamsPowerOfTwo(isa ISA, scale *float32, recip *float32, most *float32, maxExp int32, n int) {
