@@ -38,6 +38,32 @@ func TestQuantizeIsTheTools(t *testing.T) {
 	}
 }
 
+// What is no checkpoint is refused in one line.
+func TestRefused(t *testing.T) {
+	dir := t.TempDir()
+	in := filepath.Join(dir, "in")
+	makeModel(t, in, 1)
+	j := Job{Do: quantize, In: in, Out: filepath.Join(dir, "out"), Preset: "int8", Piece: 1 << 12, Span: 1}
+	for want, change := range map[string]func(*Job){
+		"has no files":                      func(j *Job) { j.In = filepath.Join(dir, "none") },
+		"is no folder":                      func(j *Job) { j.In = filepath.Join(in, "config.json") },
+		`preset is "int3", want one of `:    func(j *Job) { j.Preset = "int3" },
+		"want a preset or a spec":           func(j *Job) { j.Spec = "{}" },
+		"want file:///PATH":                 func(j *Job) { j.In = "file://host/x" },
+		"is not empty and is not what this": func(j *Job) { j.Out = dir },
+		"include: error parsing regexp":     func(j *Job) { j.Include = "(" },
+		"want 1 KiB to 1 GiB":               func(j *Job) { j.Piece = 1 },
+		"no driver registered":              func(j *Job) { j.In = "nowhere://x" },
+	} {
+		k := j
+		change(&k)
+		_, err := Run(t.Context(), k)
+		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), "\n")
+	}
+	require.NoDirExists(t, j.Out)
+}
+
 // A run that is killed at any time leaves nothing that is seen, and the next one takes up what it has done.
 func TestKilled(t *testing.T) {
 	dir := t.TempDir()
@@ -73,4 +99,33 @@ func TestKilled(t *testing.T) {
 	require.NoError(t, err, "%s", out)
 	require.Contains(t, string(out), fmt.Sprintf("pieces_taken_up %d\n", done))
 	same(t, filesOf(t, want), filesOf(t, got))
+}
+
+// Groups that no piece holds are observed first, in parts, and merged.
+func TestTwoPasses(t *testing.T) {
+	dir := t.TempDir()
+	in := filepath.Join(dir, "in")
+	makeModel(t, in, 2)
+	upload(t, "mem://passes/in", filesOf(t, in))
+	whole := `{"dtype":"uint4","qscheme":"asymmetric"}`
+	for name, args := range map[string][]string{"nvfp4": {"--preset", "nvfp4"}, "ct": {"--preset", "nvfp4", "--to", "compressed-tensors"}, "tensor": {"--spec", whole, "--pack"}} {
+		want := filepath.Join(dir, "want"+name)
+		tool(t, append(append([]string{"quantize", "-o", want}, args...), in)...)
+		j := Job{Do: quantize, In: "mem://passes/in", Out: "mem://passes/" + name, Piece: 1 << 10, Span: 4}
+		if name == "tensor" {
+			j.Spec, j.Pack = whole, true
+		} else {
+			j.Preset = "nvfp4"
+		}
+		if name == "ct" {
+			j.To = toCT
+		}
+		require.NoError(t, j.begin(t.Context()))
+		w, err := newWork(t.Context(), j)
+		require.NoError(t, err)
+		require.NotEmpty(t, w.facts)
+		_, err = Run(t.Context(), j)
+		require.NoError(t, err)
+		same(t, filesOf(t, want), download(t, j.Out))
+	}
 }

@@ -20,6 +20,7 @@ type Job struct {
 	In, Out string // paths, or URLs: file:///folder, s3://bucket/prefix?region=..., gs://, azblob://, mem://name/prefix. Out of compare and calibrate is a file
 	Preset  string `json:",omitempty"` // to quantize: this, or Spec
 	Spec    string `json:",omitempty"` // JSON; to calibrate, ranges or histogram too
+	To      string `json:",omitempty"` // lowbit or compressed-tensors; by default what the preset is for
 	Pack    bool   `json:",omitempty"` // codes of less than a byte, by a Spec
 	DType   string `json:",omitempty"` // to dequantize: f32, f16 or bf16, else the model's
 	Include string `json:",omitempty"` // regular expressions of tensors' names
@@ -47,6 +48,12 @@ const (
 	toRecords  = "vectors"
 )
 
+// What quantize writes.
+const (
+	toLowbit = "lowbit"
+	toCT     = "compressed-tensors"
+)
+
 // Kinds are the jobs that there are.
 var Kinds = []string{quantize, dequantize, toCompare, toState, toRecords}
 
@@ -61,6 +68,8 @@ func (j *Job) Check() error {
 		return fmt.Errorf("pieces are of %d bytes, want 1 KiB to 1 GiB", j.Piece)
 	case j.Span < 1:
 		return fmt.Errorf("%d pieces to an element, want 1 or more", j.Span)
+	case !slices.Contains([]string{"", toLowbit, toCT}, j.To):
+		return fmt.Errorf("to is %q, want %s or %s", j.To, toLowbit, toCT)
 	case j.Do == quantize && (j.Preset == "") == (j.Spec == ""):
 		return errors.New("want a preset or a spec, and one of them")
 	}
@@ -121,7 +130,19 @@ func (j *Job) conversion(nonFinite func(t *checkpoint.Tensor, nans, infinities, 
 		return d, nil
 	}
 	name := fmt.Sprintf("preset %q spec %s pack %v strict %v %s", j.Preset, j.Spec, j.Pack, j.Strict, s)
-	if slices.Contains(checkpoint.CompressedTensorsPresets(), j.Preset) && !slices.Contains(quant.Presets(), j.Preset) {
+	known := slices.Concat(quant.Presets(), checkpoint.CompressedTensorsPresets())
+	if j.Preset != "" && !slices.Contains(known, j.Preset) {
+		slices.Sort(known)
+		return nil, fmt.Errorf("preset is %q, want one of %s", j.Preset, strings.Join(slices.Compact(known), ", "))
+	}
+	to := j.To
+	if to == "" && j.Preset != "" && !slices.Contains(quant.Presets(), j.Preset) {
+		to = toCT
+	}
+	if to == toCT {
+		if j.Spec != "" {
+			return nil, errors.New("compressed-tensors are made by presets: want no spec")
+		}
 		return checkpoint.NewCompressedTensors(j.Preset, s.TakesMatrix, name)
 	}
 	choice, takes := &checkpoint.Choice{Pack: j.Pack}, func(t *checkpoint.Tensor) bool { return s.Takes(t.Name()) }

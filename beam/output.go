@@ -56,6 +56,10 @@ type output interface {
 	// copy copies a file of the input.
 	copy(ctx context.Context, f File) error
 
+	// note keeps something in the stage under a name, and noted returns it; where it is not, the error is that of a missing file.
+	note(ctx context.Context, name string, data []byte) error
+	noted(ctx context.Context, name string) ([]byte, error)
+
 	// finish writes the texts, and makes all appear.
 	finish(ctx context.Context) error
 

@@ -26,9 +26,13 @@ var (
 	tensorsDone = beam.NewCounter("lowbit", "tensors")
 )
 
-// build adds a job that makes files to a pipeline. Keys are targets by their numbers, and "" for all else.
-func build(s beam.Scope, j Job) {
-	targets := beam.Reshuffle(s, beam.ParDo(s, &listFn{j}, beam.Impulse(s)))
+// build adds a job that makes files to a pipeline, and what makes facts known if there are any. Keys are targets by their numbers, and "" for all else.
+func build(s beam.Scope, j Job, facts bool) {
+	begin := beam.Impulse(s)
+	if facts {
+		begin = factsFirst(s, j)
+	}
+	targets := beam.Reshuffle(s, beam.ParDo(s, &listFn{j}, begin))
 	tasks := beam.Reshuffle(s, beam.ParDo(s, &splitFn{j}, targets))
 	done := beam.GroupByKey(s, beam.ParDo(s, &doFn{j}, tasks))
 	joined := beam.GroupByKey(s, beam.ParDo(s, &joinFn{j}, done))
@@ -120,11 +124,8 @@ func (f *doFn) ProcessElement(ctx context.Context, key string, packed []byte, em
 	} else if n > 0 {
 		err = w.do(ctx, t.Target, t.Span)
 	}
-	if err != nil {
-		// A worker that was given up for dead, or a stage that the engine does again, comes too late: that is no failure.
-		if done, e := w.whole(ctx, w.place); e != nil || !done {
-			return fmt.Errorf("%s: %w", w.in.url, err)
-		}
+	if err = w.tooLate(ctx, err); err != nil {
+		return err
 	}
 	if n > 0 {
 		piecesDone.Inc(ctx, n)
@@ -132,6 +133,18 @@ func (f *doFn) ProcessElement(ctx context.Context, key string, packed []byte, em
 	}
 	emit(key, pack(task{Target: t.Target, Copy: t.Copy}))
 	return nil
+}
+
+// tooLate drops the error of a worker that was given up for dead, or of a stage that the engine does again, when all is done: that is no failure.
+func (w *work) tooLate(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if done, e := w.whole(ctx, w.place); e == nil && done {
+		return nil
+	}
+	forget(w.job) // a plan keeps what has failed, which may succeed when it is tried again
+	return fmt.Errorf("%s: %w", w.in.url, err)
 }
 
 // count counts what a task has read and written.

@@ -118,6 +118,8 @@ func (p *place) list(ctx context.Context) (files []File, err error) {
 				files = append(files, File{o.Key, o.Size, o.ModTime, fmt.Sprintf("%x", o.MD5)})
 			}
 		}
+	} else if stat, err := os.Stat(p.dir); err == nil && !stat.IsDir() {
+		return nil, fmt.Errorf("%s: is no folder", p.url)
 	} else if err := filepath.WalkDir(p.dir, func(at string, e fs.DirEntry, err error) error {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):

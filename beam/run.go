@@ -2,9 +2,11 @@ package beam
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/apache/beam/sdks/v2/go/pkg/beam"
@@ -53,7 +55,7 @@ func Run(ctx context.Context, j Job) (r Result, err error) {
 	if err := w.out.begin(ctx); err != nil {
 		return r, err
 	}
-	build(s, j)
+	build(s, j, len(w.facts) > 0)
 	return run(ctx, p)
 }
 
@@ -72,13 +74,21 @@ func (j *Job) begin(ctx context.Context) (err error) {
 func run(ctx context.Context, p *beam.Pipeline) (Result, error) {
 	result, err := beamx.RunWithMetrics(ctx, p)
 	if err != nil {
-		return Result{}, err
+		return Result{}, reasonOf(err)
 	}
 	r := Result{Counters: map[string]int64{}}
 	for _, c := range result.Metrics().Query(func(m metrics.SingleResult) bool { return m.Namespace() == "lowbit" }).Counters() {
 		r.Counters[c.Name()] += c.Result()
 	}
 	return r, nil
+}
+
+// reasonOf is what a function said of its failure, if the engine tells, without what it says of its stages.
+func reasonOf(err error) error {
+	if _, reason, ok := strings.Cut(err.Error(), "] failed:\n"); ok {
+		return errors.New(strings.TrimSpace(reason))
+	}
+	return err
 }
 
 // DryRun prints what a job would do.

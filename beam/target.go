@@ -36,9 +36,11 @@ type text struct {
 // content is all that a job comes to: a pure function of the job and its input.
 type content struct {
 	targets []target
-	others  []File // that are copied
-	texts   []text // in their order
-	indexed bool   // the last text makes the rest count; else the last target does
+	others  []File         // that are copied
+	texts   []text         // in their order
+	indexed bool           // the last text makes the rest count; else the last target does
+	facts   []fact         // that have to be known first
+	numbers map[string]int // of facts
 	digest  string
 	after   int64  // bytes of all targets
 	summary string // one line
@@ -52,8 +54,8 @@ func (c *content) mark() string {
 	return c.targets[len(c.targets)-1].name
 }
 
-// convert is the content of a conversion, and the checkpoint that it reads.
-func convert(j *Job, in *snapshot, nonFinite func(t *checkpoint.Tensor, nans, infinities, first int) error) (*content, error) {
+// convert is the content of a conversion. It asks for facts where it needs them, and tells of what is not finite.
+func convert(j *Job, in *snapshot, known func(checkpoint.Fact) ([]byte, error), nonFinite func(t *checkpoint.Tensor, nans, infinities, first int) error) (*content, error) {
 	model, err := checkpoint.OpenFS(in)
 	if err != nil {
 		return nil, err
@@ -69,7 +71,8 @@ func convert(j *Job, in *snapshot, nonFinite func(t *checkpoint.Tensor, nans, in
 	if err != nil {
 		return nil, err
 	}
-	c := &content{after: plan.After}
+	c := &content{after: plan.After, numbers: map[string]int{}}
+	plan.Known(known)
 	if c.digest, err = plan.Digest(); err != nil {
 		return nil, err
 	}
@@ -82,6 +85,14 @@ func convert(j *Job, in *snapshot, nonFinite func(t *checkpoint.Tensor, nans, in
 	}
 	for i := range plan.Shards {
 		s := &plan.Shards[i]
+		for _, f := range plan.Facts(s) {
+			c.numbers[f.String()] = len(c.facts)
+			c.facts = append(c.facts, fact{
+				Fact:    f,
+				observe: func(scratch *checkpoint.Scratch, part int) ([]byte, error) { return plan.Observe(scratch, s, f, part) },
+				merge:   func(parts [][]byte) ([]byte, error) { return plan.Merge(s, f, parts) },
+			})
+		}
 		c.targets = append(c.targets, target{
 			name: s.Name, from: in.files[s.Name], head: s.Head, size: s.Size, tensors: len(s.Tensors), pieces: len(s.Pieces),
 			runs: func(piece int) (runs []extent) {

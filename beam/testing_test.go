@@ -148,6 +148,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	built.dir, built.paths = dir, map[string]string{}
+	os.Setenv("TMPDIR", dir) // the engine leaves files there
 	flag.Parse()
 	beam.Init()
 	code := m.Run()

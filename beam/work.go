@@ -46,7 +46,7 @@ func makeWork(ctx context.Context, j Job) (_ *work, err error) {
 	if j.Do == toRecords {
 		w.content, err = vectors(&j, w.in)
 	} else {
-		w.content, err = convert(&j, w.in, w.nonFinite)
+		w.content, err = convert(&j, w.in, w.known, w.nonFinite)
 	}
 	if err != nil {
 		return nil, err

@@ -34,6 +34,8 @@ type ctWriter[T kernels.Float] struct {
 	blockRows, blockCols int
 	groupCols            int
 
+	known func(f Fact) ([]byte, error) // finds the largest magnitude, or is nil
+
 	once   sync.Once
 	global float32
 	err    error
@@ -237,19 +239,39 @@ func (w *ctWriter[T]) minMax(s *Scratch, low, high []float32, x []T, g kernels.G
 	widen(high, h)
 }
 
-// findGlobal finds the global scale of nvfp4, a multiplier, from the whole tensor.
-func (w *ctWriter[T]) findGlobal(s *Scratch) error {
-	largest := float32(0)
-	rows := max(1, pieceLen/w.cols)
-	for first := 0; first < w.rows; first += rows {
-		n := min(rows, w.rows-first) * w.cols
+// largest finds the largest magnitude of some rows.
+func (w *ctWriter[T]) largest(s *Scratch, first, rows int) (largest float32, err error) {
+	most := max(1, pieceLen/w.cols)
+	for end := first + rows; first < end; first += most {
+		n := min(most, end-first) * w.cols
 		x := lend[T](&s.rows, n)
 		if err := ReadRows(w.t, x, first); err != nil {
-			return err
+			return 0, err
 		}
 		var low, high [1]float32
 		w.minMax(s, low[:], high[:], x, kernels.Grid{Rows: 1, Groups: 1, Len: n})
 		largest = max(largest, -low[0], high[0])
+	}
+	return largest, nil
+}
+
+// findGlobal finds the global scale of nvfp4, a multiplier, from the whole tensor: it asks for its largest magnitude, or reads it.
+func (w *ctWriter[T]) findGlobal(s *Scratch) error {
+	var found []byte
+	var err error
+	if w.known != nil {
+		if found, err = w.known(Fact{Tensor: w.t.name}); err != nil {
+			return w.t.wrap(err)
+		}
+	}
+	var largest float32
+	if found != nil {
+		largest, err = w.parseLargest(found)
+	} else {
+		largest, err = w.largest(s, 0, w.rows)
+	}
+	if err != nil {
+		return err
 	}
 	if !finite(largest) {
 		return w.t.refuse("has a NaN or an infinity, which compressed-tensors does not allow")

@@ -29,6 +29,7 @@ type Plan struct {
 	Before, After int64
 
 	in    *Checkpoint
+	most  int64    // bytes of a piece
 	paths []string // of the shards' inputs
 	job   string
 	stays bool // some tensor stays quantized
@@ -78,7 +79,7 @@ type Job interface {
 // NewPlan plans a job, in pieces of some most bytes. A model may have very many tensors: of each the plan holds little beside the header of what
 // is written.
 func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
-	p := &Plan{in: c, job: job.String(), Changes: make([]Change, 0, len(c.tensors))}
+	p := &Plan{in: c, most: most, job: job.String(), Changes: make([]Change, 0, len(c.tensors))}
 	converters := make([]Converter, len(c.tensors)) // nil: the tensor stays
 	place := make(map[*Tensor]int32, len(c.tensors))
 	for i, t := range c.tensors {

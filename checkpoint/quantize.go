@@ -119,6 +119,8 @@ type quantizer[T kernels.Float] struct {
 	choice *Choice
 	unit   int // elements without a group in common with others
 
+	known func(f Fact) ([]byte, error) // finds the ranges of units that are cut, or is nil
+
 	mu     sync.Mutex
 	params map[int]*longParams // of units that are cut, by their numbers
 }
@@ -291,12 +293,12 @@ func (q *quantizer[T]) long(unit int) (quant.Params, error) {
 		q.params[unit] = l
 	}
 	q.mu.Unlock()
-	l.once.Do(func() { l.params, l.err = q.observe(unit * q.unit) })
+	l.once.Do(func() { l.params, l.err = q.findParams(unit * q.unit) })
 	return l.params, l.err
 }
 
-// observe finds the parameters of the unit that begins at an element.
-func (q *quantizer[T]) observe(first int) (quant.Params, error) {
+// findParams finds the parameters of the unit that begins at an element: it asks, or observes the unit.
+func (q *quantizer[T]) findParams(first int) (quant.Params, error) {
 	var ranges quant.Ranges
 	pieces, err := q.cut()
 	if err != nil {
@@ -306,24 +308,44 @@ func (q *quantizer[T]) observe(first int) (quant.Params, error) {
 	if err != nil {
 		return quant.Params{}, q.t.wrap(err)
 	}
-	if !pieces.Fixed() {
-		x := make([]T, min(part.Len, observePiece))
-		for piece := range pieces.Cut(part, observePiece) {
-			if q.job.Stop != nil {
-				if err := q.job.Stop(); err != nil {
-					return quant.Params{}, err
-				}
-			}
-			if err := q.read(x[:piece.Len], piece.First); err != nil {
-				return quant.Params{}, err
-			}
-			if err := pieces.Observe(&ranges, piece, x[:piece.Len]); err != nil {
-				return quant.Params{}, q.t.wrap(err)
-			}
+	var found []byte
+	if q.known != nil && !pieces.Fixed() {
+		if found, err = q.known(Fact{Tensor: q.t.name, First: first}); err != nil {
+			return quant.Params{}, q.t.wrap(err)
 		}
+	}
+	switch {
+	case pieces.Fixed():
+	case found != nil:
+		err = q.t.wrap(ranges.UnmarshalBinary(found))
+	default:
+		err = q.observeRun(pieces, &ranges, part, part)
+	}
+	if err != nil {
+		return quant.Params{}, err
 	}
 	params, err := pieces.Params(&ranges, part)
 	return params, q.t.wrap(err)
+}
+
+// observeRun widens the ranges of a part by those of a run of its elements.
+func (q *quantizer[T]) observeRun(pieces *quant.Pieces[T], ranges *quant.Ranges, part, run quant.Part) error {
+	x := make([]T, min(run.Len, observePiece))
+	for piece := range pieces.Cut(run, observePiece) {
+		piece.Group, piece.Groups = part.Group, part.Groups
+		if q.job.Stop != nil {
+			if err := q.job.Stop(); err != nil {
+				return err
+			}
+		}
+		if err := q.read(x[:piece.Len], piece.First); err != nil {
+			return err
+		}
+		if err := pieces.Observe(ranges, piece, x[:piece.Len]); err != nil {
+			return q.t.wrap(err)
+		}
+	}
+	return nil
 }
 
 // wrap names file and tensor in an error that does not.

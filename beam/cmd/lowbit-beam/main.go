@@ -29,6 +29,7 @@ func init() {
 	flag.StringVar(&job.Out, "out", "", "folder to write; of compare and calibrate a file")
 	flag.StringVar(&job.Preset, "preset", "", "how to quantize matrices of weights, by name, as lowbit quantize --preset")
 	flag.StringVar(&job.Spec, "spec", "", "how to quantize tensors of floating-point numbers, in JSON, as lowbit quantize --spec; how to calibrate, or ranges or histogram")
+	flag.StringVar(&job.To, "to", "", "what to write: lowbit or compressed-tensors; by default what the preset is for")
 	flag.BoolVar(&job.Pack, "pack", false, "pack codes of less than a byte, as presets do")
 	flag.StringVar(&job.DType, "dtype", "", "type to dequantize to: f32, f16 or bf16; by default the model's")
 	flag.StringVar(&job.Include, "include", "", "regular expression: only tensors whose name matches")
@@ -65,6 +66,12 @@ func run(ctx context.Context) error {
 	if *dryRun {
 		return lowbit.DryRun(ctx, os.Stdout, job)
 	}
+	dir, err := os.MkdirTemp("", "lowbit-beam")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	os.Setenv("TMPDIR", dir) // the engine leaves an empty file there
 	begun := time.Now()
 	r, err := lowbit.Run(ctx, job)
 	switch {
