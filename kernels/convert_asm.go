@@ -26,23 +26,30 @@ var (
 
 // encodeAsm converts by assembly.
 func encodeAsm[D small](impl isa, dst []D, src []float32, f *float8) {
+	if isShort(impl, len(src)) {
+		encodePiece[D](impl, unsafe.Pointer(&dst[0]), &src[0], f, len(src), 0)
+		return
+	}
 	s := flat(len(src), streamingTo(impl, len(src), 32, unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask))
 	for s.advance() {
-		y, x, n := unsafe.Pointer(&dst[s.off]), &src[s.off], s.length
-		switch any(*new(D)).(type) {
-		case float16.Float16:
-			asm.Encode(impl, asm.F16, (*uint16)(y), x, n, s.ahead)
-		case bf16.BFloat16:
-			asm.Encode(impl, asm.BF16, (*uint16)(y), x, n, s.ahead)
-		case fp4.E2M1:
-			asm.EncodeFp(impl, asm.E2M1, (*byte)(y), x, 0, 0, 0, 0, 0, n, s.ahead)
-		default:
-			code := asm.Float8
-			if f.nan == -0x7f7f7f80 { // it is in the place of -0
-				code = asm.Float8FNUZ
-			}
-			asm.EncodeFp(impl, code, (*byte)(y), x, f.least, f.ruler, f.weights, f.top, f.nan, n, s.ahead)
+		encodePiece[D](impl, unsafe.Pointer(&dst[s.off]), &src[s.off], f, s.length, s.ahead)
+	}
+}
+
+func encodePiece[D small](impl isa, y unsafe.Pointer, x *float32, f *float8, n, ahead int) {
+	switch any(*new(D)).(type) {
+	case float16.Float16:
+		asm.Encode(impl, asm.F16, (*uint16)(y), x, n, ahead)
+	case bf16.BFloat16:
+		asm.Encode(impl, asm.BF16, (*uint16)(y), x, n, ahead)
+	case fp4.E2M1:
+		asm.EncodeFp(impl, asm.E2M1, (*byte)(y), x, 0, 0, 0, 0, 0, n, ahead)
+	default:
+		code := asm.Float8
+		if f.nan == -0x7f7f7f80 { // it is in the place of -0
+			code = asm.Float8FNUZ
 		}
+		asm.EncodeFp(impl, code, (*byte)(y), x, f.least, f.ruler, f.weights, f.top, f.nan, n, ahead)
 	}
 }
 
@@ -55,17 +62,24 @@ func encodeE8M0Asm(impl isa, dst []fp8.E8M0, src []float32, most float32) {
 
 // decodeAsm converts by assembly.
 func decodeAsm[S small](impl isa, dst []float32, src []S) {
+	if isShort(impl, len(src)) {
+		decodePiece[S](impl, &dst[0], unsafe.Pointer(&src[0]), len(src), 0)
+		return
+	}
 	s := flat(len(src), streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), unsafe.Pointer(&dst[0]), 32, NoMask))
 	for s.advance() {
-		y, x, n := &dst[s.off], unsafe.Pointer(&src[s.off]), s.length
-		switch any(*new(S)).(type) {
-		case float16.Float16:
-			asm.Decode(impl, asm.F16, y, (*uint16)(x), n, s.ahead)
-		case bf16.BFloat16:
-			asm.Decode(impl, asm.BF16, y, (*uint16)(x), n, s.ahead)
-		default:
-			asm.DecodeFp(impl, smallCode[S](), y, x, n, s.ahead)
-		}
+		decodePiece[S](impl, &dst[s.off], unsafe.Pointer(&src[s.off]), s.length, s.ahead)
+	}
+}
+
+func decodePiece[S small](impl isa, y *float32, x unsafe.Pointer, n, ahead int) {
+	switch any(*new(S)).(type) {
+	case float16.Float16:
+		asm.Decode(impl, asm.F16, y, (*uint16)(x), n, ahead)
+	case bf16.BFloat16:
+		asm.Decode(impl, asm.BF16, y, (*uint16)(x), n, ahead)
+	default:
+		asm.DecodeFp(impl, smallCode[S](), y, x, n, ahead)
 	}
 }
 

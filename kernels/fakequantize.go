@@ -10,6 +10,11 @@ package kernels
 // dst may be src.
 func FakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p *IntParams) {
 	const kernel = "FakeQuantizeInt"
+	impl := current()
+	if isSmallFake(impl, dst, mask, src, g, p) {
+		smallFake(impl, dst, mask, src, p)
+		return
+	}
 	checkFakeQuantize(kernel, dst, mask, src, g)
 	p.apart(kernel, memory("dst", dst))
 	p.apart(kernel, memory("mask", mask.data))
@@ -18,7 +23,7 @@ func FakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p *IntParams)
 		plain.ZeroPoint = nil
 		p = &plain
 	}
-	fakeQuantizeInt(current(), dst, mask, src, g, p)
+	fakeQuantizeInt(impl, dst, mask, src, g, p)
 }
 
 func fakeQuantizeInt[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p *IntParams) {

@@ -137,13 +137,16 @@ func maskAt(kind int32, mask *byte, off int) *byte {
 	return nil
 }
 
+// asmMasks is what the assembly calls the kinds of mask.
+var asmMasks = [...]asm.Mask{noMask: asm.NoMask, byteMask: asm.ByteMask, bitMask: asm.BitMask}
+
 // rows runs over so many groups of every row of the grid, from base on.
 func (c *fakeCall[T]) rows(mask Mask, g Grid, groups int) {
 	if mask.kind == bitMask && !g.inBytes(1) {
 		c.oddRows(mask.data, g, groups)
 		return
 	}
-	kind := int32([...]asm.Mask{noMask: asm.NoMask, byteMask: asm.ByteMask, bitMask: asm.BitMask}[mask.kind])
+	kind := int32(asmMasks[mask.kind])
 	s := spans{g: g, base: c.base, n: groups, most: mostElements, to: c.to}
 	for s.advance() {
 		var m *byte

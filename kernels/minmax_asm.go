@@ -10,6 +10,8 @@ import (
 // so many groups at a time that their ends stay in the L1 cache.
 func minMaxAsm[T Float](impl isa, least, most []T, src []T, g Grid) {
 	switch {
+	case g.Groups == 1 && g.adjacent() && g.Len <= mostElements: // a vector
+		asm.MinMax[T](impl, elemOf[T](), unsafe.Pointer(&src[0]), unsafe.Pointer(&least[0]), unsafe.Pointer(&most[0]), 1, g.Len)
 	case g.adjacent() && g.Len <= mostElements:
 		rangeRuns(impl, src, g, 0, least, most, partial[T]{})
 	case g.Groups <= someGroups:

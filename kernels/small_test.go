@@ -48,12 +48,12 @@ func testSmall[T Float, C IntCode](t *testing.T) {
 		if r.IntN(8) == 0 {
 			a.int32s()[c.zeroPoint] = []int32{int32(c.params.Min) - 1, int32(c.params.Max) + 1}[r.IntN(2)]
 		}
-		for _, quantize := range []bool{true, false} {
+		for _, call := range []func(*smallArena, smallCall) any{smallQuantize[T, C], smallDequantize[T, C], smallFakeQuantize[T, C]} {
 			long, short := a, a
 			productLen = 0
-			wantPanic := smallTry[T, C](&long, c, quantize)
+			wantPanic := call(&long, c)
 			productLen = was
-			gotPanic := smallTry[T, C](&short, c, quantize)
+			gotPanic := call(&short, c)
 			require.Equal(t, wantPanic, gotPanic, "%+v", c)
 			require.Negative(t, differ(int32s, view4(short[:]), view4(long[:])), "%+v", c)
 			if gotPanic == nil && c.n > 0 && c.params.Format <= Uint8 {
@@ -124,11 +124,11 @@ func smallScale(r *source) float32 {
 	return float32(r.Float64())
 }
 
-// smallTry makes the call, and returns what it panicked with.
-func smallTry[T Float, C IntCode](a *smallArena, c smallCall, quantize bool) (panicked any) {
+// operands are the call's in an arena.
+func smallOperands[T Float, C IntCode](a *smallArena, c smallCall) (x []T, q []C, g Grid, p *IntParams) {
 	bytes := view4(a[:])
-	x, q := view[T](bytes[c.at:])[:c.numbers], view[C](bytes[c.codesAt:])[:c.codes]
-	p := c.params
+	own := c.params
+	p = &own
 	p.Scale = slices.Clip(a[c.scale:][:c.scales])
 	if c.zeros > 0 {
 		p.ZeroPoint = a.int32s()[c.zeroPoint:][:c.zeros]
@@ -136,12 +136,36 @@ func smallTry[T Float, C IntCode](a *smallArena, c smallCall, quantize bool) (pa
 	if c.minval > 0 {
 		p.Minval = a[800:][:c.minval]
 	}
+	return view[T](bytes[c.at:])[:c.numbers], view[C](bytes[c.codesAt:])[:c.codes], Grid{Rows: 1, Groups: 1, Len: c.n}, p
+}
+
+// smallQuantize makes the call, and returns what it panicked with.
+func smallQuantize[T Float, C IntCode](a *smallArena, c smallCall) (panicked any) {
+	x, q, g, p := smallOperands[T, C](a, c)
 	defer func() { panicked = recover() }()
-	g := Grid{Rows: 1, Groups: 1, Len: c.n}
-	if quantize {
-		QuantizeInt(q, x, g, &p)
-	} else {
-		DequantizeInt(x, q, g, &p)
+	QuantizeInt(q, x, g, p)
+	return nil
+}
+
+func smallDequantize[T Float, C IntCode](a *smallArena, c smallCall) (panicked any) {
+	x, q, g, p := smallOperands[T, C](a, c)
+	defer func() { panicked = recover() }()
+	DequantizeInt(x, q, g, p)
+	return nil
+}
+
+// smallFakeQuantize writes in place, or to where codes would be, and a mask of each kind beside that, or onto it.
+func smallFakeQuantize[T Float, C IntCode](a *smallArena, c smallCall) (panicked any) {
+	x, _, g, p := smallOperands[T, C](a, c)
+	y, flags := x, view4(a[c.codesAt/4:])
+	if c.codesAt%3 == 0 {
+		y, flags = view[T](flags)[:len(x)], flags[(400+c.n)&^3:]
 	}
+	if c.zeros > 1 && c.codesAt%5 == 0 {
+		y = y[:len(y)/2]
+	}
+	mask := []Mask{NoMask, ByteMask(flags[:c.codes]), BitMask(flags[:BitMaskLen(c.codes)])}[c.codesAt%7%3]
+	defer func() { panicked = recover() }()
+	FakeQuantizeInt(y, mask, x, g, p)
 	return nil
 }

@@ -103,39 +103,66 @@ func (c Codec[T]) Quantize(dst []byte, x []T) error {
 	if err != nil {
 		return err
 	}
+	if step := c.step(); step > 1 && n > 1 {
+		return c.quantizeTogether(dst, x, n, step)
+	}
+	for i := range n {
+		var scale, offset [1]float32
+		record, in := dst[i*c.stride():], x[i*c.Dim:][:c.Dim]
+		if c.observe(in, scale[:], offset[:]) == 0 {
+			return c.refuse(i)
+		}
+		c.quantize(record[HeaderBytes:], in, scale[:], offset[:])
+		putParams(record, scale[0], offset[0])
+	}
+	return nil
+}
+
+// quantizeTogether quantizes so many vectors at a time.
+func (c Codec[T]) quantizeTogether(dst []byte, x []T, n, step int) error {
 	var codes [scratch]byte
 	var scale, offset [together]float32
-	for first, step := 0, c.step(); first < n; first += step {
-		k := min(step, n-first)
-		in := x[first*c.Dim:][:k*c.Dim]
-		r := kernels.IntRule{Format: c.format(), Scale: scale[:k]}
-		r.Min, r.Max = c.limits()
-		if c.Code != Int8 {
-			r.Asymmetric, r.ByMinval, r.Minval = true, true, offset[:k]
+	for first := 0; first < n; first += step {
+		most := min(step, n-first)
+		in := x[first*c.Dim:][:most*c.Dim]
+		k := c.observe(in, scale[:most], offset[:most])
+		c.quantize(codes[:], in[:k*c.Dim], scale[:k], offset[:k])
+		for i := range k {
+			record := dst[(first+i)*c.stride():]
+			putParams(record, scale[i], offset[i])
+			copy(record[HeaderBytes:], codes[i*c.Dim:][:c.Dim])
 		}
-		kernels.ObserveInt(in, kernels.Grid{Rows: 1, Groups: k, Len: c.Dim}, &r)
-		k = c.finite(scale[:k], offset[:k])
-		if k > 0 {
-			out := codes[:]
-			if step == 1 {
-				out = dst[first*c.stride()+HeaderBytes:]
-			}
-			p := c.params(scale[:k], offset[:k])
-			kernels.QuantizeInt(out[:k*c.Dim], in[:k*c.Dim], kernels.Grid{Rows: 1, Groups: k, Len: c.Dim}, &p)
-			for i := range k {
-				record := dst[(first+i)*c.stride():]
-				binary.LittleEndian.PutUint32(record, math.Float32bits(scale[i]))
-				binary.LittleEndian.PutUint32(record[4:], math.Float32bits(offset[i]))
-				if step > 1 {
-					copy(record[HeaderBytes:], out[i*c.Dim:][:c.Dim])
-				}
-			}
-		}
-		if k < min(step, n-first) {
-			return fmt.Errorf("record: vector %d has a NaN or an infinity, or a range that %T does not hold: %w", first+k, x[0], ErrNonFinite)
+		if k < most {
+			return c.refuse(first + k)
 		}
 	}
 	return nil
+}
+
+// observe finds the parameters of vectors, and returns how many of them there are before one that has none.
+func (c Codec[T]) observe(x []T, scale, offset []float32) int {
+	r := kernels.IntRule{Format: c.format(), Scale: scale}
+	r.Min, r.Max = c.limits()
+	if c.Code != Int8 {
+		r.Asymmetric, r.ByMinval, r.Minval = true, true, offset
+	}
+	kernels.ObserveInt(x, kernels.Grid{Rows: 1, Groups: len(scale), Len: c.Dim}, &r)
+	return finite(scale, offset)
+}
+
+// quantize writes the codes of vectors.
+func (c Codec[T]) quantize(dst []byte, x []T, scale, offset []float32) {
+	p := c.params(scale, offset)
+	kernels.QuantizeInt(dst[:len(x)], x, kernels.Grid{Rows: 1, Groups: len(scale), Len: c.Dim}, &p)
+}
+
+func putParams(record []byte, scale, offset float32) {
+	binary.LittleEndian.PutUint32(record, math.Float32bits(scale))
+	binary.LittleEndian.PutUint32(record[4:], math.Float32bits(offset))
+}
+
+func (c Codec[T]) refuse(vector int) error {
+	return fmt.Errorf("record: vector %d has a NaN or an infinity, or a range that %T does not hold: %w", vector, *new(T), ErrNonFinite)
 }
 
 // Dequantize writes the vectors of records, one behind the other. len(dst) is a
@@ -153,31 +180,49 @@ func (c Codec[T]) Dequantize(dst []T, src []byte) error {
 	if err != nil {
 		return err
 	}
+	if step := c.step(); step > 1 && n > 1 {
+		return c.dequantizeTogether(dst, src, n, step)
+	}
+	for i := range n {
+		var scale, offset [1]float32
+		record := src[i*c.stride():]
+		if scale[0], offset[0] = Params(record); finite(scale[:], offset[:]) == 0 {
+			return refuseRecord(i, scale[0], offset[0])
+		}
+		c.dequantize(dst[i*c.Dim:][:c.Dim], record[HeaderBytes:], scale[:], offset[:])
+	}
+	return nil
+}
+
+// dequantizeTogether dequantizes so many records at a time.
+func (c Codec[T]) dequantizeTogether(dst []T, src []byte, n, step int) error {
 	var codes [scratch]byte
 	var scale, offset [together]float32
-	for first, step := 0, c.step(); first < n; first += step {
-		k := min(step, n-first)
-		for i := range k {
+	for first := 0; first < n; first += step {
+		most := min(step, n-first)
+		for i := range most {
 			scale[i], offset[i] = Params(src[(first+i)*c.stride():])
 		}
-		k = c.finite(scale[:k], offset[:k])
-		if k > 0 {
-			in := codes[:]
-			if step == 1 {
-				in = src[first*c.stride()+HeaderBytes:]
-			} else {
-				for i := range k {
-					copy(in[i*c.Dim:], src[(first+i)*c.stride()+HeaderBytes:][:c.Dim])
-				}
-			}
-			p := c.params(scale[:k], offset[:k])
-			kernels.DequantizeInt(dst[first*c.Dim:][:k*c.Dim], in[:k*c.Dim], kernels.Grid{Rows: 1, Groups: k, Len: c.Dim}, &p)
+		k := finite(scale[:most], offset[:most])
+		for i := range k {
+			copy(codes[i*c.Dim:][:c.Dim], src[(first+i)*c.stride()+HeaderBytes:])
 		}
-		if k < min(step, n-first) {
-			return fmt.Errorf("record: record %d has scale %g and offset %g: %w", first+k, scale[k], offset[k], ErrNonFinite)
+		c.dequantize(dst[first*c.Dim:][:k*c.Dim], codes[:], scale[:k], offset[:k])
+		if k < most {
+			return refuseRecord(first+k, scale[k], offset[k])
 		}
 	}
 	return nil
+}
+
+// dequantize writes the values of codes.
+func (c Codec[T]) dequantize(dst []T, src []byte, scale, offset []float32) {
+	p := c.params(scale, offset)
+	kernels.DequantizeInt(dst, src[:len(dst)], kernels.Grid{Rows: 1, Groups: len(scale), Len: c.Dim}, &p)
+}
+
+func refuseRecord(record int, scale, offset float32) error {
+	return fmt.Errorf("record: record %d has scale %g and offset %g: %w", record, scale, offset, ErrNonFinite)
 }
 
 // Params returns the scale and the offset of the record that begins at src, which
@@ -247,7 +292,7 @@ func (c Codec[T]) check(name string, bytes, n int) error {
 }
 
 // finite returns how many vectors there are before one whose parameters are no finite numbers.
-func (c Codec[T]) finite(scale, offset []float32) int {
+func finite(scale, offset []float32) int {
 	for i := range scale {
 		if scale[i]-scale[i] != 0 || offset[i]-offset[i] != 0 {
 			return i
