@@ -20,11 +20,25 @@ func unpackBits(dst, src []uint8, bits int) {
 		return
 	}
 	// Eight codes fill so many bytes as a code has bits.
-	m := newSpreader(bits)
-	for len(dst) >= 8 && len(src) >= 8 {
-		binary.LittleEndian.PutUint64(dst, m.spread(binary.LittleEndian.Uint64(src)))
-		dst, src = dst[8:], src[bits:]
+	n := max(0, min(len(dst)/8, (len(src)-8)/bits+1))
+	if len(src) < 8 {
+		n = 0
 	}
+	switch m := newSpreader(bits); bits {
+	case 3:
+		for k := range n {
+			binary.LittleEndian.PutUint64(dst[8*k:][:8], spread3(binary.LittleEndian.Uint64(src[3*k:][:8])))
+		}
+	case 6:
+		for k := range n {
+			binary.LittleEndian.PutUint64(dst[8*k:][:8], spread6(binary.LittleEndian.Uint64(src[6*k:][:8])))
+		}
+	default:
+		for k := range n {
+			binary.LittleEndian.PutUint64(dst[8*k:][:8], m.spread(binary.LittleEndian.Uint64(src[bits*k:][:8])))
+		}
+	}
+	dst, src = dst[8*n:], src[bits*n:]
 	mask := uint8(1)<<bits - 1
 	for i := range dst {
 		bit := i * bits
@@ -52,6 +66,20 @@ func (m *spreader) spread(v uint64) uint64 {
 	v = v&m.half | v>>(4*m.bits&63)&m.half<<32
 	v = v&m.quarters | v>>(2*m.bits&63)&m.quarters<<16
 	return v&m.eights | v>>(m.bits&63)&m.eights<<8
+}
+
+// spread3 and spread6 are spread of 3 and 6 bits: shifts by numbers that are known cost half of those by others.
+func spread3(v uint64) uint64 {
+	v &= 1<<24 - 1
+	v = (v | v<<20) & 0x00000fff_00000fff
+	v = (v | v<<10) & 0x003f003f_003f003f
+	return (v | v<<5) & 0x07070707_07070707
+}
+
+func spread6(v uint64) uint64 {
+	v = v&0x00ffffff | v<<8&0x00ffffff_00000000
+	v = v&0x00000fff_00000fff | v<<4&0x0fff0000_0fff0000
+	return v&0x003f003f_003f003f | v<<2&0x3f003f00_3f003f00
 }
 
 // transposeWords transposes a matrix of words: row k of src becomes column k of dst.

@@ -150,8 +150,13 @@ func readInt8Rows[T kernels.Float](l *int8Rows, s *scratch, dst []T, first int) 
 		}
 		wide := lend[float32](&s.values, len(codes))
 		kernels.DequantizeInt(wide, codes, kernels.Grid{Rows: 1, Groups: rows, Len: l.cols}, &kernels.IntParams{Min: -128, Max: 127, Scale: scale})
-		for i, y := range wide {
-			wide[i] = y * (1.0 / 127)
+		i := 0
+		for ; i+4 <= len(wide); i += 4 {
+			y := (*[4]float32)(wide[i:])
+			y[0], y[1], y[2], y[3] = y[0]*(1.0/127), y[1]*(1.0/127), y[2]*(1.0/127), y[3]*(1.0/127)
+		}
+		for ; i < len(wide); i++ {
+			wide[i] *= 1.0 / 127
 		}
 		narrow(dst[:len(wide)], wide)
 		dst, first = dst[len(wide):], first+rows

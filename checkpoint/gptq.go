@@ -253,16 +253,27 @@ func readAWQ[T kernels.Float](l *awq, s *scratch, dst []T, first int) error {
 // gather makes a stream of each of n rows, of codes of so many words for each input; the first word has the row first.
 func (l *awq) gather(streams, codes []uint32, first, n, words int) {
 	length := l.in / 8
-	var block [8]uint32
-	for k := range length {
+	const most = 32 // so that what is read for some words stays in the first cache
+	for from := 0; from < length; from += most {
 		for w := range words {
-			for i := range block {
-				block[i] = codes[(8*k+i)*words+w]
-			}
-			transposeNibbles(&block)
+			var to [8][]uint32
 			for c, nibble := range awqNibble {
 				if j := 8*w + c - first; j >= 0 && j < n {
-					streams[j*length+k] = block[nibble]
+					to[nibble] = streams[j*length:][:length]
+				}
+			}
+			for k := from; k < min(from+most, length); k++ {
+				var block [8]uint32
+				at := 8*k*words + w
+				for i := range block {
+					block[i] = codes[at]
+					at += words
+				}
+				transposeNibbles(&block)
+				for nibble, stream := range to {
+					if stream != nil {
+						stream[k] = block[nibble]
+					}
 				}
 			}
 		}

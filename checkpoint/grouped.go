@@ -400,12 +400,13 @@ const largestE2M3 = 0x1p121
 // small.
 func dequantizeE2M3[T kernels.Float](s *scratch, dst []T, codes []uint8, g kernels.Grid, scale []float32) {
 	wider := lend[uint8](&s.bytes, len(dst))
-	unpackBits(wider, codes[:len(dst)/4*3], 6)
 	large := false
 	for _, x := range scale {
 		large = large || !(x <= largestE2M3)
 	}
+	codes = codes[:len(dst)/4*3]
 	if large {
+		unpackBits(wider, codes, 6)
 		wide := lend[float32](&s.values, len(dst))
 		for i, c := range wider {
 			wide[i] = fp6.E2M3(c).Float32() * scale[i/g.Len%g.Groups]
@@ -413,15 +414,17 @@ func dequantizeE2M3[T kernels.Float](s *scratch, dst []T, codes []uint8, g kerne
 		narrow(dst, wide)
 		return
 	}
-	for at := wider; len(at) > 0; {
-		n := min(8, len(at))
-		var eight [8]uint8
-		copy(eight[:], at[:n])
-		v := binary.LittleEndian.Uint64(eight[:])
-		v = v&0x2020202020202020<<2 | v&0x1f1f1f1f1f1f1f1f
-		binary.LittleEndian.PutUint64(eight[:], v)
-		copy(at[:n], eight[:])
-		at = at[n:]
+	n := 0 // of eights whose six bytes can be read as eight
+	if len(codes) >= 8 {
+		n = (len(codes)-8)/6 + 1
+	}
+	for k := range n {
+		v := spread6(binary.LittleEndian.Uint64(codes[6*k:][:8]))
+		binary.LittleEndian.PutUint64(wider[8*k:][:8], v&0x2020202020202020<<2|v&0x1f1f1f1f1f1f1f1f)
+	}
+	unpackBits(wider[8*n:], codes[6*n:], 6)
+	for i, c := range wider[8*n:] {
+		wider[8*n+i] = c&0x20<<2 | c&0x1f
 	}
 	for i := range scale {
 		scale[i] *= 64

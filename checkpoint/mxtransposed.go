@@ -67,8 +67,15 @@ func readExpert[T kernels.Float](l *transposedMX, s *scratch, dst []T, expert, f
 				}
 			}
 		}
+		var four []uint8 // blocks of each output: what lies a power of two apart is driven from the caches
 		for b := from; b < to; b++ {
-			block := mxBlock{codes: codes[(b-begin)*16:], scale: scale[b-begin:], stride: n, outputs: outputs}
+			if (b-from)%4 == 0 {
+				four = lend[uint8](&s.table, outputs*64)
+				for r := range outputs {
+					copy(four[64*r:][:64], codes[(r*n+b-begin)*16:(r*n+min(b-begin+4, n))*16])
+				}
+			}
+			block := mxBlock{codes: four[(b-from)%4*16:], scale: scale[b-begin:], stride: n, outputs: outputs}
 			for i := max(32*b, first); i < min(32*b+32, first+inputs); i++ {
 				readInput(&block, s, dst[(i-first)*l.out+o:][:outputs], i-32*b)
 			}
@@ -79,7 +86,7 @@ func readExpert[T kernels.Float](l *transposedMX, s *scratch, dst []T, expert, f
 
 // mxBlock is a block of 32 inputs of some outputs.
 type mxBlock struct {
-	codes, scale []uint8 // from the first output's on; the next one's are stride blocks behind
+	codes, scale []uint8 // from the first output's on; the next one's are 64 bytes behind, and so many of the scales
 	stride       int
 	outputs      int
 
@@ -109,7 +116,7 @@ func (b *mxBlock) prepare(s *scratch) {
 			for j := range square {
 				square[j] = 0
 				if r+j < b.outputs {
-					square[j] = binary.LittleEndian.Uint32(b.codes[(r+j)*b.stride*16+4*w:])
+					square[j] = binary.LittleEndian.Uint32(b.codes[(r+j)*64+4*w:])
 				}
 			}
 			transposeNibbles(&square)
@@ -128,7 +135,7 @@ func readInput[T kernels.Float](b *mxBlock, s *scratch, dst []T, input int) {
 	if b.wide {
 		wide := lend[float32](&s.values, len(dst))
 		for r := range wide {
-			c := b.codes[r*b.stride*16+input/2] >> (input % 2 * 4) & 15
+			c := b.codes[r*64+input/2] >> (input % 2 * 4) & 15
 			wide[r] = float32(math.Ldexp(float64(fp4.E2M1(c).Float32()), int(b.scale[r*b.stride])-127))
 		}
 		narrow(dst, wide)
