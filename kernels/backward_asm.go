@@ -14,7 +14,7 @@ func backwardAsm[T Float](impl isa, dx, dy []T, mask Mask) {
 	}
 	size := 8 * int(unsafe.Sizeof(dx[0]))
 	to := streamingTo(impl, len(dx), size+bits, unsafe.Pointer(&dx[0]), size, NoMask)
-	s := flat(len(dx), to.every(8/bits))
+	s := flat(len(dx), to.every(perByte(bits)))
 	for s.advance() {
 		asm.Backward[T](impl, kind, elemOf[T](), unsafe.Pointer(&dx[s.off]), unsafe.Pointer(&dy[s.off]), &mask.data[s.off*bits/8], s.length, s.ahead)
 	}

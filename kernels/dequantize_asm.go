@@ -12,7 +12,7 @@ func dequantizeIntAsm[T Float](impl isa, st storage, dst []T, src unsafe.Pointer
 		lookUpAsm[T](impl, st, unsafe.Pointer(&dst[0]), src, len(dst), g, false, p)
 		return
 	}
-	to := streamingTo(impl, len(dst), st.bits, unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask).every(8 / st.bits)
+	to := streamingTo(impl, len(dst), st.bits, unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask).every(perByte(st.bits))
 	s := spans{g: g, n: g.Groups, most: mostElements, to: to}
 	for s.advance() {
 		dequantizeInts[T](impl, st, unsafe.Pointer(&dst[s.off]), unsafe.Add(src, s.off*st.bits/8), p, s.first, s.groups, s.length, s.ahead)
@@ -69,7 +69,7 @@ func dequantizeFloatAsm[T Float](impl isa, dst []T, src []byte, g Grid, p *Float
 		lookUpAsm[T](impl, storage{code: code}, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), len(dst), g, true, &IntParams{Scale: p.Scale})
 		return
 	}
-	to := streamingTo(impl, len(dst), p.Format.Bits(), unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask).every(8 / p.Format.Bits())
+	to := streamingTo(impl, len(dst), p.Format.Bits(), unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask).every(perByte(p.Format.Bits()))
 	s := spans{g: g, n: g.Groups, most: mostElements, to: to}
 	for s.advance() {
 		asm.DequantizeFp[T](impl, code, elem, unsafe.Pointer(&dst[s.off]), &src[s.off*p.Format.Bits()/8], &p.Scale[s.first], s.groups, s.length, s.ahead)

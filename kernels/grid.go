@@ -44,8 +44,8 @@ func (g Grid) inBytes(bits int) bool {
 	if g.Rows == 1 && g.Groups == 1 {
 		return true
 	}
-	n := perByte(bits)
-	return g.Len%n == 0 || g.Len == 1 && (g.Rows == 1 || g.Groups%n == 0)
+	last := perByte(bits) - 1
+	return g.Len&last == 0 || g.Len == 1 && (g.Rows == 1 || g.Groups&last == 0)
 }
 
 // merged returns a grid of the same groups with as few rows as can be.
@@ -56,13 +56,16 @@ func (g Grid) merged() Grid {
 	return g
 }
 
-// perByte returns after how many elements of so many bits one begins at a byte again.
+// perByte returns after how many elements of so many bits one begins at a byte again: a
+// power of two. It does not divide, as a division takes as long as some hundred elements.
 func perByte(bits int) int {
 	switch bits {
-	case 1, 2, 4:
-		return 8 / bits
-	case 6:
+	case 1:
+		return 8
+	case 2, 6:
 		return 4
+	case 4:
+		return 2
 	}
 	return 1
 }

@@ -46,7 +46,7 @@ func unpack(impl isa, dst, src []byte, f Format) {
 		return
 	}
 	st := f.storage()
-	s := flat(len(dst), streamingTo(impl, len(dst), st.bits, unsafe.Pointer(&dst[0]), 8, NoMask).every(8/st.bits))
+	s := flat(len(dst), streamingTo(impl, len(dst), st.bits, unsafe.Pointer(&dst[0]), 8, NoMask).every(perByte(st.bits)))
 	for s.advance() {
 		asm.Unpack(impl, st.code, &dst[s.off], &src[s.off*st.bits/8], st.sign, s.length, s.ahead)
 	}
