@@ -33,7 +33,7 @@ type errorCall struct {
 	largest     float32
 }
 
-// candidates are the parameters of one call, a lane each.
+// candidates are the parameters of a call with fewer than a register holds, and the zero points where there are none.
 type candidates struct {
 	scale, minval [mostLanes]float32
 	zeroPoint     [mostLanes]int32
@@ -59,12 +59,20 @@ func (c *errorCall) run(dst []float64, src, weights []float32, groups int) {
 	for i := 0; i < len(dst); {
 		group := i / each
 		n := min(lanes, (group+1)*each-i)
-		copy(from.scale[:n], c.scale[i:])
-		switch c.formula {
-		case fakeZeroPoint:
+		scale, zeroPoint, minval := &c.scale[i], &from.zeroPoint[0], &from.minval[0]
+		if n < lanes { // fewer than the register's
+			copy(from.scale[:n], c.scale[i:])
+			scale = &from.scale[0]
+		}
+		switch {
+		case c.formula == fakeZeroPoint && n < lanes:
 			copy(from.zeroPoint[:n], c.zeroPoint[i:])
-		case fakeMinval:
+		case c.formula == fakeZeroPoint:
+			zeroPoint = &c.zeroPoint[i]
+		case c.formula == fakeMinval && n < lanes:
 			copy(from.minval[:n], c.minval[i:])
+		case c.formula == fakeMinval:
+			minval = &c.minval[i]
 		}
 		out := dst[i:][:n]
 		clear(out)
@@ -73,7 +81,7 @@ func (c *errorCall) run(dst []float64, src, weights []float32, groups int) {
 			if len(weights) > 0 {
 				w = &weights[at]
 			}
-			c.call(&sums, &from, &src[at], w, min(sumChunk, (group+1)*length-at))
+			c.call(&sums[0], scale, zeroPoint, minval, &src[at], w, min(sumChunk, (group+1)*length-at))
 			for j := range out {
 				out[j] += float64(sums[j])
 			}
@@ -82,14 +90,14 @@ func (c *errorCall) run(dst []float64, src, weights []float32, groups int) {
 	}
 }
 
-func (c *errorCall) call(sums *[mostLanes]float32, from *candidates, x, w *float32, n int) {
+func (c *errorCall) call(sums, scale *float32, zeroPoint *int32, minval, x, w *float32, n int) {
 	switch c.formula {
 	case fakeMinval:
-		asm.ErrorMinval(c.impl, c.term, &sums[0], &from.scale[0], &from.minval[0], x, w, c.least, c.most, n)
+		asm.ErrorMinval(c.impl, c.term, sums, scale, minval, x, w, c.least, c.most, n)
 	case fakeFloat:
-		asm.ErrorFp(c.impl, c.term, &sums[0], &from.scale[0], x, w, c.field, c.step, c.largest, n)
+		asm.ErrorFp(c.impl, c.term, sums, scale, x, w, c.field, c.step, c.largest, n)
 	default:
-		asm.ErrorInt(c.impl, c.term, &sums[0], &from.scale[0], &from.zeroPoint[0], x, w, c.least, c.most, n)
+		asm.ErrorInt(c.impl, c.term, sums, scale, zeroPoint, x, w, c.least, c.most, n)
 	}
 }
 

@@ -49,19 +49,55 @@ func add[T kernels.Float](h *histogram, x []T) {
 		return
 	}
 	h.begin(elementOf[T]())
-	h.nan += countBins(h.counts, x)
 	var wide [1 << 10]float32
 	for len(x) > 0 {
 		n := min(len(x), len(wide))
-		for _, v := range widened(wide[:n], x[:n]) {
-			if v <= h.finite.Min && v >= -math.MaxFloat32 {
-				h.finite.Min = min(h.finite.Min, v) // of two zeros -0, whichever comes first
-			}
-			if v >= h.finite.Max && v <= math.MaxFloat32 {
-				h.finite.Max = max(h.finite.Max, v)
-			}
-		}
+		addPart(h, wide[:n], x[:n])
 		x = x[n:]
+	}
+}
+
+// addPart is add for elements that stay in the L1 cache. Hardly any are not finite: only then each is looked at.
+func addPart[T kernels.Float](h *histogram, wide []float32, x []T) {
+	var least, most [1]T
+	kernels.MinMax(least[:], most[:], x, kernels.Grid{Rows: 1, Groups: 1, Len: len(x)})
+	var ends [2]float32
+	widen(ends[:1], least[:])
+	widen(ends[1:], most[:])
+	if ends[0] >= -math.MaxFloat32 && ends[1] <= math.MaxFloat32 {
+		countFinite(h.counts, x)
+		negativeZero := float32(math.Copysign(0, -1)) // MinMax knows one zero; the counts, of the element's own bits, tell which there are
+		if ends[0] == 0 && h.counts[bin(1<<15)] > 0 {
+			ends[0] = negativeZero
+		}
+		if ends[1] == 0 && h.counts[bin(0)] == 0 {
+			ends[1] = negativeZero
+		}
+		h.finite = h.finite.with(Range{ends[0], ends[1]})
+		return
+	}
+	h.nan += countBins(h.counts, x)
+	for _, v := range widened(wide, x) {
+		if v <= h.finite.Min && v >= -math.MaxFloat32 {
+			h.finite.Min = min(h.finite.Min, v) // of two zeros -0, whichever comes first
+		}
+		if v >= h.finite.Max && v <= math.MaxFloat32 {
+			h.finite.Max = max(h.finite.Max, v)
+		}
+	}
+}
+
+// countFinite is countBins for elements of which none is NaN.
+func countFinite[T kernels.Float](counts *[bins]uint64, x []T) {
+	p := unsafe.Pointer(unsafe.SliceData(x))
+	if elementOf[T]() == elementF32 {
+		for _, b := range unsafe.Slice((*uint32)(p), len(x)) {
+			counts[bin(uint16(b>>16))]++
+		}
+		return
+	}
+	for _, b := range unsafe.Slice((*uint16)(p), len(x)) {
+		counts[bin(b)]++
 	}
 }
 

@@ -22,6 +22,7 @@ type mse struct {
 	norm     kernels.Norm
 	from, to int
 	grid     int
+	parts    []float32 // the fractions
 
 	alone searcher // of Range
 }
@@ -74,6 +75,9 @@ func newMSE(r Request) (RangeCalculator, error) {
 	}
 	m.element = r.element
 	m.alone.mse = m
+	for n := m.from; n >= m.to; n-- {
+		m.parts = append(m.parts, float32(n)/float32(m.grid))
+	}
 	m.fixed = r.Spec.FloatRange.rounded(m.element)
 	return m, nil
 }
@@ -81,12 +85,9 @@ func newMSE(r Request) (RangeCalculator, error) {
 // count returns how many fractions are tried.
 func (m *mse) count() int { return m.from - m.to + 1 }
 
-// part is the i-th fraction.
-func (m *mse) part(i int) float32 { return float32(m.from-i) / float32(m.grid) }
-
 // fraction returns the ends of the i-th candidate, a fraction of the range of a group.
 func (m *mse) fraction(i int, r Range) (low, high float32) {
-	p := m.part(i)
+	p := m.parts[i]
 	low, high = m.element.round(float32(r.Min*p)), m.element.round(float32(r.Max*p))
 	if m.ends.hasMin {
 		low = m.fixed.Min
@@ -104,8 +105,8 @@ func (s *searcher) candidates(low, high []float32, first int, r Range) {
 	if s.shrinks() && s.ends == (FloatRange{}) {
 		most := max(-r.Min, r.Max)
 		clear(low)
-		for i := range high {
-			high[i] = s.element.round(float32(most * s.part(first+i)))
+		for i, p := range s.parts[first:][:len(high)] {
+			high[i] = s.element.round(float32(most * p))
 		}
 		return
 	}

@@ -174,3 +174,23 @@ func BenchmarkSearch(b *testing.B) {
 		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(x)), "ns/weight")
 	})
 }
+
+// BenchmarkHistogram counts elements of which many are in few bins, or all in one.
+func BenchmarkHistogram(b *testing.B) {
+	x := make([]float32, 1<<20)
+	r := rand.New(rand.NewPCG(7, 8))
+	for _, name := range []string{"normal", "constant"} {
+		for i := range x {
+			if x[i] = 1; name == "normal" {
+				x[i] = float32(r.NormFloat64())
+			}
+		}
+		b.Run(name, func(b *testing.B) {
+			var h Histogram[float32]
+			b.SetBytes(int64(4 * len(x)))
+			for range b.N {
+				h.Add(x)
+			}
+		})
+	}
+}
