@@ -22,6 +22,9 @@ const (
 // quantizationKey is config.json's key for how the weights are quantized.
 const quantizationKey = "quantization_config"
 
+// olderKey is what compressed-tensors called it once, without a quant_method in it.
+const olderKey = "compression_config"
+
 // config is what config.json says.
 type config struct {
 	path  string // "" if there is none
@@ -96,10 +99,12 @@ func (d disk) readConfig(folder string) (*config, error) {
 			DType      any             `json:"dtype"`
 			TorchDType any             `json:"torch_dtype"`
 			Quant      json.RawMessage `json:"quantization_config"`
+			Older      json.RawMessage `json:"compression_config"`
 			Text       struct {
 				DType      any             `json:"dtype"`
 				TorchDType any             `json:"torch_dtype"`
 				Quant      json.RawMessage `json:"quantization_config"`
+				Older      json.RawMessage `json:"compression_config"`
 			} `json:"text_config"`
 		}
 		if err := json.Unmarshal(text, &top); err != nil {
@@ -110,10 +115,13 @@ func (d disk) readConfig(folder string) (*config, error) {
 				c.dtype = torchDType(name)
 			}
 		}
-		for _, raw := range []json.RawMessage{top.Quant, top.Text.Quant} {
+		for i, raw := range []json.RawMessage{top.Quant, top.Text.Quant, top.Older, top.Text.Older} {
 			if c.quant == nil && len(raw) > 0 && string(raw) != "null" {
 				if c.quant, err = parseQuantConfig(c.path, raw); err != nil {
 					return nil, err
+				}
+				if older := i >= 2; older && c.quant.Method == "" {
+					c.quant.Method = methodCT
 				}
 			}
 		}

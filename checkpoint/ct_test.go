@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -200,5 +201,22 @@ func TestOtherCompressedTensors(t *testing.T) {
 		for _, k := range []int{rows, 1, 2} {
 			require.Equal(t, floatBytes(c.want), readAs(t, x, safetensors.F32, k), "%s %s", c.format, c.weights)
 		}
+	}
+}
+
+// The key that config.json had once says the same, without a quant_method, and goes when the model is plain again.
+func TestOlderConfig(t *testing.T) {
+	config := ctConfig("int-quantized", `"num_bits":8,"type":"int","strategy":"channel"`)
+	all := tensors{"m.weight": of(safetensors.I8, []int{1, 2}, int8(3), int8(-4)), "m.weight_scale": of(safetensors.F32, []int{1, 1}, float32(0.5))}
+	older := strings.NewReplacer(`"quantization_config"`, `"compression_config"`, `"quant_method":"compressed-tensors",`, "").Replace(config)
+	require.NotContains(t, older, "quant_method")
+	for _, text := range []string{config, older, `{"model_type":"m","text_config":` + older + `}`} {
+		c := open(t, folder(t, text, all))
+		require.NoError(t, c.Err())
+		assert.Equal(t, "compressed-tensors", c.Method())
+		assert.Equal(t, floatBytes([]float32{1.5, -2}), readAs(t, lookup(t, c, "m.weight"), safetensors.F32, 1))
+		p, err := NewPlan(c, Dequantization{}, 100)
+		require.NoError(t, err)
+		assert.NotContains(t, string(p.Config), "config_groups")
 	}
 }

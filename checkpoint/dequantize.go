@@ -122,7 +122,7 @@ func (r rows[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
 	return s.results, nil
 }
 
-// editConfig sets the quantization_config of a config.json, nil for none. All else stays, in its order.
+// editConfig sets the quantization_config of a config.json, nil for none, and drops the key that it had once. All else stays, in its order.
 func editConfig(old []byte, quantization any) ([]byte, error) {
 	d := json.NewDecoder(bytes.NewReader(old))
 	d.UseNumber()
@@ -166,7 +166,7 @@ func editConfig(old []byte, quantization any) ([]byte, error) {
 		if err := d.Decode(&value); err != nil {
 			return nil, err
 		}
-		if key == quantizationKey {
+		if key == quantizationKey || key == olderKey {
 			continue
 		}
 		if key == "text_config" && quantization == nil {
@@ -197,7 +197,7 @@ func editConfig(old []byte, quantization any) ([]byte, error) {
 
 // editNested drops the quantization_config of the model within a model of several.
 func editNested(value json.RawMessage) (json.RawMessage, error) {
-	if len(value) == 0 || value[0] != '{' || !bytes.Contains(value, []byte(quantizationKey)) {
+	if len(value) == 0 || value[0] != '{' || !bytes.Contains(value, []byte(quantizationKey)) && !bytes.Contains(value, []byte(olderKey)) {
 		return value, nil
 	}
 	text, err := editConfig(value, nil)
