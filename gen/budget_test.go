@@ -14,42 +14,42 @@ type budget struct{ lines, kilobytes int }
 // budgets are those of the kernels of a file, for all implementations together. Whoever needs more raises
 // one and says in the commit what it buys; whoever needs less lowers it.
 var budgets = map[string]budget{
-	"backward":           {4000, 100},
+	"backward":           {4200, 100},
 	"blocks":             {7700, 230},
-	"convert":            {8600, 220},
+	"convert":            {8900, 220},
 	"copy":               {1300, 30},
-	"dequantize":         {18300, 400},
-	"dequantizeBF16":     {12900, 300},
-	"dequantizeF16":      {11200, 250},
-	"dequantizefp":       {6800, 150},
-	"dequantizefpBF16":   {7400, 170},
-	"dequantizefpF16":    {6500, 150},
+	"dequantize":         {18700, 400},
+	"dequantizeBF16":     {13100, 300},
+	"dequantizeF16":      {11500, 250},
+	"dequantizefp":       {6900, 150},
+	"dequantizefpBF16":   {7500, 170},
+	"dequantizefpF16":    {6600, 150},
 	"errors":             {3000, 80},
 	"fakequantize":       {11500, 270},
-	"fakequantizeBF16":   {10200, 250},
+	"fakequantizeBF16":   {10300, 250},
 	"fakequantizeF16":    {9900, 240},
 	"fakequantizefp":     {4100, 100},
 	"fakequantizefpBF16": {5800, 150},
 	"fakequantizefpF16":  {5300, 130},
 	"lookup":             {200, 10},
 	"minmax":             {34700, 770},
-	"pack":               {1000, 20},
+	"pack":               {1100, 30},
 	"params":             {6900, 190},
 	"prepare":            {300, 10},
-	"productBF16":        {4100, 110},
+	"productBF16":        {4200, 110},
 	"productF16":         {3900, 100},
-	"quantize":           {32100, 730},
-	"quantizeBF16":       {27800, 640},
-	"quantizeF16":        {27300, 620},
-	"quantizefp":         {16000, 370},
-	"quantizefpBF16":     {18500, 440},
-	"quantizefpF16":      {18200, 430},
+	"quantize":           {32600, 740},
+	"quantizeBF16":       {28100, 640},
+	"quantizeF16":        {27700, 620},
+	"quantizefp":         {16300, 380},
+	"quantizefpBF16":     {18800, 450},
+	"quantizefpF16":      {18500, 430},
 	"search":             {800, 30},
 	"stage":              {1700, 40},
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{323800, 7540}
+var budgetOfAll = budget{329500, 7630}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

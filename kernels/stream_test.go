@@ -7,6 +7,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lowbit-go/lowbit/internal/cpuid"
+
 	"github.com/lowbit-go/lowbit/bf16"
 )
 
@@ -31,7 +33,9 @@ func TestStreaming(t *testing.T) {
 	grids := []Grid{{1, 1, 63}, {1, 1, 64}, {1, 1, 65}, {1, 1, 191}, {1, 1, 300}, {1, 20, 16}, {1, 13, 32}, {2, 3, 64}, {1, 5, 96}, {2, 3, 128}, {2, 2, 130}, {1, 3, 200}, {3, 1, 136}, {1, 40, 8}, {3, 130, 1}}
 	for number, k := range table {
 		t.Run(k.name, func(t *testing.T) {
+			defer func(was fetching) { habit = was }(habit)
 			for i, g := range grids {
+				habit.ahead = []int{page, farFetch}[i%2] // either hint
 				if k.flat && (g.Groups > 1 || g.Rows > 1) {
 					continue
 				}
@@ -126,7 +130,13 @@ func TestStreamingAcrossLines(t *testing.T) {
 func TestSetStreaming(t *testing.T) {
 	was := SetStreaming(1000)
 	defer SetStreaming(was)
-	assert.Equal(t, 16<<20, was)
+	assert.Equal(t, habit.from, was)
+	assert.Equal(t, fetching{10 << 20, 8192}, habitOf("GenuineIntel"))
+	assert.Equal(t, fetching{16 << 20, 4096}, habitOf("AuthenticAMD"))
+	if cpuid.Maker() != "" {
+		assert.Contains(t, WhyStreaming(), "from 1000 bytes on")
+		assert.Contains(t, WhyStreaming(), "SetStreaming")
+	}
 	memory := make([]byte, 64)
 	dst := unsafe.Pointer(&memory[0])
 	for _, c := range []struct {

@@ -36,6 +36,7 @@ func (c *cpuCommand) Run(t *tool) error {
 		why = t.isa + ": asked for by --isa"
 	}
 	lines.add("chosen", why)
+	lines.add("past the caches", kernels.WhyStreaming())
 	return lines.flush()
 }
 

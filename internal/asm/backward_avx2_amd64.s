@@ -82,42 +82,59 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (BX)(CX*1)
-	VMOVUPS     (DX), Y0
-	VPMOVZXBD   (BX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMULPS      Y1, Y0, Y0
-	VMOVUPS     32(DX), Y1
-	VPMOVZXBD   8(BX), Y2
-	VCVTDQ2PS   Y2, Y2
-	VMULPS      Y2, Y1, Y1
-	VMOVUPS     64(DX), Y2
-	VPMOVZXBD   16(BX), Y3
-	VCVTDQ2PS   Y3, Y3
-	VMULPS      Y3, Y2, Y2
-	VMOVUPS     96(DX), Y3
-	VPMOVZXBD   24(BX), Y4
-	VCVTDQ2PS   Y4, Y4
-	VMULPS      Y4, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanerare
-	VMOVNTPS    Y0, (SI)
-	VMOVNTPS    Y1, 32(SI)
-	VMOVNTPS    Y2, 64(SI)
-	VMOVNTPS    Y3, 96(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+128, DX
-	ADDQ        $+32, BX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         lanestream
-	JMP         lanetail
+
+fetched4:
+	VMOVUPS   (DX), Y0
+	VPMOVZXBD (BX), Y1
+	VCVTDQ2PS Y1, Y1
+	VMULPS    Y1, Y0, Y0
+	VMOVUPS   32(DX), Y1
+	VPMOVZXBD 8(BX), Y2
+	VCVTDQ2PS Y2, Y2
+	VMULPS    Y2, Y1, Y1
+	VMOVUPS   64(DX), Y2
+	VPMOVZXBD 16(BX), Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y3, Y2, Y2
+	VMOVUPS   96(DX), Y3
+	VPMOVZXBD 24(BX), Y4
+	VCVTDQ2PS Y4, Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VMOVNTPS  Y0, (SI)
+	VMOVNTPS  Y1, 32(SI)
+	VMOVNTPS  Y2, 64(SI)
+	VMOVNTPS  Y3, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+128, DX
+	ADDQ      $+32, BX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       lanestream
+	JMP       lanetail
 
 lanerare:
 	JMP rare
@@ -260,9 +277,26 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	PREFETCHNTA  (BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (BX)(CX*1)
+
+fetched4:
 	VMOVUPS      (DX), Y0
 	VPBROADCASTD (BX), Y1
 	VPAND        Y14, Y1, Y1
@@ -445,45 +479,61 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (BX)(CX*1)
-	VCVTPH2PS   (DX), Y0
-	VPMOVZXBD   (BX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMULPS      Y1, Y0, Y0
-	VCVTPH2PS   16(DX), Y1
-	VPMOVZXBD   8(BX), Y2
-	VCVTDQ2PS   Y2, Y2
-	VMULPS      Y2, Y1, Y1
-	VCVTPH2PS   32(DX), Y2
-	VPMOVZXBD   16(BX), Y3
-	VCVTDQ2PS   Y3, Y3
-	VMULPS      Y3, Y2, Y2
-	VCVTPH2PS   48(DX), Y3
-	VPMOVZXBD   24(BX), Y4
-	VCVTDQ2PS   Y4, Y4
-	VMULPS      Y4, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanerare
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, (SI)
-	VCVTPS2PH   $0x00, Y1, X1
-	VMOVNTPS    X1, 16(SI)
-	VCVTPS2PH   $0x00, Y2, X2
-	VMOVNTPS    X2, 32(SI)
-	VCVTPS2PH   $0x00, Y3, X3
-	VMOVNTPS    X3, 48(SI)
-	ADDQ        $+64, SI
-	ADDQ        $+64, DX
-	ADDQ        $+32, BX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         lanestream
-	JMP         lanetail
+
+fetched4:
+	VCVTPH2PS (DX), Y0
+	VPMOVZXBD (BX), Y1
+	VCVTDQ2PS Y1, Y1
+	VMULPS    Y1, Y0, Y0
+	VCVTPH2PS 16(DX), Y1
+	VPMOVZXBD 8(BX), Y2
+	VCVTDQ2PS Y2, Y2
+	VMULPS    Y2, Y1, Y1
+	VCVTPH2PS 32(DX), Y2
+	VPMOVZXBD 16(BX), Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y3, Y2, Y2
+	VCVTPH2PS 48(DX), Y3
+	VPMOVZXBD 24(BX), Y4
+	VCVTDQ2PS Y4, Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVNTPS  X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, 48(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+64, DX
+	ADDQ      $+32, BX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       lanestream
+	JMP       lanetail
 
 lanerare:
 	JMP rare
@@ -634,8 +684,24 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  (BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (BX)(CX*1)
+
+fetched4:
 	VCVTPH2PS    (DX), Y0
 	VPBROADCASTD (BX), Y1
 	VPAND        Y14, Y1, Y1
@@ -849,67 +915,83 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (BX)(CX*1)
-	VPMOVZXWD   (DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VPMOVZXBD   (BX), Y1
-	VCVTDQ2PS   Y1, Y1
-	VMULPS      Y1, Y0, Y0
-	VPMOVZXWD   16(DX), Y1
-	VPSLLD      $0x10, Y1, Y1
-	VPMOVZXBD   8(BX), Y2
-	VCVTDQ2PS   Y2, Y2
-	VMULPS      Y2, Y1, Y1
-	VPMOVZXWD   32(DX), Y2
-	VPSLLD      $0x10, Y2, Y2
-	VPMOVZXBD   16(BX), Y3
-	VCVTDQ2PS   Y3, Y3
-	VMULPS      Y3, Y2, Y2
-	VPMOVZXWD   48(DX), Y3
-	VPSLLD      $0x10, Y3, Y3
-	VPMOVZXBD   24(BX), Y4
-	VCVTDQ2PS   Y4, Y4
-	VMULPS      Y4, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanerare
-	VPSLLD      $0x0f, Y0, Y4
-	VPSRLD      $0x1f, Y4, Y4
-	VPADDD      Y4, Y0, Y4
-	VPADDD      Y15, Y4, Y4
-	VPSLLD      $0x0f, Y1, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y1, Y0
-	VPADDD      Y15, Y0, Y0
-	VPSRLD      $0x10, Y4, Y4
-	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVNTPS    Y4, (SI)
-	VPSLLD      $0x0f, Y2, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y2, Y0
-	VPADDD      Y15, Y0, Y0
-	VPSLLD      $0x0f, Y3, Y1
-	VPSRLD      $0x1f, Y1, Y1
-	VPADDD      Y1, Y3, Y1
-	VPADDD      Y15, Y1, Y1
-	VPSRLD      $0x10, Y0, Y0
-	VPSRLD      $0x10, Y1, Y1
-	VPACKUSDW   Y1, Y0, Y0
-	VPERMQ      $0xd8, Y0, Y0
-	VMOVNTPS    Y0, 32(SI)
-	ADDQ        $+64, SI
-	ADDQ        $+64, DX
-	ADDQ        $+32, BX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         lanestream
-	JMP         lanetail
+
+fetched4:
+	VPMOVZXWD (DX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VPMOVZXBD (BX), Y1
+	VCVTDQ2PS Y1, Y1
+	VMULPS    Y1, Y0, Y0
+	VPMOVZXWD 16(DX), Y1
+	VPSLLD    $0x10, Y1, Y1
+	VPMOVZXBD 8(BX), Y2
+	VCVTDQ2PS Y2, Y2
+	VMULPS    Y2, Y1, Y1
+	VPMOVZXWD 32(DX), Y2
+	VPSLLD    $0x10, Y2, Y2
+	VPMOVZXBD 16(BX), Y3
+	VCVTDQ2PS Y3, Y3
+	VMULPS    Y3, Y2, Y2
+	VPMOVZXWD 48(DX), Y3
+	VPSLLD    $0x10, Y3, Y3
+	VPMOVZXBD 24(BX), Y4
+	VCVTDQ2PS Y4, Y4
+	VMULPS    Y4, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y15, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y15, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVNTPS  Y4, (SI)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y15, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y15, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVNTPS  Y0, 32(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+64, DX
+	ADDQ      $+32, BX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       lanestream
+	JMP       lanetail
 
 lanerare:
 	JMP rare
@@ -1105,8 +1187,24 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  (BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (BX)(CX*1)
+
+fetched4:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VPBROADCASTD (BX), Y1

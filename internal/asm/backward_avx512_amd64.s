@@ -171,42 +171,61 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
 	PREFETCHNTA 128(DX)(CX*1)
 	PREFETCHNTA 192(DX)(CX*1)
+
+fetched2:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (BX)(CX*1)
-	VMOVUPS     (DX), Z0
-	VPMOVZXBD   (BX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VMULPS      Z1, Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VPMOVZXBD   16(BX), Z2
-	VCVTDQ2PS   Z2, Z2
-	VMULPS      Z2, Z1, Z1
-	VMOVUPS     128(DX), Z2
-	VPMOVZXBD   32(BX), Z3
-	VCVTDQ2PS   Z3, Z3
-	VMULPS      Z3, Z2, Z2
-	VMOVUPS     192(DX), Z3
-	VPMOVZXBD   48(BX), Z4
-	VCVTDQ2PS   Z4, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VMOVNTPS    Z0, (SI)
-	VMOVNTPS    Z1, 64(SI)
-	VMOVNTPS    Z2, 128(SI)
-	VMOVNTPS    Z3, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+256, DX
-	ADDQ        $+64, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched4:
+	VMOVUPS   (DX), Z0
+	VPMOVZXBD (BX), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   64(DX), Z1
+	VPMOVZXBD 16(BX), Z2
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z2, Z1, Z1
+	VMOVUPS   128(DX), Z2
+	VPMOVZXBD 32(BX), Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z3, Z2, Z2
+	VMOVUPS   192(DX), Z3
+	VPMOVZXBD 48(BX), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z4, Z3, Z3
+	VCMPPS    $0x03, Z1, Z0, K1
+	VCMPPS    $0x03, Z3, Z2, K2
+	KORTESTQ  K1, K2
+	JNE       lanerare
+	VMOVNTPS  Z0, (SI)
+	VMOVNTPS  Z1, 64(SI)
+	VMOVNTPS  Z2, 128(SI)
+	VMOVNTPS  Z3, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+256, DX
+	ADDQ      $+64, BX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       lanestream
+	JMP       lanetail
 
 lanerare:
 	JMP rare
@@ -439,42 +458,61 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
 	PREFETCHNTA 128(DX)(CX*1)
 	PREFETCHNTA 192(DX)(CX*1)
+
+fetched2:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (BX)(CX*1)
-	VMOVUPS     (DX), Z0
-	KMOVW       (BX), K1
-	VMOVAPS.Z   Z15, K1, Z1
-	VMULPS      Z1, Z0, Z0
-	VMOVUPS     64(DX), Z1
-	KMOVW       2(BX), K1
-	VMOVAPS.Z   Z15, K1, Z2
-	VMULPS      Z2, Z1, Z1
-	VMOVUPS     128(DX), Z2
-	KMOVW       4(BX), K1
-	VMOVAPS.Z   Z15, K1, Z3
-	VMULPS      Z3, Z2, Z2
-	VMOVUPS     192(DX), Z3
-	KMOVW       6(BX), K1
-	VMOVAPS.Z   Z15, K1, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VMOVNTPS    Z0, (SI)
-	VMOVNTPS    Z1, 64(SI)
-	VMOVNTPS    Z2, 128(SI)
-	VMOVNTPS    Z3, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+256, DX
-	ADDQ        $+8, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched4:
+	VMOVUPS   (DX), Z0
+	KMOVW     (BX), K1
+	VMOVAPS.Z Z15, K1, Z1
+	VMULPS    Z1, Z0, Z0
+	VMOVUPS   64(DX), Z1
+	KMOVW     2(BX), K1
+	VMOVAPS.Z Z15, K1, Z2
+	VMULPS    Z2, Z1, Z1
+	VMOVUPS   128(DX), Z2
+	KMOVW     4(BX), K1
+	VMOVAPS.Z Z15, K1, Z3
+	VMULPS    Z3, Z2, Z2
+	VMOVUPS   192(DX), Z3
+	KMOVW     6(BX), K1
+	VMOVAPS.Z Z15, K1, Z4
+	VMULPS    Z4, Z3, Z3
+	VCMPPS    $0x03, Z1, Z0, K1
+	VCMPPS    $0x03, Z3, Z2, K2
+	KORTESTQ  K1, K2
+	JNE       lanerare
+	VMOVNTPS  Z0, (SI)
+	VMOVNTPS  Z1, 64(SI)
+	VMOVNTPS  Z2, 128(SI)
+	VMOVNTPS  Z3, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+256, DX
+	ADDQ      $+8, BX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       lanestream
+	JMP       lanetail
 
 lanerare:
 	JMP rare
@@ -719,44 +757,61 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (BX)(CX*1)
-	VCVTPH2PS   (DX), Z0
-	VPMOVZXBD   (BX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VMULPS      Z1, Z0, Z0
-	VCVTPH2PS   32(DX), Z1
-	VPMOVZXBD   16(BX), Z2
-	VCVTDQ2PS   Z2, Z2
-	VMULPS      Z2, Z1, Z1
-	VCVTPH2PS   64(DX), Z2
-	VPMOVZXBD   32(BX), Z3
-	VCVTDQ2PS   Z3, Z3
-	VMULPS      Z3, Z2, Z2
-	VCVTPH2PS   96(DX), Z3
-	VPMOVZXBD   48(BX), Z4
-	VCVTDQ2PS   Z4, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (SI)
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, 32(SI)
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVNTPS    Y2, 64(SI)
-	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVNTPS    Y3, 96(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+128, DX
-	ADDQ        $+64, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched4:
+	VCVTPH2PS (DX), Z0
+	VPMOVZXBD (BX), Z1
+	VCVTDQ2PS Z1, Z1
+	VMULPS    Z1, Z0, Z0
+	VCVTPH2PS 32(DX), Z1
+	VPMOVZXBD 16(BX), Z2
+	VCVTDQ2PS Z2, Z2
+	VMULPS    Z2, Z1, Z1
+	VCVTPH2PS 64(DX), Z2
+	VPMOVZXBD 32(BX), Z3
+	VCVTDQ2PS Z3, Z3
+	VMULPS    Z3, Z2, Z2
+	VCVTPH2PS 96(DX), Z3
+	VPMOVZXBD 48(BX), Z4
+	VCVTDQ2PS Z4, Z4
+	VMULPS    Z4, Z3, Z3
+	VCMPPS    $0x03, Z1, Z0, K1
+	VCMPPS    $0x03, Z3, Z2, K2
+	KORTESTQ  K1, K2
+	JNE       lanerare
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVNTPS  Y0, (SI)
+	VCVTPS2PH $0x00, Z1, Y1
+	VMOVNTPS  Y1, 32(SI)
+	VCVTPS2PH $0x00, Z2, Y2
+	VMOVNTPS  Y2, 64(SI)
+	VCVTPS2PH $0x00, Z3, Y3
+	VMOVNTPS  Y3, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+128, DX
+	ADDQ      $+64, BX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       lanestream
+	JMP       lanetail
 
 lanerare:
 	JMP rare
@@ -1009,44 +1064,61 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (BX)(CX*1)
-	VCVTPH2PS   (DX), Z0
-	KMOVW       (BX), K1
-	VMOVAPS.Z   Z15, K1, Z1
-	VMULPS      Z1, Z0, Z0
-	VCVTPH2PS   32(DX), Z1
-	KMOVW       2(BX), K1
-	VMOVAPS.Z   Z15, K1, Z2
-	VMULPS      Z2, Z1, Z1
-	VCVTPH2PS   64(DX), Z2
-	KMOVW       4(BX), K1
-	VMOVAPS.Z   Z15, K1, Z3
-	VMULPS      Z3, Z2, Z2
-	VCVTPH2PS   96(DX), Z3
-	KMOVW       6(BX), K1
-	VMOVAPS.Z   Z15, K1, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (SI)
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, 32(SI)
-	VCVTPS2PH   $0x00, Z2, Y2
-	VMOVNTPS    Y2, 64(SI)
-	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVNTPS    Y3, 96(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+128, DX
-	ADDQ        $+8, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched4:
+	VCVTPH2PS (DX), Z0
+	KMOVW     (BX), K1
+	VMOVAPS.Z Z15, K1, Z1
+	VMULPS    Z1, Z0, Z0
+	VCVTPH2PS 32(DX), Z1
+	KMOVW     2(BX), K1
+	VMOVAPS.Z Z15, K1, Z2
+	VMULPS    Z2, Z1, Z1
+	VCVTPH2PS 64(DX), Z2
+	KMOVW     4(BX), K1
+	VMOVAPS.Z Z15, K1, Z3
+	VMULPS    Z3, Z2, Z2
+	VCVTPH2PS 96(DX), Z3
+	KMOVW     6(BX), K1
+	VMOVAPS.Z Z15, K1, Z4
+	VMULPS    Z4, Z3, Z3
+	VCMPPS    $0x03, Z1, Z0, K1
+	VCMPPS    $0x03, Z3, Z2, K2
+	KORTESTQ  K1, K2
+	JNE       lanerare
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVNTPS  Y0, (SI)
+	VCVTPS2PH $0x00, Z1, Y1
+	VMOVNTPS  Y1, 32(SI)
+	VCVTPS2PH $0x00, Z2, Y2
+	VMOVNTPS  Y2, 64(SI)
+	VCVTPS2PH $0x00, Z3, Y3
+	VMOVNTPS  Y3, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+128, DX
+	ADDQ      $+8, BX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       lanestream
+	JMP       lanetail
 
 lanerare:
 	JMP rare
@@ -1326,50 +1398,67 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (BX)(CX*1)
-	VPERMW.Z    (DX), Z15, K6, Z0
-	VPMOVZXBD   (BX), Z1
-	VCVTDQ2PS   Z1, Z1
-	VMULPS      Z1, Z0, Z0
-	VPERMW.Z    (DX), Z14, K6, Z1
-	VPMOVZXBD   16(BX), Z2
-	VCVTDQ2PS   Z2, Z2
-	VMULPS      Z2, Z1, Z1
-	VPERMW.Z    64(DX), Z15, K6, Z2
-	VPMOVZXBD   32(BX), Z3
-	VCVTDQ2PS   Z3, Z3
-	VMULPS      Z3, Z2, Z2
-	VPERMW.Z    64(DX), Z14, K6, Z3
-	VPMOVZXBD   48(BX), Z4
-	VCVTDQ2PS   Z4, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VMOVDQA64   Z0, Z4
-	VPERMT2W    Z1, Z10, Z4
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z4, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z4, K1, Z4
-	VMOVNTPS    Z4, (SI)
-	VMOVDQA64   Z2, Z0
-	VPERMT2W    Z3, Z10, Z0
-	VPERMT2W    Z3, Z11, Z2
-	VPTERNLOGD  $0xf8, Z13, Z0, Z2
-	VPCMPUW     $0x06, Z12, Z2, K1
-	VPADDW      Z13, Z0, K1, Z0
-	VMOVNTPS    Z0, 64(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+128, DX
-	ADDQ        $+64, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched4:
+	VPERMW.Z   (DX), Z15, K6, Z0
+	VPMOVZXBD  (BX), Z1
+	VCVTDQ2PS  Z1, Z1
+	VMULPS     Z1, Z0, Z0
+	VPERMW.Z   (DX), Z14, K6, Z1
+	VPMOVZXBD  16(BX), Z2
+	VCVTDQ2PS  Z2, Z2
+	VMULPS     Z2, Z1, Z1
+	VPERMW.Z   64(DX), Z15, K6, Z2
+	VPMOVZXBD  32(BX), Z3
+	VCVTDQ2PS  Z3, Z3
+	VMULPS     Z3, Z2, Z2
+	VPERMW.Z   64(DX), Z14, K6, Z3
+	VPMOVZXBD  48(BX), Z4
+	VCVTDQ2PS  Z4, Z4
+	VMULPS     Z4, Z3, Z3
+	VCMPPS     $0x03, Z1, Z0, K1
+	VCMPPS     $0x03, Z3, Z2, K2
+	KORTESTQ   K1, K2
+	JNE        lanerare
+	VMOVDQA64  Z0, Z4
+	VPERMT2W   Z1, Z10, Z4
+	VPERMT2W   Z1, Z11, Z0
+	VPTERNLOGD $0xf8, Z13, Z4, Z0
+	VPCMPUW    $0x06, Z12, Z0, K1
+	VPADDW     Z13, Z4, K1, Z4
+	VMOVNTPS   Z4, (SI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z10, Z0
+	VPERMT2W   Z3, Z11, Z2
+	VPTERNLOGD $0xf8, Z13, Z0, Z2
+	VPCMPUW    $0x06, Z12, Z2, K1
+	VPADDW     Z13, Z0, K1, Z0
+	VMOVNTPS   Z0, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+128, DX
+	ADDQ       $+64, BX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        lanestream
+	JMP        lanetail
 
 lanerare:
 	JMP rare
@@ -1659,50 +1748,67 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (BX)(CX*1)
-	VPERMW.Z    (DX), Z14, K6, Z0
-	KMOVW       (BX), K1
-	VMOVAPS.Z   Z15, K1, Z1
-	VMULPS      Z1, Z0, Z0
-	VPERMW.Z    (DX), Z13, K6, Z1
-	KMOVW       2(BX), K1
-	VMOVAPS.Z   Z15, K1, Z2
-	VMULPS      Z2, Z1, Z1
-	VPERMW.Z    64(DX), Z14, K6, Z2
-	KMOVW       4(BX), K1
-	VMOVAPS.Z   Z15, K1, Z3
-	VMULPS      Z3, Z2, Z2
-	VPERMW.Z    64(DX), Z13, K6, Z3
-	KMOVW       6(BX), K1
-	VMOVAPS.Z   Z15, K1, Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VMOVDQA64   Z0, Z4
-	VPERMT2W    Z1, Z9, Z4
-	VPERMT2W    Z1, Z10, Z0
-	VPTERNLOGD  $0xf8, Z12, Z4, Z0
-	VPCMPUW     $0x06, Z11, Z0, K1
-	VPADDW      Z12, Z4, K1, Z4
-	VMOVNTPS    Z4, (SI)
-	VMOVDQA64   Z2, Z0
-	VPERMT2W    Z3, Z9, Z0
-	VPERMT2W    Z3, Z10, Z2
-	VPTERNLOGD  $0xf8, Z12, Z0, Z2
-	VPCMPUW     $0x06, Z11, Z2, K1
-	VPADDW      Z12, Z0, K1, Z0
-	VMOVNTPS    Z0, 64(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+128, DX
-	ADDQ        $+8, BX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched4:
+	VPERMW.Z   (DX), Z14, K6, Z0
+	KMOVW      (BX), K1
+	VMOVAPS.Z  Z15, K1, Z1
+	VMULPS     Z1, Z0, Z0
+	VPERMW.Z   (DX), Z13, K6, Z1
+	KMOVW      2(BX), K1
+	VMOVAPS.Z  Z15, K1, Z2
+	VMULPS     Z2, Z1, Z1
+	VPERMW.Z   64(DX), Z14, K6, Z2
+	KMOVW      4(BX), K1
+	VMOVAPS.Z  Z15, K1, Z3
+	VMULPS     Z3, Z2, Z2
+	VPERMW.Z   64(DX), Z13, K6, Z3
+	KMOVW      6(BX), K1
+	VMOVAPS.Z  Z15, K1, Z4
+	VMULPS     Z4, Z3, Z3
+	VCMPPS     $0x03, Z1, Z0, K1
+	VCMPPS     $0x03, Z3, Z2, K2
+	KORTESTQ   K1, K2
+	JNE        lanerare
+	VMOVDQA64  Z0, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z4, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z4, K1, Z4
+	VMOVNTPS   Z4, (SI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPADDW     Z12, Z0, K1, Z0
+	VMOVNTPS   Z0, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+128, DX
+	ADDQ       $+8, BX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        lanestream
+	JMP        lanetail
 
 lanerare:
 	JMP rare

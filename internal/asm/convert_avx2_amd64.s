@@ -63,26 +63,35 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
-	VMOVUPS     (DX), Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, (SI)
-	VMOVUPS     32(DX), Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 16(SI)
-	VMOVUPS     64(DX), Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 32(SI)
-	VMOVUPS     96(DX), Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 48(SI)
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VMOVUPS   (DX), Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, (SI)
+	VMOVUPS   32(DX), Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, 16(SI)
+	VMOVUPS   64(DX), Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, 32(SI)
+	VMOVUPS   96(DX), Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, 48(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       lanestream
+	JMP       lanetail
 
 lanestage:
 	MOVQ SI, 192(SP)
@@ -149,21 +158,29 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VCVTPH2PS   (DX), Y0
-	VMOVNTPS    Y0, (SI)
-	VCVTPH2PS   16(DX), Y0
-	VMOVNTPS    Y0, 32(SI)
-	VCVTPH2PS   32(DX), Y0
-	VMOVNTPS    Y0, 64(SI)
-	VCVTPH2PS   48(DX), Y0
-	VMOVNTPS    Y0, 96(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VCVTPH2PS (DX), Y0
+	VMOVNTPS  Y0, (SI)
+	VCVTPH2PS 16(DX), Y0
+	VMOVNTPS  Y0, 32(SI)
+	VCVTPH2PS 32(DX), Y0
+	VMOVNTPS  Y0, 64(SI)
+	VCVTPH2PS 48(DX), Y0
+	VMOVNTPS  Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+64, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       lanestream
+	JMP       lanetail
 
 lanestage:
 	MOVQ SI, 192(SP)
@@ -261,50 +278,59 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
-	VMOVUPS     (DX), Y0
-	VMOVUPS     32(DX), Y1
-	VMOVUPS     64(DX), Y2
-	VMOVUPS     96(DX), Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         lanerare
-	VPSLLD      $0x0f, Y0, Y4
-	VPSRLD      $0x1f, Y4, Y4
-	VPADDD      Y4, Y0, Y4
-	VPADDD      Y15, Y4, Y4
-	VPSLLD      $0x0f, Y1, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y1, Y0
-	VPADDD      Y15, Y0, Y0
-	VPSRLD      $0x10, Y4, Y4
-	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVNTPS    Y4, (SI)
-	VPSLLD      $0x0f, Y2, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y2, Y0
-	VPADDD      Y15, Y0, Y0
-	VPSLLD      $0x0f, Y3, Y1
-	VPSRLD      $0x1f, Y1, Y1
-	VPADDD      Y1, Y3, Y1
-	VPADDD      Y15, Y1, Y1
-	VPSRLD      $0x10, Y0, Y0
-	VPSRLD      $0x10, Y1, Y1
-	VPACKUSDW   Y1, Y0, Y0
-	VPERMQ      $0xd8, Y0, Y0
-	VMOVNTPS    Y0, 32(SI)
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VMOVUPS   (DX), Y0
+	VMOVUPS   32(DX), Y1
+	VMOVUPS   64(DX), Y2
+	VMOVUPS   96(DX), Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y15, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y15, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVNTPS  Y4, (SI)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y15, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y15, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVNTPS  Y0, 32(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       lanestream
+	JMP       lanetail
 
 lanerare:
 	JMP rare
@@ -429,25 +455,33 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPMOVZXWD   (DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMOVNTPS    Y0, (SI)
-	VPMOVZXWD   16(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMOVNTPS    Y0, 32(SI)
-	VPMOVZXWD   32(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMOVNTPS    Y0, 64(SI)
-	VPMOVZXWD   48(DX), Y0
-	VPSLLD      $0x10, Y0, Y0
-	VMOVNTPS    Y0, 96(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VPMOVZXWD (DX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVNTPS  Y0, (SI)
+	VPMOVZXWD 16(DX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVNTPS  Y0, 32(SI)
+	VPMOVZXWD 32(DX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVNTPS  Y0, 64(SI)
+	VPMOVZXWD 48(DX), Y0
+	VPSLLD    $0x10, Y0, Y0
+	VMOVNTPS  Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+64, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       lanestream
+	JMP       lanetail
 
 lanestage:
 	MOVQ SI, 192(SP)
@@ -523,29 +557,37 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VMOVQ       (DX), X0
-	VPSHUFB     X15, X0, X0
-	VCVTPH2PS   X0, Y0
-	VMOVNTPS    Y0, (SI)
-	VMOVQ       8(DX), X0
-	VPSHUFB     X15, X0, X0
-	VCVTPH2PS   X0, Y0
-	VMOVNTPS    Y0, 32(SI)
-	VMOVQ       16(DX), X0
-	VPSHUFB     X15, X0, X0
-	VCVTPH2PS   X0, Y0
-	VMOVNTPS    Y0, 64(SI)
-	VMOVQ       24(DX), X0
-	VPSHUFB     X15, X0, X0
-	VCVTPH2PS   X0, Y0
-	VMOVNTPS    Y0, 96(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+32, DX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VMOVQ     (DX), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVNTPS  Y0, (SI)
+	VMOVQ     8(DX), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVNTPS  Y0, 32(SI)
+	VMOVQ     16(DX), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVNTPS  Y0, 64(SI)
+	VMOVQ     24(DX), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMOVNTPS  Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+32, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       lanestream
+	JMP       lanetail
 
 lanestage:
 	MOVQ SI, 160(SP)
@@ -662,7 +704,15 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVSXBD   (DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
@@ -837,7 +887,15 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVSXBD   (DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
@@ -981,7 +1039,15 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBD   (DX), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
@@ -1119,7 +1185,15 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBD   (DX), Y0
 	VPSLLD      $0x1c, Y0, Y1
 	VPAND       Y15, Y0, Y0
@@ -1262,45 +1336,53 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPMOVZXBQ   (DX), Y0
-	VPSLLQ      $0x1c, Y0, Y1
-	VPOR        Y0, Y1, Y1
-	VPERMPS     Y15, Y1, Y0
-	VPSLLD      $0x1c, Y1, Y1
-	VPAND       Y14, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VMOVNTPS    Y0, (SI)
-	VPMOVZXBQ   4(DX), Y0
-	VPSLLQ      $0x1c, Y0, Y1
-	VPOR        Y0, Y1, Y1
-	VPERMPS     Y15, Y1, Y0
-	VPSLLD      $0x1c, Y1, Y1
-	VPAND       Y14, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VMOVNTPS    Y0, 32(SI)
-	VPMOVZXBQ   8(DX), Y0
-	VPSLLQ      $0x1c, Y0, Y1
-	VPOR        Y0, Y1, Y1
-	VPERMPS     Y15, Y1, Y0
-	VPSLLD      $0x1c, Y1, Y1
-	VPAND       Y14, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VMOVNTPS    Y0, 64(SI)
-	VPMOVZXBQ   12(DX), Y0
-	VPSLLQ      $0x1c, Y0, Y1
-	VPOR        Y0, Y1, Y1
-	VPERMPS     Y15, Y1, Y0
-	VPSLLD      $0x1c, Y1, Y1
-	VPAND       Y14, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VMOVNTPS    Y0, 96(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+16, DX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VPMOVZXBQ (DX), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMOVNTPS  Y0, (SI)
+	VPMOVZXBQ 4(DX), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMOVNTPS  Y0, 32(SI)
+	VPMOVZXBQ 8(DX), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMOVNTPS  Y0, 64(SI)
+	VPMOVZXBQ 12(DX), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMOVNTPS  Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+16, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       lanestream
+	JMP       lanetail
 
 lanestage:
 	MOVQ SI, 144(SP)
@@ -1399,46 +1481,54 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPOR        (DX), Y15, Y0
-	VPCMPEQB    Y13, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         lanerare
-	VMOVQ       (DX), X0
-	VPSHUFB     X12, X0, X0
-	VPSRAW      $0x01, X0, X1
-	VPAND       X11, X1, X1
-	VCVTPH2PS   X1, Y1
-	VMULPS      Y14, Y1, Y1
-	VMOVNTPS    Y1, (SI)
-	VMOVQ       8(DX), X0
-	VPSHUFB     X12, X0, X0
-	VPSRAW      $0x01, X0, X1
-	VPAND       X11, X1, X1
-	VCVTPH2PS   X1, Y1
-	VMULPS      Y14, Y1, Y1
-	VMOVNTPS    Y1, 32(SI)
-	VMOVQ       16(DX), X0
-	VPSHUFB     X12, X0, X0
-	VPSRAW      $0x01, X0, X1
-	VPAND       X11, X1, X1
-	VCVTPH2PS   X1, Y1
-	VMULPS      Y14, Y1, Y1
-	VMOVNTPS    Y1, 64(SI)
-	VMOVQ       24(DX), X0
-	VPSHUFB     X12, X0, X0
-	VPSRAW      $0x01, X0, X1
-	VPAND       X11, X1, X1
-	VCVTPH2PS   X1, Y1
-	VMULPS      Y14, Y1, Y1
-	VMOVNTPS    Y1, 96(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+32, DX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VPOR      (DX), Y15, Y0
+	VPCMPEQB  Y13, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       lanerare
+	VMOVQ     (DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVNTPS  Y1, (SI)
+	VMOVQ     8(DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVNTPS  Y1, 32(SI)
+	VMOVQ     16(DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVNTPS  Y1, 64(SI)
+	VMOVQ     24(DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVNTPS  Y1, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+32, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       lanestream
+	JMP       lanetail
 
 lanerare:
 	JMP rare
@@ -1624,8 +1714,17 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS     (DX), Y0
 	VMOVUPS     32(DX), Y1
 	VMOVUPS     64(DX), Y2
@@ -1883,8 +1982,17 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS     (DX), Y0
 	VMOVUPS     32(DX), Y1
 	VMOVUPS     64(DX), Y2
@@ -2135,8 +2243,17 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS     (DX), Y0
 	VMOVUPS     32(DX), Y1
 	VMOVUPS     64(DX), Y2
@@ -2355,8 +2472,17 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS     (DX), Y0
 	VMOVUPS     32(DX), Y1
 	VMOVUPS     64(DX), Y2
@@ -2550,8 +2676,17 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS     (DX), Y0
 	VMINPS      Y0, Y15, Y0
 	VFMADD213PS Y13, Y14, Y0

@@ -83,28 +83,39 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
 	PREFETCHNTA 128(DX)(CX*1)
 	PREFETCHNTA 192(DX)(CX*1)
-	VMOVUPS     (DX), Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (SI)
-	VMOVUPS     64(DX), Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(SI)
-	VMOVUPS     128(DX), Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(SI)
-	VMOVUPS     192(DX), Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VMOVUPS   (DX), Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVNTPS  Y0, (SI)
+	VMOVUPS   64(DX), Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVNTPS  Y0, 32(SI)
+	VMOVUPS   128(DX), Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVNTPS  Y0, 64(SI)
+	VMOVUPS   192(DX), Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVNTPS  Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+256, DX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       lanestream
+	JMP       lanetail
 
 // func DecodeF16AVX512(y *float32, x *uint16, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -181,22 +192,31 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
-	VCVTPH2PS   (DX), Z0
-	VMOVNTPS    Z0, (SI)
-	VCVTPH2PS   32(DX), Z0
-	VMOVNTPS    Z0, 64(SI)
-	VCVTPH2PS   64(DX), Z0
-	VMOVNTPS    Z0, 128(SI)
-	VCVTPH2PS   96(DX), Z0
-	VMOVNTPS    Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VCVTPH2PS (DX), Z0
+	VMOVNTPS  Z0, (SI)
+	VCVTPH2PS 32(DX), Z0
+	VMOVNTPS  Z0, 64(SI)
+	VCVTPH2PS 64(DX), Z0
+	VMOVNTPS  Z0, 128(SI)
+	VCVTPH2PS 96(DX), Z0
+	VMOVNTPS  Z0, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+128, DX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       lanestream
+	JMP       lanetail
 
 // func EncodeBF16AVX512(y *uint16, x *float32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -349,38 +369,49 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
 	PREFETCHNTA 128(DX)(CX*1)
 	PREFETCHNTA 192(DX)(CX*1)
-	VMOVUPS     (DX), Z0
-	VMOVUPS     64(DX), Z1
-	VMOVUPS     128(DX), Z2
-	VMOVUPS     192(DX), Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VMOVDQA64   Z0, Z4
-	VPERMT2W    Z1, Z12, Z4
-	VPERMT2W    Z1, Z13, Z0
-	VPTERNLOGD  $0xf8, Z15, Z4, Z0
-	VPCMPUW     $0x06, Z14, Z0, K1
-	VPADDW      Z15, Z4, K1, Z4
-	VMOVNTPS    Z4, (SI)
-	VMOVDQA64   Z2, Z0
-	VPERMT2W    Z3, Z12, Z0
-	VPERMT2W    Z3, Z13, Z2
-	VPTERNLOGD  $0xf8, Z15, Z0, Z2
-	VPCMPUW     $0x06, Z14, Z2, K1
-	VPADDW      Z15, Z0, K1, Z0
-	VMOVNTPS    Z0, 64(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VMOVUPS    (DX), Z0
+	VMOVUPS    64(DX), Z1
+	VMOVUPS    128(DX), Z2
+	VMOVUPS    192(DX), Z3
+	VCMPPS     $0x03, Z1, Z0, K1
+	VCMPPS     $0x03, Z3, Z2, K2
+	KORTESTQ   K1, K2
+	JNE        lanerare
+	VMOVDQA64  Z0, Z4
+	VPERMT2W   Z1, Z12, Z4
+	VPERMT2W   Z1, Z13, Z0
+	VPTERNLOGD $0xf8, Z15, Z4, Z0
+	VPCMPUW    $0x06, Z14, Z0, K1
+	VPADDW     Z15, Z4, K1, Z4
+	VMOVNTPS   Z4, (SI)
+	VMOVDQA64  Z2, Z0
+	VPERMT2W   Z3, Z12, Z0
+	VPERMT2W   Z3, Z13, Z2
+	VPTERNLOGD $0xf8, Z15, Z0, Z2
+	VPCMPUW    $0x06, Z14, Z2, K1
+	VPADDW     Z15, Z0, K1, Z0
+	VMOVNTPS   Z0, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+256, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        lanestream
+	JMP        lanetail
 
 lanerare:
 	JMP rare
@@ -526,22 +557,31 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
-	VPERMW.Z    (DX), Z15, K6, Z0
-	VMOVNTPS    Z0, (SI)
-	VPERMW.Z    (DX), Z14, K6, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPERMW.Z    64(DX), Z15, K6, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPERMW.Z    64(DX), Z14, K6, Z0
-	VMOVNTPS    Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VPERMW.Z (DX), Z15, K6, Z0
+	VMOVNTPS Z0, (SI)
+	VPERMW.Z (DX), Z14, K6, Z0
+	VMOVNTPS Z0, 64(SI)
+	VPERMW.Z 64(DX), Z15, K6, Z0
+	VMOVNTPS Z0, 128(SI)
+	VPERMW.Z 64(DX), Z14, K6, Z0
+	VMOVNTPS Z0, 192(SI)
+	ADDQ     $+256, SI
+	ADDQ     $+128, DX
+	SUBQ     $+64, DI
+	CMPQ     DI, $+64
+	JGE      lanestream
+	JMP      lanetail
 
 // func DecodeFpE5M2AVX512(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -631,7 +671,15 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -804,7 +852,15 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVSXBD   (DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
@@ -1005,7 +1061,15 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVSXBD   (DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
@@ -1163,7 +1227,15 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBD   (DX), Z0
 	VPSLLD      $0x17, Z0, Z0
 	VFMADD231PS Z15, Z0, Z0
@@ -1335,7 +1407,15 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBD   (DX), Z0
 	VPSLLD      $0x1c, Z0, Z1
 	VPANDD      Z15, Z0, Z0
@@ -1495,29 +1575,37 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMOVNTPS    Z0, (SI)
-	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMOVNTPS    Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+32, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMOVNTPS  Z0, (SI)
+	VPMOVZXBQ 8(DX), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMOVNTPS  Z0, 64(SI)
+	VPMOVZXBQ 16(DX), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMOVNTPS  Z0, 128(SI)
+	VPMOVZXBQ 24(DX), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMOVNTPS  Z0, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+32, DX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       lanestream
+	JMP       lanetail
 
 // func DecodeFpE4M3AVX512(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -1651,7 +1739,15 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPOR           (DX), Y15, Y0
 	VPOR           32(DX), Y15, Y1
 	VPMAXUB        Y1, Y0, Y0
@@ -1989,10 +2085,21 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
 	PREFETCHNTA 128(DX)(CX*1)
 	PREFETCHNTA 192(DX)(CX*1)
+
+fetched2:
 	VMOVUPS     (DX), Z0
 	VMOVUPS     64(DX), Z1
 	VMOVUPS     128(DX), Z2
@@ -2328,10 +2435,21 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
 	PREFETCHNTA 128(DX)(CX*1)
 	PREFETCHNTA 192(DX)(CX*1)
+
+fetched2:
 	VMOVUPS     (DX), Z0
 	VMOVUPS     64(DX), Z1
 	VMOVUPS     128(DX), Z2
@@ -2662,10 +2780,21 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
 	PREFETCHNTA 128(DX)(CX*1)
 	PREFETCHNTA 192(DX)(CX*1)
+
+fetched2:
 	VMOVUPS     (DX), Z0
 	VMOVUPS     64(DX), Z1
 	VMOVUPS     128(DX), Z2
@@ -3004,10 +3133,21 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
 	PREFETCHNTA 128(DX)(CX*1)
 	PREFETCHNTA 192(DX)(CX*1)
+
+fetched2:
 	VMOVUPS     (DX), Z0
 	VMOVUPS     64(DX), Z1
 	VMOVUPS     128(DX), Z2
@@ -3235,10 +3375,21 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
 	PREFETCHNTA 128(DX)(CX*1)
 	PREFETCHNTA 192(DX)(CX*1)
+
+fetched2:
 	VMOVUPS     (DX), Z0
 	VMINPS      Z0, Z15, Z0
 	VFMADD213PS Z13, Z14, Z0

@@ -99,29 +99,37 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPERMB      (DX), Z15, Z0
-	VMOVDQA64   Z0, Z1
-	VPERMI2B    Z12, Z13, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMI2B    Z10, Z11, Z2
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
-	VPUNPCKLBW  Z2, Z1, Z0
-	VPSLLD      $0x10, Z0, Z3
-	VMOVNTPS    Z3, (SI)
-	VPANDD      Z14, Z0, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPUNPCKHBW  Z2, Z1, Z1
-	VPSLLD      $0x10, Z1, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPANDD      Z14, Z1, Z1
-	VMOVNTPS    Z1, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VPERMB     (DX), Z15, Z0
+	VMOVDQA64  Z0, Z1
+	VPERMI2B   Z12, Z13, Z1
+	VMOVDQA64  Z0, Z2
+	VPERMI2B   Z10, Z11, Z2
+	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPUNPCKLBW Z2, Z1, Z0
+	VPSLLD     $0x10, Z0, Z3
+	VMOVNTPS   Z3, (SI)
+	VPANDD     Z14, Z0, Z0
+	VMOVNTPS   Z0, 64(SI)
+	VPUNPCKHBW Z2, Z1, Z1
+	VPSLLD     $0x10, Z1, Z0
+	VMOVNTPS   Z0, 128(SI)
+	VPANDD     Z14, Z1, Z1
+	VMOVNTPS   Z1, 192(SI)
+	ADDQ       $+256, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        lanestream
+	JMP        lanetail
 
 // func DecodeFpE4M3FNUZAVX512VBMI(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
@@ -220,30 +228,38 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPERMB      (DX), Z15, Z0
-	VPTESTMB    Z0, Z0, K1
-	VMOVDQA64   Z0, Z1
-	VPERMI2B.Z  Z12, Z13, K1, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMI2B.Z  Z10, Z11, K1, Z2
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
-	VPUNPCKLBW  Z2, Z1, Z0
-	VPSLLD      $0x10, Z0, Z3
-	VMOVNTPS    Z3, (SI)
-	VPANDD      Z14, Z0, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPUNPCKHBW  Z2, Z1, Z1
-	VPSLLD      $0x10, Z1, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPANDD      Z14, Z1, Z1
-	VMOVNTPS    Z1, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VPERMB     (DX), Z15, Z0
+	VPTESTMB   Z0, Z0, K1
+	VMOVDQA64  Z0, Z1
+	VPERMI2B.Z Z12, Z13, K1, Z1
+	VMOVDQA64  Z0, Z2
+	VPERMI2B.Z Z10, Z11, K1, Z2
+	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPUNPCKLBW Z2, Z1, Z0
+	VPSLLD     $0x10, Z0, Z3
+	VMOVNTPS   Z3, (SI)
+	VPANDD     Z14, Z0, Z0
+	VMOVNTPS   Z0, 64(SI)
+	VPUNPCKHBW Z2, Z1, Z1
+	VPSLLD     $0x10, Z1, Z0
+	VMOVNTPS   Z0, 128(SI)
+	VPANDD     Z14, Z1, Z1
+	VMOVNTPS   Z1, 192(SI)
+	ADDQ       $+256, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        lanestream
+	JMP        lanetail
 
 // func DecodeFpE5M2FNUZAVX512VBMI(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
@@ -342,30 +358,38 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPERMB      (DX), Z15, Z0
-	VPTESTMB    Z0, Z0, K1
-	VMOVDQA64   Z0, Z1
-	VPERMI2B.Z  Z12, Z13, K1, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMI2B.Z  Z10, Z11, K1, Z2
-	VPTERNLOGD  $0xf8, Z9, Z0, Z2
-	VPUNPCKLBW  Z2, Z1, Z0
-	VPSLLD      $0x10, Z0, Z3
-	VMOVNTPS    Z3, (SI)
-	VPANDD      Z14, Z0, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPUNPCKHBW  Z2, Z1, Z1
-	VPSLLD      $0x10, Z1, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPANDD      Z14, Z1, Z1
-	VMOVNTPS    Z1, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VPERMB     (DX), Z15, Z0
+	VPTESTMB   Z0, Z0, K1
+	VMOVDQA64  Z0, Z1
+	VPERMI2B.Z Z12, Z13, K1, Z1
+	VMOVDQA64  Z0, Z2
+	VPERMI2B.Z Z10, Z11, K1, Z2
+	VPTERNLOGD $0xf8, Z9, Z0, Z2
+	VPUNPCKLBW Z2, Z1, Z0
+	VPSLLD     $0x10, Z0, Z3
+	VMOVNTPS   Z3, (SI)
+	VPANDD     Z14, Z0, Z0
+	VMOVNTPS   Z0, 64(SI)
+	VPUNPCKHBW Z2, Z1, Z1
+	VPSLLD     $0x10, Z1, Z0
+	VMOVNTPS   Z0, 128(SI)
+	VPANDD     Z14, Z1, Z1
+	VMOVNTPS   Z1, 192(SI)
+	ADDQ       $+256, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        lanestream
+	JMP        lanetail
 
 // func DecodeFpE2M1AVX512VBMI(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
@@ -456,27 +480,35 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPERMB      (DX), Z15, Z0
-	VMOVDQA64   Z0, Z1
-	VPERMI2B    Z13, Z13, Z1
-	VPERMI2B    Z12, Z12, Z0
-	VPUNPCKLBW  Z0, Z1, Z2
-	VPSLLD      $0x10, Z2, Z3
-	VMOVNTPS    Z3, (SI)
-	VPANDD      Z14, Z2, Z2
-	VMOVNTPS    Z2, 64(SI)
-	VPUNPCKHBW  Z0, Z1, Z1
-	VPSLLD      $0x10, Z1, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPANDD      Z14, Z1, Z1
-	VMOVNTPS    Z1, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VPERMB     (DX), Z15, Z0
+	VMOVDQA64  Z0, Z1
+	VPERMI2B   Z13, Z13, Z1
+	VPERMI2B   Z12, Z12, Z0
+	VPUNPCKLBW Z0, Z1, Z2
+	VPSLLD     $0x10, Z2, Z3
+	VMOVNTPS   Z3, (SI)
+	VPANDD     Z14, Z2, Z2
+	VMOVNTPS   Z2, 64(SI)
+	VPUNPCKHBW Z0, Z1, Z1
+	VPSLLD     $0x10, Z1, Z0
+	VMOVNTPS   Z0, 128(SI)
+	VPANDD     Z14, Z1, Z1
+	VMOVNTPS   Z1, 192(SI)
+	ADDQ       $+256, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        lanestream
+	JMP        lanetail
 
 // func DecodeFpE2M1PackedAVX512VBMI(y *float32, x *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
@@ -573,7 +605,15 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0

@@ -371,7 +371,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
@@ -463,7 +471,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VPMOVSXBD    (DX), Y0
@@ -934,7 +950,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y12, Y0, Y0
@@ -1035,7 +1059,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VBROADCASTSS (R8), Y0
@@ -1480,7 +1512,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
@@ -1572,7 +1612,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VPMOVZXBD    (DX), Y0
@@ -2043,7 +2091,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y12, Y0, Y0
@@ -2144,7 +2200,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VBROADCASTSS (R8), Y0
@@ -2645,7 +2709,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2749,7 +2821,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS 4(BX), Y10
 	VPBROADCASTD (DX), Y0
@@ -3288,7 +3368,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -3401,7 +3489,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS 4(BX), Y10
 	VBROADCASTSS (R8), Y0
@@ -3883,7 +3979,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -3979,7 +4083,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VPBROADCASTD (DX), Y0
@@ -4479,7 +4591,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -4584,7 +4704,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y0

@@ -399,7 +399,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
@@ -477,7 +485,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -513,7 +529,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -1015,7 +1039,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z9, Z0, Z0
@@ -1102,7 +1134,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z10
 	VBROADCASTSS     4(R8), Z0
@@ -1147,7 +1187,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z10
 	VBROADCASTSS     4(R8), Z0
@@ -1610,7 +1658,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
@@ -1688,7 +1744,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -1724,7 +1788,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -2226,7 +2298,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z9, Z0, Z0
@@ -2313,7 +2393,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z10
 	VBROADCASTSS     4(R8), Z0
@@ -2358,7 +2446,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z10
 	VBROADCASTSS     4(R8), Z0
@@ -2872,7 +2968,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -2954,7 +3058,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -2994,7 +3106,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3551,7 +3671,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -3642,7 +3770,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z8
 	VBROADCASTSS     4(R8), Z0
@@ -3691,7 +3827,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z8
 	VBROADCASTSS     4(R8), Z0
@@ -4213,7 +4357,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -4295,7 +4447,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4335,7 +4495,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4896,7 +5064,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -4987,7 +5163,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z8
 	VBROADCASTSS     4(R8), Z0
@@ -5036,7 +5220,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z8
 	VBROADCASTSS     4(R8), Z0

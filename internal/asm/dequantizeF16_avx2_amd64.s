@@ -298,7 +298,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
@@ -372,7 +380,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
 	VPMOVSXBD    (DX), Y0
@@ -752,7 +768,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
@@ -835,7 +859,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
 	VBROADCASTSS (R8), Y0
@@ -1189,7 +1221,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
@@ -1263,7 +1303,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
 	VPMOVZXBD    (DX), Y0
@@ -1643,7 +1691,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
@@ -1726,7 +1782,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
 	VBROADCASTSS (R8), Y0
@@ -2136,7 +2200,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2222,7 +2294,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
 	VPBROADCASTD (DX), Y0
@@ -2670,7 +2750,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2765,7 +2853,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
 	VBROADCASTSS (R8), Y0
@@ -3156,7 +3252,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -3234,7 +3338,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS 4(BX), Y10
 	VPBROADCASTD (DX), Y0
@@ -3643,7 +3755,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -3730,7 +3850,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS 4(BX), Y10
 	VBROADCASTSS (R8), Y0

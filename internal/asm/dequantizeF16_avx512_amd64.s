@@ -357,7 +357,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
@@ -429,7 +437,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -459,7 +475,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -913,7 +937,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
@@ -994,7 +1026,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(R8), Z0
@@ -1033,7 +1073,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(R8), Z0
@@ -1448,7 +1496,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
@@ -1520,7 +1576,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -1550,7 +1614,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -2004,7 +2076,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
@@ -2085,7 +2165,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(R8), Z0
@@ -2124,7 +2212,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(R8), Z0
@@ -2594,7 +2690,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -2670,7 +2774,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -2704,7 +2816,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3217,7 +3337,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -3302,7 +3430,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(R8), Z0
@@ -3345,7 +3481,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(R8), Z0
@@ -3823,7 +3967,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -3899,7 +4051,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3933,7 +4093,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4450,7 +4618,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -4535,7 +4711,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(R8), Z0
@@ -4578,7 +4762,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(R8), Z0

@@ -282,7 +282,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
@@ -352,7 +360,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
 	VPMOVSXBD    (DX), Y0
@@ -712,7 +728,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
@@ -791,7 +815,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
 	VBROADCASTSS (R8), Y0
@@ -1173,37 +1205,45 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPMOVSXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VMULPS      Y14, Y0, Y0
-	VADDPS      Y13, Y0, Y0
-	VMOVNTPS    Y0, (SI)
-	VPMOVSXBD   8(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VMULPS      Y14, Y0, Y0
-	VADDPS      Y13, Y0, Y0
-	VMOVNTPS    Y0, 32(SI)
-	VPMOVSXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VMULPS      Y14, Y0, Y0
-	VADDPS      Y13, Y0, Y0
-	VMOVNTPS    Y0, 64(SI)
-	VPMOVSXBD   24(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VMULPS      Y14, Y0, Y0
-	VADDPS      Y13, Y0, Y0
-	VMOVNTPS    Y0, 96(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+32, DX
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
-	JGE         groupstream
-	JMP         groupwhole
+
+fetched2:
+	VPMOVSXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVNTPS  Y0, (SI)
+	VPMOVSXBD 8(DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVNTPS  Y0, 32(SI)
+	VPMOVSXBD 16(DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVNTPS  Y0, 64(SI)
+	VPMOVSXBD 24(DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVNTPS  Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+32, DX
+	SUBQ      $+32, R9
+	CMPQ      R9, $+32
+	JGE       groupstream
+	JMP       groupwhole
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1255,7 +1295,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
 	VBROADCASTSS (R8), Y12
@@ -1591,7 +1639,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
@@ -1661,7 +1717,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
 	VPMOVZXBD    (DX), Y0
@@ -2021,7 +2085,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
@@ -2100,7 +2172,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
 	VBROADCASTSS (R8), Y0
@@ -2482,37 +2562,45 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPMOVZXBD   (DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VMULPS      Y14, Y0, Y0
-	VADDPS      Y13, Y0, Y0
-	VMOVNTPS    Y0, (SI)
-	VPMOVZXBD   8(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VMULPS      Y14, Y0, Y0
-	VADDPS      Y13, Y0, Y0
-	VMOVNTPS    Y0, 32(SI)
-	VPMOVZXBD   16(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VMULPS      Y14, Y0, Y0
-	VADDPS      Y13, Y0, Y0
-	VMOVNTPS    Y0, 64(SI)
-	VPMOVZXBD   24(DX), Y0
-	VCVTDQ2PS   Y0, Y0
-	VSUBPS      Y15, Y0, Y0
-	VMULPS      Y14, Y0, Y0
-	VADDPS      Y13, Y0, Y0
-	VMOVNTPS    Y0, 96(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+32, DX
-	SUBQ        $+32, R9
-	CMPQ        R9, $+32
-	JGE         groupstream
-	JMP         groupwhole
+
+fetched2:
+	VPMOVZXBD (DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVNTPS  Y0, (SI)
+	VPMOVZXBD 8(DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVNTPS  Y0, 32(SI)
+	VPMOVZXBD 16(DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVNTPS  Y0, 64(SI)
+	VPMOVZXBD 24(DX), Y0
+	VCVTDQ2PS Y0, Y0
+	VSUBPS    Y15, Y0, Y0
+	VMULPS    Y14, Y0, Y0
+	VADDPS    Y13, Y0, Y0
+	VMOVNTPS  Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+32, DX
+	SUBQ      $+32, R9
+	CMPQ      R9, $+32
+	JGE       groupstream
+	JMP       groupwhole
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -2564,7 +2652,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
 	VBROADCASTSS (R8), Y12
@@ -2956,7 +3052,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -3038,7 +3142,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
 	VPBROADCASTD (DX), Y0
@@ -3466,7 +3578,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -3557,7 +3677,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
 	VBROADCASTSS (R8), Y0
@@ -4007,7 +4135,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -4101,7 +4237,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
 	VBROADCASTSS (R8), Y10
@@ -4474,7 +4618,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -4548,7 +4700,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS 4(BX), Y10
 	VPBROADCASTD (DX), Y0
@@ -4937,7 +5097,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -5020,7 +5188,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS 4(BX), Y10
 	VBROADCASTSS (R8), Y0
@@ -5431,7 +5607,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -5517,7 +5701,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS 4(BX), Y10
 	VBROADCASTSS (R8), Y9

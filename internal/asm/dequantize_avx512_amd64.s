@@ -333,7 +333,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
@@ -401,7 +409,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -427,7 +443,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -853,7 +877,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
@@ -930,7 +962,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(R8), Z0
@@ -965,7 +1005,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(R8), Z0
@@ -1415,37 +1463,45 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPMOVSXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z14, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, (SI)
-	VPMOVSXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z14, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPMOVSXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z14, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPMOVSXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z14, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
-	JGE         groupstream
-	JMP         groupwhole
+
+fetched2:
+	VPMOVSXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVNTPS  Z0, (SI)
+	VPMOVSXBD 16(DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVNTPS  Z0, 64(SI)
+	VPMOVSXBD 32(DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVNTPS  Z0, 128(SI)
+	VPMOVSXBD 48(DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVNTPS  Z0, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+64, DX
+	SUBQ      $+64, R9
+	CMPQ      R9, $+64
+	JGE       groupstream
+	JMP       groupwhole
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1494,7 +1550,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -1529,7 +1593,15 @@ short2stream:
 	JMP         short2end
 
 short4stream:
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -1912,7 +1984,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
@@ -1980,7 +2060,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -2006,7 +2094,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -2432,7 +2528,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
@@ -2509,7 +2613,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(R8), Z0
@@ -2544,7 +2656,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(R8), Z0
@@ -2994,37 +3114,45 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPMOVZXBD   (DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z14, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, (SI)
-	VPMOVZXBD   16(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z14, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPMOVZXBD   32(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z14, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPMOVZXBD   48(DX), Z0
-	VCVTDQ2PS   Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z14, Z0, Z0
-	VADDPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
-	JGE         groupstream
-	JMP         groupwhole
+
+fetched2:
+	VPMOVZXBD (DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVNTPS  Z0, (SI)
+	VPMOVZXBD 16(DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVNTPS  Z0, 64(SI)
+	VPMOVZXBD 32(DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVNTPS  Z0, 128(SI)
+	VPMOVZXBD 48(DX), Z0
+	VCVTDQ2PS Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z14, Z0, Z0
+	VADDPS    Z13, Z0, Z0
+	VMOVNTPS  Z0, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+64, DX
+	SUBQ      $+64, R9
+	CMPQ      R9, $+64
+	JGE       groupstream
+	JMP       groupwhole
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -3073,7 +3201,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -3108,7 +3244,15 @@ short2stream:
 	JMP         short2end
 
 short4stream:
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -3546,7 +3690,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -3618,7 +3770,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3648,7 +3808,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4133,7 +4301,15 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -4214,7 +4390,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(R8), Z0
@@ -4253,7 +4437,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(R8), Z0
@@ -4762,41 +4954,49 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z11, Z0, Z0
-	VMOVNTPS    Z0, (SI)
-	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z11, Z0, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z11, Z0, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z13, Z0, Z0
-	VPERMPS     Z14, Z0, Z0
-	VSUBPS      Z15, Z0, Z0
-	VMULPS      Z12, Z0, Z0
-	VADDPS      Z11, Z0, Z0
-	VMOVNTPS    Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+32, DX
-	SUBQ        $+64, R9
-	CMPQ        R9, $+64
-	JGE         groupstream
-	JMP         groupwhole
+
+fetched2:
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z12, Z0, Z0
+	VADDPS    Z11, Z0, Z0
+	VMOVNTPS  Z0, (SI)
+	VPMOVZXBQ 8(DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z12, Z0, Z0
+	VADDPS    Z11, Z0, Z0
+	VMOVNTPS  Z0, 64(SI)
+	VPMOVZXBQ 16(DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z12, Z0, Z0
+	VADDPS    Z11, Z0, Z0
+	VMOVNTPS  Z0, 128(SI)
+	VPMOVZXBQ 24(DX), Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VSUBPS    Z15, Z0, Z0
+	VMULPS    Z12, Z0, Z0
+	VADDPS    Z11, Z0, Z0
+	VMOVNTPS  Z0, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+32, DX
+	SUBQ      $+64, R9
+	CMPQ      R9, $+64
+	JGE       groupstream
+	JMP       groupwhole
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -4845,7 +5045,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -4884,7 +5092,15 @@ short2stream:
 	JMP         short2end
 
 short4stream:
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -5330,7 +5546,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -5402,7 +5626,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -5432,7 +5664,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -5921,7 +6161,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -6002,7 +6250,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(R8), Z0
@@ -6041,7 +6297,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(R8), Z0
@@ -6554,7 +6818,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -6637,7 +6909,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -6676,7 +6956,15 @@ short2stream:
 	JMP          short2end
 
 short4stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0

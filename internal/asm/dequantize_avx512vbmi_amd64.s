@@ -373,7 +373,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -444,7 +452,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
@@ -473,7 +489,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
@@ -942,7 +966,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -1022,7 +1054,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z9
 	VBROADCASTSS     4(R8), Z0
@@ -1060,7 +1100,15 @@ short2stream:
 	JMP              short2end
 
 short4stream:
-	PREFETCHNTA      (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z9
 	VBROADCASTSS     4(R8), Z0
@@ -1553,7 +1601,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -1635,7 +1691,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -1673,7 +1737,15 @@ short2stream:
 	JMP            short2end
 
 short4stream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0

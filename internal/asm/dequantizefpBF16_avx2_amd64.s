@@ -520,68 +520,76 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPOR        (DX), Y8, Y0
-	VPCMPEQB    Y13, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         grouprare
-	VMOVQ       (DX), X0
-	VPSHUFB     X12, X0, X0
-	VPSRAW      $0x01, X0, X1
-	VPAND       X11, X1, X1
-	VCVTPH2PS   X1, Y1
-	VMULPS      Y9, Y1, Y1
-	VMOVQ       8(DX), X0
-	VPSHUFB     X12, X0, X0
-	VPSRAW      $0x01, X0, X2
-	VPAND       X11, X2, X2
-	VCVTPH2PS   X2, Y2
-	VMULPS      Y9, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y1, Y0
-	VPADDD      Y10, Y0, Y0
-	VPSLLD      $0x0f, Y2, Y1
-	VPSRLD      $0x1f, Y1, Y1
-	VPADDD      Y1, Y2, Y1
-	VPADDD      Y10, Y1, Y1
-	VPSRLD      $0x10, Y0, Y0
-	VPSRLD      $0x10, Y1, Y1
-	VPACKUSDW   Y1, Y0, Y0
-	VPERMQ      $0xd8, Y0, Y0
-	VMOVNTPS    Y0, (SI)
-	VMOVQ       16(DX), X0
-	VPSHUFB     X12, X0, X0
-	VPSRAW      $0x01, X0, X1
-	VPAND       X11, X1, X1
-	VCVTPH2PS   X1, Y1
-	VMULPS      Y9, Y1, Y1
-	VMOVQ       24(DX), X0
-	VPSHUFB     X12, X0, X0
-	VPSRAW      $0x01, X0, X2
-	VPAND       X11, X2, X2
-	VCVTPH2PS   X2, Y2
-	VMULPS      Y9, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y1, Y0
-	VPADDD      Y10, Y0, Y0
-	VPSLLD      $0x0f, Y2, Y1
-	VPSRLD      $0x1f, Y1, Y1
-	VPADDD      Y1, Y2, Y1
-	VPADDD      Y10, Y1, Y1
-	VPSRLD      $0x10, Y0, Y0
-	VPSRLD      $0x10, Y1, Y1
-	VPACKUSDW   Y1, Y0, Y0
-	VPERMQ      $0xd8, Y0, Y0
-	VMOVNTPS    Y0, 32(SI)
-	ADDQ        $+64, SI
-	ADDQ        $+32, DX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         groupstream
-	JMP         groupwhole
+
+fetched2:
+	VPOR      (DX), Y8, Y0
+	VPCMPEQB  Y13, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       grouprare
+	VMOVQ     (DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y9, Y1, Y1
+	VMOVQ     8(DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X2
+	VPAND     X11, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y9, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y10, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y10, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVNTPS  Y0, (SI)
+	VMOVQ     16(DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y9, Y1, Y1
+	VMOVQ     24(DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X2
+	VPAND     X11, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y9, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y10, Y0, Y0
+	VPSLLD    $0x0f, Y2, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y2, Y1
+	VPADDD    Y10, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVNTPS  Y0, 32(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+32, DX
+	SUBQ      $+32, R8
+	CMPQ      R8, $+32
+	JGE       groupstream
+	JMP       groupwhole
 
 grouprare:
 	MOVQ $+1, 256(SP)
@@ -728,7 +736,15 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y15, Y0, Y9
 	VBROADCASTSS 4(BX), Y0
@@ -1380,61 +1396,69 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VMOVQ       (DX), X0
-	VPSHUFB     X15, X0, X0
-	VCVTPH2PS   X0, Y0
-	VMULPS      Y13, Y0, Y0
-	VMOVQ       8(DX), X1
-	VPSHUFB     X15, X1, X1
-	VCVTPH2PS   X1, Y1
-	VMULPS      Y13, Y1, Y1
-	VMOVQ       16(DX), X2
-	VPSHUFB     X15, X2, X2
-	VCVTPH2PS   X2, Y2
-	VMULPS      Y13, Y2, Y2
-	VMOVQ       24(DX), X3
-	VPSHUFB     X15, X3, X3
-	VCVTPH2PS   X3, Y3
-	VMULPS      Y13, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         grouprare
-	VPSLLD      $0x0f, Y0, Y4
-	VPSRLD      $0x1f, Y4, Y4
-	VPADDD      Y4, Y0, Y4
-	VPADDD      Y14, Y4, Y4
-	VPSLLD      $0x0f, Y1, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y1, Y0
-	VPADDD      Y14, Y0, Y0
-	VPSRLD      $0x10, Y4, Y4
-	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y4, Y4
-	VPERMQ      $0xd8, Y4, Y4
-	VMOVNTPS    Y4, (SI)
-	VPSLLD      $0x0f, Y2, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y2, Y0
-	VPADDD      Y14, Y0, Y0
-	VPSLLD      $0x0f, Y3, Y1
-	VPSRLD      $0x1f, Y1, Y1
-	VPADDD      Y1, Y3, Y1
-	VPADDD      Y14, Y1, Y1
-	VPSRLD      $0x10, Y0, Y0
-	VPSRLD      $0x10, Y1, Y1
-	VPACKUSDW   Y1, Y0, Y0
-	VPERMQ      $0xd8, Y0, Y0
-	VMOVNTPS    Y0, 32(SI)
-	ADDQ        $+64, SI
-	ADDQ        $+32, DX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         groupstream
-	JMP         groupwhole
+
+fetched2:
+	VMOVQ     (DX), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y13, Y0, Y0
+	VMOVQ     8(DX), X1
+	VPSHUFB   X15, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y13, Y1, Y1
+	VMOVQ     16(DX), X2
+	VPSHUFB   X15, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y13, Y2, Y2
+	VMOVQ     24(DX), X3
+	VPSHUFB   X15, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y13, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       grouprare
+	VPSLLD    $0x0f, Y0, Y4
+	VPSRLD    $0x1f, Y4, Y4
+	VPADDD    Y4, Y0, Y4
+	VPADDD    Y14, Y4, Y4
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSRLD    $0x10, Y4, Y4
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y4, Y4
+	VPERMQ    $0xd8, Y4, Y4
+	VMOVNTPS  Y4, (SI)
+	VPSLLD    $0x0f, Y2, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y14, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y14, Y1, Y1
+	VPSRLD    $0x10, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
+	VPERMQ    $0xd8, Y0, Y0
+	VMOVNTPS  Y0, 32(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+32, DX
+	SUBQ      $+32, R8
+	CMPQ      R8, $+32
+	JGE       groupstream
+	JMP       groupwhole
 
 grouprare:
 	MOVQ $+1, 256(SP)
@@ -1500,7 +1524,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VMOVQ        (DX), X0
@@ -2108,71 +2140,79 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPMOVZXBQ   (DX), Y0
-	VPSLLQ      $0x1c, Y0, Y1
-	VPOR        Y0, Y1, Y1
-	VPERMPS     Y15, Y1, Y0
-	VPSLLD      $0x1c, Y1, Y1
-	VPAND       Y14, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VMULPS      Y12, Y0, Y0
-	VPMOVZXBQ   4(DX), Y1
-	VPSLLQ      $0x1c, Y1, Y2
-	VPOR        Y1, Y2, Y2
-	VPERMPS     Y15, Y2, Y1
-	VPSLLD      $0x1c, Y2, Y2
-	VPAND       Y14, Y2, Y2
-	VPOR        Y2, Y1, Y1
-	VMULPS      Y12, Y1, Y1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
-	VPSRLD      $0x10, Y2, Y2
-	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, (SI)
-	VPMOVZXBQ   8(DX), Y0
-	VPSLLQ      $0x1c, Y0, Y1
-	VPOR        Y0, Y1, Y1
-	VPERMPS     Y15, Y1, Y0
-	VPSLLD      $0x1c, Y1, Y1
-	VPAND       Y14, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VMULPS      Y12, Y0, Y0
-	VPMOVZXBQ   12(DX), Y1
-	VPSLLQ      $0x1c, Y1, Y2
-	VPOR        Y1, Y2, Y2
-	VPERMPS     Y15, Y2, Y1
-	VPSLLD      $0x1c, Y2, Y2
-	VPAND       Y14, Y2, Y2
-	VPOR        Y2, Y1, Y1
-	VMULPS      Y12, Y1, Y1
-	VPSLLD      $0x0f, Y0, Y2
-	VPSRLD      $0x1f, Y2, Y2
-	VPADDD      Y2, Y0, Y2
-	VPADDD      Y13, Y2, Y2
-	VPSLLD      $0x0f, Y1, Y0
-	VPSRLD      $0x1f, Y0, Y0
-	VPADDD      Y0, Y1, Y0
-	VPADDD      Y13, Y0, Y0
-	VPSRLD      $0x10, Y2, Y2
-	VPSRLD      $0x10, Y0, Y0
-	VPACKUSDW   Y0, Y2, Y2
-	VPERMQ      $0xd8, Y2, Y2
-	VMOVNTPS    Y2, 32(SI)
-	ADDQ        $+64, SI
-	ADDQ        $+16, DX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         groupstream
-	JMP         groupwhole
+
+fetched2:
+	VPMOVZXBQ (DX), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VPMOVZXBQ 4(DX), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y15, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y14, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y12, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVNTPS  Y2, (SI)
+	VPMOVZXBQ 8(DX), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y12, Y0, Y0
+	VPMOVZXBQ 12(DX), Y1
+	VPSLLQ    $0x1c, Y1, Y2
+	VPOR      Y1, Y2, Y2
+	VPERMPS   Y15, Y2, Y1
+	VPSLLD    $0x1c, Y2, Y2
+	VPAND     Y14, Y2, Y2
+	VPOR      Y2, Y1, Y1
+	VMULPS    Y12, Y1, Y1
+	VPSLLD    $0x0f, Y0, Y2
+	VPSRLD    $0x1f, Y2, Y2
+	VPADDD    Y2, Y0, Y2
+	VPADDD    Y13, Y2, Y2
+	VPSLLD    $0x0f, Y1, Y0
+	VPSRLD    $0x1f, Y0, Y0
+	VPADDD    Y0, Y1, Y0
+	VPADDD    Y13, Y0, Y0
+	VPSRLD    $0x10, Y2, Y2
+	VPSRLD    $0x10, Y0, Y0
+	VPACKUSDW Y0, Y2, Y2
+	VPERMQ    $0xd8, Y2, Y2
+	VMOVNTPS  Y2, 32(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+16, DX
+	SUBQ      $+32, R8
+	CMPQ      R8, $+32
+	JGE       groupstream
+	JMP       groupwhole
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -2220,7 +2260,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
 	VPMOVZXBQ    (DX), Y0

@@ -599,7 +599,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPOR           (DX), Y5, Y0
 	VPOR           32(DX), Y5, Y1
 	VPMAXUB        Y1, Y0, Y0
@@ -743,7 +751,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS   (BX), Z0
 	VMULPS         Z15, Z0, Z6
 	VBROADCASTSS   4(BX), Z0
@@ -817,7 +833,15 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS   (BX), Z0
 	VMULPS         Z15, Z0, Z6
 	VBROADCASTSS   4(BX), Z0
@@ -1743,7 +1767,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1896,7 +1928,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1949,7 +1989,15 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -2526,43 +2574,51 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS      Z9, Z0, Z0
-	VPMOVZXBQ   8(DX), Z1
-	VPMULUDQ    Z14, Z1, Z1
-	VPERMPS     Z15, Z1, Z1
-	VMULPS      Z9, Z1, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
-	VMOVNTPS    Z2, (SI)
-	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS      Z9, Z0, Z0
-	VPMOVZXBQ   24(DX), Z1
-	VPMULUDQ    Z14, Z1, Z1
-	VPERMPS     Z15, Z1, Z1
-	VMULPS      Z9, Z1, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
-	VMOVNTPS    Z2, 64(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+32, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         groupstream
-	JMP         groupwhole
+
+fetched2:
+	VPMOVZXBQ  (DX), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMULPS     Z9, Z0, Z0
+	VPMOVZXBQ  8(DX), Z1
+	VPMULUDQ   Z14, Z1, Z1
+	VPERMPS    Z15, Z1, Z1
+	VMULPS     Z9, Z1, Z1
+	VMOVDQA64  Z0, Z2
+	VPERMT2W   Z1, Z10, Z2
+	VPERMT2W   Z1, Z11, Z0
+	VPTERNLOGD $0xf8, Z13, Z2, Z0
+	VPCMPUW    $0x06, Z12, Z0, K1
+	VPADDW     Z13, Z2, K1, Z2
+	VMOVNTPS   Z2, (SI)
+	VPMOVZXBQ  16(DX), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMULPS     Z9, Z0, Z0
+	VPMOVZXBQ  24(DX), Z1
+	VPMULUDQ   Z14, Z1, Z1
+	VPERMPS    Z15, Z1, Z1
+	VMULPS     Z9, Z1, Z1
+	VMOVDQA64  Z0, Z2
+	VPERMT2W   Z1, Z10, Z2
+	VPERMT2W   Z1, Z11, Z0
+	VPTERNLOGD $0xf8, Z13, Z2, Z0
+	VPCMPUW    $0x06, Z12, Z0, K1
+	VPADDW     Z13, Z2, K1, Z2
+	VMOVNTPS   Z2, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+32, DX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        groupstream
+	JMP        groupwhole
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -2608,7 +2664,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
@@ -2648,7 +2712,15 @@ short2stream:
 	JMP         short2end
 
 short4stream:
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0

@@ -486,50 +486,58 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPOR        (DX), Y15, Y0
-	VPOR        32(DX), Y15, Y1
-	VPMAXUB     Y1, Y0, Y0
-	VPCMPEQB    Y7, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         grouprare
-	VPERMB      (DX), Z14, Z0
-	VMOVDQA64   Z0, Z1
-	VPERMI2B    Z11, Z12, Z1
-	VMOVDQA64   Z0, Z16
-	VPERMI2B    Z9, Z10, Z16
-	VPTERNLOGD  $0xf8, Z8, Z0, Z16
-	VPUNPCKLBW  Z16, Z1, Z0
-	VPSLLD      $0x10, Z0, Z17
-	VMULPS      Z2, Z17, Z17
-	VPANDD      Z13, Z0, Z0
-	VMULPS      Z2, Z0, Z0
-	VMOVDQA64   Z17, Z18
-	VPERMT2W    Z0, Z3, Z18
-	VPERMT2W    Z0, Z4, Z17
-	VPTERNLOGD  $0xf8, Z6, Z18, Z17
-	VPCMPUW     $0x06, Z5, Z17, K1
-	VPADDW      Z6, Z18, K1, Z18
-	VMOVNTPS    Z18, (SI)
-	VPUNPCKHBW  Z16, Z1, Z1
-	VPSLLD      $0x10, Z1, Z0
-	VMULPS      Z2, Z0, Z0
-	VPANDD      Z13, Z1, Z1
-	VMULPS      Z2, Z1, Z1
-	VMOVDQA64   Z0, Z16
-	VPERMT2W    Z1, Z3, Z16
-	VPERMT2W    Z1, Z4, Z0
-	VPTERNLOGD  $0xf8, Z6, Z16, Z0
-	VPCMPUW     $0x06, Z5, Z0, K1
-	VPADDW      Z6, Z16, K1, Z16
-	VMOVNTPS    Z16, 64(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         groupstream
-	JMP         groupwhole
+
+fetched2:
+	VPOR       (DX), Y15, Y0
+	VPOR       32(DX), Y15, Y1
+	VPMAXUB    Y1, Y0, Y0
+	VPCMPEQB   Y7, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        grouprare
+	VPERMB     (DX), Z14, Z0
+	VMOVDQA64  Z0, Z1
+	VPERMI2B   Z11, Z12, Z1
+	VMOVDQA64  Z0, Z16
+	VPERMI2B   Z9, Z10, Z16
+	VPTERNLOGD $0xf8, Z8, Z0, Z16
+	VPUNPCKLBW Z16, Z1, Z0
+	VPSLLD     $0x10, Z0, Z17
+	VMULPS     Z2, Z17, Z17
+	VPANDD     Z13, Z0, Z0
+	VMULPS     Z2, Z0, Z0
+	VMOVDQA64  Z17, Z18
+	VPERMT2W   Z0, Z3, Z18
+	VPERMT2W   Z0, Z4, Z17
+	VPTERNLOGD $0xf8, Z6, Z18, Z17
+	VPCMPUW    $0x06, Z5, Z17, K1
+	VPADDW     Z6, Z18, K1, Z18
+	VMOVNTPS   Z18, (SI)
+	VPUNPCKHBW Z16, Z1, Z1
+	VPSLLD     $0x10, Z1, Z0
+	VMULPS     Z2, Z0, Z0
+	VPANDD     Z13, Z1, Z1
+	VMULPS     Z2, Z1, Z1
+	VMOVDQA64  Z0, Z16
+	VPERMT2W   Z1, Z3, Z16
+	VPERMT2W   Z1, Z4, Z0
+	VPTERNLOGD $0xf8, Z6, Z16, Z0
+	VPCMPUW    $0x06, Z5, Z0, K1
+	VPADDW     Z6, Z16, K1, Z16
+	VMOVNTPS   Z16, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        groupstream
+	JMP        groupwhole
 
 grouprare:
 	MOVQ $+1, 480(SP)
@@ -616,7 +624,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPOR        (DX), Y15, Y0
 	VPOR        32(DX), Y15, Y1
 	VPMAXUB     Y1, Y0, Y0
@@ -672,7 +688,15 @@ short2rare:
 	JMP  rare
 
 short4stream:
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPOR        (DX), Y15, Y0
 	VPOR        32(DX), Y15, Y1
 	VPMAXUB     Y1, Y0, Y0

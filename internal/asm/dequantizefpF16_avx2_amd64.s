@@ -446,50 +446,58 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPOR        (DX), Y9, Y0
-	VPCMPEQB    Y13, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         grouprare
-	VMOVQ       (DX), X0
-	VPSHUFB     X12, X0, X0
-	VPSRAW      $0x01, X0, X1
-	VPAND       X11, X1, X1
-	VCVTPH2PS   X1, Y1
-	VMULPS      Y10, Y1, Y1
-	VCVTPS2PH   $0x00, Y1, X1
-	VMOVNTPS    X1, (SI)
-	VMOVQ       8(DX), X0
-	VPSHUFB     X12, X0, X0
-	VPSRAW      $0x01, X0, X1
-	VPAND       X11, X1, X1
-	VCVTPH2PS   X1, Y1
-	VMULPS      Y10, Y1, Y1
-	VCVTPS2PH   $0x00, Y1, X1
-	VMOVNTPS    X1, 16(SI)
-	VMOVQ       16(DX), X0
-	VPSHUFB     X12, X0, X0
-	VPSRAW      $0x01, X0, X1
-	VPAND       X11, X1, X1
-	VCVTPH2PS   X1, Y1
-	VMULPS      Y10, Y1, Y1
-	VCVTPS2PH   $0x00, Y1, X1
-	VMOVNTPS    X1, 32(SI)
-	VMOVQ       24(DX), X0
-	VPSHUFB     X12, X0, X0
-	VPSRAW      $0x01, X0, X1
-	VPAND       X11, X1, X1
-	VCVTPH2PS   X1, Y1
-	VMULPS      Y10, Y1, Y1
-	VCVTPS2PH   $0x00, Y1, X1
-	VMOVNTPS    X1, 48(SI)
-	ADDQ        $+64, SI
-	ADDQ        $+32, DX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         groupstream
-	JMP         groupwhole
+
+fetched2:
+	VPOR      (DX), Y9, Y0
+	VPCMPEQB  Y13, Y0, Y0
+	VPMOVMSKB Y0, AX
+	TESTL     AX, AX
+	JNE       grouprare
+	VMOVQ     (DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y10, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, (SI)
+	VMOVQ     8(DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y10, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, 16(SI)
+	VMOVQ     16(DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y10, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, 32(SI)
+	VMOVQ     24(DX), X0
+	VPSHUFB   X12, X0, X0
+	VPSRAW    $0x01, X0, X1
+	VPAND     X11, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y10, Y1, Y1
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, 48(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+32, DX
+	SUBQ      $+32, R8
+	CMPQ      R8, $+32
+	JGE       groupstream
+	JMP       groupwhole
 
 grouprare:
 	MOVQ $+1, 256(SP)
@@ -635,7 +643,15 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y15, Y0, Y10
 	VBROADCASTSS 4(BX), Y0
@@ -1151,43 +1167,51 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VMOVQ       (DX), X0
-	VPSHUFB     X15, X0, X0
-	VCVTPH2PS   X0, Y0
-	VMULPS      Y14, Y0, Y0
-	VMOVQ       8(DX), X1
-	VPSHUFB     X15, X1, X1
-	VCVTPH2PS   X1, Y1
-	VMULPS      Y14, Y1, Y1
-	VMOVQ       16(DX), X2
-	VPSHUFB     X15, X2, X2
-	VCVTPH2PS   X2, Y2
-	VMULPS      Y14, Y2, Y2
-	VMOVQ       24(DX), X3
-	VPSHUFB     X15, X3, X3
-	VCVTPH2PS   X3, Y3
-	VMULPS      Y14, Y3, Y3
-	VCMPPS      $0x03, Y1, Y0, Y4
-	VCMPPS      $0x03, Y3, Y2, Y5
-	VORPS       Y5, Y4, Y4
-	VPMOVMSKB   Y4, AX
-	TESTL       AX, AX
-	JNE         grouprare
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, (SI)
-	VCVTPS2PH   $0x00, Y1, X1
-	VMOVNTPS    X1, 16(SI)
-	VCVTPS2PH   $0x00, Y2, X2
-	VMOVNTPS    X2, 32(SI)
-	VCVTPS2PH   $0x00, Y3, X3
-	VMOVNTPS    X3, 48(SI)
-	ADDQ        $+64, SI
-	ADDQ        $+32, DX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         groupstream
-	JMP         groupwhole
+
+fetched2:
+	VMOVQ     (DX), X0
+	VPSHUFB   X15, X0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y14, Y0, Y0
+	VMOVQ     8(DX), X1
+	VPSHUFB   X15, X1, X1
+	VCVTPH2PS X1, Y1
+	VMULPS    Y14, Y1, Y1
+	VMOVQ     16(DX), X2
+	VPSHUFB   X15, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y14, Y2, Y2
+	VMOVQ     24(DX), X3
+	VPSHUFB   X15, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y14, Y3, Y3
+	VCMPPS    $0x03, Y1, Y0, Y4
+	VCMPPS    $0x03, Y3, Y2, Y5
+	VORPS     Y5, Y4, Y4
+	VPMOVMSKB Y4, AX
+	TESTL     AX, AX
+	JNE       grouprare
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, (SI)
+	VCVTPS2PH $0x00, Y1, X1
+	VMOVNTPS  X1, 16(SI)
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVNTPS  X2, 32(SI)
+	VCVTPS2PH $0x00, Y3, X3
+	VMOVNTPS  X3, 48(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+32, DX
+	SUBQ      $+32, R8
+	CMPQ      R8, $+32
+	JGE       groupstream
+	JMP       groupwhole
 
 grouprare:
 	MOVQ $+1, 256(SP)
@@ -1253,7 +1277,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
 	VMOVQ        (DX), X0
@@ -1752,53 +1784,61 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPMOVZXBQ   (DX), Y0
-	VPSLLQ      $0x1c, Y0, Y1
-	VPOR        Y0, Y1, Y1
-	VPERMPS     Y15, Y1, Y0
-	VPSLLD      $0x1c, Y1, Y1
-	VPAND       Y14, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VMULPS      Y13, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, (SI)
-	VPMOVZXBQ   4(DX), Y0
-	VPSLLQ      $0x1c, Y0, Y1
-	VPOR        Y0, Y1, Y1
-	VPERMPS     Y15, Y1, Y0
-	VPSLLD      $0x1c, Y1, Y1
-	VPAND       Y14, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VMULPS      Y13, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 16(SI)
-	VPMOVZXBQ   8(DX), Y0
-	VPSLLQ      $0x1c, Y0, Y1
-	VPOR        Y0, Y1, Y1
-	VPERMPS     Y15, Y1, Y0
-	VPSLLD      $0x1c, Y1, Y1
-	VPAND       Y14, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VMULPS      Y13, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 32(SI)
-	VPMOVZXBQ   12(DX), Y0
-	VPSLLQ      $0x1c, Y0, Y1
-	VPOR        Y0, Y1, Y1
-	VPERMPS     Y15, Y1, Y0
-	VPSLLD      $0x1c, Y1, Y1
-	VPAND       Y14, Y1, Y1
-	VPOR        Y1, Y0, Y0
-	VMULPS      Y13, Y0, Y0
-	VCVTPS2PH   $0x00, Y0, X0
-	VMOVNTPS    X0, 48(SI)
-	ADDQ        $+64, SI
-	ADDQ        $+16, DX
-	SUBQ        $+32, R8
-	CMPQ        R8, $+32
-	JGE         groupstream
-	JMP         groupwhole
+
+fetched2:
+	VPMOVZXBQ (DX), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, (SI)
+	VPMOVZXBQ 4(DX), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, 16(SI)
+	VPMOVZXBQ 8(DX), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, 32(SI)
+	VPMOVZXBQ 12(DX), Y0
+	VPSLLQ    $0x1c, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPERMPS   Y15, Y1, Y0
+	VPSLLD    $0x1c, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPOR      Y1, Y0, Y0
+	VMULPS    Y13, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VMOVNTPS  X0, 48(SI)
+	ADDQ      $+64, SI
+	ADDQ      $+16, DX
+	SUBQ      $+32, R8
+	CMPQ      R8, $+32
+	JGE       groupstream
+	JMP       groupwhole
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1846,7 +1886,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VPMOVZXBQ    (DX), Y0

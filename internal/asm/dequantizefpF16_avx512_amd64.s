@@ -557,7 +557,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPOR           (DX), Y9, Y0
 	VPOR           32(DX), Y9, Y1
 	VPMAXUB        Y1, Y0, Y0
@@ -695,7 +703,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS   (BX), Z0
 	VMULPS         Z15, Z0, Z10
 	VBROADCASTSS   4(BX), Z0
@@ -763,7 +779,15 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS   (BX), Z0
 	VMULPS         Z15, Z0, Z10
 	VBROADCASTSS   4(BX), Z0
@@ -1607,7 +1631,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1746,7 +1778,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1793,7 +1833,15 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -2320,37 +2368,45 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS      Z13, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, (SI)
-	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS      Z13, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(SI)
-	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS      Z13, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(SI)
-	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS      Z13, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 96(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+32, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         groupstream
-	JMP         groupwhole
+
+fetched2:
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMULPS    Z13, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVNTPS  Y0, (SI)
+	VPMOVZXBQ 8(DX), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMULPS    Z13, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVNTPS  Y0, 32(SI)
+	VPMOVZXBQ 16(DX), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMULPS    Z13, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVNTPS  Y0, 64(SI)
+	VPMOVZXBQ 24(DX), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMULPS    Z13, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VMOVNTPS  Y0, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+32, DX
+	SUBQ      $+64, R8
+	CMPQ      R8, $+64
+	JGE       groupstream
+	JMP       groupwhole
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -2396,7 +2452,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
@@ -2430,7 +2494,15 @@ short2stream:
 	JMP         short2end
 
 short4stream:
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0

@@ -448,44 +448,52 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPOR        (DX), Y15, Y0
-	VPOR        32(DX), Y15, Y1
-	VPMAXUB     Y1, Y0, Y0
-	VPCMPEQB    Y7, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         grouprare
-	VPERMB      (DX), Z14, Z0
-	VMOVDQA64   Z0, Z1
-	VPERMI2B    Z11, Z12, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMI2B    Z9, Z10, Z2
-	VPTERNLOGD  $0xf8, Z8, Z0, Z2
-	VPUNPCKLBW  Z2, Z1, Z0
-	VPSLLD      $0x10, Z0, Z3
-	VMULPS      Z6, Z3, Z3
-	VCVTPS2PH   $0x00, Z3, Y3
-	VMOVNTPS    Y3, (SI)
-	VPANDD      Z13, Z0, Z0
-	VMULPS      Z6, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 32(SI)
-	VPUNPCKHBW  Z2, Z1, Z1
-	VPSLLD      $0x10, Z1, Z0
-	VMULPS      Z6, Z0, Z0
-	VCVTPS2PH   $0x00, Z0, Y0
-	VMOVNTPS    Y0, 64(SI)
-	VPANDD      Z13, Z1, Z1
-	VMULPS      Z6, Z1, Z1
-	VCVTPS2PH   $0x00, Z1, Y1
-	VMOVNTPS    Y1, 96(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         groupstream
-	JMP         groupwhole
+
+fetched2:
+	VPOR       (DX), Y15, Y0
+	VPOR       32(DX), Y15, Y1
+	VPMAXUB    Y1, Y0, Y0
+	VPCMPEQB   Y7, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        grouprare
+	VPERMB     (DX), Z14, Z0
+	VMOVDQA64  Z0, Z1
+	VPERMI2B   Z11, Z12, Z1
+	VMOVDQA64  Z0, Z2
+	VPERMI2B   Z9, Z10, Z2
+	VPTERNLOGD $0xf8, Z8, Z0, Z2
+	VPUNPCKLBW Z2, Z1, Z0
+	VPSLLD     $0x10, Z0, Z3
+	VMULPS     Z6, Z3, Z3
+	VCVTPS2PH  $0x00, Z3, Y3
+	VMOVNTPS   Y3, (SI)
+	VPANDD     Z13, Z0, Z0
+	VMULPS     Z6, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 32(SI)
+	VPUNPCKHBW Z2, Z1, Z1
+	VPSLLD     $0x10, Z1, Z0
+	VMULPS     Z6, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVNTPS   Y0, 64(SI)
+	VPANDD     Z13, Z1, Z1
+	VMULPS     Z6, Z1, Z1
+	VCVTPS2PH  $0x00, Z1, Y1
+	VMOVNTPS   Y1, 96(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        groupstream
+	JMP        groupwhole
 
 grouprare:
 	MOVQ $+1, 480(SP)
@@ -572,7 +580,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPOR        (DX), Y15, Y0
 	VPOR        32(DX), Y15, Y1
 	VPMAXUB     Y1, Y0, Y0
@@ -622,7 +638,15 @@ short2rare:
 	JMP  rare
 
 short4stream:
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPOR        (DX), Y15, Y0
 	VPOR        32(DX), Y15, Y1
 	VPMAXUB     Y1, Y0, Y0

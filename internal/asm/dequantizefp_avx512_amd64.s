@@ -533,7 +533,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPOR           (DX), Y9, Y0
 	VPOR           32(DX), Y9, Y1
 	VPMAXUB        Y1, Y0, Y0
@@ -667,7 +675,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS   (BX), Z0
 	VMULPS         Z15, Z0, Z10
 	VBROADCASTSS   4(BX), Z0
@@ -731,7 +747,15 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS   (BX), Z0
 	VMULPS         Z15, Z0, Z10
 	VBROADCASTSS   4(BX), Z0
@@ -1527,7 +1551,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1658,7 +1690,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1701,7 +1741,15 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -2196,33 +2244,41 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, (SI)
-	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS      Z13, Z0, Z0
-	VMOVNTPS    Z0, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+32, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         groupstream
-	JMP         groupwhole
+
+fetched2:
+	VPMOVZXBQ (DX), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMULPS    Z13, Z0, Z0
+	VMOVNTPS  Z0, (SI)
+	VPMOVZXBQ 8(DX), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMULPS    Z13, Z0, Z0
+	VMOVNTPS  Z0, 64(SI)
+	VPMOVZXBQ 16(DX), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMULPS    Z13, Z0, Z0
+	VMOVNTPS  Z0, 128(SI)
+	VPMOVZXBQ 24(DX), Z0
+	VPMULUDQ  Z14, Z0, Z0
+	VPERMPS   Z15, Z0, Z0
+	VMULPS    Z13, Z0, Z0
+	VMOVNTPS  Z0, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+32, DX
+	SUBQ      $+64, R8
+	CMPQ      R8, $+64
+	JGE       groupstream
+	JMP       groupwhole
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -2268,7 +2324,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
@@ -2298,7 +2362,15 @@ short2stream:
 	JMP         short2end
 
 short4stream:
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0

@@ -424,40 +424,48 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPOR        (DX), Y15, Y0
-	VPOR        32(DX), Y15, Y1
-	VPMAXUB     Y1, Y0, Y0
-	VPCMPEQB    Y7, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
-	JNE         grouprare
-	VPERMB      (DX), Z14, Z0
-	VMOVDQA64   Z0, Z1
-	VPERMI2B    Z11, Z12, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMI2B    Z9, Z10, Z2
-	VPTERNLOGD  $0xf8, Z8, Z0, Z2
-	VPUNPCKLBW  Z2, Z1, Z0
-	VPSLLD      $0x10, Z0, Z3
-	VMULPS      Z6, Z3, Z3
-	VMOVNTPS    Z3, (SI)
-	VPANDD      Z13, Z0, Z0
-	VMULPS      Z6, Z0, Z0
-	VMOVNTPS    Z0, 64(SI)
-	VPUNPCKHBW  Z2, Z1, Z1
-	VPSLLD      $0x10, Z1, Z0
-	VMULPS      Z6, Z0, Z0
-	VMOVNTPS    Z0, 128(SI)
-	VPANDD      Z13, Z1, Z1
-	VMULPS      Z6, Z1, Z1
-	VMOVNTPS    Z1, 192(SI)
-	ADDQ        $+256, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         groupstream
-	JMP         groupwhole
+
+fetched2:
+	VPOR       (DX), Y15, Y0
+	VPOR       32(DX), Y15, Y1
+	VPMAXUB    Y1, Y0, Y0
+	VPCMPEQB   Y7, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        grouprare
+	VPERMB     (DX), Z14, Z0
+	VMOVDQA64  Z0, Z1
+	VPERMI2B   Z11, Z12, Z1
+	VMOVDQA64  Z0, Z2
+	VPERMI2B   Z9, Z10, Z2
+	VPTERNLOGD $0xf8, Z8, Z0, Z2
+	VPUNPCKLBW Z2, Z1, Z0
+	VPSLLD     $0x10, Z0, Z3
+	VMULPS     Z6, Z3, Z3
+	VMOVNTPS   Z3, (SI)
+	VPANDD     Z13, Z0, Z0
+	VMULPS     Z6, Z0, Z0
+	VMOVNTPS   Z0, 64(SI)
+	VPUNPCKHBW Z2, Z1, Z1
+	VPSLLD     $0x10, Z1, Z0
+	VMULPS     Z6, Z0, Z0
+	VMOVNTPS   Z0, 128(SI)
+	VPANDD     Z13, Z1, Z1
+	VMULPS     Z6, Z1, Z1
+	VMOVNTPS   Z1, 192(SI)
+	ADDQ       $+256, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        groupstream
+	JMP        groupwhole
 
 grouprare:
 	MOVQ $+1, 608(SP)
@@ -544,7 +552,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPOR        (DX), Y15, Y0
 	VPOR        32(DX), Y15, Y1
 	VPMAXUB     Y1, Y0, Y0
@@ -590,7 +606,15 @@ short2rare:
 	JMP  rare
 
 short4stream:
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VPOR        (DX), Y15, Y0
 	VPOR        32(DX), Y15, Y1
 	VPMAXUB     Y1, Y0, Y0
@@ -1095,7 +1119,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0
@@ -1166,7 +1198,15 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0
@@ -1195,7 +1235,15 @@ short2stream:
 	JMP            short2end
 
 short4stream:
-	PREFETCHNTA    (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0

@@ -922,7 +922,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near17
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched18
+
+near17:
+	PREFETCHNTA (BX)(CX*1)
+
+fetched18:
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R9), Y1
@@ -1014,8 +1022,8 @@ groupstream:
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVNTPS     Y11, 32(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone18
-	JEQ          maskbytes17
+	JLT          maskdone20
+	JEQ          maskbytes19
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -1029,9 +1037,9 @@ groupstream:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone18
+	JMP          maskdone20
 
-maskbytes17:
+maskbytes19:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -1045,7 +1053,7 @@ maskbytes17:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone18:
+maskdone20:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, R10
@@ -1194,7 +1202,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near21
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched22
+
+near21:
+	PREFETCHNTA (BX)(CX*1)
+
+fetched22:
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y1
@@ -1270,8 +1286,8 @@ longstream:
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVNTPS     Y11, 32(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone20
-	JEQ          maskbytes19
+	JLT          maskdone24
+	JEQ          maskbytes23
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -1285,9 +1301,9 @@ longstream:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone20
+	JMP          maskdone24
 
-maskbytes19:
+maskbytes23:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -1301,7 +1317,7 @@ maskbytes19:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone20:
+maskdone24:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, DI
@@ -1336,7 +1352,15 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near25
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched26
+
+near25:
+	PREFETCHNTA (BX)(CX*1)
+
+fetched26:
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R9), Y1
@@ -1428,8 +1452,8 @@ short2stream:
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVNTPS     Y11, 32(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone22
-	JEQ          maskbytes21
+	JLT          maskdone28
+	JEQ          maskbytes27
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -1443,9 +1467,9 @@ short2stream:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone22
+	JMP          maskdone28
 
-maskbytes21:
+maskbytes27:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -1459,7 +1483,7 @@ maskbytes21:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone22:
+maskdone28:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+64, SI
@@ -1599,8 +1623,8 @@ rare:
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, 32(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone24
-	JEQ          maskbytes23
+	JLT          maskdone30
+	JEQ          maskbytes29
 	VCMPPS       $0x00, Y0, Y2, Y2
 	VCMPPS       $0x00, Y3, Y5, Y5
 	VCMPPS       $0x00, Y1, Y6, Y6
@@ -1614,9 +1638,9 @@ rare:
 	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone24
+	JMP          maskdone30
 
-maskbytes23:
+maskbytes29:
 	VCMPPS    $0x00, Y0, Y2, Y2
 	VCMPPS    $0x00, Y3, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -1630,7 +1654,7 @@ maskbytes23:
 	VMOVUPS   Y2, (DX)
 	ADDQ      $+32, DX
 
-maskdone24:
+maskdone30:
 	CMPQ 464(SP), $+1
 	JEQ  groupresume
 	CMPQ 464(SP), $+2
@@ -2684,7 +2708,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near17
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched18
+
+near17:
+	PREFETCHNTA (BX)(CX*1)
+
+fetched18:
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R9), Y1
@@ -2776,8 +2808,8 @@ groupstream:
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVNTPS     Y11, 32(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone18
-	JEQ          maskbytes17
+	JLT          maskdone20
+	JEQ          maskbytes19
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -2791,9 +2823,9 @@ groupstream:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone18
+	JMP          maskdone20
 
-maskbytes17:
+maskbytes19:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -2807,7 +2839,7 @@ maskbytes17:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone18:
+maskdone20:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, R11
@@ -3010,7 +3042,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near21
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched22
+
+near21:
+	PREFETCHNTA (BX)(CX*1)
+
+fetched22:
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y14, Y0, Y1
@@ -3086,8 +3126,8 @@ longstream:
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVNTPS     Y11, 32(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone20
-	JEQ          maskbytes19
+	JLT          maskdone24
+	JEQ          maskbytes23
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -3101,9 +3141,9 @@ longstream:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone20
+	JMP          maskdone24
 
-maskbytes19:
+maskbytes23:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -3117,7 +3157,7 @@ maskbytes19:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone20:
+maskdone24:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, DI
@@ -3157,7 +3197,15 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near25
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched26
+
+near25:
+	PREFETCHNTA (BX)(CX*1)
+
+fetched26:
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
@@ -3265,8 +3313,8 @@ short2stream:
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVNTPS     Y11, 32(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone22
-	JEQ          maskbytes21
+	JLT          maskdone28
+	JEQ          maskbytes27
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -3280,9 +3328,9 @@ short2stream:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone22
+	JMP          maskdone28
 
-maskbytes21:
+maskbytes27:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -3296,7 +3344,7 @@ maskbytes21:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone22:
+maskdone28:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -3475,8 +3523,8 @@ rare:
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, 32(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone24
-	JEQ          maskbytes23
+	JLT          maskdone30
+	JEQ          maskbytes29
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VCMPPS       $0x00, Y2, Y6, Y6
 	VCMPPS       $0x00, Y1, Y7, Y7
@@ -3490,9 +3538,9 @@ rare:
 	VMOVMSKPS    Y10, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone24
+	JMP          maskdone30
 
-maskbytes23:
+maskbytes29:
 	VCMPPS    $0x00, Y0, Y3, Y3
 	VCMPPS    $0x00, Y2, Y6, Y6
 	VCMPPS    $0x00, Y1, Y7, Y7
@@ -3506,7 +3554,7 @@ maskbytes23:
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone24:
+maskdone30:
 	CMPQ 600(SP), $+1
 	JEQ  groupresume
 	CMPQ 600(SP), $+2

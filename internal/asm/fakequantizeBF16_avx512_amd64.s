@@ -1621,8 +1621,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near33
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched34
+
+near33:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched34:
 	VPERMW.Z     (BX), Z12, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
@@ -1678,8 +1687,8 @@ groupstream:
 	VPADDW       Z10, Z22, K1, Z22
 	VMOVNTPS     Z22, 64(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone34
-	JEQ          maskbytes33
+	JLT          maskdone36
+	JEQ          maskbytes35
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z18, K2
 	KUNPCKWD     K1, K2, K1
@@ -1689,9 +1698,9 @@ groupstream:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone34
+	JMP          maskdone36
 
-maskbytes33:
+maskbytes35:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z18, K2
 	KUNPCKWD   K1, K2, K1
@@ -1703,7 +1712,7 @@ maskbytes33:
 	VMOVNTPS   Z19, (DX)
 	ADDQ       $+64, DX
 
-maskdone34:
+maskdone36:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, R10
@@ -1751,8 +1760,8 @@ grouplast:
 	VPADDW      Z10, Z26, K1, Z26
 	VMOVUPS     Z26, 64(SI)
 	CMPL        kind+48(FP), $+1
-	JLT         maskdone36
-	JEQ         maskbytes35
+	JLT         maskdone38
+	JEQ         maskbytes37
 	VCMPPS      $0x00, Z0, Z1, K1
 	VCMPPS      $0x00, Z19, Z20, K2
 	KUNPCKWD    K1, K2, K1
@@ -1762,9 +1771,9 @@ grouplast:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone36
+	JMP         maskdone38
 
-maskbytes35:
+maskbytes37:
 	VCMPPS     $0x00, Z0, Z1, K1
 	VCMPPS     $0x00, Z19, Z20, K2
 	KUNPCKWD   K1, K2, K1
@@ -1776,7 +1785,7 @@ maskbytes35:
 	VMOVUPS    Z22, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone38:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, R10
@@ -1864,23 +1873,23 @@ groupstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
 	CMPL kind+48(FP), $+1
-	JLT  maskdone38
-	JEQ  maskbytes37
+	JLT  maskdone40
+	JEQ  maskbytes39
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone38
+	JMP  maskdone40
 
-maskbytes37:
+maskbytes39:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone38:
+maskdone40:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
 	MOVQ 872(SP), R10
@@ -1897,8 +1906,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near41
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched42
+
+near41:
 	PREFETCHNTA (BX)(CX*1)
 	PREFETCHNTA 64(BX)(CX*1)
+
+fetched42:
 	VPERMW.Z    (BX), Z12, K6, Z0
 	VMULPS      Z3, Z0, Z1
 	VFMADD231PS Z4, Z0, Z1
@@ -1950,8 +1968,8 @@ longstream:
 	VPADDW      Z10, Z23, K1, Z23
 	VMOVNTPS    Z23, 64(SI)
 	CMPL        kind+48(FP), $+1
-	JLT         maskdone40
-	JEQ         maskbytes39
+	JLT         maskdone44
+	JEQ         maskbytes43
 	VCMPPS      $0x00, Z1, Z0, K1
 	VCMPPS      $0x00, Z2, Z19, K2
 	KUNPCKWD    K1, K2, K1
@@ -1961,9 +1979,9 @@ longstream:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone40
+	JMP         maskdone44
 
-maskbytes39:
+maskbytes43:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z19, K2
 	KUNPCKWD   K1, K2, K1
@@ -1975,7 +1993,7 @@ maskbytes39:
 	VMOVNTPS   Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone40:
+maskdone44:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, DI
@@ -2006,30 +2024,39 @@ longstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
 	CMPL kind+48(FP), $+1
-	JLT  maskdone42
-	JEQ  maskbytes41
+	JLT  maskdone46
+	JEQ  maskbytes45
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone42
+	JMP  maskdone46
 
-maskbytes41:
+maskbytes45:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone42:
+maskdone46:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near47
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched48
+
+near47:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched48:
 	VPERMW.Z          (BX), Z12, K6, Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFNMADD231PS.BCST (R8), Z1, Z0
@@ -2085,8 +2112,8 @@ short2stream:
 	VPADDW            Z10, Z20, K1, Z20
 	VMOVNTPS          Z20, 64(SI)
 	CMPL              kind+48(FP), $+1
-	JLT               maskdone44
-	JEQ               maskbytes43
+	JLT               maskdone50
+	JEQ               maskbytes49
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z16, K2
 	KUNPCKWD          K1, K2, K1
@@ -2096,9 +2123,9 @@ short2stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone44
+	JMP               maskdone50
 
-maskbytes43:
+maskbytes49:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z16, K2
 	KUNPCKWD   K1, K2, K1
@@ -2110,7 +2137,7 @@ maskbytes43:
 	VMOVNTPS   Z17, (DX)
 	ADDQ       $+64, DX
 
-maskdone44:
+maskdone50:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+128, SI
@@ -2135,8 +2162,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near51
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched52
+
+near51:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched52:
 	VPERMW.Z          (BX), Z12, K6, Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFNMADD231PS.BCST (R8), Z1, Z0
@@ -2192,8 +2228,8 @@ short4stream:
 	VPADDW            Z10, Z20, K1, Z20
 	VMOVNTPS          Z20, 64(SI)
 	CMPL              kind+48(FP), $+1
-	JLT               maskdone46
-	JEQ               maskbytes45
+	JLT               maskdone54
+	JEQ               maskbytes53
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z16, K2
 	KUNPCKWD          K1, K2, K1
@@ -2203,9 +2239,9 @@ short4stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone46
+	JMP               maskdone54
 
-maskbytes45:
+maskbytes53:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z16, K2
 	KUNPCKWD   K1, K2, K1
@@ -2217,7 +2253,7 @@ maskbytes45:
 	VMOVNTPS   Z17, (DX)
 	ADDQ       $+64, DX
 
-maskdone46:
+maskdone54:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+128, SI
@@ -2340,8 +2376,8 @@ rare:
 	VPADDW       Z10, Z1, K1, Z1
 	VMOVUPS      Z1, 64(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone48
-	JEQ          maskbytes47
+	JLT          maskdone56
+	JEQ          maskbytes55
 	VCMPPS       $0x00, Z0, Z2, K1
 	VCMPPS       $0x00, Z4, Z16, K2
 	KUNPCKWD     K1, K2, K1
@@ -2351,9 +2387,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone48
+	JMP          maskdone56
 
-maskbytes47:
+maskbytes55:
 	VCMPPS     $0x00, Z0, Z2, K1
 	VCMPPS     $0x00, Z4, Z16, K2
 	KUNPCKWD   K1, K2, K1
@@ -2365,7 +2401,7 @@ maskbytes47:
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone48:
+maskdone56:
 	CMPQ 880(SP), $+1
 	JEQ  groupresume
 	CMPQ 880(SP), $+2
@@ -3538,8 +3574,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near23
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched24
+
+near23:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched24:
 	VPERMW.Z     (BX), Z12, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
@@ -3595,8 +3640,8 @@ groupstream:
 	VPADDW       Z10, Z24, K1, Z24
 	VMOVNTPS     Z24, 64(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone24
-	JEQ          maskbytes23
+	JLT          maskdone26
+	JEQ          maskbytes25
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z16, Z20, K2
 	KUNPCKWD     K1, K2, K1
@@ -3606,9 +3651,9 @@ groupstream:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone24
+	JMP          maskdone26
 
-maskbytes23:
+maskbytes25:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z16, Z20, K2
 	KUNPCKWD   K1, K2, K1
@@ -3620,7 +3665,7 @@ maskbytes23:
 	VMOVNTPS   Z21, (DX)
 	ADDQ       $+64, DX
 
-maskdone24:
+maskdone26:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, R11
@@ -3809,23 +3854,23 @@ groupstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 1096(SP), DX
 	CMPL kind+56(FP), $+1
-	JLT  maskdone26
-	JEQ  maskbytes25
+	JLT  maskdone28
+	JEQ  maskbytes27
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone26
+	JMP  maskdone28
 
-maskbytes25:
+maskbytes27:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone26:
+maskdone28:
 	MOVQ 1104(SP), BX
 	LEAQ (BX)(DI*2), BX
 	MOVQ 1136(SP), R11
@@ -3843,8 +3888,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near29
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched30
+
+near29:
 	PREFETCHNTA (BX)(CX*1)
 	PREFETCHNTA 64(BX)(CX*1)
+
+fetched30:
 	VPERMW.Z    (BX), Z12, K6, Z0
 	VMULPS      Z3, Z0, Z1
 	VFMADD231PS Z4, Z0, Z1
@@ -3896,8 +3950,8 @@ longstream:
 	VPADDW      Z10, Z25, K1, Z25
 	VMOVNTPS    Z25, 64(SI)
 	CMPL        kind+56(FP), $+1
-	JLT         maskdone28
-	JEQ         maskbytes27
+	JLT         maskdone32
+	JEQ         maskbytes31
 	VCMPPS      $0x00, Z1, Z0, K1
 	VCMPPS      $0x00, Z17, Z21, K2
 	KUNPCKWD    K1, K2, K1
@@ -3907,9 +3961,9 @@ longstream:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone28
+	JMP         maskdone32
 
-maskbytes27:
+maskbytes31:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z17, Z21, K2
 	KUNPCKWD   K1, K2, K1
@@ -3921,7 +3975,7 @@ maskbytes27:
 	VMOVNTPS   Z22, (DX)
 	ADDQ       $+64, DX
 
-maskdone28:
+maskdone32:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, DI
@@ -3957,30 +4011,39 @@ longstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 1096(SP), DX
 	CMPL kind+56(FP), $+1
-	JLT  maskdone30
-	JEQ  maskbytes29
+	JLT  maskdone34
+	JEQ  maskbytes33
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone30
+	JMP  maskdone34
 
-maskbytes29:
+maskbytes33:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone30:
+maskdone34:
 	MOVQ 1104(SP), BX
 	LEAQ (BX)(DI*2), BX
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near35
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched36
+
+near35:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched36:
 	VBROADCASTSS      (R10), Z0
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z5
@@ -4046,8 +4109,8 @@ short2stream:
 	VPADDW            Z10, Z24, K1, Z24
 	VMOVNTPS          Z24, 64(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone32
-	JEQ               maskbytes31
+	JLT               maskdone38
+	JEQ               maskbytes37
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z16, Z20, K2
 	KUNPCKWD          K1, K2, K1
@@ -4057,9 +4120,9 @@ short2stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone32
+	JMP               maskdone38
 
-maskbytes31:
+maskbytes37:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z16, Z20, K2
 	KUNPCKWD   K1, K2, K1
@@ -4071,7 +4134,7 @@ maskbytes31:
 	VMOVNTPS   Z21, (DX)
 	ADDQ       $+64, DX
 
-maskdone32:
+maskdone38:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -4102,8 +4165,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near39
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched40
+
+near39:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched40:
 	VBROADCASTSS      (R10), Z0
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z5
@@ -4179,8 +4251,8 @@ short4stream:
 	VPADDW            Z10, Z28, K1, Z28
 	VMOVNTPS          Z28, 64(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone34
-	JEQ               maskbytes33
+	JLT               maskdone42
+	JEQ               maskbytes41
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z20, Z24, K2
 	KUNPCKWD          K1, K2, K1
@@ -4190,9 +4262,9 @@ short4stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone34
+	JMP               maskdone42
 
-maskbytes33:
+maskbytes41:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z20, Z24, K2
 	KUNPCKWD   K1, K2, K1
@@ -4204,7 +4276,7 @@ maskbytes33:
 	VMOVNTPS   Z25, (DX)
 	ADDQ       $+64, DX
 
-maskdone34:
+maskdone42:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+16, R10
@@ -4358,8 +4430,8 @@ rare:
 	VPADDW       Z10, Z1, K1, Z1
 	VMOVUPS      Z1, 64(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone36
-	JEQ          maskbytes35
+	JLT          maskdone44
+	JEQ          maskbytes43
 	VCMPPS       $0x00, Z0, Z3, K1
 	VCMPPS       $0x00, Z4, Z17, K2
 	KUNPCKWD     K1, K2, K1
@@ -4369,9 +4441,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone36
+	JMP          maskdone44
 
-maskbytes35:
+maskbytes43:
 	VCMPPS     $0x00, Z0, Z3, K1
 	VCMPPS     $0x00, Z4, Z17, K2
 	KUNPCKWD   K1, K2, K1
@@ -4383,7 +4455,7 @@ maskbytes35:
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone44:
 	CMPQ 1144(SP), $+1
 	JEQ  groupresume
 	CMPQ 1144(SP), $+2

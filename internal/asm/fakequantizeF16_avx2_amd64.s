@@ -767,7 +767,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near17
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched18
+
+near17:
+	PREFETCHNTA (BX)(CX*1)
+
+fetched18:
 	VCVTPH2PS    (BX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
@@ -819,8 +827,8 @@ groupstream:
 	VCVTPS2PH    $0x00, Y8, X8
 	VMOVNTPS     X8, 48(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone18
-	JEQ          maskbytes17
+	JLT          maskdone20
+	JEQ          maskbytes19
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -834,9 +842,9 @@ groupstream:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone18
+	JMP          maskdone20
 
-maskbytes17:
+maskbytes19:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -850,7 +858,7 @@ maskbytes17:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone18:
+maskdone20:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, R10
@@ -999,7 +1007,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near21
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched22
+
+near21:
 	PREFETCHNTA (BX)(CX*1)
+
+fetched22:
 	VCVTPH2PS   (BX), Y0
 	VMULPS      Y10, Y0, Y1
 	VFMADD231PS Y11, Y0, Y1
@@ -1047,8 +1063,8 @@ longstream:
 	VCVTPS2PH   $0x00, Y8, X8
 	VMOVNTPS    X8, 48(SI)
 	CMPL        kind+48(FP), $+1
-	JLT         maskdone20
-	JEQ         maskbytes19
+	JLT         maskdone24
+	JEQ         maskbytes23
 	VCMPPS      $0x00, Y1, Y0, Y0
 	VCMPPS      $0x00, Y2, Y5, Y5
 	VCMPPS      $0x00, Y3, Y6, Y6
@@ -1062,9 +1078,9 @@ longstream:
 	VMOVMSKPS   Y7, AX
 	MOVB        AL, 3(DX)
 	ADDQ        $+4, DX
-	JMP         maskdone20
+	JMP         maskdone24
 
-maskbytes19:
+maskbytes23:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -1078,7 +1094,7 @@ maskbytes19:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone20:
+maskdone24:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, DI
@@ -1113,7 +1129,15 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near25
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched26
+
+near25:
+	PREFETCHNTA (BX)(CX*1)
+
+fetched26:
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS 4(R8), Y11
 	VBROADCASTSS (R9), Y10
@@ -1169,8 +1193,8 @@ short2stream:
 	VCVTPS2PH    $0x00, Y8, X8
 	VMOVNTPS     X8, 48(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone22
-	JEQ          maskbytes21
+	JLT          maskdone28
+	JEQ          maskbytes27
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -1184,9 +1208,9 @@ short2stream:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone22
+	JMP          maskdone28
 
-maskbytes21:
+maskbytes27:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -1200,7 +1224,7 @@ maskbytes21:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone22:
+maskdone28:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+64, SI
@@ -1305,8 +1329,8 @@ rare:
 	VCVTPS2PH    $0x00, Y8, X8
 	VMOVUPS      X8, 48(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone24
-	JEQ          maskbytes23
+	JLT          maskdone30
+	JEQ          maskbytes29
 	VCMPPS       $0x00, Y0, Y2, Y2
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VCMPPS       $0x00, Y3, Y7, Y7
@@ -1320,9 +1344,9 @@ rare:
 	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone24
+	JMP          maskdone30
 
-maskbytes23:
+maskbytes29:
 	VCMPPS    $0x00, Y0, Y2, Y2
 	VCMPPS    $0x00, Y1, Y5, Y5
 	VCMPPS    $0x00, Y3, Y7, Y7
@@ -1336,7 +1360,7 @@ maskbytes23:
 	VMOVUPS   Y2, (DX)
 	ADDQ      $+32, DX
 
-maskdone24:
+maskdone30:
 	CMPQ 464(SP), $+1
 	JEQ  groupresume
 	CMPQ 464(SP), $+2
@@ -2256,7 +2280,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near17
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched18
+
+near17:
+	PREFETCHNTA (BX)(CX*1)
+
+fetched18:
 	VCVTPH2PS    (BX), Y0
 	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
@@ -2316,8 +2348,8 @@ groupstream:
 	VCVTPS2PH    $0x00, Y8, X8
 	VMOVNTPS     X8, 48(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone18
-	JEQ          maskbytes17
+	JLT          maskdone20
+	JEQ          maskbytes19
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -2331,9 +2363,9 @@ groupstream:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone18
+	JMP          maskdone20
 
-maskbytes17:
+maskbytes19:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -2347,7 +2379,7 @@ maskbytes17:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone18:
+maskdone20:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, R11
@@ -2550,7 +2582,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near21
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched22
+
+near21:
 	PREFETCHNTA (BX)(CX*1)
+
+fetched22:
 	VCVTPH2PS   (BX), Y0
 	VMULPS      Y13, Y0, Y1
 	VFMADD231PS Y14, Y0, Y1
@@ -2598,8 +2638,8 @@ longstream:
 	VCVTPS2PH   $0x00, Y8, X8
 	VMOVNTPS    X8, 48(SI)
 	CMPL        kind+56(FP), $+1
-	JLT         maskdone20
-	JEQ         maskbytes19
+	JLT         maskdone24
+	JEQ         maskbytes23
 	VCMPPS      $0x00, Y1, Y0, Y0
 	VCMPPS      $0x00, Y2, Y5, Y5
 	VCMPPS      $0x00, Y3, Y6, Y6
@@ -2613,9 +2653,9 @@ longstream:
 	VMOVMSKPS   Y7, AX
 	MOVB        AL, 3(DX)
 	ADDQ        $+4, DX
-	JMP         maskdone20
+	JMP         maskdone24
 
-maskbytes19:
+maskbytes23:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -2629,7 +2669,7 @@ maskbytes19:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone20:
+maskdone24:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, DI
@@ -2669,7 +2709,15 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near25
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched26
+
+near25:
+	PREFETCHNTA (BX)(CX*1)
+
+fetched26:
 	VBROADCASTSS (R8), Y15
 	VBROADCASTSS 4(R8), Y14
 	VBROADCASTSS least+48(FP), Y0
@@ -2747,8 +2795,8 @@ short2stream:
 	VCVTPS2PH    $0x00, Y8, X8
 	VMOVNTPS     X8, 48(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone22
-	JEQ          maskbytes21
+	JLT          maskdone28
+	JEQ          maskbytes27
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -2762,9 +2810,9 @@ short2stream:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone22
+	JMP          maskdone28
 
-maskbytes21:
+maskbytes27:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -2778,7 +2826,7 @@ maskbytes21:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone22:
+maskdone28:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -2933,8 +2981,8 @@ rare:
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 48(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone24
-	JEQ          maskbytes23
+	JLT          maskdone30
+	JEQ          maskbytes29
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VCMPPS       $0x00, Y2, Y7, Y7
@@ -2948,9 +2996,9 @@ rare:
 	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone24
+	JMP          maskdone30
 
-maskbytes23:
+maskbytes29:
 	VCMPPS    $0x00, Y0, Y3, Y3
 	VCMPPS    $0x00, Y1, Y5, Y5
 	VCMPPS    $0x00, Y2, Y7, Y7
@@ -2964,7 +3012,7 @@ maskbytes23:
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone24:
+maskdone30:
 	CMPQ 600(SP), $+1
 	JEQ  groupresume
 	CMPQ 600(SP), $+2

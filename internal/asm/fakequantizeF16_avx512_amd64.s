@@ -1549,8 +1549,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near33
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched34
+
+near33:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched34:
 	VCVTPH2PS    (BX), Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
@@ -1600,8 +1609,8 @@ groupstream:
 	VCVTPS2PH    $0x00, Z8, Y8
 	VMOVNTPS     Y8, 96(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone34
-	JEQ          maskbytes33
+	JLT          maskdone36
+	JEQ          maskbytes35
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -1611,9 +1620,9 @@ groupstream:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone34
+	JMP          maskdone36
 
-maskbytes33:
+maskbytes35:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1625,7 +1634,7 @@ maskbytes33:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone34:
+maskdone36:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, R10
@@ -1667,8 +1676,8 @@ grouplast:
 	VCVTPS2PH   $0x00, Z21, Y21
 	VMOVUPS     Y21, 96(SI)
 	CMPL        kind+48(FP), $+1
-	JLT         maskdone36
-	JEQ         maskbytes35
+	JLT         maskdone38
+	JEQ         maskbytes37
 	VCMPPS      $0x00, Z0, Z4, K1
 	VCMPPS      $0x00, Z1, Z5, K2
 	KUNPCKWD    K1, K2, K1
@@ -1678,9 +1687,9 @@ grouplast:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone36
+	JMP         maskdone38
 
-maskbytes35:
+maskbytes37:
 	VCMPPS     $0x00, Z0, Z4, K1
 	VCMPPS     $0x00, Z1, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1692,7 +1701,7 @@ maskbytes35:
 	VMOVUPS    Z18, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone38:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, R10
@@ -1780,23 +1789,23 @@ groupstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
 	CMPL kind+48(FP), $+1
-	JLT  maskdone38
-	JEQ  maskbytes37
+	JLT  maskdone40
+	JEQ  maskbytes39
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone38
+	JMP  maskdone40
 
-maskbytes37:
+maskbytes39:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone38:
+maskdone40:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
 	MOVQ 872(SP), R10
@@ -1813,8 +1822,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near41
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched42
+
+near41:
 	PREFETCHNTA (BX)(CX*1)
 	PREFETCHNTA 64(BX)(CX*1)
+
+fetched42:
 	VCVTPH2PS   (BX), Z0
 	VMULPS      Z9, Z0, Z1
 	VFMADD231PS Z10, Z0, Z1
@@ -1860,8 +1878,8 @@ longstream:
 	VCVTPS2PH   $0x00, Z8, Y8
 	VMOVNTPS    Y8, 96(SI)
 	CMPL        kind+48(FP), $+1
-	JLT         maskdone40
-	JEQ         maskbytes39
+	JLT         maskdone44
+	JEQ         maskbytes43
 	VCMPPS      $0x00, Z1, Z0, K1
 	VCMPPS      $0x00, Z2, Z5, K2
 	KUNPCKWD    K1, K2, K1
@@ -1871,9 +1889,9 @@ longstream:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone40
+	JMP         maskdone44
 
-maskbytes39:
+maskbytes43:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1885,7 +1903,7 @@ maskbytes39:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone40:
+maskdone44:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, DI
@@ -1916,30 +1934,39 @@ longstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
 	CMPL kind+48(FP), $+1
-	JLT  maskdone42
-	JEQ  maskbytes41
+	JLT  maskdone46
+	JEQ  maskbytes45
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone42
+	JMP  maskdone46
 
-maskbytes41:
+maskbytes45:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone42:
+maskdone46:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near47
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched48
+
+near47:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched48:
 	VCVTPH2PS         (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFNMADD231PS.BCST (R8), Z1, Z0
@@ -1989,8 +2016,8 @@ short2stream:
 	VCVTPS2PH         $0x00, Z8, Y8
 	VMOVNTPS          Y8, 96(SI)
 	CMPL              kind+48(FP), $+1
-	JLT               maskdone44
-	JEQ               maskbytes43
+	JLT               maskdone50
+	JEQ               maskbytes49
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -2000,9 +2027,9 @@ short2stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone44
+	JMP               maskdone50
 
-maskbytes43:
+maskbytes49:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -2014,7 +2041,7 @@ maskbytes43:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone44:
+maskdone50:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+128, SI
@@ -2039,8 +2066,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near51
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched52
+
+near51:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched52:
 	VCVTPH2PS         (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFNMADD231PS.BCST (R8), Z1, Z0
@@ -2090,8 +2126,8 @@ short4stream:
 	VCVTPS2PH         $0x00, Z8, Y8
 	VMOVNTPS          Y8, 96(SI)
 	CMPL              kind+48(FP), $+1
-	JLT               maskdone46
-	JEQ               maskbytes45
+	JLT               maskdone54
+	JEQ               maskbytes53
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -2101,9 +2137,9 @@ short4stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone46
+	JMP               maskdone54
 
-maskbytes45:
+maskbytes53:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -2115,7 +2151,7 @@ maskbytes45:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone46:
+maskdone54:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+128, SI
@@ -2232,8 +2268,8 @@ rare:
 	VCVTPS2PH    $0x00, Z10, Y10
 	VMOVUPS      Y10, 96(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone48
-	JEQ          maskbytes47
+	JLT          maskdone56
+	JEQ          maskbytes55
 	VCMPPS       $0x00, Z0, Z2, K1
 	VCMPPS       $0x00, Z3, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -2243,9 +2279,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone48
+	JMP          maskdone56
 
-maskbytes47:
+maskbytes55:
 	VCMPPS     $0x00, Z0, Z2, K1
 	VCMPPS     $0x00, Z3, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -2257,7 +2293,7 @@ maskbytes47:
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone48:
+maskdone56:
 	CMPQ 880(SP), $+1
 	JEQ  groupresume
 	CMPQ 880(SP), $+2
@@ -3953,8 +3989,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near33
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched34
+
+near33:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched34:
 	VCVTPH2PS    (BX), Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
@@ -4004,8 +4049,8 @@ groupstream:
 	VCVTPS2PH    $0x00, Z16, Y16
 	VMOVNTPS     Y16, 96(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone34
-	JEQ          maskbytes33
+	JLT          maskdone36
+	JEQ          maskbytes35
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -4015,9 +4060,9 @@ groupstream:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone34
+	JMP          maskdone36
 
-maskbytes33:
+maskbytes35:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -4029,7 +4074,7 @@ maskbytes33:
 	VMOVNTPS   Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone34:
+maskdone36:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, R11
@@ -4071,8 +4116,8 @@ grouplast:
 	VCVTPS2PH   $0x00, Z20, Y20
 	VMOVUPS     Y20, 96(SI)
 	CMPL        kind+56(FP), $+1
-	JLT         maskdone36
-	JEQ         maskbytes35
+	JLT         maskdone38
+	JEQ         maskbytes37
 	VCMPPS      $0x00, Z0, Z1, K1
 	VCMPPS      $0x00, Z2, Z3, K2
 	KUNPCKWD    K1, K2, K1
@@ -4082,9 +4127,9 @@ grouplast:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone36
+	JMP         maskdone38
 
-maskbytes35:
+maskbytes37:
 	VCMPPS     $0x00, Z0, Z1, K1
 	VCMPPS     $0x00, Z2, Z3, K2
 	KUNPCKWD   K1, K2, K1
@@ -4096,7 +4141,7 @@ maskbytes35:
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone38:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, R11
@@ -4198,23 +4243,23 @@ groupstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 1096(SP), DX
 	CMPL kind+56(FP), $+1
-	JLT  maskdone38
-	JEQ  maskbytes37
+	JLT  maskdone40
+	JEQ  maskbytes39
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone38
+	JMP  maskdone40
 
-maskbytes37:
+maskbytes39:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone38:
+maskdone40:
 	MOVQ 1104(SP), BX
 	LEAQ (BX)(DI*2), BX
 	MOVQ 1136(SP), R11
@@ -4232,8 +4277,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near41
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched42
+
+near41:
 	PREFETCHNTA (BX)(CX*1)
 	PREFETCHNTA 64(BX)(CX*1)
+
+fetched42:
 	VCVTPH2PS   (BX), Z0
 	VMULPS      Z9, Z0, Z1
 	VFMADD231PS Z10, Z0, Z1
@@ -4279,8 +4333,8 @@ longstream:
 	VCVTPS2PH   $0x00, Z17, Y17
 	VMOVNTPS    Y17, 96(SI)
 	CMPL        kind+56(FP), $+1
-	JLT         maskdone40
-	JEQ         maskbytes39
+	JLT         maskdone44
+	JEQ         maskbytes43
 	VCMPPS      $0x00, Z1, Z0, K1
 	VCMPPS      $0x00, Z2, Z5, K2
 	KUNPCKWD    K1, K2, K1
@@ -4290,9 +4344,9 @@ longstream:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone40
+	JMP         maskdone44
 
-maskbytes39:
+maskbytes43:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -4304,7 +4358,7 @@ maskbytes39:
 	VMOVNTPS   Z17, (DX)
 	ADDQ       $+64, DX
 
-maskdone40:
+maskdone44:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, DI
@@ -4340,30 +4394,39 @@ longstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 1096(SP), DX
 	CMPL kind+56(FP), $+1
-	JLT  maskdone42
-	JEQ  maskbytes41
+	JLT  maskdone46
+	JEQ  maskbytes45
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone42
+	JMP  maskdone46
 
-maskbytes41:
+maskbytes45:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone42:
+maskdone46:
 	MOVQ 1104(SP), BX
 	LEAQ (BX)(DI*2), BX
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near47
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched48
+
+near47:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched48:
 	VBROADCASTSS      (R10), Z0
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z11
@@ -4423,8 +4486,8 @@ short2stream:
 	VCVTPS2PH         $0x00, Z16, Y16
 	VMOVNTPS          Y16, 96(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone44
-	JEQ               maskbytes43
+	JLT               maskdone50
+	JEQ               maskbytes49
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -4434,9 +4497,9 @@ short2stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone44
+	JMP               maskdone50
 
-maskbytes43:
+maskbytes49:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -4448,7 +4511,7 @@ maskbytes43:
 	VMOVNTPS   Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone44:
+maskdone50:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -4479,8 +4542,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near51
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched52
+
+near51:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched52:
 	VBROADCASTSS      (R10), Z0
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z11
@@ -4550,8 +4622,8 @@ short4stream:
 	VCVTPS2PH         $0x00, Z20, Y20
 	VMOVNTPS          Y20, 96(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone46
-	JEQ               maskbytes45
+	JLT               maskdone54
+	JEQ               maskbytes53
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z17, K2
 	KUNPCKWD          K1, K2, K1
@@ -4561,9 +4633,9 @@ short4stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone46
+	JMP               maskdone54
 
-maskbytes45:
+maskbytes53:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z17, K2
 	KUNPCKWD   K1, K2, K1
@@ -4575,7 +4647,7 @@ maskbytes45:
 	VMOVNTPS   Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone46:
+maskdone54:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+16, R10
@@ -4723,8 +4795,8 @@ rare:
 	VCVTPS2PH    $0x00, Z9, Y9
 	VMOVUPS      Y9, 96(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone48
-	JEQ          maskbytes47
+	JLT          maskdone56
+	JEQ          maskbytes55
 	VCMPPS       $0x00, Z0, Z3, K1
 	VCMPPS       $0x00, Z2, Z6, K2
 	KUNPCKWD     K1, K2, K1
@@ -4734,9 +4806,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone48
+	JMP          maskdone56
 
-maskbytes47:
+maskbytes55:
 	VCMPPS     $0x00, Z0, Z3, K1
 	VCMPPS     $0x00, Z2, Z6, K2
 	KUNPCKWD   K1, K2, K1
@@ -4748,7 +4820,7 @@ maskbytes47:
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone48:
+maskdone56:
 	CMPQ 1144(SP), $+1
 	JEQ  groupresume
 	CMPQ 1144(SP), $+2

@@ -595,8 +595,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near13
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched14
+
+near13:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched14:
 	VMOVUPS      (BX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
@@ -644,8 +653,8 @@ groupstream:
 	VFMADD231PS  Y12, Y7, Y8
 	VMOVNTPS     Y8, 96(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone14
-	JEQ          maskbytes13
+	JLT          maskdone16
+	JEQ          maskbytes15
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -659,9 +668,9 @@ groupstream:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone14
+	JMP          maskdone16
 
-maskbytes13:
+maskbytes15:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -675,7 +684,7 @@ maskbytes13:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone14:
+maskdone16:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+32, R10
@@ -824,8 +833,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near17
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched18
+
+near17:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched18:
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS 4(R8), Y11
 	VBROADCASTSS (R9), Y10
@@ -877,8 +895,8 @@ short2stream:
 	VFMADD231PS  Y11, Y7, Y8
 	VMOVNTPS     Y8, 96(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone16
-	JEQ          maskbytes15
+	JLT          maskdone20
+	JEQ          maskbytes19
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -892,9 +910,9 @@ short2stream:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone16
+	JMP          maskdone20
 
-maskbytes15:
+maskbytes19:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -908,7 +926,7 @@ maskbytes15:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone16:
+maskdone20:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+128, SI
@@ -1009,8 +1027,8 @@ rare:
 	VBLENDVPS    Y8, Y10, Y4, Y8
 	VMOVUPS      Y8, 96(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone18
-	JEQ          maskbytes17
+	JLT          maskdone22
+	JEQ          maskbytes21
 	VCMPPS       $0x00, Y0, Y2, Y2
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VCMPPS       $0x00, Y3, Y7, Y7
@@ -1024,9 +1042,9 @@ rare:
 	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone18
+	JMP          maskdone22
 
-maskbytes17:
+maskbytes21:
 	VCMPPS    $0x00, Y0, Y2, Y2
 	VCMPPS    $0x00, Y1, Y5, Y5
 	VCMPPS    $0x00, Y3, Y7, Y7
@@ -1040,7 +1058,7 @@ maskbytes17:
 	VMOVUPS   Y2, (DX)
 	ADDQ      $+32, DX
 
-maskdone18:
+maskdone22:
 	CMPQ 592(SP), $+1
 	JEQ  groupresume
 	CMPQ 592(SP), $+2
@@ -1757,8 +1775,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near13
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched14
+
+near13:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched14:
 	VMOVUPS      (BX), Y0
 	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
@@ -1814,8 +1841,8 @@ groupstream:
 	VFMADD231PS  Y14, Y7, Y8
 	VMOVNTPS     Y8, 96(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone14
-	JEQ          maskbytes13
+	JLT          maskdone16
+	JEQ          maskbytes15
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -1829,9 +1856,9 @@ groupstream:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone14
+	JMP          maskdone16
 
-maskbytes13:
+maskbytes15:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -1845,7 +1872,7 @@ maskbytes13:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone14:
+maskdone16:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+32, R11
@@ -2045,8 +2072,17 @@ groupmeetrare:
 	JMP    grouppieces
 
 short2stream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near17
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched18
+
+near17:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched18:
 	VBROADCASTSS (R8), Y14
 	VBROADCASTSS 4(R8), Y13
 	VBROADCASTSS least+48(FP), Y0
@@ -2118,8 +2154,8 @@ short2stream:
 	VFMADD231PS  Y13, Y7, Y8
 	VMOVNTPS     Y8, 96(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone16
-	JEQ          maskbytes15
+	JLT          maskdone20
+	JEQ          maskbytes19
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -2133,9 +2169,9 @@ short2stream:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone16
+	JMP          maskdone20
 
-maskbytes15:
+maskbytes19:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -2149,7 +2185,7 @@ maskbytes15:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone16:
+maskdone20:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -2292,8 +2328,8 @@ rare:
 	VBLENDVPS    Y6, Y8, Y10, Y6
 	VMOVUPS      Y6, 96(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone18
-	JEQ          maskbytes17
+	JLT          maskdone22
+	JEQ          maskbytes21
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VCMPPS       $0x00, Y2, Y7, Y7
@@ -2307,9 +2343,9 @@ rare:
 	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone18
+	JMP          maskdone22
 
-maskbytes17:
+maskbytes21:
 	VCMPPS    $0x00, Y0, Y3, Y3
 	VCMPPS    $0x00, Y1, Y5, Y5
 	VCMPPS    $0x00, Y2, Y7, Y7
@@ -2323,7 +2359,7 @@ maskbytes17:
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone18:
+maskdone22:
 	CMPQ 728(SP), $+1
 	JEQ  groupresume
 	CMPQ 728(SP), $+2
@@ -3012,8 +3048,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near13
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched14
+
+near13:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched14:
 	VMOVUPS      (BX), Y0
 	VSUBPS       Y12, Y0, Y0
 	VBROADCASTSS (R9), Y1
@@ -3081,8 +3126,8 @@ groupstream:
 	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone14
-	JEQ          maskbytes13
+	JLT          maskdone16
+	JEQ          maskbytes15
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
@@ -3092,9 +3137,9 @@ groupstream:
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone14
+	JMP          maskdone16
 
-maskbytes13:
+maskbytes15:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -3104,7 +3149,7 @@ maskbytes13:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone14:
+maskdone16:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+32, R11
@@ -3279,8 +3324,17 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near17
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched18
+
+near17:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched18:
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS 4(R8), Y12
 	VBROADCASTSS (R10), Y11
@@ -3352,8 +3406,8 @@ short2stream:
 	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone16
-	JEQ          maskbytes15
+	JLT          maskdone20
+	JEQ          maskbytes19
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
@@ -3363,9 +3417,9 @@ short2stream:
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone16
+	JMP          maskdone20
 
-maskbytes15:
+maskbytes19:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -3375,7 +3429,7 @@ maskbytes15:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone16:
+maskdone20:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -3506,8 +3560,8 @@ rare:
 	VMOVUPS      Y1, 96(SI)
 	VCMPPS       $0x00, Y0, Y6, Y6
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone18
-	JEQ          maskbytes17
+	JLT          maskdone22
+	JEQ          maskbytes21
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, (DX)
 	VMOVMSKPS    Y4, AX
@@ -3517,9 +3571,9 @@ rare:
 	VMOVMSKPS    Y6, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone18
+	JMP          maskdone22
 
-maskbytes17:
+maskbytes21:
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSDW Y6, Y5, Y5
 	VPACKSSWB Y5, Y3, Y3
@@ -3529,7 +3583,7 @@ maskbytes17:
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone18:
+maskdone22:
 	CMPQ 728(SP), $+1
 	JEQ  groupresume
 	CMPQ 728(SP), $+2

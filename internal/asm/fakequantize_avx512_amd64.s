@@ -1170,10 +1170,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	PREFETCHNTA  128(BX)(CX*1)
-	PREFETCHNTA  192(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near25
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	PREFETCHT1 128(BX)(CX*1)
+	PREFETCHT1 192(BX)(CX*1)
+	JMP        fetched26
+
+near25:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+	PREFETCHNTA 128(BX)(CX*1)
+	PREFETCHNTA 192(BX)(CX*1)
+
+fetched26:
 	VMOVUPS      (BX), Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
@@ -1219,8 +1230,8 @@ groupstream:
 	VFMADD231PS  Z11, Z7, Z8
 	VMOVNTPS     Z8, 192(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone26
-	JEQ          maskbytes25
+	JLT          maskdone28
+	JEQ          maskbytes27
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -1230,9 +1241,9 @@ groupstream:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone26
+	JMP          maskdone28
 
-maskbytes25:
+maskbytes27:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1244,7 +1255,7 @@ maskbytes25:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone26:
+maskdone28:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R10
@@ -1282,8 +1293,8 @@ grouplast:
 	VFMADD231PS Z11, Z17, Z18
 	VMOVUPS     Z18, 192(SI)
 	CMPL        kind+48(FP), $+1
-	JLT         maskdone28
-	JEQ         maskbytes27
+	JLT         maskdone30
+	JEQ         maskbytes29
 	VCMPPS      $0x00, Z0, Z1, K1
 	VCMPPS      $0x00, Z2, Z3, K2
 	KUNPCKWD    K1, K2, K1
@@ -1293,9 +1304,9 @@ grouplast:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone28
+	JMP         maskdone30
 
-maskbytes27:
+maskbytes29:
 	VCMPPS     $0x00, Z0, Z1, K1
 	VCMPPS     $0x00, Z2, Z3, K2
 	KUNPCKWD   K1, K2, K1
@@ -1307,7 +1318,7 @@ maskbytes27:
 	VMOVUPS    Z18, (DX)
 	ADDQ       $+64, DX
 
-maskdone28:
+maskdone30:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R10
@@ -1395,23 +1406,23 @@ groupstaged:
 	LEAQ (SI)(DI*4), SI
 	MOVQ 1096(SP), DX
 	CMPL kind+48(FP), $+1
-	JLT  maskdone30
-	JEQ  maskbytes29
+	JLT  maskdone32
+	JEQ  maskbytes31
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone30
+	JMP  maskdone32
 
-maskbytes29:
+maskbytes31:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone30:
+maskdone32:
 	MOVQ 1104(SP), BX
 	LEAQ (BX)(DI*4), BX
 	MOVQ 1128(SP), R10
@@ -1428,10 +1439,21 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	PREFETCHNTA       128(BX)(CX*1)
-	PREFETCHNTA       192(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near33
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	PREFETCHT1 128(BX)(CX*1)
+	PREFETCHT1 192(BX)(CX*1)
+	JMP        fetched34
+
+near33:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+	PREFETCHNTA 128(BX)(CX*1)
+	PREFETCHNTA 192(BX)(CX*1)
+
+fetched34:
 	VMOVUPS           (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFNMADD231PS.BCST (R8), Z1, Z0
@@ -1477,8 +1499,8 @@ short2stream:
 	VFMADD231PS.BCST  4(R8), Z7, Z8
 	VMOVNTPS          Z8, 192(SI)
 	CMPL              kind+48(FP), $+1
-	JLT               maskdone32
-	JEQ               maskbytes31
+	JLT               maskdone36
+	JEQ               maskbytes35
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -1488,9 +1510,9 @@ short2stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone32
+	JMP               maskdone36
 
-maskbytes31:
+maskbytes35:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1502,7 +1524,7 @@ maskbytes31:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone32:
+maskdone36:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+256, SI
@@ -1527,10 +1549,21 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	PREFETCHNTA       128(BX)(CX*1)
-	PREFETCHNTA       192(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near37
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	PREFETCHT1 128(BX)(CX*1)
+	PREFETCHT1 192(BX)(CX*1)
+	JMP        fetched38
+
+near37:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+	PREFETCHNTA 128(BX)(CX*1)
+	PREFETCHNTA 192(BX)(CX*1)
+
+fetched38:
 	VMOVUPS           (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFNMADD231PS.BCST (R8), Z1, Z0
@@ -1576,8 +1609,8 @@ short4stream:
 	VFMADD231PS.BCST  12(R8), Z7, Z8
 	VMOVNTPS          Z8, 192(SI)
 	CMPL              kind+48(FP), $+1
-	JLT               maskdone34
-	JEQ               maskbytes33
+	JLT               maskdone40
+	JEQ               maskbytes39
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -1587,9 +1620,9 @@ short4stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone34
+	JMP               maskdone40
 
-maskbytes33:
+maskbytes39:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1601,7 +1634,7 @@ maskbytes33:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone34:
+maskdone40:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+256, SI
@@ -1702,8 +1735,8 @@ rare:
 	VBLENDMPS    Z10, Z1, K1, Z10
 	VMOVUPS      Z10, 192(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone36
-	JEQ          maskbytes35
+	JLT          maskdone42
+	JEQ          maskbytes41
 	VCMPPS       $0x00, Z0, Z2, K1
 	VCMPPS       $0x00, Z3, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -1713,9 +1746,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone36
+	JMP          maskdone42
 
-maskbytes35:
+maskbytes41:
 	VCMPPS     $0x00, Z0, Z2, K1
 	VCMPPS     $0x00, Z3, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1727,7 +1760,7 @@ maskbytes35:
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone42:
 	CMPQ 1136(SP), $+1
 	JEQ  groupresume
 	CMPQ 1136(SP), $+2
@@ -3022,10 +3055,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	PREFETCHNTA  128(BX)(CX*1)
-	PREFETCHNTA  192(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near25
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	PREFETCHT1 128(BX)(CX*1)
+	PREFETCHT1 192(BX)(CX*1)
+	JMP        fetched26
+
+near25:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+	PREFETCHNTA 128(BX)(CX*1)
+	PREFETCHNTA 192(BX)(CX*1)
+
+fetched26:
 	VMOVUPS      (BX), Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
@@ -3071,8 +3115,8 @@ groupstream:
 	VFMADD231PS  Z11, Z7, Z16
 	VMOVNTPS     Z16, 192(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone26
-	JEQ          maskbytes25
+	JLT          maskdone28
+	JEQ          maskbytes27
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -3082,9 +3126,9 @@ groupstream:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone26
+	JMP          maskdone28
 
-maskbytes25:
+maskbytes27:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -3096,7 +3140,7 @@ maskbytes25:
 	VMOVNTPS   Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone26:
+maskdone28:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R11
@@ -3134,8 +3178,8 @@ grouplast:
 	VFMADD231PS Z11, Z19, Z20
 	VMOVUPS     Z20, 192(SI)
 	CMPL        kind+56(FP), $+1
-	JLT         maskdone28
-	JEQ         maskbytes27
+	JLT         maskdone30
+	JEQ         maskbytes29
 	VCMPPS      $0x00, Z0, Z1, K1
 	VCMPPS      $0x00, Z2, Z3, K2
 	KUNPCKWD    K1, K2, K1
@@ -3145,9 +3189,9 @@ grouplast:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone28
+	JMP         maskdone30
 
-maskbytes27:
+maskbytes29:
 	VCMPPS     $0x00, Z0, Z1, K1
 	VCMPPS     $0x00, Z2, Z3, K2
 	KUNPCKWD   K1, K2, K1
@@ -3159,7 +3203,7 @@ maskbytes27:
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone28:
+maskdone30:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R11
@@ -3261,23 +3305,23 @@ groupstaged:
 	LEAQ (SI)(DI*4), SI
 	MOVQ 1352(SP), DX
 	CMPL kind+56(FP), $+1
-	JLT  maskdone30
-	JEQ  maskbytes29
+	JLT  maskdone32
+	JEQ  maskbytes31
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone30
+	JMP  maskdone32
 
-maskbytes29:
+maskbytes31:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone30:
+maskdone32:
 	MOVQ 1360(SP), BX
 	LEAQ (BX)(DI*4), BX
 	MOVQ 1392(SP), R11
@@ -3295,10 +3339,21 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	PREFETCHNTA       128(BX)(CX*1)
-	PREFETCHNTA       192(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near33
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	PREFETCHT1 128(BX)(CX*1)
+	PREFETCHT1 192(BX)(CX*1)
+	JMP        fetched34
+
+near33:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+	PREFETCHNTA 128(BX)(CX*1)
+	PREFETCHNTA 192(BX)(CX*1)
+
+fetched34:
 	VBROADCASTSS      (R10), Z0
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z11
@@ -3354,8 +3409,8 @@ short2stream:
 	VFMADD231PS.BCST  4(R8), Z7, Z16
 	VMOVNTPS          Z16, 192(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone32
-	JEQ               maskbytes31
+	JLT               maskdone36
+	JEQ               maskbytes35
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -3365,9 +3420,9 @@ short2stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone32
+	JMP               maskdone36
 
-maskbytes31:
+maskbytes35:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -3379,7 +3434,7 @@ maskbytes31:
 	VMOVNTPS   Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone32:
+maskdone36:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -3410,10 +3465,21 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	PREFETCHNTA       128(BX)(CX*1)
-	PREFETCHNTA       192(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near37
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	PREFETCHT1 128(BX)(CX*1)
+	PREFETCHT1 192(BX)(CX*1)
+	JMP        fetched38
+
+near37:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+	PREFETCHNTA 128(BX)(CX*1)
+	PREFETCHNTA 192(BX)(CX*1)
+
+fetched38:
 	VBROADCASTSS      (R10), Z0
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z11
@@ -3479,8 +3545,8 @@ short4stream:
 	VFMADD231PS.BCST  12(R8), Z19, Z20
 	VMOVNTPS          Z20, 192(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone34
-	JEQ               maskbytes33
+	JLT               maskdone40
+	JEQ               maskbytes39
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z17, K2
 	KUNPCKWD          K1, K2, K1
@@ -3490,9 +3556,9 @@ short4stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone34
+	JMP               maskdone40
 
-maskbytes33:
+maskbytes39:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z17, K2
 	KUNPCKWD   K1, K2, K1
@@ -3504,7 +3570,7 @@ maskbytes33:
 	VMOVNTPS   Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone34:
+maskdone40:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+16, R10
@@ -3636,8 +3702,8 @@ rare:
 	VBLENDMPS    Z9, Z1, K1, Z9
 	VMOVUPS      Z9, 192(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone36
-	JEQ          maskbytes35
+	JLT          maskdone42
+	JEQ          maskbytes41
 	VCMPPS       $0x00, Z0, Z3, K1
 	VCMPPS       $0x00, Z2, Z6, K2
 	KUNPCKWD     K1, K2, K1
@@ -3647,9 +3713,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone36
+	JMP          maskdone42
 
-maskbytes35:
+maskbytes41:
 	VCMPPS     $0x00, Z0, Z3, K1
 	VCMPPS     $0x00, Z2, Z6, K2
 	KUNPCKWD   K1, K2, K1
@@ -3661,7 +3727,7 @@ maskbytes35:
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone42:
 	CMPQ 1400(SP), $+1
 	JEQ  groupresume
 	CMPQ 1400(SP), $+2
@@ -4957,10 +5023,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	PREFETCHNTA  128(BX)(CX*1)
-	PREFETCHNTA  192(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near25
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	PREFETCHT1 128(BX)(CX*1)
+	PREFETCHT1 192(BX)(CX*1)
+	JMP        fetched26
+
+near25:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+	PREFETCHNTA 128(BX)(CX*1)
+	PREFETCHNTA 192(BX)(CX*1)
+
+fetched26:
 	VMOVUPS      (BX), Z0
 	VSUBPS       Z9, Z0, Z0
 	VMULPS       Z10, Z0, Z1
@@ -5014,8 +5091,8 @@ groupstream:
 	VADDPS       Z9, Z8, Z8
 	VMOVNTPS     Z8, 192(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone26
-	JEQ          maskbytes25
+	JLT          maskdone28
+	JEQ          maskbytes27
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -5025,9 +5102,9 @@ groupstream:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone26
+	JMP          maskdone28
 
-maskbytes25:
+maskbytes27:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -5039,7 +5116,7 @@ maskbytes25:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone26:
+maskdone28:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R11
@@ -5081,8 +5158,8 @@ grouplast:
 	VADDPS      Z9, Z19, Z19
 	VMOVUPS     Z19, 192(SI)
 	CMPL        kind+56(FP), $+1
-	JLT         maskdone28
-	JEQ         maskbytes27
+	JLT         maskdone30
+	JEQ         maskbytes29
 	VCMPPS      $0x00, Z0, Z1, K1
 	VCMPPS      $0x00, Z2, Z3, K2
 	KUNPCKWD    K1, K2, K1
@@ -5092,9 +5169,9 @@ grouplast:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone28
+	JMP         maskdone30
 
-maskbytes27:
+maskbytes29:
 	VCMPPS     $0x00, Z0, Z1, K1
 	VCMPPS     $0x00, Z2, Z3, K2
 	KUNPCKWD   K1, K2, K1
@@ -5106,7 +5183,7 @@ maskbytes27:
 	VMOVUPS    Z19, (DX)
 	ADDQ       $+64, DX
 
-maskdone28:
+maskdone30:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R11
@@ -5202,23 +5279,23 @@ groupstaged:
 	LEAQ (SI)(DI*4), SI
 	MOVQ 1352(SP), DX
 	CMPL kind+56(FP), $+1
-	JLT  maskdone30
-	JEQ  maskbytes29
+	JLT  maskdone32
+	JEQ  maskbytes31
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone30
+	JMP  maskdone32
 
-maskbytes29:
+maskbytes31:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone30:
+maskdone32:
 	MOVQ 1360(SP), BX
 	LEAQ (BX)(DI*4), BX
 	MOVQ 1392(SP), R11
@@ -5236,10 +5313,21 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	PREFETCHNTA       128(BX)(CX*1)
-	PREFETCHNTA       192(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near33
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	PREFETCHT1 128(BX)(CX*1)
+	PREFETCHT1 192(BX)(CX*1)
+	JMP        fetched34
+
+near33:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+	PREFETCHNTA 128(BX)(CX*1)
+	PREFETCHNTA 192(BX)(CX*1)
+
+fetched34:
 	VMOVUPS           (BX), Z0
 	VSUBPS.BCST       (R10), Z0, Z0
 	VMULPS.BCST       (R9), Z0, Z1
@@ -5293,8 +5381,8 @@ short2stream:
 	VADDPS.BCST       4(R10), Z8, Z8
 	VMOVNTPS          Z8, 192(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone32
-	JEQ               maskbytes31
+	JLT               maskdone36
+	JEQ               maskbytes35
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -5304,9 +5392,9 @@ short2stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone32
+	JMP               maskdone36
 
-maskbytes31:
+maskbytes35:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -5318,7 +5406,7 @@ maskbytes31:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone32:
+maskdone36:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -5349,10 +5437,21 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	PREFETCHNTA       128(BX)(CX*1)
-	PREFETCHNTA       192(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near37
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	PREFETCHT1 128(BX)(CX*1)
+	PREFETCHT1 192(BX)(CX*1)
+	JMP        fetched38
+
+near37:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+	PREFETCHNTA 128(BX)(CX*1)
+	PREFETCHNTA 192(BX)(CX*1)
+
+fetched38:
 	VMOVUPS           (BX), Z0
 	VSUBPS.BCST       (R10), Z0, Z0
 	VMULPS.BCST       (R9), Z0, Z1
@@ -5406,8 +5505,8 @@ short4stream:
 	VADDPS.BCST       12(R10), Z8, Z8
 	VMOVNTPS          Z8, 192(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone34
-	JEQ               maskbytes33
+	JLT               maskdone40
+	JEQ               maskbytes39
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -5417,9 +5516,9 @@ short4stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone34
+	JMP               maskdone40
 
-maskbytes33:
+maskbytes39:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -5431,7 +5530,7 @@ maskbytes33:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone34:
+maskdone40:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+16, R10
@@ -5551,8 +5650,8 @@ rare:
 	VBLENDMPS    Z11, Z1, K1, Z11
 	VMOVUPS      Z11, 192(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone36
-	JEQ          maskbytes35
+	JLT          maskdone42
+	JEQ          maskbytes41
 	VCMPPS       $0x00, Z0, Z3, K1
 	VCMPPS       $0x00, Z2, Z6, K2
 	KUNPCKWD     K1, K2, K1
@@ -5562,9 +5661,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone36
+	JMP          maskdone42
 
-maskbytes35:
+maskbytes41:
 	VCMPPS     $0x00, Z0, Z3, K1
 	VCMPPS     $0x00, Z2, Z6, K2
 	KUNPCKWD   K1, K2, K1
@@ -5576,7 +5675,7 @@ maskbytes35:
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone42:
 	CMPQ 1400(SP), $+1
 	JEQ  groupresume
 	CMPQ 1400(SP), $+2

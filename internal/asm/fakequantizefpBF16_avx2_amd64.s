@@ -1094,7 +1094,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near17
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched18
+
+near17:
+	PREFETCHNTA (BX)(CX*1)
+
+fetched18:
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y10, Y0, Y1
@@ -1198,8 +1206,8 @@ groupstream:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, 32(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone18
-	JEQ          maskbytes17
+	JLT          maskdone20
+	JEQ          maskbytes19
 	VPAND        Y12, Y1, Y1
 	VCMPPS       $0x02, Y15, Y1, Y1
 	VPAND        Y12, Y2, Y2
@@ -1217,9 +1225,9 @@ groupstream:
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone18
+	JMP          maskdone20
 
-maskbytes17:
+maskbytes19:
 	VPAND     Y12, Y1, Y1
 	VCMPPS    $0x02, Y15, Y1, Y1
 	VPAND     Y12, Y2, Y2
@@ -1237,7 +1245,7 @@ maskbytes17:
 	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
-maskdone18:
+maskdone20:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, R10
@@ -1392,7 +1400,15 @@ groupmeetrare:
 	JMP          grouppieces
 
 longstream:
-	PREFETCHNTA  (BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near21
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched22
+
+near21:
+	PREFETCHNTA (BX)(CX*1)
+
+fetched22:
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -1492,8 +1508,8 @@ longstream:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, 32(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone20
-	JEQ          maskbytes19
+	JLT          maskdone24
+	JEQ          maskbytes23
 	VPAND        Y12, Y1, Y1
 	VCMPPS       $0x02, Y15, Y1, Y1
 	VPAND        Y12, Y2, Y2
@@ -1511,9 +1527,9 @@ longstream:
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone20
+	JMP          maskdone24
 
-maskbytes19:
+maskbytes23:
 	VPAND     Y12, Y1, Y1
 	VCMPPS    $0x02, Y15, Y1, Y1
 	VPAND     Y12, Y2, Y2
@@ -1531,7 +1547,7 @@ maskbytes19:
 	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
-maskdone20:
+maskdone24:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, DI
@@ -1566,7 +1582,15 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near25
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched26
+
+near25:
+	PREFETCHNTA (BX)(CX*1)
+
+fetched26:
 	VBROADCASTSS (R8), Y11
 	VBROADCASTSS 4(R8), Y10
 	VBROADCASTSS (R9), Y9
@@ -1674,8 +1698,8 @@ short2stream:
 	VPERMQ       $0xd8, Y7, Y7
 	VMOVNTPS     Y7, 32(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone22
-	JEQ          maskbytes21
+	JLT          maskdone28
+	JEQ          maskbytes27
 	VPAND        Y12, Y1, Y1
 	VCMPPS       $0x02, Y15, Y1, Y1
 	VPAND        Y12, Y2, Y2
@@ -1693,9 +1717,9 @@ short2stream:
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone22
+	JMP          maskdone28
 
-maskbytes21:
+maskbytes27:
 	VPAND     Y12, Y1, Y1
 	VCMPPS    $0x02, Y15, Y1, Y1
 	VPAND     Y12, Y2, Y2
@@ -1713,7 +1737,7 @@ maskbytes21:
 	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
-maskdone22:
+maskdone28:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+64, SI
@@ -1893,8 +1917,8 @@ rare:
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, 32(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone24
-	JEQ          maskbytes23
+	JLT          maskdone30
+	JEQ          maskbytes29
 	VCMPPS       $0x00, Y2, Y3, Y3
 	VCMPPS       $0x00, Y5, Y6, Y6
 	VCMPPS       $0x00, Y4, Y7, Y7
@@ -1908,9 +1932,9 @@ rare:
 	VMOVMSKPS    Y10, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone24
+	JMP          maskdone30
 
-maskbytes23:
+maskbytes29:
 	VCMPPS    $0x00, Y2, Y3, Y3
 	VCMPPS    $0x00, Y5, Y6, Y6
 	VCMPPS    $0x00, Y4, Y7, Y7
@@ -1924,7 +1948,7 @@ maskbytes23:
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone24:
+maskdone30:
 	VBROADCASTSS most+48(FP), Y15
 	VBROADCASTSS step+44(FP), Y0
 	VBROADCASTSS constantsAVX2<>+0(SB), Y1

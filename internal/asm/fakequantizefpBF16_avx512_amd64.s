@@ -1787,8 +1787,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near33
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched34
+
+near33:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched34:
 	VPERMW.Z     (BX), Z10, K6, Z0
 	VMULPS       Z2, Z0, Z1
 	VFMSUB231PS  Z3, Z1, Z0
@@ -1856,8 +1865,8 @@ groupstream:
 	VPADDW       Z8, Z23, K1, Z23
 	VMOVNTPS     Z23, 64(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone34
-	JEQ          maskbytes33
+	JLT          maskdone36
+	JEQ          maskbytes35
 	VPCMPEQD     Z1, Z0, K1
 	VPCMPEQD     Z16, Z19, K2
 	KUNPCKWD     K1, K2, K1
@@ -1867,9 +1876,9 @@ groupstream:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone34
+	JMP          maskdone36
 
-maskbytes33:
+maskbytes35:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z16, Z19, K2
 	KUNPCKWD   K1, K2, K1
@@ -1881,7 +1890,7 @@ maskbytes33:
 	VMOVNTPS   Z22, (DX)
 	ADDQ       $+64, DX
 
-maskdone34:
+maskdone36:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, R10
@@ -1941,8 +1950,8 @@ grouplast:
 	VPADDW     Z8, Z23, K1, Z23
 	VMOVUPS    Z23, 64(SI)
 	CMPL       kind+52(FP), $+1
-	JLT        maskdone36
-	JEQ        maskbytes35
+	JLT        maskdone38
+	JEQ        maskbytes37
 	VPCMPEQD   Z16, Z0, K1
 	VPCMPEQD   Z17, Z1, K2
 	KUNPCKWD   K1, K2, K1
@@ -1952,9 +1961,9 @@ grouplast:
 	KUNPCKDQ   K1, K2, K1
 	KMOVQ      K1, (DX)
 	ADDQ       $+8, DX
-	JMP        maskdone36
+	JMP        maskdone38
 
-maskbytes35:
+maskbytes37:
 	VPCMPEQD   Z16, Z0, K1
 	VPCMPEQD   Z17, Z1, K2
 	KUNPCKWD   K1, K2, K1
@@ -1966,7 +1975,7 @@ maskbytes35:
 	VMOVUPS    Z22, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone38:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, R10
@@ -2054,23 +2063,23 @@ groupstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
 	CMPL kind+52(FP), $+1
-	JLT  maskdone38
-	JEQ  maskbytes37
+	JLT  maskdone40
+	JEQ  maskbytes39
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone38
+	JMP  maskdone40
 
-maskbytes37:
+maskbytes39:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone38:
+maskdone40:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
 	MOVQ 872(SP), R10
@@ -2087,8 +2096,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near41
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched42
+
+near41:
 	PREFETCHNTA (BX)(CX*1)
 	PREFETCHNTA 64(BX)(CX*1)
+
+fetched42:
 	VPERMW.Z    (BX), Z10, K6, Z0
 	VMULPS      Z16, Z0, Z1
 	VFMADD231PS Z2, Z0, Z1
@@ -2152,8 +2170,8 @@ longstream:
 	VPADDW      Z8, Z24, K1, Z24
 	VMOVNTPS    Z24, 64(SI)
 	CMPL        kind+52(FP), $+1
-	JLT         maskdone40
-	JEQ         maskbytes39
+	JLT         maskdone44
+	JEQ         maskbytes43
 	VPCMPEQD    Z1, Z0, K1
 	VPCMPEQD    Z17, Z20, K2
 	KUNPCKWD    K1, K2, K1
@@ -2163,9 +2181,9 @@ longstream:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone40
+	JMP         maskdone44
 
-maskbytes39:
+maskbytes43:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z17, Z20, K2
 	KUNPCKWD   K1, K2, K1
@@ -2177,7 +2195,7 @@ maskbytes39:
 	VMOVNTPS   Z23, (DX)
 	ADDQ       $+64, DX
 
-maskdone40:
+maskdone44:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, DI
@@ -2208,30 +2226,39 @@ longstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
 	CMPL kind+52(FP), $+1
-	JLT  maskdone42
-	JEQ  maskbytes41
+	JLT  maskdone46
+	JEQ  maskbytes45
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone42
+	JMP  maskdone46
 
-maskbytes41:
+maskbytes45:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone42:
+maskdone46:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near47
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched48
+
+near47:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched48:
 	VPERMW.Z          (BX), Z10, K6, Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFMSUB231PS.BCST  (R8), Z1, Z0
@@ -2299,8 +2326,8 @@ short2stream:
 	VPADDW            Z8, Z21, K1, Z21
 	VMOVNTPS          Z21, 64(SI)
 	CMPL              kind+52(FP), $+1
-	JLT               maskdone44
-	JEQ               maskbytes43
+	JLT               maskdone50
+	JEQ               maskbytes49
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z17, K2
 	KUNPCKWD          K1, K2, K1
@@ -2310,9 +2337,9 @@ short2stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone44
+	JMP               maskdone50
 
-maskbytes43:
+maskbytes49:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z2, Z17, K2
 	KUNPCKWD   K1, K2, K1
@@ -2324,7 +2351,7 @@ maskbytes43:
 	VMOVNTPS   Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone44:
+maskdone50:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+128, SI
@@ -2349,8 +2376,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near51
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched52
+
+near51:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched52:
 	VPERMW.Z          (BX), Z10, K6, Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFMSUB231PS.BCST  (R8), Z1, Z0
@@ -2418,8 +2454,8 @@ short4stream:
 	VPADDW            Z8, Z21, K1, Z21
 	VMOVNTPS          Z21, 64(SI)
 	CMPL              kind+52(FP), $+1
-	JLT               maskdone46
-	JEQ               maskbytes45
+	JLT               maskdone54
+	JEQ               maskbytes53
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z17, K2
 	KUNPCKWD          K1, K2, K1
@@ -2429,9 +2465,9 @@ short4stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone46
+	JMP               maskdone54
 
-maskbytes45:
+maskbytes53:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z2, Z17, K2
 	KUNPCKWD   K1, K2, K1
@@ -2443,7 +2479,7 @@ maskbytes45:
 	VMOVNTPS   Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone46:
+maskdone54:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+128, SI
@@ -2579,8 +2615,8 @@ rare:
 	VPADDW       Z8, Z0, K1, Z0
 	VMOVUPS      Z0, 64(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone48
-	JEQ          maskbytes47
+	JLT          maskdone56
+	JEQ          maskbytes55
 	VCMPPS       $0x00, Z3, Z16, K1
 	VCMPPS       $0x00, Z19, Z20, K2
 	KUNPCKWD     K1, K2, K1
@@ -2590,9 +2626,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone48
+	JMP          maskdone56
 
-maskbytes47:
+maskbytes55:
 	VCMPPS     $0x00, Z3, Z16, K1
 	VCMPPS     $0x00, Z19, Z20, K2
 	KUNPCKWD   K1, K2, K1
@@ -2604,7 +2640,7 @@ maskbytes47:
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX
 
-maskdone48:
+maskdone56:
 	CMPQ 880(SP), $+1
 	JEQ  groupresume
 	CMPQ 880(SP), $+2

@@ -938,7 +938,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near17
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched18
+
+near17:
+	PREFETCHNTA (BX)(CX*1)
+
+fetched18:
 	VCVTPH2PS    (BX), Y0
 	VMULPS       Y8, Y0, Y1
 	VFMSUB231PS  Y9, Y1, Y0
@@ -1010,8 +1018,8 @@ groupstream:
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVNTPS     X0, 48(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone18
-	JEQ          maskbytes17
+	JLT          maskdone20
+	JEQ          maskbytes19
 	VPAND        Y10, Y1, Y1
 	VCMPPS       $0x02, Y14, Y1, Y1
 	VPAND        Y10, Y2, Y2
@@ -1029,9 +1037,9 @@ groupstream:
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone18
+	JMP          maskdone20
 
-maskbytes17:
+maskbytes19:
 	VPAND     Y10, Y1, Y1
 	VCMPPS    $0x02, Y14, Y1, Y1
 	VPAND     Y10, Y2, Y2
@@ -1049,7 +1057,7 @@ maskbytes17:
 	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
-maskdone18:
+maskdone20:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, R10
@@ -1206,7 +1214,15 @@ groupmeetrare:
 	JMP          grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near21
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched22
+
+near21:
 	PREFETCHNTA (BX)(CX*1)
+
+fetched22:
 	VCVTPH2PS   (BX), Y0
 	VMULPS      Y7, Y0, Y1
 	VFMADD231PS Y8, Y0, Y1
@@ -1274,8 +1290,8 @@ longstream:
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVNTPS    X0, 48(SI)
 	CMPL        kind+52(FP), $+1
-	JLT         maskdone20
-	JEQ         maskbytes19
+	JLT         maskdone24
+	JEQ         maskbytes23
 	VPAND       Y10, Y1, Y1
 	VCMPPS      $0x02, Y14, Y1, Y1
 	VPAND       Y10, Y2, Y2
@@ -1293,9 +1309,9 @@ longstream:
 	VMOVMSKPS   Y4, AX
 	MOVB        AL, 3(DX)
 	ADDQ        $+4, DX
-	JMP         maskdone20
+	JMP         maskdone24
 
-maskbytes19:
+maskbytes23:
 	VPAND     Y10, Y1, Y1
 	VCMPPS    $0x02, Y14, Y1, Y1
 	VPAND     Y10, Y2, Y2
@@ -1313,7 +1329,7 @@ maskbytes19:
 	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
-maskdone20:
+maskdone24:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, DI
@@ -1348,7 +1364,15 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near25
+	PREFETCHT1 (BX)(CX*1)
+	JMP        fetched26
+
+near25:
+	PREFETCHNTA (BX)(CX*1)
+
+fetched26:
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS 4(R8), Y8
 	VBROADCASTSS (R9), Y7
@@ -1424,8 +1448,8 @@ short2stream:
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVNTPS     X0, 48(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone22
-	JEQ          maskbytes21
+	JLT          maskdone28
+	JEQ          maskbytes27
 	VPAND        Y10, Y1, Y1
 	VCMPPS       $0x02, Y14, Y1, Y1
 	VPAND        Y10, Y2, Y2
@@ -1443,9 +1467,9 @@ short2stream:
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone22
+	JMP          maskdone28
 
-maskbytes21:
+maskbytes27:
 	VPAND     Y10, Y1, Y1
 	VCMPPS    $0x02, Y14, Y1, Y1
 	VPAND     Y10, Y2, Y2
@@ -1463,7 +1487,7 @@ maskbytes21:
 	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
-maskdone22:
+maskdone28:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+64, SI
@@ -1619,8 +1643,8 @@ rare:
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 48(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone24
-	JEQ          maskbytes23
+	JLT          maskdone30
+	JEQ          maskbytes29
 	VCMPPS       $0x00, Y2, Y3, Y3
 	VCMPPS       $0x00, Y4, Y5, Y5
 	VCMPPS       $0x00, Y6, Y7, Y7
@@ -1634,9 +1658,9 @@ rare:
 	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone24
+	JMP          maskdone30
 
-maskbytes23:
+maskbytes29:
 	VCMPPS    $0x00, Y2, Y3, Y3
 	VCMPPS    $0x00, Y4, Y5, Y5
 	VCMPPS    $0x00, Y6, Y7, Y7
@@ -1650,7 +1674,7 @@ maskbytes23:
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone24:
+maskdone30:
 	VBROADCASTSS least+40(FP), Y15
 	VBROADCASTSS most+48(FP), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13

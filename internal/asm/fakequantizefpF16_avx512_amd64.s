@@ -1715,8 +1715,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near33
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched34
+
+near33:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched34:
 	VCVTPH2PS    (BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
@@ -1778,8 +1787,8 @@ groupstream:
 	VCVTPS2PH    $0x00, Z17, Y17
 	VMOVNTPS     Y17, 96(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone34
-	JEQ          maskbytes33
+	JLT          maskdone36
+	JEQ          maskbytes35
 	VPCMPEQD     Z1, Z0, K1
 	VPCMPEQD     Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -1789,9 +1798,9 @@ groupstream:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone34
+	JMP          maskdone36
 
-maskbytes33:
+maskbytes35:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1803,7 +1812,7 @@ maskbytes33:
 	VMOVNTPS   Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone34:
+maskdone36:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, R10
@@ -1857,8 +1866,8 @@ grouplast:
 	VCVTPS2PH  $0x00, Z17, Y17
 	VMOVUPS    Y17, 96(SI)
 	CMPL       kind+52(FP), $+1
-	JLT        maskdone36
-	JEQ        maskbytes35
+	JLT        maskdone38
+	JEQ        maskbytes37
 	VPCMPEQD   Z7, Z0, K1
 	VPCMPEQD   Z6, Z1, K2
 	KUNPCKWD   K1, K2, K1
@@ -1868,9 +1877,9 @@ grouplast:
 	KUNPCKDQ   K1, K2, K1
 	KMOVQ      K1, (DX)
 	ADDQ       $+8, DX
-	JMP        maskdone36
+	JMP        maskdone38
 
-maskbytes35:
+maskbytes37:
 	VPCMPEQD   Z7, Z0, K1
 	VPCMPEQD   Z6, Z1, K2
 	KUNPCKWD   K1, K2, K1
@@ -1882,7 +1891,7 @@ maskbytes35:
 	VMOVUPS    Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone38:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, R10
@@ -1970,23 +1979,23 @@ groupstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
 	CMPL kind+52(FP), $+1
-	JLT  maskdone38
-	JEQ  maskbytes37
+	JLT  maskdone40
+	JEQ  maskbytes39
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone38
+	JMP  maskdone40
 
-maskbytes37:
+maskbytes39:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone38:
+maskdone40:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
 	MOVQ 872(SP), R10
@@ -2003,8 +2012,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near41
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched42
+
+near41:
 	PREFETCHNTA (BX)(CX*1)
 	PREFETCHNTA 64(BX)(CX*1)
+
+fetched42:
 	VCVTPH2PS   (BX), Z0
 	VMULPS      Z7, Z0, Z1
 	VFMADD231PS Z8, Z0, Z1
@@ -2062,8 +2080,8 @@ longstream:
 	VCVTPS2PH   $0x00, Z18, Y18
 	VMOVNTPS    Y18, 96(SI)
 	CMPL        kind+52(FP), $+1
-	JLT         maskdone40
-	JEQ         maskbytes39
+	JLT         maskdone44
+	JEQ         maskbytes43
 	VPCMPEQD    Z1, Z0, K1
 	VPCMPEQD    Z2, Z5, K2
 	KUNPCKWD    K1, K2, K1
@@ -2073,9 +2091,9 @@ longstream:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone40
+	JMP         maskdone44
 
-maskbytes39:
+maskbytes43:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -2087,7 +2105,7 @@ maskbytes39:
 	VMOVNTPS   Z17, (DX)
 	ADDQ       $+64, DX
 
-maskdone40:
+maskdone44:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, DI
@@ -2118,30 +2136,39 @@ longstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
 	CMPL kind+52(FP), $+1
-	JLT  maskdone42
-	JEQ  maskbytes41
+	JLT  maskdone46
+	JEQ  maskbytes45
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone42
+	JMP  maskdone46
 
-maskbytes41:
+maskbytes45:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone42:
+maskdone46:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near47
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched48
+
+near47:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched48:
 	VCVTPH2PS         (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFMSUB231PS.BCST  (R8), Z1, Z0
@@ -2203,8 +2230,8 @@ short2stream:
 	VCVTPS2PH         $0x00, Z9, Y9
 	VMOVNTPS          Y9, 96(SI)
 	CMPL              kind+52(FP), $+1
-	JLT               maskdone44
-	JEQ               maskbytes43
+	JLT               maskdone50
+	JEQ               maskbytes49
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -2214,9 +2241,9 @@ short2stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone44
+	JMP               maskdone50
 
-maskbytes43:
+maskbytes49:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -2228,7 +2255,7 @@ maskbytes43:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone44:
+maskdone50:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+128, SI
@@ -2253,8 +2280,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near51
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched52
+
+near51:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched52:
 	VCVTPH2PS         (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFMSUB231PS.BCST  (R8), Z1, Z0
@@ -2316,8 +2352,8 @@ short4stream:
 	VCVTPS2PH         $0x00, Z9, Y9
 	VMOVNTPS          Y9, 96(SI)
 	CMPL              kind+52(FP), $+1
-	JLT               maskdone46
-	JEQ               maskbytes45
+	JLT               maskdone54
+	JEQ               maskbytes53
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -2327,9 +2363,9 @@ short4stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone46
+	JMP               maskdone54
 
-maskbytes45:
+maskbytes53:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -2341,7 +2377,7 @@ maskbytes45:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone46:
+maskdone54:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+128, SI
@@ -2471,8 +2507,8 @@ rare:
 	VCVTPS2PH    $0x00, Z18, Y18
 	VMOVUPS      Y18, 96(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone48
-	JEQ          maskbytes47
+	JLT          maskdone56
+	JEQ          maskbytes55
 	VCMPPS       $0x00, Z3, Z4, K1
 	VCMPPS       $0x00, Z6, Z7, K2
 	KUNPCKWD     K1, K2, K1
@@ -2482,9 +2518,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone48
+	JMP          maskdone56
 
-maskbytes47:
+maskbytes55:
 	VCMPPS     $0x00, Z3, Z4, K1
 	VCMPPS     $0x00, Z6, Z7, K2
 	KUNPCKWD   K1, K2, K1
@@ -2496,7 +2532,7 @@ maskbytes47:
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX
 
-maskdone48:
+maskdone56:
 	CMPQ 880(SP), $+1
 	JEQ  groupresume
 	CMPQ 880(SP), $+2

@@ -738,8 +738,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near13
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched14
+
+near13:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched14:
 	VMOVUPS      (BX), Y0
 	VMULPS       Y8, Y0, Y1
 	VFMSUB231PS  Y9, Y1, Y0
@@ -807,8 +816,8 @@ groupstream:
 	VMULPS       Y9, Y0, Y0
 	VMOVNTPS     Y0, 96(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone14
-	JEQ          maskbytes13
+	JLT          maskdone16
+	JEQ          maskbytes15
 	VPAND        Y10, Y1, Y1
 	VCMPPS       $0x02, Y14, Y1, Y1
 	VPAND        Y10, Y2, Y2
@@ -826,9 +835,9 @@ groupstream:
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone14
+	JMP          maskdone16
 
-maskbytes13:
+maskbytes15:
 	VPAND     Y10, Y1, Y1
 	VCMPPS    $0x02, Y14, Y1, Y1
 	VPAND     Y10, Y2, Y2
@@ -846,7 +855,7 @@ maskbytes13:
 	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
-maskdone14:
+maskdone16:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+32, R10
@@ -1003,8 +1012,17 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near17
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched18
+
+near17:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched18:
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS 4(R8), Y8
 	VBROADCASTSS (R9), Y7
@@ -1076,8 +1094,8 @@ short2stream:
 	VMULPS       Y8, Y0, Y0
 	VMOVNTPS     Y0, 96(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone16
-	JEQ          maskbytes15
+	JLT          maskdone20
+	JEQ          maskbytes19
 	VPAND        Y10, Y1, Y1
 	VCMPPS       $0x02, Y14, Y1, Y1
 	VPAND        Y10, Y2, Y2
@@ -1095,9 +1113,9 @@ short2stream:
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone16
+	JMP          maskdone20
 
-maskbytes15:
+maskbytes19:
 	VPAND     Y10, Y1, Y1
 	VCMPPS    $0x02, Y14, Y1, Y1
 	VPAND     Y10, Y2, Y2
@@ -1115,7 +1133,7 @@ maskbytes15:
 	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
-maskdone16:
+maskdone20:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+128, SI
@@ -1267,8 +1285,8 @@ rare:
 	VBLENDVPS    Y0, Y11, Y1, Y0
 	VMOVUPS      Y0, 96(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone18
-	JEQ          maskbytes17
+	JLT          maskdone22
+	JEQ          maskbytes21
 	VCMPPS       $0x00, Y2, Y3, Y3
 	VCMPPS       $0x00, Y4, Y5, Y5
 	VCMPPS       $0x00, Y6, Y7, Y7
@@ -1282,9 +1300,9 @@ rare:
 	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone18
+	JMP          maskdone22
 
-maskbytes17:
+maskbytes21:
 	VCMPPS    $0x00, Y2, Y3, Y3
 	VCMPPS    $0x00, Y4, Y5, Y5
 	VCMPPS    $0x00, Y6, Y7, Y7
@@ -1298,7 +1316,7 @@ maskbytes17:
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone18:
+maskdone22:
 	VBROADCASTSS least+40(FP), Y15
 	VBROADCASTSS most+48(FP), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13

@@ -1300,10 +1300,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
-	PREFETCHNTA  128(BX)(CX*1)
-	PREFETCHNTA  192(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near25
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	PREFETCHT1 128(BX)(CX*1)
+	PREFETCHT1 192(BX)(CX*1)
+	JMP        fetched26
+
+near25:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+	PREFETCHNTA 128(BX)(CX*1)
+	PREFETCHNTA 192(BX)(CX*1)
+
+fetched26:
 	VMOVUPS      (BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
@@ -1361,8 +1372,8 @@ groupstream:
 	VMULPS       Z9, Z17, Z17
 	VMOVNTPS     Z17, 192(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone26
-	JEQ          maskbytes25
+	JLT          maskdone28
+	JEQ          maskbytes27
 	VPCMPEQD     Z1, Z0, K1
 	VPCMPEQD     Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -1372,9 +1383,9 @@ groupstream:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone26
+	JMP          maskdone28
 
-maskbytes25:
+maskbytes27:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1386,7 +1397,7 @@ maskbytes25:
 	VMOVNTPS   Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone26:
+maskdone28:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R10
@@ -1436,8 +1447,8 @@ grouplast:
 	VMULPS     Z9, Z17, Z17
 	VMOVUPS    Z17, 192(SI)
 	CMPL       kind+52(FP), $+1
-	JLT        maskdone28
-	JEQ        maskbytes27
+	JLT        maskdone30
+	JEQ        maskbytes29
 	VPCMPEQD   Z7, Z0, K1
 	VPCMPEQD   Z6, Z1, K2
 	KUNPCKWD   K1, K2, K1
@@ -1447,9 +1458,9 @@ grouplast:
 	KUNPCKDQ   K1, K2, K1
 	KMOVQ      K1, (DX)
 	ADDQ       $+8, DX
-	JMP        maskdone28
+	JMP        maskdone30
 
-maskbytes27:
+maskbytes29:
 	VPCMPEQD   Z7, Z0, K1
 	VPCMPEQD   Z6, Z1, K2
 	KUNPCKWD   K1, K2, K1
@@ -1461,7 +1472,7 @@ maskbytes27:
 	VMOVUPS    Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone28:
+maskdone30:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R10
@@ -1549,23 +1560,23 @@ groupstaged:
 	LEAQ (SI)(DI*4), SI
 	MOVQ 1096(SP), DX
 	CMPL kind+52(FP), $+1
-	JLT  maskdone30
-	JEQ  maskbytes29
+	JLT  maskdone32
+	JEQ  maskbytes31
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone30
+	JMP  maskdone32
 
-maskbytes29:
+maskbytes31:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone30:
+maskdone32:
 	MOVQ 1104(SP), BX
 	LEAQ (BX)(DI*4), BX
 	MOVQ 1128(SP), R10
@@ -1582,10 +1593,21 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	PREFETCHNTA       128(BX)(CX*1)
-	PREFETCHNTA       192(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near33
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	PREFETCHT1 128(BX)(CX*1)
+	PREFETCHT1 192(BX)(CX*1)
+	JMP        fetched34
+
+near33:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+	PREFETCHNTA 128(BX)(CX*1)
+	PREFETCHNTA 192(BX)(CX*1)
+
+fetched34:
 	VMOVUPS           (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFMSUB231PS.BCST  (R8), Z1, Z0
@@ -1643,8 +1665,8 @@ short2stream:
 	VMULPS.BCST       4(R8), Z9, Z9
 	VMOVNTPS          Z9, 192(SI)
 	CMPL              kind+52(FP), $+1
-	JLT               maskdone32
-	JEQ               maskbytes31
+	JLT               maskdone36
+	JEQ               maskbytes35
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -1654,9 +1676,9 @@ short2stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone32
+	JMP               maskdone36
 
-maskbytes31:
+maskbytes35:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1668,7 +1690,7 @@ maskbytes31:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone32:
+maskdone36:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+256, SI
@@ -1693,10 +1715,21 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (BX)(CX*1)
-	PREFETCHNTA       64(BX)(CX*1)
-	PREFETCHNTA       128(BX)(CX*1)
-	PREFETCHNTA       192(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near37
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	PREFETCHT1 128(BX)(CX*1)
+	PREFETCHT1 192(BX)(CX*1)
+	JMP        fetched38
+
+near37:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+	PREFETCHNTA 128(BX)(CX*1)
+	PREFETCHNTA 192(BX)(CX*1)
+
+fetched38:
 	VMOVUPS           (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFMSUB231PS.BCST  (R8), Z1, Z0
@@ -1754,8 +1787,8 @@ short4stream:
 	VMULPS.BCST       12(R8), Z9, Z9
 	VMOVNTPS          Z9, 192(SI)
 	CMPL              kind+52(FP), $+1
-	JLT               maskdone34
-	JEQ               maskbytes33
+	JLT               maskdone40
+	JEQ               maskbytes39
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -1765,9 +1798,9 @@ short4stream:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone34
+	JMP               maskdone40
 
-maskbytes33:
+maskbytes39:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1779,7 +1812,7 @@ maskbytes33:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone34:
+maskdone40:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+256, SI
@@ -1893,8 +1926,8 @@ rare:
 	VBLENDMPS    Z18, Z0, K1, Z18
 	VMOVUPS      Z18, 192(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone36
-	JEQ          maskbytes35
+	JLT          maskdone42
+	JEQ          maskbytes41
 	VCMPPS       $0x00, Z3, Z4, K1
 	VCMPPS       $0x00, Z6, Z7, K2
 	KUNPCKWD     K1, K2, K1
@@ -1904,9 +1937,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone36
+	JMP          maskdone42
 
-maskbytes35:
+maskbytes41:
 	VCMPPS     $0x00, Z3, Z4, K1
 	VCMPPS     $0x00, Z6, Z7, K2
 	KUNPCKWD   K1, K2, K1
@@ -1918,7 +1951,7 @@ maskbytes35:
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone42:
 	CMPQ 1136(SP), $+1
 	JEQ  groupresume
 	CMPQ 1136(SP), $+2

@@ -117,29 +117,37 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VMOVUPS     (DX), Z0
-	VPERMQ      Z0, Z7, Z0
-	VPMOVB2M    Z0, K1
-	VMOVDQA64   Z0, Z1
-	VPERMI2B    Z14, Z15, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMI2B    Z12, Z13, Z2
-	VPBLENDMB   Z2, Z1, K1, Z2
-	VMOVDQA64   Z0, Z1
-	VPERMI2B    Z10, Z11, Z1
-	VPERMI2B    Z8, Z9, Z0
-	VPBLENDMB   Z0, Z1, K1, Z0
-	VPUNPCKLBW  Z0, Z2, Z1
-	VMOVNTPS    Z1, (SI)
-	VPUNPCKHBW  Z0, Z2, Z2
-	VMOVNTPS    Z2, 64(SI)
-	ADDQ        $+128, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VMOVUPS    (DX), Z0
+	VPERMQ     Z0, Z7, Z0
+	VPMOVB2M   Z0, K1
+	VMOVDQA64  Z0, Z1
+	VPERMI2B   Z14, Z15, Z1
+	VMOVDQA64  Z0, Z2
+	VPERMI2B   Z12, Z13, Z2
+	VPBLENDMB  Z2, Z1, K1, Z2
+	VMOVDQA64  Z0, Z1
+	VPERMI2B   Z10, Z11, Z1
+	VPERMI2B   Z8, Z9, Z0
+	VPBLENDMB  Z0, Z1, K1, Z0
+	VPUNPCKLBW Z0, Z2, Z1
+	VMOVNTPS   Z1, (SI)
+	VPUNPCKHBW Z0, Z2, Z2
+	VMOVNTPS   Z2, 64(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        lanestream
+	JMP        lanetail
 
 DATA constantsAVX512VBMI<>+0(SB)/4, $0x06040200
 DATA constantsAVX512VBMI<>+4(SB)/4, $0x0e0c0a08

@@ -59,19 +59,27 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VMOVUPS     (DX), Y0
-	VPAND       Y14, Y0, Y1
-	VPMADDUBSW  Y15, Y1, Y1
-	VPACKUSWB   Y1, Y1, Y1
-	VPERMQ      $0x08, Y1, Y1
-	VMOVNTPS    X1, (SI)
-	ADDQ        $+16, SI
-	ADDQ        $+32, DX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VMOVUPS    (DX), Y0
+	VPAND      Y14, Y0, Y1
+	VPMADDUBSW Y15, Y1, Y1
+	VPACKUSWB  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VMOVNTPS   X1, (SI)
+	ADDQ       $+16, SI
+	ADDQ       $+32, DX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        lanestream
+	JMP        lanetail
 
 lanestage:
 	MOVQ SI, 48(SP)
@@ -143,20 +151,28 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPMOVZXBW   (DX), Y0
-	VPSLLD      $0x04, Y0, Y1
-	VPOR        Y0, Y1, Y1
-	VPAND       Y14, Y1, Y1
-	VPXOR       Y15, Y1, Y1
-	VPSUBB      Y15, Y1, Y1
-	VMOVNTPS    Y1, (SI)
-	ADDQ        $+32, SI
-	ADDQ        $+16, DX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VPMOVZXBW (DX), Y0
+	VPSLLD    $0x04, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPAND     Y14, Y1, Y1
+	VPXOR     Y15, Y1, Y1
+	VPSUBB    Y15, Y1, Y1
+	VMOVNTPS  Y1, (SI)
+	ADDQ      $+32, SI
+	ADDQ      $+16, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       lanestream
+	JMP       lanetail
 
 lanestage:
 	MOVQ SI, 48(SP)
@@ -226,21 +242,29 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VMOVUPS     (DX), Y0
-	VPAND       Y14, Y0, Y1
-	VPMADDUBSW  Y15, Y1, Y1
-	VPMADDWD    Y13, Y1, Y1
-	VPACKUSDW   Y1, Y1, Y1
-	VPERMQ      $0x08, Y1, Y1
-	VPACKUSWB   X1, X1, X1
-	VMOVQ       X1, (SI)
-	ADDQ        $+8, SI
-	ADDQ        $+32, DX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VMOVUPS    (DX), Y0
+	VPAND      Y14, Y0, Y1
+	VPMADDUBSW Y15, Y1, Y1
+	VPMADDWD   Y13, Y1, Y1
+	VPACKUSDW  Y1, Y1, Y1
+	VPERMQ     $0x08, Y1, Y1
+	VPACKUSWB  X1, X1, X1
+	VMOVQ      X1, (SI)
+	ADDQ       $+8, SI
+	ADDQ       $+32, DX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        lanestream
+	JMP        lanetail
 
 lanestage:
 	MOVQ SI, 48(SP)
@@ -314,22 +338,30 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPMOVZXBD   (DX), Y0
-	VPSLLD      $0x06, Y0, Y1
-	VPOR        Y0, Y1, Y1
-	VPSLLD      $0x0c, Y1, Y0
-	VPOR        Y1, Y0, Y0
-	VPAND       Y14, Y0, Y0
-	VPXOR       Y15, Y0, Y0
-	VPSUBB      Y15, Y0, Y0
-	VMOVNTPS    Y0, (SI)
-	ADDQ        $+32, SI
-	ADDQ        $+8, DX
-	SUBQ        $+32, DI
-	CMPQ        DI, $+32
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VPMOVZXBD (DX), Y0
+	VPSLLD    $0x06, Y0, Y1
+	VPOR      Y0, Y1, Y1
+	VPSLLD    $0x0c, Y1, Y0
+	VPOR      Y1, Y0, Y0
+	VPAND     Y14, Y0, Y0
+	VPXOR     Y15, Y0, Y0
+	VPSUBB    Y15, Y0, Y0
+	VMOVNTPS  Y0, (SI)
+	ADDQ      $+32, SI
+	ADDQ      $+8, DX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       lanestream
+	JMP       lanetail
 
 lanestage:
 	MOVQ SI, 48(SP)

@@ -75,18 +75,26 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VMOVUPS     (DX), Z0
-	VPANDD      Z14, Z0, Z1
-	VPMADDUBSW  Z15, Z1, Z1
-	VPMOVWB     Z1, Y1
-	VMOVNTPS    Y1, (SI)
-	ADDQ        $+32, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VMOVUPS    (DX), Z0
+	VPANDD     Z14, Z0, Z1
+	VPMADDUBSW Z15, Z1, Z1
+	VPMOVWB    Z1, Y1
+	VMOVNTPS   Y1, (SI)
+	ADDQ       $+32, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        lanestream
+	JMP        lanetail
 
 // func UnpackPacked4AVX512(y *uint8, x *uint8, sign int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -164,19 +172,27 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPMOVZXBW   (DX), Z0
-	VPSLLD      $0x04, Z0, Z1
-	VPTERNLOGD  $0xa8, Z14, Z0, Z1
-	VPXORD      Z15, Z1, Z1
-	VPSUBB      Z15, Z1, Z1
-	VMOVNTPS    Z1, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+32, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VPMOVZXBW  (DX), Z0
+	VPSLLD     $0x04, Z0, Z1
+	VPTERNLOGD $0xa8, Z14, Z0, Z1
+	VPXORD     Z15, Z1, Z1
+	VPSUBB     Z15, Z1, Z1
+	VMOVNTPS   Z1, (SI)
+	ADDQ       $+64, SI
+	ADDQ       $+32, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        lanestream
+	JMP        lanetail
 
 // func PackPacked2AVX512(y *uint8, x *uint8, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -252,19 +268,27 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VMOVUPS     (DX), Z0
-	VPANDD      Z14, Z0, Z1
-	VPMADDUBSW  Z15, Z1, Z1
-	VPMADDWD    Z13, Z1, Z1
-	VPMOVDB     Z1, X1
-	VMOVNTPS    X1, (SI)
-	ADDQ        $+16, SI
-	ADDQ        $+64, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VMOVUPS    (DX), Z0
+	VPANDD     Z14, Z0, Z1
+	VPMADDUBSW Z15, Z1, Z1
+	VPMADDWD   Z13, Z1, Z1
+	VPMOVDB    Z1, X1
+	VMOVNTPS   X1, (SI)
+	ADDQ       $+16, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        lanestream
+	JMP        lanetail
 
 // func UnpackPacked2AVX512(y *uint8, x *uint8, sign int32, n int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -346,21 +370,29 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
-	VPMOVZXBD   (DX), Z0
-	VPSLLD      $0x06, Z0, Z1
-	VPORD       Z0, Z1, Z1
-	VPSLLD      $0x0c, Z1, Z0
-	VPTERNLOGD  $0xa8, Z14, Z1, Z0
-	VPXORD      Z15, Z0, Z0
-	VPSUBB      Z15, Z0, Z0
-	VMOVNTPS    Z0, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+16, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VPMOVZXBD  (DX), Z0
+	VPSLLD     $0x06, Z0, Z1
+	VPORD      Z0, Z1, Z1
+	VPSLLD     $0x0c, Z1, Z0
+	VPTERNLOGD $0xa8, Z14, Z1, Z0
+	VPXORD     Z15, Z0, Z0
+	VPSUBB     Z15, Z0, Z0
+	VMOVNTPS   Z0, (SI)
+	ADDQ       $+64, SI
+	ADDQ       $+16, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        lanestream
+	JMP        lanetail
 
 DATA constantsAVX512<>+0(SB)/4, $0x10011001
 DATA constantsAVX512<>+4(SB)/4, $0x0f0f0f0f

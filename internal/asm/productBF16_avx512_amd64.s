@@ -312,8 +312,17 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near9
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched10
+
+near9:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched10:
 	VMOVUPS      (BX), Z0
 	VPANDD       Z11, Z0, Z1
 	VMOVUPS      64(BX), Z2
@@ -358,16 +367,16 @@ lanestream:
 	VPADDW       Z7, Z1, K1, Z1
 	VMOVNTPS     Z1, 64(SI)
 	CMPL         kind+40(FP), $+1
-	JLT          maskdone10
-	JEQ          maskbytes9
+	JLT          maskdone12
+	JEQ          maskbytes11
 	VPCMPEQW     Z18, Z0, K1
 	VPCMPEQW     Z21, Z2, K2
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone10
+	JMP          maskdone12
 
-maskbytes9:
+maskbytes11:
 	VPCMPEQW   Z18, Z0, K1
 	VPCMPEQW   Z21, Z2, K2
 	KUNPCKDQ   K1, K2, K1
@@ -375,7 +384,7 @@ maskbytes9:
 	VMOVNTPS   Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone10:
+maskdone12:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, DI
@@ -394,23 +403,23 @@ lanestaged:
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 328(SP), DX
 	CMPL kind+40(FP), $+1
-	JLT  maskdone12
-	JEQ  maskbytes11
+	JLT  maskdone14
+	JEQ  maskbytes13
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone12
+	JMP  maskdone14
 
-maskbytes11:
+maskbytes13:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone12:
+maskdone14:
 	MOVQ 336(SP), BX
 	JMP  laneend
 
@@ -487,8 +496,8 @@ rare:
 	VPADDW       Z7, Z18, K1, Z18
 	VMOVUPS      Z18, 64(SI)
 	CMPL         kind+40(FP), $+1
-	JLT          maskdone14
-	JEQ          maskbytes13
+	JLT          maskdone16
+	JEQ          maskbytes15
 	VCMPPS       $0x00, Z0, Z2, K1
 	VCMPPS       $0x00, Z19, Z20, K2
 	KUNPCKWD     K1, K2, K1
@@ -498,9 +507,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone14
+	JMP          maskdone16
 
-maskbytes13:
+maskbytes15:
 	VCMPPS     $0x00, Z0, Z2, K1
 	VCMPPS     $0x00, Z19, Z20, K2
 	KUNPCKWD   K1, K2, K1
@@ -512,7 +521,7 @@ maskbytes13:
 	VMOVUPS    Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone14:
+maskdone16:
 	JMP laneback
 
 // func QuantizeWholeProductInt8BF16AVX512(q *int8, x *uint16, scale float32, recip float32, n int, ahead int)
@@ -679,35 +688,44 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
-	VPERMW.Z    (DX), Z14, K6, Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPS2DQ   Z0, Z0
-	VPERMW.Z    (DX), Z13, K6, Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPERMW.Z    64(DX), Z14, K6, Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPERMW.Z    64(DX), Z13, K6, Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPMINSW     Z1, Z0, Z2
-	VPCMPEQW    Z12, Z2, K1
-	KORTESTQ    K1, K1
-	JNE         lanerare
-	VPACKSSWB   Z1, Z0, Z0
-	VPERMD      Z0, Z11, Z0
-	VMOVNTPS    Z0, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VPERMW.Z  (DX), Z14, K6, Z0
+	VMULPS    Z15, Z0, Z0
+	VCVTPS2DQ Z0, Z0
+	VPERMW.Z  (DX), Z13, K6, Z1
+	VMULPS    Z15, Z1, Z1
+	VCVTPS2DQ Z1, Z1
+	VPACKSSDW Z1, Z0, Z0
+	VPERMW.Z  64(DX), Z14, K6, Z1
+	VMULPS    Z15, Z1, Z1
+	VCVTPS2DQ Z1, Z1
+	VPERMW.Z  64(DX), Z13, K6, Z2
+	VMULPS    Z15, Z2, Z2
+	VCVTPS2DQ Z2, Z2
+	VPACKSSDW Z2, Z1, Z1
+	VPMINSW   Z1, Z0, Z2
+	VPCMPEQW  Z12, Z2, K1
+	KORTESTQ  K1, K1
+	JNE       lanerare
+	VPACKSSWB Z1, Z0, Z0
+	VPERMD    Z0, Z11, Z0
+	VMOVNTPS  Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       lanestream
+	JMP       lanetail
 
 lanerare:
 	JMP rare
@@ -970,39 +988,48 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
-	VPERMW.Z    (DX), Z7, K6, Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPS2DQ   Z0, Z0
-	VPERMW.Z    (DX), Z6, K6, Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPADDSW     Z13, Z0, Z1
-	VPERMW.Z    64(DX), Z7, K6, Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(DX), Z6, K6, Z3
-	VMULPS      Z15, Z3, Z3
-	VCVTPS2DQ   Z3, Z3
-	VPACKSSDW   Z3, Z2, Z2
-	VPADDSW     Z13, Z2, Z3
-	VPMINSW     Z2, Z0, Z0
-	VPCMPEQW    Z5, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         lanerare
-	VPACKSSWB   Z3, Z1, Z1
-	VPERMD      Z1, Z11, Z1
-	VPMAXSB     Z10, Z1, Z1
-	VPMINSB     Z8, Z1, Z1
-	VMOVNTPS    Z1, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VPERMW.Z  (DX), Z7, K6, Z0
+	VMULPS    Z15, Z0, Z0
+	VCVTPS2DQ Z0, Z0
+	VPERMW.Z  (DX), Z6, K6, Z1
+	VMULPS    Z15, Z1, Z1
+	VCVTPS2DQ Z1, Z1
+	VPACKSSDW Z1, Z0, Z0
+	VPADDSW   Z13, Z0, Z1
+	VPERMW.Z  64(DX), Z7, K6, Z2
+	VMULPS    Z15, Z2, Z2
+	VCVTPS2DQ Z2, Z2
+	VPERMW.Z  64(DX), Z6, K6, Z3
+	VMULPS    Z15, Z3, Z3
+	VCVTPS2DQ Z3, Z3
+	VPACKSSDW Z3, Z2, Z2
+	VPADDSW   Z13, Z2, Z3
+	VPMINSW   Z2, Z0, Z0
+	VPCMPEQW  Z5, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       lanerare
+	VPACKSSWB Z3, Z1, Z1
+	VPERMD    Z1, Z11, Z1
+	VPMAXSB   Z10, Z1, Z1
+	VPMINSB   Z8, Z1, Z1
+	VMOVNTPS  Z1, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       lanestream
+	JMP       lanetail
 
 lanerare:
 	JMP rare
@@ -1262,39 +1289,48 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
-	VPERMW.Z    (DX), Z7, K6, Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPS2DQ   Z0, Z0
-	VPERMW.Z    (DX), Z6, K6, Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPADDSW     Z13, Z0, Z1
-	VPERMW.Z    64(DX), Z7, K6, Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(DX), Z6, K6, Z3
-	VMULPS      Z15, Z3, Z3
-	VCVTPS2DQ   Z3, Z3
-	VPACKSSDW   Z3, Z2, Z2
-	VPADDSW     Z13, Z2, Z3
-	VPMINSW     Z2, Z0, Z0
-	VPCMPEQW    Z5, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         lanerare
-	VPACKUSWB   Z3, Z1, Z1
-	VPERMD      Z1, Z11, Z1
-	VPMAXUB     Z10, Z1, Z1
-	VPMINUB     Z8, Z1, Z1
-	VMOVNTPS    Z1, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VPERMW.Z  (DX), Z7, K6, Z0
+	VMULPS    Z15, Z0, Z0
+	VCVTPS2DQ Z0, Z0
+	VPERMW.Z  (DX), Z6, K6, Z1
+	VMULPS    Z15, Z1, Z1
+	VCVTPS2DQ Z1, Z1
+	VPACKSSDW Z1, Z0, Z0
+	VPADDSW   Z13, Z0, Z1
+	VPERMW.Z  64(DX), Z7, K6, Z2
+	VMULPS    Z15, Z2, Z2
+	VCVTPS2DQ Z2, Z2
+	VPERMW.Z  64(DX), Z6, K6, Z3
+	VMULPS    Z15, Z3, Z3
+	VCVTPS2DQ Z3, Z3
+	VPACKSSDW Z3, Z2, Z2
+	VPADDSW   Z13, Z2, Z3
+	VPMINSW   Z2, Z0, Z0
+	VPCMPEQW  Z5, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       lanerare
+	VPACKUSWB Z3, Z1, Z1
+	VPERMD    Z1, Z11, Z1
+	VPMAXUB   Z10, Z1, Z1
+	VPMINUB   Z8, Z1, Z1
+	VMOVNTPS  Z1, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       lanestream
+	JMP       lanetail
 
 lanerare:
 	JMP rare
@@ -1571,42 +1607,51 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
-	VPERMW.Z    (DX), Z7, K6, Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPS2DQ   Z0, Z0
-	VPERMW.Z    (DX), Z6, K6, Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPADDSW     Z13, Z0, Z1
-	VPERMW.Z    64(DX), Z7, K6, Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPERMW.Z    64(DX), Z6, K6, Z16
-	VMULPS      Z15, Z16, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPACKSSDW   Z16, Z2, Z2
-	VPADDSW     Z13, Z2, Z16
-	VPMINSW     Z2, Z0, Z0
-	VPCMPEQW    Z5, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         lanerare
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z11, Z1
-	VPMAXSB     Z10, Z1, Z1
-	VPMINSB     Z8, Z1, Z1
-	VPANDD      Z3, Z1, Z0
-	VPMADDUBSW  Z4, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (SI)
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VPERMW.Z   (DX), Z7, K6, Z0
+	VMULPS     Z15, Z0, Z0
+	VCVTPS2DQ  Z0, Z0
+	VPERMW.Z   (DX), Z6, K6, Z1
+	VMULPS     Z15, Z1, Z1
+	VCVTPS2DQ  Z1, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPADDSW    Z13, Z0, Z1
+	VPERMW.Z   64(DX), Z7, K6, Z2
+	VMULPS     Z15, Z2, Z2
+	VCVTPS2DQ  Z2, Z2
+	VPERMW.Z   64(DX), Z6, K6, Z16
+	VMULPS     Z15, Z16, Z16
+	VCVTPS2DQ  Z16, Z16
+	VPACKSSDW  Z16, Z2, Z2
+	VPADDSW    Z13, Z2, Z16
+	VPMINSW    Z2, Z0, Z0
+	VPCMPEQW   Z5, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        lanerare
+	VPACKSSWB  Z16, Z1, Z1
+	VPERMD     Z1, Z11, Z1
+	VPMAXSB    Z10, Z1, Z1
+	VPMINSB    Z8, Z1, Z1
+	VPANDD     Z3, Z1, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVNTPS   Y0, (SI)
+	ADDQ       $+32, SI
+	ADDQ       $+128, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        lanestream
+	JMP        lanetail
 
 lanerare:
 	JMP rare
@@ -1890,43 +1935,52 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
-	VPERMW.Z    (DX), Z7, K6, Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPS2DQ   Z0, Z0
-	VPERMW.Z    (DX), Z6, K6, Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPADDSW     Z13, Z0, Z1
-	VPERMW.Z    64(DX), Z7, K6, Z16
-	VMULPS      Z15, Z16, Z16
-	VCVTPS2DQ   Z16, Z16
-	VPERMW.Z    64(DX), Z6, K6, Z17
-	VMULPS      Z15, Z17, Z17
-	VCVTPS2DQ   Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPADDSW     Z13, Z16, Z17
-	VPMINSW     Z16, Z0, Z0
-	VPCMPEQW    Z5, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         lanerare
-	VPACKSSWB   Z17, Z1, Z1
-	VPERMD      Z1, Z11, Z1
-	VPMAXSB     Z10, Z1, Z1
-	VPMINSB     Z8, Z1, Z1
-	VPANDD      Z3, Z1, Z0
-	VPMADDUBSW  Z4, Z0, Z0
-	VPMADDWD    Z2, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVNTPS    X0, (SI)
-	ADDQ        $+16, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VPERMW.Z   (DX), Z7, K6, Z0
+	VMULPS     Z15, Z0, Z0
+	VCVTPS2DQ  Z0, Z0
+	VPERMW.Z   (DX), Z6, K6, Z1
+	VMULPS     Z15, Z1, Z1
+	VCVTPS2DQ  Z1, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPADDSW    Z13, Z0, Z1
+	VPERMW.Z   64(DX), Z7, K6, Z16
+	VMULPS     Z15, Z16, Z16
+	VCVTPS2DQ  Z16, Z16
+	VPERMW.Z   64(DX), Z6, K6, Z17
+	VMULPS     Z15, Z17, Z17
+	VCVTPS2DQ  Z17, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPADDSW    Z13, Z16, Z17
+	VPMINSW    Z16, Z0, Z0
+	VPCMPEQW   Z5, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        lanerare
+	VPACKSSWB  Z17, Z1, Z1
+	VPERMD     Z1, Z11, Z1
+	VPMAXSB    Z10, Z1, Z1
+	VPMINSB    Z8, Z1, Z1
+	VPANDD     Z3, Z1, Z0
+	VPMADDUBSW Z4, Z0, Z0
+	VPMADDWD   Z2, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVNTPS   X0, (SI)
+	ADDQ       $+16, SI
+	ADDQ       $+128, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        lanestream
+	JMP        lanetail
 
 lanerare:
 	JMP rare
@@ -2381,8 +2435,17 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near9
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched10
+
+near9:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched10:
 	VPERMW.Z     (BX), Z8, K6, Z0
 	VMULPS       Z12, Z0, Z0
 	VPERMW.Z     (BX), Z7, K6, Z1
@@ -2442,8 +2505,8 @@ lanestream:
 	VPADDW       Z6, Z23, K1, Z23
 	VMOVNTPS     Z23, 64(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone10
-	JEQ          maskbytes9
+	JLT          maskdone12
+	JEQ          maskbytes11
 	VPCMPEQD     Z0, Z18, K1
 	VPCMPEQD     Z1, Z19, K2
 	KUNPCKWD     K1, K2, K1
@@ -2453,9 +2516,9 @@ lanestream:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone10
+	JMP          maskdone12
 
-maskbytes9:
+maskbytes11:
 	VPCMPEQD   Z0, Z18, K1
 	VPCMPEQD   Z1, Z19, K2
 	KUNPCKWD   K1, K2, K1
@@ -2467,7 +2530,7 @@ maskbytes9:
 	VMOVNTPS   Z22, (DX)
 	ADDQ       $+64, DX
 
-maskdone10:
+maskdone12:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, DI
@@ -2486,23 +2549,23 @@ lanestaged:
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 328(SP), DX
 	CMPL kind+48(FP), $+1
-	JLT  maskdone12
-	JEQ  maskbytes11
+	JLT  maskdone14
+	JEQ  maskbytes13
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone12
+	JMP  maskdone14
 
-maskbytes11:
+maskbytes13:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone12:
+maskdone14:
 	MOVQ 336(SP), BX
 	JMP  laneend
 
@@ -2591,8 +2654,8 @@ rare:
 	VPADDW       Z6, Z0, K1, Z0
 	VMOVUPS      Z0, 64(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone14
-	JEQ          maskbytes13
+	JLT          maskdone16
+	JEQ          maskbytes15
 	VCMPPS       $0x00, Z16, Z17, K1
 	VCMPPS       $0x00, Z21, Z22, K2
 	KUNPCKWD     K1, K2, K1
@@ -2602,9 +2665,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone14
+	JMP          maskdone16
 
-maskbytes13:
+maskbytes15:
 	VCMPPS     $0x00, Z16, Z17, K1
 	VCMPPS     $0x00, Z21, Z22, K2
 	KUNPCKWD   K1, K2, K1
@@ -2616,7 +2679,7 @@ maskbytes13:
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX
 
-maskdone14:
+maskdone16:
 	JMP laneback
 
 // func QuantizeFpProductFloat8BF16AVX512(q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
@@ -2854,8 +2917,17 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VPERMW.Z    (DX), Z7, K6, Z0
 	VMULPS      Z15, Z0, Z0
 	VPERMW.Z    (DX), Z6, K6, Z1
@@ -3232,8 +3304,17 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VPERMW.Z    (DX), Z9, K6, Z0
 	VMULPS      Z15, Z0, Z0
 	VPERMW.Z    (DX), Z8, K6, Z1
@@ -3621,8 +3702,17 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VPERMW.Z    (DX), Z9, K6, Z0
 	VMULPS      Z15, Z0, Z0
 	VPERMW.Z    (DX), Z8, K6, Z1

@@ -293,8 +293,17 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA   (BX)(CX*1)
-	PREFETCHNTA   64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near9
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched10
+
+near9:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched10:
 	VMOVUPS       (BX), Z0
 	VPANDD        Z11, Z0, Z1
 	VMOVUPS       64(BX), Z2
@@ -334,16 +343,16 @@ lanestream:
 	VCVTPS2PH     $0x00, Z17, Y17
 	VMOVNTPS      Y17, 96(SI)
 	CMPL          kind+40(FP), $+1
-	JLT           maskdone10
-	JEQ           maskbytes9
+	JLT           maskdone12
+	JEQ           maskbytes11
 	VPCMPEQW      Z4, Z0, K1
 	VPCMPEQW      Z7, Z2, K2
 	KUNPCKDQ      K1, K2, K1
 	KMOVQ         K1, (DX)
 	ADDQ          $+8, DX
-	JMP           maskdone10
+	JMP           maskdone12
 
-maskbytes9:
+maskbytes11:
 	VPCMPEQW   Z4, Z0, K1
 	VPCMPEQW   Z7, Z2, K2
 	KUNPCKDQ   K1, K2, K1
@@ -351,7 +360,7 @@ maskbytes9:
 	VMOVNTPS   Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone10:
+maskdone12:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, DI
@@ -370,23 +379,23 @@ lanestaged:
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 328(SP), DX
 	CMPL kind+40(FP), $+1
-	JLT  maskdone12
-	JEQ  maskbytes11
+	JLT  maskdone14
+	JEQ  maskbytes13
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone12
+	JMP  maskdone14
 
-maskbytes11:
+maskbytes13:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone12:
+maskdone14:
 	MOVQ 336(SP), BX
 	JMP  laneend
 
@@ -457,8 +466,8 @@ rare:
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, 96(SI)
 	CMPL         kind+40(FP), $+1
-	JLT          maskdone14
-	JEQ          maskbytes13
+	JLT          maskdone16
+	JEQ          maskbytes15
 	VCMPPS       $0x00, Z0, Z2, K1
 	VCMPPS       $0x00, Z4, Z6, K2
 	KUNPCKWD     K1, K2, K1
@@ -468,9 +477,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone14
+	JMP          maskdone16
 
-maskbytes13:
+maskbytes15:
 	VCMPPS     $0x00, Z0, Z2, K1
 	VCMPPS     $0x00, Z4, Z6, K2
 	KUNPCKWD   K1, K2, K1
@@ -482,7 +491,7 @@ maskbytes13:
 	VMOVUPS    Z3, (DX)
 	ADDQ       $+64, DX
 
-maskdone14:
+maskdone16:
 	JMP laneback
 
 // func QuantizeWholeProductInt8F16AVX512(q *int8, x *uint16, scale float32, recip float32, n int, ahead int)
@@ -641,35 +650,44 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
-	VCVTPH2PS   (DX), Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPS2DQ   Z0, Z0
-	VCVTPH2PS   32(DX), Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VCVTPH2PS   64(DX), Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPS2DQ   Z1, Z1
-	VCVTPH2PS   96(DX), Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPS2DQ   Z2, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPMINSW     Z1, Z0, Z2
-	VPCMPEQW    Z14, Z2, K1
-	KORTESTQ    K1, K1
-	JNE         lanerare
-	VPACKSSWB   Z1, Z0, Z0
-	VPERMD      Z0, Z13, Z0
-	VMOVNTPS    Z0, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VCVTPH2PS (DX), Z0
+	VMULPS    Z15, Z0, Z0
+	VCVTPS2DQ Z0, Z0
+	VCVTPH2PS 32(DX), Z1
+	VMULPS    Z15, Z1, Z1
+	VCVTPS2DQ Z1, Z1
+	VPACKSSDW Z1, Z0, Z0
+	VCVTPH2PS 64(DX), Z1
+	VMULPS    Z15, Z1, Z1
+	VCVTPS2DQ Z1, Z1
+	VCVTPH2PS 96(DX), Z2
+	VMULPS    Z15, Z2, Z2
+	VCVTPS2DQ Z2, Z2
+	VPACKSSDW Z2, Z1, Z1
+	VPMINSW   Z1, Z0, Z2
+	VPCMPEQW  Z14, Z2, K1
+	KORTESTQ  K1, K1
+	JNE       lanerare
+	VPACKSSWB Z1, Z0, Z0
+	VPERMD    Z0, Z13, Z0
+	VMOVNTPS  Z0, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       lanestream
+	JMP       lanetail
 
 lanerare:
 	JMP rare
@@ -924,39 +942,48 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
-	VCVTPH2PS   (DX), Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPS2DQ   Z0, Z0
-	VCVTPH2PS   32(DX), Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPADDSW     Z13, Z0, Z1
-	VCVTPH2PS   64(DX), Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   96(DX), Z3
-	VMULPS      Z15, Z3, Z3
-	VCVTPS2DQ   Z3, Z3
-	VPACKSSDW   Z3, Z2, Z2
-	VPADDSW     Z13, Z2, Z3
-	VPMINSW     Z2, Z0, Z0
-	VPCMPEQW    Z7, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         lanerare
-	VPACKSSWB   Z3, Z1, Z1
-	VPERMD      Z1, Z11, Z1
-	VPMAXSB     Z10, Z1, Z1
-	VPMINSB     Z8, Z1, Z1
-	VMOVNTPS    Z1, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VCVTPH2PS (DX), Z0
+	VMULPS    Z15, Z0, Z0
+	VCVTPS2DQ Z0, Z0
+	VCVTPH2PS 32(DX), Z1
+	VMULPS    Z15, Z1, Z1
+	VCVTPS2DQ Z1, Z1
+	VPACKSSDW Z1, Z0, Z0
+	VPADDSW   Z13, Z0, Z1
+	VCVTPH2PS 64(DX), Z2
+	VMULPS    Z15, Z2, Z2
+	VCVTPS2DQ Z2, Z2
+	VCVTPH2PS 96(DX), Z3
+	VMULPS    Z15, Z3, Z3
+	VCVTPS2DQ Z3, Z3
+	VPACKSSDW Z3, Z2, Z2
+	VPADDSW   Z13, Z2, Z3
+	VPMINSW   Z2, Z0, Z0
+	VPCMPEQW  Z7, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       lanerare
+	VPACKSSWB Z3, Z1, Z1
+	VPERMD    Z1, Z11, Z1
+	VPMAXSB   Z10, Z1, Z1
+	VPMINSB   Z8, Z1, Z1
+	VMOVNTPS  Z1, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       lanestream
+	JMP       lanetail
 
 lanerare:
 	JMP rare
@@ -1208,39 +1235,48 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
-	VCVTPH2PS   (DX), Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPS2DQ   Z0, Z0
-	VCVTPH2PS   32(DX), Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPADDSW     Z13, Z0, Z1
-	VCVTPH2PS   64(DX), Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   96(DX), Z3
-	VMULPS      Z15, Z3, Z3
-	VCVTPS2DQ   Z3, Z3
-	VPACKSSDW   Z3, Z2, Z2
-	VPADDSW     Z13, Z2, Z3
-	VPMINSW     Z2, Z0, Z0
-	VPCMPEQW    Z7, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         lanerare
-	VPACKUSWB   Z3, Z1, Z1
-	VPERMD      Z1, Z11, Z1
-	VPMAXUB     Z10, Z1, Z1
-	VPMINUB     Z8, Z1, Z1
-	VMOVNTPS    Z1, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VCVTPH2PS (DX), Z0
+	VMULPS    Z15, Z0, Z0
+	VCVTPS2DQ Z0, Z0
+	VCVTPH2PS 32(DX), Z1
+	VMULPS    Z15, Z1, Z1
+	VCVTPS2DQ Z1, Z1
+	VPACKSSDW Z1, Z0, Z0
+	VPADDSW   Z13, Z0, Z1
+	VCVTPH2PS 64(DX), Z2
+	VMULPS    Z15, Z2, Z2
+	VCVTPS2DQ Z2, Z2
+	VCVTPH2PS 96(DX), Z3
+	VMULPS    Z15, Z3, Z3
+	VCVTPS2DQ Z3, Z3
+	VPACKSSDW Z3, Z2, Z2
+	VPADDSW   Z13, Z2, Z3
+	VPMINSW   Z2, Z0, Z0
+	VPCMPEQW  Z7, Z0, K1
+	KORTESTQ  K1, K1
+	JNE       lanerare
+	VPACKUSWB Z3, Z1, Z1
+	VPERMD    Z1, Z11, Z1
+	VPMAXUB   Z10, Z1, Z1
+	VPMINUB   Z8, Z1, Z1
+	VMOVNTPS  Z1, (SI)
+	ADDQ      $+64, SI
+	ADDQ      $+128, DX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       lanestream
+	JMP       lanetail
 
 lanerare:
 	JMP rare
@@ -1509,42 +1545,51 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
-	VCVTPH2PS   (DX), Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPS2DQ   Z0, Z0
-	VCVTPH2PS   32(DX), Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPADDSW     Z13, Z0, Z1
-	VCVTPH2PS   64(DX), Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   96(DX), Z3
-	VMULPS      Z15, Z3, Z3
-	VCVTPS2DQ   Z3, Z3
-	VPACKSSDW   Z3, Z2, Z2
-	VPADDSW     Z13, Z2, Z3
-	VPMINSW     Z2, Z0, Z0
-	VPCMPEQW    Z7, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         lanerare
-	VPACKSSWB   Z3, Z1, Z1
-	VPERMD      Z1, Z11, Z1
-	VPMAXSB     Z10, Z1, Z1
-	VPMINSB     Z8, Z1, Z1
-	VPANDD      Z5, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVNTPS    Y0, (SI)
-	ADDQ        $+32, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VCVTPH2PS  (DX), Z0
+	VMULPS     Z15, Z0, Z0
+	VCVTPS2DQ  Z0, Z0
+	VCVTPH2PS  32(DX), Z1
+	VMULPS     Z15, Z1, Z1
+	VCVTPS2DQ  Z1, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPADDSW    Z13, Z0, Z1
+	VCVTPH2PS  64(DX), Z2
+	VMULPS     Z15, Z2, Z2
+	VCVTPS2DQ  Z2, Z2
+	VCVTPH2PS  96(DX), Z3
+	VMULPS     Z15, Z3, Z3
+	VCVTPS2DQ  Z3, Z3
+	VPACKSSDW  Z3, Z2, Z2
+	VPADDSW    Z13, Z2, Z3
+	VPMINSW    Z2, Z0, Z0
+	VPCMPEQW   Z7, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        lanerare
+	VPACKSSWB  Z3, Z1, Z1
+	VPERMD     Z1, Z11, Z1
+	VPMAXSB    Z10, Z1, Z1
+	VPMINSB    Z8, Z1, Z1
+	VPANDD     Z5, Z1, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMOVWB    Z0, Y0
+	VMOVNTPS   Y0, (SI)
+	ADDQ       $+32, SI
+	ADDQ       $+128, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        lanestream
+	JMP        lanetail
 
 lanerare:
 	JMP rare
@@ -1820,43 +1865,52 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
-	VCVTPH2PS   (DX), Z0
-	VMULPS      Z15, Z0, Z0
-	VCVTPS2DQ   Z0, Z0
-	VCVTPH2PS   32(DX), Z1
-	VMULPS      Z15, Z1, Z1
-	VCVTPS2DQ   Z1, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPADDSW     Z13, Z0, Z1
-	VCVTPH2PS   64(DX), Z2
-	VMULPS      Z15, Z2, Z2
-	VCVTPS2DQ   Z2, Z2
-	VCVTPH2PS   96(DX), Z3
-	VMULPS      Z15, Z3, Z3
-	VCVTPS2DQ   Z3, Z3
-	VPACKSSDW   Z3, Z2, Z2
-	VPADDSW     Z13, Z2, Z3
-	VPMINSW     Z2, Z0, Z0
-	VPCMPEQW    Z7, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         lanerare
-	VPACKSSWB   Z3, Z1, Z1
-	VPERMD      Z1, Z11, Z1
-	VPMAXSB     Z10, Z1, Z1
-	VPMINSB     Z8, Z1, Z1
-	VPANDD      Z5, Z1, Z0
-	VPMADDUBSW  Z6, Z0, Z0
-	VPMADDWD    Z4, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVNTPS    X0, (SI)
-	ADDQ        $+16, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        DI, $+64
-	JGE         lanestream
-	JMP         lanetail
+
+fetched2:
+	VCVTPH2PS  (DX), Z0
+	VMULPS     Z15, Z0, Z0
+	VCVTPS2DQ  Z0, Z0
+	VCVTPH2PS  32(DX), Z1
+	VMULPS     Z15, Z1, Z1
+	VCVTPS2DQ  Z1, Z1
+	VPACKSSDW  Z1, Z0, Z0
+	VPADDSW    Z13, Z0, Z1
+	VCVTPH2PS  64(DX), Z2
+	VMULPS     Z15, Z2, Z2
+	VCVTPS2DQ  Z2, Z2
+	VCVTPH2PS  96(DX), Z3
+	VMULPS     Z15, Z3, Z3
+	VCVTPS2DQ  Z3, Z3
+	VPACKSSDW  Z3, Z2, Z2
+	VPADDSW    Z13, Z2, Z3
+	VPMINSW    Z2, Z0, Z0
+	VPCMPEQW   Z7, Z0, K1
+	KORTESTQ   K1, K1
+	JNE        lanerare
+	VPACKSSWB  Z3, Z1, Z1
+	VPERMD     Z1, Z11, Z1
+	VPMAXSB    Z10, Z1, Z1
+	VPMINSB    Z8, Z1, Z1
+	VPANDD     Z5, Z1, Z0
+	VPMADDUBSW Z6, Z0, Z0
+	VPMADDWD   Z4, Z0, Z0
+	VPMOVDB    Z0, X0
+	VMOVNTPS   X0, (SI)
+	ADDQ       $+16, SI
+	ADDQ       $+128, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        lanestream
+	JMP        lanetail
 
 lanerare:
 	JMP rare
@@ -2283,8 +2337,17 @@ fence:
 	RET
 
 lanestream:
-	PREFETCHNTA  (BX)(CX*1)
-	PREFETCHNTA  64(BX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near9
+	PREFETCHT1 (BX)(CX*1)
+	PREFETCHT1 64(BX)(CX*1)
+	JMP        fetched10
+
+near9:
+	PREFETCHNTA (BX)(CX*1)
+	PREFETCHNTA 64(BX)(CX*1)
+
+fetched10:
 	VCVTPH2PS    (BX), Z0
 	VMULPS       Z12, Z0, Z0
 	VCVTPH2PS    32(BX), Z1
@@ -2338,8 +2401,8 @@ lanestream:
 	VCVTPS2PH    $0x00, Z17, Y17
 	VMOVNTPS     Y17, 96(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone10
-	JEQ          maskbytes9
+	JLT          maskdone12
+	JEQ          maskbytes11
 	VPCMPEQD     Z0, Z4, K1
 	VPCMPEQD     Z1, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -2349,9 +2412,9 @@ lanestream:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone10
+	JMP          maskdone12
 
-maskbytes9:
+maskbytes11:
 	VPCMPEQD   Z0, Z4, K1
 	VPCMPEQD   Z1, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -2363,7 +2426,7 @@ maskbytes9:
 	VMOVNTPS   Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone10:
+maskdone12:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, DI
@@ -2382,23 +2445,23 @@ lanestaged:
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 328(SP), DX
 	CMPL kind+48(FP), $+1
-	JLT  maskdone12
-	JEQ  maskbytes11
+	JLT  maskdone14
+	JEQ  maskbytes13
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone12
+	JMP  maskdone14
 
-maskbytes11:
+maskbytes13:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone12:
+maskdone14:
 	MOVQ 336(SP), BX
 	JMP  laneend
 
@@ -2481,8 +2544,8 @@ rare:
 	VCVTPS2PH    $0x00, Z5, Y5
 	VMOVUPS      Y5, 96(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone14
-	JEQ          maskbytes13
+	JLT          maskdone16
+	JEQ          maskbytes15
 	VCMPPS       $0x00, Z2, Z3, K1
 	VCMPPS       $0x00, Z6, Z7, K2
 	KUNPCKWD     K1, K2, K1
@@ -2492,9 +2555,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone14
+	JMP          maskdone16
 
-maskbytes13:
+maskbytes15:
 	VCMPPS     $0x00, Z2, Z3, K1
 	VCMPPS     $0x00, Z6, Z7, K2
 	KUNPCKWD   K1, K2, K1
@@ -2506,7 +2569,7 @@ maskbytes13:
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX
 
-maskdone14:
+maskdone16:
 	JMP laneback
 
 // func QuantizeFpProductFloat8F16AVX512(q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
@@ -2736,8 +2799,17 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPH2PS   32(DX), Z1
@@ -3106,8 +3178,17 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPH2PS   32(DX), Z1
@@ -3487,8 +3568,17 @@ fence:
 	RET
 
 lanestream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPH2PS   32(DX), Z1

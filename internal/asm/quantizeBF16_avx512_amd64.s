@@ -890,8 +890,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VPERMW.Z     (DX), Z15, K6, Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
@@ -1035,8 +1044,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VPERMW.Z    (DX), Z15, K6, Z0
 	VMULPS      Z10, Z0, Z1
 	VFMADD231PS Z11, Z0, Z1
@@ -1095,8 +1113,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VPERMW.Z          (DX), Z15, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -1150,8 +1177,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VPERMW.Z          (DX), Z15, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -2253,8 +2289,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -2402,8 +2447,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
@@ -2464,8 +2518,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -2521,8 +2584,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -3704,8 +3776,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -3866,8 +3947,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
@@ -3935,8 +4025,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z7
 	VBROADCASTSS      4(R9), Z0
@@ -4004,8 +4103,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VBROADCASTSS      (R9), Z0
 	VBROADCASTSS      4(R9), Z1
 	VPACKSSDW         Z1, Z0, Z7
@@ -5146,8 +5254,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -5295,8 +5412,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
@@ -5357,8 +5483,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -5414,8 +5549,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -6597,8 +6741,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -6759,8 +6912,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
@@ -6828,8 +6990,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z7
 	VBROADCASTSS      4(R9), Z0
@@ -6897,8 +7068,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VBROADCASTSS      (R9), Z0
 	VBROADCASTSS      4(R9), Z1
 	VPACKSSDW         Z1, Z0, Z7
@@ -8096,8 +8276,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
@@ -8253,8 +8442,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
@@ -8320,8 +8518,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -8380,8 +8587,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -9626,8 +9842,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
@@ -9796,8 +10021,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
@@ -9870,8 +10104,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z5
 	VBROADCASTSS      4(R9), Z0
@@ -9942,8 +10185,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VBROADCASTSS      (R9), Z0
 	VBROADCASTSS      4(R9), Z1
 	VPACKSSDW         Z1, Z0, Z5
@@ -11161,8 +11413,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z3, Z0, Z1
 	VFNMADD231PS Z4, Z1, Z0
@@ -11320,8 +11581,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z3, Z0, Z1
 	VFMADD231PS Z4, Z0, Z1
@@ -11388,8 +11658,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -11449,8 +11728,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -12711,8 +12999,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z3, Z0, Z1
 	VFNMADD231PS Z4, Z1, Z0
@@ -12883,8 +13180,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z3, Z0, Z1
 	VFMADD231PS Z4, Z0, Z1
@@ -12958,8 +13264,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z4
 	VBROADCASTSS      4(R9), Z0
@@ -13031,8 +13346,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VBROADCASTSS      (R9), Z0
 	VBROADCASTSS      4(R9), Z1
 	VPACKSSDW         Z1, Z0, Z4

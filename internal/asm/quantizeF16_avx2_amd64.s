@@ -447,7 +447,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
@@ -559,7 +567,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS   (DX), Y0
 	VMULPS      Y12, Y0, Y1
 	VFMADD231PS Y13, Y0, Y1
@@ -618,7 +634,15 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VBROADCASTSS (R8), Y11
@@ -1249,7 +1273,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y8, Y0, Y1
 	VFNMADD231PS Y9, Y1, Y0
@@ -1363,7 +1395,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS   (DX), Y0
 	VMULPS      Y8, Y0, Y1
 	VFMADD231PS Y9, Y0, Y1
@@ -1424,7 +1464,15 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS 4(BX), Y8
 	VBROADCASTSS (R8), Y7
@@ -2099,7 +2147,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y10, Y1, Y0
@@ -2305,7 +2361,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMADD231PS  Y10, Y0, Y1
@@ -2374,7 +2438,15 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -3042,7 +3114,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y8, Y0, Y1
 	VFNMADD231PS Y9, Y1, Y0
@@ -3156,7 +3236,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS   (DX), Y0
 	VMULPS      Y8, Y0, Y1
 	VFMADD231PS Y9, Y0, Y1
@@ -3217,7 +3305,15 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS 4(BX), Y8
 	VBROADCASTSS (R8), Y7
@@ -3892,7 +3988,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y10, Y1, Y0
@@ -4098,7 +4202,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMADD231PS  Y10, Y0, Y1
@@ -4167,7 +4279,15 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -4861,7 +4981,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y6, Y0, Y1
 	VFNMADD231PS Y7, Y1, Y0
@@ -4979,7 +5107,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS   (DX), Y0
 	VMULPS      Y6, Y0, Y1
 	VFMADD231PS Y7, Y0, Y1
@@ -5044,7 +5180,15 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS 4(BX), Y6
 	VBROADCASTSS (R8), Y5
@@ -5761,7 +5905,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y10, Y1, Y0
@@ -5973,7 +6125,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMADD231PS  Y10, Y0, Y1
@@ -6048,7 +6208,15 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -6769,7 +6937,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y6, Y0, Y1
 	VFNMADD231PS Y7, Y1, Y0
@@ -6890,7 +7066,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y6, Y0, Y1
 	VFMADD231PS  Y7, Y0, Y1
@@ -6958,7 +7142,15 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS 4(BX), Y6
 	VBROADCASTSS (R8), Y5
@@ -7695,7 +7887,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y10, Y1, Y0
@@ -7910,7 +8110,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMADD231PS  Y10, Y0, Y1
@@ -7988,7 +8196,15 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8

@@ -878,8 +878,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z12, Z0, Z1
 	VFNMADD231PS Z13, Z1, Z0
@@ -1023,8 +1032,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z12, Z0, Z1
 	VFMADD231PS Z13, Z0, Z1
@@ -1083,8 +1101,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -1138,8 +1165,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -2229,8 +2265,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -2378,8 +2423,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
@@ -2440,8 +2494,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -2497,8 +2560,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -3668,8 +3740,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -3830,8 +3911,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
@@ -3899,8 +3989,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z9
 	VBROADCASTSS      4(R9), Z0
@@ -3968,8 +4067,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VBROADCASTSS      (R9), Z0
 	VBROADCASTSS      4(R9), Z1
 	VPACKSSDW         Z1, Z0, Z9
@@ -5098,8 +5206,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -5247,8 +5364,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
@@ -5309,8 +5435,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -5366,8 +5501,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -6537,8 +6681,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -6699,8 +6852,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
@@ -6768,8 +6930,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z9
 	VBROADCASTSS      4(R9), Z0
@@ -6837,8 +7008,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VBROADCASTSS      (R9), Z0
 	VBROADCASTSS      4(R9), Z1
 	VPACKSSDW         Z1, Z0, Z9
@@ -8024,8 +8204,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -8181,8 +8370,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
@@ -8248,8 +8446,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -8308,8 +8515,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -9542,8 +9758,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -9712,8 +9937,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
@@ -9786,8 +10020,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z7
 	VBROADCASTSS      4(R9), Z0
@@ -9858,8 +10101,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VBROADCASTSS      (R9), Z0
 	VBROADCASTSS      4(R9), Z1
 	VPACKSSDW         Z1, Z0, Z7
@@ -11065,8 +11317,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
@@ -11224,8 +11485,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z5, Z0, Z1
 	VFMADD231PS Z6, Z0, Z1
@@ -11292,8 +11562,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -11353,8 +11632,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -12603,8 +12891,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
@@ -12775,8 +13072,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z5, Z0, Z1
 	VFMADD231PS Z6, Z0, Z1
@@ -12850,8 +13156,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z6
 	VBROADCASTSS      4(R9), Z0
@@ -12923,8 +13238,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VBROADCASTSS      (R9), Z0
 	VBROADCASTSS      4(R9), Z1
 	VPACKSSDW         Z1, Z0, Z6

@@ -362,8 +362,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
@@ -475,8 +484,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VBROADCASTSS (R8), Y11
@@ -1004,8 +1022,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Y0
 	VMULPS       Y8, Y0, Y1
 	VFNMADD231PS Y9, Y1, Y0
@@ -1119,8 +1146,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS 4(BX), Y8
 	VBROADCASTSS (R8), Y7
@@ -1687,8 +1723,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y10, Y1, Y0
@@ -1894,8 +1939,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -2504,8 +2558,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Y0
 	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
@@ -2640,8 +2703,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS 4(BX), Y8
 	VBROADCASTSS (R8), Y7
@@ -3199,8 +3271,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Y0
 	VMULPS       Y8, Y0, Y1
 	VFNMADD231PS Y9, Y1, Y0
@@ -3314,8 +3395,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS 4(BX), Y8
 	VBROADCASTSS (R8), Y7
@@ -3882,8 +3972,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y10, Y1, Y0
@@ -4089,8 +4188,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -4699,8 +4807,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Y0
 	VBROADCASTSS (R9), Y1
 	VSUBPS       Y1, Y0, Y0
@@ -4835,8 +4952,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS 4(BX), Y8
 	VBROADCASTSS (R8), Y7
@@ -5414,8 +5540,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Y0
 	VMULPS       Y6, Y0, Y1
 	VFNMADD231PS Y7, Y1, Y0
@@ -5533,8 +5668,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS 4(BX), Y6
 	VBROADCASTSS (R8), Y5
@@ -6135,8 +6279,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y10, Y1, Y0
@@ -6348,8 +6501,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -6989,8 +7151,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Y0
 	VSUBPS       Y8, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -7126,8 +7297,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -7783,8 +7963,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Y0
 	VMULPS       Y6, Y0, Y1
 	VFNMADD231PS Y7, Y1, Y0
@@ -7905,8 +8094,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS 4(BX), Y6
 	VBROADCASTSS (R8), Y5
@@ -8524,8 +8722,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y10, Y1, Y0
@@ -8740,8 +8947,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -9399,8 +9615,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Y0
 	VSUBPS       Y8, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -9539,8 +9764,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8

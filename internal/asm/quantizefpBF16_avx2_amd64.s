@@ -610,7 +610,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -754,7 +762,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -845,7 +861,15 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -1529,7 +1553,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y0
@@ -1708,7 +1740,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS 4(BX), Y7
 	VPMOVZXWD    (DX), Y0
@@ -2526,7 +2566,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -2671,7 +2719,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -2763,7 +2819,15 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -3453,7 +3517,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y0
@@ -3633,7 +3705,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS 4(BX), Y7
 	VPMOVZXWD    (DX), Y0
@@ -4467,7 +4547,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -4614,7 +4702,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -4708,7 +4804,15 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -5378,7 +5482,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y0
@@ -5560,7 +5672,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS 4(BX), Y7
 	VPMOVZXWD    (DX), Y0

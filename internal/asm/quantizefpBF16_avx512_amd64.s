@@ -1197,8 +1197,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VPERMW.Z     (DX), Z8, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFMSUB231PS  Z5, Z1, Z0
@@ -1394,8 +1403,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VPERMW.Z    (DX), Z8, K6, Z0
 	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
@@ -1477,8 +1495,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VPERMW.Z          (DX), Z8, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -1555,8 +1582,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VPERMW.Z          (DX), Z8, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -2580,8 +2616,17 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VPERMW.Z    (DX), Z8, K6, Z0
 	VMULPS      Z5, Z0, Z0
 	VPERMW.Z    (DX), Z7, K6, Z1
@@ -2760,8 +2805,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VPERMW.Z    (DX), Z8, K6, Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VPERMW.Z    (DX), Z7, K6, Z1
@@ -2824,8 +2878,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VPERMW.Z    (DX), Z8, K6, Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VPERMW.Z    (DX), Z7, K6, Z1
@@ -4199,8 +4262,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFMSUB231PS  Z5, Z1, Z0
@@ -4398,8 +4470,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
@@ -4482,8 +4563,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -4561,8 +4651,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -5598,8 +5697,17 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z5, Z0, Z0
 	VPERMW.Z    (DX), Z9, K6, Z1
@@ -5780,8 +5888,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VPERMW.Z    (DX), Z9, K6, Z1
@@ -5845,8 +5962,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VPERMW.Z    (DX), Z9, K6, Z1
@@ -7251,8 +7377,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFMSUB231PS  Z5, Z1, Z0
@@ -7454,8 +7589,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
@@ -7541,8 +7685,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -7621,8 +7774,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -8669,8 +8831,17 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z5, Z0, Z0
 	VPERMW.Z    (DX), Z9, K6, Z1
@@ -8855,8 +9026,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VPERMW.Z    (DX), Z9, K6, Z1
@@ -8921,8 +9101,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VPERMW.Z    (DX), Z9, K6, Z1

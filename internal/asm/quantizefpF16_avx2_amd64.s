@@ -590,7 +590,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMSUB231PS  Y10, Y1, Y0
@@ -730,7 +738,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMADD231PS  Y10, Y0, Y1
@@ -817,7 +833,15 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -1477,7 +1501,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y8, Y0, Y0
 	VCVTPH2PS    16(DX), Y1
@@ -1652,7 +1684,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS 4(BX), Y7
 	VCVTPH2PS    (DX), Y0
@@ -2442,7 +2482,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMSUB231PS  Y10, Y1, Y0
@@ -2583,7 +2631,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMADD231PS  Y10, Y0, Y1
@@ -2671,7 +2727,15 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -3337,7 +3401,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y8, Y0, Y0
 	VCVTPH2PS    16(DX), Y1
@@ -3513,7 +3585,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS 4(BX), Y7
 	VCVTPH2PS    (DX), Y0
@@ -4319,7 +4399,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMSUB231PS  Y10, Y1, Y0
@@ -4462,7 +4550,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMADD231PS  Y10, Y0, Y1
@@ -4552,7 +4648,15 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched6:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -5198,7 +5302,15 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y8, Y0, Y0
 	VCVTPH2PS    16(DX), Y1
@@ -5376,7 +5488,15 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS 4(BX), Y7
 	VCVTPH2PS    (DX), Y0

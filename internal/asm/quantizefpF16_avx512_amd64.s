@@ -1185,8 +1185,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
@@ -1382,8 +1391,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
@@ -1465,8 +1483,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -1543,8 +1570,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -2560,8 +2596,17 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z7, Z0, Z0
 	VCVTPH2PS   32(DX), Z1
@@ -2740,8 +2785,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS   (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VCVTPH2PS   32(DX), Z1
@@ -2804,8 +2858,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VCVTPH2PS   (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VCVTPH2PS   32(DX), Z1
@@ -4167,8 +4230,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
@@ -4366,8 +4438,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
@@ -4450,8 +4531,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -4529,8 +4619,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -5558,8 +5657,17 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z7, Z0, Z0
 	VCVTPH2PS   32(DX), Z1
@@ -5740,8 +5848,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS   (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VCVTPH2PS   32(DX), Z1
@@ -5805,8 +5922,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VCVTPH2PS   (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VCVTPH2PS   32(DX), Z1
@@ -7199,8 +7325,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
@@ -7402,8 +7537,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
@@ -7489,8 +7633,17 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -7569,8 +7722,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near7
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched8
+
+near7:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched8:
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -8609,8 +8771,17 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z7, Z0, Z0
 	VCVTPH2PS   32(DX), Z1
@@ -8795,8 +8966,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VCVTPH2PS   (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VCVTPH2PS   32(DX), Z1
@@ -8861,8 +9041,17 @@ short2rare:
 	JMP  rare
 
 short4stream:
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched6
+
+near5:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
+
+fetched6:
 	VCVTPH2PS   (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VCVTPH2PS   32(DX), Z1

@@ -478,8 +478,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMSUB231PS  Y10, Y1, Y0
@@ -619,8 +628,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -1264,8 +1282,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Y0
 	VMULPS       Y8, Y0, Y0
 	VMOVUPS      32(DX), Y1
@@ -1440,8 +1467,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS 4(BX), Y7
 	VMOVUPS      (DX), Y0
@@ -2118,8 +2154,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMSUB231PS  Y10, Y1, Y0
@@ -2260,8 +2305,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -2911,8 +2965,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Y0
 	VMULPS       Y8, Y0, Y0
 	VMOVUPS      32(DX), Y1
@@ -3088,8 +3151,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS 4(BX), Y7
 	VMOVUPS      (DX), Y0
@@ -3778,8 +3850,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMSUB231PS  Y10, Y1, Y0
@@ -3922,8 +4003,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -4553,8 +4643,17 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Y0
 	VMULPS       Y8, Y0, Y0
 	VMOVUPS      32(DX), Y1
@@ -4732,8 +4831,17 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS 4(BX), Y7
 	VMOVUPS      (DX), Y0

@@ -933,10 +933,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	PREFETCHNTA  128(DX)(CX*1)
-	PREFETCHNTA  192(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
@@ -1132,10 +1143,21 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+
+fetched4:
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -1212,10 +1234,21 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+
+fetched6:
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -2201,10 +2234,21 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
 	PREFETCHNTA 128(DX)(CX*1)
 	PREFETCHNTA 192(DX)(CX*1)
+
+fetched2:
 	VMOVUPS     (DX), Z0
 	VMULPS      Z7, Z0, Z0
 	VMOVUPS     64(DX), Z1
@@ -2383,10 +2427,21 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
 	PREFETCHNTA 128(DX)(CX*1)
 	PREFETCHNTA 192(DX)(CX*1)
+
+fetched4:
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VMOVUPS     64(DX), Z1
@@ -2449,10 +2504,21 @@ short2rare:
 	JMP  rare
 
 short4stream:
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched6
+
+near5:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
 	PREFETCHNTA 128(DX)(CX*1)
 	PREFETCHNTA 192(DX)(CX*1)
+
+fetched6:
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VMOVUPS     64(DX), Z1
@@ -3559,10 +3625,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	PREFETCHNTA  128(DX)(CX*1)
-	PREFETCHNTA  192(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
@@ -3760,10 +3837,21 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+
+fetched4:
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -3841,10 +3929,21 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+
+fetched6:
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -4842,10 +4941,21 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
 	PREFETCHNTA 128(DX)(CX*1)
 	PREFETCHNTA 192(DX)(CX*1)
+
+fetched2:
 	VMOVUPS     (DX), Z0
 	VMULPS      Z7, Z0, Z0
 	VMOVUPS     64(DX), Z1
@@ -5026,10 +5136,21 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
 	PREFETCHNTA 128(DX)(CX*1)
 	PREFETCHNTA 192(DX)(CX*1)
+
+fetched4:
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VMOVUPS     64(DX), Z1
@@ -5093,10 +5214,21 @@ short2rare:
 	JMP  rare
 
 short4stream:
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched6
+
+near5:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
 	PREFETCHNTA 128(DX)(CX*1)
 	PREFETCHNTA 192(DX)(CX*1)
+
+fetched6:
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VMOVUPS     64(DX), Z1
@@ -6223,10 +6355,21 @@ fence:
 	RET
 
 groupstream:
-	PREFETCHNTA  (DX)(CX*1)
-	PREFETCHNTA  64(DX)(CX*1)
-	PREFETCHNTA  128(DX)(CX*1)
-	PREFETCHNTA  192(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+
+fetched2:
 	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
@@ -6428,10 +6571,21 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+
+fetched4:
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -6510,10 +6664,21 @@ short2rare:
 	JMP  rare
 
 short4stream:
-	PREFETCHNTA       (DX)(CX*1)
-	PREFETCHNTA       64(DX)(CX*1)
-	PREFETCHNTA       128(DX)(CX*1)
-	PREFETCHNTA       192(DX)(CX*1)
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+
+fetched6:
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -7522,10 +7687,21 @@ fence:
 	RET
 
 groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched2
+
+near1:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
 	PREFETCHNTA 128(DX)(CX*1)
 	PREFETCHNTA 192(DX)(CX*1)
+
+fetched2:
 	VMOVUPS     (DX), Z0
 	VMULPS      Z7, Z0, Z0
 	VMOVUPS     64(DX), Z1
@@ -7710,10 +7886,21 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched4
+
+near3:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
 	PREFETCHNTA 128(DX)(CX*1)
 	PREFETCHNTA 192(DX)(CX*1)
+
+fetched4:
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VMOVUPS     64(DX), Z1
@@ -7778,10 +7965,21 @@ short2rare:
 	JMP  rare
 
 short4stream:
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched6
+
+near5:
 	PREFETCHNTA (DX)(CX*1)
 	PREFETCHNTA 64(DX)(CX*1)
 	PREFETCHNTA 128(DX)(CX*1)
 	PREFETCHNTA 192(DX)(CX*1)
+
+fetched6:
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VMOVUPS     64(DX), Z1
