@@ -140,7 +140,7 @@ func TestMoreFilesThanDescriptors(t *testing.T) {
 	require.FileExists(t, out)
 }
 
-// A run to a folder that is killed at any moment leaves nothing under its name, and the next one makes the same bytes of what is left.
+// A run to a folder that is killed at any moment leaves nothing under its name, or all of it, and the next one makes the same bytes of what is left.
 func TestKilledFolder(t *testing.T) {
 	startable(t)
 	dir := t.TempDir()
@@ -184,8 +184,9 @@ func TestKilledFolder(t *testing.T) {
 		require.NoError(t, c.Process.Kill())
 		if c.Wait() != nil {
 			killed++
-			require.NoDirExists(t, out)
-			works(t, args...)
+			if _, err := os.Stat(out); err != nil { // else it had its name already
+				works(t, args...)
+			}
 		}
 		require.Equal(t, want, content(), "killed at moment %d", i)
 		require.Equal(t, []string{"in"}, entries(t, dir))
