@@ -102,7 +102,7 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 	for _, f := range c.files() {
 		shard := Shard{Name: filepath.Base(f.path), converters: make([]Converter, 0, len(f.tensors)), Pieces: make([]Task, 0, len(f.tensors))}
 		p.paths = append(p.paths, f.path)
-		outputs := make([]safetensors.Info, 0, len(f.tensors))
+		count := 0                                  // of outputs
 		ends := make([]int32, 0, len(f.tensors))    // of the outputs of each converter
 		changes := make([]int32, 0, len(f.tensors)) // that each converter is part of
 		for _, info := range f.tensors {
@@ -117,8 +117,12 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 				conv = keeper{t.parts[part].Stored}
 			}
 			shard.converters = append(shard.converters, conv)
+			count += len(conv.Outputs())
+			ends, changes = append(ends, int32(count)), append(changes, i)
+		}
+		outputs := make([]safetensors.Info, 0, count) // of very many tensors, to grow takes more than to ask twice
+		for _, conv := range shard.converters {
 			outputs = append(outputs, conv.Outputs()...)
-			ends, changes = append(ends, int32(len(outputs))), append(changes, i)
 		}
 		for _, o := range outputs {
 			if _, twice := names[o.Name]; twice {

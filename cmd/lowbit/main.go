@@ -65,7 +65,7 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	if os.Getenv("GOGC") == "" {
 		// What is held are headers, and the work itself allocates next to nothing: to collect early costs no time that shows.
-		debug.SetGCPercent(40)
+		debug.SetGCPercent(20)
 	}
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
