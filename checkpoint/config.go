@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/lowbit-go/lowbit/safetensors"
@@ -61,13 +59,9 @@ type quantConfig struct {
 
 // ctGroup is how compressed-tensors quantizes the modules that its targets name.
 type ctGroup struct {
-	name    string
 	Format  string   `json:"format"`
 	Targets []string `json:"targets"`
 	Weights *ctArgs  `json:"weights"`
-
-	exact    []string
-	patterns []*regexp.Regexp
 }
 
 // ctArgs is how compressed-tensors quantizes a tensor.
@@ -171,44 +165,8 @@ func parseQuantConfig(path string, raw []byte) (*quantConfig, error) {
 		if g == nil {
 			return nil, inFile(path, fmt.Errorf("%s: config_groups.%s is null", quantizationKey, name))
 		}
-		g.name = name
-		for _, target := range g.Targets {
-			re, isPattern := strings.CutPrefix(target, "re:")
-			if !isPattern {
-				g.exact = append(g.exact, target)
-				continue
-			}
-			compiled, err := compileMatch(re)
-			if err != nil {
-				return nil, inFile(path, fmt.Errorf("%s: config_groups.%s: target %q: %w", quantizationKey, name, target, err))
-			}
-			g.patterns = append(g.patterns, compiled)
-		}
 	}
 	return q, nil
-}
-
-// compileMatch compiles a pattern that matches at the start of a name, as Python's re.match does.
-func compileMatch(pattern string) (*regexp.Regexp, error) {
-	return regexp.Compile(`^(?:` + pattern + `)`)
-}
-
-// matches tells how a group's targets name a module: 0 not at all, 1 by its class, 2 by a pattern, 3 by its name.
-func (g *ctGroup) matches(module string) int {
-	if slices.Contains(g.exact, module) {
-		return 3
-	}
-	for _, re := range g.patterns {
-		if re.MatchString(module) {
-			return 2
-		}
-	}
-	for _, target := range g.exact {
-		if !strings.Contains(target, ".") && target != "" && target[0] >= 'A' && target[0] <= 'Z' {
-			return 1 // the name of a class, which a checkpoint does not tell
-		}
-	}
-	return 0
 }
 
 // torchDType parses torch's name of an element type; 0 if it is none that a model is computed in.

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -34,10 +35,18 @@ func (r *resolver) resolveCT(q *quantConfig) error {
 			return q.unsupported("the sparsity_config's format %q", sparse.format)
 		}
 	}
+	groups, ignored := &targets{}, &targets{}
 	for _, name := range slices.Sorted(maps.Keys(q.ConfigGroups)) {
-		if q.ConfigGroups[name].Weights == nil {
-			delete(q.ConfigGroups, name) // activations alone
+		g := q.ConfigGroups[name]
+		if g.Weights == nil { // activations alone
+			continue
 		}
+		if target, err := groups.add(g, g.Targets); err != nil {
+			return inFile(q.path, fmt.Errorf("%s: config_groups.%s: target %q: %w", quantizationKey, name, target, err))
+		}
+	}
+	if target, err := ignored.add(&ctGroup{}, q.Ignore); err != nil {
+		return inFile(q.path, fmt.Errorf("%s: ignore: %q: %w", quantizationKey, target, err))
 	}
 	modules := r.owners(ctCompanions...)
 	seen := map[string]bool{}
@@ -49,39 +58,16 @@ func (r *resolver) resolveCT(q *quantConfig) error {
 			modules = append(modules, p)
 		}
 	}
-	ignored := &ctGroup{}
-	for _, target := range q.Ignore {
-		if re, ok := strings.CutPrefix(target, "re:"); ok {
-			compiled, err := compileMatch(re)
-			if err != nil {
-				return inFile(q.path, err)
-			}
-			ignored.patterns = append(ignored.patterns, compiled)
-		} else {
-			ignored.exact = append(ignored.exact, target)
-		}
-	}
 	for _, p := range modules {
 		if r.claimed[p+".weight"] == nil {
-			r.resolveCTModule(q, p, ignored)
+			r.resolveCTModule(q, p, groups, ignored)
 		}
 	}
 	return nil
 }
 
-// groupOf returns the group whose targets name a module best.
-func (q *quantConfig) groupOf(module string) (best *ctGroup) {
-	level := 0
-	for _, name := range slices.Sorted(maps.Keys(q.ConfigGroups)) {
-		if l := q.ConfigGroups[name].matches(module); l > level {
-			best, level = q.ConfigGroups[name], l
-		}
-	}
-	return best
-}
-
 // resolveCTModule makes the weight of a module.
-func (r *resolver) resolveCTModule(q *quantConfig, p string, ignored *ctGroup) {
+func (r *resolver) resolveCTModule(q *quantConfig, p string, groups, ignored *targets) {
 	b := r.begin(p+".weight", methodCT, q.Format)
 	defer b.others(p+".input_scale", p+".input_zero_point", p+".input_global_scale", p+".output_scale", p+".output_zero_point")
 	codes := p + ".weight"
@@ -99,8 +85,8 @@ func (r *resolver) resolveCTModule(q *quantConfig, p string, ignored *ctGroup) {
 			b.done(b.parts[0].dims(), nil, 0)
 		}
 	}
-	g := q.groupOf(p)
-	if ignored.matches(p) > 1 {
+	g := groups.group(p)
+	if ignored.named(p) != nil {
 		b.fail(codes, "is quantized, though the ignore of %s names its module", q.path)
 		broken()
 		return

@@ -63,7 +63,7 @@ func TestWhatIsNoCheckpoint(t *testing.T) {
 		{"config.json", `{"quantization_config":{"quant_method":"awq","bits":4,"group_size":128,"version":"gemv"}}`, `quantization_config: awq with version "gemv" is not supported`},
 		{"config.json", `{"quantization_config":{"quant_method":"compressed-tensors","sparsity_config":{"format":"sparse-24-bitmask"}}}`, `quantization_config: the sparsity_config's format "sparse-24-bitmask" is not supported`},
 		{"config.json", `{"quantization_config":{"quant_method":"compressed-tensors","transform_config":{"config_groups":{}}}}`, `quantization_config: a transform_config is not supported`},
-		{"config.json", `{"quantization_config":{"quant_method":"compressed-tensors","config_groups":{"g":{"targets":["re:("]}}}}`, "quantization_config: config_groups.g: target \"re:(\": error parsing regexp: missing closing ): `^(?:()`"},
+		{"config.json", `{"quantization_config":{"quant_method":"compressed-tensors","config_groups":{"g":{"targets":["re:("],"weights":{}}}}}`, "quantization_config: config_groups.g: target \"re:(\": error parsing regexp: missing closing ): `^(?:()`"},
 		{"config.json", `{"quantization_config":{"bits":"four"}}`, `quantization_config: bits is a JSON string, want another type`},
 		{"config.json", `[1]`, `is no JSON object`},
 		{"config.json", `{"a":1}}`, `has text behind its JSON`},

@@ -113,8 +113,7 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 				continue // the codes stand for all of it
 			}
 			if conv == nil {
-				part := slices.IndexFunc(t.parts, func(p Part) bool { return p.Name == info.Name })
-				conv = keeper{t.parts[part].Stored}
+				conv = keeper{Stored{info, f.source}}
 			}
 			shard.converters = append(shard.converters, conv)
 			count += len(conv.Outputs())
@@ -184,6 +183,7 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 // file is a file that is read.
 type file struct {
 	path    string
+	source  Source
 	file    *safetensors.File // nil if it is a GGUF file
 	tensors []safetensors.Info
 }
@@ -191,10 +191,10 @@ type file struct {
 // files lists the files that are read.
 func (c *Checkpoint) files() (files []file) {
 	for _, f := range c.shards {
-		files = append(files, file{f.Name(), f, f.Tensors()})
+		files = append(files, file{f.Name(), f, f, f.Tensors()})
 	}
 	if c.gguf != nil {
-		f := file{path: c.gguf.Name()}
+		f := file{path: c.gguf.Name(), source: c.gguf}
 		for _, t := range c.tensors {
 			f.tensors = append(f.tensors, t.parts[0].Info)
 		}

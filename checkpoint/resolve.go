@@ -255,6 +255,7 @@ func (c *Checkpoint) owners(suffixes ...string) (owners []string) {
 
 // resolveUnknown finds tensors that are quantized, of which nothing says how.
 func (r *resolver) resolveUnknown() {
+	var modules map[string][]string // once they are needed
 	for _, c := range []struct{ codes, companion, method string }{
 		{".qweight", ".qzeros", "GPTQ or AWQ"},
 		{".weight_packed", ".weight_scale", methodCT},
@@ -269,14 +270,27 @@ func (r *resolver) resolveUnknown() {
 			b.add(Codes, codes.Name)
 			b.shape, b.dtype = codes.dims(), codes.DType
 			b.fail(codes.Name, "is quantized by %s, as %q beside it says, but there is no %s that says how", c.method, p+c.companion, configFile)
-			for name := range r.names {
-				if strings.HasPrefix(name, p+".") && name != codes.Name && r.claimed[name] == nil && !strings.HasSuffix(name, ".bias") &&
-					!strings.Contains(name[len(p)+1:], ".") {
+			if modules == nil {
+				modules = r.modules()
+			}
+			for _, name := range modules[p] {
+				if name != codes.Name && r.claimed[name] == nil && !strings.HasSuffix(name, ".bias") {
 					b.add(Other, name)
 				}
 			}
 		}
 	}
+}
+
+// modules returns the names of the stored tensors of each module, which is a name up to its last dot.
+func (c *Checkpoint) modules() map[string][]string {
+	modules := map[string][]string{}
+	for name := range c.names {
+		if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
+			modules[name[:dot]] = append(modules[name[:dot]], name)
+		}
+	}
+	return modules
 }
 
 // readIndex reads the groups of columns, and holds them against their number.
