@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -165,6 +167,48 @@ func TestTakenUpAndRefused(t *testing.T) {
 	require.NoError(t, at.put(t.Context(), first, []byte(files[first])))
 	_, err = Run(t.Context(), j)
 	require.ErrorContains(t, err, "since when "+first+" has changed")
+}
+
+// What an earlier run has staged of an input that has changed since is not taken up, and is dropped.
+func TestStaleStage(t *testing.T) {
+	dir := t.TempDir()
+	in, want := filepath.Join(dir, "in"), filepath.Join(dir, "want")
+	makeModel(t, in, 2)
+	before := filesOf(t, in)
+	shard := "model-00001-of-00002.safetensors"
+	changed := []byte(before[shard])
+	for i := range changed[len(changed)/2:] {
+		changed[len(changed)/2+i] &= 0xbf // what was finite is so still
+	}
+	upload(t, "mem://stale/in", before)
+	for _, places := range [][2]string{{in, filepath.Join(dir, "got")}, {"mem://stale/in", "mem://stale/got"}} {
+		j := Job{Do: quantize, In: places[0], Out: places[1], Preset: "int4-g32", Piece: 8 << 10, Span: 4}
+		w := begun(t, j)
+		for target := range w.targets {
+			_, err := w.out.prepare(t.Context(), target)
+			require.NoError(t, err)
+			require.NoError(t, w.do(t.Context(), target, span{0, 3}))
+		}
+		if places[0] == in {
+			require.NoError(t, os.WriteFile(filepath.Join(in, shard), changed, 0o666))
+			now := time.Now().Add(-time.Hour)
+			require.NoError(t, os.Chtimes(filepath.Join(in, shard), now, now))
+			tool(t, "quantize", "--preset", "int4-g32", "-o", want, in)
+		} else {
+			upload(t, places[0], map[string]string{shard: string(changed)})
+		}
+		r, err := Run(t.Context(), j)
+		require.NoError(t, err)
+		require.Zero(t, r.Counters["pieces_taken_up"])
+		if places[0] == in {
+			same(t, filesOf(t, want), filesOf(t, places[1]))
+			entries, err := os.ReadDir(dir)
+			require.NoError(t, err)
+			require.Len(t, entries, 3, "no stage is left")
+		} else {
+			same(t, filesOf(t, want), download(t, places[1]))
+		}
+	}
 }
 
 // What breaks off is read on from there.

@@ -34,8 +34,10 @@ func calibrate(s beam.Scope, j Job) {
 	beam.ParDo0(s, &stateFn{j}, states)
 }
 
-// Specs of what is observed without one.
+// What is observed without a spec in JSON: the first two by these.
 const (
+	importance = "importance"
+
 	rangesSpec    = `{"qparam_calculator_cls":"global_minmax"}`
 	histogramSpec = `{"qparam_calculator_cls":"histogram"}`
 )
@@ -55,6 +57,9 @@ func (j *Job) observed() (quant.Spec, error) {
 func (j *Job) checkCalibration() error {
 	if _, err := j.selection(); err != nil {
 		return err
+	}
+	if j.Spec == importance {
+		return nil
 	}
 	spec, err := j.observed()
 	if err != nil {
@@ -135,7 +140,8 @@ func (f *listBatchesFn) ProcessElement(ctx context.Context, _ []byte, emit func(
 	return nil
 }
 
-// seen is what was seen of a tensor in a batch: encoded ranges, or an encoded histogram.
+// seen is what was seen of a tensor in a batch: encoded ranges, or an encoded histogram. Of importance it is nothing: the sums depend on the order
+// in which they are added up, and one worker reads the batches in theirs.
 type seen struct {
 	Batch int
 	DType string
@@ -159,10 +165,11 @@ func (f *observeFn) ProcessElement(ctx context.Context, packed []byte, emit func
 	in := batches[task.Batch]
 	info, _ := in.Lookup(task.Tensor)
 	var data []byte
-	switch info.DType {
-	case safetensors.F16:
+	switch {
+	case f.Job.Spec == importance:
+	case info.DType == safetensors.F16:
 		data, err = observe[float16.Float16](&f.Job, in, info)
-	case safetensors.BF16:
+	case info.DType == safetensors.BF16:
 		data, err = observe[bf16.BFloat16](&f.Job, in, info)
 	default:
 		data, err = observe[float32](&f.Job, in, info)
@@ -239,18 +246,20 @@ func (f *foldFn) ProcessElement(ctx context.Context, tensor string, packed func(
 		all = append(all, s)
 	}
 	slices.SortFunc(all, func(a, b seen) int { return cmp.Compare(a.Batch, b.Batch) })
-	spec, err := f.Job.observed()
-	if err != nil {
-		return err
+	for _, s := range all {
+		if s.DType != all[0].DType {
+			return fmt.Errorf("tensor %q: is %s in batch %d, but %s in an earlier one", tensor, s.DType, s.Batch+1, all[0].DType)
+		}
 	}
 	var state quant.State
+	var err error
 	switch all[0].DType {
 	case "F16":
-		state, err = fold[float16.Float16](spec, tensor, all)
+		state, err = fold[float16.Float16](ctx, &f.Job, tensor, all)
 	case "BF16":
-		state, err = fold[bf16.BFloat16](spec, tensor, all)
+		state, err = fold[bf16.BFloat16](ctx, &f.Job, tensor, all)
 	default:
-		state, err = fold[float32](spec, tensor, all)
+		state, err = fold[float32](ctx, &f.Job, tensor, all)
 	}
 	if err != nil {
 		return fmt.Errorf("tensor %q: %w", tensor, err)
@@ -260,17 +269,21 @@ func (f *foldFn) ProcessElement(ctx context.Context, tensor string, packed func(
 	return nil
 }
 
-// fold shows a quantizer all batches.
-func fold[T kernels.Float](spec quant.Spec, tensor string, all []seen) (quant.State, error) {
+// fold shows a quantizer all batches, or sums them up.
+func fold[T kernels.Float](ctx context.Context, j *Job, tensor string, all []seen) (quant.State, error) {
+	if j.Spec == importance {
+		return sumSquares[T](ctx, j, tensor, all)
+	}
+	spec, err := j.observed()
+	if err != nil {
+		return nil, err
+	}
 	q, err := quant.New[T](spec, quant.Activation)
 	if err != nil {
 		return nil, err
 	}
 	q.Name = tensor
 	for _, s := range all {
-		if s.DType != all[0].DType {
-			return nil, fmt.Errorf("is %s in batch %d, but %s in an earlier one", s.DType, s.Batch+1, all[0].DType)
-		}
 		if spec.Calculator.Name == "histogram" {
 			var h quant.Histogram[T]
 			if err = h.UnmarshalBinary(s.Data); err == nil {
@@ -287,6 +300,38 @@ func fold[T kernels.Float](spec quant.Spec, tensor string, all []seen) (quant.St
 		}
 	}
 	return q.State(), nil
+}
+
+// sumSquares reads all batches, rows by rows, and keeps the mean square of each column.
+func sumSquares[T kernels.Float](ctx context.Context, j *Job, tensor string, all []seen) (quant.State, error) {
+	batches, err := j.batches(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var sums quant.Importance[T]
+	var x []T
+	for _, s := range all {
+		in := batches[s.Batch]
+		info, _ := in.Lookup(tensor)
+		columns := 1
+		if n := len(s.Shape); n > 0 {
+			columns = s.Shape[n-1]
+		}
+		size := info.DType.Bits() / 8
+		for first, left := 0, info.Elements(); left > 0; {
+			n := min(left, max(1, int(j.Piece)/(size*columns))*columns)
+			x = grow(x, n)
+			err := readElements(in, tensor, x, int64(first)*int64(size))
+			if err == nil {
+				err = sums.Add(quant.Tensor[T]{Data: x, Shape: []int{n / columns, columns}})
+			}
+			if err != nil {
+				return nil, fmt.Errorf("batch %d: %w", s.Batch+1, err)
+			}
+			first, left = first+n, left-n
+		}
+	}
+	return sums.State(), nil
 }
 
 // stateFn writes the states.

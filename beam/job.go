@@ -19,14 +19,15 @@ type Job struct {
 	Do      string // one of Kinds
 	In, Out string // paths, or URLs: file:///folder, s3://bucket/prefix?region=..., gs://, azblob://, mem://name/prefix. Out of compare and calibrate is a file
 	Preset  string `json:",omitempty"` // to quantize: this, or Spec
-	Spec    string `json:",omitempty"` // JSON; to calibrate, ranges or histogram too
+	Spec    string `json:",omitempty"` // JSON; to calibrate, ranges, histogram or importance too
 	To      string `json:",omitempty"` // lowbit or compressed-tensors; by default what the preset is for
 	Pack    bool   `json:",omitempty"` // codes of less than a byte, by a Spec
 	DType   string `json:",omitempty"` // to dequantize: f32, f16 or bf16, else the model's
 	Include string `json:",omitempty"` // regular expressions of tensors' names
 	Exclude string `json:",omitempty"`
 	Dim     int    `json:",omitempty"` // numbers of a vector
-	Strict  bool   `json:",omitempty"` // a NaN or an infinity in what is quantized is an error
+
+	NonFinite string `json:",omitempty"` // what becomes of a NaN or an infinity in what is quantized: warn, as by default, or error
 
 	Piece   int64 // bytes of a piece
 	Span    int   // pieces that go through the engine as one element
@@ -54,6 +55,12 @@ const (
 	toCT     = "compressed-tensors"
 )
 
+// What becomes of what is not finite.
+const (
+	warn   = "warn"
+	refuse = "error"
+)
+
 // Kinds are the jobs that there are.
 var Kinds = []string{quantize, dequantize, toCompare, toState, toRecords}
 
@@ -70,6 +77,8 @@ func (j *Job) Check() error {
 		return fmt.Errorf("%d pieces to an element, want 1 or more", j.Span)
 	case !slices.Contains([]string{"", toLowbit, toCT}, j.To):
 		return fmt.Errorf("to is %q, want %s or %s", j.To, toLowbit, toCT)
+	case !slices.Contains([]string{"", warn, refuse}, j.NonFinite):
+		return fmt.Errorf("non-finite is %q, want %s or %s", j.NonFinite, warn, refuse)
 	case j.Do == quantize && (j.Preset == "") == (j.Spec == ""):
 		return errors.New("want a preset or a spec, and one of them")
 	}
@@ -129,7 +138,7 @@ func (j *Job) conversion(nonFinite func(t *checkpoint.Tensor, nans, infinities, 
 		}
 		return d, nil
 	}
-	name := fmt.Sprintf("preset %q spec %s pack %v strict %v %s", j.Preset, j.Spec, j.Pack, j.Strict, s)
+	name := fmt.Sprintf("preset %q spec %s pack %v non-finite %s %s", j.Preset, j.Spec, j.Pack, j.NonFinite, s)
 	known := slices.Concat(quant.Presets(), checkpoint.CompressedTensorsPresets())
 	if j.Preset != "" && !slices.Contains(known, j.Preset) {
 		slices.Sort(known)

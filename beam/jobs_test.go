@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -107,18 +106,21 @@ func TestCalibrateIsTheTools(t *testing.T) {
 		require.NoError(t, w.Commit())
 		batches = append(batches, path)
 	}
-	for name, args := range map[string][]string{
-		"ranges":    {"--ranges"},
-		"histogram": {"--histogram"},
-		`{"qparam_calculator_cls":"moving_average"}`:                                               nil,
-		`{"qparam_calculator_cls":"moving_average","granularity":{"type":"per_channel","axis":0}}`: {"--include", "layer.[12]"},
+	const moving, channels = `{"qparam_calculator_cls":"moving_average"}`, `{"qparam_calculator_cls":"moving_average","granularity":{"type":"per_channel","axis":0}}`
+	for _, test := range []struct {
+		spec, include string
+		args          []string
+	}{
+		{"ranges", "", []string{"--ranges"}},
+		{"histogram", "", []string{"--histogram"}},
+		{importance, "layer.[12]", []string{"--importance"}},
+		{moving, "", []string{"--spec", moving}},
+		{channels, "layer.[12]", []string{"--spec", channels}},
 	} {
-		j := Job{Do: toState, In: in, Out: filepath.Join(t.TempDir(), "state.safetensors"), Spec: name, Piece: 1024, Span: 1}
-		if strings.HasPrefix(name, "{") {
-			if args != nil {
-				j.Include = args[1]
-			}
-			args = append(args, "--spec", name)
+		j := Job{Do: toState, In: in, Out: filepath.Join(t.TempDir(), "state.safetensors"), Spec: test.spec, Include: test.include, Piece: 1024, Span: 1}
+		args := test.args
+		if test.include != "" {
+			args = append(args, "--include", test.include)
 		}
 		want := filepath.Join(t.TempDir(), "want.safetensors")
 		tool(t, append(append([]string{"calibrate", "-o", want}, args...), batches...)...)
@@ -129,8 +131,10 @@ func TestCalibrateIsTheTools(t *testing.T) {
 		require.NoError(t, err)
 		b, err := os.ReadFile(j.Out)
 		require.NoError(t, err)
-		require.True(t, string(a) == string(b), name)
+		require.True(t, string(a) == string(b), test.spec)
 	}
+	_, err := Run(t.Context(), Job{Do: toState, In: in, Out: filepath.Join(t.TempDir(), "none"), Spec: importance, Piece: 1024, Span: 1})
+	require.ErrorContains(t, err, `tensor "layer.0": batch 2: `)
 }
 
 // Records are those that package record makes, in the order of the vectors.

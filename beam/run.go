@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -59,10 +60,18 @@ func Run(ctx context.Context, j Job) (r Result, err error) {
 	return run(ctx, p)
 }
 
-// begin makes sure that there is such a job, and finds out what its input is.
+// begin makes sure that there is such a job, makes paths absolute, as workers may be in other folders, and finds out what the input is.
 func (j *Job) begin(ctx context.Context) (err error) {
 	if err := j.Check(); err != nil {
 		return err
+	}
+	for _, at := range []*string{&j.In, &j.Out, &j.Against} {
+		if *at == "" || strings.Contains(*at, "://") {
+			continue
+		}
+		if *at, err = filepath.Abs(*at); err != nil {
+			return err
+		}
 	}
 	if j.Input, err = j.input(ctx); err == nil && j.Do == toCompare {
 		j.Second, _, err = listAll(ctx, j.Against)

@@ -128,6 +128,18 @@ func readS3Body(r *http.Request) ([]byte, error) {
 	}
 }
 
+// keys are those of the objects that there are.
+func (f *fakeS3) keys(prefix string) (keys []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for key := range f.objects {
+		if strings.HasPrefix(key, prefix) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
 func (f *fakeS3) list(w http.ResponseWriter, prefix string) {
 	type entry struct {
 		Key, LastModified, ETag string

@@ -11,6 +11,8 @@ import (
 	"github.com/apache/beam/sdks/v2/go/pkg/beam/log"
 
 	"github.com/lowbit-go/lowbit/checkpoint"
+	"github.com/lowbit-go/lowbit/internal/nonfinite"
+	"github.com/lowbit-go/lowbit/safetensors"
 )
 
 // work is a job that makes files, as a worker knows it: all of it follows from the job.
@@ -68,14 +70,14 @@ func makeWork(ctx context.Context, j Job) (_ *work, err error) {
 	return w, nil
 }
 
-// nonFinite counts what is not finite, and tells of a tensor that has it once.
+// nonFinite refuses what is not finite, or tells once of a tensor that has it.
 func (w *work) nonFinite(t *checkpoint.Tensor, nans, infinities, first int) error {
-	ctx := context.Background()
-	if w.job.Strict {
-		return fmt.Errorf("%s: element %d is not finite", t.Name(), first)
+	what := fmt.Sprintf("element %d is %s", first, nonfinite.Name(nans, infinities))
+	if w.job.NonFinite == refuse {
+		return &safetensors.Error{File: t.Parts()[0].File.Name(), Tensor: t.Name(), Err: fmt.Errorf("%s, and non-finite is %s", what, refuse)}
 	}
 	if _, told := w.odd.LoadOrStore(t, true); !told {
-		log.Warnf(ctx, "%s: element %d is not finite, and perhaps others", t.Name(), first)
+		log.Warnf(context.Background(), "%s: a group with a NaN or an infinity loses its other values: %s, and there may be others", t.Name(), what)
 	}
 	return nil
 }

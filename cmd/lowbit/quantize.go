@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/lowbit-go/lowbit/checkpoint"
+	"github.com/lowbit-go/lowbit/internal/nonfinite"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
@@ -162,13 +163,8 @@ type oddTensors struct {
 // found is told of a piece of one.
 func (o *oddTensors) found(t *checkpoint.Tensor, nans, infinities, first int) error {
 	if o.NonFinite == "error" {
-		what := "an infinity"
-		if nans > 0 && infinities == 0 {
-			what = "NaN"
-		} else if nans > 0 {
-			what = "NaN or an infinity"
-		}
-		return &safetensors.Error{File: t.Parts()[0].File.Name(), Tensor: t.Name(), Err: fmt.Errorf("element %d is %s, and --non-finite is error", first, what)}
+		err := fmt.Errorf("element %d is %s, and --non-finite is error", first, nonfinite.Name(nans, infinities))
+		return &safetensors.Error{File: t.Parts()[0].File.Name(), Tensor: t.Name(), Err: err}
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -37,6 +37,17 @@ func Count[T kernels.Float](x []T) (nans, infinities, first int) {
 	return nans, infinities, first
 }
 
+// Name says what was counted.
+func Name(nans, infinities int) string {
+	switch {
+	case infinities == 0:
+		return "NaN"
+	case nans == 0:
+		return "an infinity"
+	}
+	return "NaN or an infinity"
+}
+
 func finite(x float32) bool { return x-x == 0 }
 
 func wide[T kernels.Float](x T) float32 {

@@ -10,6 +10,10 @@ import (
 	"github.com/lowbit-go/lowbit/bf16"
 )
 
+func TestName(t *testing.T) {
+	assert.Equal(t, []string{"NaN", "an infinity", "NaN or an infinity"}, []string{Name(2, 0), Name(0, 1), Name(1, 1)})
+}
+
 func TestCount(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(-1))
 	for _, c := range []struct {
