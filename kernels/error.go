@@ -54,10 +54,15 @@ func ErrorFloat(dst []float64, src, weights []float32, groups int, p *FloatParam
 }
 
 func errorFloat(impl isa, dst []float64, src, weights []float32, groups int, p *FloatParams, n Norm) {
-	if impl == generic || p.Dialect != Reference && !p.dividesByScales() || len(src) == 0 {
+	switch {
+	case impl == generic || len(src) == 0:
 		portableErrors(dst, src, weights, groups, fakeQuantizer{floats: p}, n)
-	} else {
+	case p.Dialect == Reference || p.dividesByScales():
 		errorFloatAsm(impl, dst, src, weights, groups, p, n)
+	case p.scalesOfE4M3FN() && len(src)/groups <= codedPiece && len(dst)/groups <= someGroups:
+		errorFloatBy(impl, dst, src, weights, groups, p, n)
+	default:
+		portableErrors(dst, src, weights, groups, fakeQuantizer{floats: p}, n)
 	}
 }
 
@@ -113,21 +118,28 @@ func (f fakeQuantizer) error(x, weights []float32, i int, n Norm) float64 {
 	for len(x) > 0 {
 		y := buf[:min(len(x), len(buf))]
 		f.run(y, x[:len(y)], i)
-		for i, v := range y {
-			e := v - x[i]
-			y[i] = e * e
-			if n == Norm2Half {
-				y[i] *= float32(math.Sqrt(math.Abs(float64(e))))
-			}
-		}
+		errorTerms(y, x, weights, n)
 		if len(weights) > 0 {
-			for i := range y {
-				y[i] *= weights[i]
-			}
 			weights = weights[len(y):]
 		}
 		s.add(y)
 		x = x[len(y):]
 	}
 	return s.sum()
+}
+
+// errorTerms puts what the sum adds of each element in the place of what the element was fake-quantized to.
+func errorTerms(y, x, weights []float32, n Norm) {
+	for i, v := range y {
+		e := v - x[i]
+		y[i] = e * e
+		if n == Norm2Half {
+			y[i] *= float32(math.Sqrt(math.Abs(float64(e))))
+		}
+	}
+	if len(weights) > 0 {
+		for i := range y {
+			y[i] *= weights[i]
+		}
+	}
 }

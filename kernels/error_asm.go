@@ -3,6 +3,7 @@ package kernels
 import (
 	"sync"
 
+	"github.com/lowbit-go/lowbit/fp8"
 	"github.com/lowbit-go/lowbit/internal/asm"
 )
 
@@ -131,6 +132,76 @@ func errorFloatAsm(impl isa, dst []float64, src, weights []float32, groups int, 
 	c.formula, c.scale, c.field, c.step, c.largest = fakeFloat, p.Scale, f.field, f.step, f.largest
 	c.run(dst, src, weights, groups)
 	divided(dst, src, weights, groups, fakeQuantizer{floats: p}, n)
+}
+
+// codedPiece is how many elements become codes and values again at a time.
+const codedPiece = 1024
+
+// scalesOfE4M3FN reports whether these are NVFP4's scales, and none is so small or large that its factor is not a normal number.
+func (p *FloatParams) scalesOfE4M3FN() bool {
+	if p.Scales != ScaleE4M3FN && p.Scales != ScaleE4M3FNGlobal || p.Factor != nil {
+		return false
+	}
+	if p.Scales == ScaleE4M3FNGlobal && !(p.Global >= 0x1p-100 && p.Global <= 0x1p100) {
+		return false
+	}
+	for _, s := range p.Scale {
+		if !(s >= fp8.E4M3FNSmallestSubnormal && s <= fp8.E4M3FNMax) {
+			return false
+		}
+	}
+	return true
+}
+
+// errorFloatBy is for such scales. Where elements are divided by what the values of codes are multiplied with, all is as the reference does it with
+// that number for the scale. Where they are multiplied with another number, elements become codes, and codes values.
+func errorFloatBy(impl isa, dst []float64, src, weights []float32, groups int, p *FloatParams, n Norm) {
+	m := p.method()
+	each, length := len(dst)/groups, len(src)/groups
+	step := codedPiece / length
+	if !m.multiplies() {
+		step = someGroups / each
+	}
+	for first := 0; first < groups; first += step {
+		k := min(step, groups-first)
+		errs, x, w := dst[first*each:][:k*each], src[first*length:][:k*length], weights
+		if len(w) > 0 {
+			w = w[first*length:][:k*length]
+		}
+		part := p.part(first*each, k*each)
+		if m.multiplies() {
+			errorsByCodes(impl, errs, x, w, k, &part, n)
+			continue
+		}
+		var scale [someGroups]float32
+		for i, s := range part.Scale {
+			scale[i] = m.valueScale(s)
+		}
+		errorFloatAsm(impl, errs, x, w, k, &FloatParams{Format: E2M1, Scale: scale[:k*each]}, n)
+	}
+}
+
+// errorsByCodes is errorFloatBy for groups of codedPiece elements at most, all together.
+func errorsByCodes(impl isa, dst []float64, src, weights []float32, groups int, p *FloatParams, n Norm) {
+	var buf, scale [codedPiece]float32
+	var codes [codedPiece]byte
+	each, length := len(dst)/groups, len(src)/groups
+	g, one := Grid{Rows: 1, Groups: groups, Len: length}, *p
+	one.Format, one.Scale = E2M1, scale[:groups]
+	y := buf[:len(src)]
+	for c := range each {
+		for i := range one.Scale {
+			one.Scale[i] = p.Scale[i*each+c]
+		}
+		quantizeFloat(impl, codes[:len(src)], src, g, &one)
+		dequantizeFloat(impl, y, codes[:len(src)], g, &one)
+		errorTerms(y, src, weights, n)
+		for i := range groups {
+			var s orderedSum
+			s.add(y[i*length:][:length])
+			dst[i*each+c] = s.sum()
+		}
+	}
 }
 
 // divided replaces the errors that are NaN by those of the portable code.

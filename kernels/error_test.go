@@ -7,6 +7,8 @@ import (
 	"unsafe"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lowbit-go/lowbit/fp8"
 )
 
 // errorTrial is a call of ErrorInt or ErrorFloat.
@@ -23,7 +25,7 @@ func (e *errorTrial) String() string {
 	if e.ints != nil {
 		return fmt.Sprintf("%s, %d..%d, zero points %t, minvals %t", name, e.ints.Min, e.ints.Max, e.ints.ZeroPoint != nil, e.ints.Minval != nil)
 	}
-	return fmt.Sprintf("%s, %v", name, e.floats.Format)
+	return fmt.Sprintf("%s, %v, %v, %v, global scale %v", name, e.floats.Format, e.floats.Dialect, e.floats.Scales, e.floats.Global)
 }
 
 // run is the call with an implementation; it stands in memory between pages without access.
@@ -92,6 +94,22 @@ func newErrorTrial(r *source, x []float32, groups, candidates int, weights []flo
 	}
 	f := floatFormats[r.IntN(len(floatFormats))]
 	e.floats = &FloatParams{Format: f, Scale: scale}
+	if r.IntN(3) == 0 {
+		e.floats.Format = E2M1
+		two := [...]Dialect{TorchAO, ModelOpt, CompressedTensors, TorchAO}[r.IntN(4)]
+		e.floats.Dialect, e.floats.Scales, e.floats.Global = two, ScaleE4M3FNGlobal, float32(math.Ldexp(1+r.Float64(), r.IntN(16)-12))
+		if r.IntN(4) == 0 {
+			e.floats.Dialect, e.floats.Scales, e.floats.Global = TorchAO, ScaleE4M3FN, 0
+		}
+		for i := range scale {
+			scale[i] = fp8.E4M3FN(1 + r.IntN(126)).Float32()
+		}
+		m := e.floats.method()
+		for i := range first {
+			first[i] = m.valueScale(scale[i*candidates])
+		}
+		f = E2M1
+	}
 	nearFloats(r, x, g, &FloatParams{Format: f, Scale: first})
 	return e
 }

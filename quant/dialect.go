@@ -162,8 +162,6 @@ func (s Spec) validateBlocks() error {
 		return specError("granularity", g, "per_block of 32, as dtype is "+s.DType.String())
 	case s.Dialect != Reference && s.FakeQuantize.Name != "default":
 		return specError("fake_quantize_cls", s.FakeQuantize.Name, "default, as dialect is "+s.Dialect.String())
-	case s.ScaleDType == ScaleE4M3FN && s.RangeCalculator.Name == "mse":
-		return specError("range_calculator_cls", s.RangeCalculator.Name, "another, as scale_dtype is "+s.ScaleDType.String())
 	}
 	return nil
 }

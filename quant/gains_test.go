@@ -44,6 +44,7 @@ func TestGains(t *testing.T) {
 		{"int8 32", quant.Spec{DType: quant.Int8, Granularity: block(32)}, 44.89, 44.89},
 		{"e4m3 32", quant.Spec{DType: quant.Float8E4M3FN, Granularity: block(32)}, 32.44, 32.92},
 		{"mxfp4", quant.Spec{DType: quant.Float4E2M1FN, Granularity: block(32)}, 18.72, 18.99},
+		{"nvfp4", quant.Spec{DType: quant.Float4E2M1FN, ScaleDType: quant.ScaleE4M3FN, Granularity: block(16)}, 20.46, 21.80},
 		{"mxfp8", quant.Spec{DType: quant.Float8E4M3FN, ScaleDType: quant.ScaleE8M0, Granularity: block(32)}, 30.49, 31.56},
 	} {
 		var got [2]float64

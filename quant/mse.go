@@ -42,7 +42,7 @@ type searcher struct {
 // block is how many candidates are tried before the rest is given up, if it can be: as many as the kernels take at a time.
 const block = 16
 
-// newMSE makes the calculator. Scales that are powers of two have two candidates, the exponent and the next one.
+// newMSE makes the calculator. Scales that are powers of two have two candidates, the exponent and the next one. Those of NVFP4 have their neighbours.
 func newMSE(r Request) (RangeCalculator, error) {
 	a := struct {
 		Grid int     `json:"grid"`
@@ -54,11 +54,22 @@ func newMSE(r Request) (RangeCalculator, error) {
 	if f.scale == ScaleE8M0 {
 		a.Grid, a.From, a.To = 1, 2, 1
 	}
+	steps := f.scale == ScaleE4M3FN
+	if steps {
+		a.Grid, a.From, a.To = 1, mostSteps, fewestSteps
+	}
 	if err := r.Arguments(&a); err != nil {
 		return nil, err
 	}
 	m := &mse{format: f, grid: a.Grid, from: a.From, to: a.To, ends: r.Spec.FloatRange}
 	switch {
+	case steps && a.Grid != 1:
+		return nil, r.Error("grid", a.Grid, "1, as scale_dtype is "+f.scale.String())
+	case steps && (a.From < -allSteps || a.From > allSteps):
+		return nil, r.Error("from", a.From, "-126 to 126, as scale_dtype is "+f.scale.String())
+	case steps && (a.To < -allSteps || a.To > a.From):
+		return nil, r.Error("to", a.To, "-126 to from, as scale_dtype is "+f.scale.String())
+	case steps:
 	case a.Grid < 1 || a.Grid > 1<<16:
 		return nil, r.Error("grid", a.Grid, "1 to 65536")
 	case a.From < 1 || a.From > 16*a.Grid:
@@ -67,15 +78,17 @@ func newMSE(r Request) (RangeCalculator, error) {
 		return nil, r.Error("to", a.To, "1 to from")
 	case a.From-a.To >= 1<<12:
 		return nil, r.Error("to", a.To, "less than 4096 below from")
-	case a.Norm == 2:
-	case a.Norm == 2.5:
+	}
+	switch a.Norm {
+	case 2:
+	case 2.5:
 		m.norm = kernels.Norm2Half
 	default:
 		return nil, r.Error("norm", a.Norm, "2 or 2.5")
 	}
 	m.element = r.element
 	m.alone.mse = m
-	for n := m.from; n >= m.to; n-- {
+	for n := m.from; n >= m.to && !steps; n-- {
 		m.parts = append(m.parts, float32(n)/float32(m.grid))
 	}
 	m.fixed = r.Spec.FloatRange.rounded(m.element)
@@ -243,7 +256,7 @@ func (s *searcher) mayGain(i int, least float64, r Range, x, weights []float32) 
 // weighted is a part of a group, a chunk unless it is the last, and its weights or none.
 type weighted struct{ x, weights []float32 }
 
-// Range returns the best fraction of the range of a group of any length, without weights.
+// Range returns the best fraction of the range of a group of any length, without weights. Of scales that are not found as ranges it is not asked.
 func (m *mse) Range(group iter.Seq[[]float32]) Range {
 	return m.alone.rangeOf(func(yield func(weighted) bool) {
 		for x := range group {
@@ -305,8 +318,13 @@ func (p *pass[T]) search(m *mse) {
 		shares = 1
 	}
 	signed := slices.ContainsFunc(p.importance, func(w float32) bool { return !(w >= 0) })
+	if m.format.scale == ScaleE4M3FN {
+		p.observe()
+		p.observer.update(0, p.benches[0].allLow, p.benches[0].allHigh)
+		shares = p.workers
+	}
 	for _, b := range p.benches[:shares] {
-		b.searcher.mse, b.searcher.signed = m, signed
+		b.searcher.mse, b.searcher.signed, b.searcher.params.Global = m, signed, p.params.Global
 		b.wide = grow(b.wide, chunk)
 	}
 	size := p.size
@@ -318,6 +336,10 @@ func (p *pass[T]) search(m *mse) {
 // searchGroups searches for the groups [lo, hi).
 func (p *pass[T]) searchGroups(b *bench[T], lo, hi int) {
 	t := p.tiling
+	if p.format.scale == ScaleE4M3FN {
+		p.searchScales(b, lo, hi)
+		return
+	}
 	if t.contiguous() && t.grid.Len <= chunk {
 		for n := 0; lo < hi; lo += n {
 			n = min(chunk/t.grid.Len, hi-lo)

@@ -149,13 +149,15 @@ func BenchmarkSearch(b *testing.B) {
 		{DType: Int4, Granularity: PerBlock(1, 32)}, {DType: Int4, Granularity: PerBlock(1, 128)}, {DType: Int4, Granularity: PerChannel(0)},
 		{DType: Int4, Granularity: PerBlock(1, 32), Scheme: Asymmetric}, {DType: Int2, Granularity: PerBlock(1, 32)}, {DType: Int8, Granularity: PerBlock(1, 32)},
 		{DType: Float8E4M3FN, Granularity: PerBlock(1, 32)}, {DType: Float4E2M1FN, Granularity: PerBlock(1, 32)}, {DType: Int4, Granularity: PerTensor()},
+		{DType: Float4E2M1FN, ScaleDType: ScaleE4M3FN, Granularity: PerBlock(1, 16)},
+		{DType: Float4E2M1FN, ScaleDType: ScaleE4M3FN, Dialect: CompressedTensors, Granularity: PerBlock(1, 16)},
 	} {
 		for _, ranges := range []string{"mse", "minmax"} {
 			spec.RangeCalculator.Name = ranges
 			q, err := New[float32](spec, Weight)
 			require.NoError(b, err)
 			q.Workers = 1
-			b.Run(fmt.Sprintf("%s/%v/%v/%v", ranges, spec.DType, spec.Granularity, spec.Scheme), func(b *testing.B) {
+			b.Run(fmt.Sprintf("%s/%v/%v/%v/%v", ranges, spec.DType, spec.Granularity, spec.Scheme, spec.Dialect), func(b *testing.B) {
 				for range b.N {
 					require.NoError(b, q.Observe(in))
 				}

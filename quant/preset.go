@@ -25,7 +25,7 @@ var presets = []struct{ name, spec string }{
 }
 
 // searched are presets that are there once more with the range calculator "mse", under their name and mseSuffix.
-var searched = []string{"int4-g32", "int4-g64", "int4-g128", "uint4-g32", "uint4-g64", "uint4-g128", "int2-g32", "fp8", "mxfp8", "mxfp6", "mxfp4"}
+var searched = []string{"int4-g32", "int4-g64", "int4-g128", "uint4-g32", "uint4-g64", "uint4-g128", "int2-g32", "fp8", "mxfp8", "mxfp6", "mxfp4", "nvfp4"}
 
 const mseSuffix = "-mse"
 

@@ -27,7 +27,9 @@ func init() { RegisterRangeCalculator("minmax", without[RangeCalculator](minMax{
 //     "num" and "den";
 //   - "mse": the fraction of minmax's range with the least squared error: fractions n/grid from n = "from" down to n = "to", of which the
 //     widest of the best is taken; "norm" is 2, or 2.5 for kernels.Norm2Half. Unless given, grid is 64, from 64, to 24 and norm 2; of scales that are
-//     powers of two the exponent and the next one are tried. FakeQuantizer.Importance weights the errors.
+//     powers of two the exponent and the next one are tried. Of scales that are float8_e4m3fn (NVFP4) those from "from" to "to" values of that type
+//     above the range's own are tried, 8 to -4 unless given, and the largest is taken of the best; the scale of the whole tensor stays that of its
+//     largest magnitude. FakeQuantizer.Importance weights the errors.
 func RegisterRangeCalculator(name string, new func(Request) (RangeCalculator, error)) {
 	rangeCalculators.register(name, new)
 }
