@@ -19,6 +19,10 @@ type WriteOptions struct {
 	Workers  int                              // goroutines; 0 is one
 	Restart  bool                             // a folder: what an earlier run has left is not taken up
 	Progress func(tensor string, bytes int64) // is told of each piece that is done, by several goroutines at a time; may be nil
+
+	// Begin is told once, before the work begins, how many bytes of tensors are to be written: less than all if an earlier run has finished
+	// shards. It may be nil.
+	Begin func(bytes int64)
 }
 
 // WriteFile carries a plan of one shard out. The file appears under its name only when it is whole.
@@ -234,11 +238,15 @@ func (p *Plan) run(ctx context.Context, paths []string, o WriteOptions) error {
 		task Task
 	}
 	jobs := make(chan job)
-	wanted := 0
-	for _, path := range paths {
+	wanted, bytes := 0, int64(0)
+	for i, path := range paths {
 		if path != "" {
 			wanted++
+			bytes += p.Shards[i].Size - int64(len(p.Shards[i].Head))
 		}
+	}
+	if o.Begin != nil {
+		o.Begin(bytes)
 	}
 	var workers sync.WaitGroup
 	var opened []*output

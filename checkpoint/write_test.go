@@ -186,14 +186,27 @@ func TestFolderIsTakenUp(t *testing.T) {
 	for most := int64(1); ; most += 7 { // each run ends after more pieces than the one before
 		runs++
 		ctx, cancel := context.WithCancel(context.Background())
-		var pieces atomic.Int64
-		err := plan(t, in, Dequantization{}, 1<<12).WriteFolder(ctx, out, WriteOptions{Workers: 1, Progress: func(string, int64) {
+		var pieces, done, begun atomic.Int64
+		p := plan(t, in, Dequantization{}, 1<<12)
+		err := p.WriteFolder(ctx, out, WriteOptions{Workers: 1, Begin: func(bytes int64) { begun.Store(bytes) }, Progress: func(_ string, bytes int64) {
+			done.Add(bytes)
 			if pieces.Add(1) == most {
 				cancel()
 			}
 		}})
 		cancel()
+		there := int64(0)
+		for _, stat := range taken {
+			there += stat.Size()
+		}
+		for _, s := range p.Shards {
+			if taken[s.Name] != nil {
+				there -= int64(len(s.Head))
+			}
+		}
+		require.Equal(t, p.After-there, begun.Load(), "what is to be done does not count what is there")
 		if err == nil {
+			require.Equal(t, begun.Load(), done.Load())
 			break
 		}
 		require.ErrorIs(t, err, context.Canceled)

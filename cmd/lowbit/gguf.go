@@ -75,7 +75,7 @@ func (c *quantizeCommand) toGGUF(t *tool) error {
 		return err
 	}
 	bar.end()
-	closingLine(closing, "quantize", before, after, time.Since(begun))
+	closingLine(closing, "quantize", before, after, true, time.Since(begun))
 	return nil
 }
 

@@ -17,7 +17,7 @@ type progress struct {
 	console *console
 	what    string
 	bytes   bool // that is what steps are
-	steps   int64
+	steps   atomic.Int64
 	begun   time.Time
 	done    atomic.Int64
 	at      atomic.Pointer[string] // the tensor at hand
@@ -31,7 +31,8 @@ func newProgress(c *console, what string, steps int64, bytes bool) *progress {
 	if c == nil || c.columns == nil {
 		return nil
 	}
-	p := &progress{console: c, what: what, bytes: bytes, steps: steps, begun: time.Now(), ending: make(chan struct{})}
+	p := &progress{console: c, what: what, bytes: bytes, begun: time.Now(), ending: make(chan struct{})}
+	p.steps.Store(steps)
 	p.ended.Go(p.run)
 	return p
 }
@@ -53,25 +54,33 @@ func (p *progress) run() {
 
 // text is what is shown after so long.
 func (p *progress) text(after time.Duration) string {
-	done := min(p.done.Load(), p.steps)
-	text := fmt.Sprintf("%s %d of %d", p.what, done, p.steps)
+	steps := p.steps.Load()
+	done := min(p.done.Load(), steps)
+	text := fmt.Sprintf("%s %d of %d", p.what, done, steps)
 	if p.bytes {
-		text = fmt.Sprintf("%s %s of %s", p.what, byteText(done), byteText(p.steps))
+		text = fmt.Sprintf("%s %s of %s", p.what, byteText(done), byteText(steps))
 	}
-	if p.steps > 0 {
-		text += fmt.Sprintf(", %d %%", int(100*float64(done)/float64(p.steps)))
+	if steps > 0 {
+		text += fmt.Sprintf(", %d %%", int(100*float64(done)/float64(steps)))
 	}
 	if p.bytes && done > 0 {
 		text += fmt.Sprintf(", %.2f GB/s", float64(done)/1e9/after.Seconds())
 	}
-	if done > 0 && done < p.steps {
-		left := time.Duration(float64(after) * float64(p.steps-done) / float64(done))
+	if done > 0 && done < steps {
+		left := time.Duration(float64(after) * float64(steps-done) / float64(done))
 		text += fmt.Sprintf(", %v left", max(left, time.Second).Round(time.Second))
 	}
 	if at := p.at.Load(); at != nil {
 		text += ", " + *at
 	}
 	return text
+}
+
+// of says how many steps there are, where less is to be done than it seemed.
+func (p *progress) of(steps int64) {
+	if p != nil {
+		p.steps.Store(steps)
+	}
 }
 
 // add says that so many steps more are done.

@@ -56,7 +56,8 @@ func TestConsole(t *testing.T) {
 
 // Progress begins at nothing, counts what is done and no more, and says what is at hand.
 func TestProgress(t *testing.T) {
-	p := &progress{what: "quantize", bytes: true, steps: 4e9}
+	p := &progress{what: "quantize", bytes: true}
+	p.of(4e9)
 	assert.Equal(t, "quantize 0 bytes of 4000000000, 0 %", strings.ReplaceAll(strings.ReplaceAll(p.text(time.Second), byteText(0), "0 bytes"), byteText(4e9), "4000000000"))
 	assert.NotContains(t, p.text(0), "GB/s")
 	p.add(1e9)
@@ -67,7 +68,8 @@ func TestProgress(t *testing.T) {
 	}
 	p.add(9e9)
 	assert.Contains(t, p.text(4*time.Second), "100 %, 1.00 GB/s")
-	steps := &progress{what: "bench", steps: 3}
+	steps := &progress{what: "bench"}
+	steps.of(3)
 	steps.add(1)
 	assert.Equal(t, "bench 1 of 3, 33 %, 20s left", steps.text(10*time.Second))
 
@@ -80,6 +82,7 @@ func TestProgress(t *testing.T) {
 	assert.Empty(t, screen(out.String()), "what is quick shows nothing")
 	var none *progress
 	none.add(1)
+	none.of(1)
 	none.name("w")
 	none.end()
 }

@@ -75,7 +75,7 @@ func (s *stream) commit(files *files, out *safetensors.Writer, others ...*safete
 		}
 	}
 	s.progress.end()
-	closingLine(closing, s.what, s.before, s.after, time.Since(s.begun))
+	closingLine(closing, s.what, s.before, s.after, true, time.Since(s.begun))
 	return nil
 }
 

@@ -35,7 +35,11 @@ func (w *writing) run(after func()) error {
 	defer bar.end()
 	ctx, stop := context.WithCancel(w.ctx)
 	defer stop()
-	options := checkpoint.WriteOptions{Workers: min(w.workers, int(room/pieceSize)), Restart: w.restart, Progress: func(tensor string, bytes int64) {
+	left := w.plan.After // what an earlier run has not finished
+	options := checkpoint.WriteOptions{Workers: min(w.workers, int(room/pieceSize)), Restart: w.restart, Begin: func(bytes int64) {
+		left = bytes
+		bar.of(bytes)
+	}, Progress: func(tensor string, bytes int64) {
 		if w.ctx.Err() != nil {
 			stop()
 		}
@@ -55,7 +59,7 @@ func (w *writing) run(after func()) error {
 	}
 	bar.end()
 	after()
-	closingLine(closing, w.what, w.plan.Before, w.plan.After, time.Since(begun))
+	closingLine(closing, w.what, w.plan.Before, w.plan.After, left == w.plan.After, time.Since(begun))
 	return nil
 }
 
@@ -76,10 +80,10 @@ func closingPlace(t *tool, out string) io.Writer {
 	return t.stdout.w
 }
 
-// closingLine says what was done. OUT is there: that nobody hears of it is no failure.
-func closingLine(w io.Writer, what string, before, after int64, took time.Duration) {
+// closingLine says what was done, and how fast if all was done now. OUT is there: that nobody hears of it is no failure.
+func closingLine(w io.Writer, what string, before, after int64, now bool, took time.Duration) {
 	seconds, rate := took.Seconds(), ""
-	if bytes := before + after; bytes > 0 {
+	if bytes := before + after; now && bytes > 0 {
 		rate = fmt.Sprintf(", %.3g GB/s read and written", float64(bytes)/1e9/seconds)
 	}
 	fmt.Fprintf(w, "%s: %d bytes to %d in %.3g s%s\n", what, before, after, seconds, rate)
