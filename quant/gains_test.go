@@ -64,7 +64,7 @@ func TestGains(t *testing.T) {
 			}
 			got[i] = 10 * math.Log10(signal/noise)
 		}
-		t.Logf("%-14s %6.2f %6.2f", c.name, got[0], got[1])
+		t.Logf("%-14s %6.2f %6.2f %5.2f", c.name, got[0], got[1], got[1]-got[0])
 		assert.InDelta(t, c.minmax, got[0], 0.006, c.name)
 		assert.InDelta(t, c.mse, got[1], 0.006, c.name)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/lowbit-go/lowbit/checkpoint"
@@ -21,12 +20,16 @@ var demoFormats = []struct{ name, spec string }{
 	{"int8, per channel", `{"dtype":"int8","granularity":{"type":"per_channel","axis":0}}`},
 	{"int8, per channel, asymmetric", `{"dtype":"int8","qscheme":"asymmetric","granularity":{"type":"per_channel","axis":0}}`},
 	{"int4, blocks of 32", `{"dtype":"int4","granularity":{"type":"per_block","axis":1,"block_size":32}}`},
+	{"int4, blocks of 32, searched", `{"dtype":"int4","range_calculator_cls":"mse","granularity":{"type":"per_block","axis":1,"block_size":32}}`},
 	{"uint4, blocks of 32, minval", `{"dtype":"uint4","qscheme":"asymmetric","qformulation":"minval","granularity":{"type":"per_block","axis":1,"block_size":32}}`},
 	{"int2, blocks of 32", `{"dtype":"int2","granularity":{"type":"per_block","axis":1,"block_size":32}}`},
+	{"int2, blocks of 32, searched", `{"dtype":"int2","range_calculator_cls":"mse","granularity":{"type":"per_block","axis":1,"block_size":32}}`},
 	{"fp8 e4m3, per channel", `{"dtype":"float8_e4m3fn","granularity":{"type":"per_channel","axis":0}}`},
 	{"fp8 e5m2, per channel", `{"dtype":"float8_e5m2","granularity":{"type":"per_channel","axis":0}}`},
 	{"mxfp8 e4m3, blocks of 32", `{"dtype":"float8_e4m3fn","scale_dtype":"float8_e8m0fnu","granularity":{"type":"per_block","axis":1,"block_size":32}}`},
 	{"mxfp4, blocks of 32", `{"dtype":"float4_e2m1fn_x2","granularity":{"type":"per_block","axis":1,"block_size":32}}`},
+	{"nvfp4, blocks of 16", `{"dtype":"float4_e2m1fn_x2","scale_dtype":"float8_e4m3fn","granularity":{"type":"per_block","axis":1,"block_size":16}}`},
+	{"nvfp4, blocks of 16, searched", `{"dtype":"float4_e2m1fn_x2","scale_dtype":"float8_e4m3fn","range_calculator_cls":"mse","granularity":{"type":"per_block","axis":1,"block_size":16}}`},
 }
 
 // demoTime is how long the speed of a format is measured.
@@ -75,6 +78,7 @@ func (c *demoCommand) Run(t *tool) error {
 	}
 	fmt.Fprintf(t.stdout, "\nbits/weight: codes and parameters, as lowbit quantize --pack writes them (a scale and a minval as the weights, a power of two in 8 bits, a zero point in 8)\n")
 	fmt.Fprintf(t.stdout, "GB/s: bytes read and written, 9 per weight; workers %d\n", t.workers)
+	fmt.Fprintf(t.stdout, "searched: scales of the least squared error (\"range_calculator_cls\":\"mse\"), found anew each time; to read the result takes no longer\n")
 	_, err = fmt.Fprintf(t.stdout, "every bit is that of the portable Go code, which was run too\n")
 	return err
 }
@@ -89,7 +93,7 @@ func demonstrate(t *tool, spec quant.Spec, weights []quant.Tensor[float32]) (r d
 	var quantizers []*quant.FakeQuantizer[float32]
 	outputs := make([]quant.Tensor[float32], len(weights))
 	masks := make([]quant.Mask, len(weights))
-	moved := 0.0
+	moved, best := 0.0, time.Duration(0)
 	for i, x := range weights {
 		q, err := quant.New[float32](spec, quant.Weight)
 		if err != nil {
@@ -98,9 +102,11 @@ func demonstrate(t *tool, spec quant.Spec, weights []quant.Tensor[float32]) (r d
 		q.Workers = t.workers
 		quantizers = append(quantizers, q)
 		masks[i].Kind = quant.ByteMask
+		begin := time.Now()
 		if err := q.FakeQuantize(&outputs[i], x, &masks[i]); err != nil {
 			return r, err
 		}
+		best += time.Since(begin)
 		bits, err := written(spec, x)
 		if err != nil {
 			return r, err
@@ -117,8 +123,7 @@ func demonstrate(t *tool, spec quant.Spec, weights []quant.Tensor[float32]) (r d
 	if err := checkPortable(spec, weights, outputs, masks); err != nil {
 		return r, err
 	}
-	best := time.Duration(math.MaxInt64)
-	for start := time.Now(); time.Since(start) < demoTime; {
+	for spent := best; spent < demoTime; {
 		if err := t.ctx.Err(); err != nil {
 			return r, errInterrupted
 		}
@@ -128,7 +133,8 @@ func demonstrate(t *tool, spec quant.Spec, weights []quant.Tensor[float32]) (r d
 				return r, err
 			}
 		}
-		best = min(best, time.Since(begin))
+		took := time.Since(begin)
+		best, spent = min(best, took), spent+took
 	}
 	r.speed = moved / float64(best.Nanoseconds())
 	return r, nil
@@ -147,6 +153,9 @@ func written(spec quant.Spec, x quant.Tensor[float32]) (bits int64, err error) {
 // checkPortable makes sure that every bit is that of the portable code.
 func checkPortable(spec quant.Spec, weights, outputs []quant.Tensor[float32], masks []quant.Mask) error {
 	impl := kernels.Implementation()
+	if impl == "generic" {
+		return nil // it is that
+	}
 	if err := kernels.Use("generic"); err != nil {
 		return err
 	}

@@ -146,6 +146,8 @@ func TestDemo(t *testing.T) {
 			"int8, per channel": `8\.08 +42\.\d\d dB`, "int8, per channel, asymmetric": `8\.10 +43\.\d\d dB`, "int4, blocks of 32": `5\.00 +20\.\d\d dB`,
 			"uint4, blocks of 32, minval": `6\.00 +22\.\d\d dB`, "int2, blocks of 32": `3\.00 +6\.\d\d dB`, "fp8 e4m3, per channel": `8\.08 +31\.\d\d dB`,
 			"fp8 e5m2, per channel": `8\.08 +25\.\d\d dB`, "mxfp8 e4m3, blocks of 32": `8\.25 +30\.\d\d dB`, "mxfp4, blocks of 32": `4\.25 +18\.\d\d dB`,
+			"int4, blocks of 32, searched": `5\.00 +21\.00 dB`, "int2, blocks of 32, searched": `3\.00 +8\.63 dB`,
+			"nvfp4, blocks of 16": `4\.50 +20\.46 dB`, "nvfp4, blocks of 16, searched": `4\.50 +21\.80 dB`,
 		} {
 			assert.Regexp(t, `(?m)^`+format+` +`+bits+` +\d\.\d\d\d % +`+impl+` +\d+\.\d\d$`, text)
 		}
