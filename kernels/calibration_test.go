@@ -94,6 +94,38 @@ func TestStochasticHalves(t *testing.T) {
 	})
 }
 
+// TestStochasticSplit rounds a slice in one call and in several: an element's word follows from its place.
+func TestStochasticSplit(t *testing.T) {
+	const n = 3000
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = 9 * float32(math.Sin(float64(i)))
+	}
+	random := Random{Seed: 1 << 63, Stream: 5, First: 1<<32 - 1001} // the counter's lower half ends within
+	rounded := func(cut int) (ints, floats []float32, bf []bf16.BFloat16, f16 []float16.Float16) {
+		ints, floats, bf, f16 = make([]float32, n), make([]float32, n), make([]bf16.BFloat16, n), make([]float16.Float16, n)
+		for lo := 0; lo < n; lo += cut {
+			hi, r := min(lo+cut, n), random
+			r.First += uint64(lo)
+			StochasticInt(ints[lo:hi], x[lo:hi], -8, 7, r)
+			StochasticFloat(floats[lo:hi], x[lo:hi], E4M3FN, r)
+			StochasticBFloat16(bf[lo:hi], x[lo:hi], r)
+			StochasticFloat16(f16[lo:hi], x[lo:hi], r)
+		}
+		return ints, floats, bf, f16
+	}
+	forEachImplementation(t, func(t *testing.T) {
+		ints, floats, bf, f16 := rounded(n)
+		for _, cut := range []int{1, 3, 64, 1023} {
+			gotInts, gotFloats, gotBF, gotF16 := rounded(cut)
+			require.Equal(t, ints, gotInts, cut)
+			require.Equal(t, floats, gotFloats, cut)
+			require.Equal(t, bf, gotBF, cut)
+			require.Equal(t, f16, gotF16, cut)
+		}
+	})
+}
+
 // TestStochasticUnbiased counts how many of many equal fractions are rounded up.
 func TestStochasticUnbiased(t *testing.T) {
 	type params struct {

@@ -14,15 +14,22 @@ import (
 	"github.com/lowbit-go/lowbit/kernels"
 )
 
-// calibration calls f with each golden case of a kind.
+// calibration calls f with each golden case of a kind, on each implementation.
 func calibration[P any](t *testing.T, kind string, f func(t *testing.T, c golden.CalibrationCase, p P)) {
 	cases, err := golden.Calibration(kind)
 	require.NoError(t, err)
-	for _, c := range cases {
-		t.Run(c.Name, func(t *testing.T) {
-			var p P
-			require.NoError(t, json.Unmarshal(c.Params, &p))
-			f(t, c, p)
+	was := kernels.Implementation()
+	t.Cleanup(func() { require.NoError(t, kernels.Use(was)) })
+	for _, name := range kernels.Implementations() {
+		require.NoError(t, kernels.Use(name))
+		t.Run(name, func(t *testing.T) {
+			for _, c := range cases {
+				t.Run(c.Name, func(t *testing.T) {
+					var p P
+					require.NoError(t, json.Unmarshal(c.Params, &p))
+					f(t, c, p)
+				})
+			}
 		})
 	}
 }
@@ -61,8 +68,9 @@ func (g goldenSpec) spec(t *testing.T) (s Spec) {
 	return s
 }
 
-// TestMSE holds the search against golden results, group by group and several groups at a time.
+// TestMSE holds the search against golden results, group by group, several groups at a time, and whole tensors with any number of workers.
 func TestMSE(t *testing.T) {
+	ShareEvery(t, 16)
 	type params struct {
 		Spec         goldenSpec
 		Input        string
@@ -138,6 +146,18 @@ func TestMSE(t *testing.T) {
 					bits(wantMin[i], low[0])
 					bits(wantMax[i], high[0])
 				}
+			}
+		}
+		spec.Granularity = PerBlock(1, p.L).Partial()
+		for workers := 1; workers <= 8; workers++ {
+			q, err := New[float32](spec, Weight)
+			require.NoError(t, err)
+			q.Workers, q.Importance = workers, weights
+			require.NoError(t, q.Observe(Tensor[float32]{all[:p.Rows*columns], []int{p.Rows, columns}}))
+			params, err := q.Params()
+			require.NoError(t, err)
+			for i, want := range wantScale {
+				bits(want, params.Scale[i])
 			}
 		}
 	})

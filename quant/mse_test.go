@@ -109,7 +109,7 @@ func TestSearchWorkers(t *testing.T) {
 	minShare = 16
 	defer func() { minShare = was }()
 	r := rand.New(rand.NewPCG(3, 4))
-	x := make([]float32, 8*9000)
+	x := make([]float32, 4*9000)
 	for i := range x {
 		x[i] = float32(r.NormFloat64() * math.Exp(r.NormFloat64()))
 	}
@@ -124,7 +124,7 @@ func TestSearchWorkers(t *testing.T) {
 				q, err := New[float32](Spec{DType: Int4, Granularity: granularity, RangeCalculator: Algorithm{Name: "mse"}}, Weight)
 				require.NoError(t, err)
 				q.Workers, q.Importance = workers, weights
-				require.NoError(t, q.Observe(Tensor[float32]{Data: x, Shape: []int{8, 9000}}), "%v", granularity)
+				require.NoError(t, q.Observe(Tensor[float32]{Data: x, Shape: []int{4, 9000}}), "%v", granularity)
 				p, err := q.Params()
 				require.NoError(t, err)
 				if workers == 1 {

@@ -1,6 +1,7 @@
 package quant_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -9,36 +10,32 @@ import (
 
 	"github.com/lowbit-go/lowbit/internal/golden"
 	"github.com/lowbit-go/lowbit/quant"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
 // TestONNX holds blocks that do not divide their axis, and codes of 16 bits, against onnxruntime.
 func TestONNX(t *testing.T) {
-	table, err := golden.Format("onnx")
+	type params struct{ DType, Gran string }
+	cases, err := golden.Calibration("onnx_qdq")
 	require.NoError(t, err)
 	granularities := map[string]string{
 		"tensor": `{"type":"per_tensor"}`, "axis": `{"type":"per_channel","axis":0}`,
 		"block-last": `{"type":"per_block","axis":1,"block_size":32,"partial":true}`, "block-first": `{"type":"per_block","axis":0,"block_size":32,"partial":true}`,
 		"block-mid": `{"type":"per_block","block_size":[1,4,1],"partial":true}`,
 	}
+	quant.ShareEvery(t, 64)
 	onEach(t, func(t *testing.T) {
-		checked := 0
-		for name := range table {
-			base, ok := strings.CutSuffix(name, ".x")
-			if !ok {
-				continue
-			}
-			checked++
-			of := strings.SplitN(base, "-", 3)
-			in := table[name]
+		for _, c := range cases {
+			var of params
+			require.NoError(t, json.Unmarshal(c.Params, &of))
+			in := c.Tensor("x")
 			x := quant.Tensor[float32]{Data: golden.Values[float32](in), Shape: in.Shape}
-			spec, err := quant.ParseSpec([]byte(fmt.Sprintf(`{"dtype":%q,"qscheme":"asymmetric","granularity":%s}`, of[1], granularities[of[2]])))
+			spec, err := quant.ParseSpec(fmt.Appendf(nil, `{"dtype":%q,"qscheme":"asymmetric","granularity":%s}`, of.DType, granularities[of.Gran]))
 			require.NoError(t, err)
 			groups, err := spec.Granularity.Groups(x.Shape, quant.Weight)
 			require.NoError(t, err)
-			p := quant.Params{Shape: groups, Scale: golden.Values[float32](table[base+".scale"])}
-			switch z := table[base+".zero_point"]; of[1] {
+			p := quant.Params{Shape: groups, Scale: golden.Values[float32](c.Tensor("scale"))}
+			switch z := c.Tensor("zero_point"); of.DType {
 			case "int8":
 				p.ZeroPoint = integers(golden.Values[int8](z))
 			case "uint8":
@@ -49,17 +46,18 @@ func TestONNX(t *testing.T) {
 				p.ZeroPoint = integers(golden.Values[uint16](z))
 			}
 			q, err := quant.NewGiven[float32](spec, quant.Weight, p)
-			require.NoError(t, err, base)
-			var codes quant.Codes
-			require.NoError(t, q.Quantize(&codes, x))
-			require.Equal(t, table[base+".codes"].Data, codes.Data, base)
-			var y, fake quant.Tensor[float32]
-			require.NoError(t, quant.Dequantize(&y, codes, 1))
-			require.Negative(t, table[base+".back"].Diff(golden.Bytes(y.Data)), base)
-			require.NoError(t, q.FakeQuantize(&fake, x, nil))
-			require.Negative(t, table[base+".back"].Diff(golden.Bytes(fake.Data)), base)
+			require.NoError(t, err, c.Name)
+			for q.Workers = 1; q.Workers <= 8; q.Workers++ {
+				var codes quant.Codes
+				require.NoError(t, q.Quantize(&codes, x))
+				require.Equal(t, c.Tensor("codes").Data, codes.Data, c.Name)
+				var y, fake quant.Tensor[float32]
+				require.NoError(t, quant.Dequantize(&y, codes, q.Workers))
+				require.Negative(t, c.Tensor("back").Diff(golden.Bytes(y.Data)), c.Name)
+				require.NoError(t, q.FakeQuantize(&fake, x, nil))
+				require.Negative(t, c.Tensor("back").Diff(golden.Bytes(fake.Data)), c.Name)
+			}
 		}
-		assert.Equal(t, 16, checked)
 	})
 }
 
