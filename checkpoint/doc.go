@@ -28,7 +28,7 @@
 // # Converting
 //
 // A Job says what becomes of each tensor: Dequantization gives the plain model back, Quantization quantizes to Lowbit's own layout,
-// CompressedTensors to the one that vLLM and transformers load. NewPlan makes a Plan of it, a pure function of the input's headers: the
+// CompressedTensors to the one that vLLM and transformers load, and FakeQuantization does a quantizer's forward pass. NewPlan makes a Plan of it, a pure function of the input's headers: the
 // header of each output shard, and pieces whose runs cover it exactly. Plan.WriteFile and Plan.WriteFolder carry it out, whole or not at all;
 // whoever has workers of his own takes the pieces and calls Plan.Do. Where no piece holds what its groups need, Plan.Facts says what to observe first.
 package checkpoint

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 
@@ -24,8 +25,9 @@ type fakeQuantCommand struct {
 	Grad          fileFlag `placeholder:"FILE" help:"Gradients under the tensors' names; T.grad is what passes of them."`
 	StateIn       fileFlag `placeholder:"FILE" help:"State of the quantizers to begin with."`
 	StateOut      fileFlag `placeholder:"FILE" help:"Where to write the state of the quantizers after the last pass."`
-	Output        string   `short:"o" required:"" placeholder:"OUT" help:"File to write."`
-	In            []string `arg:"" name:"IN" help:"Files to read, a forward pass each; OUT has the tensors of the last."`
+	Restart       bool     `help:"Begin a folder anew, whatever an earlier run has left."`
+	Output        string   `short:"o" required:"" placeholder:"OUT" help:"File or folder to write."`
+	In            []string `arg:"" name:"IN" help:"Files to read, a forward pass each; OUT has the tensors of the last. Or one folder, index, GGUF or checkpoint that is quantized."`
 }
 
 // fakeQuantJob is the command at work.
@@ -53,7 +55,7 @@ type fakeQuantPlace interface {
 // Run does the passes tensor by tensor and piece by piece, so that memory holds a few of them at a time, and the tensor's parameters.
 func (c *fakeQuantCommand) Run(t *tool) error {
 	j := &fakeQuantJob{fakeQuantCommand: c, log: newLogger(t.stderr)}
-	j.mask = map[string]quant.MaskKind{"byte": quant.ByteMask, "bit": quant.BitMask, "none": quant.NoMask}[c.Mask]
+	j.mask = maskKinds[c.Mask]
 	var err error
 	if j.target, err = quant.ParseTarget(c.Target); err != nil {
 		return err
@@ -63,6 +65,12 @@ func (c *fakeQuantCommand) Run(t *tool) error {
 	}
 	if c.StateOut != "" && sameFile(string(c.StateOut), c.Output) {
 		return usagef("--state-out: is %s, want another file than OUT", c.StateOut)
+	}
+
+	if len(c.In) == 1 {
+		if done, err := c.checkpoint(t, j.target); done || err != nil {
+			return err
+		}
 	}
 
 	var files files
@@ -130,6 +138,52 @@ func (c *fakeQuantCommand) Run(t *tool) error {
 	}
 	defer state.Close()
 	return j.commit(&files, j.out, state)
+}
+
+// maskKinds are the values of --mask.
+var maskKinds = map[string]quant.MaskKind{"byte": quant.ByteMask, "bit": quant.BitMask, "none": quant.NoMask}
+
+// checkpoint does a pass over all tensors of a checkpoint that is more than a file of plain tensors. It tells whether it is.
+func (c *fakeQuantCommand) checkpoint(t *tool, target quant.Target) (done bool, err error) {
+	in, err := open(c.In[0])
+	if err != nil {
+		return false, err
+	}
+	defer in.Close()
+	if method := in.Method(); in.Kind() == checkpoint.File && (method == "" || method == "lowbit") {
+		return false, nil
+	}
+	for _, flag := range []struct {
+		name string
+		file fileFlag
+	}{{"--grad", c.Grad}, {"--state-in", c.StateIn}, {"--state-out", c.StateOut}} {
+		if flag.file != "" {
+			return false, usagef("%s: is for safetensors files that are not quantized, %s is none", flag.name, c.In[0])
+		}
+	}
+	odd := &oddTensors{nonFiniteFlag: &c.nonFiniteFlag, of: map[*checkpoint.Tensor]*oddities{}}
+	plan, err := checkpoint.NewPlan(in, &checkpoint.FakeQuantization{
+		Spec: c.Spec.Spec, Target: target, Mask: maskKinds[c.Mask], Select: func(t *checkpoint.Tensor) bool { return c.selects(t.Name()) },
+		Name: fmt.Sprintf("spec %v target %s mask %s %s", c.Spec.Spec, c.Target, c.Mask, c.names()), NonFinite: odd.found, Stop: t.interrupted,
+	}, pieceSize)
+	if err != nil {
+		return false, err
+	}
+	log := newLogger(t.stderr)
+	warnOfPlan(log, plan)
+	if !slices.ContainsFunc(plan.Changes, func(c checkpoint.Change) bool { return c.Converted || c.Kept != "" }) {
+		log.Warn("no tensor is selected", "file", in.Path())
+	}
+	write := t.newWriting("fakequant", c.Output, plan)
+	write.folder = in.Kind() == checkpoint.Folder || in.Kind() == checkpoint.Index
+	write.restart = c.Restart
+	return true, write.run(func() {
+		for _, change := range plan.Changes {
+			if o := odd.of[change.Tensor]; o != nil {
+				o.warn(log, change.Tensor.Name())
+			}
+		}
+	})
 }
 
 // layOut finds the selected tensors, holds the inputs against one another, and lays OUT out.

@@ -1,0 +1,257 @@
+package checkpoint
+
+import (
+	"errors"
+	"iter"
+	"slices"
+	"sync"
+
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/internal/nonfinite"
+	"github.com/lowbit-go/lowbit/kernels"
+	"github.com/lowbit-go/lowbit/quant"
+	"github.com/lowbit-go/lowbit/safetensors"
+)
+
+// Suffixes of the names of what only FakeQuantization writes beside a tensor.
+const maskSuffix = ".mask"
+
+// FakeQuantization is the job of a quantizer's first forward pass over each tensor: T holds what its values become, in their own type and
+// shape. Beside it lie T.mask, U8, a byte per element or one dimension of bits; T.scale, F32, one per group and shaped as their number; and
+// for integers T.zero_point, I32, and T.minval, F32. A tensor that is quantized already is taken by the values that Dequantization gives,
+// under its plain name; those in Lowbit's own layout stay as they are, and so does a tensor that the block size does not divide. What is
+// not selected stays too, but for blocks of a GGUF file, which are left out.
+type FakeQuantization struct {
+	Spec   quant.Spec
+	Target quant.Target
+	Mask   quant.MaskKind
+	Select func(t *Tensor) bool // which tensors; nil for all
+	Name   string               // tells one job from another
+
+	NonFinite func(t *Tensor, nans, infinities, first int) error // as Quantization has it
+	Stop      func() error                                       // as Quantization has it
+}
+
+// String names the job.
+func (f *FakeQuantization) String() string { return "fakequant " + f.Name }
+
+// takes tells whether a tensor is fake-quantized.
+func (f *FakeQuantization) takes(t *Tensor) bool {
+	return t.scheme.Method != methodOwn && (t.Quantized() || floating(t.dtype)) && (f.Select == nil || f.Select(t))
+}
+
+// plain is what becomes of the tensors that are taken before they are fake-quantized, and of all others.
+func (f *FakeQuantization) plain() Dequantization { return Dequantization{Select: f.takes} }
+
+// Convert takes the tensors that are selected.
+func (f *FakeQuantization) Convert(t *Tensor) (Converter, error) {
+	switch {
+	case !f.takes(t):
+		return f.plain().Convert(t)
+	case t.err != nil:
+		return nil, t.err
+	case t.layout == nil:
+		return nil, t.refuse("has %d axes, want at most %d to quantize it: leave it out with --exclude", t.parts[0].Shape.Rank(), mostAxes)
+	case t.Elements() == 0:
+		return nil, nil
+	}
+	groups, err := f.Spec.Granularity.Groups(t.shape, f.Target)
+	if errors.Is(err, quant.ErrDisabled) {
+		return nil, Kept("block size does not divide its axis: the tensor is not quantized")
+	}
+	if err != nil {
+		return nil, t.refuse("%w: leave it out with --exclude", err)
+	}
+	switch t.dtype {
+	case safetensors.F16:
+		return &fakeQuantizer[float16.Float16]{job: f, t: t, groups: groups}, nil
+	case safetensors.BF16:
+		return &fakeQuantizer[bf16.BFloat16]{job: f, t: t, groups: groups}, nil
+	}
+	return &fakeQuantizer[float32]{job: f, t: t, groups: groups}, nil
+}
+
+// Metadata is that of the plain model.
+func (f *FakeQuantization) Metadata(file *safetensors.File, kept func(string) bool) (map[string]string, error) {
+	return f.plain().Metadata(file, kept)
+}
+
+// Config is that of the plain model.
+func (f *FakeQuantization) Config(old []byte, changes []Change) ([]byte, error) {
+	return f.plain().Config(old, changes)
+}
+
+// fakeQuantizer fake-quantizes a tensor. First and Rows of its pieces count elements.
+type fakeQuantizer[T kernels.Float] struct {
+	job    *FakeQuantization
+	t      *Tensor
+	groups []int // the shape of the parameters
+
+	once   sync.Once
+	params quant.Params
+	err    error
+}
+
+func (f *fakeQuantizer[T]) cut() (*quant.Pieces[T], error) {
+	pieces, err := quant.NewPieces[T](f.job.Spec, f.job.Target, f.t.shape, false)
+	return pieces, f.t.wrap(err)
+}
+
+// Outputs returns the values, the mask and the parameters.
+func (f *fakeQuantizer[T]) Outputs() []safetensors.Info {
+	name, shape, groups := f.t.name, safetensors.ShapeOf(f.t.shape...), safetensors.ShapeOf(f.groups...)
+	outputs := []safetensors.Info{{Name: name, DType: dtypeOf[T](), Shape: shape}}
+	switch f.job.Mask {
+	case quant.ByteMask:
+		outputs = append(outputs, safetensors.Info{Name: name + maskSuffix, DType: safetensors.U8, Shape: shape})
+	case quant.BitMask:
+		outputs = append(outputs, safetensors.Info{Name: name + maskSuffix, DType: safetensors.U8, Shape: safetensors.ShapeOf(kernels.BitMaskLen(f.t.Elements()))})
+	}
+	outputs = append(outputs, safetensors.Info{Name: name + scaleSuffix, DType: safetensors.F32, Shape: groups})
+	if !f.job.Spec.DType.IsFloat() {
+		outputs = append(outputs, safetensors.Info{Name: name + zeroPointSuffix, DType: safetensors.I32, Shape: groups},
+			safetensors.Info{Name: name + minvalSuffix, DType: safetensors.F32, Shape: groups})
+	}
+	return outputs
+}
+
+// Pieces yields runs of elements. The parameters come with the first.
+func (f *fakeQuantizer[T]) Pieces(most int64) iter.Seq[Piece] {
+	return func(yield func(Piece) bool) {
+		size := dtypeOf[T]().Bits() / 8
+		pieces, err := f.cut()
+		if err != nil {
+			panic(err) // it was no error before
+		}
+		outputs := f.Outputs()
+		for piece := range pieces.Cut(pieces.Whole(), max(1, int(most)/size)) {
+			runs := []Run{{0, int64(piece.First) * int64(size), int64(piece.Len) * int64(size)}}
+			switch f.job.Mask {
+			case quant.ByteMask:
+				runs = append(runs, Run{1, int64(piece.First), int64(piece.Len)})
+			case quant.BitMask:
+				runs = append(runs, Run{1, int64(piece.First / 8), int64(kernels.BitMaskLen(piece.Len))})
+			}
+			if piece.First == 0 {
+				for i := len(runs); i < len(outputs); i++ {
+					runs = append(runs, Run{i, 0, int64(outputs[i].Elements()) * 4})
+				}
+			}
+			if !yield(Piece{f.t.name, piece.First, piece.Len, runs}) {
+				return
+			}
+		}
+	}
+}
+
+// Do fake-quantizes a run of elements. Who does the first finds the parameters.
+func (f *fakeQuantizer[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
+	pieces, err := f.cut()
+	if err != nil {
+		return nil, err
+	}
+	f.once.Do(func() { f.err = f.observe(pieces) })
+	if f.err != nil {
+		return nil, f.err
+	}
+	piece, err := pieces.Piece(p.First, p.Rows)
+	if err != nil {
+		return nil, f.t.wrap(err)
+	}
+	whole := pieces.Whole() // which the parameters are of
+	piece.Group, piece.Groups = whole.Group, whole.Groups
+	x := lend[T](&s.out[0], p.Rows)
+	if err := f.read(s, x, p.First); err != nil {
+		return nil, err
+	}
+	if f.job.NonFinite != nil {
+		if nans, infinities, first := nonfinite.Count(x); first >= 0 {
+			if err := f.job.NonFinite(f.t, nans, infinities, p.First+first); err != nil {
+				return nil, err
+			}
+		}
+	}
+	mask := quant.Mask{Kind: f.job.Mask, Data: lend[uint8](&s.out[1], p.Rows)}
+	if err := pieces.FakeQuantizeBy(f.params, x, &mask, piece, x); err != nil {
+		return nil, f.t.wrap(err)
+	}
+	toggleEndian(x)
+	s.results = append(s.results[:0], bytesOf(x))
+	if f.job.Mask != quant.NoMask {
+		s.results = append(s.results, mask.Data)
+	}
+	if p.First > 0 {
+		return s.results, nil
+	}
+	s.results = append(s.results, littleEndian(f.params.Scale))
+	if !f.job.Spec.DType.IsFloat() {
+		s.results = append(s.results, littleEndian(f.params.ZeroPoint), littleEndian(f.params.MinVal))
+	}
+	return s.results, nil
+}
+
+// littleEndian returns a copy of elements as the bytes that files have.
+func littleEndian[E element](elements []E) []byte {
+	own := slices.Clone(elements)
+	toggleEndian(own)
+	return bytesOf(own)
+}
+
+// observe finds the parameters, as the first pass of a quantizer does.
+func (f *fakeQuantizer[T]) observe(pieces *quant.Pieces[T]) error {
+	q, err := quant.New[T](f.job.Spec, f.job.Target)
+	if err != nil {
+		return f.t.wrap(err)
+	}
+	var s Scratch
+	if f.job.Spec.Searches() {
+		x := quant.Tensor[T]{Data: make([]T, f.t.Elements()), Shape: f.t.shape}
+		if err := f.read(&s, x.Data, 0); err != nil {
+			return err
+		}
+		err = q.Observe(x)
+	} else {
+		var ranges quant.Ranges
+		if !pieces.Fixed() {
+			for piece := range pieces.Cut(pieces.Whole(), observePiece) {
+				if f.job.Stop != nil {
+					if err := f.job.Stop(); err != nil {
+						return err
+					}
+				}
+				x := lend[T](&s.out[0], piece.Len)
+				if err := f.read(&s, x, piece.First); err != nil {
+					return err
+				}
+				if err := pieces.Observe(&ranges, piece, x); err != nil {
+					return f.t.wrap(err)
+				}
+			}
+		}
+		err = q.ObserveRanges(f.t.shape, &ranges)
+	}
+	if err == nil {
+		f.params, err = q.Params()
+	}
+	return f.t.wrap(err)
+}
+
+// read reads elements from the one called first on: the rows that they are in.
+func (f *fakeQuantizer[T]) read(s *Scratch, x []T, first int) error {
+	if _, ok := f.t.layout.(plain); ok {
+		return f.t.wrap(readPlain(f.t.parts[0].Stored, &s.scratch, x, first))
+	}
+	row := f.t.RowLen()
+	from, to := first/row, (first+len(x)+row-1)/row
+	if first%row == 0 && len(x)%row == 0 {
+		return ReadRows(f.t, x, from)
+	}
+	rows := lend[T](&s.rows, (to-from)*row)
+	if err := ReadRows(f.t, rows, from); err != nil {
+		return err
+	}
+	copy(x, rows[first-from*row:])
+	return nil
+}
