@@ -86,6 +86,8 @@ func TestMatch(t *testing.T) {
 		"quantize/q4_k":                            {"dequantize/q4_k", "quantize/q4_k", "quantize/q4_k/imatrix"},
 		"^quantize/q[45]_0":                        {"quantize/q4_0", "quantize/q5_0"},
 		"^quantize/q4_0/imatrix$":                  {"quantize/q4_0/imatrix"},
+		"^(search|histogram|stochastic)/":          {"search/int4/block32", "histogram/bf16", "stochastic/int8"},
+		"^small/":                                  {"small/quantize/int8", "small/dequantize/int8", "small/minmax", "small/encode/f16", "small/quant/quantize/int8"},
 		"no such operation":                        nil,
 	} {
 		assert.Equal(t, want, names(Ops(regexp.MustCompile(expression))), expression)
@@ -104,7 +106,8 @@ func TestElements(t *testing.T) {
 
 // Every operation runs with every implementation, and gives results for those that have a group.
 func TestRun(t *testing.T) {
-	ops := slices.Concat(Ops(nil), Ops(regexp.MustCompile("(lanes|block33)$")), Ops(regexp.MustCompile("^(fake)?(de)?quantize/.*(block33|lanes)?/b?f16")))
+	ops := slices.Concat(Ops(nil), Ops(regexp.MustCompile("(lanes|block33)$")), Ops(regexp.MustCompile("^(fake)?(de)?quantize/.*(block33|lanes)?/b?f16")),
+		Ops(regexp.MustCompile("^(search|histogram|stochastic|small)/")))
 	c := Config{Ops: ops, Impls: kernels.Implementations(), Sizes: []int{1, 100, 2500}, Workers: 2, MinTime: time.Nanosecond}
 	done := 0
 	c.Done = func(Result) { done++ }

@@ -15,6 +15,11 @@
 //	quantize/TYPE, dequantize/TYPE  blocks of GGUF files, q8_0 to iq4_xs: the scales are computed
 //	quantize/TYPE/imatrix           with an importance matrix
 //	quant/quantize/int8 and so on   the same by package quant, with scales that are given
+//	search/int4/block32             41 ranges are tried for each block, and the one with the least error quantizes it
+//	histogram/bf16                  elements are counted by value
+//	stochastic/int8                 quotients are rounded at random to one of the integers next to them
+//	small/NAME                      one call of n elements, for -n of few: quantize/int8, dequantize/int8, minmax, encode/f16,
+//	                                quant/quantize/int8
 //
 // FORMAT is int8, int4, e4m3, e5m2 or e2m1 with a byte for each code; int4packed, uint4packed and e2m1packed have half a byte, int2packed and
 // uint2packed a quarter; mxfp8 is e4m3 and mxfp4 is e2m1packed with powers of two as scales, mxfp6 six-bit floats in three

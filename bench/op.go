@@ -54,7 +54,8 @@ func (o Op) Impls(impls []string) []string {
 }
 
 // Ops returns the operations whose names an expression matches, in the order of the table; nil matches all. Blocks of other than 32 elements,
-// lanes, tensors of 16-bit floats, package quant's, and those of GGUF that search are in the table only if the expression names them.
+// lanes, tensors of 16-bit floats, package quant's, searches, histograms, what is stochastic or small are in the table only if the expression
+// names them.
 func Ops(match *regexp.Regexp) []Op {
 	text := ""
 	if match != nil {
@@ -76,6 +77,7 @@ func Ops(match *regexp.Regexp) []Op {
 	if strings.Contains(text, "quant/") {
 		ops = append(ops, quantOps([]grouping{oneGroup, blocks(32), lanes, axis0, square})...)
 	}
+	ops = append(ops, namedOps(text)...)
 	return slices.DeleteFunc(ops, func(o Op) bool { return match != nil && !match.MatchString(o.Name) })
 }
 
