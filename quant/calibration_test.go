@@ -473,6 +473,9 @@ func TestPiecesSearch(t *testing.T) {
 		{DType: Int4, Granularity: PerBlock(1, 16), RangeCalculator: Algorithm{Name: "mse"}},
 		{DType: Int4, Granularity: PerChannel(1), RangeCalculator: Algorithm{"percentile", `{"num":9,"den":10}`}},
 		{DType: Int8, Granularity: PerChannel(0), FakeQuantize: Algorithm{"stochastic", `{"seed":3}`}},
+		{DType: Int4, Granularity: Granularity{kind: perBlock, axis: 1, size: 24, partial: true}, RangeCalculator: Algorithm{Name: "mse"}},
+		{DType: Int4, Granularity: Granularity{kind: perBlock, axis: 1, size: 40, partial: true}, RangeCalculator: Algorithm{Name: "mse"}},
+		{DType: Int4, Granularity: Granularity{kind: perBlock, axis: 0, size: 32, partial: true}, RangeCalculator: Algorithm{"percentile", `{"num":9,"den":10}`}},
 	} {
 		p, err := NewPieces[float32](spec, Weight, shape, true)
 		require.NoError(t, err)
@@ -484,8 +487,12 @@ func TestPiecesSearch(t *testing.T) {
 		want := Codes{Packed: true}
 		require.NoError(t, q.Quantize(&want, Tensor[float32]{x, shape}))
 		codes, scales := make([]byte, len(want.Data)), make([]float32, len(want.Params.Scale))
+		other, err := New[float32](Spec{Granularity: PerChannel(0)}, Weight)
+		require.NoError(t, err)
 		for part := range p.Parts(700) {
 			var params Params
+			var c Codes
+			require.NoError(t, other.Quantize(&c, Tensor[float32]{x[:35], []int{5, 7}})) // passes are pooled, and that of the part may have been this one's
 			require.NoError(t, p.Quantize(codes[part.Byte:][:part.Bytes], &params, part, x[part.First:][:part.Len]))
 			copy(scales[part.Group:], params.Scale)
 		}

@@ -146,6 +146,7 @@ func (t *tiling) resolve(shape, groups []int) {
 // part makes t the tiling of a part of a tensor: of size elements from first on, and of count groups from group on, to which they belong.
 func (t *tiling) part(whole *tiling, first, size, group, count int) {
 	t.whole = false
+	t.groups = copyShape(t.groups, whole.groups)
 	t.loops, t.grid, t.apart = append(t.loops[:0], whole.loops...), whole.grid, whole.apart
 	t.first, t.size, t.firstGroup, t.count, t.edge = first, size, group, count, whole.edge
 }
@@ -156,12 +157,12 @@ func (t *tiling) even() bool { return len(t.loops) == 0 && t.edge == nil }
 // contiguous tells whether group g is the elements [g*Len, (g+1)*Len).
 func (t *tiling) contiguous() bool { return t.even() && t.grid.Rows == 1 }
 
-// runs yields the runs of adjacent elements that a group has, in row-major order: the first element and how many there are. A part that is
-// not a whole tensor has none of these.
+// runs yields the runs of adjacent elements that a group has, in row-major order: the first element and how many there are. Of a part of a
+// tensor, groups and elements count from its own.
 func (t *tiling) runs(g int) iter.Seq2[int, int] {
 	return func(yield func(at, n int) bool) {
 		if t.edge != nil {
-			t.edge.runs(g, t.groups, yield)
+			t.edge.runs(t.firstGroup+g, t.groups, func(at, n int) bool { return yield(at-t.first, n) })
 			return
 		}
 		for i := range t.size / t.count / t.grid.Len {
