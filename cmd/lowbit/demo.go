@@ -95,6 +95,9 @@ func demonstrate(t *tool, spec quant.Spec, weights []quant.Tensor[float32]) (r d
 	masks := make([]quant.Mask, len(weights))
 	moved, best := 0.0, time.Duration(0)
 	for i, x := range weights {
+		if t.ctx.Err() != nil {
+			return r, errInterrupted
+		}
 		q, err := quant.New[float32](spec, quant.Weight)
 		if err != nil {
 			return r, err
@@ -120,7 +123,7 @@ func demonstrate(t *tool, spec quant.Spec, weights []quant.Tensor[float32]) (r d
 		}
 		moved += float64(9 * len(x.Data))
 	}
-	if err := checkPortable(spec, weights, outputs, masks); err != nil {
+	if err := checkPortable(t, spec, weights, outputs, masks); err != nil {
 		return r, err
 	}
 	for spent := best; spent < demoTime; {
@@ -151,7 +154,7 @@ func written(spec quant.Spec, x quant.Tensor[float32]) (bits int64, err error) {
 }
 
 // checkPortable makes sure that every bit is that of the portable code.
-func checkPortable(spec quant.Spec, weights, outputs []quant.Tensor[float32], masks []quant.Mask) error {
+func checkPortable(t *tool, spec quant.Spec, weights, outputs []quant.Tensor[float32], masks []quant.Mask) error {
 	impl := kernels.Implementation()
 	if impl == "generic" {
 		return nil // it is that
@@ -161,6 +164,9 @@ func checkPortable(spec quant.Spec, weights, outputs []quant.Tensor[float32], ma
 	}
 	defer kernels.Use(impl)
 	for i, x := range weights {
+		if t.ctx.Err() != nil {
+			return errInterrupted
+		}
 		q, err := quant.New[float32](spec, quant.Weight)
 		if err != nil {
 			return err
