@@ -14,6 +14,9 @@ import (
 
 // TestSearchGains holds the gains that presets tells of against the demo's weights.
 func TestSearchGains(t *testing.T) {
+	if testing.Short() {
+		t.Skip("the bits, and so the figures, are the same on every machine")
+	}
 	f, err := demo.Open()
 	require.NoError(t, err)
 	sqnr := func(preset string) float64 {
