@@ -30,7 +30,7 @@ func TestDifferential(t *testing.T) {
 	implementations := assembled(t)
 	r := newSource(1)
 	l := newLab()
-	share := effort(30, 6, 1) // of the grids each kernel has its own
+	share := effort(30, 4, 1) // of the grids each kernel has its own
 	for number, k := range table {
 		t.Run(k.name, func(t *testing.T) {
 			try := func(g Grid, places []place) {
@@ -43,7 +43,7 @@ func TestDifferential(t *testing.T) {
 					}
 				}
 			}
-			for range effort(1, 1, 2) {
+			for range effort(1, 1, 5) {
 				for n := 0; n <= 300; n += effort(1+n/10, 1, 1) {
 					try(Grid{1, 1, n}, []place{{atEnd: true}, {offset: n % 64}})
 				}

@@ -157,7 +157,7 @@ func TestCloseQuotients(t *testing.T) {
 // for integers, and at least 2^-16 for floats.
 func TestDivisionRange(t *testing.T) {
 	r := newSource(9)
-	for range effort(30_000, 300_000, 10_000_000) {
+	for range effort(30_000, 300_000, 100_000_000) {
 		s := neighbour(float32(1), r.IntN(1<<23)) * []float32{leastSafeScale, mostSafeScale / 2}[r.IntN(2)]
 		if s = min(s, mostSafeScale); r.IntN(50) == 0 {
 			s = []float32{leastSafeScale, mostSafeScale}[r.IntN(2)]
@@ -235,7 +235,7 @@ func TestShortDivision(t *testing.T) {
 	assert.Positive(t, tried)
 
 	r := newSource(10)
-	for range effort(100_000, 3_000_000, 30_000_000) {
+	for range effort(100_000, 3_000_000, 300_000_000) {
 		h := float32(1 + r.IntN(1<<10-1))
 		s := neighbour(float32(1), r.IntN(1<<23))
 		if r.IntN(2) == 0 {

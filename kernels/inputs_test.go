@@ -14,7 +14,7 @@ import (
 )
 
 // stride is flagged because 2^32 inputs take too long under an emulator.
-var stride = flag.Uint64("stride", 0, "of all float32 inputs try one in so many (default 4001; 100003 with -short; with LOWBIT_EXHAUSTIVE 1 of a conversion and 17 where there are parameters)")
+var stride = flag.Uint64("stride", 0, "of all float32 inputs try one in so many (default 4001; 100003 with -short, 1 with LOWBIT_EXHAUSTIVE)")
 
 // alone reports whether an element of the kernel's result depends on one
 // element of the input and the parameters of one group.
@@ -50,27 +50,32 @@ func (k *kernel) float32s() bool {
 func TestAllInputs(t *testing.T) {
 	implementations := assembled(t)
 	for _, k := range table {
-		switch size := k.operands[1].elem.size; {
-		case size == 1 && k.alone():
-			for _, s := range []float32{1, 1. / 127, 0x1p-10, 300} {
-				// so many elements that a byte of packed codes has every value too
-				require.NoError(t, sweep(&k, implementations, s, 1<<10, func(first int, src []byte) {
-					for i := range src {
-						src[i] = byte(first + i)
-					}
-				}), "%s: scale %v", k.name, s)
-			}
-		case size == 2 && k.alone():
-			for _, s := range []float32{1, 1. / 127, 0x1p-10, 300} {
-				require.NoError(t, sweep(&k, implementations, s, 1<<16, func(first int, src []byte) {
-					for i, x := 0, view[uint16](src); i < len(x); i++ {
-						x[i] = uint16(first + i)
-					}
-				}), "%s: scale %v", k.name, s)
-			}
-		case k.float32s():
-			require.NoError(t, sweepFloat32s(&k, implementations), k.name)
+		t.Run(k.name, func(t *testing.T) { sweepInputs(t, &k, implementations) })
+	}
+}
+
+// sweepInputs gives a kernel every input.
+func sweepInputs(t *testing.T, k *kernel, implementations []string) {
+	switch size := k.operands[1].elem.size; {
+	case size == 1 && k.alone():
+		for _, s := range []float32{1, 1. / 127, 0x1p-10, 300} {
+			// so many elements that a byte of packed codes has every value too
+			require.NoError(t, sweep(k, implementations, s, 1<<10, func(first int, src []byte) {
+				for i := range src {
+					src[i] = byte(first + i)
+				}
+			}), "scale %v", s)
 		}
+	case size == 2 && k.alone():
+		for _, s := range []float32{1, 1. / 127, 0x1p-10, 300} {
+			require.NoError(t, sweep(k, implementations, s, 1<<16, func(first int, src []byte) {
+				for i, x := 0, view[uint16](src); i < len(x); i++ {
+					x[i] = uint16(first + i)
+				}
+			}), "scale %v", s)
+		}
+	case k.float32s():
+		require.NoError(t, sweepFloat32s(k, implementations))
 	}
 }
 
@@ -79,9 +84,6 @@ func sweepFloat32s(k *kernel, implementations []string) error {
 	step, low := *stride, 12 // bits of the mantissa that are zero
 	if step == 0 {
 		step, low = uint64(effort(100_003, 4001, 1)), effort(19, 16, 12)
-		if exhaustive && !strings.HasPrefix(k.name, "Encode") { // there are parameters, too
-			step = 17
-		}
 	}
 	err := sweep(k, implementations, 1, int((1<<32+step-1)/step), func(first int, src []byte) {
 		for i, x := 0, view[uint32](src); i < len(x); i++ {

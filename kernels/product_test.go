@@ -56,7 +56,7 @@ func TestProducts(t *testing.T) {
 		}
 		for _, most := range []int32{1, 7, 8, 127, 128, 255} {
 			found, missed := 0, 0
-			scales := trialScales(r, elem, effort(1, 4, 60))
+			scales := trialScales(r, elem, effort(1, 8, 300))
 			for _, s := range scales {
 				recip, ok := product(asm.AVX512, elem, s, intMiddles(-most, most, 0), 0)
 				wrong, last := 0, float32(0)
@@ -87,7 +87,7 @@ func TestProducts(t *testing.T) {
 		}
 		for _, f := range []Format{E4M3FN, E5M2, E2M1} {
 			found := 0
-			scales := trialScales(r, elem, effort(1, 4, 60))
+			scales := trialScales(r, elem, effort(1, 8, 300))
 			for _, s := range scales {
 				if _, ok := product(asm.AVX512, elem, s, f.middles(), f.Max()); !ok {
 					continue
