@@ -16,6 +16,7 @@ import (
 
 	"github.com/lowbit-go/lowbit/fp4"
 	"github.com/lowbit-go/lowbit/gguf"
+	"github.com/lowbit-go/lowbit/internal/race"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
@@ -284,7 +285,7 @@ func TestGPTOSSLargestScale(t *testing.T) {
 }
 
 func TestReadRowsAllocatesNothing(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("the race detector makes pools forget")
 	}
 	for scheme, d := range damaged(t) {

@@ -11,6 +11,7 @@ import (
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/internal/race"
 	"github.com/lowbit-go/lowbit/kernels"
 )
 
@@ -100,7 +101,7 @@ func testElements[T interface {
 }
 
 func TestAllocations(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("the race detector drops what a sync.Pool has")
 	}
 	forEachCodec(t, 256, func(t *testing.T, b Blocks) {

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lowbit-go/lowbit/internal/race"
 )
 
 // Both small files, read by position: metadata, infos, and the values of all tensors.
@@ -331,7 +333,7 @@ func TestCreateErrors(t *testing.T) {
 
 // Rows allocates nothing once it has its memory.
 func TestRowsAllocations(t *testing.T) {
-	if raceEnabled {
+	if race.Enabled {
 		t.Skip("the race detector drops what a sync.Pool has")
 	}
 	f, err := Open("testdata/tiny_a32.gguf")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/internal/asm"
+	"github.com/lowbit-go/lowbit/internal/guard"
 	"github.com/lowbit-go/lowbit/kernels"
 )
 
@@ -59,7 +60,7 @@ func randomBlocks(rng *rand.Rand, blocks []byte, t Type) {
 // beside them.
 func TestDequantizeBits(t *testing.T) {
 	const most = 80 * 32
-	from, to := guarded(most), guarded(4*most)
+	from, to := guard.Bytes(most), guard.Bytes(4*most)
 	forEachImplementation(t, func(t *testing.T) {
 		if implementation() == asm.Generic {
 			t.Skip("the oracle")

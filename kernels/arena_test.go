@@ -3,6 +3,8 @@ package kernels
 import (
 	"bytes"
 	"errors"
+
+	"github.com/lowbit-go/lowbit/internal/guard"
 )
 
 // arena is memory that lies between two pages that nobody may touch, where the
@@ -20,7 +22,7 @@ const (
 )
 
 func newArena() *arena {
-	a := &arena{data: guarded(arenaLen)}
+	a := &arena{data: guard.Bytes(arenaLen)}
 	fill(a.data)
 	return a
 }

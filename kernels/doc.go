@@ -123,8 +123,8 @@
 //
 // # Large results
 //
-// A call that reads and writes more than a core's share of the caches, 16 MiB
-// unless [SetStreaming] says otherwise, writes past the caches. It goes the
+// A call that reads and writes more than a core's share of the caches, which
+// [WhyStreaming] tells and [SetStreaming] sets, writes past the caches. It goes the
 // ordinary way to the first cache line that begins in every result, so it takes
 // results that can be aligned together, as allocated slices are and parts of them
 // that begin at the same element; groups of less than 4096 elements must be of

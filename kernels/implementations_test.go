@@ -6,6 +6,8 @@ import (
 	"unsafe"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/lowbit-go/lowbit/internal/race"
 )
 
 // exhaustive asks for tests that take minutes.
@@ -13,7 +15,7 @@ var exhaustive = os.Getenv("LOWBIT_EXHAUSTIVE") != ""
 
 // brief reports whether little time is to be taken: with -short, as under an
 // emulator, and by the race detector.
-func brief() bool { return (testing.Short() || race) && !exhaustive }
+func brief() bool { return (testing.Short() || race.Enabled) && !exhaustive }
 
 // effort chooses how often something is tried.
 func effort(short, normal, whole int) int {

@@ -21,7 +21,8 @@ import (
 // A block size that does not divide its axis disables the quantizer for good, with one warning; tensors then pass unchanged.
 //
 // A FakeQuantizer may be used by several goroutines at a time. Passes that observe run one after another, and so do those with a user's
-// own QuantizeStep; all others run side by side. After the first pass of a shape, none allocates memory.
+// own QuantizeStep; all others run side by side, and those of a dynamic calculator over tensors that are one group of integers, of which the
+// last to end leaves the parameters. After the first pass of a shape, none allocates memory.
 type FakeQuantizer[T kernels.Float] struct {
 	// Name is the tensor's, for the warning. It and the other fields are to be set before the first use.
 	Name string

@@ -15,6 +15,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/lowbit-go/lowbit/internal/race"
 )
 
 const ab = `{"a":{"dtype":"U8","shape":[6],"data_offsets":[0,6]},"b":{"dtype":"I16","shape":[2,2],"data_offsets":[6,14]}}`
@@ -162,7 +164,7 @@ func TestAllocationIsBounded(t *testing.T) {
 
 // What is kept of a header, and what it takes to read it, is in proportion to its text.
 func TestHeaderMemory(t *testing.T) {
-	if raceDetector {
+	if race.Enabled {
 		t.Skip("the race detector takes memory of its own")
 	}
 	entry := func(name, shape string, from, to int) string {

@@ -1,6 +1,7 @@
 //go:build linux || darwin || freebsd || netbsd || openbsd
 
-package gguf
+// Package guard gives tests memory that ends where no access is allowed, so that a kernel that reads or writes beyond its slices is found.
+package guard
 
 import (
 	"os"
@@ -8,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// guarded returns n bytes, whole pages, between two pages without access.
-func guarded(n int) []byte {
+// Bytes returns n bytes, whole pages, between two pages without access.
+func Bytes(n int) []byte {
 	page := os.Getpagesize()
 	n = (n + page - 1) / page * page
 	m, err := unix.Mmap(-1, 0, n+2*page, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
