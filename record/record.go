@@ -13,7 +13,8 @@
 //	Int8Asymmetric       (q + 128)*scale + offset
 //	Uint8                q*scale + offset
 //
-// with each operation rounded to float32, and the result to the element type.
+// with each operation rounded to float32, and the result to the vectors' element
+// type.
 //
 // Scale and offset follow from the vector's least and greatest element, lo and hi,
 // widened to hold 0, in the arithmetic of package kernels and of its reference:
@@ -22,8 +23,9 @@
 //	Int8Asymmetric       scale = max((hi - lo)/255, 2^-23)       q = clamp(round((x - lo)/scale) - 128, -128, 127)
 //	Uint8                scale = max((hi - lo)/255, 2^-23)       q = clamp(round((x - lo)/scale), 0, 255)
 //
-// where offset is lo for the last two and ties are rounded to even. The bytes are
-// the same on every machine.
+// where offset is lo for the last two and ties are rounded to even. Scales are
+// rounded to the vectors' element type, as each operation that leads to them is, and
+// codes are computed in float32. The bytes are the same on every machine.
 package record
 
 import (
