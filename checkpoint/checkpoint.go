@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/lowbit-go/lowbit/gguf"
 	"github.com/lowbit-go/lowbit/safetensors"
@@ -25,9 +26,9 @@ type Checkpoint struct {
 	config  *config
 	method  string
 	tensors []*Tensor
-	byName  map[string]*Tensor
+	byName  []*Tensor          // the same, sorted by their names
 	claimed map[string]*Tensor // stored tensors that belong to quantized ones
-	stored  map[string]place   // of what lies in shards
+	stored  []place            // of what lies in shards, sorted by the names
 	opened  []io.Closer        // what closes with the files
 }
 
@@ -58,13 +59,13 @@ func Open(path string) (*Checkpoint, error) { return openOn(disk{}, path) }
 func OpenFS(fsys fs.FS) (*Checkpoint, error) { return openOn(disk{fsys}, ".") }
 
 func openOn(d disk, path string) (*Checkpoint, error) {
-	c := &Checkpoint{disk: d, path: path, byName: map[string]*Tensor{}, claimed: map[string]*Tensor{}, stored: map[string]place{}}
+	c := &Checkpoint{disk: d, path: path, claimed: map[string]*Tensor{}}
 	if err := c.open(); err != nil {
 		c.Close()
 		return nil, err
 	}
 	if i := slices.IndexFunc(c.tensors, (*Tensor).Quantized); i >= 0 {
-		c.method = c.tensors[i].scheme.Method
+		c.method = c.tensors[i].Scheme().Method
 	}
 	return c, nil
 }
@@ -78,7 +79,7 @@ func (c *Checkpoint) open() error {
 	if c.kind == GGUF {
 		return c.openGGUF(c.path)
 	}
-	for i, path := range found.shards {
+	for _, path := range found.shards {
 		f, closer, err := c.disk.openShard(path)
 		if err != nil {
 			return err
@@ -87,12 +88,9 @@ func (c *Checkpoint) open() error {
 			c.opened = append(c.opened, closer)
 		}
 		c.shards = append(c.shards, f)
-		for at, info := range f.Tensors() {
-			if other, twice := c.stored[info.Name]; twice {
-				return refuse(path, info.Name, "is in %s too", filepath.Base(found.shards[other.shard]))
-			}
-			c.stored[info.Name] = place{int32(i), int32(at)}
-		}
+	}
+	if err := c.sortStored(); err != nil {
+		return err
 	}
 	if c.index != nil {
 		if err := c.index.check(c); err != nil {
@@ -142,24 +140,68 @@ func (c *Checkpoint) Tensors() []*Tensor { return c.tensors }
 
 // Lookup returns the tensor of that name.
 func (c *Checkpoint) Lookup(name string) (*Tensor, bool) {
-	t, ok := c.byName[name]
-	return t, ok
+	i, ok := slices.BinarySearchFunc(c.byName, name, func(t *Tensor, name string) int { return strings.Compare(t.Name(), name) })
+	if !ok {
+		return nil, false
+	}
+	return c.byName[i], true
+}
+
+// sortTensors makes it possible to look tensors up, of which no two may have one name.
+func (c *Checkpoint) sortTensors() error {
+	c.byName = slices.Clone(c.tensors)
+	slices.SortStableFunc(c.byName, func(a, b *Tensor) int { return strings.Compare(a.Name(), b.Name()) })
+	for i, t := range c.byName {
+		if i > 0 && c.byName[i-1].Name() == t.Name() {
+			lead := t.lead()
+			return refuse(lead.File.Name(), t.Name(), "is there twice: as %q and as %q", c.byName[i-1].lead().Name, lead.Name)
+		}
+	}
+	return nil
+}
+
+// sortStored makes it possible to look up what lies in shards.
+func (c *Checkpoint) sortStored() error {
+	n := 0
+	for _, f := range c.shards {
+		n += len(f.Tensors())
+	}
+	c.stored = make([]place, 0, n)
+	for i, f := range c.shards {
+		for at := range f.Tensors() {
+			c.stored = append(c.stored, place{int32(i), int32(at)})
+		}
+	}
+	slices.SortStableFunc(c.stored, func(a, b place) int { return strings.Compare(c.at(a).Name, c.at(b).Name) })
+	for i := 1; i < n; i++ {
+		if one, two := c.at(c.stored[i-1]), c.at(c.stored[i]); one.Name == two.Name {
+			return refuse(two.File.Name(), two.Name, "is in %s too", filepath.Base(one.File.Name()))
+		}
+	}
+	return nil
+}
+
+// at returns what is stored at a place.
+func (c *Checkpoint) at(p place) Stored {
+	f := c.shards[p.shard]
+	return Stored{&f.Tensors()[p.at], f}
 }
 
 // storedAs returns the tensor that is stored by that name.
 func (c *Checkpoint) storedAs(name string) (Stored, bool) {
-	p, ok := c.stored[name]
+	i, ok := slices.BinarySearchFunc(c.stored, name, func(p place, name string) int { return strings.Compare(c.at(p).Name, name) })
 	if !ok {
 		return Stored{}, false
 	}
-	f := c.shards[p.shard]
-	return Stored{f.Tensors()[p.at], f}, true
+	return c.at(c.stored[i]), true
 }
 
 // info is what is stored by that name; nothing if it is not there.
 func (c *Checkpoint) info(name string) safetensors.Info {
-	s, _ := c.storedAs(name)
-	return s.Info
+	if s, ok := c.storedAs(name); ok {
+		return *s.Info
+	}
+	return safetensors.Info{}
 }
 
 // owner returns the tensor that a stored one belongs to.
@@ -167,7 +209,8 @@ func (c *Checkpoint) owner(stored string) *Tensor {
 	if t := c.claimed[stored]; t != nil {
 		return t
 	}
-	return c.byName[stored]
+	t, _ := c.Lookup(stored)
+	return t
 }
 
 // Err returns the first tensor's error.

@@ -122,11 +122,11 @@ func NewCompressedTensors(preset string, selected func(t *Tensor) bool, selectio
 // IsWeight tells the tensors that are quantized unless others are asked for: those of two axes whose name ends in weight and has none of
 // norm, embed, lm_head, router, gate.weight in it.
 func IsWeight(t *Tensor) bool {
-	if len(t.shape) != 2 || !strings.HasSuffix(t.name, "weight") {
+	if len(t.Shape()) != 2 || !strings.HasSuffix(t.Name(), "weight") {
 		return false
 	}
 	for _, part := range []string{"norm", "embed", "lm_head", "router", "gate.weight"} {
-		if strings.Contains(t.name, part) {
+		if strings.Contains(t.Name(), part) {
 			return false
 		}
 	}
@@ -140,20 +140,20 @@ func (j *CompressedTensors) String() string {
 
 // Convert takes the matrices that are selected, if the group size divides their rows.
 func (j *CompressedTensors) Convert(t *Tensor) (Converter, error) {
-	if _, fromGGUF := t.parts[0].File.(*gguf.File); fromGGUF {
+	if _, fromGGUF := t.lead().File.(*gguf.File); fromGGUF {
 		return nil, t.refuse("is in a GGUF file: compressed-tensors is made of safetensors")
 	}
 	if t.Quantized() {
-		return nil, t.refuse("is quantized already, by %v: dequantize first", t.scheme.Method)
+		return nil, t.refuse("is quantized already, by %v: dequantize first", t.Scheme().Method)
 	}
-	if len(t.shape) != 2 || t.Elements() == 0 || !floating(t.dtype) || !j.sel(t) {
+	if len(t.Shape()) != 2 || t.Elements() == 0 || !floating(t.dtype) || !j.sel(t) {
 		return nil, nil
 	}
-	if module, ok := strings.CutSuffix(t.name, ".weight"); !ok || module == "" {
+	if module, ok := strings.CutSuffix(t.Name(), ".weight"); !ok || module == "" {
 		return nil, Kept("its name does not end in .weight, as that of a module's weight does")
 	}
-	if g := j.preset.weights.group; g != 0 && t.shape[1]%g != 0 {
-		return nil, Kept(fmt.Sprintf("its rows of %d elements are not whole groups of %d", t.shape[1], g))
+	if g := j.preset.weights.group; g != 0 && t.Shape()[1]%g != 0 {
+		return nil, Kept(fmt.Sprintf("its rows of %d elements are not whole groups of %d", t.Shape()[1], g))
 	}
 	return newCTWriter(t, j.preset)
 }
@@ -172,8 +172,8 @@ func (j *CompressedTensors) Metadata(f *safetensors.File, _ func(string) bool) (
 func (j *CompressedTensors) Config(old []byte, changes []Change) ([]byte, error) {
 	var ignore []string
 	for _, c := range changes {
-		module, ok := strings.CutSuffix(c.Tensor.name, ".weight")
-		if ok && module != "" && !c.Converted && len(c.Tensor.shape) == 2 && !strings.Contains(c.Tensor.name, "embed") {
+		module, ok := strings.CutSuffix(c.Tensor.Name(), ".weight")
+		if ok && module != "" && !c.Converted && len(c.Tensor.Shape()) == 2 && !strings.Contains(c.Tensor.Name(), "embed") {
 			ignore = append(ignore, module)
 		}
 	}

@@ -55,7 +55,7 @@ func newCTWriter(t *Tensor, preset ctPreset) (Converter, error) {
 }
 
 func makeCTWriter[T kernels.Float](t *Tensor, preset ctPreset) *ctWriter[T] {
-	w := &ctWriter[T]{t: t, preset: preset, module: strings.TrimSuffix(t.name, ".weight"), rows: t.shape[0], cols: t.shape[1], blockRows: 1}
+	w := &ctWriter[T]{t: t, preset: preset, module: strings.TrimSuffix(t.Name(), ".weight"), rows: t.Shape()[0], cols: t.Shape()[1], blockRows: 1}
 	switch a := preset.weights; a.strategy {
 	case "channel":
 		w.blockCols = w.cols
@@ -105,7 +105,7 @@ func (w *ctWriter[T]) unit() int {
 // Pieces yields runs of rows.
 func (w *ctWriter[T]) Pieces(most int64) iter.Seq[Piece] {
 	outputs := w.Outputs()
-	return rowPieces(w.t.name, w.rows, w.unit(), int64(w.cols)*int64(w.t.dtype.Bits()/8), most, func(first, n int) (runs []Run) {
+	return rowPieces(w.t.Name(), w.rows, w.unit(), int64(w.cols)*int64(w.t.dtype.Bits()/8), most, func(first, n int) (runs []Run) {
 		for i, o := range outputs {
 			d := o.Shape.Dims()
 			if len(d) == 1 { // one for the whole tensor
@@ -184,7 +184,7 @@ func (w *ctWriter[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
 	}
 	for i, r := range p.Runs {
 		if int64(len(s.results[i])) != r.Size {
-			panic(fmt.Sprintf("checkpoint: %s: run %d has %d bytes, want %d", w.t.name, i, len(s.results[i]), r.Size))
+			panic(fmt.Sprintf("checkpoint: %s: run %d has %d bytes, want %d", w.t.Name(), i, len(s.results[i]), r.Size))
 		}
 	}
 	return s.results, nil
@@ -260,7 +260,7 @@ func (w *ctWriter[T]) findGlobal(s *Scratch) error {
 	var found []byte
 	var err error
 	if w.known != nil {
-		if found, err = w.known(Fact{Tensor: w.t.name}); err != nil {
+		if found, err = w.known(Fact{Tensor: w.t.Name()}); err != nil {
 			return w.t.wrap(err)
 		}
 	}

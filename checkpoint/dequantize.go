@@ -29,7 +29,7 @@ func (d Dequantization) String() string { return fmt.Sprintf("dequantize %v %s",
 // Convert takes the quantized tensors that are selected; of a GGUF file all that are floating-point numbers, and what is not selected is
 // left out if no safetensors file can hold it.
 func (d Dequantization) Convert(t *Tensor) (Converter, error) {
-	_, fromGGUF := t.parts[0].File.(*gguf.File)
+	_, fromGGUF := t.lead().File.(*gguf.File)
 	if d.Select != nil && !d.Select(t) {
 		if fromGGUF && t.Quantized() {
 			return dropper{}, nil
@@ -39,8 +39,8 @@ func (d Dequantization) Convert(t *Tensor) (Converter, error) {
 	if !t.Quantized() && !(fromGGUF && floating(t.dtype)) {
 		return nil, nil
 	}
-	if t.err != nil {
-		return nil, t.err
+	if t.Err() != nil {
+		return nil, t.Err()
 	}
 	dtype := d.DType
 	switch {
@@ -50,7 +50,7 @@ func (d Dequantization) Convert(t *Tensor) (Converter, error) {
 	default:
 		dtype = t.dtype
 	}
-	if l, ok := t.layout.(*own); ok {
+	if l, ok := layoutOf(t).(*own); ok {
 		return l.dequantizer(t, dtype)
 	}
 	switch dtype {
@@ -98,16 +98,16 @@ func (d Dequantization) Config(old []byte, changes []Change) ([]byte, error) {
 type rows[T kernels.Float] struct{ t *Tensor }
 
 func (r rows[T]) Outputs() []safetensors.Info {
-	return []safetensors.Info{{Name: r.t.name, DType: dtypeOf[T](), Shape: safetensors.ShapeOf(r.t.shape...)}}
+	return []safetensors.Info{{Name: r.t.Name(), DType: dtypeOf[T](), Shape: safetensors.ShapeOf(r.t.Shape()...)}}
 }
 
 func (r rows[T]) Pieces(most int64) iter.Seq[Piece] {
 	row := int64(r.t.RowLen()) * int64(dtypeOf[T]().Bits()/8)
-	switch r.t.layout.(type) {
+	switch layoutOf(r.t).(type) {
 	case *gptq, *awq, *transposedMX:
 		most *= 8 // each of their pieces reads a part of every row that is stored
 	}
-	return rowPieces(r.t.name, r.t.Rows(), r.t.layout.step(), row, most, func(first, n int) []Run {
+	return rowPieces(r.t.Name(), r.t.Rows(), layoutOf(r.t).step(), row, most, func(first, n int) []Run {
 		return []Run{{0, int64(first) * row, int64(n) * row}}
 	})
 }

@@ -103,7 +103,7 @@ func (s *Shard) observer(f Fact) (observer, error) {
 	return nil, fmt.Errorf("checkpoint: %s has no fact %v", s.Name, f)
 }
 
-func (q *quantizer[T]) subject() string { return q.t.name }
+func (q *quantizer[T]) subject() string { return q.t.Name() }
 
 // facts are the ranges of parts that are cut.
 func (q *quantizer[T]) facts(most int64) (facts []Fact) {
@@ -117,7 +117,7 @@ func (q *quantizer[T]) facts(most int64) (facts []Fact) {
 	}
 	for part := range pieces.Parts(n) {
 		if part.Len > wholePieces*n {
-			facts = append(facts, newFact(q.t.name, part.First, part.Len, 8*max(64, n/64*64)))
+			facts = append(facts, newFact(q.t.Name(), part.First, part.Len, 8*max(64, n/64*64)))
 		}
 	}
 	return facts
@@ -159,7 +159,7 @@ func (q *quantizer[T]) merge(parts [][]byte) ([]byte, error) {
 
 func (q *quantizer[T]) asks(known func(f Fact) ([]byte, error)) { q.known = known }
 
-func (w *ctWriter[T]) subject() string { return w.t.name }
+func (w *ctWriter[T]) subject() string { return w.t.Name() }
 
 // facts is the largest magnitude, where there is more than one piece.
 func (w *ctWriter[T]) facts(most int64) []Fact {
@@ -167,7 +167,7 @@ func (w *ctWriter[T]) facts(most int64) []Fact {
 	if w.preset.format != ctNVFP4 || row*int64(w.rows) <= most {
 		return nil
 	}
-	return []Fact{newFact(w.t.name, 0, w.rows, int(max(1, 8*most/row)))}
+	return []Fact{newFact(w.t.Name(), 0, w.rows, int(max(1, 8*most/row)))}
 }
 
 func (w *ctWriter[T]) observe(s *Scratch, f Fact, part int) ([]byte, error) {

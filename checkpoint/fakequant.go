@@ -39,7 +39,7 @@ func (f *FakeQuantization) String() string { return "fakequant " + f.Name }
 
 // takes tells whether a tensor is fake-quantized.
 func (f *FakeQuantization) takes(t *Tensor) bool {
-	return t.scheme.Method != methodOwn && (t.Quantized() || floating(t.dtype)) && (f.Select == nil || f.Select(t))
+	return t.Scheme().Method != methodOwn && (t.Quantized() || floating(t.dtype)) && (f.Select == nil || f.Select(t))
 }
 
 // plain is what becomes of the tensors that are taken before they are fake-quantized, and of all others.
@@ -50,14 +50,14 @@ func (f *FakeQuantization) Convert(t *Tensor) (Converter, error) {
 	switch {
 	case !f.takes(t):
 		return f.plain().Convert(t)
-	case t.err != nil:
-		return nil, t.err
-	case t.layout == nil:
-		return nil, t.refuse("has %d axes, want at most %d to quantize it: leave it out with --exclude", t.parts[0].Shape.Rank(), mostAxes)
+	case t.Err() != nil:
+		return nil, t.Err()
+	case layoutOf(t) == nil:
+		return nil, t.refuse("has %d axes, want at most %d to quantize it: leave it out with --exclude", t.lead().Shape.Rank(), mostAxes)
 	case t.Elements() == 0:
 		return nil, nil
 	}
-	groups, err := f.Spec.Granularity.Groups(t.shape, f.Target)
+	groups, err := f.Spec.Granularity.Groups(t.Shape(), f.Target)
 	if errors.Is(err, quant.ErrDisabled) {
 		return nil, Kept("block size does not divide its axis: the tensor is not quantized")
 	}
@@ -95,13 +95,13 @@ type fakeQuantizer[T kernels.Float] struct {
 }
 
 func (f *fakeQuantizer[T]) cut() (*quant.Pieces[T], error) {
-	pieces, err := quant.NewPieces[T](f.job.Spec, f.job.Target, f.t.shape, false)
+	pieces, err := quant.NewPieces[T](f.job.Spec, f.job.Target, f.t.Shape(), false)
 	return pieces, f.t.wrap(err)
 }
 
 // Outputs returns the values, the mask and the parameters.
 func (f *fakeQuantizer[T]) Outputs() []safetensors.Info {
-	name, shape, groups := f.t.name, safetensors.ShapeOf(f.t.shape...), safetensors.ShapeOf(f.groups...)
+	name, shape, groups := f.t.Name(), safetensors.ShapeOf(f.t.Shape()...), safetensors.ShapeOf(f.groups...)
 	outputs := []safetensors.Info{{Name: name, DType: dtypeOf[T](), Shape: shape}}
 	switch f.job.Mask {
 	case quant.ByteMask:
@@ -139,7 +139,7 @@ func (f *fakeQuantizer[T]) Pieces(most int64) iter.Seq[Piece] {
 					runs = append(runs, Run{i, 0, int64(outputs[i].Elements()) * 4})
 				}
 			}
-			if !yield(Piece{f.t.name, piece.First, piece.Len, runs}) {
+			if !yield(Piece{f.t.Name(), piece.First, piece.Len, runs}) {
 				return
 			}
 		}
@@ -207,7 +207,7 @@ func (f *fakeQuantizer[T]) observe(pieces *quant.Pieces[T]) error {
 	}
 	var s Scratch
 	if f.job.Spec.Searches() {
-		x := quant.Tensor[T]{Data: make([]T, f.t.Elements()), Shape: f.t.shape}
+		x := quant.Tensor[T]{Data: make([]T, f.t.Elements()), Shape: f.t.Shape()}
 		if err := f.read(&s, x.Data, 0); err != nil {
 			return err
 		}
@@ -230,7 +230,7 @@ func (f *fakeQuantizer[T]) observe(pieces *quant.Pieces[T]) error {
 				}
 			}
 		}
-		err = q.ObserveRanges(f.t.shape, &ranges)
+		err = q.ObserveRanges(f.t.Shape(), &ranges)
 	}
 	if err == nil {
 		f.params, err = q.Params()
@@ -240,8 +240,8 @@ func (f *fakeQuantizer[T]) observe(pieces *quant.Pieces[T]) error {
 
 // read reads elements from the one called first on: the rows that they are in.
 func (f *fakeQuantizer[T]) read(s *Scratch, x []T, first int) error {
-	if _, ok := f.t.layout.(plain); ok {
-		return f.t.wrap(readPlain(f.t.parts[0].Stored, &s.scratch, x, first))
+	if _, ok := layoutOf(f.t).(plain); ok {
+		return f.t.wrap(readPlain(f.t.lead(), &s.scratch, x, first))
 	}
 	row := f.t.RowLen()
 	from, to := first/row, (first+len(x)+row-1)/row

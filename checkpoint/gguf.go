@@ -24,23 +24,22 @@ func (c *Checkpoint) openGGUF(path string) error {
 	c.gguf, c.config = f, &config{}
 	for _, info := range f.Tensors() {
 		dtype := ggufTypes[info.Type]
-		s := Stored{safetensors.Info{Name: info.Name, DType: dtype, Shape: safetensors.ShapeOf(info.Shape...), Size: info.Size}, f}
-		t := newPlain(s)
+		s := Stored{&safetensors.Info{Name: info.Name, DType: dtype, Shape: safetensors.ShapeOf(info.Shape...), Size: info.Size}, f}
+		t := &Tensor{values: s, dtype: dtype}
 		if dtype == 0 {
-			t.parts[0].Role = Codes
-			t.dtype = safetensors.F32
-			t.scheme = Scheme{Method: methodGGUF, Format: info.Type.String(), Rows: 1, Cols: info.Type.BlockLen()}
+			scheme := Scheme{Method: methodGGUF, Format: info.Type.String(), Rows: 1, Cols: info.Type.BlockLen()}
+			q := &quantized{name: info.Name, shape: s.dims(), scheme: scheme, parts: []Part{{Codes, s}}}
+			*t = Tensor{dtype: safetensors.F32, quantized: q}
 			if info.Type.Supported() {
-				t.scheme.Bits = info.Type.BlockBytes() * 8 / info.Type.BlockLen()
-				t.layout = &ggufBlocks{s, info.Type, info.Row()}
+				q.scheme.Bits = info.Type.BlockBytes() * 8 / info.Type.BlockLen()
+				q.layout = &ggufBlocks{s, info.Type, info.Row()}
 			} else {
-				t.err = t.refuse("is of the type %v, which is not supported", info.Type)
+				q.err = t.refuse("is of the type %v, which is not supported", info.Type)
 			}
 		}
-		c.byName[info.Name] = t
 		c.tensors = append(c.tensors, t)
 	}
-	return nil
+	return c.sortTensors()
 }
 
 // ggufBlocks are the blocks of a GGUF file.

@@ -39,7 +39,7 @@ type likeness struct {
 func (*own) step() int { return 1 }
 
 // codes are the first part.
-func (l *own) codes() Stored { return l.t.parts[0].Stored }
+func (l *own) codes() Stored { return l.t.lead() }
 
 // ownRoles are what the companions of a tensor are to it.
 var ownRoles = map[string]Role{scaleSuffix: Scale, zeroPointSuffix: ZeroPoint, minvalSuffix: Minval, globalScaleSuffix: GlobalScale}
@@ -47,7 +47,7 @@ var ownRoles = map[string]Role{scaleSuffix: Scale, zeroPointSuffix: ZeroPoint, m
 // companion is the part of that suffix.
 func (l *own) companion(suffix string) Stored {
 	role := ownRoles[suffix]
-	return l.t.parts[slices.IndexFunc(l.t.parts, func(p Part) bool { return p.Role == role })].Stored
+	return l.t.Parts()[slices.IndexFunc(l.t.Parts(), func(p Part) bool { return p.Role == role })].Stored
 }
 
 // resolveOwn finds the tensors that Lowbit has quantized.
@@ -166,7 +166,7 @@ type ownValues[T kernels.Float] struct {
 }
 
 func (v ownValues[T]) Outputs() []safetensors.Info {
-	return []safetensors.Info{{Name: v.t.name, DType: dtypeOf[T](), Shape: v.l.record.Shape}}
+	return []safetensors.Info{{Name: v.t.Name(), DType: dtypeOf[T](), Shape: v.l.record.Shape}}
 }
 
 func (v ownValues[T]) Pieces(most int64) iter.Seq[Piece] {
@@ -176,7 +176,7 @@ func (v ownValues[T]) Pieces(most int64) iter.Seq[Piece] {
 		n := int(max(1, most/size))
 		for part := range pieces.Parts(n) {
 			for piece := range pieces.Cut(part, n) {
-				if !yield(Piece{v.t.name, piece.First, piece.Len, []Run{{0, int64(piece.First) * size, int64(piece.Len) * size}}}) {
+				if !yield(Piece{v.t.Name(), piece.First, piece.Len, []Run{{0, int64(piece.First) * size, int64(piece.Len) * size}}}) {
 					return
 				}
 			}

@@ -90,7 +90,7 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 			return nil, err
 		}
 		change := Change{Tensor: t, Converted: conv != nil, Kept: string(kept)}
-		for _, part := range t.parts {
+		for _, part := range t.Parts() {
 			change.Before += part.Size
 		}
 		converters[i] = conv
@@ -100,20 +100,20 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 
 	names := make(map[string]struct{}, len(c.tensors))
 	for _, f := range c.files() {
-		shard := Shard{Name: filepath.Base(f.path), converters: make([]Converter, 0, len(f.tensors)), Pieces: make([]Task, 0, len(f.tensors))}
+		shard := Shard{Name: filepath.Base(f.path), converters: make([]Converter, 0, f.count), Pieces: make([]Task, 0, f.count)}
 		p.paths = append(p.paths, f.path)
 		count := 0                                  // of outputs
-		ends := make([]int32, 0, len(f.tensors))    // of the outputs of each converter
-		changes := make([]int32, 0, len(f.tensors)) // that each converter is part of
-		for _, info := range f.tensors {
-			t := c.owner(info.Name)
+		ends := make([]int32, 0, f.count)    // of the outputs of each converter
+		changes := make([]int32, 0, f.count) // that each converter is part of
+		for s := range f.stored {
+			t := c.owner(s.Name)
 			i := place[t]
 			conv := converters[i]
-			if conv != nil && t.parts[0].Name != info.Name {
+			if conv != nil && t.lead().Name != s.Name {
 				continue // the codes stand for all of it
 			}
 			if conv == nil {
-				conv = keeper{Stored{info, f.source}}
+				conv = keeper{s}
 			}
 			shard.converters = append(shard.converters, conv)
 			count += len(conv.Outputs())
@@ -182,23 +182,31 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 
 // file is a file that is read.
 type file struct {
-	path    string
-	source  Source
-	file    *safetensors.File // nil if it is a GGUF file
-	tensors []safetensors.Info
+	path   string
+	file   *safetensors.File // nil if it is a GGUF file
+	count  int               // of the tensors that are stored in it
+	stored iter.Seq[Stored]
 }
 
 // files lists the files that are read.
 func (c *Checkpoint) files() (files []file) {
 	for _, f := range c.shards {
-		files = append(files, file{f.Name(), f, f, f.Tensors()})
+		files = append(files, file{f.Name(), f, len(f.Tensors()), func(yield func(Stored) bool) {
+			for i := range f.Tensors() {
+				if !yield(Stored{&f.Tensors()[i], f}) {
+					return
+				}
+			}
+		}})
 	}
 	if c.gguf != nil {
-		f := file{path: c.gguf.Name(), source: c.gguf}
-		for _, t := range c.tensors {
-			f.tensors = append(f.tensors, t.parts[0].Info)
-		}
-		files = append(files, f)
+		files = append(files, file{c.gguf.Name(), nil, len(c.tensors), func(yield func(Stored) bool) {
+			for _, t := range c.tensors {
+				if !yield(t.lead()) {
+					return
+				}
+			}
+		}})
 	}
 	return files
 }
@@ -273,7 +281,7 @@ func (dropper) Do(*Scratch, Piece) ([][]byte, error) { return nil, nil }
 // keeper copies a stored tensor.
 type keeper struct{ Stored }
 
-func (k keeper) Outputs() []safetensors.Info { return []safetensors.Info{k.Info} }
+func (k keeper) Outputs() []safetensors.Info { return []safetensors.Info{*k.Info} }
 
 // Pieces yields runs of bytes.
 func (k keeper) Pieces(most int64) iter.Seq[Piece] {

@@ -10,17 +10,17 @@ import (
 // along a row, of 3, 5, 6 or 7 bits, of nvfp4, of a table, transposed, in the blocks of GGUF), scales that are not positive and groups that do
 // not divide the tensor are an error; ReadRows gives their values, and Tensor.Parts what is stored.
 func (t *Tensor) ReadCodes() (quant.Codes, error) {
-	if t.err != nil {
-		return quant.Codes{}, t.err
+	if t.Err() != nil {
+		return quant.Codes{}, t.Err()
 	}
-	if l, ok := t.layout.(*own); ok {
+	if l, ok := layoutOf(t).(*own); ok {
 		return l.readCodes()
 	}
-	l, ok := t.layout.(*grouped)
+	l, ok := layoutOf(t).(*grouped)
 	if !ok {
-		return quant.Codes{}, t.refuse("is %v, whose codes package quant does not have", t.scheme)
+		return quant.Codes{}, t.refuse("is %v, whose codes package quant does not have", t.Scheme())
 	}
-	c, err := l.readCodes(t.shape)
+	c, err := l.readCodes(t.Shape())
 	if err != nil {
 		return quant.Codes{}, t.refuse("%w", err)
 	}

@@ -54,12 +54,12 @@ func (q *Quantization) String() string { return "quantize " + q.Name }
 // Convert quantizes what Choose says.
 func (q *Quantization) Convert(t *Tensor) (Converter, error) {
 	if t.Quantized() {
-		return nil, t.refuse("is quantized already, by %s: dequantize it first", t.scheme.Method)
+		return nil, t.refuse("is quantized already, by %s: dequantize it first", t.Scheme().Method)
 	}
 	if !Quantizable(t.dtype) {
 		return nil, nil
 	}
-	if rank := t.parts[0].Shape.Rank(); rank > mostAxes {
+	if rank := t.lead().Shape.Rank(); rank > mostAxes {
 		if t.Elements() > 0 && q.Choose(t) != nil {
 			return nil, t.refuse("has %d axes, want at most %d to quantize it: leave it out with --exclude", rank, mostAxes)
 		}
@@ -69,14 +69,14 @@ func (q *Quantization) Convert(t *Tensor) (Converter, error) {
 	if choice == nil || t.Elements() == 0 {
 		return nil, nil
 	}
-	_, err := choice.Spec.Granularity.Groups(t.shape, quant.Weight)
+	_, err := choice.Spec.Granularity.Groups(t.Shape(), quant.Weight)
 	if errors.Is(err, quant.ErrDisabled) {
 		return nil, Kept("block size does not divide its axis: the tensor is not quantized")
 	}
 	if err != nil {
 		return nil, t.refuse("%w: leave it out with --exclude", err)
 	}
-	dtype, shape := choice.record(t.dtype, t.parts[0].Shape).Stored()
+	dtype, shape := choice.record(t.dtype, t.lead().Shape).Stored()
 	if dims := shape.Dims(); dtype == safetensors.F4 && (len(dims) == 0 || dims[len(dims)-1]%2 != 0) {
 		return nil, t.refuse("has the shape %s, want an even last axis, as float4 is packed in pairs", shape)
 	} else if (dtype == safetensors.F6_E2M3 || dtype == safetensors.F6_E3M2) && (len(dims) == 0 || dims[len(dims)-1]%4 != 0) {
@@ -86,7 +86,7 @@ func (q *Quantization) Convert(t *Tensor) (Converter, error) {
 	if q.choices == nil {
 		q.choices = map[string]*Choice{}
 	}
-	q.choices[t.name] = choice
+	q.choices[t.Name()] = choice
 	q.mu.Unlock()
 	switch t.dtype {
 	case safetensors.F16:
@@ -143,11 +143,11 @@ func newQuantizer[T kernels.Float](job *Quantization, t *Tensor, choice *Choice)
 }
 
 // record says how the tensor is quantized.
-func (q *quantizer[T]) record() Record { return q.choice.record(q.t.dtype, q.t.parts[0].Shape) }
+func (q *quantizer[T]) record() Record { return q.choice.record(q.t.dtype, q.t.lead().Shape) }
 
 // cut says how the tensor is cut.
 func (q *quantizer[T]) cut() (*quant.Pieces[T], error) {
-	pieces, err := quant.NewPieces[T](q.choice.Spec, quant.Weight, q.t.shape, q.record().Packed)
+	pieces, err := quant.NewPieces[T](q.choice.Spec, quant.Weight, q.t.Shape(), q.record().Packed)
 	if err == nil {
 		pieces.Importance = q.choice.Importance
 	}
@@ -157,15 +157,15 @@ func (q *quantizer[T]) cut() (*quant.Pieces[T], error) {
 // Outputs returns the codes and what lies beside them.
 func (q *quantizer[T]) Outputs() []safetensors.Info {
 	r := q.record()
-	groups, err := q.choice.Spec.Granularity.Groups(q.t.shape, quant.Weight)
+	groups, err := q.choice.Spec.Granularity.Groups(q.t.Shape(), quant.Weight)
 	if err != nil {
 		panic(err) // it was no error before
 	}
 	dtype, shape := r.Stored()
 	companions := r.Companions()
-	outputs := append(make([]safetensors.Info, 0, 1+len(companions)), safetensors.Info{Name: q.t.name, DType: dtype, Shape: shape})
+	outputs := append(make([]safetensors.Info, 0, 1+len(companions)), safetensors.Info{Name: q.t.Name(), DType: dtype, Shape: shape})
 	for _, c := range companions {
-		outputs = append(outputs, safetensors.Info{Name: q.t.name + c.Suffix, DType: c.DType, Shape: c.Shape(safetensors.ShapeOf(groups...))})
+		outputs = append(outputs, safetensors.Info{Name: q.t.Name() + c.Suffix, DType: c.DType, Shape: c.Shape(safetensors.ShapeOf(groups...))})
 	}
 	return outputs
 }
@@ -202,7 +202,7 @@ func (q *quantizer[T]) Pieces(most int64) iter.Seq[Piece] {
 
 // piece is a piece that writes the codes of one part, and the parameters of the groups of another.
 func (q *quantizer[T]) piece(codes, groups quant.Part) Piece {
-	p := Piece{q.t.name, codes.First, codes.Len, []Run{{0, int64(codes.Byte), int64(codes.Bytes)}}}
+	p := Piece{q.t.Name(), codes.First, codes.Len, []Run{{0, int64(codes.Byte), int64(codes.Bytes)}}}
 	if groups.Groups == 0 {
 		return p
 	}
@@ -275,7 +275,7 @@ func (q *quantizer[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
 
 // read reads elements from the one called first on.
 func (q *quantizer[T]) read(x []T, first int) error {
-	return read(q.t.parts[0].Stored, x, int64(first)*int64(dtypeOf[T]().Bits()/8))
+	return read(q.t.lead(), x, int64(first)*int64(dtypeOf[T]().Bits()/8))
 }
 
 // observePiece is how many elements are observed at a time.
@@ -310,7 +310,7 @@ func (q *quantizer[T]) findParams(first int) (quant.Params, error) {
 	}
 	var found []byte
 	if q.known != nil && !pieces.Fixed() {
-		if found, err = q.known(Fact{Tensor: q.t.name, First: first}); err != nil {
+		if found, err = q.known(Fact{Tensor: q.t.Name(), First: first}); err != nil {
 			return quant.Params{}, q.t.wrap(err)
 		}
 	}

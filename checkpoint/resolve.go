@@ -58,37 +58,32 @@ func (c *Checkpoint) resolve() error {
 		return q.unsupported("quant_method %q", q.Method)
 	}
 
-	placed := map[*Tensor]bool{}
+	count, others := 0, 0
+	for name := range c.names {
+		switch t := r.claimed[name]; {
+		case t == nil:
+			others++
+			fallthrough
+		case name == t.lead().Name:
+			count++
+		}
+	}
+	c.tensors = make([]*Tensor, 0, count)
+	plain := make([]Tensor, 0, others) // as one, of which there may be very many
 	for _, f := range c.shards {
-		for _, info := range f.Tensors() {
-			t := r.claimed[info.Name]
-			switch {
-			case t == nil:
-				t = newPlain(Stored{info, f})
-			case placed[t] || info.Name != t.parts[0].Name:
+		for i := range f.Tensors() {
+			s := Stored{&f.Tensors()[i], f}
+			t := r.claimed[s.Name]
+			if t == nil {
+				plain = append(plain, Tensor{values: s, dtype: s.DType})
+				t = &plain[len(plain)-1]
+			} else if s.Name != t.lead().Name {
 				continue
 			}
-			placed[t] = true
-			if other, twice := c.byName[t.name]; twice {
-				return refuse(f.Name(), t.name, "is there twice: as %q and as %q", other.parts[0].Name, t.parts[0].Name)
-			}
-			c.byName[t.name] = t
 			c.tensors = append(c.tensors, t)
 		}
 	}
-	return nil
-}
-
-func newPlain(s Stored) *Tensor {
-	t := &Tensor{name: s.Name, dtype: s.DType, parts: []Part{{Values, s}}}
-	if s.Shape.Rank() > mostAxes { // whose shape would take more memory than the header: it is copied as it is
-		return t
-	}
-	t.shape = s.dims()
-	if floating(s.DType) {
-		t.layout = plain{}
-	}
-	return t
+	return c.sortTensors()
 }
 
 // unsupported says that weights are quantized in a way that this package does not read.
@@ -100,11 +95,13 @@ func (q *quantConfig) unsupported(format string, args ...any) error {
 type builder struct {
 	*resolver
 	*Tensor
+	*quantized
 }
 
 // begin begins a tensor.
 func (r *resolver) begin(name, method, format string) *builder {
-	return &builder{r, &Tensor{name: name, scheme: Scheme{Method: method, Format: format}}}
+	q := &quantized{name: name, scheme: Scheme{Method: method, Format: format}}
+	return &builder{r, &Tensor{quantized: q}, q}
 }
 
 // fail says what is wrong, of a stored tensor or of one that is missing.
@@ -129,7 +126,7 @@ func (b *builder) add(role Role, name string) (Stored, bool) {
 		return s, false
 	}
 	if owner := b.claimed[name]; owner != nil && owner != b.Tensor {
-		b.fail(name, "belongs to %q and to %q", owner.name, b.name)
+		b.fail(name, "belongs to %q and to %q", owner.Name(), b.name)
 		return s, false
 	}
 	if b.claimed[name] == nil {

@@ -15,9 +15,15 @@ import (
 
 // Tensor is one of a model's tensors, quantized or not.
 type Tensor struct {
+	values    Stored // of a tensor that is not quantized
+	dtype     safetensors.DType
+	quantized *quantized // nil if it is not
+}
+
+// quantized is what a tensor has that is quantized. Others, of which a file may have very many, are what is stored and no more.
+type quantized struct {
 	name   string
 	shape  []int
-	dtype  safetensors.DType
 	scheme Scheme
 	parts  []Part
 	layout layout // nil if the values cannot be read
@@ -43,7 +49,7 @@ func (s Scheme) String() string {
 
 // Stored is a tensor as it lies in a file. Its DType is 0 if it is of blocks of a GGUF file.
 type Stored struct {
-	safetensors.Info
+	*safetensors.Info
 	File Source
 }
 
@@ -78,32 +84,58 @@ const (
 )
 
 // Name returns the tensor's name in the plain model.
-func (t *Tensor) Name() string { return t.name }
+func (t *Tensor) Name() string {
+	if t.quantized == nil {
+		return t.values.Name
+	}
+	return t.quantized.name
+}
 
 // Shape returns the tensor's shape in the plain model, outermost axis first. The caller must not change it.
 func (t *Tensor) Shape() []int {
-	if t.shape == nil && len(t.parts) > 0 {
-		return t.parts[0].dims() // of absurd rank, see newPlain
+	if t.quantized == nil {
+		return t.values.dims()
 	}
-	return t.shape
+	return t.quantized.shape
 }
 
 // Scheme says how the tensor is quantized.
-func (t *Tensor) Scheme() Scheme { return t.scheme }
+func (t *Tensor) Scheme() Scheme {
+	if t.quantized == nil {
+		return Scheme{}
+	}
+	return t.quantized.scheme
+}
 
 // Quantized tells whether the tensor is quantized.
-func (t *Tensor) Quantized() bool { return t.scheme.Method != "" }
+func (t *Tensor) Quantized() bool { return t.quantized != nil }
 
 // DType returns the element type: of a tensor that is not quantized its own, else the one that its values are given as unless another is
 // asked for: the model's (dtype or torch_dtype of config.json), else the scale's if that is F32, F16 or BF16, else BF16.
 func (t *Tensor) DType() safetensors.DType { return t.dtype }
 
 // Parts returns the stored tensors that it is made of, its codes or values first. The caller must not change them.
-func (t *Tensor) Parts() []Part { return t.parts }
+func (t *Tensor) Parts() []Part {
+	if t.quantized == nil {
+		return []Part{{Values, t.values}}
+	}
+	return t.quantized.parts
+}
+
+// lead is the stored tensor of its codes or values; none if they are missing.
+func (t *Tensor) lead() Stored {
+	switch {
+	case t.quantized == nil:
+		return t.values
+	case len(t.quantized.parts) == 0:
+		return Stored{}
+	}
+	return t.quantized.parts[0].Stored
+}
 
 // Part returns the stored tensor of that role.
 func (t *Tensor) Part(role Role) (Stored, bool) {
-	for _, p := range t.parts {
+	for _, p := range t.Parts() {
 		if p.Role == role {
 			return p.Stored, true
 		}
@@ -112,21 +144,29 @@ func (t *Tensor) Part(role Role) (Stored, bool) {
 }
 
 // Err returns what is wrong with a quantized tensor: an error that names the file, the tensor and the reason.
-func (t *Tensor) Err() error { return t.err }
+func (t *Tensor) Err() error {
+	if t.quantized == nil {
+		return nil
+	}
+	return t.quantized.err
+}
 
 // refuse is an error of this tensor.
 func (t *Tensor) refuse(format string, args ...any) error {
 	file := ""
-	if len(t.parts) > 0 {
-		file = t.parts[0].File.Name()
+	if s := t.lead(); s.File != nil {
+		file = s.File.Name()
 	}
-	return refuse(file, t.name, format, args...)
+	return refuse(file, t.Name(), format, args...)
 }
 
 // Elements returns the number of elements.
 func (t *Tensor) Elements() int {
+	if t.quantized == nil {
+		return t.values.Elements()
+	}
 	n := 1
-	for _, d := range t.shape {
+	for _, d := range t.quantized.shape {
 		n *= d
 	}
 	return n
@@ -134,19 +174,44 @@ func (t *Tensor) Elements() int {
 
 // RowLen returns the length of a row: the last axis, 1 for a scalar.
 func (t *Tensor) RowLen() int {
-	if len(t.shape) == 0 {
-		return 1
+	n := 1
+	if t.quantized == nil {
+		for _, n = range t.values.Shape.All() {
+		}
+	} else if rank := len(t.quantized.shape); rank > 0 {
+		n = t.quantized.shape[rank-1]
 	}
-	return t.shape[len(t.shape)-1]
+	return n
 }
 
 // Rows returns the number of rows: the product of all axes but the last.
 func (t *Tensor) Rows() int {
 	n := 1
-	for _, d := range t.shape[:max(0, len(t.shape)-1)] {
+	if t.quantized == nil {
+		last := t.values.Shape.Rank() - 1
+		for axis, d := range t.values.Shape.All() {
+			if axis < last {
+				n *= d
+			}
+		}
+		return n
+	}
+	shape := t.quantized.shape
+	for _, d := range shape[:max(0, len(shape)-1)] {
 		n *= d
 	}
 	return n
+}
+
+// layoutOf is how a tensor's values lie in its parts; nil if they cannot be read.
+func layoutOf(t *Tensor) layout {
+	switch {
+	case t.quantized != nil:
+		return t.quantized.layout
+	case floating(t.dtype) && t.values.Shape.Rank() <= mostAxes: // more are copied as they are
+		return plain{}
+	}
+	return nil
 }
 
 // layout is how a tensor's values lie in its parts.
@@ -159,10 +224,11 @@ type layout interface {
 // and rounded once to T, half to even. It does not allocate memory, apart from buffers that later calls use again. It may be called by
 // several goroutines at a time.
 func ReadRows[T kernels.Float](t *Tensor, dst []T, first int) error {
+	layout := layoutOf(t)
 	switch {
-	case t.err != nil:
-		return t.err
-	case t.layout == nil:
+	case t.Err() != nil:
+		return t.Err()
+	case layout == nil:
 		return t.refuse("is %v, want a floating-point type of 16 or 32 bits", t.dtype)
 	}
 	cols := t.RowLen()
@@ -179,9 +245,9 @@ func ReadRows[T kernels.Float](t *Tensor, dst []T, first int) error {
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
 	var err error
-	switch l := t.layout.(type) {
+	switch l := layout.(type) {
 	case plain:
-		err = readPlain(t.parts[0].Stored, s, dst, first*cols)
+		err = readPlain(t.values, s, dst, first*cols)
 	case *grouped:
 		err = readGrouped(l, s, dst, first)
 	case *gptq:

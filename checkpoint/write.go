@@ -67,7 +67,7 @@ func (p *Plan) WriteFolder(ctx context.Context, path string, o WriteOptions) (er
 	var others []string
 	if p.in.kind != File {
 		if others, err = p.OtherFiles(func(folder string) bool {
-			folder = p.in.at(folder)
+			folder = p.in.pathOf(folder)
 			return sameFile(path, folder) || sameFile(stage, folder)
 		}); err != nil {
 			return err
@@ -174,7 +174,7 @@ func (p *Plan) checkSpace(stage string, whole map[string]bool, others []string) 
 		}
 	}
 	for _, name := range others {
-		if stat, err := p.in.disk.stat(p.in.at(name)); err == nil {
+		if stat, err := p.in.disk.stat(p.in.pathOf(name)); err == nil {
 			need += stat.Size()
 		}
 	}
@@ -192,14 +192,14 @@ func writeText(path string, text []byte) error {
 	return nil
 }
 
-// at is where a file of the input's folder is, of a name with slashes.
-func (c *Checkpoint) at(name string) string { return filepath.Join(c.folder, filepath.FromSlash(name)) }
+// pathOf is where a file of the input's folder is, of a name with slashes.
+func (c *Checkpoint) pathOf(name string) string { return filepath.Join(c.folder, filepath.FromSlash(name)) }
 
 // copyFile copies a file of the folder, and makes the folder that it is to be in.
 func (c *Checkpoint) copyFile(to, name string) (err error) {
-	in, err := c.disk.open(c.at(name))
+	in, err := c.disk.open(c.pathOf(name))
 	if err != nil {
-		return inFile(c.at(name), err)
+		return inFile(c.pathOf(name), err)
 	}
 	defer in.Close()
 	if err := os.MkdirAll(filepath.Dir(to), 0o777); err != nil {
