@@ -26,10 +26,10 @@ type Checkpoint struct {
 	config  *config
 	method  string
 	tensors []*Tensor
-	byName  []*Tensor          // the same, sorted by their names
-	claimed map[string]*Tensor // stored tensors that belong to quantized ones
-	stored  []place            // of what lies in shards, sorted by the names
-	opened  []io.Closer        // what closes with the files
+	byName  []*Tensor   // the same, sorted by their names
+	stored  []place     // of what lies in shards, sorted by the names
+	claimed []*Tensor   // the quantized tensors that the same belong to; nil if there are none
+	opened  []io.Closer // what closes with the files
 }
 
 // place is where a stored tensor is: the shard, and its number among the shard's tensors.
@@ -59,7 +59,7 @@ func Open(path string) (*Checkpoint, error) { return openOn(disk{}, path) }
 func OpenFS(fsys fs.FS) (*Checkpoint, error) { return openOn(disk{fsys}, ".") }
 
 func openOn(d disk, path string) (*Checkpoint, error) {
-	c := &Checkpoint{disk: d, path: path, claimed: map[string]*Tensor{}}
+	c := &Checkpoint{disk: d, path: path}
 	if err := c.open(); err != nil {
 		c.Close()
 		return nil, err
@@ -189,11 +189,33 @@ func (c *Checkpoint) at(p place) Stored {
 
 // storedAs returns the tensor that is stored by that name.
 func (c *Checkpoint) storedAs(name string) (Stored, bool) {
-	i, ok := slices.BinarySearchFunc(c.stored, name, func(p place, name string) int { return strings.Compare(c.at(p).Name, name) })
+	i, ok := c.find(name)
 	if !ok {
 		return Stored{}, false
 	}
 	return c.at(c.stored[i]), true
+}
+
+// find returns the number of a stored tensor among those that are sorted.
+func (c *Checkpoint) find(name string) (int, bool) {
+	return slices.BinarySearchFunc(c.stored, name, func(p place, name string) int { return strings.Compare(c.at(p).Name, name) })
+}
+
+// claimer returns the quantized tensor that a stored one belongs to, nil if there is none.
+func (c *Checkpoint) claimer(stored string) *Tensor {
+	if i, ok := c.find(stored); ok && c.claimed != nil {
+		return c.claimed[i]
+	}
+	return nil
+}
+
+// claim makes a stored tensor, which is there, belong to a quantized one.
+func (c *Checkpoint) claim(stored string, t *Tensor) {
+	if c.claimed == nil {
+		c.claimed = make([]*Tensor, len(c.stored))
+	}
+	i, _ := c.find(stored)
+	c.claimed[i] = t
 }
 
 // info is what is stored by that name; nothing if it is not there.
@@ -206,7 +228,7 @@ func (c *Checkpoint) info(name string) safetensors.Info {
 
 // owner returns the tensor that a stored one belongs to.
 func (c *Checkpoint) owner(stored string) *Tensor {
-	if t := c.claimed[stored]; t != nil {
+	if t := c.claimer(stored); t != nil {
 		return t
 	}
 	t, _ := c.Lookup(stored)

@@ -59,7 +59,7 @@ func (r *resolver) resolveCT(q *quantConfig) error {
 		}
 	}
 	for _, p := range modules {
-		if r.claimed[p+".weight"] == nil {
+		if r.claimer(p+".weight") == nil {
 			r.resolveCTModule(q, p, groups, ignored)
 		}
 	}

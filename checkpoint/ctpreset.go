@@ -159,7 +159,7 @@ func (j *CompressedTensors) Convert(t *Tensor) (Converter, error) {
 }
 
 // Metadata says that the tensors are torch's, as its readers want to hear.
-func (j *CompressedTensors) Metadata(f *safetensors.File, _ func(string) bool) (map[string]string, error) {
+func (j *CompressedTensors) Metadata(f *safetensors.File, _ func(string) Converter) (map[string]string, error) {
 	metadata := maps.Clone(f.Metadata())
 	if metadata == nil {
 		metadata = map[string]string{}

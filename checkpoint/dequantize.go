@@ -65,13 +65,13 @@ func (d Dequantization) Convert(t *Tensor) (Converter, error) {
 }
 
 // Metadata keeps the metadata, but for what it says of tensors that are no longer quantized.
-func (d Dequantization) Metadata(f *safetensors.File, kept func(string) bool) (map[string]string, error) {
+func (d Dequantization) Metadata(f *safetensors.File, made func(string) Converter) (map[string]string, error) {
 	records, err := ReadRecords(f)
 	if err != nil || records == nil {
 		return f.Metadata(), err
 	}
 	for name := range records {
-		if !kept(name) {
+		if made(name) != nil {
 			delete(records, name)
 		}
 	}

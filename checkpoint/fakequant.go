@@ -74,8 +74,8 @@ func (f *FakeQuantization) Convert(t *Tensor) (Converter, error) {
 }
 
 // Metadata is that of the plain model.
-func (f *FakeQuantization) Metadata(file *safetensors.File, kept func(string) bool) (map[string]string, error) {
-	return f.plain().Metadata(file, kept)
+func (f *FakeQuantization) Metadata(file *safetensors.File, made func(string) Converter) (map[string]string, error) {
+	return f.plain().Metadata(file, made)
 }
 
 // Config is that of the plain model.

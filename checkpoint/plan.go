@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/lowbit-go/lowbit/safetensors"
 )
@@ -68,8 +70,9 @@ type Job interface {
 	// String tells one job from another: the same job has the same string.
 	String() string
 
-	// Metadata returns the metadata of an output shard, whose tensors of those names are kept as they are.
-	Metadata(f *safetensors.File, kept func(name string) bool) (map[string]string, error)
+	// Metadata returns the metadata of the output of a shard. What Convert has made of the tensor that a stored one belongs to is told by
+	// the latter's name; it is nil if it is kept as it is.
+	Metadata(f *safetensors.File, made func(name string) Converter) (map[string]string, error)
 
 	// Config returns the new config.json. It is given the old one, nil if there is none, and what becomes of each tensor. It returns nil
 	// where there is to be none.
@@ -98,11 +101,10 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 		p.Changes = append(p.Changes, change)
 	}
 
-	names := make(map[string]struct{}, len(c.tensors))
 	for _, f := range c.files() {
 		shard := Shard{Name: filepath.Base(f.path), converters: make([]Converter, 0, f.count), Pieces: make([]Task, 0, f.count)}
 		p.paths = append(p.paths, f.path)
-		count := 0                                  // of outputs
+		count := 0                           // of outputs
 		ends := make([]int32, 0, f.count)    // of the outputs of each converter
 		changes := make([]int32, 0, f.count) // that each converter is part of
 		for s := range f.stored {
@@ -123,16 +125,10 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 		for _, conv := range shard.converters {
 			outputs = append(outputs, conv.Outputs()...)
 		}
-		for _, o := range outputs {
-			if _, twice := names[o.Name]; twice {
-				return nil, refuse(f.path, o.Name, "would be written twice")
-			}
-			names[o.Name] = struct{}{}
-		}
 		var metadata map[string]string
 		var err error
 		if f.file != nil {
-			if metadata, err = job.Metadata(f.file, func(name string) bool { return converters[place[c.owner(name)]] == nil }); err != nil {
+			if metadata, err = job.Metadata(f.file, func(name string) Converter { return converters[place[c.owner(name)]] }); err != nil {
 				return nil, err
 			}
 		}
@@ -163,6 +159,9 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 		}
 		p.Shards = append(p.Shards, shard)
 	}
+	if err := p.checkNames(); err != nil {
+		return nil, err
+	}
 	for i := range p.Changes {
 		p.Before += p.Changes[i].Before
 		p.After += p.Changes[i].After
@@ -178,6 +177,30 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 		}
 	}
 	return p, nil
+}
+
+// checkNames refuses two tensors of one name in two shards. Two in one are refused where it is laid out.
+func (p *Plan) checkNames() error {
+	if len(p.Shards) < 2 {
+		return nil
+	}
+	type written struct {
+		name  string
+		shard int
+	}
+	var all []written
+	for i, s := range p.Shards {
+		for _, t := range s.Tensors {
+			all = append(all, written{t.Name, i})
+		}
+	}
+	slices.SortFunc(all, func(a, b written) int { return cmp.Or(strings.Compare(a.name, b.name), cmp.Compare(a.shard, b.shard)) })
+	for i := 1; i < len(all); i++ {
+		if w := all[i]; w.name == all[i-1].name {
+			return refuse(p.paths[w.shard], w.name, "would be written twice")
+		}
+	}
+	return nil
 }
 
 // file is a file that is read.

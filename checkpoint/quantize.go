@@ -26,9 +26,6 @@ type Quantization struct {
 
 	// Stop, unless it is nil, is asked from time to time whether the work is to end with an error.
 	Stop func() error
-
-	mu      sync.Mutex
-	choices map[string]*Choice // of the tensors that are quantized
 }
 
 // Choice is how a tensor is quantized.
@@ -82,12 +79,6 @@ func (q *Quantization) Convert(t *Tensor) (Converter, error) {
 	} else if (dtype == safetensors.F6_E2M3 || dtype == safetensors.F6_E3M2) && (len(dims) == 0 || dims[len(dims)-1]%4 != 0) {
 		return nil, t.refuse("has the shape %s, want a last axis that is a multiple of 4, as float6 is packed four to three bytes", shape)
 	}
-	q.mu.Lock()
-	if q.choices == nil {
-		q.choices = map[string]*Choice{}
-	}
-	q.choices[t.Name()] = choice
-	q.mu.Unlock()
 	switch t.dtype {
 	case safetensors.F16:
 		return newQuantizer[float16.Float16](q, t, choice)
@@ -98,10 +89,10 @@ func (q *Quantization) Convert(t *Tensor) (Converter, error) {
 }
 
 // Metadata adds the records of the tensors that are quantized.
-func (q *Quantization) Metadata(f *safetensors.File, kept func(string) bool) (map[string]string, error) {
+func (q *Quantization) Metadata(f *safetensors.File, made func(string) Converter) (map[string]string, error) {
 	return recordsMetadata(f.Metadata(), func(yield func(string, Record) bool) {
 		for _, info := range f.Tensors() {
-			if c, ok := q.choices[info.Name]; ok && !kept(info.Name) && !yield(info.Name, c.record(info.DType, info.Shape)) {
+			if c, ok := made(info.Name).(interface{ record() Record }); ok && !yield(info.Name, c.record()) {
 				return
 			}
 		}

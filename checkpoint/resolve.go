@@ -30,7 +30,7 @@ func (c *Checkpoint) resolve() error {
 	}
 	q := c.config.quant
 	switch {
-	case q == nil && len(r.claimed) > 0:
+	case q == nil && r.claimed != nil:
 	case q == nil:
 		r.resolveFP8(&quantConfig{Method: methodFP8, WeightBlockSize: []int{128, 128}})
 		r.resolveMXFP4()
@@ -60,7 +60,7 @@ func (c *Checkpoint) resolve() error {
 
 	count, others := 0, 0
 	for name := range c.names {
-		switch t := r.claimed[name]; {
+		switch t := r.claimer(name); {
 		case t == nil:
 			others++
 			fallthrough
@@ -73,7 +73,7 @@ func (c *Checkpoint) resolve() error {
 	for _, f := range c.shards {
 		for i := range f.Tensors() {
 			s := Stored{&f.Tensors()[i], f}
-			t := r.claimed[s.Name]
+			t := r.claimer(s.Name)
 			if t == nil {
 				plain = append(plain, Tensor{values: s, dtype: s.DType})
 				t = &plain[len(plain)-1]
@@ -125,13 +125,14 @@ func (b *builder) add(role Role, name string) (Stored, bool) {
 	if !ok {
 		return s, false
 	}
-	if owner := b.claimed[name]; owner != nil && owner != b.Tensor {
+	switch owner := b.claimer(name); owner {
+	case b.Tensor:
+	case nil:
+		b.claim(name, b.Tensor)
+		b.parts = append(b.parts, Part{role, s})
+	default:
 		b.fail(name, "belongs to %q and to %q", owner.Name(), b.name)
 		return s, false
-	}
-	if b.claimed[name] == nil {
-		b.claimed[name] = b.Tensor
-		b.parts = append(b.parts, Part{role, s})
 	}
 	return s, true
 }
@@ -260,7 +261,7 @@ func (r *resolver) resolveUnknown() {
 	} {
 		for _, p := range r.owners(c.codes) {
 			codes, _ := r.storedAs(p + c.codes)
-			if _, ok := r.storedAs(p + c.companion); !ok || r.claimed[codes.Name] != nil || floating(codes.DType) {
+			if _, ok := r.storedAs(p + c.companion); !ok || r.claimer(codes.Name) != nil || floating(codes.DType) {
 				continue
 			}
 			b := r.begin(p+".weight", "unknown", c.method)
@@ -271,7 +272,7 @@ func (r *resolver) resolveUnknown() {
 				modules = r.modules()
 			}
 			for _, name := range modules[p] {
-				if name != codes.Name && r.claimed[name] == nil && !strings.HasSuffix(name, ".bias") {
+				if name != codes.Name && r.claimer(name) == nil && !strings.HasSuffix(name, ".bias") {
 					b.add(Other, name)
 				}
 			}

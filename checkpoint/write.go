@@ -193,7 +193,9 @@ func writeText(path string, text []byte) error {
 }
 
 // pathOf is where a file of the input's folder is, of a name with slashes.
-func (c *Checkpoint) pathOf(name string) string { return filepath.Join(c.folder, filepath.FromSlash(name)) }
+func (c *Checkpoint) pathOf(name string) string {
+	return filepath.Join(c.folder, filepath.FromSlash(name))
+}
 
 // copyFile copies a file of the folder, and makes the folder that it is to be in.
 func (c *Checkpoint) copyFile(to, name string) (err error) {
