@@ -122,7 +122,7 @@ func NewCompressedTensors(preset string, selected func(t *Tensor) bool, selectio
 // IsWeight tells the tensors that are quantized unless others are asked for: those of two axes whose name ends in weight and has none of
 // norm, embed, lm_head, router, gate.weight in it.
 func IsWeight(t *Tensor) bool {
-	if len(t.Shape()) != 2 || !strings.HasSuffix(t.Name(), "weight") {
+	if t.Rank() != 2 || !strings.HasSuffix(t.Name(), "weight") {
 		return false
 	}
 	for _, part := range []string{"norm", "embed", "lm_head", "router", "gate.weight"} {
@@ -146,7 +146,7 @@ func (j *CompressedTensors) Convert(t *Tensor) (Converter, error) {
 	if t.Quantized() {
 		return nil, t.refuse("is quantized already, by %v: dequantize first", t.Scheme().Method)
 	}
-	if len(t.Shape()) != 2 || t.Elements() == 0 || !floating(t.dtype) || !j.sel(t) {
+	if t.Rank() != 2 || t.Elements() == 0 || !floating(t.dtype) || !j.sel(t) {
 		return nil, nil
 	}
 	if module, ok := strings.CutSuffix(t.Name(), ".weight"); !ok || module == "" {
@@ -173,7 +173,7 @@ func (j *CompressedTensors) Config(old []byte, changes []Change) ([]byte, error)
 	var ignore []string
 	for _, c := range changes {
 		module, ok := strings.CutSuffix(c.Tensor.Name(), ".weight")
-		if ok && module != "" && !c.Converted && len(c.Tensor.Shape()) == 2 && !strings.Contains(c.Tensor.Name(), "embed") {
+		if ok && module != "" && !c.Converted && c.Tensor.Rank() == 2 && !strings.Contains(c.Tensor.Name(), "embed") {
 			ignore = append(ignore, module)
 		}
 	}

@@ -53,7 +53,7 @@ func (f *FakeQuantization) Convert(t *Tensor) (Converter, error) {
 	case t.Err() != nil:
 		return nil, t.Err()
 	case layoutOf(t) == nil:
-		return nil, t.refuse("has %d axes, want at most %d to quantize it: leave it out with --exclude", t.lead().Shape.Rank(), mostAxes)
+		return nil, t.refuse("has %d axes, want at most %d to quantize it: leave it out with --exclude", t.lead().Shape.Rank(), MostAxes)
 	case t.Elements() == 0:
 		return nil, nil
 	}

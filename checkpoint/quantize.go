@@ -42,8 +42,9 @@ func (c *Choice) record(dtype safetensors.DType, shape safetensors.Shape) Record
 	return Record{Spec: c.Spec, DType: dtype, Shape: shape, Packed: c.Pack && c.Spec.DType.Bits() < 8}
 }
 
-// mostAxes is how many axes a tensor may have that is quantized. No framework has tensors of more than 64.
-const mostAxes = 1024
+// MostAxes is how many axes a tensor may have that is quantized. No framework has tensors of more than 64, and the numbers of very many take
+// more memory than the header.
+const MostAxes = 1024
 
 // String names the job.
 func (q *Quantization) String() string { return "quantize " + q.Name }
@@ -56,9 +57,9 @@ func (q *Quantization) Convert(t *Tensor) (Converter, error) {
 	if !Quantizable(t.dtype) {
 		return nil, nil
 	}
-	if rank := t.lead().Shape.Rank(); rank > mostAxes {
+	if rank := t.lead().Shape.Rank(); rank > MostAxes {
 		if t.Elements() > 0 && q.Choose(t) != nil {
-			return nil, t.refuse("has %d axes, want at most %d to quantize it: leave it out with --exclude", rank, mostAxes)
+			return nil, t.refuse("has %d axes, want at most %d to quantize it: leave it out with --exclude", rank, MostAxes)
 		}
 		return nil, nil
 	}

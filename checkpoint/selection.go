@@ -21,7 +21,7 @@ func (s Selection) TakesMatrix(t *Tensor) bool {
 	if s.None() {
 		return IsWeight(t)
 	}
-	return len(t.Shape()) == 2 && s.Takes(t.Name())
+	return t.Rank() == 2 && s.Takes(t.Name())
 }
 
 // String tells one selection from another.

@@ -99,6 +99,14 @@ func (t *Tensor) Shape() []int {
 	return t.quantized.shape
 }
 
+// Rank returns the number of axes. It takes no memory, of which Shape takes much where the number is absurd.
+func (t *Tensor) Rank() int {
+	if t.quantized == nil {
+		return t.values.Shape.Rank()
+	}
+	return len(t.quantized.shape)
+}
+
 // Scheme says how the tensor is quantized.
 func (t *Tensor) Scheme() Scheme {
 	if t.quantized == nil {
@@ -208,7 +216,7 @@ func layoutOf(t *Tensor) layout {
 	switch {
 	case t.quantized != nil:
 		return t.quantized.layout
-	case floating(t.dtype) && t.values.Shape.Rank() <= mostAxes: // more are copied as they are
+	case floating(t.dtype) && t.values.Shape.Rank() <= MostAxes: // more are copied as they are
 		return plain{}
 	}
 	return nil

@@ -108,6 +108,9 @@ func (c *calibrateCommand) observe(t *tool, j *fakeQuantJob, learners map[string
 	var selected []safetensors.Info
 	for _, info := range in.Tensors() {
 		if checkpoint.Quantizable(info.DType) && c.selects(info.Name) {
+			if err := checkRank(in, info); err != nil {
+				return 0, err
+			}
 			selected = append(selected, info)
 			bytes += info.Size
 		}

@@ -211,6 +211,36 @@ func TestMemory(t *testing.T) {
 	}
 }
 
+// A tensor of absurd rank, whose shape as numbers takes more memory than the header, is listed, copied or refused.
+func TestAbsurdRank(t *testing.T) {
+	const axes = 1 << 20
+	header := `{"w.weight":{"dtype":"F32","shape":[` + strings.Repeat("1,", axes-1) + `1],"data_offsets":[0,4]}}`
+	in := place(t, "in")
+	require.NoError(t, os.WriteFile(in, append(headed(header, 0), 0, 0, 128, 63), 0o666))
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"inspect", in}, "w.weight"},
+		{[]string{"inspect", "--json", in}, "w.weight"},
+		{[]string{"compare", in, in}, "w.weight"},
+		{[]string{"quantize", "--preset", "int8", "-o", place(t, "out"), in}, "no tensor is selected"},
+		{[]string{"quantize", "--preset", "fp8-dynamic", "-o", place(t, "out"), in}, "no tensor is selected"},
+		{[]string{"quantize", "--spec", int8Spec, "-o", place(t, "out"), in}, "has 1048576 axes, want at most 1024"},
+		{[]string{"dequantize", "-o", place(t, "out"), in}, ""},
+		{[]string{"fakequant", "--spec", int8Spec, "-o", place(t, "out"), in}, "has 1048576 axes, want at most 1024"},
+		{[]string{"calibrate", "--spec", int8Spec, "-o", place(t, "out"), in}, "has 1048576 axes, want at most 1024"},
+		{[]string{"calibrate", "--importance", "-o", place(t, "out"), in}, "has 1048576 axes, want at most 1024"},
+	} {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		r := lowbit(t, c.args...)
+		runtime.ReadMemStats(&after)
+		assert.Contains(t, r.stdout+r.stderr, c.says, "%q", c.args)
+		assert.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(6*len(header)), "%q", c.args) // the numbers alone would take 4 times the header
+	}
+}
+
 // A tensor that memory cannot hold is worked on all the same, until the user interrupts. The file is sparse.
 func TestHuge(t *testing.T) {
 	if strconv.IntSize == 32 {

@@ -255,6 +255,14 @@ func newFakeQuantPlace[T kernels.Float](j *fakeQuantJob, info safetensors.Info) 
 	return &fakeQuantTensor[T]{info: info, q: q}, nil
 }
 
+// checkRank refuses a tensor of an absurd number of axes.
+func checkRank(in *safetensors.File, info safetensors.Info) error {
+	if rank := info.Shape.Rank(); rank > checkpoint.MostAxes {
+		return refuse(in, info.Name, "has %d axes, want at most %d to quantize it: leave it out with --exclude", rank, checkpoint.MostAxes)
+	}
+	return nil
+}
+
 // layOut adds to l what run will write. From the shapes alone it tells which pass disables the quantizer.
 func (f *fakeQuantTensor[T]) layOut(j *fakeQuantJob, l *layout) error {
 	name := f.info.Name
@@ -267,6 +275,9 @@ func (f *fakeQuantTensor[T]) layOut(j *fakeQuantJob, l *layout) error {
 		}
 		if info.DType != f.info.DType {
 			return refuse(in, name, "is %v, but %v in %s", info.DType, f.info.DType, j.last.Name())
+		}
+		if err := checkRank(in, info); err != nil {
+			return err
 		}
 		if disabled || info.Elements() == 0 {
 			continue
