@@ -26,10 +26,6 @@ var (
 
 // encodeAsm converts by assembly.
 func encodeAsm[D small](impl isa, dst []D, src []float32, f *float8) {
-	if isShort(impl, len(src)) {
-		encodePiece[D](impl, unsafe.Pointer(&dst[0]), &src[0], f, len(src), 0)
-		return
-	}
 	s := flat(len(src), streamingTo(impl, len(src), 32, unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask))
 	for s.advance() {
 		encodePiece[D](impl, unsafe.Pointer(&dst[s.off]), &src[s.off], f, s.length, s.ahead)
@@ -62,10 +58,6 @@ func encodeE8M0Asm(impl isa, dst []fp8.E8M0, src []float32, most float32) {
 
 // decodeAsm converts by assembly.
 func decodeAsm[S small](impl isa, dst []float32, src []S) {
-	if isShort(impl, len(src)) {
-		decodePiece[S](impl, &dst[0], unsafe.Pointer(&src[0]), len(src), 0)
-		return
-	}
 	s := flat(len(src), streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), unsafe.Pointer(&dst[0]), 32, NoMask))
 	for s.advance() {
 		decodePiece[S](impl, &dst[s.off], unsafe.Pointer(&src[s.off]), s.length, s.ahead)

@@ -1,6 +1,10 @@
 package kernels
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/lowbit-go/lowbit/internal/asm"
+)
 
 // DequantizeInt writes the values of integer codes:
 //
@@ -11,10 +15,14 @@ import "unsafe"
 // need not begin at a byte, but those that do are faster.
 func DequantizeInt[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) {
 	const kernel = "DequantizeInt"
-	impl := current()
-	if isSmall(impl, g, len(dst), src) && !tabled[T](impl, 8, len(dst)) {
-		if code, ok := p.smallCode(ownFormat[C]()); ok && p.isApart(memory("", dst), memory("", src)) {
-			dequantizeInts[T](impl, storage{code: code, bits: 8}, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), p, 0, 1, len(dst), 0)
+	if impl := atOnce(len(dst)); impl != generic && g.isVector(len(dst)) && len(src) == len(dst) && apart(dst, src) && !tabled[T](impl, 8, len(dst)) {
+		y, q := unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0])
+		if code, ok := p.smallCode(ownFormat[C](), y, len(dst)*int(unsafe.Sizeof(*new(T)))); ok {
+			if p.ZeroPoint != nil {
+				asm.DequantizeZeroPoint[T](impl, code, elemOf[T](), y, q, &p.Scale[0], &p.ZeroPoint[0], 0, 1, len(dst), 0)
+			} else {
+				asm.Dequantize[T](impl, code, elemOf[T](), y, q, &p.Scale[0], 0, 1, len(dst), 0)
+			}
 			return
 		}
 	}
@@ -33,7 +41,7 @@ func DequantizeInt[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) {
 		portableDequantizeWide(dst, src, g, p, f)
 		return
 	}
-	dequantizeInt(impl, dst, bytesOf(src), g, p, f)
+	dequantizeInt(current(), dst, bytesOf(src), g, p, f)
 }
 
 func dequantizeInt[T Float](impl isa, dst []T, src []byte, g Grid, p *IntParams, f Format) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/lowbit-go/lowbit/internal/asm"
@@ -74,7 +75,7 @@ func Why() string {
 	current()
 	c := chosen.Load()
 	how := "the fastest that can be used here"
-	switch c >> 8 {
+	switch c >> 8 & 0xff {
 	case byUse:
 		how = "asked for by the program"
 	case byEnvironment:
@@ -83,8 +84,11 @@ func Why() string {
 	return names[isa(c)] + ": " + how
 }
 
-// chosen is the implementation, and above it how it was chosen; 0 before that.
+// chosen is the implementation, above it how it was chosen, and above that the number
+// of elements up to which a call is small; 0 before that.
 var chosen atomic.Uint32
+
+const smallShift = 16
 
 const (
 	bySpeed = iota + 1
@@ -92,7 +96,14 @@ const (
 	byUse
 )
 
-func choose(impl isa, how uint32) { chosen.Store(how<<8 | uint32(impl)) }
+// choosing is locked by who changes what is chosen.
+var choosing sync.Mutex
+
+func choose(impl isa, how uint32) {
+	choosing.Lock()
+	defer choosing.Unlock()
+	chosen.Store(uint32(smallMost(impl))<<smallShift | how<<8 | uint32(impl))
+}
 
 // current returns the implementation to use.
 func current() isa {
@@ -118,7 +129,9 @@ func first() isa {
 			}
 		}
 	}
-	chosen.CompareAndSwap(0, how<<8|uint32(impl))
+	choosing.Lock()
+	defer choosing.Unlock()
+	chosen.CompareAndSwap(0, uint32(smallMost(impl))<<smallShift|how<<8|uint32(impl))
 	return isa(chosen.Load())
 }
 

@@ -1,5 +1,11 @@
 package kernels
 
+import (
+	"unsafe"
+
+	"github.com/lowbit-go/lowbit/internal/asm"
+)
+
 // FakeQuantizeInt rounds src to the values that the integer format has, and
 // says in mask which elements were within its range:
 //
@@ -10,9 +16,16 @@ package kernels
 // dst may be src.
 func FakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p *IntParams) {
 	const kernel = "FakeQuantizeInt"
-	impl := current()
-	if isSmallFake(impl, dst, mask, src, g, p) {
-		smallFake(impl, dst, mask, src, p)
+	if impl := atOnce(len(src)); impl != generic && g.isVector(len(src)) && len(dst) == len(src) &&
+		(&dst[0] == &src[0] || apart(dst, src)) && smallFake(dst, mask, src, p) {
+		y, x, flags, kind := unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.SliceData(mask.data), int32(asmMasks[mask.kind])
+		scale := &p.Scale[0]
+		recip := 1 / *scale
+		if p.ZeroPoint != nil && p.ZeroPoint[0] != 0 {
+			asm.FakeQuantizeZeroPoint[T](impl, elemOf[T](), y, flags, x, scale, &recip, &p.ZeroPoint[0], int32(p.Min), int32(p.Max), kind, 1, len(src), 0)
+		} else {
+			asm.FakeQuantize[T](impl, elemOf[T](), y, flags, x, scale, &recip, int32(p.Min), int32(p.Max), kind, 1, len(src), 0)
+		}
 		return
 	}
 	checkFakeQuantize(kernel, dst, mask, src, g)
@@ -23,7 +36,7 @@ func FakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p *IntParams)
 		plain.ZeroPoint = nil
 		p = &plain
 	}
-	fakeQuantizeInt(impl, dst, mask, src, g, p)
+	fakeQuantizeInt(current(), dst, mask, src, g, p)
 }
 
 func fakeQuantizeInt[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p *IntParams) {

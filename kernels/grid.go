@@ -9,7 +9,7 @@ type Grid struct{ Rows, Groups, Len int }
 
 // check panics unless the grid has n elements, the length of the slice of that name.
 func (g Grid) check(kernel, name string, n int) {
-	if g.Rows == 1 && g.Groups == 1 && g.Len == n { // a vector: the other way takes long beside it
+	if g.isVector(n) { // a vector: the other way takes long beside it
 		return
 	}
 	g.count(kernel, name, n)

@@ -1,5 +1,11 @@
 package kernels
 
+import (
+	"unsafe"
+
+	"github.com/lowbit-go/lowbit/internal/asm"
+)
+
 // MinMax writes the least and the greatest element of each group, over all
 // rows: len(min) == len(max) == Groups. Both are NaN if a NaN is among the
 // elements. A result that is zero is +0, so that the order of the elements
@@ -9,6 +15,10 @@ package kernels
 // Groups is not.
 func MinMax[T Float](min, max []T, src []T, g Grid) {
 	const kernel = "MinMax"
+	if impl := atOnce(len(src)); impl != generic && g.isVector(len(src)) && len(min) == 1 && len(max) == 1 && apart(min, max) && apart(min, src) && apart(max, src) {
+		asm.MinMax[T](impl, elemOf[T](), unsafe.Pointer(&src[0]), unsafe.Pointer(&min[0]), unsafe.Pointer(&max[0]), 1, len(src))
+		return
+	}
 	g.checkObserved(kernel, len(src))
 	checkLen(kernel, "min", len(min), g.Groups)
 	checkLen(kernel, "max", len(max), g.Groups)

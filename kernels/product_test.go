@@ -21,10 +21,16 @@ func byProducts(t *testing.T, least int) {
 	if !slices.Contains(assembled(t), name) {
 		t.Skip("nothing is done by products here")
 	}
-	require.NoError(t, Use(name))
 	was := productLen
-	t.Cleanup(func() { productLen = was })
-	productLen = least
+	t.Cleanup(func() { setProductLen(was) })
+	setProductLen(least)
+	require.NoError(t, Use(name))
+}
+
+// setProductLen changes what is long, and with that what is small.
+func setProductLen(n int) {
+	productLen = n
+	SetStreaming(int(streamFrom.Load()))
 }
 
 // shortElems are names of the elements that have 16 bits.

@@ -1,6 +1,10 @@
 package kernels
 
-import "unsafe"
+import (
+	"unsafe"
+
+	"github.com/lowbit-go/lowbit/internal/asm"
+)
 
 // QuantizeInt writes integer codes:
 //
@@ -11,11 +15,19 @@ import "unsafe"
 // that do are faster.
 func QuantizeInt[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams) {
 	const kernel = "QuantizeInt"
-	impl := current()
-	if isSmall(impl, g, len(src), dst) {
-		if code, ok := p.smallCode(ownFormat[C]()); ok && p.isApart(memory("", dst), memory("", src)) {
-			recip := [1]float32{1 / p.Scale[0]}
-			quantizeIntGroup[T](impl, storage{code: code, bits: 8}, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), p, 0, recip[:], 1, len(src), 0)
+	if impl := atOnce(len(src)); impl != generic && g.isVector(len(src)) && len(dst) == len(src) && apart(dst, src) {
+		q, x := unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0])
+		if code, ok := p.smallCode(ownFormat[C](), q, len(dst)); ok {
+			scale := &p.Scale[0]
+			recip := 1 / *scale
+			switch {
+			case p.ZeroPoint != nil:
+				asm.QuantizeZeroPoint[T](impl, code, elemOf[T](), q, x, scale, &recip, &p.ZeroPoint[0], int32(p.Min), int32(p.Max), 1, len(src), 0)
+			case code == asm.Int8 && p.Min == -128 && p.Max == 127:
+				asm.QuantizeWhole[T](impl, code, elemOf[T](), (*int8)(q), x, scale, &recip, 1, len(src), 0)
+			default:
+				asm.Quantize[T](impl, code, elemOf[T](), q, x, scale, &recip, int32(p.Min), int32(p.Max), 1, len(src), 0)
+			}
 			return
 		}
 	}
@@ -30,7 +42,7 @@ func QuantizeInt[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams) {
 	out := memory("dst", dst)
 	checkApart(kernel, out, memory("src", src))
 	p.apart(kernel, out)
-	quantizeInt(impl, bytesOf(dst), src, g, p, f)
+	quantizeInt(current(), bytesOf(dst), src, g, p, f)
 	inOrder(dst)
 }
 

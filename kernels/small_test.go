@@ -27,7 +27,7 @@ func TestSmall(t *testing.T) {
 
 func testSmall[T Float, C IntCode](t *testing.T) {
 	was := productLen
-	defer func() { productLen = was }()
+	defer setProductLen(was)
 	r := newSource(14)
 	ordinary := 0
 	calls := effort(600, 2000, 100_000)
@@ -50,9 +50,9 @@ func testSmall[T Float, C IntCode](t *testing.T) {
 		}
 		for _, call := range []func(*smallArena, smallCall) any{smallQuantize[T, C], smallDequantize[T, C], smallFakeQuantize[T, C]} {
 			long, short := a, a
-			productLen = 0
+			setProductLen(0)
 			wantPanic := call(&long, c)
-			productLen = was
+			setProductLen(was)
 			gotPanic := call(&short, c)
 			require.Equal(t, wantPanic, gotPanic, "%+v", c)
 			require.Negative(t, differ(int32s, view4(short[:]), view4(long[:])), "%+v", c)

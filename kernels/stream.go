@@ -67,7 +67,15 @@ func WhyStreaming() string {
 // them; but what reads the results next has to fetch them. Unless set it depends on
 // the machine: see [WhyStreaming]. With 0 every call does that can, with a negative
 // number none. The results are the same. Only the implementations for amd64 do it.
-func SetStreaming(bytes int) (before int) { return int(streamFrom.Swap(int64(bytes))) }
+func SetStreaming(bytes int) (before int) {
+	choosing.Lock()
+	defer choosing.Unlock()
+	before = int(streamFrom.Swap(int64(bytes)))
+	if c := chosen.Load(); c != 0 {
+		chosen.Store(uint32(smallMost(isa(c)))<<smallShift | c&(1<<smallShift-1))
+	}
+	return before
+}
 
 // streaming says where whole tiles may be written past the caches, which takes
 // aligned memory in every output: from element first on, and from each unit-th
