@@ -92,7 +92,7 @@ func chooseIntAsm[T Float](impl isa, r *IntRule, low, high []float32) {
 		copy(c.low, low[first:][:n])
 		copy(r.Scale[first:], high[first:][:n])
 		if !r.ends() {
-			magnitudes(c.low[:n], r.Scale[first:])
+			magnitudes(impl, c.low[:n], r.Scale[first:])
 		}
 		chooseInts[T](impl, c, r, first, n)
 	}
@@ -104,16 +104,14 @@ func chooseFloatAsm[T Float](impl isa, r *FloatRule, low, high []float32) {
 	for first := 0; first < len(low); first += fewChosen {
 		n := min(fewChosen, len(low)-first)
 		copy(r.Scale[first:], high[first:][:n])
-		magnitudes(low[first:][:n], r.Scale[first:])
+		magnitudes(impl, low[first:][:n], r.Scale[first:])
 		chooseFloats[T](impl, c, r, first, n)
 	}
 }
 
 // magnitudes makes the largest magnitudes of ends, where the upper ends are.
-func magnitudes(low, high []float32) {
-	for i, lo := range low {
-		high[i] = max(-min(lo, 0), max(high[i], 0))
-	}
+func magnitudes(impl isa, low, high []float32) {
+	asm.ParamsMagnitude(impl, &high[0], &low[0], &high[0], len(low))
 }
 
 func observeIntAsm[T Float](impl isa, src []T, g Grid, r *IntRule) {
@@ -169,7 +167,7 @@ func observe[T Float](impl isa, src []T, g Grid, first int, low, high []float32,
 	widenEnds(impl, low, lo)
 	widenEnds(impl, high, hi)
 	if !ends {
-		magnitudes(low, high)
+		magnitudes(impl, low, high)
 	}
 }
 

@@ -59,7 +59,7 @@ func errorFloat(impl isa, dst []float64, src, weights []float32, groups int, p *
 		portableErrors(dst, src, weights, groups, fakeQuantizer{floats: p}, n)
 	case p.Dialect == Reference || p.dividesByScales():
 		errorFloatAsm(impl, dst, src, weights, groups, p, n)
-	case p.scalesOfE4M3FN() && len(src)/groups <= codedPiece && len(dst)/groups <= someGroups:
+	case p.scalesOfE4M3FN() && len(dst)/groups <= someGroups:
 		errorFloatBy(impl, dst, src, weights, groups, p, n)
 	default:
 		portableErrors(dst, src, weights, groups, fakeQuantizer{floats: p}, n)

@@ -2,6 +2,7 @@ package kernels
 
 import (
 	"sync"
+	"unsafe"
 
 	"github.com/lowbit-go/lowbit/fp8"
 	"github.com/lowbit-go/lowbit/internal/asm"
@@ -26,18 +27,21 @@ type errorCall struct {
 	term      asm.Term
 	formula   fakeFormula
 	scale     []float32
+	factor    []float32 // what elements are multiplied with, unless they are divided by the scale
 	zeroPoint []int32
 	minval    []float32
 
 	least, most int32
 	field, step int32
 	largest     float32
+
+	nan bool // there is one among the sums
 }
 
-// candidates are the parameters of a call with fewer than a register holds, and the zero points where there are none.
+// candidates are the parameters of a call with fewer than a register holds.
 type candidates struct {
-	scale, minval [mostLanes]float32
-	zeroPoint     [mostLanes]int32
+	scale, other [mostLanes]float32
+	zeroPoint    [mostLanes]int32
 }
 
 // ones are the weights of a chunk that has none.
@@ -51,54 +55,122 @@ var ones = sync.OnceValue(func() *[sumChunk]float32 {
 
 // run writes the errors of groups, and NaN for those that must be computed by division.
 func (c *errorCall) run(dst []float64, src, weights []float32, groups int) {
-	lanes, each, length := errorLanes(c.impl), len(dst)/groups, len(src)/groups
-	var from candidates
-	var w *float32
-	if c.term == asm.WeightedPowers {
-		w = &ones()[0]
+	each, length := len(dst)/groups, len(src)/groups
+	if each == 0 {
+		return
 	}
-	for i := 0; i < len(dst); {
+	if length <= sumChunk {
+		step := groups
+		if c.formula == fakePlain {
+			step = max(1, fewZeroPoints/each)
+		}
+		if len(weights) == 0 && c.term == asm.WeightedPowers {
+			step = min(step, sumChunk/length)
+		}
+		for first := 0; first < groups; first += step {
+			k := min(step, groups-first)
+			c.chunks(dst[first*each:][:k*each], src[first*length:][:k*length], part(weights, first*length, k*length), k, first*each)
+		}
+		return
+	}
+	for i, n := 0, 0; i < len(dst); i += n {
 		group := i / each
-		n := min(lanes, (group+1)*each-i)
-		scale, zeroPoint, minval := &c.scale[i], &from.zeroPoint[0], &from.minval[0]
-		if n < lanes { // fewer than the register's
-			copy(from.scale[:n], c.scale[i:])
-			scale = &from.scale[0]
-		}
-		switch {
-		case c.formula == fakeZeroPoint && n < lanes:
-			copy(from.zeroPoint[:n], c.zeroPoint[i:])
-		case c.formula == fakeZeroPoint:
-			zeroPoint = &c.zeroPoint[i]
-		case c.formula == fakeMinval && n < lanes:
-			copy(from.minval[:n], c.minval[i:])
-		case c.formula == fakeMinval:
-			minval = &c.minval[i]
-		}
+		n = min(mostLanes, (group+1)*each-i)
 		out := dst[i:][:n]
 		clear(out)
 		for at := group * length; at < (group+1)*length; at += sumChunk {
-			var sums [mostLanes]float32
-			if len(weights) > 0 {
-				w = &weights[at]
-			}
-			c.call(&sums[0], scale, zeroPoint, minval, &src[at], w, min(sumChunk, (group+1)*length-at))
+			var sums [mostLanes]float64
+			m := min(sumChunk, (group+1)*length-at)
+			c.chunks(sums[:n], src[at:][:m], part(weights, at, m), 1, i)
 			for j := range out {
-				out[j] += float64(sums[j])
+				out[j] += sums[j]
 			}
 		}
-		i += n
 	}
 }
 
-func (c *errorCall) call(sums, scale *float32, zeroPoint *int32, minval, x, w *float32, n int) {
-	switch c.formula {
+// part returns n numbers of x, or none of none.
+func part(x []float32, at, n int) []float32 {
+	if len(x) == 0 {
+		return nil
+	}
+	return x[at:][:n]
+}
+
+// chunks is run for groups of a chunk at most, of which the first candidate has the parameters at first. The sums lie in the lower half of dst until
+// they are widened.
+func (c *errorCall) chunks(dst []float64, src, weights []float32, groups, first int) {
+	lanes, each, n := errorLanes(c.impl), len(dst)/groups, len(src)/groups
+	sums := unsafe.Slice((*float32)(unsafe.Pointer(&dst[0])), len(dst))
+	whole := each / lanes * lanes
+	for l := 0; l < whole; l += lanes {
+		i := first + l
+		from := arguments{&c.scale[i], &c.scale[i], &noZeroPoints[0]}
+		switch c.formula {
+		case fakeZeroPoint:
+			from.zeroPoint = &c.zeroPoint[i]
+		case fakeMinval:
+			from.other = &c.minval[i]
+		case fakeProduct:
+			from.other = &c.factor[i]
+		}
+		c.call(&sums[l], from, src, weights, n, groups, 4*each)
+	}
+	if rest := each - whole; rest > 0 { // fewer than the register's
+		var from candidates
+		for g := range groups {
+			i := first + g*each + whole
+			copy(from.scale[:rest], c.scale[i:])
+			switch c.formula {
+			case fakeZeroPoint:
+				copy(from.zeroPoint[:rest], c.zeroPoint[i:])
+			case fakeMinval:
+				copy(from.other[:rest], c.minval[i:])
+			case fakeProduct:
+				copy(from.other[:rest], c.factor[i:])
+			}
+			var few [mostLanes]float32
+			c.call(&few[0], arguments{&from.scale[0], &from.other[0], &from.zeroPoint[0]}, src[g*n:][:n], part(weights, g*n, n), n, 1, 0)
+			copy(sums[g*each+whole:], few[:rest])
+		}
+	}
+	for i := len(dst) - 1; i >= 0; i-- {
+		e := sums[i]
+		dst[i] = float64(e)
+		if e != e {
+			c.nan = true
+		}
+	}
+}
+
+// noZeroPoints are those of groups with at most fewZeroPoints candidates all together, or of one group.
+var noZeroPoints [fewZeroPoints + mostLanes]int32
+
+const fewZeroPoints = 1024
+
+// arguments are a call's parameters; other is minvals or factors.
+type arguments struct {
+	scale, other *float32
+	zeroPoint    *int32
+}
+
+func (c *errorCall) call(sums *float32, from arguments, src, weights []float32, n, groups, stride int) {
+	var w *float32
+	switch {
+	case len(weights) > 0:
+		w = &weights[0]
+	case c.term == asm.WeightedPowers:
+		w = &ones()[0]
+	}
+	switch x := &src[0]; c.formula {
 	case fakeMinval:
-		asm.ErrorMinval(c.impl, c.term, sums, scale, minval, x, w, c.least, c.most, n)
+		asm.ErrorMinval(c.impl, c.term, sums, from.scale, from.other, x, w, c.least, c.most, n, groups, stride)
 	case fakeFloat:
-		asm.ErrorFp(c.impl, c.term, sums, scale, x, w, c.field, c.step, c.largest, n)
+		asm.ErrorFp(c.impl, c.term, sums, from.scale, x, w, c.field, c.step, c.largest, n, groups, stride)
+	case fakeProduct:
+		asm.ErrorFpProduct(c.impl, c.term, sums, from.scale, from.other, x, w, c.field, c.step, c.largest, n, groups, stride)
 	default:
-		asm.ErrorInt(c.impl, c.term, sums, scale, zeroPoint, x, w, c.least, c.most, n)
+		asm.ErrorInt(c.impl, c.term, sums, from.scale, from.zeroPoint, x, w, c.least, c.most, n, groups, stride)
 	}
 }
 
@@ -123,7 +195,7 @@ func errorIntAsm(impl isa, dst []float64, src, weights []float32, groups int, p 
 		c.formula, c.least, c.most = fakeMinval, 0, int32(p.Max-p.Min)
 	}
 	c.run(dst, src, weights, groups)
-	divided(dst, src, weights, groups, fakeQuantizer{ints: p}, n)
+	c.divided(dst, src, weights, groups, fakeQuantizer{ints: p}, n)
 }
 
 func errorFloatAsm(impl isa, dst []float64, src, weights []float32, groups int, p *FloatParams, n Norm) {
@@ -131,11 +203,8 @@ func errorFloatAsm(impl isa, dst []float64, src, weights []float32, groups int, 
 	f := &formats[p.Format]
 	c.formula, c.scale, c.field, c.step, c.largest = fakeFloat, p.Scale, f.field, f.step, f.largest
 	c.run(dst, src, weights, groups)
-	divided(dst, src, weights, groups, fakeQuantizer{floats: p}, n)
+	c.divided(dst, src, weights, groups, fakeQuantizer{floats: p}, n)
 }
-
-// codedPiece is how many elements become codes and values again at a time.
-const codedPiece = 1024
 
 // scalesOfE4M3FN reports whether these are NVFP4's scales, and none is so small or large that its factor is not a normal number.
 func (p *FloatParams) scalesOfE4M3FN() bool {
@@ -154,58 +223,42 @@ func (p *FloatParams) scalesOfE4M3FN() bool {
 }
 
 // errorFloatBy is for such scales. Where elements are divided by what the values of codes are multiplied with, all is as the reference does it with
-// that number for the scale. Where they are multiplied with another number, elements become codes, and codes values.
+// that number for the scale; else they are multiplied with another one.
 func errorFloatBy(impl isa, dst []float64, src, weights []float32, groups int, p *FloatParams, n Norm) {
 	m := p.method()
 	each, length := len(dst)/groups, len(src)/groups
-	step := codedPiece / length
-	if !m.multiplies() {
-		step = someGroups / each
+	inverse := float32(1)
+	if p.Scales == ScaleE4M3FNGlobal {
+		inverse = 1 / p.Global
 	}
-	for first := 0; first < groups; first += step {
+	var scale, factor [someGroups]float32
+	for first, step := 0, someGroups/each; first < groups; first += step {
 		k := min(step, groups-first)
-		errs, x, w := dst[first*each:][:k*each], src[first*length:][:k*length], weights
-		if len(w) > 0 {
-			w = w[first*length:][:k*length]
-		}
+		errs, x, w := dst[first*each:][:k*each], src[first*length:][:k*length], part(weights, first*length, k*length)
 		part := p.part(first*each, k*each)
-		if m.multiplies() {
-			errorsByCodes(impl, errs, x, w, k, &part, n)
-			continue
-		}
-		var scale [someGroups]float32
 		for i, s := range part.Scale {
 			scale[i] = m.valueScale(s)
 		}
-		errorFloatAsm(impl, errs, x, w, k, &FloatParams{Format: E2M1, Scale: scale[:k*each]}, n)
-	}
-}
-
-// errorsByCodes is errorFloatBy for groups of codedPiece elements at most, all together.
-func errorsByCodes(impl isa, dst []float64, src, weights []float32, groups int, p *FloatParams, n Norm) {
-	var buf, scale [codedPiece]float32
-	var codes [codedPiece]byte
-	each, length := len(dst)/groups, len(src)/groups
-	g, one := Grid{Rows: 1, Groups: groups, Len: length}, *p
-	one.Format, one.Scale = E2M1, scale[:groups]
-	y := buf[:len(src)]
-	for c := range each {
-		for i := range one.Scale {
-			one.Scale[i] = p.Scale[i*each+c]
+		if !m.multiplies() {
+			errorFloatAsm(impl, errs, x, w, k, &FloatParams{Format: E2M1, Scale: scale[:k*each]}, n)
+			continue
 		}
-		quantizeFloat(impl, codes[:len(src)], src, g, &one)
-		dequantizeFloat(impl, y, codes[:len(src)], g, &one)
-		errorTerms(y, src, weights, n)
-		for i := range groups {
-			var s orderedSum
-			s.add(y[i*length:][:length])
-			dst[i*each+c] = s.sum()
+		for i, s := range part.Scale {
+			factor[i] = inverse / s
 		}
+		c := newErrorCall(impl, w, n)
+		f := &formats[E2M1]
+		c.formula, c.scale, c.factor, c.field, c.step, c.largest = fakeProduct, scale[:k*each], factor[:k*each], f.field, f.step, f.largest
+		c.run(errs, x, w, k)
+		c.divided(errs, x, w, k, fakeQuantizer{floats: &part}, n)
 	}
 }
 
 // divided replaces the errors that are NaN by those of the portable code.
-func divided(dst []float64, src, weights []float32, groups int, f fakeQuantizer, n Norm) {
+func (c *errorCall) divided(dst []float64, src, weights []float32, groups int, f fakeQuantizer, n Norm) {
+	if !c.nan {
+		return
+	}
 	for i, e := range dst {
 		if e != e {
 			group, length := i/(len(dst)/groups), len(src)/groups

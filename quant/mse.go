@@ -3,6 +3,7 @@ package quant
 import (
 	"iter"
 	"math"
+	"math/bits"
 	"slices"
 
 	"github.com/lowbit-go/lowbit/kernels"
@@ -17,8 +18,10 @@ func init() { RegisterRangeCalculator("mse", newMSE) }
 type mse struct {
 	format   format
 	element  element
-	ends     FloatRange
-	fixed    Range // the fixed ends, rounded
+	given    FloatRange
+	fixed    Range   // the fixed ends, rounded
+	bottom   float32 // the format's least value, of scale 1 and zero point 0
+	top      float32 // and its greatest
 	norm     kernels.Norm
 	from, to int
 	grid     int
@@ -30,11 +33,12 @@ type mse struct {
 // searcher is what one goroutine searches with: the calculator, and scratch.
 type searcher struct {
 	*mse
-	low, high   []float32 // of candidates
-	ranges      []Range
+	low, high   []float32  // of candidates
+	ends        []extremes // of groups
 	params      Params
 	errs, least []float64
-	live        []int
+	live        []int  // groups that are searched on
+	idle        []bool // of them
 	weights     []float32
 	signed      bool // a weight may be negative
 }
@@ -61,7 +65,7 @@ func newMSE(r Request) (RangeCalculator, error) {
 	if err := r.Arguments(&a); err != nil {
 		return nil, err
 	}
-	m := &mse{format: f, grid: a.Grid, from: a.From, to: a.To, ends: r.Spec.FloatRange}
+	m := &mse{format: f, grid: a.Grid, from: a.From, to: a.To, given: r.Spec.FloatRange}
 	switch {
 	case steps && a.Grid != 1:
 		return nil, r.Error("grid", a.Grid, "1, as scale_dtype is "+f.scale.String())
@@ -87,6 +91,15 @@ func newMSE(r Request) (RangeCalculator, error) {
 		return nil, r.Error("norm", a.Norm, "2 or 2.5")
 	}
 	m.element = r.element
+	switch {
+	case f.dtype.IsFloat():
+		m.top = kernelFormat(f.dtype, false).Max()
+		m.bottom = -m.top
+	case f.minval:
+		m.bottom, m.top = 0, f.max-f.min
+	default:
+		m.bottom, m.top = f.min, f.max
+	}
 	m.alone.mse = m
 	for n := m.from; n >= m.to && !steps; n-- {
 		m.parts = append(m.parts, float32(n)/float32(m.grid))
@@ -102,10 +115,10 @@ func (m *mse) count() int { return m.from - m.to + 1 }
 func (m *mse) fraction(i int, r Range) (low, high float32) {
 	p := m.parts[i]
 	low, high = m.element.round(float32(r.Min*p)), m.element.round(float32(r.Max*p))
-	if m.ends.hasMin {
+	if m.given.hasMin {
 		low = m.fixed.Min
 	}
-	if m.ends.hasMax {
+	if m.given.hasMax {
 		high = m.fixed.Max
 	}
 	return low, high
@@ -115,11 +128,17 @@ func (m *mse) fraction(i int, r Range) (low, high float32) {
 // from the greater magnitude alone, it is high, and low is 0.
 func (s *searcher) candidates(low, high []float32, first int, r Range) {
 	r = Range{min(r.Min, 0), max(r.Max, 0)}
-	if s.shrinks() && s.ends == (FloatRange{}) {
+	if s.shrinks() && s.given == (FloatRange{}) {
 		most := max(-r.Min, r.Max)
-		clear(low)
-		for i, p := range s.parts[first:][:len(high)] {
-			high[i] = s.element.round(float32(most * p))
+		parts := s.parts[first:][:len(high)]
+		low = low[:len(parts)]
+		for i, p := range parts {
+			low[i], high[i] = 0, float32(most*p)
+		}
+		if s.element != elementF32 {
+			for i, h := range high {
+				high[i] = s.element.round(h)
+			}
 		}
 		return
 	}
@@ -151,21 +170,31 @@ func (s *searcher) error(dst []float64, x, weights []float32, groups, first int)
 func (s *searcher) search(low, high []float32, x, weights []float32) {
 	n := len(low)
 	length := len(x) / n
-	s.ranges, s.least, s.live = grow(s.ranges, n), grow(s.least, n), grow(s.live, n)
-	for i := range s.ranges {
-		s.ranges[i], s.live[i] = Range{low[i], high[i]}, i
+	s.ends, s.least, s.live = grow(s.ends, n), grow(s.least, n), grow(s.live, n)
+	for i := range s.ends {
+		s.ends[i], s.live[i] = newExtremes(Range{low[i], high[i]}, x[i*length:][:length], part(weights, i*length, length)), i
 	}
+	shrinks := s.shrinks()
 	for c := 0; c < s.count() && len(s.live) > 0; c += block {
 		k := min(block, s.count()-c)
 		most := len(s.live) * k
 		s.low, s.high, s.errs = grow(s.low, most), grow(s.high, most), grow(s.errs, most)
 		for i, g := range s.live {
-			s.candidates(s.low[i*k:][:k], s.high[i*k:][:k], c, s.ranges[g])
+			s.candidates(s.low[i*k:][:k], s.high[i*k:][:k], c, s.ends[g].Range)
 		}
 		s.choose(most)
+		idle := s.idle[:0] // of the live groups: no candidate of the block may gain
+		for i, g := range s.live {
+			idle = append(idle, c > 0 && !shrinks && !s.anyMayGain(i*k, k, s.least[g], &s.ends[g]))
+		}
+		s.idle = idle
 		for i := 0; i < len(s.live); {
 			g, run := s.live[i], 1
-			for i+run < len(s.live) && s.live[i+run] == g+run {
+			if idle[i] {
+				i++
+				continue
+			}
+			for i+run < len(s.live) && s.live[i+run] == g+run && !idle[i+run] {
 				run++
 			}
 			s.error(s.errs[i*k:][:run*k], x[g*length:][:run*length], part(weights, g*length, run*length), run, i*k)
@@ -173,25 +202,54 @@ func (s *searcher) search(low, high []float32, x, weights []float32) {
 		}
 		left := s.live[:0]
 		for i, g := range s.live {
-			least, best := s.least[g], -1
-			if c == 0 {
-				least, best = s.errs[i*k], 0
+			if idle[i] {
+				left = append(left, g)
+				continue
 			}
-			for j, e := range s.errs[i*k:][:k] {
-				if e < least {
-					least, best = e, j
-				}
-			}
-			if best >= 0 {
+			errs := s.errs[i*k:][:k]
+			least, best := s.least[g], s.first(errs)
+			if e := errs[best]; c == 0 || e < least {
+				least = e
 				s.least[g] = least
-				low[g], high[g] = s.fraction(c+best, s.ranges[g])
+				low[g], high[g] = s.fraction(c+best, s.ends[g].Range)
 			}
-			if s.mayGain(i*k+k-1, least, s.ranges[g], x[g*length:][:length], part(weights, g*length, length)) {
+			if !shrinks || s.mayGain(i*k+k-1, least, &s.ends[g]) {
 				left = append(left, g)
 			}
 		}
 		s.live = left
 	}
+}
+
+// first returns the first of the least errors of a block, each of which is a float32, as a group is a chunk at most; the first one of all if that is NaN.
+func (s *searcher) first(errs []float64) int {
+	if s.signed || errs[0] != errs[0] {
+		best := 0
+		for i, e := range errs {
+			if e < errs[best] {
+				best = i
+			}
+		}
+		return best
+	}
+	// The bits of numbers that are not negative are in the numbers' order, NaN beyond all, and the lowest of those that a float32 has not are the place.
+	even, odd := uint64(math.MaxUint64), uint64(math.MaxUint64)
+	i := 0
+	for ; i+2 <= len(errs); i += 2 {
+		pair := errs[i:][:2]
+		even = lesser(math.Float64bits(pair[0])|uint64(i), even)
+		odd = lesser(math.Float64bits(pair[1])|uint64(i+1), odd)
+	}
+	if i < len(errs) {
+		even = lesser(math.Float64bits(errs[i])|uint64(i), even)
+	}
+	return int(lesser(even, odd) % block)
+}
+
+// lesser is min without a branch that nothing foretells.
+func lesser(a, b uint64) uint64 {
+	d, less := bits.Sub64(a, b, 0)
+	return b + d&-less
 }
 
 // part returns n elements of x, or none of none.
@@ -208,49 +266,78 @@ func (m *mse) shrinks() bool {
 	return m.format.dialect == Reference && !m.format.minval && (m.format.dtype.IsFloat() || m.format.scheme != Asymmetric)
 }
 
-// mayGain tells whether a candidate narrower than the one with the i-th parameters may have an error less than least. It has none of the values beyond
-// that one's, so that what elements beyond those cost is a lower bound; of a group of which x is nil only the ends are known. A sum of
+// extremes are the ends of a group, and the least weight of an element that is one.
+type extremes struct {
+	Range
+	least, most float32
+}
+
+// newExtremes takes a group's weights, or none.
+func newExtremes(r Range, x, weights []float32) extremes {
+	e := extremes{r, 1, 1}
+	if weights == nil {
+		return e
+	}
+	e.least, e.most = 0, 0
+	var isLeast, isMost bool
+	for i, v := range x {
+		if w := weights[i]; v == r.Min && !(isLeast && e.least <= w) {
+			e.least, isLeast = w, true
+		}
+		if w := weights[i]; v == r.Max && !(isMost && e.most <= w) {
+			e.most, isMost = w, true
+		}
+	}
+	return e
+}
+
+// mayGain tells whether a candidate with the i-th parameters may have an error less than least: it has none of the values beyond
+// its format's ends, so that what a group's ends cost that are beyond those is a lower bound, as every operation keeps the order of its operands. A sum of
 // float32 that are not negative, in chunks and lanes, has less than 2^9 roundings one behind the other, which take less than 2^-15 away. Where least
 // is NaN nothing is less.
-func (s *searcher) mayGain(i int, least float64, r Range, x, weights []float32) bool {
+func (s *searcher) mayGain(i int, least float64, ends *extremes) bool {
 	switch {
 	case least != least:
 		return false
-	case !s.shrinks() || s.signed:
+	case s.signed || s.format.dialect != Reference:
 		return true
 	}
-	p := s.format.group(&s.params, i)
-	top, bottom := (p.QuantMax-p.QuantOffset)*p.Scale, (p.QuantMin-p.QuantOffset)*p.Scale
-	if s.format.dtype.IsFloat() {
-		top = kernelFormat(s.format.dtype, false).Max() * p.Scale
-		bottom = -top
+	scale, bottom, top := s.params.Scale[i], s.bottom, s.top
+	if len(s.params.ZeroPoint) > 0 && !s.format.minval {
+		z := float32(s.params.ZeroPoint[i])
+		bottom, top = bottom-z, top-z
 	}
-	if r.Max <= top && r.Min >= bottom {
-		return true
-	}
-	ends := [2]float32{r.Min, r.Max}
-	if x == nil {
-		x = ends[:]
-		if r.Min == r.Max {
-			x = ends[:1]
-		}
+	bottom, top = float32(bottom*scale), float32(top*scale)
+	if s.format.minval {
+		bottom, top = bottom+s.params.MinVal[i], top+s.params.MinVal[i]
 	}
 	sum := 0.0
-	for i, v := range x {
-		e := v - min(max(v, bottom), top)
-		if e == 0 {
-			continue
-		}
-		t := e * e
-		if s.norm == kernels.Norm2Half {
-			t *= float32(math.Sqrt(math.Abs(float64(e))))
-		}
-		if weights != nil {
-			t *= weights[i]
-		}
-		sum += float64(t)
+	if e := ends.Max - top; e > 0 {
+		sum = s.term(e, ends.most)
+	}
+	if e := bottom - ends.Min; e > 0 && ends.Min != ends.Max {
+		sum += s.term(e, ends.least)
 	}
 	return !(sum*(1-0x1p-15) >= least)
+}
+
+// anyMayGain is mayGain for any of n candidates.
+func (s *searcher) anyMayGain(first, n int, least float64, ends *extremes) bool {
+	for i := range n {
+		if s.mayGain(first+i, least, ends) {
+			return true
+		}
+	}
+	return false
+}
+
+// term is what an element's error adds.
+func (s *searcher) term(e, weight float32) float64 {
+	t := e * e
+	if s.norm == kernels.Norm2Half {
+		t *= float32(math.Sqrt(float64(e)))
+	}
+	return float64(float32(t * weight))
 }
 
 // weighted is a part of a group, a chunk unless it is the last, and its weights or none.
@@ -298,7 +385,7 @@ func (s *searcher) rangeOf(group iter.Seq[weighted]) Range {
 				least, best = e, c+j
 			}
 		}
-		if !isWeighted && !s.mayGain(k-1, least, r, nil, nil) {
+		if !isWeighted && s.shrinks() && !s.mayGain(k-1, least, &extremes{r, 1, 1}) {
 			break
 		}
 	}

@@ -31,7 +31,7 @@ func All() []*ir.Kernel {
 	ks = append(ks, dequantizeBlocks()...)
 	ks = append(ks, errors()...)
 	ks = append(ks, searches()...)
-	return append(ks, chooseE8M0(), prepare())
+	return append(ks, magnitudes(), chooseE8M0(), prepare())
 }
 
 // Listed records anew the kernels that gain if a machine can look the values of

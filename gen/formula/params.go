@@ -60,6 +60,14 @@ func (t tensor) round(k *ir.Kernel, v *ir.Node) *ir.Node {
 	return v
 }
 
+// magnitudes are what symmetric formats take of ranges.
+func magnitudes() *ir.Kernel {
+	k := ir.New("params", "ParamsMagnitude", `sets most = max(-min(low, 0), max(high, 0)), NaN if low or high is.`)
+	zero := k.Const(0)
+	k.Store("most", ir.MemF32, zero.Sub(k.Load("low", ir.MemF32).Min(zero)).Maximum(k.Load("high", ir.MemF32).Max(zero)))
+	return k
+}
+
 // chooseE8M0 is the scale of the OCP Microscaling formats.
 func chooseE8M0() *ir.Kernel {
 	k := ir.New("params", "ParamsPowerOfTwo", `sets scale = 2^(e-maxExp), at least 2^-126, with e most's exponent, and recip = 1/scale, exact.

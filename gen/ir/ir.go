@@ -262,7 +262,7 @@ type Kernel struct {
 	Results  []*Node
 	Large    bool   // its outputs may be more than a cache keeps
 	Block    *Block // what a kernel over interleaved blocks has instead of nodes
-	Sums     bool   // it sums a number over the elements of one group, with parameters as lanes: see plan.GenerateSums
+	Sums     bool   // it sums a number over the elements of each group, with parameters as lanes: see plan.GenerateSums
 
 	memo map[string]*Node
 	rare bool

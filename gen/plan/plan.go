@@ -100,6 +100,9 @@ func Args(k *ir.Kernel) []Arg {
 	} else {
 		a = append(a, Arg{"n", "int"})
 	}
+	if k.Sums {
+		a = append(a, Arg{"groups", "int"}, Arg{"stride", "int"})
+	}
 	if k.Large {
 		a = append(a, Arg{"ahead", "int"})
 	}

@@ -1353,26 +1353,26 @@ func DequantizeBlocks(isa ISA, blockKind Block, y *float32, blocks *uint8, table
 
 // ErrorInt sums, for each lane's parameters, e*e with e = y - x and
 // y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-func ErrorInt(isa ISA, termKind Term, sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int) {
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+func ErrorInt(isa ISA, termKind Term, sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int) {
 	switch int(isa)<<16 | int(termKind)<<0 {
 	case int(AVX2)<<16 | int(Squares)<<0:
-		ErrorIntAVX2(sums, scale, zeroPoint, x, least, most, n)
+		ErrorIntAVX2(sums, scale, zeroPoint, x, least, most, n, groups, stride)
 		return
 	case int(AVX2)<<16 | int(WeightedSquares)<<0:
-		ErrorIntWeightedAVX2(sums, scale, zeroPoint, x, w, least, most, n)
+		ErrorIntWeightedAVX2(sums, scale, zeroPoint, x, w, least, most, n, groups, stride)
 		return
 	case int(AVX2)<<16 | int(WeightedPowers)<<0:
-		ErrorIntPowersAVX2(sums, scale, zeroPoint, x, w, least, most, n)
+		ErrorIntPowersAVX2(sums, scale, zeroPoint, x, w, least, most, n, groups, stride)
 		return
 	case int(AVX512)<<16 | int(Squares)<<0, int(AVX512VBMI)<<16 | int(Squares)<<0:
-		ErrorIntAVX512(sums, scale, zeroPoint, x, least, most, n)
+		ErrorIntAVX512(sums, scale, zeroPoint, x, least, most, n, groups, stride)
 		return
 	case int(AVX512)<<16 | int(WeightedSquares)<<0, int(AVX512VBMI)<<16 | int(WeightedSquares)<<0:
-		ErrorIntWeightedAVX512(sums, scale, zeroPoint, x, w, least, most, n)
+		ErrorIntWeightedAVX512(sums, scale, zeroPoint, x, w, least, most, n, groups, stride)
 		return
 	case int(AVX512)<<16 | int(WeightedPowers)<<0, int(AVX512VBMI)<<16 | int(WeightedPowers)<<0:
-		ErrorIntPowersAVX512(sums, scale, zeroPoint, x, w, least, most, n)
+		ErrorIntPowersAVX512(sums, scale, zeroPoint, x, w, least, most, n, groups, stride)
 		return
 	}
 	panic("asm: no such implementation of ErrorInt")
@@ -1380,26 +1380,26 @@ func ErrorInt(isa ISA, termKind Term, sums *float32, scale *float32, zeroPoint *
 
 // ErrorMinval sums, for each lane's parameters, e*e with e = y - x and
 // y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-func ErrorMinval(isa ISA, termKind Term, sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int) {
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+func ErrorMinval(isa ISA, termKind Term, sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int) {
 	switch int(isa)<<16 | int(termKind)<<0 {
 	case int(AVX2)<<16 | int(Squares)<<0:
-		ErrorMinvalAVX2(sums, scale, minval, x, least, most, n)
+		ErrorMinvalAVX2(sums, scale, minval, x, least, most, n, groups, stride)
 		return
 	case int(AVX2)<<16 | int(WeightedSquares)<<0:
-		ErrorMinvalWeightedAVX2(sums, scale, minval, x, w, least, most, n)
+		ErrorMinvalWeightedAVX2(sums, scale, minval, x, w, least, most, n, groups, stride)
 		return
 	case int(AVX2)<<16 | int(WeightedPowers)<<0:
-		ErrorMinvalPowersAVX2(sums, scale, minval, x, w, least, most, n)
+		ErrorMinvalPowersAVX2(sums, scale, minval, x, w, least, most, n, groups, stride)
 		return
 	case int(AVX512)<<16 | int(Squares)<<0, int(AVX512VBMI)<<16 | int(Squares)<<0:
-		ErrorMinvalAVX512(sums, scale, minval, x, least, most, n)
+		ErrorMinvalAVX512(sums, scale, minval, x, least, most, n, groups, stride)
 		return
 	case int(AVX512)<<16 | int(WeightedSquares)<<0, int(AVX512VBMI)<<16 | int(WeightedSquares)<<0:
-		ErrorMinvalWeightedAVX512(sums, scale, minval, x, w, least, most, n)
+		ErrorMinvalWeightedAVX512(sums, scale, minval, x, w, least, most, n, groups, stride)
 		return
 	case int(AVX512)<<16 | int(WeightedPowers)<<0, int(AVX512VBMI)<<16 | int(WeightedPowers)<<0:
-		ErrorMinvalPowersAVX512(sums, scale, minval, x, w, least, most, n)
+		ErrorMinvalPowersAVX512(sums, scale, minval, x, w, least, most, n, groups, stride)
 		return
 	}
 	panic("asm: no such implementation of ErrorMinval")
@@ -1407,29 +1407,56 @@ func ErrorMinval(isa ISA, termKind Term, sums *float32, scale *float32, minval *
 
 // ErrorFp sums, for each lane's parameters, e*e with e = y - x and
 // y = grid(min(max(x/scale, -most), most))*scale, with the grid that least and step describe to FakeQuantizeFp, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-func ErrorFp(isa ISA, termKind Term, sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int) {
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+func ErrorFp(isa ISA, termKind Term, sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int) {
 	switch int(isa)<<16 | int(termKind)<<0 {
 	case int(AVX2)<<16 | int(Squares)<<0:
-		ErrorFpAVX2(sums, scale, x, least, step, most, n)
+		ErrorFpAVX2(sums, scale, x, least, step, most, n, groups, stride)
 		return
 	case int(AVX2)<<16 | int(WeightedSquares)<<0:
-		ErrorFpWeightedAVX2(sums, scale, x, w, least, step, most, n)
+		ErrorFpWeightedAVX2(sums, scale, x, w, least, step, most, n, groups, stride)
 		return
 	case int(AVX2)<<16 | int(WeightedPowers)<<0:
-		ErrorFpPowersAVX2(sums, scale, x, w, least, step, most, n)
+		ErrorFpPowersAVX2(sums, scale, x, w, least, step, most, n, groups, stride)
 		return
 	case int(AVX512)<<16 | int(Squares)<<0, int(AVX512VBMI)<<16 | int(Squares)<<0:
-		ErrorFpAVX512(sums, scale, x, least, step, most, n)
+		ErrorFpAVX512(sums, scale, x, least, step, most, n, groups, stride)
 		return
 	case int(AVX512)<<16 | int(WeightedSquares)<<0, int(AVX512VBMI)<<16 | int(WeightedSquares)<<0:
-		ErrorFpWeightedAVX512(sums, scale, x, w, least, step, most, n)
+		ErrorFpWeightedAVX512(sums, scale, x, w, least, step, most, n, groups, stride)
 		return
 	case int(AVX512)<<16 | int(WeightedPowers)<<0, int(AVX512VBMI)<<16 | int(WeightedPowers)<<0:
-		ErrorFpPowersAVX512(sums, scale, x, w, least, step, most, n)
+		ErrorFpPowersAVX512(sums, scale, x, w, least, step, most, n, groups, stride)
 		return
 	}
 	panic("asm: no such implementation of ErrorFp")
+}
+
+// ErrorFpProduct sums, for each lane's parameters, e*e with e = y - x and
+// y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's order.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+func ErrorFpProduct(isa ISA, termKind Term, sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int) {
+	switch int(isa)<<16 | int(termKind)<<0 {
+	case int(AVX2)<<16 | int(Squares)<<0:
+		ErrorFpProductAVX2(sums, scale, factor, x, least, step, most, n, groups, stride)
+		return
+	case int(AVX2)<<16 | int(WeightedSquares)<<0:
+		ErrorFpProductWeightedAVX2(sums, scale, factor, x, w, least, step, most, n, groups, stride)
+		return
+	case int(AVX2)<<16 | int(WeightedPowers)<<0:
+		ErrorFpProductPowersAVX2(sums, scale, factor, x, w, least, step, most, n, groups, stride)
+		return
+	case int(AVX512)<<16 | int(Squares)<<0, int(AVX512VBMI)<<16 | int(Squares)<<0:
+		ErrorFpProductAVX512(sums, scale, factor, x, least, step, most, n, groups, stride)
+		return
+	case int(AVX512)<<16 | int(WeightedSquares)<<0, int(AVX512VBMI)<<16 | int(WeightedSquares)<<0:
+		ErrorFpProductWeightedAVX512(sums, scale, factor, x, w, least, step, most, n, groups, stride)
+		return
+	case int(AVX512)<<16 | int(WeightedPowers)<<0, int(AVX512VBMI)<<16 | int(WeightedPowers)<<0:
+		ErrorFpProductPowersAVX512(sums, scale, factor, x, w, least, step, most, n, groups, stride)
+		return
+	}
+	panic("asm: no such implementation of ErrorFpProduct")
 }
 
 // RangedSums sets l = min(max(round((x-least)*inverse), 0), most), and sums to sum w*l, sum (w*l)*l and sum (w*l)*x.
@@ -1481,6 +1508,19 @@ func RangedError(isa ISA, errorKind Error, l *float32, x *float32, w *float32, p
 		return
 	}
 	panic("asm: no such implementation of RangedError")
+}
+
+// ParamsMagnitude sets most = max(-min(low, 0), max(high, 0)), NaN if low or high is.
+func ParamsMagnitude(isa ISA, most *float32, low *float32, high *float32, n int) {
+	switch int(isa) << 16 {
+	case int(AVX2) << 16:
+		ParamsMagnitudeAVX2(most, low, high, n)
+		return
+	case int(AVX512) << 16, int(AVX512VBMI) << 16:
+		ParamsMagnitudeAVX512(most, low, high, n)
+		return
+	}
+	panic("asm: no such implementation of ParamsMagnitude")
 }
 
 // ParamsPowerOfTwo sets scale = 2^(e-maxExp), at least 2^-126, with e most's exponent, and recip = 1/scale, exact.

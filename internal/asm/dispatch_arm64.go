@@ -837,17 +837,17 @@ func DequantizeBlocks(isa ISA, blockKind Block, y *float32, blocks *uint8, table
 
 // ErrorInt sums, for each lane's parameters, e*e with e = y - x and
 // y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-func ErrorInt(isa ISA, termKind Term, sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int) {
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+func ErrorInt(isa ISA, termKind Term, sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int) {
 	switch int(isa)<<16 | int(termKind)<<0 {
 	case int(NEON)<<16 | int(Squares)<<0:
-		ErrorIntNEON(sums, scale, zeroPoint, x, least, most, n)
+		ErrorIntNEON(sums, scale, zeroPoint, x, least, most, n, groups, stride)
 		return
 	case int(NEON)<<16 | int(WeightedSquares)<<0:
-		ErrorIntWeightedNEON(sums, scale, zeroPoint, x, w, least, most, n)
+		ErrorIntWeightedNEON(sums, scale, zeroPoint, x, w, least, most, n, groups, stride)
 		return
 	case int(NEON)<<16 | int(WeightedPowers)<<0:
-		ErrorIntPowersNEON(sums, scale, zeroPoint, x, w, least, most, n)
+		ErrorIntPowersNEON(sums, scale, zeroPoint, x, w, least, most, n, groups, stride)
 		return
 	}
 	panic("asm: no such implementation of ErrorInt")
@@ -855,17 +855,17 @@ func ErrorInt(isa ISA, termKind Term, sums *float32, scale *float32, zeroPoint *
 
 // ErrorMinval sums, for each lane's parameters, e*e with e = y - x and
 // y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-func ErrorMinval(isa ISA, termKind Term, sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int) {
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+func ErrorMinval(isa ISA, termKind Term, sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int) {
 	switch int(isa)<<16 | int(termKind)<<0 {
 	case int(NEON)<<16 | int(Squares)<<0:
-		ErrorMinvalNEON(sums, scale, minval, x, least, most, n)
+		ErrorMinvalNEON(sums, scale, minval, x, least, most, n, groups, stride)
 		return
 	case int(NEON)<<16 | int(WeightedSquares)<<0:
-		ErrorMinvalWeightedNEON(sums, scale, minval, x, w, least, most, n)
+		ErrorMinvalWeightedNEON(sums, scale, minval, x, w, least, most, n, groups, stride)
 		return
 	case int(NEON)<<16 | int(WeightedPowers)<<0:
-		ErrorMinvalPowersNEON(sums, scale, minval, x, w, least, most, n)
+		ErrorMinvalPowersNEON(sums, scale, minval, x, w, least, most, n, groups, stride)
 		return
 	}
 	panic("asm: no such implementation of ErrorMinval")
@@ -873,20 +873,38 @@ func ErrorMinval(isa ISA, termKind Term, sums *float32, scale *float32, minval *
 
 // ErrorFp sums, for each lane's parameters, e*e with e = y - x and
 // y = grid(min(max(x/scale, -most), most))*scale, with the grid that least and step describe to FakeQuantizeFp, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-func ErrorFp(isa ISA, termKind Term, sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int) {
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+func ErrorFp(isa ISA, termKind Term, sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int) {
 	switch int(isa)<<16 | int(termKind)<<0 {
 	case int(NEON)<<16 | int(Squares)<<0:
-		ErrorFpNEON(sums, scale, x, least, step, most, n)
+		ErrorFpNEON(sums, scale, x, least, step, most, n, groups, stride)
 		return
 	case int(NEON)<<16 | int(WeightedSquares)<<0:
-		ErrorFpWeightedNEON(sums, scale, x, w, least, step, most, n)
+		ErrorFpWeightedNEON(sums, scale, x, w, least, step, most, n, groups, stride)
 		return
 	case int(NEON)<<16 | int(WeightedPowers)<<0:
-		ErrorFpPowersNEON(sums, scale, x, w, least, step, most, n)
+		ErrorFpPowersNEON(sums, scale, x, w, least, step, most, n, groups, stride)
 		return
 	}
 	panic("asm: no such implementation of ErrorFp")
+}
+
+// ErrorFpProduct sums, for each lane's parameters, e*e with e = y - x and
+// y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's order.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+func ErrorFpProduct(isa ISA, termKind Term, sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int) {
+	switch int(isa)<<16 | int(termKind)<<0 {
+	case int(NEON)<<16 | int(Squares)<<0:
+		ErrorFpProductNEON(sums, scale, factor, x, least, step, most, n, groups, stride)
+		return
+	case int(NEON)<<16 | int(WeightedSquares)<<0:
+		ErrorFpProductWeightedNEON(sums, scale, factor, x, w, least, step, most, n, groups, stride)
+		return
+	case int(NEON)<<16 | int(WeightedPowers)<<0:
+		ErrorFpProductPowersNEON(sums, scale, factor, x, w, least, step, most, n, groups, stride)
+		return
+	}
+	panic("asm: no such implementation of ErrorFpProduct")
 }
 
 // RangedSums sets l = min(max(round((x-least)*inverse), 0), most), and sums to sum w*l, sum (w*l)*l and sum (w*l)*x.
@@ -926,6 +944,16 @@ func RangedError(isa ISA, errorKind Error, l *float32, x *float32, w *float32, p
 		return
 	}
 	panic("asm: no such implementation of RangedError")
+}
+
+// ParamsMagnitude sets most = max(-min(low, 0), max(high, 0)), NaN if low or high is.
+func ParamsMagnitude(isa ISA, most *float32, low *float32, high *float32, n int) {
+	switch int(isa) << 16 {
+	case int(NEON) << 16:
+		ParamsMagnitudeNEON(most, low, high, n)
+		return
+	}
+	panic("asm: no such implementation of ParamsMagnitude")
 }
 
 // ParamsPowerOfTwo sets scale = 2^(e-maxExp), at least 2^-126, with e most's exponent, and recip = 1/scale, exact.

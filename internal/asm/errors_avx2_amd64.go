@@ -6,72 +6,108 @@ package asm
 
 // ErrorIntAVX2 sums, for each lane's parameters, e*e with e = y - x and
 // y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 8 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 8 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorIntAVX2(sums *float32, scale *float32, zeroPoint *int32, x *float32, least int32, most int32, n int)
+func ErrorIntAVX2(sums *float32, scale *float32, zeroPoint *int32, x *float32, least int32, most int32, n int, groups int, stride int)
 
 // ErrorMinvalAVX2 sums, for each lane's parameters, e*e with e = y - x and
 // y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 8 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 8 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorMinvalAVX2(sums *float32, scale *float32, minval *float32, x *float32, least int32, most int32, n int)
+func ErrorMinvalAVX2(sums *float32, scale *float32, minval *float32, x *float32, least int32, most int32, n int, groups int, stride int)
 
 // ErrorFpAVX2 sums, for each lane's parameters, e*e with e = y - x and
 // y = grid(min(max(x/scale, -most), most))*scale, with the grid that least and step describe to FakeQuantizeFp, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 8 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 8 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorFpAVX2(sums *float32, scale *float32, x *float32, least int32, step int32, most float32, n int)
+func ErrorFpAVX2(sums *float32, scale *float32, x *float32, least int32, step int32, most float32, n int, groups int, stride int)
+
+// ErrorFpProductAVX2 sums, for each lane's parameters, e*e with e = y - x and
+// y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's order.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 8 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
+//
+//go:noescape
+func ErrorFpProductAVX2(sums *float32, scale *float32, factor *float32, x *float32, least int32, step int32, most float32, n int, groups int, stride int)
 
 // ErrorIntWeightedAVX2 sums, for each lane's parameters, w*(e*e) with e = y - x and
 // y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 8 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 8 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorIntWeightedAVX2(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int)
+func ErrorIntWeightedAVX2(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
 
 // ErrorMinvalWeightedAVX2 sums, for each lane's parameters, w*(e*e) with e = y - x and
 // y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 8 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 8 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorMinvalWeightedAVX2(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int)
+func ErrorMinvalWeightedAVX2(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
 
 // ErrorFpWeightedAVX2 sums, for each lane's parameters, w*(e*e) with e = y - x and
 // y = grid(min(max(x/scale, -most), most))*scale, with the grid that least and step describe to FakeQuantizeFp, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 8 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 8 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorFpWeightedAVX2(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int)
+func ErrorFpWeightedAVX2(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
+
+// ErrorFpProductWeightedAVX2 sums, for each lane's parameters, w*(e*e) with e = y - x and
+// y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's order.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 8 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
+//
+//go:noescape
+func ErrorFpProductWeightedAVX2(sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
 
 // ErrorIntPowersAVX2 sums, for each lane's parameters, w*((e*e)*sqrt(|e|)) with e = y - x and
 // y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 8 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 8 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorIntPowersAVX2(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int)
+func ErrorIntPowersAVX2(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
 
 // ErrorMinvalPowersAVX2 sums, for each lane's parameters, w*((e*e)*sqrt(|e|)) with e = y - x and
 // y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 8 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 8 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorMinvalPowersAVX2(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int)
+func ErrorMinvalPowersAVX2(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
 
 // ErrorFpPowersAVX2 sums, for each lane's parameters, w*((e*e)*sqrt(|e|)) with e = y - x and
 // y = grid(min(max(x/scale, -most), most))*scale, with the grid that least and step describe to FakeQuantizeFp, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 8 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 8 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorFpPowersAVX2(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int)
+func ErrorFpPowersAVX2(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
+
+// ErrorFpProductPowersAVX2 sums, for each lane's parameters, w*((e*e)*sqrt(|e|)) with e = y - x and
+// y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's order.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 8 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
+//
+//go:noescape
+func ErrorFpProductPowersAVX2(sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)

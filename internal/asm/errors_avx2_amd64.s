@@ -4,23 +4,24 @@
 
 #include "textflag.h"
 
-// func ErrorIntAVX2(sums *float32, scale *float32, zeroPoint *int32, x *float32, least int32, most int32, n int)
+// func ErrorIntAVX2(sums *float32, scale *float32, zeroPoint *int32, x *float32, least int32, most int32, n int, groups int, stride int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·ErrorIntAVX2(SB), $512-48
-	// pointers: BX sums, R8 scale, R9 zeroPoint, R11 x, from R10 on
-	// DI the accumulator's place, SI accumulators left, DX end of the elements
-	// vector registers in use at once: 10
-	MOVQ         sums+0(FP), BX
-	MOVQ         scale+8(FP), R8
-	MOVQ         zeroPoint+16(FP), R9
-	MOVQ         x+24(FP), R10
-	MOVQ         n+40(FP), R11
-	MOVQ         R10, DX
-	LEAQ         (DX)(R11*4), DX
+TEXT ·ErrorIntAVX2(SB), $512-64
+	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 11
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ zeroPoint+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ groups+48(FP), BX
+
+group:
+	MOVQ         n+40(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
 	LEAQ         (SP), DI
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-	VMOVUPS      (R8), Y15
+	VMOVUPS      (R9), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VMAXPS       Y15, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
@@ -31,21 +32,26 @@ TEXT ·ErrorIntAVX2(SB), $512-48
 	VBROADCASTSS constantsAVX2<>+12(SB), Y2
 	VBLENDVPS    Y0, Y1, Y2, Y14
 	VBROADCASTSS least+32(FP), Y0
-	VMOVUPS      (R9), Y1
+	VMOVUPS      (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y13
 	VBROADCASTSS most+36(FP), Y0
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
+	TESTQ        $0x00000001, SI
+	JEQ          several
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
 
-accumulator:
+oneaccumulators:
 	VXORPS Y11, Y11, Y11
-	MOVQ   R10, R11
-	CMPQ   R11, DX
-	JGE    shut
+	VXORPS Y10, Y10, Y10
+	MOVQ   R11, R12
+	CMPQ   R12, DX
+	JGE    oneshut
 
-element:
-	VBROADCASTSS (R11), Y0
+oneelements:
+	VBROADCASTSS (R12), Y0
 	VMULPS       Y14, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -57,17 +63,69 @@ element:
 	VSUBPS       Y0, Y1, Y1
 	VMULPS       Y1, Y1, Y1
 	VADDPS       Y1, Y11, Y11
-	ADDQ         $+64, R11
-	CMPQ         R11, DX
-	JLT          element
+	ADDQ         $+64, R12
+	CMPQ         R12, DX
+	JLT          oneelements
 
-shut:
+oneshut:
 	VMOVUPS Y11, (DI)
-	ADDQ    $+4, R10
+	ADDQ    $+4, R11
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     accumulator
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VXORPS Y11, Y11, Y11
+	VXORPS Y10, Y10, Y10
+	MOVQ   R11, R12
+	CMPQ   R12, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R12), Y0
+	VMULPS       Y14, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y15, Y1, Y2
+	VFMADD231PS  Y14, Y2, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMULPS       Y15, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y1
+	VADDPS       Y1, Y11, Y11
+	VBROADCASTSS 4(R12), Y0
+	VMULPS       Y14, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y15, Y1, Y2
+	VFMADD231PS  Y14, Y2, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMULPS       Y15, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y1
+	VADDPS       Y1, Y10, Y10
+	ADDQ         $+64, R12
+	CMPQ         R12, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Y11, (DI)
+	VMOVUPS Y10, 32(DI)
+	ADDQ    $+8, R11
+	ADDQ    $+64, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
 	VMOVUPS (SP), Y0
 	VMOVUPS 256(SP), Y1
 	VADDPS  Y1, Y0, Y0
@@ -99,28 +157,39 @@ shut:
 	VADDPS  Y3, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (BX)
+	VMOVUPS Y0, (R8)
+	SUBQ    $+64, R11
+	MOVQ    n+40(FP), SI
+	LEAQ    (R11)(SI*4), R11
+	MOVQ    stride+56(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
 	VZEROUPPER
 	RET
 
-// func ErrorMinvalAVX2(sums *float32, scale *float32, minval *float32, x *float32, least int32, most int32, n int)
+// func ErrorMinvalAVX2(sums *float32, scale *float32, minval *float32, x *float32, least int32, most int32, n int, groups int, stride int)
 // Requires: AVX, FMA3
-TEXT ·ErrorMinvalAVX2(SB), $512-48
-	// pointers: BX sums, R8 scale, R9 minval, R11 x, from R10 on
-	// DI the accumulator's place, SI accumulators left, DX end of the elements
-	// vector registers in use at once: 11
-	MOVQ         sums+0(FP), BX
-	MOVQ         scale+8(FP), R8
-	MOVQ         minval+16(FP), R9
-	MOVQ         x+24(FP), R10
-	MOVQ         n+40(FP), R11
-	MOVQ         R10, DX
-	LEAQ         (DX)(R11*4), DX
+TEXT ·ErrorMinvalAVX2(SB), $512-64
+	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 12
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ minval+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ groups+48(FP), BX
+
+group:
+	MOVQ         n+40(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
 	LEAQ         (SP), DI
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-	VMOVUPS      (R9), Y15
-	VMOVUPS      (R8), Y14
+	VMOVUPS      (R10), Y15
+	VMOVUPS      (R9), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VMAXPS       Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
@@ -134,15 +203,20 @@ TEXT ·ErrorMinvalAVX2(SB), $512-48
 	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS most+36(FP), Y0
 	VCVTDQ2PS    Y0, Y11
+	TESTQ        $0x00000001, SI
+	JEQ          several
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
 
-accumulator:
+oneaccumulators:
 	VXORPS Y10, Y10, Y10
-	MOVQ   R10, R11
-	CMPQ   R11, DX
-	JGE    shut
+	VXORPS Y9, Y9, Y9
+	MOVQ   R11, R12
+	CMPQ   R12, DX
+	JGE    oneshut
 
-element:
-	VBROADCASTSS (R11), Y0
+oneelements:
+	VBROADCASTSS (R12), Y0
 	VSUBPS       Y15, Y0, Y1
 	VMULPS       Y13, Y1, Y2
 	VFNMADD231PS Y14, Y2, Y1
@@ -155,17 +229,71 @@ element:
 	VSUBPS       Y0, Y2, Y2
 	VMULPS       Y2, Y2, Y2
 	VADDPS       Y2, Y10, Y10
-	ADDQ         $+64, R11
-	CMPQ         R11, DX
-	JLT          element
+	ADDQ         $+64, R12
+	CMPQ         R12, DX
+	JLT          oneelements
 
-shut:
+oneshut:
 	VMOVUPS Y10, (DI)
-	ADDQ    $+4, R10
+	ADDQ    $+4, R11
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     accumulator
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VXORPS Y10, Y10, Y10
+	VXORPS Y9, Y9, Y9
+	MOVQ   R11, R12
+	CMPQ   R12, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R12), Y0
+	VSUBPS       Y15, Y0, Y1
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y14, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y12, Y2
+	VMINPS       Y2, Y11, Y2
+	VMULPS       Y14, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VSUBPS       Y0, Y2, Y2
+	VMULPS       Y2, Y2, Y2
+	VADDPS       Y2, Y10, Y10
+	VBROADCASTSS 4(R12), Y0
+	VSUBPS       Y15, Y0, Y1
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y14, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y12, Y2
+	VMINPS       Y2, Y11, Y2
+	VMULPS       Y14, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VSUBPS       Y0, Y2, Y2
+	VMULPS       Y2, Y2, Y2
+	VADDPS       Y2, Y9, Y9
+	ADDQ         $+64, R12
+	CMPQ         R12, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Y10, (DI)
+	VMOVUPS Y9, 32(DI)
+	ADDQ    $+8, R11
+	ADDQ    $+64, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
 	VMOVUPS (SP), Y0
 	VMOVUPS 256(SP), Y1
 	VADDPS  Y1, Y0, Y0
@@ -197,26 +325,37 @@ shut:
 	VADDPS  Y3, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (BX)
+	VMOVUPS Y0, (R8)
+	SUBQ    $+64, R11
+	MOVQ    n+40(FP), SI
+	LEAQ    (R11)(SI*4), R11
+	MOVQ    stride+56(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
 	VZEROUPPER
 	RET
 
-// func ErrorFpAVX2(sums *float32, scale *float32, x *float32, least int32, step int32, most float32, n int)
+// func ErrorFpAVX2(sums *float32, scale *float32, x *float32, least int32, step int32, most float32, n int, groups int, stride int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·ErrorFpAVX2(SB), $512-48
-	// pointers: BX sums, R8 scale, R10 x, from R9 on
-	// DI the accumulator's place, SI accumulators left, DX end of the elements
-	// vector registers in use at once: 13
-	MOVQ         sums+0(FP), BX
-	MOVQ         scale+8(FP), R8
-	MOVQ         x+16(FP), R9
-	MOVQ         n+40(FP), R10
-	MOVQ         R9, DX
-	LEAQ         (DX)(R10*4), DX
+TEXT ·ErrorFpAVX2(SB), $512-64
+	// pointers: R8 sums, R9 scale, R11 x, from R10 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 14
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ x+16(FP), R10
+	MOVQ groups+48(FP), BX
+
+group:
+	MOVQ         n+40(FP), SI
+	MOVQ         R10, DX
+	LEAQ         (DX)(SI*4), DX
 	LEAQ         (SP), DI
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-	VMOVUPS      (R8), Y15
+	VMOVUPS      (R9), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VMAXPS       Y15, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
@@ -234,15 +373,20 @@ TEXT ·ErrorFpAVX2(SB), $512-48
 	VBROADCASTSS step+28(FP), Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y1
 	VPADDD       Y1, Y0, Y9
+	TESTQ        $0x00000001, SI
+	JEQ          several
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
 
-accumulator:
+oneaccumulators:
 	VXORPS Y8, Y8, Y8
-	MOVQ   R9, R10
-	CMPQ   R10, DX
-	JGE    shut
+	VXORPS Y7, Y7, Y7
+	MOVQ   R10, R11
+	CMPQ   R11, DX
+	JGE    oneshut
 
-element:
-	VBROADCASTSS (R10), Y0
+oneelements:
+	VBROADCASTSS (R11), Y0
 	VMULPS       Y14, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -258,17 +402,77 @@ element:
 	VSUBPS       Y0, Y1, Y1
 	VMULPS       Y1, Y1, Y1
 	VADDPS       Y1, Y8, Y8
-	ADDQ         $+64, R10
-	CMPQ         R10, DX
-	JLT          element
+	ADDQ         $+64, R11
+	CMPQ         R11, DX
+	JLT          oneelements
 
-shut:
+oneshut:
 	VMOVUPS Y8, (DI)
-	ADDQ    $+4, R9
+	ADDQ    $+4, R10
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     accumulator
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VXORPS Y8, Y8, Y8
+	VXORPS Y7, Y7, Y7
+	MOVQ   R10, R11
+	CMPQ   R11, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R11), Y0
+	VMULPS       Y14, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y15, Y1, Y2
+	VFMADD231PS  Y14, Y2, Y1
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y10, Y2, Y2
+	VPADDD       Y9, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VMULPS       Y15, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y1
+	VADDPS       Y1, Y8, Y8
+	VBROADCASTSS 4(R11), Y0
+	VMULPS       Y14, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y15, Y1, Y2
+	VFMADD231PS  Y14, Y2, Y1
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y10, Y2, Y2
+	VPADDD       Y9, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VMULPS       Y15, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y1
+	VADDPS       Y1, Y7, Y7
+	ADDQ         $+64, R11
+	CMPQ         R11, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y7, 32(DI)
+	ADDQ    $+8, R10
+	ADDQ    $+64, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
 	VMOVUPS (SP), Y0
 	VMOVUPS 256(SP), Y1
 	VADDPS  Y1, Y0, Y0
@@ -300,28 +504,201 @@ shut:
 	VADDPS  Y3, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (BX)
+	VMOVUPS Y0, (R8)
+	SUBQ    $+64, R10
+	MOVQ    n+40(FP), SI
+	LEAQ    (R10)(SI*4), R10
+	MOVQ    stride+56(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
 	VZEROUPPER
 	RET
 
-// func ErrorIntWeightedAVX2(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·ErrorIntWeightedAVX2(SB), $512-56
-	// pointers: BX sums, R8 scale, R9 zeroPoint, R11 x, from R10 on, R13 w, from R12 on
-	// DI the accumulator's place, SI accumulators left, DX end of the elements
-	// vector registers in use at once: 10
-	MOVQ         sums+0(FP), BX
-	MOVQ         scale+8(FP), R8
-	MOVQ         zeroPoint+16(FP), R9
-	MOVQ         x+24(FP), R10
-	MOVQ         w+32(FP), R12
-	MOVQ         n+48(FP), R11
-	MOVQ         R10, DX
-	LEAQ         (DX)(R11*4), DX
+// func ErrorFpProductAVX2(sums *float32, scale *float32, factor *float32, x *float32, least int32, step int32, most float32, n int, groups int, stride int)
+// Requires: AVX, AVX2
+TEXT ·ErrorFpProductAVX2(SB), $512-72
+	// pointers: R8 sums, R9 scale, R10 factor, R12 x, from R11 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 14
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ factor+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ groups+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
 	LEAQ         (SP), DI
+	VMOVUPS      (R10), Y15
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS most+40(FP), Y14
+	VSUBPS       Y14, Y0, Y13
+	VBROADCASTSS constantsAVX2<>+16(SB), Y12
+	VBROADCASTSS least+32(FP), Y11
+	VBROADCASTSS step+36(FP), Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPADDD       Y1, Y0, Y10
+	VMOVUPS      (R9), Y9
+	TESTQ        $0x00000001, SI
+	JEQ          several
 	SUBQ         SI, SI
 	ADDQ         $+16, SI
-	VMOVUPS      (R8), Y15
+
+oneaccumulators:
+	VXORPS Y8, Y8, Y8
+	VXORPS Y7, Y7, Y7
+	MOVQ   R11, R12
+	CMPQ   R12, DX
+	JGE    oneshut
+
+oneelements:
+	VBROADCASTSS (R12), Y0
+	VMULPS       Y15, Y0, Y1
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y11, Y2, Y2
+	VPADDD       Y10, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y1
+	VADDPS       Y1, Y8, Y8
+	ADDQ         $+64, R12
+	CMPQ         R12, DX
+	JLT          oneelements
+
+oneshut:
+	VMOVUPS Y8, (DI)
+	ADDQ    $+4, R11
+	ADDQ    $+32, DI
+	SUBQ    $+1, SI
+	TESTQ   SI, SI
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VXORPS Y8, Y8, Y8
+	VXORPS Y7, Y7, Y7
+	MOVQ   R11, R12
+	CMPQ   R12, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R12), Y0
+	VMULPS       Y15, Y0, Y1
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y11, Y2, Y2
+	VPADDD       Y10, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y1
+	VADDPS       Y1, Y8, Y8
+	VBROADCASTSS 4(R12), Y0
+	VMULPS       Y15, Y0, Y1
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y11, Y2, Y2
+	VPADDD       Y10, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y1
+	VADDPS       Y1, Y7, Y7
+	ADDQ         $+64, R12
+	CMPQ         R12, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y7, 32(DI)
+	ADDQ    $+8, R11
+	ADDQ    $+64, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
+	VMOVUPS (SP), Y0
+	VMOVUPS 256(SP), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS 128(SP), Y1
+	VMOVUPS 384(SP), Y2
+	VADDPS  Y2, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS 64(SP), Y1
+	VMOVUPS 320(SP), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS 192(SP), Y2
+	VMOVUPS 448(SP), Y3
+	VADDPS  Y3, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS 32(SP), Y1
+	VMOVUPS 288(SP), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS 160(SP), Y2
+	VMOVUPS 416(SP), Y3
+	VADDPS  Y3, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS 96(SP), Y2
+	VMOVUPS 352(SP), Y3
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS 224(SP), Y3
+	VMOVUPS 480(SP), Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (R8)
+	SUBQ    $+64, R11
+	MOVQ    n+48(FP), SI
+	LEAQ    (R11)(SI*4), R11
+	MOVQ    stride+64(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
+	VZEROUPPER
+	RET
+
+// func ErrorIntWeightedAVX2(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·ErrorIntWeightedAVX2(SB), $512-72
+	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 11
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ zeroPoint+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ groups+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R9), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VMAXPS       Y15, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
@@ -332,22 +709,27 @@ TEXT ·ErrorIntWeightedAVX2(SB), $512-56
 	VBROADCASTSS constantsAVX2<>+12(SB), Y2
 	VBLENDVPS    Y0, Y1, Y2, Y14
 	VBROADCASTSS least+40(FP), Y0
-	VMOVUPS      (R9), Y1
+	VMOVUPS      (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y13
 	VBROADCASTSS most+44(FP), Y0
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
+	TESTQ        $0x00000001, SI
+	JEQ          several
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
 
-accumulator:
+oneaccumulators:
 	VXORPS Y11, Y11, Y11
-	MOVQ   R10, R11
-	MOVQ   R12, R13
-	CMPQ   R11, DX
-	JGE    shut
+	VXORPS Y10, Y10, Y10
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    oneshut
 
-element:
-	VBROADCASTSS (R11), Y0
+oneelements:
+	VBROADCASTSS (R12), Y0
 	VMULPS       Y14, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -358,22 +740,81 @@ element:
 	VMULPS       Y15, Y1, Y1
 	VSUBPS       Y0, Y1, Y1
 	VMULPS       Y1, Y1, Y1
-	VBROADCASTSS (R13), Y0
+	VBROADCASTSS (R15), Y0
 	VMULPS       Y0, Y1, Y1
 	VADDPS       Y1, Y11, Y11
-	ADDQ         $+64, R11
-	ADDQ         $+64, R13
-	CMPQ         R11, DX
-	JLT          element
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          oneelements
 
-shut:
+oneshut:
 	VMOVUPS Y11, (DI)
-	ADDQ    $+4, R10
-	ADDQ    $+4, R12
+	ADDQ    $+4, R11
+	ADDQ    $+4, R13
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     accumulator
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VXORPS Y11, Y11, Y11
+	VXORPS Y10, Y10, Y10
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R12), Y0
+	VMULPS       Y14, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y15, Y1, Y2
+	VFMADD231PS  Y14, Y2, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMULPS       Y15, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y1
+	VBROADCASTSS (R15), Y0
+	VMULPS       Y0, Y1, Y1
+	VADDPS       Y1, Y11, Y11
+	VBROADCASTSS 4(R12), Y0
+	VMULPS       Y14, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y15, Y1, Y2
+	VFMADD231PS  Y14, Y2, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMULPS       Y15, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y1
+	VBROADCASTSS 4(R15), Y0
+	VMULPS       Y0, Y1, Y1
+	VADDPS       Y1, Y10, Y10
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Y11, (DI)
+	VMOVUPS Y10, 32(DI)
+	ADDQ    $+8, R11
+	ADDQ    $+8, R13
+	ADDQ    $+64, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
 	VMOVUPS (SP), Y0
 	VMOVUPS 256(SP), Y1
 	VADDPS  Y1, Y0, Y0
@@ -405,29 +846,43 @@ shut:
 	VADDPS  Y3, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (BX)
+	VMOVUPS Y0, (R8)
+	SUBQ    $+64, R11
+	MOVQ    n+48(FP), SI
+	LEAQ    (R11)(SI*4), R11
+	SUBQ    $+64, R13
+	MOVQ    n+48(FP), SI
+	LEAQ    (R13)(SI*4), R13
+	MOVQ    stride+64(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
 	VZEROUPPER
 	RET
 
-// func ErrorMinvalWeightedAVX2(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int)
+// func ErrorMinvalWeightedAVX2(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
 // Requires: AVX, FMA3
-TEXT ·ErrorMinvalWeightedAVX2(SB), $512-56
-	// pointers: BX sums, R8 scale, R9 minval, R11 x, from R10 on, R13 w, from R12 on
-	// DI the accumulator's place, SI accumulators left, DX end of the elements
-	// vector registers in use at once: 11
-	MOVQ         sums+0(FP), BX
-	MOVQ         scale+8(FP), R8
-	MOVQ         minval+16(FP), R9
-	MOVQ         x+24(FP), R10
-	MOVQ         w+32(FP), R12
-	MOVQ         n+48(FP), R11
-	MOVQ         R10, DX
-	LEAQ         (DX)(R11*4), DX
+TEXT ·ErrorMinvalWeightedAVX2(SB), $512-72
+	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 12
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ minval+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ groups+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
 	LEAQ         (SP), DI
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-	VMOVUPS      (R9), Y15
-	VMOVUPS      (R8), Y14
+	VMOVUPS      (R10), Y15
+	VMOVUPS      (R9), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VMAXPS       Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
@@ -441,16 +896,21 @@ TEXT ·ErrorMinvalWeightedAVX2(SB), $512-56
 	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y11
+	TESTQ        $0x00000001, SI
+	JEQ          several
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
 
-accumulator:
+oneaccumulators:
 	VXORPS Y10, Y10, Y10
-	MOVQ   R10, R11
-	MOVQ   R12, R13
-	CMPQ   R11, DX
-	JGE    shut
+	VXORPS Y9, Y9, Y9
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    oneshut
 
-element:
-	VBROADCASTSS (R11), Y0
+oneelements:
+	VBROADCASTSS (R12), Y0
 	VSUBPS       Y15, Y0, Y1
 	VMULPS       Y13, Y1, Y2
 	VFNMADD231PS Y14, Y2, Y1
@@ -462,22 +922,83 @@ element:
 	VADDPS       Y15, Y2, Y2
 	VSUBPS       Y0, Y2, Y2
 	VMULPS       Y2, Y2, Y2
-	VBROADCASTSS (R13), Y0
+	VBROADCASTSS (R15), Y0
 	VMULPS       Y0, Y2, Y2
 	VADDPS       Y2, Y10, Y10
-	ADDQ         $+64, R11
-	ADDQ         $+64, R13
-	CMPQ         R11, DX
-	JLT          element
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          oneelements
 
-shut:
+oneshut:
 	VMOVUPS Y10, (DI)
-	ADDQ    $+4, R10
-	ADDQ    $+4, R12
+	ADDQ    $+4, R11
+	ADDQ    $+4, R13
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     accumulator
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VXORPS Y10, Y10, Y10
+	VXORPS Y9, Y9, Y9
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R12), Y0
+	VSUBPS       Y15, Y0, Y1
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y14, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y12, Y2
+	VMINPS       Y2, Y11, Y2
+	VMULPS       Y14, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VSUBPS       Y0, Y2, Y2
+	VMULPS       Y2, Y2, Y2
+	VBROADCASTSS (R15), Y0
+	VMULPS       Y0, Y2, Y2
+	VADDPS       Y2, Y10, Y10
+	VBROADCASTSS 4(R12), Y0
+	VSUBPS       Y15, Y0, Y1
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y14, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y12, Y2
+	VMINPS       Y2, Y11, Y2
+	VMULPS       Y14, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VSUBPS       Y0, Y2, Y2
+	VMULPS       Y2, Y2, Y2
+	VBROADCASTSS 4(R15), Y0
+	VMULPS       Y0, Y2, Y2
+	VADDPS       Y2, Y9, Y9
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Y10, (DI)
+	VMOVUPS Y9, 32(DI)
+	ADDQ    $+8, R11
+	ADDQ    $+8, R13
+	ADDQ    $+64, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
 	VMOVUPS (SP), Y0
 	VMOVUPS 256(SP), Y1
 	VADDPS  Y1, Y0, Y0
@@ -509,27 +1030,41 @@ shut:
 	VADDPS  Y3, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (BX)
+	VMOVUPS Y0, (R8)
+	SUBQ    $+64, R11
+	MOVQ    n+48(FP), SI
+	LEAQ    (R11)(SI*4), R11
+	SUBQ    $+64, R13
+	MOVQ    n+48(FP), SI
+	LEAQ    (R13)(SI*4), R13
+	MOVQ    stride+64(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
 	VZEROUPPER
 	RET
 
-// func ErrorFpWeightedAVX2(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int)
+// func ErrorFpWeightedAVX2(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·ErrorFpWeightedAVX2(SB), $512-56
-	// pointers: BX sums, R8 scale, R10 x, from R9 on, R12 w, from R11 on
-	// DI the accumulator's place, SI accumulators left, DX end of the elements
-	// vector registers in use at once: 13
-	MOVQ         sums+0(FP), BX
-	MOVQ         scale+8(FP), R8
-	MOVQ         x+16(FP), R9
-	MOVQ         w+24(FP), R11
-	MOVQ         n+48(FP), R10
-	MOVQ         R9, DX
-	LEAQ         (DX)(R10*4), DX
+TEXT ·ErrorFpWeightedAVX2(SB), $512-72
+	// pointers: R8 sums, R9 scale, R11 x, from R10 on, R13 w, from R12 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 14
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ x+16(FP), R10
+	MOVQ w+24(FP), R12
+	MOVQ groups+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R10, DX
+	LEAQ         (DX)(SI*4), DX
 	LEAQ         (SP), DI
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-	VMOVUPS      (R8), Y15
+	VMOVUPS      (R9), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VMAXPS       Y15, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
@@ -547,16 +1082,21 @@ TEXT ·ErrorFpWeightedAVX2(SB), $512-56
 	VBROADCASTSS step+36(FP), Y0
 	VBROADCASTSS constantsAVX2<>+20(SB), Y1
 	VPADDD       Y1, Y0, Y9
+	TESTQ        $0x00000001, SI
+	JEQ          several
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
 
-accumulator:
+oneaccumulators:
 	VXORPS Y8, Y8, Y8
-	MOVQ   R9, R10
-	MOVQ   R11, R12
-	CMPQ   R10, DX
-	JGE    shut
+	VXORPS Y7, Y7, Y7
+	MOVQ   R10, R11
+	MOVQ   R12, R13
+	CMPQ   R11, DX
+	JGE    oneshut
 
-element:
-	VBROADCASTSS (R10), Y0
+oneelements:
+	VBROADCASTSS (R11), Y0
 	VMULPS       Y14, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -571,22 +1111,89 @@ element:
 	VMULPS       Y15, Y1, Y1
 	VSUBPS       Y0, Y1, Y1
 	VMULPS       Y1, Y1, Y1
-	VBROADCASTSS (R12), Y0
+	VBROADCASTSS (R13), Y0
 	VMULPS       Y0, Y1, Y1
 	VADDPS       Y1, Y8, Y8
-	ADDQ         $+64, R10
-	ADDQ         $+64, R12
-	CMPQ         R10, DX
-	JLT          element
+	ADDQ         $+64, R11
+	ADDQ         $+64, R13
+	CMPQ         R11, DX
+	JLT          oneelements
 
-shut:
+oneshut:
 	VMOVUPS Y8, (DI)
-	ADDQ    $+4, R9
-	ADDQ    $+4, R11
+	ADDQ    $+4, R10
+	ADDQ    $+4, R12
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     accumulator
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VXORPS Y8, Y8, Y8
+	VXORPS Y7, Y7, Y7
+	MOVQ   R10, R11
+	MOVQ   R12, R13
+	CMPQ   R11, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R11), Y0
+	VMULPS       Y14, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y15, Y1, Y2
+	VFMADD231PS  Y14, Y2, Y1
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y10, Y2, Y2
+	VPADDD       Y9, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VMULPS       Y15, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y1
+	VBROADCASTSS (R13), Y0
+	VMULPS       Y0, Y1, Y1
+	VADDPS       Y1, Y8, Y8
+	VBROADCASTSS 4(R11), Y0
+	VMULPS       Y14, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y15, Y1, Y2
+	VFMADD231PS  Y14, Y2, Y1
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y10, Y2, Y2
+	VPADDD       Y9, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VMULPS       Y15, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y1
+	VBROADCASTSS 4(R13), Y0
+	VMULPS       Y0, Y1, Y1
+	VADDPS       Y1, Y7, Y7
+	ADDQ         $+64, R11
+	ADDQ         $+64, R13
+	CMPQ         R11, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y7, 32(DI)
+	ADDQ    $+8, R10
+	ADDQ    $+8, R12
+	ADDQ    $+64, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
 	VMOVUPS (SP), Y0
 	VMOVUPS 256(SP), Y1
 	VADDPS  Y1, Y0, Y0
@@ -618,28 +1225,220 @@ shut:
 	VADDPS  Y3, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (BX)
+	VMOVUPS Y0, (R8)
+	SUBQ    $+64, R10
+	MOVQ    n+48(FP), SI
+	LEAQ    (R10)(SI*4), R10
+	SUBQ    $+64, R12
+	MOVQ    n+48(FP), SI
+	LEAQ    (R12)(SI*4), R12
+	MOVQ    stride+64(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
 	VZEROUPPER
 	RET
 
-// func ErrorIntPowersAVX2(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int)
-// Requires: AVX, AVX2, FMA3
-TEXT ·ErrorIntPowersAVX2(SB), $512-56
-	// pointers: BX sums, R8 scale, R9 zeroPoint, R11 x, from R10 on, R13 w, from R12 on
-	// DI the accumulator's place, SI accumulators left, DX end of the elements
-	// vector registers in use at once: 11
-	MOVQ         sums+0(FP), BX
-	MOVQ         scale+8(FP), R8
-	MOVQ         zeroPoint+16(FP), R9
-	MOVQ         x+24(FP), R10
-	MOVQ         w+32(FP), R12
-	MOVQ         n+48(FP), R11
-	MOVQ         R10, DX
-	LEAQ         (DX)(R11*4), DX
+// func ErrorFpProductWeightedAVX2(sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
+// Requires: AVX, AVX2
+TEXT ·ErrorFpProductWeightedAVX2(SB), $512-80
+	// pointers: R8 sums, R9 scale, R10 factor, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 14
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ factor+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ groups+64(FP), BX
+
+group:
+	MOVQ         n+56(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
 	LEAQ         (SP), DI
+	VMOVUPS      (R10), Y15
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS most+48(FP), Y14
+	VSUBPS       Y14, Y0, Y13
+	VBROADCASTSS constantsAVX2<>+16(SB), Y12
+	VBROADCASTSS least+40(FP), Y11
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPADDD       Y1, Y0, Y10
+	VMOVUPS      (R9), Y9
+	TESTQ        $0x00000001, SI
+	JEQ          several
 	SUBQ         SI, SI
 	ADDQ         $+16, SI
-	VMOVUPS      (R8), Y15
+
+oneaccumulators:
+	VXORPS Y8, Y8, Y8
+	VXORPS Y7, Y7, Y7
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    oneshut
+
+oneelements:
+	VBROADCASTSS (R12), Y0
+	VMULPS       Y15, Y0, Y1
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y11, Y2, Y2
+	VPADDD       Y10, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y1
+	VBROADCASTSS (R15), Y0
+	VMULPS       Y0, Y1, Y1
+	VADDPS       Y1, Y8, Y8
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          oneelements
+
+oneshut:
+	VMOVUPS Y8, (DI)
+	ADDQ    $+4, R11
+	ADDQ    $+4, R13
+	ADDQ    $+32, DI
+	SUBQ    $+1, SI
+	TESTQ   SI, SI
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VXORPS Y8, Y8, Y8
+	VXORPS Y7, Y7, Y7
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R12), Y0
+	VMULPS       Y15, Y0, Y1
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y11, Y2, Y2
+	VPADDD       Y10, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y1
+	VBROADCASTSS (R15), Y0
+	VMULPS       Y0, Y1, Y1
+	VADDPS       Y1, Y8, Y8
+	VBROADCASTSS 4(R12), Y0
+	VMULPS       Y15, Y0, Y1
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y11, Y2, Y2
+	VPADDD       Y10, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y1
+	VBROADCASTSS 4(R15), Y0
+	VMULPS       Y0, Y1, Y1
+	VADDPS       Y1, Y7, Y7
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Y8, (DI)
+	VMOVUPS Y7, 32(DI)
+	ADDQ    $+8, R11
+	ADDQ    $+8, R13
+	ADDQ    $+64, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
+	VMOVUPS (SP), Y0
+	VMOVUPS 256(SP), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS 128(SP), Y1
+	VMOVUPS 384(SP), Y2
+	VADDPS  Y2, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS 64(SP), Y1
+	VMOVUPS 320(SP), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS 192(SP), Y2
+	VMOVUPS 448(SP), Y3
+	VADDPS  Y3, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS 32(SP), Y1
+	VMOVUPS 288(SP), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS 160(SP), Y2
+	VMOVUPS 416(SP), Y3
+	VADDPS  Y3, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS 96(SP), Y2
+	VMOVUPS 352(SP), Y3
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS 224(SP), Y3
+	VMOVUPS 480(SP), Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (R8)
+	SUBQ    $+64, R11
+	MOVQ    n+56(FP), SI
+	LEAQ    (R11)(SI*4), R11
+	SUBQ    $+64, R13
+	MOVQ    n+56(FP), SI
+	LEAQ    (R13)(SI*4), R13
+	MOVQ    stride+72(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
+	VZEROUPPER
+	RET
+
+// func ErrorIntPowersAVX2(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·ErrorIntPowersAVX2(SB), $512-72
+	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 12
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ zeroPoint+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ groups+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R9), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VMAXPS       Y15, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
@@ -650,23 +1449,28 @@ TEXT ·ErrorIntPowersAVX2(SB), $512-56
 	VBROADCASTSS constantsAVX2<>+12(SB), Y2
 	VBLENDVPS    Y0, Y1, Y2, Y14
 	VBROADCASTSS least+40(FP), Y0
-	VMOVUPS      (R9), Y1
+	VMOVUPS      (R10), Y1
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y13
 	VBROADCASTSS most+44(FP), Y0
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS constantsAVX2<>+24(SB), Y11
+	TESTQ        $0x00000001, SI
+	JEQ          several
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
 
-accumulator:
+oneaccumulators:
 	VXORPS Y10, Y10, Y10
-	MOVQ   R10, R11
-	MOVQ   R12, R13
-	CMPQ   R11, DX
-	JGE    shut
+	VXORPS Y9, Y9, Y9
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    oneshut
 
-element:
-	VBROADCASTSS (R11), Y0
+oneelements:
+	VBROADCASTSS (R12), Y0
 	VMULPS       Y14, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -680,22 +1484,87 @@ element:
 	VPAND        Y11, Y1, Y1
 	VSQRTPS      Y1, Y1
 	VMULPS       Y1, Y0, Y0
-	VBROADCASTSS (R13), Y1
+	VBROADCASTSS (R15), Y1
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y0, Y10, Y10
-	ADDQ         $+64, R11
-	ADDQ         $+64, R13
-	CMPQ         R11, DX
-	JLT          element
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          oneelements
 
-shut:
+oneshut:
 	VMOVUPS Y10, (DI)
-	ADDQ    $+4, R10
-	ADDQ    $+4, R12
+	ADDQ    $+4, R11
+	ADDQ    $+4, R13
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     accumulator
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VXORPS Y10, Y10, Y10
+	VXORPS Y9, Y9, Y9
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R12), Y0
+	VMULPS       Y14, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y15, Y1, Y2
+	VFMADD231PS  Y14, Y2, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMULPS       Y15, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y0
+	VPAND        Y11, Y1, Y1
+	VSQRTPS      Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VBROADCASTSS (R15), Y1
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y0, Y10, Y10
+	VBROADCASTSS 4(R12), Y0
+	VMULPS       Y14, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y15, Y1, Y2
+	VFMADD231PS  Y14, Y2, Y1
+	VROUNDPS     $0x08, Y1, Y1
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y12, Y1
+	VMULPS       Y15, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y0
+	VPAND        Y11, Y1, Y1
+	VSQRTPS      Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VBROADCASTSS 4(R15), Y1
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y0, Y9, Y9
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Y10, (DI)
+	VMOVUPS Y9, 32(DI)
+	ADDQ    $+8, R11
+	ADDQ    $+8, R13
+	ADDQ    $+64, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
 	VMOVUPS (SP), Y0
 	VMOVUPS 256(SP), Y1
 	VADDPS  Y1, Y0, Y0
@@ -727,29 +1596,43 @@ shut:
 	VADDPS  Y3, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (BX)
+	VMOVUPS Y0, (R8)
+	SUBQ    $+64, R11
+	MOVQ    n+48(FP), SI
+	LEAQ    (R11)(SI*4), R11
+	SUBQ    $+64, R13
+	MOVQ    n+48(FP), SI
+	LEAQ    (R13)(SI*4), R13
+	MOVQ    stride+64(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
 	VZEROUPPER
 	RET
 
-// func ErrorMinvalPowersAVX2(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int)
+// func ErrorMinvalPowersAVX2(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·ErrorMinvalPowersAVX2(SB), $512-56
-	// pointers: BX sums, R8 scale, R9 minval, R11 x, from R10 on, R13 w, from R12 on
-	// DI the accumulator's place, SI accumulators left, DX end of the elements
-	// vector registers in use at once: 12
-	MOVQ         sums+0(FP), BX
-	MOVQ         scale+8(FP), R8
-	MOVQ         minval+16(FP), R9
-	MOVQ         x+24(FP), R10
-	MOVQ         w+32(FP), R12
-	MOVQ         n+48(FP), R11
-	MOVQ         R10, DX
-	LEAQ         (DX)(R11*4), DX
+TEXT ·ErrorMinvalPowersAVX2(SB), $512-72
+	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 13
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ minval+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ groups+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
 	LEAQ         (SP), DI
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-	VMOVUPS      (R9), Y15
-	VMOVUPS      (R8), Y14
+	VMOVUPS      (R10), Y15
+	VMOVUPS      (R9), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VMAXPS       Y14, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
@@ -764,16 +1647,21 @@ TEXT ·ErrorMinvalPowersAVX2(SB), $512-56
 	VBROADCASTSS most+44(FP), Y0
 	VCVTDQ2PS    Y0, Y11
 	VBROADCASTSS constantsAVX2<>+24(SB), Y10
+	TESTQ        $0x00000001, SI
+	JEQ          several
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
 
-accumulator:
+oneaccumulators:
 	VXORPS Y9, Y9, Y9
-	MOVQ   R10, R11
-	MOVQ   R12, R13
-	CMPQ   R11, DX
-	JGE    shut
+	VXORPS Y8, Y8, Y8
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    oneshut
 
-element:
-	VBROADCASTSS (R11), Y0
+oneelements:
+	VBROADCASTSS (R12), Y0
 	VSUBPS       Y15, Y0, Y1
 	VMULPS       Y13, Y1, Y2
 	VFNMADD231PS Y14, Y2, Y1
@@ -788,22 +1676,89 @@ element:
 	VPAND        Y10, Y2, Y2
 	VSQRTPS      Y2, Y2
 	VMULPS       Y2, Y0, Y0
-	VBROADCASTSS (R13), Y1
+	VBROADCASTSS (R15), Y1
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y0, Y9, Y9
-	ADDQ         $+64, R11
-	ADDQ         $+64, R13
-	CMPQ         R11, DX
-	JLT          element
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          oneelements
 
-shut:
+oneshut:
 	VMOVUPS Y9, (DI)
-	ADDQ    $+4, R10
-	ADDQ    $+4, R12
+	ADDQ    $+4, R11
+	ADDQ    $+4, R13
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     accumulator
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VXORPS Y9, Y9, Y9
+	VXORPS Y8, Y8, Y8
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R12), Y0
+	VSUBPS       Y15, Y0, Y1
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y14, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y12, Y2
+	VMINPS       Y2, Y11, Y2
+	VMULPS       Y14, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VSUBPS       Y0, Y2, Y2
+	VMULPS       Y2, Y2, Y0
+	VPAND        Y10, Y2, Y2
+	VSQRTPS      Y2, Y2
+	VMULPS       Y2, Y0, Y0
+	VBROADCASTSS (R15), Y1
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y0, Y9, Y9
+	VBROADCASTSS 4(R12), Y0
+	VSUBPS       Y15, Y0, Y1
+	VMULPS       Y13, Y1, Y2
+	VFNMADD231PS Y14, Y2, Y1
+	VFMADD231PS  Y13, Y1, Y2
+	VROUNDPS     $0x08, Y2, Y2
+	VMAXPS       Y2, Y12, Y2
+	VMINPS       Y2, Y11, Y2
+	VMULPS       Y14, Y2, Y2
+	VADDPS       Y15, Y2, Y2
+	VSUBPS       Y0, Y2, Y2
+	VMULPS       Y2, Y2, Y0
+	VPAND        Y10, Y2, Y2
+	VSQRTPS      Y2, Y2
+	VMULPS       Y2, Y0, Y0
+	VBROADCASTSS 4(R15), Y1
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y0, Y8, Y8
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Y9, (DI)
+	VMOVUPS Y8, 32(DI)
+	ADDQ    $+8, R11
+	ADDQ    $+8, R13
+	ADDQ    $+64, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
 	VMOVUPS (SP), Y0
 	VMOVUPS 256(SP), Y1
 	VADDPS  Y1, Y0, Y0
@@ -835,27 +1790,41 @@ shut:
 	VADDPS  Y3, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (BX)
+	VMOVUPS Y0, (R8)
+	SUBQ    $+64, R11
+	MOVQ    n+48(FP), SI
+	LEAQ    (R11)(SI*4), R11
+	SUBQ    $+64, R13
+	MOVQ    n+48(FP), SI
+	LEAQ    (R13)(SI*4), R13
+	MOVQ    stride+64(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
 	VZEROUPPER
 	RET
 
-// func ErrorFpPowersAVX2(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int)
+// func ErrorFpPowersAVX2(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·ErrorFpPowersAVX2(SB), $512-56
-	// pointers: BX sums, R8 scale, R10 x, from R9 on, R12 w, from R11 on
-	// DI the accumulator's place, SI accumulators left, DX end of the elements
-	// vector registers in use at once: 14
-	MOVQ         sums+0(FP), BX
-	MOVQ         scale+8(FP), R8
-	MOVQ         x+16(FP), R9
-	MOVQ         w+24(FP), R11
-	MOVQ         n+48(FP), R10
-	MOVQ         R9, DX
-	LEAQ         (DX)(R10*4), DX
+TEXT ·ErrorFpPowersAVX2(SB), $512-72
+	// pointers: R8 sums, R9 scale, R11 x, from R10 on, R13 w, from R12 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 15
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ x+16(FP), R10
+	MOVQ w+24(FP), R12
+	MOVQ groups+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R10, DX
+	LEAQ         (DX)(SI*4), DX
 	LEAQ         (SP), DI
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-	VMOVUPS      (R8), Y15
+	VMOVUPS      (R9), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
 	VMAXPS       Y15, Y0, Y0
 	VBROADCASTSS constantsAVX2<>+4(SB), Y1
@@ -874,16 +1843,21 @@ TEXT ·ErrorFpPowersAVX2(SB), $512-56
 	VBROADCASTSS constantsAVX2<>+20(SB), Y1
 	VPADDD       Y1, Y0, Y9
 	VBROADCASTSS constantsAVX2<>+24(SB), Y8
+	TESTQ        $0x00000001, SI
+	JEQ          several
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
 
-accumulator:
+oneaccumulators:
 	VXORPS Y7, Y7, Y7
-	MOVQ   R9, R10
-	MOVQ   R11, R12
-	CMPQ   R10, DX
-	JGE    shut
+	VXORPS Y6, Y6, Y6
+	MOVQ   R10, R11
+	MOVQ   R12, R13
+	CMPQ   R11, DX
+	JGE    oneshut
 
-element:
-	VBROADCASTSS (R10), Y0
+oneelements:
+	VBROADCASTSS (R11), Y0
 	VMULPS       Y14, Y0, Y1
 	VMOVAPS      Y0, Y2
 	VFNMADD231PS Y15, Y1, Y2
@@ -901,22 +1875,95 @@ element:
 	VPAND        Y8, Y1, Y1
 	VSQRTPS      Y1, Y1
 	VMULPS       Y1, Y0, Y0
-	VBROADCASTSS (R12), Y1
+	VBROADCASTSS (R13), Y1
 	VMULPS       Y1, Y0, Y0
 	VADDPS       Y0, Y7, Y7
-	ADDQ         $+64, R10
-	ADDQ         $+64, R12
-	CMPQ         R10, DX
-	JLT          element
+	ADDQ         $+64, R11
+	ADDQ         $+64, R13
+	CMPQ         R11, DX
+	JLT          oneelements
 
-shut:
+oneshut:
 	VMOVUPS Y7, (DI)
-	ADDQ    $+4, R9
-	ADDQ    $+4, R11
+	ADDQ    $+4, R10
+	ADDQ    $+4, R12
 	ADDQ    $+32, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     accumulator
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VXORPS Y7, Y7, Y7
+	VXORPS Y6, Y6, Y6
+	MOVQ   R10, R11
+	MOVQ   R12, R13
+	CMPQ   R11, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R11), Y0
+	VMULPS       Y14, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y15, Y1, Y2
+	VFMADD231PS  Y14, Y2, Y1
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y10, Y2, Y2
+	VPADDD       Y9, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VMULPS       Y15, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y0
+	VPAND        Y8, Y1, Y1
+	VSQRTPS      Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VBROADCASTSS (R13), Y1
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y0, Y7, Y7
+	VBROADCASTSS 4(R11), Y0
+	VMULPS       Y14, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y15, Y1, Y2
+	VFMADD231PS  Y14, Y2, Y1
+	VMAXPS       Y1, Y12, Y1
+	VMINPS       Y1, Y13, Y1
+	VPAND        Y11, Y1, Y2
+	VPMAXUD      Y10, Y2, Y2
+	VPADDD       Y9, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VMULPS       Y15, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y0
+	VPAND        Y8, Y1, Y1
+	VSQRTPS      Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VBROADCASTSS 4(R13), Y1
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y0, Y6, Y6
+	ADDQ         $+64, R11
+	ADDQ         $+64, R13
+	CMPQ         R11, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Y7, (DI)
+	VMOVUPS Y6, 32(DI)
+	ADDQ    $+8, R10
+	ADDQ    $+8, R12
+	ADDQ    $+64, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
 	VMOVUPS (SP), Y0
 	VMOVUPS 256(SP), Y1
 	VADDPS  Y1, Y0, Y0
@@ -948,7 +1995,208 @@ shut:
 	VADDPS  Y3, Y2, Y2
 	VADDPS  Y2, Y1, Y1
 	VADDPS  Y1, Y0, Y0
-	VMOVUPS Y0, (BX)
+	VMOVUPS Y0, (R8)
+	SUBQ    $+64, R10
+	MOVQ    n+48(FP), SI
+	LEAQ    (R10)(SI*4), R10
+	SUBQ    $+64, R12
+	MOVQ    n+48(FP), SI
+	LEAQ    (R12)(SI*4), R12
+	MOVQ    stride+64(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
+	VZEROUPPER
+	RET
+
+// func ErrorFpProductPowersAVX2(sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
+// Requires: AVX, AVX2
+TEXT ·ErrorFpProductPowersAVX2(SB), $512-80
+	// pointers: R8 sums, R9 scale, R10 factor, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 15
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ factor+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ groups+64(FP), BX
+
+group:
+	MOVQ         n+56(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R10), Y15
+	VXORPS       Y0, Y0, Y0
+	VBROADCASTSS most+48(FP), Y14
+	VSUBPS       Y14, Y0, Y13
+	VBROADCASTSS constantsAVX2<>+16(SB), Y12
+	VBROADCASTSS least+40(FP), Y11
+	VBROADCASTSS step+44(FP), Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y1
+	VPADDD       Y1, Y0, Y10
+	VMOVUPS      (R9), Y9
+	VBROADCASTSS constantsAVX2<>+24(SB), Y8
+	TESTQ        $0x00000001, SI
+	JEQ          several
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
+
+oneaccumulators:
+	VXORPS Y7, Y7, Y7
+	VXORPS Y6, Y6, Y6
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    oneshut
+
+oneelements:
+	VBROADCASTSS (R12), Y0
+	VMULPS       Y15, Y0, Y1
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y11, Y2, Y2
+	VPADDD       Y10, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y0
+	VPAND        Y8, Y1, Y1
+	VSQRTPS      Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VBROADCASTSS (R15), Y1
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y0, Y7, Y7
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          oneelements
+
+oneshut:
+	VMOVUPS Y7, (DI)
+	ADDQ    $+4, R11
+	ADDQ    $+4, R13
+	ADDQ    $+32, DI
+	SUBQ    $+1, SI
+	TESTQ   SI, SI
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VXORPS Y7, Y7, Y7
+	VXORPS Y6, Y6, Y6
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R12), Y0
+	VMULPS       Y15, Y0, Y1
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y11, Y2, Y2
+	VPADDD       Y10, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y0
+	VPAND        Y8, Y1, Y1
+	VSQRTPS      Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VBROADCASTSS (R15), Y1
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y0, Y7, Y7
+	VBROADCASTSS 4(R12), Y0
+	VMULPS       Y15, Y0, Y1
+	VMAXPS       Y1, Y13, Y1
+	VMINPS       Y1, Y14, Y1
+	VPAND        Y12, Y1, Y2
+	VPMAXUD      Y11, Y2, Y2
+	VPADDD       Y10, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	VSUBPS       Y2, Y1, Y1
+	VMULPS       Y9, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VMULPS       Y1, Y1, Y0
+	VPAND        Y8, Y1, Y1
+	VSQRTPS      Y1, Y1
+	VMULPS       Y1, Y0, Y0
+	VBROADCASTSS 4(R15), Y1
+	VMULPS       Y1, Y0, Y0
+	VADDPS       Y0, Y6, Y6
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Y7, (DI)
+	VMOVUPS Y6, 32(DI)
+	ADDQ    $+8, R11
+	ADDQ    $+8, R13
+	ADDQ    $+64, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
+	VMOVUPS (SP), Y0
+	VMOVUPS 256(SP), Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS 128(SP), Y1
+	VMOVUPS 384(SP), Y2
+	VADDPS  Y2, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS 64(SP), Y1
+	VMOVUPS 320(SP), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS 192(SP), Y2
+	VMOVUPS 448(SP), Y3
+	VADDPS  Y3, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS 32(SP), Y1
+	VMOVUPS 288(SP), Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS 160(SP), Y2
+	VMOVUPS 416(SP), Y3
+	VADDPS  Y3, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VMOVUPS 96(SP), Y2
+	VMOVUPS 352(SP), Y3
+	VADDPS  Y3, Y2, Y2
+	VMOVUPS 224(SP), Y3
+	VMOVUPS 480(SP), Y4
+	VADDPS  Y4, Y3, Y3
+	VADDPS  Y3, Y2, Y2
+	VADDPS  Y2, Y1, Y1
+	VADDPS  Y1, Y0, Y0
+	VMOVUPS Y0, (R8)
+	SUBQ    $+64, R11
+	MOVQ    n+56(FP), SI
+	LEAQ    (R11)(SI*4), R11
+	SUBQ    $+64, R13
+	MOVQ    n+56(FP), SI
+	LEAQ    (R13)(SI*4), R13
+	MOVQ    stride+72(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
 	VZEROUPPER
 	RET
 

@@ -6,72 +6,108 @@ package asm
 
 // ErrorIntAVX512 sums, for each lane's parameters, e*e with e = y - x and
 // y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 16 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 16 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorIntAVX512(sums *float32, scale *float32, zeroPoint *int32, x *float32, least int32, most int32, n int)
+func ErrorIntAVX512(sums *float32, scale *float32, zeroPoint *int32, x *float32, least int32, most int32, n int, groups int, stride int)
 
 // ErrorMinvalAVX512 sums, for each lane's parameters, e*e with e = y - x and
 // y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 16 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 16 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorMinvalAVX512(sums *float32, scale *float32, minval *float32, x *float32, least int32, most int32, n int)
+func ErrorMinvalAVX512(sums *float32, scale *float32, minval *float32, x *float32, least int32, most int32, n int, groups int, stride int)
 
 // ErrorFpAVX512 sums, for each lane's parameters, e*e with e = y - x and
 // y = grid(min(max(x/scale, -most), most))*scale, with the grid that least and step describe to FakeQuantizeFp, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 16 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 16 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorFpAVX512(sums *float32, scale *float32, x *float32, least int32, step int32, most float32, n int)
+func ErrorFpAVX512(sums *float32, scale *float32, x *float32, least int32, step int32, most float32, n int, groups int, stride int)
+
+// ErrorFpProductAVX512 sums, for each lane's parameters, e*e with e = y - x and
+// y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's order.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 16 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
+//
+//go:noescape
+func ErrorFpProductAVX512(sums *float32, scale *float32, factor *float32, x *float32, least int32, step int32, most float32, n int, groups int, stride int)
 
 // ErrorIntWeightedAVX512 sums, for each lane's parameters, w*(e*e) with e = y - x and
 // y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 16 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 16 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorIntWeightedAVX512(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int)
+func ErrorIntWeightedAVX512(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
 
 // ErrorMinvalWeightedAVX512 sums, for each lane's parameters, w*(e*e) with e = y - x and
 // y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 16 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 16 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorMinvalWeightedAVX512(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int)
+func ErrorMinvalWeightedAVX512(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
 
 // ErrorFpWeightedAVX512 sums, for each lane's parameters, w*(e*e) with e = y - x and
 // y = grid(min(max(x/scale, -most), most))*scale, with the grid that least and step describe to FakeQuantizeFp, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 16 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 16 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorFpWeightedAVX512(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int)
+func ErrorFpWeightedAVX512(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
+
+// ErrorFpProductWeightedAVX512 sums, for each lane's parameters, w*(e*e) with e = y - x and
+// y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's order.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 16 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
+//
+//go:noescape
+func ErrorFpProductWeightedAVX512(sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
 
 // ErrorIntPowersAVX512 sums, for each lane's parameters, w*((e*e)*sqrt(|e|)) with e = y - x and
 // y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 16 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 16 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorIntPowersAVX512(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int)
+func ErrorIntPowersAVX512(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
 
 // ErrorMinvalPowersAVX512 sums, for each lane's parameters, w*((e*e)*sqrt(|e|)) with e = y - x and
 // y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 16 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 16 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorMinvalPowersAVX512(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int)
+func ErrorMinvalPowersAVX512(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
 
 // ErrorFpPowersAVX512 sums, for each lane's parameters, w*((e*e)*sqrt(|e|)) with e = y - x and
 // y = grid(min(max(x/scale, -most), most))*scale, with the grid that least and step describe to FakeQuantizeFp, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 16 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 16 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorFpPowersAVX512(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int)
+func ErrorFpPowersAVX512(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
+
+// ErrorFpProductPowersAVX512 sums, for each lane's parameters, w*((e*e)*sqrt(|e|)) with e = y - x and
+// y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's order.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 16 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
+//
+//go:noescape
+func ErrorFpProductPowersAVX512(sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)

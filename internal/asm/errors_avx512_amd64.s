@@ -4,23 +4,24 @@
 
 #include "textflag.h"
 
-// func ErrorIntAVX512(sums *float32, scale *float32, zeroPoint *int32, x *float32, least int32, most int32, n int)
+// func ErrorIntAVX512(sums *float32, scale *float32, zeroPoint *int32, x *float32, least int32, most int32, n int, groups int, stride int)
 // Requires: AVX, AVX512F
-TEXT ·ErrorIntAVX512(SB), $1024-48
-	// pointers: BX sums, R8 scale, R9 zeroPoint, R11 x, from R10 on
-	// DI the accumulator's place, SI accumulators left, DX end of the elements
-	// vector registers in use at once: 10
-	MOVQ         sums+0(FP), BX
-	MOVQ         scale+8(FP), R8
-	MOVQ         zeroPoint+16(FP), R9
-	MOVQ         x+24(FP), R10
-	MOVQ         n+40(FP), R11
-	MOVQ         R10, DX
-	LEAQ         (DX)(R11*4), DX
+TEXT ·ErrorIntAVX512(SB), $1024-64
+	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 11
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ zeroPoint+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ groups+48(FP), BX
+
+group:
+	MOVQ         n+40(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
 	LEAQ         (SP), DI
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-	VMOVUPS      (R8), Z15
+	VMOVUPS      (R9), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z0
 	VMAXPS       Z15, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+4(SB), Z1
@@ -31,21 +32,26 @@ TEXT ·ErrorIntAVX512(SB), $1024-48
 	VBROADCASTSS constantsAVX512<>+12(SB), Z1
 	VBLENDMPS    Z0, Z1, K1, Z14
 	VBROADCASTSS least+32(FP), Z0
-	VMOVUPS      (R9), Z1
+	VMOVUPS      (R10), Z1
 	VPSUBD       Z1, Z0, Z0
 	VCVTDQ2PS    Z0, Z13
 	VBROADCASTSS most+36(FP), Z0
 	VPSUBD       Z1, Z0, Z0
 	VCVTDQ2PS    Z0, Z12
+	TESTQ        $0x00000001, SI
+	JEQ          several
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
 
-accumulator:
+oneaccumulators:
 	VPXORD Z11, Z11, Z11
-	MOVQ   R10, R11
-	CMPQ   R11, DX
-	JGE    shut
+	VPXORD Z10, Z10, Z10
+	MOVQ   R11, R12
+	CMPQ   R12, DX
+	JGE    oneshut
 
-element:
-	VBROADCASTSS (R11), Z0
+oneelements:
+	VBROADCASTSS (R12), Z0
 	VMULPS       Z14, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -57,17 +63,69 @@ element:
 	VSUBPS       Z0, Z1, Z1
 	VMULPS       Z1, Z1, Z1
 	VADDPS       Z1, Z11, Z11
-	ADDQ         $+64, R11
-	CMPQ         R11, DX
-	JLT          element
+	ADDQ         $+64, R12
+	CMPQ         R12, DX
+	JLT          oneelements
 
-shut:
+oneshut:
 	VMOVUPS Z11, (DI)
-	ADDQ    $+4, R10
+	ADDQ    $+4, R11
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     accumulator
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VPXORD Z11, Z11, Z11
+	VPXORD Z10, Z10, Z10
+	MOVQ   R11, R12
+	CMPQ   R12, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R12), Z0
+	VMULPS       Z14, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z15, Z1, Z2
+	VFMADD231PS  Z14, Z2, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z12, Z1
+	VMULPS       Z15, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z1
+	VADDPS       Z1, Z11, Z11
+	VBROADCASTSS 4(R12), Z0
+	VMULPS       Z14, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z15, Z1, Z2
+	VFMADD231PS  Z14, Z2, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z12, Z1
+	VMULPS       Z15, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z1
+	VADDPS       Z1, Z10, Z10
+	ADDQ         $+64, R12
+	CMPQ         R12, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Z11, (DI)
+	VMOVUPS Z10, 64(DI)
+	ADDQ    $+8, R11
+	ADDQ    $+128, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
 	VMOVUPS (SP), Z0
 	VMOVUPS 512(SP), Z1
 	VADDPS  Z1, Z0, Z0
@@ -99,28 +157,39 @@ shut:
 	VADDPS  Z3, Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
-	VMOVUPS Z0, (BX)
+	VMOVUPS Z0, (R8)
+	SUBQ    $+64, R11
+	MOVQ    n+40(FP), SI
+	LEAQ    (R11)(SI*4), R11
+	MOVQ    stride+56(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
 	VZEROUPPER
 	RET
 
-// func ErrorMinvalAVX512(sums *float32, scale *float32, minval *float32, x *float32, least int32, most int32, n int)
+// func ErrorMinvalAVX512(sums *float32, scale *float32, minval *float32, x *float32, least int32, most int32, n int, groups int, stride int)
 // Requires: AVX, AVX512F
-TEXT ·ErrorMinvalAVX512(SB), $1024-48
-	// pointers: BX sums, R8 scale, R9 minval, R11 x, from R10 on
-	// DI the accumulator's place, SI accumulators left, DX end of the elements
-	// vector registers in use at once: 11
-	MOVQ         sums+0(FP), BX
-	MOVQ         scale+8(FP), R8
-	MOVQ         minval+16(FP), R9
-	MOVQ         x+24(FP), R10
-	MOVQ         n+40(FP), R11
-	MOVQ         R10, DX
-	LEAQ         (DX)(R11*4), DX
+TEXT ·ErrorMinvalAVX512(SB), $1024-64
+	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 12
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ minval+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ groups+48(FP), BX
+
+group:
+	MOVQ         n+40(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
 	LEAQ         (SP), DI
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-	VMOVUPS      (R9), Z15
-	VMOVUPS      (R8), Z14
+	VMOVUPS      (R10), Z15
+	VMOVUPS      (R9), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z0
 	VMAXPS       Z14, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+4(SB), Z1
@@ -134,15 +203,20 @@ TEXT ·ErrorMinvalAVX512(SB), $1024-48
 	VCVTDQ2PS    Z0, Z12
 	VBROADCASTSS most+36(FP), Z0
 	VCVTDQ2PS    Z0, Z11
+	TESTQ        $0x00000001, SI
+	JEQ          several
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
 
-accumulator:
+oneaccumulators:
 	VPXORD Z10, Z10, Z10
-	MOVQ   R10, R11
-	CMPQ   R11, DX
-	JGE    shut
+	VPXORD Z9, Z9, Z9
+	MOVQ   R11, R12
+	CMPQ   R12, DX
+	JGE    oneshut
 
-element:
-	VBROADCASTSS (R11), Z0
+oneelements:
+	VBROADCASTSS (R12), Z0
 	VSUBPS       Z15, Z0, Z1
 	VMULPS       Z13, Z1, Z2
 	VFNMADD231PS Z14, Z2, Z1
@@ -155,17 +229,71 @@ element:
 	VSUBPS       Z0, Z2, Z2
 	VMULPS       Z2, Z2, Z2
 	VADDPS       Z2, Z10, Z10
-	ADDQ         $+64, R11
-	CMPQ         R11, DX
-	JLT          element
+	ADDQ         $+64, R12
+	CMPQ         R12, DX
+	JLT          oneelements
 
-shut:
+oneshut:
 	VMOVUPS Z10, (DI)
-	ADDQ    $+4, R10
+	ADDQ    $+4, R11
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     accumulator
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VPXORD Z10, Z10, Z10
+	VPXORD Z9, Z9, Z9
+	MOVQ   R11, R12
+	CMPQ   R12, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R12), Z0
+	VSUBPS       Z15, Z0, Z1
+	VMULPS       Z13, Z1, Z2
+	VFNMADD231PS Z14, Z2, Z1
+	VFMADD231PS  Z13, Z1, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z11, Z2
+	VMULPS       Z14, Z2, Z2
+	VADDPS       Z15, Z2, Z2
+	VSUBPS       Z0, Z2, Z2
+	VMULPS       Z2, Z2, Z2
+	VADDPS       Z2, Z10, Z10
+	VBROADCASTSS 4(R12), Z0
+	VSUBPS       Z15, Z0, Z1
+	VMULPS       Z13, Z1, Z2
+	VFNMADD231PS Z14, Z2, Z1
+	VFMADD231PS  Z13, Z1, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z11, Z2
+	VMULPS       Z14, Z2, Z2
+	VADDPS       Z15, Z2, Z2
+	VSUBPS       Z0, Z2, Z2
+	VMULPS       Z2, Z2, Z2
+	VADDPS       Z2, Z9, Z9
+	ADDQ         $+64, R12
+	CMPQ         R12, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    $+8, R11
+	ADDQ    $+128, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
 	VMOVUPS (SP), Z0
 	VMOVUPS 512(SP), Z1
 	VADDPS  Z1, Z0, Z0
@@ -197,26 +325,37 @@ shut:
 	VADDPS  Z3, Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
-	VMOVUPS Z0, (BX)
+	VMOVUPS Z0, (R8)
+	SUBQ    $+64, R11
+	MOVQ    n+40(FP), SI
+	LEAQ    (R11)(SI*4), R11
+	MOVQ    stride+56(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
 	VZEROUPPER
 	RET
 
-// func ErrorFpAVX512(sums *float32, scale *float32, x *float32, least int32, step int32, most float32, n int)
+// func ErrorFpAVX512(sums *float32, scale *float32, x *float32, least int32, step int32, most float32, n int, groups int, stride int)
 // Requires: AVX, AVX512F
-TEXT ·ErrorFpAVX512(SB), $1024-48
-	// pointers: BX sums, R8 scale, R10 x, from R9 on
-	// DI the accumulator's place, SI accumulators left, DX end of the elements
-	// vector registers in use at once: 13
-	MOVQ         sums+0(FP), BX
-	MOVQ         scale+8(FP), R8
-	MOVQ         x+16(FP), R9
-	MOVQ         n+40(FP), R10
-	MOVQ         R9, DX
-	LEAQ         (DX)(R10*4), DX
+TEXT ·ErrorFpAVX512(SB), $1024-64
+	// pointers: R8 sums, R9 scale, R11 x, from R10 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 14
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ x+16(FP), R10
+	MOVQ groups+48(FP), BX
+
+group:
+	MOVQ         n+40(FP), SI
+	MOVQ         R10, DX
+	LEAQ         (DX)(SI*4), DX
 	LEAQ         (SP), DI
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-	VMOVUPS      (R8), Z15
+	VMOVUPS      (R9), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z0
 	VMAXPS       Z15, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+4(SB), Z1
@@ -234,15 +373,20 @@ TEXT ·ErrorFpAVX512(SB), $1024-48
 	VBROADCASTSS step+28(FP), Z0
 	VBROADCASTSS constantsAVX512<>+20(SB), Z1
 	VPADDD       Z1, Z0, Z9
+	TESTQ        $0x00000001, SI
+	JEQ          several
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
 
-accumulator:
+oneaccumulators:
 	VPXORD Z8, Z8, Z8
-	MOVQ   R9, R10
-	CMPQ   R10, DX
-	JGE    shut
+	VPXORD Z7, Z7, Z7
+	MOVQ   R10, R11
+	CMPQ   R11, DX
+	JGE    oneshut
 
-element:
-	VBROADCASTSS (R10), Z0
+oneelements:
+	VBROADCASTSS (R11), Z0
 	VMULPS       Z14, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -258,17 +402,77 @@ element:
 	VSUBPS       Z0, Z1, Z1
 	VMULPS       Z1, Z1, Z1
 	VADDPS       Z1, Z8, Z8
-	ADDQ         $+64, R10
-	CMPQ         R10, DX
-	JLT          element
+	ADDQ         $+64, R11
+	CMPQ         R11, DX
+	JLT          oneelements
 
-shut:
+oneshut:
 	VMOVUPS Z8, (DI)
-	ADDQ    $+4, R9
+	ADDQ    $+4, R10
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     accumulator
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VPXORD Z8, Z8, Z8
+	VPXORD Z7, Z7, Z7
+	MOVQ   R10, R11
+	CMPQ   R11, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R11), Z0
+	VMULPS       Z14, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z15, Z1, Z2
+	VFMADD231PS  Z14, Z2, Z1
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z13, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z10, Z2, Z2
+	VPADDD       Z9, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VMULPS       Z15, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z1
+	VADDPS       Z1, Z8, Z8
+	VBROADCASTSS 4(R11), Z0
+	VMULPS       Z14, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z15, Z1, Z2
+	VFMADD231PS  Z14, Z2, Z1
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z13, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z10, Z2, Z2
+	VPADDD       Z9, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VMULPS       Z15, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z1
+	VADDPS       Z1, Z7, Z7
+	ADDQ         $+64, R11
+	CMPQ         R11, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    $+8, R10
+	ADDQ    $+128, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
 	VMOVUPS (SP), Z0
 	VMOVUPS 512(SP), Z1
 	VADDPS  Z1, Z0, Z0
@@ -300,28 +504,201 @@ shut:
 	VADDPS  Z3, Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
-	VMOVUPS Z0, (BX)
+	VMOVUPS Z0, (R8)
+	SUBQ    $+64, R10
+	MOVQ    n+40(FP), SI
+	LEAQ    (R10)(SI*4), R10
+	MOVQ    stride+56(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
 	VZEROUPPER
 	RET
 
-// func ErrorIntWeightedAVX512(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int)
+// func ErrorFpProductAVX512(sums *float32, scale *float32, factor *float32, x *float32, least int32, step int32, most float32, n int, groups int, stride int)
 // Requires: AVX, AVX512F
-TEXT ·ErrorIntWeightedAVX512(SB), $1024-56
-	// pointers: BX sums, R8 scale, R9 zeroPoint, R11 x, from R10 on, R13 w, from R12 on
-	// DI the accumulator's place, SI accumulators left, DX end of the elements
-	// vector registers in use at once: 10
-	MOVQ         sums+0(FP), BX
-	MOVQ         scale+8(FP), R8
-	MOVQ         zeroPoint+16(FP), R9
-	MOVQ         x+24(FP), R10
-	MOVQ         w+32(FP), R12
-	MOVQ         n+48(FP), R11
-	MOVQ         R10, DX
-	LEAQ         (DX)(R11*4), DX
+TEXT ·ErrorFpProductAVX512(SB), $1024-72
+	// pointers: R8 sums, R9 scale, R10 factor, R12 x, from R11 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 14
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ factor+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ groups+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
 	LEAQ         (SP), DI
+	VMOVUPS      (R10), Z15
+	VPXORD       Z0, Z0, Z0
+	VBROADCASTSS most+40(FP), Z14
+	VSUBPS       Z14, Z0, Z13
+	VBROADCASTSS constantsAVX512<>+16(SB), Z12
+	VBROADCASTSS least+32(FP), Z11
+	VBROADCASTSS step+36(FP), Z0
+	VBROADCASTSS constantsAVX512<>+20(SB), Z1
+	VPADDD       Z1, Z0, Z10
+	VMOVUPS      (R9), Z9
+	TESTQ        $0x00000001, SI
+	JEQ          several
 	SUBQ         SI, SI
 	ADDQ         $+16, SI
-	VMOVUPS      (R8), Z15
+
+oneaccumulators:
+	VPXORD Z8, Z8, Z8
+	VPXORD Z7, Z7, Z7
+	MOVQ   R11, R12
+	CMPQ   R12, DX
+	JGE    oneshut
+
+oneelements:
+	VBROADCASTSS (R12), Z0
+	VMULPS       Z15, Z0, Z1
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z11, Z2, Z2
+	VPADDD       Z10, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VMULPS       Z9, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z1
+	VADDPS       Z1, Z8, Z8
+	ADDQ         $+64, R12
+	CMPQ         R12, DX
+	JLT          oneelements
+
+oneshut:
+	VMOVUPS Z8, (DI)
+	ADDQ    $+4, R11
+	ADDQ    $+64, DI
+	SUBQ    $+1, SI
+	TESTQ   SI, SI
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VPXORD Z8, Z8, Z8
+	VPXORD Z7, Z7, Z7
+	MOVQ   R11, R12
+	CMPQ   R12, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R12), Z0
+	VMULPS       Z15, Z0, Z1
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z11, Z2, Z2
+	VPADDD       Z10, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VMULPS       Z9, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z1
+	VADDPS       Z1, Z8, Z8
+	VBROADCASTSS 4(R12), Z0
+	VMULPS       Z15, Z0, Z1
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z11, Z2, Z2
+	VPADDD       Z10, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VMULPS       Z9, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z1
+	VADDPS       Z1, Z7, Z7
+	ADDQ         $+64, R12
+	CMPQ         R12, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    $+8, R11
+	ADDQ    $+128, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
+	VMOVUPS (SP), Z0
+	VMOVUPS 512(SP), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS 256(SP), Z1
+	VMOVUPS 768(SP), Z2
+	VADDPS  Z2, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS 128(SP), Z1
+	VMOVUPS 640(SP), Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS 384(SP), Z2
+	VMOVUPS 896(SP), Z3
+	VADDPS  Z3, Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS 64(SP), Z1
+	VMOVUPS 576(SP), Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS 320(SP), Z2
+	VMOVUPS 832(SP), Z3
+	VADDPS  Z3, Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS 192(SP), Z2
+	VMOVUPS 704(SP), Z3
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS 448(SP), Z3
+	VMOVUPS 960(SP), Z4
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z3, Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (R8)
+	SUBQ    $+64, R11
+	MOVQ    n+48(FP), SI
+	LEAQ    (R11)(SI*4), R11
+	MOVQ    stride+64(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
+	VZEROUPPER
+	RET
+
+// func ErrorIntWeightedAVX512(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
+// Requires: AVX, AVX512F
+TEXT ·ErrorIntWeightedAVX512(SB), $1024-72
+	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 11
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ zeroPoint+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ groups+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R9), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z0
 	VMAXPS       Z15, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+4(SB), Z1
@@ -332,22 +709,27 @@ TEXT ·ErrorIntWeightedAVX512(SB), $1024-56
 	VBROADCASTSS constantsAVX512<>+12(SB), Z1
 	VBLENDMPS    Z0, Z1, K1, Z14
 	VBROADCASTSS least+40(FP), Z0
-	VMOVUPS      (R9), Z1
+	VMOVUPS      (R10), Z1
 	VPSUBD       Z1, Z0, Z0
 	VCVTDQ2PS    Z0, Z13
 	VBROADCASTSS most+44(FP), Z0
 	VPSUBD       Z1, Z0, Z0
 	VCVTDQ2PS    Z0, Z12
+	TESTQ        $0x00000001, SI
+	JEQ          several
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
 
-accumulator:
+oneaccumulators:
 	VPXORD Z11, Z11, Z11
-	MOVQ   R10, R11
-	MOVQ   R12, R13
-	CMPQ   R11, DX
-	JGE    shut
+	VPXORD Z10, Z10, Z10
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    oneshut
 
-element:
-	VBROADCASTSS (R11), Z0
+oneelements:
+	VBROADCASTSS (R12), Z0
 	VMULPS       Z14, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -358,22 +740,81 @@ element:
 	VMULPS       Z15, Z1, Z1
 	VSUBPS       Z0, Z1, Z1
 	VMULPS       Z1, Z1, Z1
-	VBROADCASTSS (R13), Z0
+	VBROADCASTSS (R15), Z0
 	VMULPS       Z0, Z1, Z1
 	VADDPS       Z1, Z11, Z11
-	ADDQ         $+64, R11
-	ADDQ         $+64, R13
-	CMPQ         R11, DX
-	JLT          element
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          oneelements
 
-shut:
+oneshut:
 	VMOVUPS Z11, (DI)
-	ADDQ    $+4, R10
-	ADDQ    $+4, R12
+	ADDQ    $+4, R11
+	ADDQ    $+4, R13
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     accumulator
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VPXORD Z11, Z11, Z11
+	VPXORD Z10, Z10, Z10
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R12), Z0
+	VMULPS       Z14, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z15, Z1, Z2
+	VFMADD231PS  Z14, Z2, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z12, Z1
+	VMULPS       Z15, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z1
+	VBROADCASTSS (R15), Z0
+	VMULPS       Z0, Z1, Z1
+	VADDPS       Z1, Z11, Z11
+	VBROADCASTSS 4(R12), Z0
+	VMULPS       Z14, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z15, Z1, Z2
+	VFMADD231PS  Z14, Z2, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z12, Z1
+	VMULPS       Z15, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z1
+	VBROADCASTSS 4(R15), Z0
+	VMULPS       Z0, Z1, Z1
+	VADDPS       Z1, Z10, Z10
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Z11, (DI)
+	VMOVUPS Z10, 64(DI)
+	ADDQ    $+8, R11
+	ADDQ    $+8, R13
+	ADDQ    $+128, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
 	VMOVUPS (SP), Z0
 	VMOVUPS 512(SP), Z1
 	VADDPS  Z1, Z0, Z0
@@ -405,29 +846,43 @@ shut:
 	VADDPS  Z3, Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
-	VMOVUPS Z0, (BX)
+	VMOVUPS Z0, (R8)
+	SUBQ    $+64, R11
+	MOVQ    n+48(FP), SI
+	LEAQ    (R11)(SI*4), R11
+	SUBQ    $+64, R13
+	MOVQ    n+48(FP), SI
+	LEAQ    (R13)(SI*4), R13
+	MOVQ    stride+64(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
 	VZEROUPPER
 	RET
 
-// func ErrorMinvalWeightedAVX512(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int)
+// func ErrorMinvalWeightedAVX512(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
 // Requires: AVX, AVX512F
-TEXT ·ErrorMinvalWeightedAVX512(SB), $1024-56
-	// pointers: BX sums, R8 scale, R9 minval, R11 x, from R10 on, R13 w, from R12 on
-	// DI the accumulator's place, SI accumulators left, DX end of the elements
-	// vector registers in use at once: 11
-	MOVQ         sums+0(FP), BX
-	MOVQ         scale+8(FP), R8
-	MOVQ         minval+16(FP), R9
-	MOVQ         x+24(FP), R10
-	MOVQ         w+32(FP), R12
-	MOVQ         n+48(FP), R11
-	MOVQ         R10, DX
-	LEAQ         (DX)(R11*4), DX
+TEXT ·ErrorMinvalWeightedAVX512(SB), $1024-72
+	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 12
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ minval+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ groups+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
 	LEAQ         (SP), DI
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-	VMOVUPS      (R9), Z15
-	VMOVUPS      (R8), Z14
+	VMOVUPS      (R10), Z15
+	VMOVUPS      (R9), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z0
 	VMAXPS       Z14, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+4(SB), Z1
@@ -441,16 +896,21 @@ TEXT ·ErrorMinvalWeightedAVX512(SB), $1024-56
 	VCVTDQ2PS    Z0, Z12
 	VBROADCASTSS most+44(FP), Z0
 	VCVTDQ2PS    Z0, Z11
+	TESTQ        $0x00000001, SI
+	JEQ          several
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
 
-accumulator:
+oneaccumulators:
 	VPXORD Z10, Z10, Z10
-	MOVQ   R10, R11
-	MOVQ   R12, R13
-	CMPQ   R11, DX
-	JGE    shut
+	VPXORD Z9, Z9, Z9
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    oneshut
 
-element:
-	VBROADCASTSS (R11), Z0
+oneelements:
+	VBROADCASTSS (R12), Z0
 	VSUBPS       Z15, Z0, Z1
 	VMULPS       Z13, Z1, Z2
 	VFNMADD231PS Z14, Z2, Z1
@@ -462,22 +922,83 @@ element:
 	VADDPS       Z15, Z2, Z2
 	VSUBPS       Z0, Z2, Z2
 	VMULPS       Z2, Z2, Z2
-	VBROADCASTSS (R13), Z0
+	VBROADCASTSS (R15), Z0
 	VMULPS       Z0, Z2, Z2
 	VADDPS       Z2, Z10, Z10
-	ADDQ         $+64, R11
-	ADDQ         $+64, R13
-	CMPQ         R11, DX
-	JLT          element
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          oneelements
 
-shut:
+oneshut:
 	VMOVUPS Z10, (DI)
-	ADDQ    $+4, R10
-	ADDQ    $+4, R12
+	ADDQ    $+4, R11
+	ADDQ    $+4, R13
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     accumulator
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VPXORD Z10, Z10, Z10
+	VPXORD Z9, Z9, Z9
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R12), Z0
+	VSUBPS       Z15, Z0, Z1
+	VMULPS       Z13, Z1, Z2
+	VFNMADD231PS Z14, Z2, Z1
+	VFMADD231PS  Z13, Z1, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z11, Z2
+	VMULPS       Z14, Z2, Z2
+	VADDPS       Z15, Z2, Z2
+	VSUBPS       Z0, Z2, Z2
+	VMULPS       Z2, Z2, Z2
+	VBROADCASTSS (R15), Z0
+	VMULPS       Z0, Z2, Z2
+	VADDPS       Z2, Z10, Z10
+	VBROADCASTSS 4(R12), Z0
+	VSUBPS       Z15, Z0, Z1
+	VMULPS       Z13, Z1, Z2
+	VFNMADD231PS Z14, Z2, Z1
+	VFMADD231PS  Z13, Z1, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z11, Z2
+	VMULPS       Z14, Z2, Z2
+	VADDPS       Z15, Z2, Z2
+	VSUBPS       Z0, Z2, Z2
+	VMULPS       Z2, Z2, Z2
+	VBROADCASTSS 4(R15), Z0
+	VMULPS       Z0, Z2, Z2
+	VADDPS       Z2, Z9, Z9
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    $+8, R11
+	ADDQ    $+8, R13
+	ADDQ    $+128, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
 	VMOVUPS (SP), Z0
 	VMOVUPS 512(SP), Z1
 	VADDPS  Z1, Z0, Z0
@@ -509,27 +1030,41 @@ shut:
 	VADDPS  Z3, Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
-	VMOVUPS Z0, (BX)
+	VMOVUPS Z0, (R8)
+	SUBQ    $+64, R11
+	MOVQ    n+48(FP), SI
+	LEAQ    (R11)(SI*4), R11
+	SUBQ    $+64, R13
+	MOVQ    n+48(FP), SI
+	LEAQ    (R13)(SI*4), R13
+	MOVQ    stride+64(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
 	VZEROUPPER
 	RET
 
-// func ErrorFpWeightedAVX512(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int)
+// func ErrorFpWeightedAVX512(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
 // Requires: AVX, AVX512F
-TEXT ·ErrorFpWeightedAVX512(SB), $1024-56
-	// pointers: BX sums, R8 scale, R10 x, from R9 on, R12 w, from R11 on
-	// DI the accumulator's place, SI accumulators left, DX end of the elements
-	// vector registers in use at once: 13
-	MOVQ         sums+0(FP), BX
-	MOVQ         scale+8(FP), R8
-	MOVQ         x+16(FP), R9
-	MOVQ         w+24(FP), R11
-	MOVQ         n+48(FP), R10
-	MOVQ         R9, DX
-	LEAQ         (DX)(R10*4), DX
+TEXT ·ErrorFpWeightedAVX512(SB), $1024-72
+	// pointers: R8 sums, R9 scale, R11 x, from R10 on, R13 w, from R12 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 14
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ x+16(FP), R10
+	MOVQ w+24(FP), R12
+	MOVQ groups+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R10, DX
+	LEAQ         (DX)(SI*4), DX
 	LEAQ         (SP), DI
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-	VMOVUPS      (R8), Z15
+	VMOVUPS      (R9), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z0
 	VMAXPS       Z15, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+4(SB), Z1
@@ -547,16 +1082,21 @@ TEXT ·ErrorFpWeightedAVX512(SB), $1024-56
 	VBROADCASTSS step+36(FP), Z0
 	VBROADCASTSS constantsAVX512<>+20(SB), Z1
 	VPADDD       Z1, Z0, Z9
+	TESTQ        $0x00000001, SI
+	JEQ          several
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
 
-accumulator:
+oneaccumulators:
 	VPXORD Z8, Z8, Z8
-	MOVQ   R9, R10
-	MOVQ   R11, R12
-	CMPQ   R10, DX
-	JGE    shut
+	VPXORD Z7, Z7, Z7
+	MOVQ   R10, R11
+	MOVQ   R12, R13
+	CMPQ   R11, DX
+	JGE    oneshut
 
-element:
-	VBROADCASTSS (R10), Z0
+oneelements:
+	VBROADCASTSS (R11), Z0
 	VMULPS       Z14, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -571,22 +1111,89 @@ element:
 	VMULPS       Z15, Z1, Z1
 	VSUBPS       Z0, Z1, Z1
 	VMULPS       Z1, Z1, Z1
-	VBROADCASTSS (R12), Z0
+	VBROADCASTSS (R13), Z0
 	VMULPS       Z0, Z1, Z1
 	VADDPS       Z1, Z8, Z8
-	ADDQ         $+64, R10
-	ADDQ         $+64, R12
-	CMPQ         R10, DX
-	JLT          element
+	ADDQ         $+64, R11
+	ADDQ         $+64, R13
+	CMPQ         R11, DX
+	JLT          oneelements
 
-shut:
+oneshut:
 	VMOVUPS Z8, (DI)
-	ADDQ    $+4, R9
-	ADDQ    $+4, R11
+	ADDQ    $+4, R10
+	ADDQ    $+4, R12
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     accumulator
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VPXORD Z8, Z8, Z8
+	VPXORD Z7, Z7, Z7
+	MOVQ   R10, R11
+	MOVQ   R12, R13
+	CMPQ   R11, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R11), Z0
+	VMULPS       Z14, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z15, Z1, Z2
+	VFMADD231PS  Z14, Z2, Z1
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z13, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z10, Z2, Z2
+	VPADDD       Z9, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VMULPS       Z15, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z1
+	VBROADCASTSS (R13), Z0
+	VMULPS       Z0, Z1, Z1
+	VADDPS       Z1, Z8, Z8
+	VBROADCASTSS 4(R11), Z0
+	VMULPS       Z14, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z15, Z1, Z2
+	VFMADD231PS  Z14, Z2, Z1
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z13, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z10, Z2, Z2
+	VPADDD       Z9, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VMULPS       Z15, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z1
+	VBROADCASTSS 4(R13), Z0
+	VMULPS       Z0, Z1, Z1
+	VADDPS       Z1, Z7, Z7
+	ADDQ         $+64, R11
+	ADDQ         $+64, R13
+	CMPQ         R11, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    $+8, R10
+	ADDQ    $+8, R12
+	ADDQ    $+128, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
 	VMOVUPS (SP), Z0
 	VMOVUPS 512(SP), Z1
 	VADDPS  Z1, Z0, Z0
@@ -618,28 +1225,220 @@ shut:
 	VADDPS  Z3, Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
-	VMOVUPS Z0, (BX)
+	VMOVUPS Z0, (R8)
+	SUBQ    $+64, R10
+	MOVQ    n+48(FP), SI
+	LEAQ    (R10)(SI*4), R10
+	SUBQ    $+64, R12
+	MOVQ    n+48(FP), SI
+	LEAQ    (R12)(SI*4), R12
+	MOVQ    stride+64(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
 	VZEROUPPER
 	RET
 
-// func ErrorIntPowersAVX512(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int)
+// func ErrorFpProductWeightedAVX512(sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
 // Requires: AVX, AVX512F
-TEXT ·ErrorIntPowersAVX512(SB), $1024-56
-	// pointers: BX sums, R8 scale, R9 zeroPoint, R11 x, from R10 on, R13 w, from R12 on
-	// DI the accumulator's place, SI accumulators left, DX end of the elements
-	// vector registers in use at once: 11
-	MOVQ         sums+0(FP), BX
-	MOVQ         scale+8(FP), R8
-	MOVQ         zeroPoint+16(FP), R9
-	MOVQ         x+24(FP), R10
-	MOVQ         w+32(FP), R12
-	MOVQ         n+48(FP), R11
-	MOVQ         R10, DX
-	LEAQ         (DX)(R11*4), DX
+TEXT ·ErrorFpProductWeightedAVX512(SB), $1024-80
+	// pointers: R8 sums, R9 scale, R10 factor, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 14
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ factor+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ groups+64(FP), BX
+
+group:
+	MOVQ         n+56(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
 	LEAQ         (SP), DI
+	VMOVUPS      (R10), Z15
+	VPXORD       Z0, Z0, Z0
+	VBROADCASTSS most+48(FP), Z14
+	VSUBPS       Z14, Z0, Z13
+	VBROADCASTSS constantsAVX512<>+16(SB), Z12
+	VBROADCASTSS least+40(FP), Z11
+	VBROADCASTSS step+44(FP), Z0
+	VBROADCASTSS constantsAVX512<>+20(SB), Z1
+	VPADDD       Z1, Z0, Z10
+	VMOVUPS      (R9), Z9
+	TESTQ        $0x00000001, SI
+	JEQ          several
 	SUBQ         SI, SI
 	ADDQ         $+16, SI
-	VMOVUPS      (R8), Z15
+
+oneaccumulators:
+	VPXORD Z8, Z8, Z8
+	VPXORD Z7, Z7, Z7
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    oneshut
+
+oneelements:
+	VBROADCASTSS (R12), Z0
+	VMULPS       Z15, Z0, Z1
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z11, Z2, Z2
+	VPADDD       Z10, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VMULPS       Z9, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z1
+	VBROADCASTSS (R15), Z0
+	VMULPS       Z0, Z1, Z1
+	VADDPS       Z1, Z8, Z8
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          oneelements
+
+oneshut:
+	VMOVUPS Z8, (DI)
+	ADDQ    $+4, R11
+	ADDQ    $+4, R13
+	ADDQ    $+64, DI
+	SUBQ    $+1, SI
+	TESTQ   SI, SI
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VPXORD Z8, Z8, Z8
+	VPXORD Z7, Z7, Z7
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R12), Z0
+	VMULPS       Z15, Z0, Z1
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z11, Z2, Z2
+	VPADDD       Z10, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VMULPS       Z9, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z1
+	VBROADCASTSS (R15), Z0
+	VMULPS       Z0, Z1, Z1
+	VADDPS       Z1, Z8, Z8
+	VBROADCASTSS 4(R12), Z0
+	VMULPS       Z15, Z0, Z1
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z11, Z2, Z2
+	VPADDD       Z10, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VMULPS       Z9, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z1
+	VBROADCASTSS 4(R15), Z0
+	VMULPS       Z0, Z1, Z1
+	VADDPS       Z1, Z7, Z7
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Z8, (DI)
+	VMOVUPS Z7, 64(DI)
+	ADDQ    $+8, R11
+	ADDQ    $+8, R13
+	ADDQ    $+128, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
+	VMOVUPS (SP), Z0
+	VMOVUPS 512(SP), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS 256(SP), Z1
+	VMOVUPS 768(SP), Z2
+	VADDPS  Z2, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS 128(SP), Z1
+	VMOVUPS 640(SP), Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS 384(SP), Z2
+	VMOVUPS 896(SP), Z3
+	VADDPS  Z3, Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS 64(SP), Z1
+	VMOVUPS 576(SP), Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS 320(SP), Z2
+	VMOVUPS 832(SP), Z3
+	VADDPS  Z3, Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS 192(SP), Z2
+	VMOVUPS 704(SP), Z3
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS 448(SP), Z3
+	VMOVUPS 960(SP), Z4
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z3, Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (R8)
+	SUBQ    $+64, R11
+	MOVQ    n+56(FP), SI
+	LEAQ    (R11)(SI*4), R11
+	SUBQ    $+64, R13
+	MOVQ    n+56(FP), SI
+	LEAQ    (R13)(SI*4), R13
+	MOVQ    stride+72(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
+	VZEROUPPER
+	RET
+
+// func ErrorIntPowersAVX512(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
+// Requires: AVX, AVX512F
+TEXT ·ErrorIntPowersAVX512(SB), $1024-72
+	// pointers: R8 sums, R9 scale, R10 zeroPoint, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 12
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ zeroPoint+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ groups+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R9), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z0
 	VMAXPS       Z15, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+4(SB), Z1
@@ -650,23 +1449,28 @@ TEXT ·ErrorIntPowersAVX512(SB), $1024-56
 	VBROADCASTSS constantsAVX512<>+12(SB), Z1
 	VBLENDMPS    Z0, Z1, K1, Z14
 	VBROADCASTSS least+40(FP), Z0
-	VMOVUPS      (R9), Z1
+	VMOVUPS      (R10), Z1
 	VPSUBD       Z1, Z0, Z0
 	VCVTDQ2PS    Z0, Z13
 	VBROADCASTSS most+44(FP), Z0
 	VPSUBD       Z1, Z0, Z0
 	VCVTDQ2PS    Z0, Z12
 	VBROADCASTSS constantsAVX512<>+24(SB), Z11
+	TESTQ        $0x00000001, SI
+	JEQ          several
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
 
-accumulator:
+oneaccumulators:
 	VPXORD Z10, Z10, Z10
-	MOVQ   R10, R11
-	MOVQ   R12, R13
-	CMPQ   R11, DX
-	JGE    shut
+	VPXORD Z9, Z9, Z9
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    oneshut
 
-element:
-	VBROADCASTSS (R11), Z0
+oneelements:
+	VBROADCASTSS (R12), Z0
 	VMULPS       Z14, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -680,22 +1484,87 @@ element:
 	VPANDD       Z11, Z1, Z1
 	VSQRTPS      Z1, Z1
 	VMULPS       Z1, Z0, Z0
-	VBROADCASTSS (R13), Z1
+	VBROADCASTSS (R15), Z1
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z0, Z10, Z10
-	ADDQ         $+64, R11
-	ADDQ         $+64, R13
-	CMPQ         R11, DX
-	JLT          element
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          oneelements
 
-shut:
+oneshut:
 	VMOVUPS Z10, (DI)
-	ADDQ    $+4, R10
-	ADDQ    $+4, R12
+	ADDQ    $+4, R11
+	ADDQ    $+4, R13
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     accumulator
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VPXORD Z10, Z10, Z10
+	VPXORD Z9, Z9, Z9
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R12), Z0
+	VMULPS       Z14, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z15, Z1, Z2
+	VFMADD231PS  Z14, Z2, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z12, Z1
+	VMULPS       Z15, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z0
+	VPANDD       Z11, Z1, Z1
+	VSQRTPS      Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VBROADCASTSS (R15), Z1
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z0, Z10, Z10
+	VBROADCASTSS 4(R12), Z0
+	VMULPS       Z14, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z15, Z1, Z2
+	VFMADD231PS  Z14, Z2, Z1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z12, Z1
+	VMULPS       Z15, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z0
+	VPANDD       Z11, Z1, Z1
+	VSQRTPS      Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VBROADCASTSS 4(R15), Z1
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z0, Z9, Z9
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Z10, (DI)
+	VMOVUPS Z9, 64(DI)
+	ADDQ    $+8, R11
+	ADDQ    $+8, R13
+	ADDQ    $+128, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
 	VMOVUPS (SP), Z0
 	VMOVUPS 512(SP), Z1
 	VADDPS  Z1, Z0, Z0
@@ -727,29 +1596,43 @@ shut:
 	VADDPS  Z3, Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
-	VMOVUPS Z0, (BX)
+	VMOVUPS Z0, (R8)
+	SUBQ    $+64, R11
+	MOVQ    n+48(FP), SI
+	LEAQ    (R11)(SI*4), R11
+	SUBQ    $+64, R13
+	MOVQ    n+48(FP), SI
+	LEAQ    (R13)(SI*4), R13
+	MOVQ    stride+64(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
 	VZEROUPPER
 	RET
 
-// func ErrorMinvalPowersAVX512(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int)
+// func ErrorMinvalPowersAVX512(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
 // Requires: AVX, AVX512F
-TEXT ·ErrorMinvalPowersAVX512(SB), $1024-56
-	// pointers: BX sums, R8 scale, R9 minval, R11 x, from R10 on, R13 w, from R12 on
-	// DI the accumulator's place, SI accumulators left, DX end of the elements
-	// vector registers in use at once: 12
-	MOVQ         sums+0(FP), BX
-	MOVQ         scale+8(FP), R8
-	MOVQ         minval+16(FP), R9
-	MOVQ         x+24(FP), R10
-	MOVQ         w+32(FP), R12
-	MOVQ         n+48(FP), R11
-	MOVQ         R10, DX
-	LEAQ         (DX)(R11*4), DX
+TEXT ·ErrorMinvalPowersAVX512(SB), $1024-72
+	// pointers: R8 sums, R9 scale, R10 minval, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 13
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ minval+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ groups+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
 	LEAQ         (SP), DI
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-	VMOVUPS      (R9), Z15
-	VMOVUPS      (R8), Z14
+	VMOVUPS      (R10), Z15
+	VMOVUPS      (R9), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z0
 	VMAXPS       Z14, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+4(SB), Z1
@@ -764,16 +1647,21 @@ TEXT ·ErrorMinvalPowersAVX512(SB), $1024-56
 	VBROADCASTSS most+44(FP), Z0
 	VCVTDQ2PS    Z0, Z11
 	VBROADCASTSS constantsAVX512<>+24(SB), Z10
+	TESTQ        $0x00000001, SI
+	JEQ          several
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
 
-accumulator:
+oneaccumulators:
 	VPXORD Z9, Z9, Z9
-	MOVQ   R10, R11
-	MOVQ   R12, R13
-	CMPQ   R11, DX
-	JGE    shut
+	VPXORD Z8, Z8, Z8
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    oneshut
 
-element:
-	VBROADCASTSS (R11), Z0
+oneelements:
+	VBROADCASTSS (R12), Z0
 	VSUBPS       Z15, Z0, Z1
 	VMULPS       Z13, Z1, Z2
 	VFNMADD231PS Z14, Z2, Z1
@@ -788,22 +1676,89 @@ element:
 	VPANDD       Z10, Z2, Z2
 	VSQRTPS      Z2, Z2
 	VMULPS       Z2, Z0, Z0
-	VBROADCASTSS (R13), Z1
+	VBROADCASTSS (R15), Z1
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z0, Z9, Z9
-	ADDQ         $+64, R11
-	ADDQ         $+64, R13
-	CMPQ         R11, DX
-	JLT          element
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          oneelements
 
-shut:
+oneshut:
 	VMOVUPS Z9, (DI)
-	ADDQ    $+4, R10
-	ADDQ    $+4, R12
+	ADDQ    $+4, R11
+	ADDQ    $+4, R13
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     accumulator
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VPXORD Z9, Z9, Z9
+	VPXORD Z8, Z8, Z8
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R12), Z0
+	VSUBPS       Z15, Z0, Z1
+	VMULPS       Z13, Z1, Z2
+	VFNMADD231PS Z14, Z2, Z1
+	VFMADD231PS  Z13, Z1, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z11, Z2
+	VMULPS       Z14, Z2, Z2
+	VADDPS       Z15, Z2, Z2
+	VSUBPS       Z0, Z2, Z2
+	VMULPS       Z2, Z2, Z0
+	VPANDD       Z10, Z2, Z2
+	VSQRTPS      Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VBROADCASTSS (R15), Z1
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z0, Z9, Z9
+	VBROADCASTSS 4(R12), Z0
+	VSUBPS       Z15, Z0, Z1
+	VMULPS       Z13, Z1, Z2
+	VFNMADD231PS Z14, Z2, Z1
+	VFMADD231PS  Z13, Z1, Z2
+	VRNDSCALEPS  $0x08, Z2, Z2
+	VMAXPS       Z2, Z12, Z2
+	VMINPS       Z2, Z11, Z2
+	VMULPS       Z14, Z2, Z2
+	VADDPS       Z15, Z2, Z2
+	VSUBPS       Z0, Z2, Z2
+	VMULPS       Z2, Z2, Z0
+	VPANDD       Z10, Z2, Z2
+	VSQRTPS      Z2, Z2
+	VMULPS       Z2, Z0, Z0
+	VBROADCASTSS 4(R15), Z1
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z0, Z8, Z8
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Z9, (DI)
+	VMOVUPS Z8, 64(DI)
+	ADDQ    $+8, R11
+	ADDQ    $+8, R13
+	ADDQ    $+128, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
 	VMOVUPS (SP), Z0
 	VMOVUPS 512(SP), Z1
 	VADDPS  Z1, Z0, Z0
@@ -835,27 +1790,41 @@ shut:
 	VADDPS  Z3, Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
-	VMOVUPS Z0, (BX)
+	VMOVUPS Z0, (R8)
+	SUBQ    $+64, R11
+	MOVQ    n+48(FP), SI
+	LEAQ    (R11)(SI*4), R11
+	SUBQ    $+64, R13
+	MOVQ    n+48(FP), SI
+	LEAQ    (R13)(SI*4), R13
+	MOVQ    stride+64(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
 	VZEROUPPER
 	RET
 
-// func ErrorFpPowersAVX512(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int)
+// func ErrorFpPowersAVX512(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
 // Requires: AVX, AVX512F
-TEXT ·ErrorFpPowersAVX512(SB), $1024-56
-	// pointers: BX sums, R8 scale, R10 x, from R9 on, R12 w, from R11 on
-	// DI the accumulator's place, SI accumulators left, DX end of the elements
-	// vector registers in use at once: 14
-	MOVQ         sums+0(FP), BX
-	MOVQ         scale+8(FP), R8
-	MOVQ         x+16(FP), R9
-	MOVQ         w+24(FP), R11
-	MOVQ         n+48(FP), R10
-	MOVQ         R9, DX
-	LEAQ         (DX)(R10*4), DX
+TEXT ·ErrorFpPowersAVX512(SB), $1024-72
+	// pointers: R8 sums, R9 scale, R11 x, from R10 on, R13 w, from R12 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 15
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ x+16(FP), R10
+	MOVQ w+24(FP), R12
+	MOVQ groups+56(FP), BX
+
+group:
+	MOVQ         n+48(FP), SI
+	MOVQ         R10, DX
+	LEAQ         (DX)(SI*4), DX
 	LEAQ         (SP), DI
-	SUBQ         SI, SI
-	ADDQ         $+16, SI
-	VMOVUPS      (R8), Z15
+	VMOVUPS      (R9), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z0
 	VMAXPS       Z15, Z0, Z0
 	VBROADCASTSS constantsAVX512<>+4(SB), Z1
@@ -874,16 +1843,21 @@ TEXT ·ErrorFpPowersAVX512(SB), $1024-56
 	VBROADCASTSS constantsAVX512<>+20(SB), Z1
 	VPADDD       Z1, Z0, Z9
 	VBROADCASTSS constantsAVX512<>+24(SB), Z8
+	TESTQ        $0x00000001, SI
+	JEQ          several
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
 
-accumulator:
+oneaccumulators:
 	VPXORD Z7, Z7, Z7
-	MOVQ   R9, R10
-	MOVQ   R11, R12
-	CMPQ   R10, DX
-	JGE    shut
+	VPXORD Z6, Z6, Z6
+	MOVQ   R10, R11
+	MOVQ   R12, R13
+	CMPQ   R11, DX
+	JGE    oneshut
 
-element:
-	VBROADCASTSS (R10), Z0
+oneelements:
+	VBROADCASTSS (R11), Z0
 	VMULPS       Z14, Z0, Z1
 	VMOVAPS      Z0, Z2
 	VFNMADD231PS Z15, Z1, Z2
@@ -901,22 +1875,95 @@ element:
 	VPANDD       Z8, Z1, Z1
 	VSQRTPS      Z1, Z1
 	VMULPS       Z1, Z0, Z0
-	VBROADCASTSS (R12), Z1
+	VBROADCASTSS (R13), Z1
 	VMULPS       Z1, Z0, Z0
 	VADDPS       Z0, Z7, Z7
-	ADDQ         $+64, R10
-	ADDQ         $+64, R12
-	CMPQ         R10, DX
-	JLT          element
+	ADDQ         $+64, R11
+	ADDQ         $+64, R13
+	CMPQ         R11, DX
+	JLT          oneelements
 
-shut:
+oneshut:
 	VMOVUPS Z7, (DI)
-	ADDQ    $+4, R9
-	ADDQ    $+4, R11
+	ADDQ    $+4, R10
+	ADDQ    $+4, R12
 	ADDQ    $+64, DI
 	SUBQ    $+1, SI
 	TESTQ   SI, SI
-	JNE     accumulator
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VPXORD Z7, Z7, Z7
+	VPXORD Z6, Z6, Z6
+	MOVQ   R10, R11
+	MOVQ   R12, R13
+	CMPQ   R11, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R11), Z0
+	VMULPS       Z14, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z15, Z1, Z2
+	VFMADD231PS  Z14, Z2, Z1
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z13, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z10, Z2, Z2
+	VPADDD       Z9, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VMULPS       Z15, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z0
+	VPANDD       Z8, Z1, Z1
+	VSQRTPS      Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VBROADCASTSS (R13), Z1
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VBROADCASTSS 4(R11), Z0
+	VMULPS       Z14, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z15, Z1, Z2
+	VFMADD231PS  Z14, Z2, Z1
+	VMAXPS       Z1, Z12, Z1
+	VMINPS       Z1, Z13, Z1
+	VPANDD       Z11, Z1, Z2
+	VPMAXUD      Z10, Z2, Z2
+	VPADDD       Z9, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VMULPS       Z15, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z0
+	VPANDD       Z8, Z1, Z1
+	VSQRTPS      Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VBROADCASTSS 4(R13), Z1
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z0, Z6, Z6
+	ADDQ         $+64, R11
+	ADDQ         $+64, R13
+	CMPQ         R11, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Z7, (DI)
+	VMOVUPS Z6, 64(DI)
+	ADDQ    $+8, R10
+	ADDQ    $+8, R12
+	ADDQ    $+128, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
 	VMOVUPS (SP), Z0
 	VMOVUPS 512(SP), Z1
 	VADDPS  Z1, Z0, Z0
@@ -948,7 +1995,208 @@ shut:
 	VADDPS  Z3, Z2, Z2
 	VADDPS  Z2, Z1, Z1
 	VADDPS  Z1, Z0, Z0
-	VMOVUPS Z0, (BX)
+	VMOVUPS Z0, (R8)
+	SUBQ    $+64, R10
+	MOVQ    n+48(FP), SI
+	LEAQ    (R10)(SI*4), R10
+	SUBQ    $+64, R12
+	MOVQ    n+48(FP), SI
+	LEAQ    (R12)(SI*4), R12
+	MOVQ    stride+64(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
+	VZEROUPPER
+	RET
+
+// func ErrorFpProductPowersAVX512(sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
+// Requires: AVX, AVX512F
+TEXT ·ErrorFpProductPowersAVX512(SB), $1024-80
+	// pointers: R8 sums, R9 scale, R10 factor, R12 x, from R11 on, R15 w, from R13 on
+	// DI the accumulator's place, SI accumulators left, BX groups left, DX end of the elements
+	// vector registers in use at once: 15
+	MOVQ sums+0(FP), R8
+	MOVQ scale+8(FP), R9
+	MOVQ factor+16(FP), R10
+	MOVQ x+24(FP), R11
+	MOVQ w+32(FP), R13
+	MOVQ groups+64(FP), BX
+
+group:
+	MOVQ         n+56(FP), SI
+	MOVQ         R11, DX
+	LEAQ         (DX)(SI*4), DX
+	LEAQ         (SP), DI
+	VMOVUPS      (R10), Z15
+	VPXORD       Z0, Z0, Z0
+	VBROADCASTSS most+48(FP), Z14
+	VSUBPS       Z14, Z0, Z13
+	VBROADCASTSS constantsAVX512<>+16(SB), Z12
+	VBROADCASTSS least+40(FP), Z11
+	VBROADCASTSS step+44(FP), Z0
+	VBROADCASTSS constantsAVX512<>+20(SB), Z1
+	VPADDD       Z1, Z0, Z10
+	VMOVUPS      (R9), Z9
+	VBROADCASTSS constantsAVX512<>+24(SB), Z8
+	TESTQ        $0x00000001, SI
+	JEQ          several
+	SUBQ         SI, SI
+	ADDQ         $+16, SI
+
+oneaccumulators:
+	VPXORD Z7, Z7, Z7
+	VPXORD Z6, Z6, Z6
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    oneshut
+
+oneelements:
+	VBROADCASTSS (R12), Z0
+	VMULPS       Z15, Z0, Z1
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z11, Z2, Z2
+	VPADDD       Z10, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VMULPS       Z9, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z0
+	VPANDD       Z8, Z1, Z1
+	VSQRTPS      Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VBROADCASTSS (R15), Z1
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          oneelements
+
+oneshut:
+	VMOVUPS Z7, (DI)
+	ADDQ    $+4, R11
+	ADDQ    $+4, R13
+	ADDQ    $+64, DI
+	SUBQ    $+1, SI
+	TESTQ   SI, SI
+	JNE     oneaccumulators
+	JMP     total
+
+several:
+	SUBQ SI, SI
+	ADDQ $+16, SI
+
+allaccumulators:
+	VPXORD Z7, Z7, Z7
+	VPXORD Z6, Z6, Z6
+	MOVQ   R11, R12
+	MOVQ   R13, R15
+	CMPQ   R12, DX
+	JGE    allshut
+
+allelements:
+	VBROADCASTSS (R12), Z0
+	VMULPS       Z15, Z0, Z1
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z11, Z2, Z2
+	VPADDD       Z10, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VMULPS       Z9, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z0
+	VPANDD       Z8, Z1, Z1
+	VSQRTPS      Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VBROADCASTSS (R15), Z1
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z0, Z7, Z7
+	VBROADCASTSS 4(R12), Z0
+	VMULPS       Z15, Z0, Z1
+	VMAXPS       Z1, Z13, Z1
+	VMINPS       Z1, Z14, Z1
+	VPANDD       Z12, Z1, Z2
+	VPMAXUD      Z11, Z2, Z2
+	VPADDD       Z10, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	VSUBPS       Z2, Z1, Z1
+	VMULPS       Z9, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VMULPS       Z1, Z1, Z0
+	VPANDD       Z8, Z1, Z1
+	VSQRTPS      Z1, Z1
+	VMULPS       Z1, Z0, Z0
+	VBROADCASTSS 4(R15), Z1
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z0, Z6, Z6
+	ADDQ         $+64, R12
+	ADDQ         $+64, R15
+	CMPQ         R12, DX
+	JLT          allelements
+
+allshut:
+	VMOVUPS Z7, (DI)
+	VMOVUPS Z6, 64(DI)
+	ADDQ    $+8, R11
+	ADDQ    $+8, R13
+	ADDQ    $+128, DI
+	SUBQ    $+2, SI
+	TESTQ   SI, SI
+	JNE     allaccumulators
+
+total:
+	VMOVUPS (SP), Z0
+	VMOVUPS 512(SP), Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS 256(SP), Z1
+	VMOVUPS 768(SP), Z2
+	VADDPS  Z2, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS 128(SP), Z1
+	VMOVUPS 640(SP), Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS 384(SP), Z2
+	VMOVUPS 896(SP), Z3
+	VADDPS  Z3, Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS 64(SP), Z1
+	VMOVUPS 576(SP), Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS 320(SP), Z2
+	VMOVUPS 832(SP), Z3
+	VADDPS  Z3, Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	VMOVUPS 192(SP), Z2
+	VMOVUPS 704(SP), Z3
+	VADDPS  Z3, Z2, Z2
+	VMOVUPS 448(SP), Z3
+	VMOVUPS 960(SP), Z4
+	VADDPS  Z4, Z3, Z3
+	VADDPS  Z3, Z2, Z2
+	VADDPS  Z2, Z1, Z1
+	VADDPS  Z1, Z0, Z0
+	VMOVUPS Z0, (R8)
+	SUBQ    $+64, R11
+	MOVQ    n+56(FP), SI
+	LEAQ    (R11)(SI*4), R11
+	SUBQ    $+64, R13
+	MOVQ    n+56(FP), SI
+	LEAQ    (R13)(SI*4), R13
+	MOVQ    stride+72(FP), SI
+	ADDQ    SI, R8
+	ADDQ    SI, R9
+	ADDQ    SI, R10
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     group
 	VZEROUPPER
 	RET
 

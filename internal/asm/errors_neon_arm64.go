@@ -6,72 +6,108 @@ package asm
 
 // ErrorIntNEON sums, for each lane's parameters, e*e with e = y - x and
 // y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 4 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 4 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorIntNEON(sums *float32, scale *float32, zeroPoint *int32, x *float32, least int32, most int32, n int)
+func ErrorIntNEON(sums *float32, scale *float32, zeroPoint *int32, x *float32, least int32, most int32, n int, groups int, stride int)
 
 // ErrorMinvalNEON sums, for each lane's parameters, e*e with e = y - x and
 // y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 4 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 4 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorMinvalNEON(sums *float32, scale *float32, minval *float32, x *float32, least int32, most int32, n int)
+func ErrorMinvalNEON(sums *float32, scale *float32, minval *float32, x *float32, least int32, most int32, n int, groups int, stride int)
 
 // ErrorFpNEON sums, for each lane's parameters, e*e with e = y - x and
 // y = grid(min(max(x/scale, -most), most))*scale, with the grid that least and step describe to FakeQuantizeFp, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 4 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 4 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorFpNEON(sums *float32, scale *float32, x *float32, least int32, step int32, most float32, n int)
+func ErrorFpNEON(sums *float32, scale *float32, x *float32, least int32, step int32, most float32, n int, groups int, stride int)
+
+// ErrorFpProductNEON sums, for each lane's parameters, e*e with e = y - x and
+// y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's order.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 4 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
+//
+//go:noescape
+func ErrorFpProductNEON(sums *float32, scale *float32, factor *float32, x *float32, least int32, step int32, most float32, n int, groups int, stride int)
 
 // ErrorIntWeightedNEON sums, for each lane's parameters, w*(e*e) with e = y - x and
 // y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 4 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 4 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorIntWeightedNEON(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int)
+func ErrorIntWeightedNEON(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
 
 // ErrorMinvalWeightedNEON sums, for each lane's parameters, w*(e*e) with e = y - x and
 // y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 4 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 4 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorMinvalWeightedNEON(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int)
+func ErrorMinvalWeightedNEON(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
 
 // ErrorFpWeightedNEON sums, for each lane's parameters, w*(e*e) with e = y - x and
 // y = grid(min(max(x/scale, -most), most))*scale, with the grid that least and step describe to FakeQuantizeFp, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 4 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 4 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorFpWeightedNEON(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int)
+func ErrorFpWeightedNEON(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
+
+// ErrorFpProductWeightedNEON sums, for each lane's parameters, w*(e*e) with e = y - x and
+// y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's order.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 4 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
+//
+//go:noescape
+func ErrorFpProductWeightedNEON(sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
 
 // ErrorIntPowersNEON sums, for each lane's parameters, w*((e*e)*sqrt(|e|)) with e = y - x and
 // y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 4 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 4 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorIntPowersNEON(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int)
+func ErrorIntPowersNEON(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
 
 // ErrorMinvalPowersNEON sums, for each lane's parameters, w*((e*e)*sqrt(|e|)) with e = y - x and
 // y = clip(round((x-minval)/scale))*scale + minval, clipping to least..most, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 4 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 4 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorMinvalPowersNEON(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int)
+func ErrorMinvalPowersNEON(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
 
 // ErrorFpPowersNEON sums, for each lane's parameters, w*((e*e)*sqrt(|e|)) with e = y - x and
 // y = grid(min(max(x/scale, -most), most))*scale, with the grid that least and step describe to FakeQuantizeFp, in kernels.ErrorInt's order.
-// A sum is NaN too where Prepare's reciprocal is, or where a quotient overflows.
-// There are 4 lanes, and 0 <= n <= 4096 elements.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 4 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
 //
 //go:noescape
-func ErrorFpPowersNEON(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int)
+func ErrorFpPowersNEON(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
+
+// ErrorFpProductPowersNEON sums, for each lane's parameters, w*((e*e)*sqrt(|e|)) with e = y - x and
+// y = grid(min(max(x*factor, -most), most))*scale, with ErrorFp's grid, in kernels.ErrorInt's order.
+// A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
+// There are 4 lanes, groups >= 1 adjacent groups, and 0 <= n <= 4096 elements in each. The numbers of a group are
+// stride bytes behind those of the group before it.
+//
+//go:noescape
+func ErrorFpProductPowersNEON(sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)

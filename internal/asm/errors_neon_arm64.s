@@ -4,23 +4,23 @@
 
 #include "textflag.h"
 
-// func ErrorIntNEON(sums *float32, scale *float32, zeroPoint *int32, x *float32, least int32, most int32, n int)
+// func ErrorIntNEON(sums *float32, scale *float32, zeroPoint *int32, x *float32, least int32, most int32, n int, groups int, stride int)
 
-TEXT ·ErrorIntNEON(SB), NOSPLIT, $264-48
-	// pointers: R3 sums, R4 scale, R5 zeroPoint, R7 x, from R6 on
-	// R0 the accumulator's place, R1 accumulators left, R2 end of the elements
-	// vector registers in use at once: 10
-	MOVD sums+0(FP), R3
-	MOVD scale+8(FP), R4
-	MOVD zeroPoint+16(FP), R5
-	MOVD x+24(FP), R6
-	MOVD n+40(FP), R7
-	MOVD R6, R2
-	ADD R7<<2, R2, R2
+TEXT ·ErrorIntNEON(SB), NOSPLIT, $264-64
+	// pointers: R4 sums, R5 scale, R6 zeroPoint, R8 x, from R7 on
+	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
+	// vector registers in use at once: 11
+	MOVD sums+0(FP), R4
+	MOVD scale+8(FP), R5
+	MOVD zeroPoint+16(FP), R6
+	MOVD x+24(FP), R7
+	MOVD groups+48(FP), R3
+group:
+	MOVD n+40(FP), R1
+	MOVD R7, R2
+	ADD R1<<2, R2, R2
 	ADD $16, RSP, R0
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-	FMOVQ (R4), F15
+	FMOVQ (R5), F15
 	MOVD $394264576, R16
 	VDUP R16, V0.S4
 	WORD $0x4e20f5e0 // fmax v0.4s, v15.4s, v0.4s
@@ -37,20 +37,25 @@ TEXT ·ErrorIntNEON(SB), NOSPLIT, $264-48
 	VBSL V2.B16, V1.B16, V14.B16
 	FMOVS least+32(FP), F0
 	VDUP V0.S[0], V0.S4
-	FMOVQ (R5), F1
+	FMOVQ (R6), F1
 	VSUB V1.S4, V0.S4, V0.S4
 	WORD $0x4e21d80d // scvtf v13.4s, v0.4s
 	FMOVS most+36(FP), F0
 	VDUP V0.S[0], V0.S4
 	VSUB V1.S4, V0.S4, V0.S4
 	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
-accumulator:
+	AND $1, R1, R16
+	CBZ R16, several
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+oneaccumulators:
 	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
-	MOVD R6, R7
-	CMP R2, R7
-	BGE shut
-element:
-	VLD1R (R7), [V0.S4]
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
+	MOVD R7, R8
+	CMP R2, R8
+	BGE oneshut
+oneelements:
+	VLD1R (R8), [V0.S4]
 	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -62,15 +67,62 @@ element:
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
 	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
-	ADD $64, R7, R7
-	CMP R2, R7
-	BLT element
-shut:
+	ADD $64, R8, R8
+	CMP R2, R8
+	BLT oneelements
+oneshut:
 	FMOVQ F11, (R0)
-	ADD $4, R6, R6
+	ADD $4, R7, R7
 	ADD $16, R0, R0
 	SUB $1, R1, R1
-	CBNZ R1, accumulator
+	CBNZ R1, oneaccumulators
+	B total
+several:
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+allaccumulators:
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
+	MOVD R7, R8
+	CMP R2, R8
+	BGE allshut
+allelements:
+	VLD1R (R8), [V0.S4]
+	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V2.S4, V1.S4
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
+	WORD $0x4eacf421 // fmin v1.4s, v1.4s, v12.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	ADD $4, R8, R16
+	VLD1R (R16), [V0.S4]
+	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V2.S4, V1.S4
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
+	WORD $0x4eacf421 // fmin v1.4s, v1.4s, v12.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	WORD $0x4e21d54a // fadd v10.4s, v10.4s, v1.4s
+	ADD $64, R8, R8
+	CMP R2, R8
+	BLT allelements
+allshut:
+	FMOVQ F11, (R0)
+	FMOVQ F10, 16(R0)
+	ADD $8, R7, R7
+	ADD $32, R0, R0
+	SUB $2, R1, R1
+	CBNZ R1, allaccumulators
+total:
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -102,27 +154,36 @@ shut:
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R3)
+	FMOVQ F0, (R4)
+	SUB $64, R7, R7
+	MOVD n+40(FP), R1
+	ADD R1<<2, R7, R7
+	MOVD stride+56(FP), R1
+	ADD R1, R4, R4
+	ADD R1, R5, R5
+	ADD R1, R6, R6
+	SUB $1, R3, R3
+	CBNZ R3, group
 	RET
 
-// func ErrorMinvalNEON(sums *float32, scale *float32, minval *float32, x *float32, least int32, most int32, n int)
+// func ErrorMinvalNEON(sums *float32, scale *float32, minval *float32, x *float32, least int32, most int32, n int, groups int, stride int)
 
-TEXT ·ErrorMinvalNEON(SB), NOSPLIT, $264-48
-	// pointers: R3 sums, R4 scale, R5 minval, R7 x, from R6 on
-	// R0 the accumulator's place, R1 accumulators left, R2 end of the elements
-	// vector registers in use at once: 11
-	MOVD sums+0(FP), R3
-	MOVD scale+8(FP), R4
-	MOVD minval+16(FP), R5
-	MOVD x+24(FP), R6
-	MOVD n+40(FP), R7
-	MOVD R6, R2
-	ADD R7<<2, R2, R2
+TEXT ·ErrorMinvalNEON(SB), NOSPLIT, $264-64
+	// pointers: R4 sums, R5 scale, R6 minval, R8 x, from R7 on
+	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
+	// vector registers in use at once: 12
+	MOVD sums+0(FP), R4
+	MOVD scale+8(FP), R5
+	MOVD minval+16(FP), R6
+	MOVD x+24(FP), R7
+	MOVD groups+48(FP), R3
+group:
+	MOVD n+40(FP), R1
+	MOVD R7, R2
+	ADD R1<<2, R2, R2
 	ADD $16, RSP, R0
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-	FMOVQ (R5), F15
-	FMOVQ (R4), F14
+	FMOVQ (R6), F15
+	FMOVQ (R5), F14
 	MOVD $394264576, R16
 	VDUP R16, V0.S4
 	WORD $0x4e20f5c0 // fmax v0.4s, v14.4s, v0.4s
@@ -143,13 +204,18 @@ TEXT ·ErrorMinvalNEON(SB), NOSPLIT, $264-48
 	FMOVS most+36(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
-accumulator:
+	AND $1, R1, R16
+	CBZ R16, several
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+oneaccumulators:
 	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	MOVD R6, R7
-	CMP R2, R7
-	BGE shut
-element:
-	VLD1R (R7), [V0.S4]
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	MOVD R7, R8
+	CMP R2, R8
+	BGE oneshut
+oneelements:
+	VLD1R (R8), [V0.S4]
 	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
 	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
 	VFMLS V14.S4, V2.S4, V1.S4
@@ -162,15 +228,64 @@ element:
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
 	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
-	ADD $64, R7, R7
-	CMP R2, R7
-	BLT element
-shut:
+	ADD $64, R8, R8
+	CMP R2, R8
+	BLT oneelements
+oneshut:
 	FMOVQ F10, (R0)
-	ADD $4, R6, R6
+	ADD $4, R7, R7
 	ADD $16, R0, R0
 	SUB $1, R1, R1
-	CBNZ R1, accumulator
+	CBNZ R1, oneaccumulators
+	B total
+several:
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+allaccumulators:
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	MOVD R7, R8
+	CMP R2, R8
+	BGE allshut
+allelements:
+	VLD1R (R8), [V0.S4]
+	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
+	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
+	VFMLS V14.S4, V2.S4, V1.S4
+	VFMLA V13.S4, V1.S4, V2.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	WORD $0x4eabf442 // fmin v2.4s, v2.4s, v11.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	ADD $4, R8, R16
+	VLD1R (R16), [V0.S4]
+	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
+	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
+	VFMLS V14.S4, V2.S4, V1.S4
+	VFMLA V13.S4, V1.S4, V2.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	WORD $0x4eabf442 // fmin v2.4s, v2.4s, v11.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	ADD $64, R8, R8
+	CMP R2, R8
+	BLT allelements
+allshut:
+	FMOVQ F10, (R0)
+	FMOVQ F9, 16(R0)
+	ADD $8, R7, R7
+	ADD $32, R0, R0
+	SUB $2, R1, R1
+	CBNZ R1, allaccumulators
+total:
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -202,25 +317,34 @@ shut:
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R3)
+	FMOVQ F0, (R4)
+	SUB $64, R7, R7
+	MOVD n+40(FP), R1
+	ADD R1<<2, R7, R7
+	MOVD stride+56(FP), R1
+	ADD R1, R4, R4
+	ADD R1, R5, R5
+	ADD R1, R6, R6
+	SUB $1, R3, R3
+	CBNZ R3, group
 	RET
 
-// func ErrorFpNEON(sums *float32, scale *float32, x *float32, least int32, step int32, most float32, n int)
+// func ErrorFpNEON(sums *float32, scale *float32, x *float32, least int32, step int32, most float32, n int, groups int, stride int)
 
-TEXT ·ErrorFpNEON(SB), NOSPLIT, $264-48
-	// pointers: R3 sums, R4 scale, R6 x, from R5 on
-	// R0 the accumulator's place, R1 accumulators left, R2 end of the elements
-	// vector registers in use at once: 13
-	MOVD sums+0(FP), R3
-	MOVD scale+8(FP), R4
-	MOVD x+16(FP), R5
-	MOVD n+40(FP), R6
-	MOVD R5, R2
-	ADD R6<<2, R2, R2
+TEXT ·ErrorFpNEON(SB), NOSPLIT, $264-64
+	// pointers: R4 sums, R5 scale, R7 x, from R6 on
+	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
+	// vector registers in use at once: 14
+	MOVD sums+0(FP), R4
+	MOVD scale+8(FP), R5
+	MOVD x+16(FP), R6
+	MOVD groups+48(FP), R3
+group:
+	MOVD n+40(FP), R1
+	MOVD R6, R2
+	ADD R1<<2, R2, R2
 	ADD $16, RSP, R0
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-	FMOVQ (R4), F15
+	FMOVQ (R5), F15
 	MOVD $394264576, R16
 	VDUP R16, V0.S4
 	WORD $0x4e20f5e0 // fmax v0.4s, v15.4s, v0.4s
@@ -248,13 +372,18 @@ TEXT ·ErrorFpNEON(SB), NOSPLIT, $264-48
 	MOVD $4194304, R16
 	VDUP R16, V1.S4
 	VADD V1.S4, V0.S4, V9.S4
-accumulator:
+	AND $1, R1, R16
+	CBZ R16, several
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+oneaccumulators:
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	MOVD R5, R6
-	CMP R2, R6
-	BGE shut
-element:
-	VLD1R (R6), [V0.S4]
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	MOVD R6, R7
+	CMP R2, R7
+	BGE oneshut
+oneelements:
+	VLD1R (R7), [V0.S4]
 	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -270,15 +399,70 @@ element:
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
 	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
-	ADD $64, R6, R6
-	CMP R2, R6
-	BLT element
-shut:
+	ADD $64, R7, R7
+	CMP R2, R7
+	BLT oneelements
+oneshut:
 	FMOVQ F8, (R0)
-	ADD $4, R5, R5
+	ADD $4, R6, R6
 	ADD $16, R0, R0
 	SUB $1, R1, R1
-	CBNZ R1, accumulator
+	CBNZ R1, oneaccumulators
+	B total
+several:
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+allaccumulators:
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	MOVD R6, R7
+	CMP R2, R7
+	BGE allshut
+allelements:
+	VLD1R (R7), [V0.S4]
+	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V2.S4, V1.S4
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V10.S4, V2.S4, V2.S4
+	VADD V9.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	ADD $4, R7, R16
+	VLD1R (R16), [V0.S4]
+	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V2.S4, V1.S4
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V10.S4, V2.S4, V2.S4
+	VADD V9.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	ADD $64, R7, R7
+	CMP R2, R7
+	BLT allelements
+allshut:
+	FMOVQ F8, (R0)
+	FMOVQ F7, 16(R0)
+	ADD $8, R6, R6
+	ADD $32, R0, R0
+	SUB $2, R1, R1
+	CBNZ R1, allaccumulators
+total:
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -310,27 +494,191 @@ shut:
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R3)
+	FMOVQ F0, (R4)
+	SUB $64, R6, R6
+	MOVD n+40(FP), R1
+	ADD R1<<2, R6, R6
+	MOVD stride+56(FP), R1
+	ADD R1, R4, R4
+	ADD R1, R5, R5
+	SUB $1, R3, R3
+	CBNZ R3, group
 	RET
 
-// func ErrorIntWeightedNEON(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int)
+// func ErrorFpProductNEON(sums *float32, scale *float32, factor *float32, x *float32, least int32, step int32, most float32, n int, groups int, stride int)
 
-TEXT ·ErrorIntWeightedNEON(SB), NOSPLIT, $264-56
-	// pointers: R3 sums, R4 scale, R5 zeroPoint, R7 x, from R6 on, R9 w, from R8 on
-	// R0 the accumulator's place, R1 accumulators left, R2 end of the elements
-	// vector registers in use at once: 10
-	MOVD sums+0(FP), R3
-	MOVD scale+8(FP), R4
-	MOVD zeroPoint+16(FP), R5
-	MOVD x+24(FP), R6
-	MOVD w+32(FP), R8
-	MOVD n+48(FP), R7
-	MOVD R6, R2
-	ADD R7<<2, R2, R2
+TEXT ·ErrorFpProductNEON(SB), NOSPLIT, $264-72
+	// pointers: R4 sums, R5 scale, R6 factor, R8 x, from R7 on
+	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
+	// vector registers in use at once: 14
+	MOVD sums+0(FP), R4
+	MOVD scale+8(FP), R5
+	MOVD factor+16(FP), R6
+	MOVD x+24(FP), R7
+	MOVD groups+56(FP), R3
+group:
+	MOVD n+48(FP), R1
+	MOVD R7, R2
+	ADD R1<<2, R2, R2
 	ADD $16, RSP, R0
+	FMOVQ (R6), F15
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	FMOVS most+40(FP), F14
+	VDUP V14.S[0], V14.S4
+	WORD $0x4eaed40d // fsub v13.4s, v0.4s, v14.4s
+	MOVD $2139095040, R16
+	VDUP R16, V12.S4
+	FMOVS least+32(FP), F11
+	VDUP V11.S[0], V11.S4
+	FMOVS step+36(FP), F0
+	VDUP V0.S[0], V0.S4
+	MOVD $4194304, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V0.S4, V10.S4
+	FMOVQ (R5), F9
+	AND $1, R1, R16
+	CBZ R16, several
 	SUB R1, R1, R1
 	ADD $16, R1, R1
-	FMOVQ (R4), F15
+oneaccumulators:
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	MOVD R7, R8
+	CMP R2, R8
+	BGE oneshut
+oneelements:
+	VLD1R (R8), [V0.S4]
+	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
+	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V12.B16, V1.B16, V2.B16
+	VUMAX V11.S4, V2.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	ADD $64, R8, R8
+	CMP R2, R8
+	BLT oneelements
+oneshut:
+	FMOVQ F8, (R0)
+	ADD $4, R7, R7
+	ADD $16, R0, R0
+	SUB $1, R1, R1
+	CBNZ R1, oneaccumulators
+	B total
+several:
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+allaccumulators:
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	MOVD R7, R8
+	CMP R2, R8
+	BGE allshut
+allelements:
+	VLD1R (R8), [V0.S4]
+	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
+	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V12.B16, V1.B16, V2.B16
+	VUMAX V11.S4, V2.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	ADD $4, R8, R16
+	VLD1R (R16), [V0.S4]
+	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
+	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V12.B16, V1.B16, V2.B16
+	VUMAX V11.S4, V2.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	ADD $64, R8, R8
+	CMP R2, R8
+	BLT allelements
+allshut:
+	FMOVQ F8, (R0)
+	FMOVQ F7, 16(R0)
+	ADD $8, R7, R7
+	ADD $32, R0, R0
+	SUB $2, R1, R1
+	CBNZ R1, allaccumulators
+total:
+	FMOVQ 16(RSP), F0
+	FMOVQ 144(RSP), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 80(RSP), F1
+	FMOVQ 208(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 48(RSP), F1
+	FMOVQ 176(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 112(RSP), F2
+	FMOVQ 240(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 32(RSP), F1
+	FMOVQ 160(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 64(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	FMOVQ 128(RSP), F3
+	FMOVQ 256(RSP), F4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, (R4)
+	SUB $64, R7, R7
+	MOVD n+48(FP), R1
+	ADD R1<<2, R7, R7
+	MOVD stride+64(FP), R1
+	ADD R1, R4, R4
+	ADD R1, R5, R5
+	ADD R1, R6, R6
+	SUB $1, R3, R3
+	CBNZ R3, group
+	RET
+
+// func ErrorIntWeightedNEON(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
+
+TEXT ·ErrorIntWeightedNEON(SB), NOSPLIT, $264-72
+	// pointers: R4 sums, R5 scale, R6 zeroPoint, R8 x, from R7 on, R10 w, from R9 on
+	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
+	// vector registers in use at once: 11
+	MOVD sums+0(FP), R4
+	MOVD scale+8(FP), R5
+	MOVD zeroPoint+16(FP), R6
+	MOVD x+24(FP), R7
+	MOVD w+32(FP), R9
+	MOVD groups+56(FP), R3
+group:
+	MOVD n+48(FP), R1
+	MOVD R7, R2
+	ADD R1<<2, R2, R2
+	ADD $16, RSP, R0
+	FMOVQ (R5), F15
 	MOVD $394264576, R16
 	VDUP R16, V0.S4
 	WORD $0x4e20f5e0 // fmax v0.4s, v15.4s, v0.4s
@@ -347,21 +695,26 @@ TEXT ·ErrorIntWeightedNEON(SB), NOSPLIT, $264-56
 	VBSL V2.B16, V1.B16, V14.B16
 	FMOVS least+40(FP), F0
 	VDUP V0.S[0], V0.S4
-	FMOVQ (R5), F1
+	FMOVQ (R6), F1
 	VSUB V1.S4, V0.S4, V0.S4
 	WORD $0x4e21d80d // scvtf v13.4s, v0.4s
 	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
 	VSUB V1.S4, V0.S4, V0.S4
 	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
-accumulator:
+	AND $1, R1, R16
+	CBZ R16, several
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+oneaccumulators:
 	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
-	MOVD R6, R7
-	MOVD R8, R9
-	CMP R2, R7
-	BGE shut
-element:
-	VLD1R (R7), [V0.S4]
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
+	MOVD R7, R8
+	MOVD R9, R10
+	CMP R2, R8
+	BGE oneshut
+oneelements:
+	VLD1R (R8), [V0.S4]
 	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -372,20 +725,75 @@ element:
 	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	VLD1R (R9), [V0.S4]
+	VLD1R (R10), [V0.S4]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
-	ADD $64, R7, R7
-	ADD $64, R9, R9
-	CMP R2, R7
-	BLT element
-shut:
+	ADD $64, R8, R8
+	ADD $64, R10, R10
+	CMP R2, R8
+	BLT oneelements
+oneshut:
 	FMOVQ F11, (R0)
-	ADD $4, R6, R6
-	ADD $4, R8, R8
+	ADD $4, R7, R7
+	ADD $4, R9, R9
 	ADD $16, R0, R0
 	SUB $1, R1, R1
-	CBNZ R1, accumulator
+	CBNZ R1, oneaccumulators
+	B total
+several:
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+allaccumulators:
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
+	MOVD R7, R8
+	MOVD R9, R10
+	CMP R2, R8
+	BGE allshut
+allelements:
+	VLD1R (R8), [V0.S4]
+	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V2.S4, V1.S4
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
+	WORD $0x4eacf421 // fmin v1.4s, v1.4s, v12.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	VLD1R (R10), [V0.S4]
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	ADD $4, R8, R16
+	VLD1R (R16), [V0.S4]
+	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V2.S4, V1.S4
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
+	WORD $0x4eacf421 // fmin v1.4s, v1.4s, v12.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	ADD $4, R10, R16
+	VLD1R (R16), [V0.S4]
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21d54a // fadd v10.4s, v10.4s, v1.4s
+	ADD $64, R8, R8
+	ADD $64, R10, R10
+	CMP R2, R8
+	BLT allelements
+allshut:
+	FMOVQ F11, (R0)
+	FMOVQ F10, 16(R0)
+	ADD $8, R7, R7
+	ADD $8, R9, R9
+	ADD $32, R0, R0
+	SUB $2, R1, R1
+	CBNZ R1, allaccumulators
+total:
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -417,28 +825,40 @@ shut:
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R3)
+	FMOVQ F0, (R4)
+	SUB $64, R7, R7
+	MOVD n+48(FP), R1
+	ADD R1<<2, R7, R7
+	SUB $64, R9, R9
+	MOVD n+48(FP), R1
+	ADD R1<<2, R9, R9
+	MOVD stride+64(FP), R1
+	ADD R1, R4, R4
+	ADD R1, R5, R5
+	ADD R1, R6, R6
+	SUB $1, R3, R3
+	CBNZ R3, group
 	RET
 
-// func ErrorMinvalWeightedNEON(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int)
+// func ErrorMinvalWeightedNEON(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
 
-TEXT ·ErrorMinvalWeightedNEON(SB), NOSPLIT, $264-56
-	// pointers: R3 sums, R4 scale, R5 minval, R7 x, from R6 on, R9 w, from R8 on
-	// R0 the accumulator's place, R1 accumulators left, R2 end of the elements
-	// vector registers in use at once: 11
-	MOVD sums+0(FP), R3
-	MOVD scale+8(FP), R4
-	MOVD minval+16(FP), R5
-	MOVD x+24(FP), R6
-	MOVD w+32(FP), R8
-	MOVD n+48(FP), R7
-	MOVD R6, R2
-	ADD R7<<2, R2, R2
+TEXT ·ErrorMinvalWeightedNEON(SB), NOSPLIT, $264-72
+	// pointers: R4 sums, R5 scale, R6 minval, R8 x, from R7 on, R10 w, from R9 on
+	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
+	// vector registers in use at once: 12
+	MOVD sums+0(FP), R4
+	MOVD scale+8(FP), R5
+	MOVD minval+16(FP), R6
+	MOVD x+24(FP), R7
+	MOVD w+32(FP), R9
+	MOVD groups+56(FP), R3
+group:
+	MOVD n+48(FP), R1
+	MOVD R7, R2
+	ADD R1<<2, R2, R2
 	ADD $16, RSP, R0
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-	FMOVQ (R5), F15
-	FMOVQ (R4), F14
+	FMOVQ (R6), F15
+	FMOVQ (R5), F14
 	MOVD $394264576, R16
 	VDUP R16, V0.S4
 	WORD $0x4e20f5c0 // fmax v0.4s, v14.4s, v0.4s
@@ -459,14 +879,19 @@ TEXT ·ErrorMinvalWeightedNEON(SB), NOSPLIT, $264-56
 	FMOVS most+44(FP), F0
 	VDUP V0.S[0], V0.S4
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
-accumulator:
+	AND $1, R1, R16
+	CBZ R16, several
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+oneaccumulators:
 	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	MOVD R6, R7
-	MOVD R8, R9
-	CMP R2, R7
-	BGE shut
-element:
-	VLD1R (R7), [V0.S4]
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	MOVD R7, R8
+	MOVD R9, R10
+	CMP R2, R8
+	BGE oneshut
+oneelements:
+	VLD1R (R8), [V0.S4]
 	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
 	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
 	VFMLS V14.S4, V2.S4, V1.S4
@@ -478,20 +903,77 @@ element:
 	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
 	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
 	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
-	VLD1R (R9), [V0.S4]
+	VLD1R (R10), [V0.S4]
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
-	ADD $64, R7, R7
-	ADD $64, R9, R9
-	CMP R2, R7
-	BLT element
-shut:
+	ADD $64, R8, R8
+	ADD $64, R10, R10
+	CMP R2, R8
+	BLT oneelements
+oneshut:
 	FMOVQ F10, (R0)
-	ADD $4, R6, R6
-	ADD $4, R8, R8
+	ADD $4, R7, R7
+	ADD $4, R9, R9
 	ADD $16, R0, R0
 	SUB $1, R1, R1
-	CBNZ R1, accumulator
+	CBNZ R1, oneaccumulators
+	B total
+several:
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+allaccumulators:
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	MOVD R7, R8
+	MOVD R9, R10
+	CMP R2, R8
+	BGE allshut
+allelements:
+	VLD1R (R8), [V0.S4]
+	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
+	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
+	VFMLS V14.S4, V2.S4, V1.S4
+	VFMLA V13.S4, V1.S4, V2.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	WORD $0x4eabf442 // fmin v2.4s, v2.4s, v11.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
+	VLD1R (R10), [V0.S4]
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	ADD $4, R8, R16
+	VLD1R (R16), [V0.S4]
+	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
+	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
+	VFMLS V14.S4, V2.S4, V1.S4
+	VFMLA V13.S4, V1.S4, V2.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	WORD $0x4eabf442 // fmin v2.4s, v2.4s, v11.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x6e22dc42 // fmul v2.4s, v2.4s, v2.4s
+	ADD $4, R10, R16
+	VLD1R (R16), [V0.S4]
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	ADD $64, R8, R8
+	ADD $64, R10, R10
+	CMP R2, R8
+	BLT allelements
+allshut:
+	FMOVQ F10, (R0)
+	FMOVQ F9, 16(R0)
+	ADD $8, R7, R7
+	ADD $8, R9, R9
+	ADD $32, R0, R0
+	SUB $2, R1, R1
+	CBNZ R1, allaccumulators
+total:
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -523,26 +1005,38 @@ shut:
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R3)
+	FMOVQ F0, (R4)
+	SUB $64, R7, R7
+	MOVD n+48(FP), R1
+	ADD R1<<2, R7, R7
+	SUB $64, R9, R9
+	MOVD n+48(FP), R1
+	ADD R1<<2, R9, R9
+	MOVD stride+64(FP), R1
+	ADD R1, R4, R4
+	ADD R1, R5, R5
+	ADD R1, R6, R6
+	SUB $1, R3, R3
+	CBNZ R3, group
 	RET
 
-// func ErrorFpWeightedNEON(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int)
+// func ErrorFpWeightedNEON(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
 
-TEXT ·ErrorFpWeightedNEON(SB), NOSPLIT, $264-56
-	// pointers: R3 sums, R4 scale, R6 x, from R5 on, R8 w, from R7 on
-	// R0 the accumulator's place, R1 accumulators left, R2 end of the elements
-	// vector registers in use at once: 13
-	MOVD sums+0(FP), R3
-	MOVD scale+8(FP), R4
-	MOVD x+16(FP), R5
-	MOVD w+24(FP), R7
-	MOVD n+48(FP), R6
-	MOVD R5, R2
-	ADD R6<<2, R2, R2
+TEXT ·ErrorFpWeightedNEON(SB), NOSPLIT, $264-72
+	// pointers: R4 sums, R5 scale, R7 x, from R6 on, R9 w, from R8 on
+	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
+	// vector registers in use at once: 14
+	MOVD sums+0(FP), R4
+	MOVD scale+8(FP), R5
+	MOVD x+16(FP), R6
+	MOVD w+24(FP), R8
+	MOVD groups+56(FP), R3
+group:
+	MOVD n+48(FP), R1
+	MOVD R6, R2
+	ADD R1<<2, R2, R2
 	ADD $16, RSP, R0
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-	FMOVQ (R4), F15
+	FMOVQ (R5), F15
 	MOVD $394264576, R16
 	VDUP R16, V0.S4
 	WORD $0x4e20f5e0 // fmax v0.4s, v15.4s, v0.4s
@@ -570,14 +1064,19 @@ TEXT ·ErrorFpWeightedNEON(SB), NOSPLIT, $264-56
 	MOVD $4194304, R16
 	VDUP R16, V1.S4
 	VADD V1.S4, V0.S4, V9.S4
-accumulator:
+	AND $1, R1, R16
+	CBZ R16, several
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+oneaccumulators:
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	MOVD R5, R6
-	MOVD R7, R8
-	CMP R2, R6
-	BGE shut
-element:
-	VLD1R (R6), [V0.S4]
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	MOVD R6, R7
+	MOVD R8, R9
+	CMP R2, R7
+	BGE oneshut
+oneelements:
+	VLD1R (R7), [V0.S4]
 	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -592,20 +1091,83 @@ element:
 	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
 	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	VLD1R (R8), [V0.S4]
+	VLD1R (R9), [V0.S4]
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
-	ADD $64, R6, R6
-	ADD $64, R8, R8
-	CMP R2, R6
-	BLT element
-shut:
+	ADD $64, R7, R7
+	ADD $64, R9, R9
+	CMP R2, R7
+	BLT oneelements
+oneshut:
 	FMOVQ F8, (R0)
-	ADD $4, R5, R5
-	ADD $4, R7, R7
+	ADD $4, R6, R6
+	ADD $4, R8, R8
 	ADD $16, R0, R0
 	SUB $1, R1, R1
-	CBNZ R1, accumulator
+	CBNZ R1, oneaccumulators
+	B total
+several:
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+allaccumulators:
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	MOVD R6, R7
+	MOVD R8, R9
+	CMP R2, R7
+	BGE allshut
+allelements:
+	VLD1R (R7), [V0.S4]
+	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V2.S4, V1.S4
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V10.S4, V2.S4, V2.S4
+	VADD V9.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	VLD1R (R9), [V0.S4]
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	ADD $4, R7, R16
+	VLD1R (R16), [V0.S4]
+	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V2.S4, V1.S4
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V10.S4, V2.S4, V2.S4
+	VADD V9.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	ADD $4, R9, R16
+	VLD1R (R16), [V0.S4]
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	ADD $64, R7, R7
+	ADD $64, R9, R9
+	CMP R2, R7
+	BLT allelements
+allshut:
+	FMOVQ F8, (R0)
+	FMOVQ F7, 16(R0)
+	ADD $8, R6, R6
+	ADD $8, R8, R8
+	ADD $32, R0, R0
+	SUB $2, R1, R1
+	CBNZ R1, allaccumulators
+total:
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -637,27 +1199,211 @@ shut:
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R3)
+	FMOVQ F0, (R4)
+	SUB $64, R6, R6
+	MOVD n+48(FP), R1
+	ADD R1<<2, R6, R6
+	SUB $64, R8, R8
+	MOVD n+48(FP), R1
+	ADD R1<<2, R8, R8
+	MOVD stride+64(FP), R1
+	ADD R1, R4, R4
+	ADD R1, R5, R5
+	SUB $1, R3, R3
+	CBNZ R3, group
 	RET
 
-// func ErrorIntPowersNEON(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int)
+// func ErrorFpProductWeightedNEON(sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
 
-TEXT ·ErrorIntPowersNEON(SB), NOSPLIT, $264-56
-	// pointers: R3 sums, R4 scale, R5 zeroPoint, R7 x, from R6 on, R9 w, from R8 on
-	// R0 the accumulator's place, R1 accumulators left, R2 end of the elements
-	// vector registers in use at once: 11
-	MOVD sums+0(FP), R3
-	MOVD scale+8(FP), R4
-	MOVD zeroPoint+16(FP), R5
-	MOVD x+24(FP), R6
-	MOVD w+32(FP), R8
-	MOVD n+48(FP), R7
-	MOVD R6, R2
-	ADD R7<<2, R2, R2
+TEXT ·ErrorFpProductWeightedNEON(SB), NOSPLIT, $264-80
+	// pointers: R4 sums, R5 scale, R6 factor, R8 x, from R7 on, R10 w, from R9 on
+	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
+	// vector registers in use at once: 14
+	MOVD sums+0(FP), R4
+	MOVD scale+8(FP), R5
+	MOVD factor+16(FP), R6
+	MOVD x+24(FP), R7
+	MOVD w+32(FP), R9
+	MOVD groups+64(FP), R3
+group:
+	MOVD n+56(FP), R1
+	MOVD R7, R2
+	ADD R1<<2, R2, R2
 	ADD $16, RSP, R0
+	FMOVQ (R6), F15
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	FMOVS most+48(FP), F14
+	VDUP V14.S[0], V14.S4
+	WORD $0x4eaed40d // fsub v13.4s, v0.4s, v14.4s
+	MOVD $2139095040, R16
+	VDUP R16, V12.S4
+	FMOVS least+40(FP), F11
+	VDUP V11.S[0], V11.S4
+	FMOVS step+44(FP), F0
+	VDUP V0.S[0], V0.S4
+	MOVD $4194304, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V0.S4, V10.S4
+	FMOVQ (R5), F9
+	AND $1, R1, R16
+	CBZ R16, several
 	SUB R1, R1, R1
 	ADD $16, R1, R1
-	FMOVQ (R4), F15
+oneaccumulators:
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	MOVD R7, R8
+	MOVD R9, R10
+	CMP R2, R8
+	BGE oneshut
+oneelements:
+	VLD1R (R8), [V0.S4]
+	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
+	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V12.B16, V1.B16, V2.B16
+	VUMAX V11.S4, V2.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	VLD1R (R10), [V0.S4]
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	ADD $64, R8, R8
+	ADD $64, R10, R10
+	CMP R2, R8
+	BLT oneelements
+oneshut:
+	FMOVQ F8, (R0)
+	ADD $4, R7, R7
+	ADD $4, R9, R9
+	ADD $16, R0, R0
+	SUB $1, R1, R1
+	CBNZ R1, oneaccumulators
+	B total
+several:
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+allaccumulators:
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	MOVD R7, R8
+	MOVD R9, R10
+	CMP R2, R8
+	BGE allshut
+allelements:
+	VLD1R (R8), [V0.S4]
+	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
+	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V12.B16, V1.B16, V2.B16
+	VUMAX V11.S4, V2.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	VLD1R (R10), [V0.S4]
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	ADD $4, R8, R16
+	VLD1R (R16), [V0.S4]
+	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
+	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V12.B16, V1.B16, V2.B16
+	VUMAX V11.S4, V2.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	ADD $4, R10, R16
+	VLD1R (R16), [V0.S4]
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	ADD $64, R8, R8
+	ADD $64, R10, R10
+	CMP R2, R8
+	BLT allelements
+allshut:
+	FMOVQ F8, (R0)
+	FMOVQ F7, 16(R0)
+	ADD $8, R7, R7
+	ADD $8, R9, R9
+	ADD $32, R0, R0
+	SUB $2, R1, R1
+	CBNZ R1, allaccumulators
+total:
+	FMOVQ 16(RSP), F0
+	FMOVQ 144(RSP), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 80(RSP), F1
+	FMOVQ 208(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 48(RSP), F1
+	FMOVQ 176(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 112(RSP), F2
+	FMOVQ 240(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 32(RSP), F1
+	FMOVQ 160(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 64(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	FMOVQ 128(RSP), F3
+	FMOVQ 256(RSP), F4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, (R4)
+	SUB $64, R7, R7
+	MOVD n+56(FP), R1
+	ADD R1<<2, R7, R7
+	SUB $64, R9, R9
+	MOVD n+56(FP), R1
+	ADD R1<<2, R9, R9
+	MOVD stride+72(FP), R1
+	ADD R1, R4, R4
+	ADD R1, R5, R5
+	ADD R1, R6, R6
+	SUB $1, R3, R3
+	CBNZ R3, group
+	RET
+
+// func ErrorIntPowersNEON(sums *float32, scale *float32, zeroPoint *int32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
+
+TEXT ·ErrorIntPowersNEON(SB), NOSPLIT, $264-72
+	// pointers: R4 sums, R5 scale, R6 zeroPoint, R8 x, from R7 on, R10 w, from R9 on
+	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
+	// vector registers in use at once: 12
+	MOVD sums+0(FP), R4
+	MOVD scale+8(FP), R5
+	MOVD zeroPoint+16(FP), R6
+	MOVD x+24(FP), R7
+	MOVD w+32(FP), R9
+	MOVD groups+56(FP), R3
+group:
+	MOVD n+48(FP), R1
+	MOVD R7, R2
+	ADD R1<<2, R2, R2
+	ADD $16, RSP, R0
+	FMOVQ (R5), F15
 	MOVD $394264576, R16
 	VDUP R16, V0.S4
 	WORD $0x4e20f5e0 // fmax v0.4s, v15.4s, v0.4s
@@ -674,7 +1420,7 @@ TEXT ·ErrorIntPowersNEON(SB), NOSPLIT, $264-56
 	VBSL V2.B16, V1.B16, V14.B16
 	FMOVS least+40(FP), F0
 	VDUP V0.S[0], V0.S4
-	FMOVQ (R5), F1
+	FMOVQ (R6), F1
 	VSUB V1.S4, V0.S4, V0.S4
 	WORD $0x4e21d80d // scvtf v13.4s, v0.4s
 	FMOVS most+44(FP), F0
@@ -683,14 +1429,19 @@ TEXT ·ErrorIntPowersNEON(SB), NOSPLIT, $264-56
 	WORD $0x4e21d80c // scvtf v12.4s, v0.4s
 	MOVD $2147483647, R16
 	VDUP R16, V11.S4
-accumulator:
+	AND $1, R1, R16
+	CBZ R16, several
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+oneaccumulators:
 	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	MOVD R6, R7
-	MOVD R8, R9
-	CMP R2, R7
-	BGE shut
-element:
-	VLD1R (R7), [V0.S4]
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	MOVD R7, R8
+	MOVD R9, R10
+	CMP R2, R8
+	BGE oneshut
+oneelements:
+	VLD1R (R8), [V0.S4]
 	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -704,20 +1455,81 @@ element:
 	VAND V11.B16, V1.B16, V1.B16
 	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VLD1R (R9), [V1.S4]
+	VLD1R (R10), [V1.S4]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
-	ADD $64, R7, R7
-	ADD $64, R9, R9
-	CMP R2, R7
-	BLT element
-shut:
+	ADD $64, R8, R8
+	ADD $64, R10, R10
+	CMP R2, R8
+	BLT oneelements
+oneshut:
 	FMOVQ F10, (R0)
-	ADD $4, R6, R6
-	ADD $4, R8, R8
+	ADD $4, R7, R7
+	ADD $4, R9, R9
 	ADD $16, R0, R0
 	SUB $1, R1, R1
-	CBNZ R1, accumulator
+	CBNZ R1, oneaccumulators
+	B total
+several:
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+allaccumulators:
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	MOVD R7, R8
+	MOVD R9, R10
+	CMP R2, R8
+	BGE allshut
+allelements:
+	VLD1R (R8), [V0.S4]
+	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V2.S4, V1.S4
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
+	WORD $0x4eacf421 // fmin v1.4s, v1.4s, v12.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc20 // fmul v0.4s, v1.4s, v1.4s
+	VAND V11.B16, V1.B16, V1.B16
+	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	VLD1R (R10), [V1.S4]
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	ADD $4, R8, R16
+	VLD1R (R16), [V0.S4]
+	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V2.S4, V1.S4
+	WORD $0x4e218821 // frintn v1.4s, v1.4s
+	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
+	WORD $0x4eacf421 // fmin v1.4s, v1.4s, v12.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc20 // fmul v0.4s, v1.4s, v1.4s
+	VAND V11.B16, V1.B16, V1.B16
+	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	ADD $4, R10, R16
+	VLD1R (R16), [V1.S4]
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20d529 // fadd v9.4s, v9.4s, v0.4s
+	ADD $64, R8, R8
+	ADD $64, R10, R10
+	CMP R2, R8
+	BLT allelements
+allshut:
+	FMOVQ F10, (R0)
+	FMOVQ F9, 16(R0)
+	ADD $8, R7, R7
+	ADD $8, R9, R9
+	ADD $32, R0, R0
+	SUB $2, R1, R1
+	CBNZ R1, allaccumulators
+total:
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -749,28 +1561,40 @@ shut:
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R3)
+	FMOVQ F0, (R4)
+	SUB $64, R7, R7
+	MOVD n+48(FP), R1
+	ADD R1<<2, R7, R7
+	SUB $64, R9, R9
+	MOVD n+48(FP), R1
+	ADD R1<<2, R9, R9
+	MOVD stride+64(FP), R1
+	ADD R1, R4, R4
+	ADD R1, R5, R5
+	ADD R1, R6, R6
+	SUB $1, R3, R3
+	CBNZ R3, group
 	RET
 
-// func ErrorMinvalPowersNEON(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int)
+// func ErrorMinvalPowersNEON(sums *float32, scale *float32, minval *float32, x *float32, w *float32, least int32, most int32, n int, groups int, stride int)
 
-TEXT ·ErrorMinvalPowersNEON(SB), NOSPLIT, $264-56
-	// pointers: R3 sums, R4 scale, R5 minval, R7 x, from R6 on, R9 w, from R8 on
-	// R0 the accumulator's place, R1 accumulators left, R2 end of the elements
-	// vector registers in use at once: 12
-	MOVD sums+0(FP), R3
-	MOVD scale+8(FP), R4
-	MOVD minval+16(FP), R5
-	MOVD x+24(FP), R6
-	MOVD w+32(FP), R8
-	MOVD n+48(FP), R7
-	MOVD R6, R2
-	ADD R7<<2, R2, R2
+TEXT ·ErrorMinvalPowersNEON(SB), NOSPLIT, $264-72
+	// pointers: R4 sums, R5 scale, R6 minval, R8 x, from R7 on, R10 w, from R9 on
+	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
+	// vector registers in use at once: 13
+	MOVD sums+0(FP), R4
+	MOVD scale+8(FP), R5
+	MOVD minval+16(FP), R6
+	MOVD x+24(FP), R7
+	MOVD w+32(FP), R9
+	MOVD groups+56(FP), R3
+group:
+	MOVD n+48(FP), R1
+	MOVD R7, R2
+	ADD R1<<2, R2, R2
 	ADD $16, RSP, R0
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-	FMOVQ (R5), F15
-	FMOVQ (R4), F14
+	FMOVQ (R6), F15
+	FMOVQ (R5), F14
 	MOVD $394264576, R16
 	VDUP R16, V0.S4
 	WORD $0x4e20f5c0 // fmax v0.4s, v14.4s, v0.4s
@@ -793,14 +1617,19 @@ TEXT ·ErrorMinvalPowersNEON(SB), NOSPLIT, $264-56
 	WORD $0x4e21d80b // scvtf v11.4s, v0.4s
 	MOVD $2147483647, R16
 	VDUP R16, V10.S4
-accumulator:
+	AND $1, R1, R16
+	CBZ R16, several
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+oneaccumulators:
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	MOVD R6, R7
-	MOVD R8, R9
-	CMP R2, R7
-	BGE shut
-element:
-	VLD1R (R7), [V0.S4]
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	MOVD R7, R8
+	MOVD R9, R10
+	CMP R2, R8
+	BGE oneshut
+oneelements:
+	VLD1R (R8), [V0.S4]
 	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
 	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
 	VFMLS V14.S4, V2.S4, V1.S4
@@ -815,20 +1644,83 @@ element:
 	VAND V10.B16, V2.B16, V2.B16
 	WORD $0x6ea1f842 // fsqrt v2.4s, v2.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
-	VLD1R (R9), [V1.S4]
+	VLD1R (R10), [V1.S4]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e20d529 // fadd v9.4s, v9.4s, v0.4s
-	ADD $64, R7, R7
-	ADD $64, R9, R9
-	CMP R2, R7
-	BLT element
-shut:
+	ADD $64, R8, R8
+	ADD $64, R10, R10
+	CMP R2, R8
+	BLT oneelements
+oneshut:
 	FMOVQ F9, (R0)
-	ADD $4, R6, R6
-	ADD $4, R8, R8
+	ADD $4, R7, R7
+	ADD $4, R9, R9
 	ADD $16, R0, R0
 	SUB $1, R1, R1
-	CBNZ R1, accumulator
+	CBNZ R1, oneaccumulators
+	B total
+several:
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+allaccumulators:
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	MOVD R7, R8
+	MOVD R9, R10
+	CMP R2, R8
+	BGE allshut
+allelements:
+	VLD1R (R8), [V0.S4]
+	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
+	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
+	VFMLS V14.S4, V2.S4, V1.S4
+	VFMLA V13.S4, V1.S4, V2.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	WORD $0x4eabf442 // fmin v2.4s, v2.4s, v11.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x6e22dc40 // fmul v0.4s, v2.4s, v2.4s
+	VAND V10.B16, V2.B16, V2.B16
+	WORD $0x6ea1f842 // fsqrt v2.4s, v2.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	VLD1R (R10), [V1.S4]
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20d529 // fadd v9.4s, v9.4s, v0.4s
+	ADD $4, R8, R16
+	VLD1R (R16), [V0.S4]
+	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
+	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
+	VFMLS V14.S4, V2.S4, V1.S4
+	VFMLA V13.S4, V1.S4, V2.S4
+	WORD $0x4e218842 // frintn v2.4s, v2.4s
+	WORD $0x4e2cf442 // fmax v2.4s, v2.4s, v12.4s
+	WORD $0x4eabf442 // fmin v2.4s, v2.4s, v11.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x4e2fd442 // fadd v2.4s, v2.4s, v15.4s
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x6e22dc40 // fmul v0.4s, v2.4s, v2.4s
+	VAND V10.B16, V2.B16, V2.B16
+	WORD $0x6ea1f842 // fsqrt v2.4s, v2.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	ADD $4, R10, R16
+	VLD1R (R16), [V1.S4]
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	ADD $64, R8, R8
+	ADD $64, R10, R10
+	CMP R2, R8
+	BLT allelements
+allshut:
+	FMOVQ F9, (R0)
+	FMOVQ F8, 16(R0)
+	ADD $8, R7, R7
+	ADD $8, R9, R9
+	ADD $32, R0, R0
+	SUB $2, R1, R1
+	CBNZ R1, allaccumulators
+total:
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -860,26 +1752,38 @@ shut:
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R3)
+	FMOVQ F0, (R4)
+	SUB $64, R7, R7
+	MOVD n+48(FP), R1
+	ADD R1<<2, R7, R7
+	SUB $64, R9, R9
+	MOVD n+48(FP), R1
+	ADD R1<<2, R9, R9
+	MOVD stride+64(FP), R1
+	ADD R1, R4, R4
+	ADD R1, R5, R5
+	ADD R1, R6, R6
+	SUB $1, R3, R3
+	CBNZ R3, group
 	RET
 
-// func ErrorFpPowersNEON(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int)
+// func ErrorFpPowersNEON(sums *float32, scale *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
 
-TEXT ·ErrorFpPowersNEON(SB), NOSPLIT, $264-56
-	// pointers: R3 sums, R4 scale, R6 x, from R5 on, R8 w, from R7 on
-	// R0 the accumulator's place, R1 accumulators left, R2 end of the elements
-	// vector registers in use at once: 14
-	MOVD sums+0(FP), R3
-	MOVD scale+8(FP), R4
-	MOVD x+16(FP), R5
-	MOVD w+24(FP), R7
-	MOVD n+48(FP), R6
-	MOVD R5, R2
-	ADD R6<<2, R2, R2
+TEXT ·ErrorFpPowersNEON(SB), NOSPLIT, $264-72
+	// pointers: R4 sums, R5 scale, R7 x, from R6 on, R9 w, from R8 on
+	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
+	// vector registers in use at once: 15
+	MOVD sums+0(FP), R4
+	MOVD scale+8(FP), R5
+	MOVD x+16(FP), R6
+	MOVD w+24(FP), R8
+	MOVD groups+56(FP), R3
+group:
+	MOVD n+48(FP), R1
+	MOVD R6, R2
+	ADD R1<<2, R2, R2
 	ADD $16, RSP, R0
-	SUB R1, R1, R1
-	ADD $16, R1, R1
-	FMOVQ (R4), F15
+	FMOVQ (R5), F15
 	MOVD $394264576, R16
 	VDUP R16, V0.S4
 	WORD $0x4e20f5e0 // fmax v0.4s, v15.4s, v0.4s
@@ -909,14 +1813,19 @@ TEXT ·ErrorFpPowersNEON(SB), NOSPLIT, $264-56
 	VADD V1.S4, V0.S4, V9.S4
 	MOVD $2147483647, R16
 	VDUP R16, V8.S4
-accumulator:
+	AND $1, R1, R16
+	CBZ R16, several
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+oneaccumulators:
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	MOVD R5, R6
-	MOVD R7, R8
-	CMP R2, R6
-	BGE shut
-element:
-	VLD1R (R6), [V0.S4]
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	MOVD R6, R7
+	MOVD R8, R9
+	CMP R2, R7
+	BGE oneshut
+oneelements:
+	VLD1R (R7), [V0.S4]
 	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
 	VMOV V0.B16, V2.B16
 	VFMLS V15.S4, V1.S4, V2.S4
@@ -934,20 +1843,89 @@ element:
 	VAND V8.B16, V1.B16, V1.B16
 	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	VLD1R (R8), [V1.S4]
+	VLD1R (R9), [V1.S4]
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
-	ADD $64, R6, R6
-	ADD $64, R8, R8
-	CMP R2, R6
-	BLT element
-shut:
+	ADD $64, R7, R7
+	ADD $64, R9, R9
+	CMP R2, R7
+	BLT oneelements
+oneshut:
 	FMOVQ F7, (R0)
-	ADD $4, R5, R5
-	ADD $4, R7, R7
+	ADD $4, R6, R6
+	ADD $4, R8, R8
 	ADD $16, R0, R0
 	SUB $1, R1, R1
-	CBNZ R1, accumulator
+	CBNZ R1, oneaccumulators
+	B total
+several:
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+allaccumulators:
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	MOVD R6, R7
+	MOVD R8, R9
+	CMP R2, R7
+	BGE allshut
+allelements:
+	VLD1R (R7), [V0.S4]
+	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V2.S4, V1.S4
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V10.S4, V2.S4, V2.S4
+	VADD V9.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc20 // fmul v0.4s, v1.4s, v1.4s
+	VAND V8.B16, V1.B16, V1.B16
+	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	VLD1R (R9), [V1.S4]
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	ADD $4, R7, R16
+	VLD1R (R16), [V0.S4]
+	WORD $0x6e2edc01 // fmul v1.4s, v0.4s, v14.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V15.S4, V1.S4, V2.S4
+	VFMLA V14.S4, V2.S4, V1.S4
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	VAND V11.B16, V1.B16, V2.B16
+	VUMAX V10.S4, V2.S4, V2.S4
+	VADD V9.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc20 // fmul v0.4s, v1.4s, v1.4s
+	VAND V8.B16, V1.B16, V1.B16
+	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	ADD $4, R9, R16
+	VLD1R (R16), [V1.S4]
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	ADD $64, R7, R7
+	ADD $64, R9, R9
+	CMP R2, R7
+	BLT allelements
+allshut:
+	FMOVQ F7, (R0)
+	FMOVQ F6, 16(R0)
+	ADD $8, R6, R6
+	ADD $8, R8, R8
+	ADD $32, R0, R0
+	SUB $2, R1, R1
+	CBNZ R1, allaccumulators
+total:
 	FMOVQ 16(RSP), F0
 	FMOVQ 144(RSP), F1
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
@@ -979,5 +1957,200 @@ shut:
 	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
 	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R3)
+	FMOVQ F0, (R4)
+	SUB $64, R6, R6
+	MOVD n+48(FP), R1
+	ADD R1<<2, R6, R6
+	SUB $64, R8, R8
+	MOVD n+48(FP), R1
+	ADD R1<<2, R8, R8
+	MOVD stride+64(FP), R1
+	ADD R1, R4, R4
+	ADD R1, R5, R5
+	SUB $1, R3, R3
+	CBNZ R3, group
+	RET
+
+// func ErrorFpProductPowersNEON(sums *float32, scale *float32, factor *float32, x *float32, w *float32, least int32, step int32, most float32, n int, groups int, stride int)
+
+TEXT ·ErrorFpProductPowersNEON(SB), NOSPLIT, $264-80
+	// pointers: R4 sums, R5 scale, R6 factor, R8 x, from R7 on, R10 w, from R9 on
+	// R0 the accumulator's place, R1 accumulators left, R3 groups left, R2 end of the elements
+	// vector registers in use at once: 15
+	MOVD sums+0(FP), R4
+	MOVD scale+8(FP), R5
+	MOVD factor+16(FP), R6
+	MOVD x+24(FP), R7
+	MOVD w+32(FP), R9
+	MOVD groups+64(FP), R3
+group:
+	MOVD n+56(FP), R1
+	MOVD R7, R2
+	ADD R1<<2, R2, R2
+	ADD $16, RSP, R0
+	FMOVQ (R6), F15
+	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
+	FMOVS most+48(FP), F14
+	VDUP V14.S[0], V14.S4
+	WORD $0x4eaed40d // fsub v13.4s, v0.4s, v14.4s
+	MOVD $2139095040, R16
+	VDUP R16, V12.S4
+	FMOVS least+40(FP), F11
+	VDUP V11.S[0], V11.S4
+	FMOVS step+44(FP), F0
+	VDUP V0.S[0], V0.S4
+	MOVD $4194304, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V0.S4, V10.S4
+	FMOVQ (R5), F9
+	MOVD $2147483647, R16
+	VDUP R16, V8.S4
+	AND $1, R1, R16
+	CBZ R16, several
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+oneaccumulators:
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	MOVD R7, R8
+	MOVD R9, R10
+	CMP R2, R8
+	BGE oneshut
+oneelements:
+	VLD1R (R8), [V0.S4]
+	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
+	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V12.B16, V1.B16, V2.B16
+	VUMAX V11.S4, V2.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc20 // fmul v0.4s, v1.4s, v1.4s
+	VAND V8.B16, V1.B16, V1.B16
+	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	VLD1R (R10), [V1.S4]
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	ADD $64, R8, R8
+	ADD $64, R10, R10
+	CMP R2, R8
+	BLT oneelements
+oneshut:
+	FMOVQ F7, (R0)
+	ADD $4, R7, R7
+	ADD $4, R9, R9
+	ADD $16, R0, R0
+	SUB $1, R1, R1
+	CBNZ R1, oneaccumulators
+	B total
+several:
+	SUB R1, R1, R1
+	ADD $16, R1, R1
+allaccumulators:
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	MOVD R7, R8
+	MOVD R9, R10
+	CMP R2, R8
+	BGE allshut
+allelements:
+	VLD1R (R8), [V0.S4]
+	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
+	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V12.B16, V1.B16, V2.B16
+	VUMAX V11.S4, V2.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc20 // fmul v0.4s, v1.4s, v1.4s
+	VAND V8.B16, V1.B16, V1.B16
+	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	VLD1R (R10), [V1.S4]
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	ADD $4, R8, R16
+	VLD1R (R16), [V0.S4]
+	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
+	WORD $0x4e2df421 // fmax v1.4s, v1.4s, v13.4s
+	WORD $0x4eaef421 // fmin v1.4s, v1.4s, v14.4s
+	VAND V12.B16, V1.B16, V2.B16
+	VUMAX V11.S4, V2.S4, V2.S4
+	VADD V10.S4, V2.S4, V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x6e21dc20 // fmul v0.4s, v1.4s, v1.4s
+	VAND V8.B16, V1.B16, V1.B16
+	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	ADD $4, R10, R16
+	VLD1R (R16), [V1.S4]
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	ADD $64, R8, R8
+	ADD $64, R10, R10
+	CMP R2, R8
+	BLT allelements
+allshut:
+	FMOVQ F7, (R0)
+	FMOVQ F6, 16(R0)
+	ADD $8, R7, R7
+	ADD $8, R9, R9
+	ADD $32, R0, R0
+	SUB $2, R1, R1
+	CBNZ R1, allaccumulators
+total:
+	FMOVQ 16(RSP), F0
+	FMOVQ 144(RSP), F1
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 80(RSP), F1
+	FMOVQ 208(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 48(RSP), F1
+	FMOVQ 176(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 112(RSP), F2
+	FMOVQ 240(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ 32(RSP), F1
+	FMOVQ 160(RSP), F2
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 96(RSP), F2
+	FMOVQ 224(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVQ 64(RSP), F2
+	FMOVQ 192(RSP), F3
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	FMOVQ 128(RSP), F3
+	FMOVQ 256(RSP), F4
+	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
+	WORD $0x4e23d442 // fadd v2.4s, v2.4s, v3.4s
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVQ F0, (R4)
+	SUB $64, R7, R7
+	MOVD n+56(FP), R1
+	ADD R1<<2, R7, R7
+	SUB $64, R9, R9
+	MOVD n+56(FP), R1
+	ADD R1<<2, R9, R9
+	MOVD stride+72(FP), R1
+	ADD R1, R4, R4
+	ADD R1, R5, R5
+	ADD R1, R6, R6
+	SUB $1, R3, R3
+	CBNZ R3, group
 	RET

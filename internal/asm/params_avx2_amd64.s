@@ -1802,6 +1802,94 @@ lanestage:
 	LEAQ 640(SP), R10
 	JMP  laneloop
 
+// func ParamsMagnitudeAVX2(most *float32, low *float32, high *float32, n int)
+// Requires: AVX
+TEXT ·ParamsMagnitudeAVX2(SB), $432-32
+	// pointers: SI most, DX low, BX high, DI elements left
+	// per call: Y15 0x0
+	// vector registers in use at once: 4
+	MOVQ   most+0(FP), SI
+	MOVQ   low+8(FP), DX
+	MOVQ   high+16(FP), BX
+	VXORPS Y15, Y15, Y15
+	MOVQ   n+24(FP), DI
+	CMPQ   DI, $+32
+	JLT    lanestage
+
+laneloop:
+	VMOVUPS   (DX), Y0
+	VMINPS    Y0, Y15, Y0
+	VSUBPS    Y0, Y15, Y0
+	VMOVUPS   (BX), Y1
+	VMAXPS    Y1, Y15, Y1
+	VMAXPS    Y1, Y0, Y1
+	VCMPPS    $0x07, Y0, Y0, Y2
+	VBLENDVPS Y2, Y1, Y0, Y2
+	VMOVUPS   Y2, (SI)
+	VMOVUPS   32(DX), Y0
+	VMINPS    Y0, Y15, Y0
+	VSUBPS    Y0, Y15, Y0
+	VMOVUPS   32(BX), Y1
+	VMAXPS    Y1, Y15, Y1
+	VMAXPS    Y1, Y0, Y1
+	VCMPPS    $0x07, Y0, Y0, Y2
+	VBLENDVPS Y2, Y1, Y0, Y2
+	VMOVUPS   Y2, 32(SI)
+	VMOVUPS   64(DX), Y0
+	VMINPS    Y0, Y15, Y0
+	VSUBPS    Y0, Y15, Y0
+	VMOVUPS   64(BX), Y1
+	VMAXPS    Y1, Y15, Y1
+	VMAXPS    Y1, Y0, Y1
+	VCMPPS    $0x07, Y0, Y0, Y2
+	VBLENDVPS Y2, Y1, Y0, Y2
+	VMOVUPS   Y2, 64(SI)
+	VMOVUPS   96(DX), Y0
+	VMINPS    Y0, Y15, Y0
+	VSUBPS    Y0, Y15, Y0
+	VMOVUPS   96(BX), Y1
+	VMAXPS    Y1, Y15, Y1
+	VMAXPS    Y1, Y0, Y1
+	VCMPPS    $0x07, Y0, Y0, Y2
+	VBLENDVPS Y2, Y1, Y0, Y2
+	VMOVUPS   Y2, 96(SI)
+	ADDQ      $+128, SI
+	ADDQ      $+128, DX
+	ADDQ      $+128, BX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+32, DI
+	MOVQ      384(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      392(SP), DX
+	MOVQ      400(SP), BX
+
+laneend:
+	VZEROUPPER
+	RET
+
+lanestage:
+	MOVQ SI, 384(SP)
+	LEAQ (SP), SI
+	LEAQ 128(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 392(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 256(SP), BX
+	JMP  laneloop
+
 // func ParamsPowerOfTwoAVX2(scale *float32, recip *float32, most *float32, maxExp int32, n int)
 // Requires: AVX, AVX2
 TEXT ·ParamsPowerOfTwoAVX2(SB), $432-40

@@ -2764,6 +2764,122 @@ laneend:
 	VZEROUPPER
 	RET
 
+// func ParamsMagnitudeAVX512(most *float32, low *float32, high *float32, n int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2
+TEXT ·ParamsMagnitudeAVX512(SB), NOSPLIT, $0-32
+	// pointers: SI most, DX low, BX high, DI elements left
+	// per call: Z15 0x0
+	// vector registers in use at once: 3
+	MOVQ   most+0(FP), SI
+	MOVQ   low+8(FP), DX
+	MOVQ   high+16(FP), BX
+	VPXORD Z15, Z15, Z15
+	MOVQ   n+24(FP), DI
+	CMPQ   DI, $+64
+	JLT    lanerest
+
+laneloop:
+	VMOVUPS   (DX), Z0
+	VMINPS    Z0, Z15, Z0
+	VSUBPS    Z0, Z15, Z0
+	VMOVUPS   (BX), Z1
+	VMAXPS    Z1, Z15, Z1
+	VMAXPS    Z1, Z0, Z1
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z1, Z0, K1, Z1
+	VMOVUPS   Z1, (SI)
+	VMOVUPS   64(DX), Z0
+	VMINPS    Z0, Z15, Z0
+	VSUBPS    Z0, Z15, Z0
+	VMOVUPS   64(BX), Z1
+	VMAXPS    Z1, Z15, Z1
+	VMAXPS    Z1, Z0, Z1
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z1, Z0, K1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VMOVUPS   128(DX), Z0
+	VMINPS    Z0, Z15, Z0
+	VSUBPS    Z0, Z15, Z0
+	VMOVUPS   128(BX), Z1
+	VMAXPS    Z1, Z15, Z1
+	VMAXPS    Z1, Z0, Z1
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z1, Z0, K1, Z1
+	VMOVUPS   Z1, 128(SI)
+	VMOVUPS   192(DX), Z0
+	VMINPS    Z0, Z15, Z0
+	VSUBPS    Z0, Z15, Z0
+	VMOVUPS   192(BX), Z1
+	VMAXPS    Z1, Z15, Z1
+	VMAXPS    Z1, Z0, Z1
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z1, Z0, K1, Z1
+	VMOVUPS   Z1, 192(SI)
+	ADDQ      $+256, SI
+	ADDQ      $+256, DX
+	ADDQ      $+256, BX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+
+lanerest:
+	MOVQ      $-1, AX
+	BZHIQ     DI, AX, AX
+	KMOVQ     AX, K0
+	KMOVQ     K0, K7
+	VMOVUPS.Z (DX), K7, Z0
+	VMINPS    Z0, Z15, Z0
+	VSUBPS    Z0, Z15, Z0
+	VMOVUPS.Z (BX), K7, Z1
+	VMAXPS    Z1, Z15, Z1
+	VMAXPS    Z1, Z0, Z1
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z1, Z0, K1, Z1
+	VMOVUPS   Z1, K7, (SI)
+	CMPQ      DI, $+17
+	JLT       lanetailnarrow
+	KSHIFTRQ  $0x10, K0, K7
+	VMOVUPS.Z 64(DX), K7, Z0
+	VMINPS    Z0, Z15, Z0
+	VSUBPS    Z0, Z15, Z0
+	VMOVUPS.Z 64(BX), K7, Z1
+	VMAXPS    Z1, Z15, Z1
+	VMAXPS    Z1, Z0, Z1
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z1, Z0, K1, Z1
+	VMOVUPS   Z1, K7, 64(SI)
+	CMPQ      DI, $+33
+	JLT       lanetailnarrow
+	KSHIFTRQ  $0x20, K0, K7
+	VMOVUPS.Z 128(DX), K7, Z0
+	VMINPS    Z0, Z15, Z0
+	VSUBPS    Z0, Z15, Z0
+	VMOVUPS.Z 128(BX), K7, Z1
+	VMAXPS    Z1, Z15, Z1
+	VMAXPS    Z1, Z0, Z1
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z1, Z0, K1, Z1
+	VMOVUPS   Z1, K7, 128(SI)
+	CMPQ      DI, $+49
+	JLT       lanetailnarrow
+	KSHIFTRQ  $0x30, K0, K7
+	VMOVUPS.Z 192(DX), K7, Z0
+	VMINPS    Z0, Z15, Z0
+	VSUBPS    Z0, Z15, Z0
+	VMOVUPS.Z 192(BX), K7, Z1
+	VMAXPS    Z1, Z15, Z1
+	VMAXPS    Z1, Z0, Z1
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z1, Z0, K1, Z1
+	VMOVUPS   Z1, K7, 192(SI)
+
+lanetailnarrow:
+laneend:
+	VZEROUPPER
+	RET
+
 // func ParamsPowerOfTwoAVX512(scale *float32, recip *float32, most *float32, maxExp int32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsPowerOfTwoAVX512(SB), NOSPLIT, $0-40

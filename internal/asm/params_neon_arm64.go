@@ -67,6 +67,12 @@ func ParamsSymmetricBF16NEON(scale *float32, recip *float32, zeroPoint *int32, m
 //go:noescape
 func ParamsAsymmetricBF16NEON(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
 
+// ParamsMagnitudeNEON sets most = max(-min(low, 0), max(high, 0)), NaN if low or high is.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func ParamsMagnitudeNEON(most *float32, low *float32, high *float32, n int)
+
 // ParamsPowerOfTwoNEON sets scale = 2^(e-maxExp), at least 2^-126, with e most's exponent, and recip = 1/scale, exact.
 // most is the largest magnitude of a group.
 // It runs over n >= 1 elements.

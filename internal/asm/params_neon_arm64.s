@@ -1834,6 +1834,82 @@ lanestage:
 	ADD $336, RSP, R6
 	B laneloop
 
+// func ParamsMagnitudeNEON(most *float32, low *float32, high *float32, n int)
+
+TEXT ·ParamsMagnitudeNEON(SB), NOSPLIT, $248-32
+	// pointers: R1 most, R2 low, R3 high, R0 elements left
+	// per call: V15 0x0
+	// vector registers in use at once: 3
+	MOVD most+0(FP), R1
+	MOVD low+8(FP), R2
+	MOVD high+16(FP), R3
+	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
+	MOVD n+24(FP), R0
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R2), F0
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4ea0d5e0 // fsub v0.4s, v15.4s, v0.4s
+	FMOVQ (R3), F1
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ F0, (R1)
+	FMOVQ 16(R2), F0
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4ea0d5e0 // fsub v0.4s, v15.4s, v0.4s
+	FMOVQ 16(R3), F1
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 16(R1)
+	FMOVQ 32(R2), F0
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4ea0d5e0 // fsub v0.4s, v15.4s, v0.4s
+	FMOVQ 32(R3), F1
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 32(R1)
+	FMOVQ 48(R2), F0
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4ea0d5e0 // fsub v0.4s, v15.4s, v0.4s
+	FMOVQ 48(R3), F1
+	WORD $0x4e2ff421 // fmax v1.4s, v1.4s, v15.4s
+	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 48(R1)
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 208(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 216(RSP), R2
+	MOVD 224(RSP), R3
+laneend:
+	RET
+lanestage:
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R2, 216(RSP)
+	ADD $80, RSP, R2
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $144, RSP, R3
+	B laneloop
+
 // func ParamsPowerOfTwoNEON(scale *float32, recip *float32, most *float32, maxExp int32, n int)
 
 TEXT ·ParamsPowerOfTwoNEON(SB), NOSPLIT, $248-40
