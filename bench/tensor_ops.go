@@ -1,11 +1,13 @@
 package bench
 
 import (
+	"strings"
 	"unsafe"
 
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/internal/codeformat"
 	"github.com/lowbit-go/lowbit/kernels"
 )
 
@@ -28,8 +30,22 @@ type floatFormat struct {
 var (
 	intFormats    = []intFormat{{"int8", 0, -128, 127, .0200003}, {"int4", 0, -8, 7, .3200003}}
 	packedFormats = []intFormat{{"int4packed", kernels.Int4, -8, 7, .3200003}, {"uint4packed", kernels.Uint4, 0, 15, .3200003}, {"int2packed", kernels.Int2, -2, 1, 1.2800012}, {"uint2packed", kernels.Uint2, 0, 3, 1.2800012}}
-	floatFormats  = []floatFormat{{"e4m3", kernels.E4M3FN, .0200003}, {"e5m2", kernels.E5M2, .0200003}, {"e2m1", kernels.E2M1, .5}, {"e2m1packed", kernels.E2M1Packed, .5}}
 )
+
+// floatFormats are those whose codes have assembly that writes and reads them as they are: all but six bits.
+var floatFormats = func() (list []floatFormat) {
+	for id, row := range codeformat.Rows[:codeformat.KernelsEnd] {
+		if row.Float == nil || row.Width == 6 {
+			continue
+		}
+		f := floatFormat{strings.ToLower(strings.TrimSuffix(row.Name, "FN")), kernels.Format(id), .0200003}
+		if row.Width == 4 {
+			f.scale = .5
+		}
+		list = append(list, f)
+	}
+	return list
+}()
 
 // maskKind is a form of a mask.
 type maskKind struct {

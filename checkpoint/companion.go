@@ -51,7 +51,7 @@ func (r Record) Companions() []Companion {
 	case s.Formulation == quant.MinVal:
 		list = append(list, Companion{minvalSuffix, scale})
 	case s.Scheme == quant.Asymmetric:
-		list = append(list, Companion{zeroPointSuffix, storageTypes[s.DType.Storage()]})
+		list = append(list, Companion{zeroPointSuffix, storageType(s.DType, false)})
 	}
 	return list
 }

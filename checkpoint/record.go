@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/lowbit-go/lowbit/internal/codeformat"
 	"github.com/lowbit-go/lowbit/quant"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
@@ -189,26 +190,31 @@ func (r Record) check(f *safetensors.File, name string) error {
 	return nil
 }
 
-// storageTypes are the element types of unpacked codes.
-var storageTypes = map[quant.DType]safetensors.DType{
-	quant.Int8: safetensors.I8, quant.Uint8: safetensors.U8, quant.Float8E4M3FN: safetensors.F8_E4M3, quant.Float8E5M2: safetensors.F8_E5M2,
-	quant.Int16: safetensors.I16, quant.Uint16: safetensors.U16, quant.Float6E2M3FN: safetensors.U8, quant.Float6E3M2FN: safetensors.U8,
+// storageType is the element type of codes in a file: bytes, packed ones as many as there are, if safetensors has no
+// name for their format.
+func storageType(d quant.DType, packed bool) safetensors.DType {
+	format := codeformat.OfDType(d.String())
+	if !packed {
+		format = format.WholeBytes()
+	}
+	name := format.FileType()
+	if name == "" {
+		return safetensors.U8
+	}
+	t, err := safetensors.ParseDType(name)
+	if err != nil {
+		panic(err) // the table's mistake, which its tests find
+	}
+	return t
 }
 
 // Stored tells the type and the shape of the codes in a file.
 func (r Record) Stored() (safetensors.DType, safetensors.Shape) {
-	d := r.Spec.DType
-	switch {
-	case !r.Packed || d.Bits() == 8:
-		return storageTypes[d.Storage()], r.Shape
-	case d == quant.Float6E2M3FN:
-		return safetensors.F6_E2M3, r.Shape
-	case d == quant.Float6E3M2FN:
-		return safetensors.F6_E3M2, r.Shape
-	case d.IsFloat():
-		return safetensors.F4, r.Shape
+	t := storageType(r.Spec.DType, r.Packed)
+	if r.Packed && t == safetensors.U8 {
+		return t, safetensors.ShapeOf(r.Codes().DataShape()...)
 	}
-	return safetensors.U8, safetensors.ShapeOf(r.Codes().DataShape()...)
+	return t, r.Shape
 }
 
 // Codes are what is stored, without data and parameters.

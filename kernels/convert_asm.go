@@ -9,20 +9,22 @@ import (
 	"github.com/lowbit-go/lowbit/fp4"
 	"github.com/lowbit-go/lowbit/fp8"
 	"github.com/lowbit-go/lowbit/internal/asm"
+	"github.com/lowbit-go/lowbit/internal/codeformat"
 )
 
-// To saturate is to clip codes to that of the format's largest value, to overflow
-// to the one behind it, which is that of NaN or infinity.
+// What the assembly is told of the formats that are converted.
 var (
-	encodeE4M3FN      = newFloat8(3, 121, 0x7f, 0x7f)
-	encodeE4M3FNSat   = newFloat8(3, 121, 0x7e, 0x7f)
-	encodeE5M2        = newFloat8(2, 113, 0x7c, 0x7f)
-	encodeE5M2Sat     = newFloat8(2, 113, 0x7b, 0x7f)
-	encodeE4M3FNUZ    = newFloat8(3, 120, 0x80, 0x80)
-	encodeE4M3FNUZSat = newFloat8(3, 120, 0x7f, 0x80)
-	encodeE5M2FNUZ    = newFloat8(2, 112, 0x80, 0x80)
-	encodeE5M2FNUZSat = newFloat8(2, 112, 0x7f, 0x80)
+	encodeE4M3FN, encodeE4M3FNSat     = encoders(codeformat.E4M3FN)
+	encodeE5M2, encodeE5M2Sat         = encoders(codeformat.E5M2)
+	encodeE4M3FNUZ, encodeE4M3FNUZSat = encoders(codeformat.E4M3FNUZ)
+	encodeE5M2FNUZ, encodeE5M2FNUZSat = encoders(codeformat.E5M2FNUZ)
 )
+
+// encoders overflow and saturate.
+func encoders(id codeformat.ID) (overflow, saturate float8) {
+	f := codeformat.Rows[id].Float
+	return newFloat8(f, f.Top+1), newFloat8(f, f.Top)
+}
 
 // encodeAsm converts by assembly.
 func encodeAsm[D small](impl isa, dst []D, src []float32, f *float8) {

@@ -78,12 +78,14 @@ func DequantizeFloat[T Float, C FloatCode](dst []T, src []C, g Grid, p *FloatPar
 func dequantizeFloat[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams) {
 	g = g.merged()
 	switch {
-	case impl == generic || len(dst) == 0 || !finite(impl, p.Scale):
+	case impl == generic || len(dst) == 0 || formats[p.Format].unread || !finite(impl, p.Scale):
 		portableDequantizeFloat(dst, src, g, p)
 	case p.Scales == ScaleE4M3FNGlobal:
 		dequantizeFloatGlobal(impl, dst, src, g, p)
 	case p.Format.isSix():
 		dequantizeFloatSixes(impl, dst, src, g, p)
+	case formats[p.Format].wider != 1:
+		dequantizeFloatWider(impl, dst, src, g, p)
 	case g.inBytes(p.Format.Bits()):
 		dequantizeFloatAsm(impl, dst, src, g, p)
 	default:

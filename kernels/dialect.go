@@ -315,7 +315,7 @@ func chooseE8M0[T Float](m *method, most float32) (scale, factor float32) {
 func chooseCompressed[T Float](m *method, most uint32) (scale, factor float32) {
 	mantissa, below := 1, 2
 	switch {
-	case m.format.wider != 0:
+	case m.format.width == 6:
 		mantissa = 3
 	case !m.fp4:
 		below = 8

@@ -10,6 +10,7 @@ import (
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/internal/codeformat"
 )
 
 // Float32 arithmetic by rational numbers: each operation is done exactly and
@@ -75,10 +76,14 @@ func minifloat(exponentBits, mantissaBits, bias int) (g grid) {
 }
 
 var (
-	grids8 = [...]grid{
-		E4M3FN: minifloat(4, 3, 7)[:127], E5M2: minifloat(5, 2, 15)[:124], E2M1: minifloat(2, 1, 1), E2M1Packed: minifloat(2, 1, 1),
-		E2M3: minifloat(2, 3, 1), E2M3Packed: minifloat(2, 3, 1), E3M2: minifloat(3, 2, 3), E3M2Packed: minifloat(3, 2, 3),
-	}
+	grids8 = func() (grids [formatsEnd]grid) {
+		for f := range grids {
+			if row := codeformat.Rows[f].Float; row != nil {
+				grids[f] = minifloat(row.Width-1-row.Mantissa, row.Mantissa, row.Bias)[:row.Top+1]
+			}
+		}
+		return grids
+	}()
 	gridF16  = minifloat(5, 10, 15)[:0x7c00+1] // infinity stands where 2^16 would be
 	gridBF16 = minifloat(8, 7, 127)[:0x7f80+1]
 )
@@ -169,6 +174,8 @@ func TestFMA32(t *testing.T) {
 func TestGrids(t *testing.T) {
 	assert.Equal(t, 448.0, grids8[E4M3FN][126])
 	assert.Equal(t, 57344.0, grids8[E5M2][123])
+	assert.Equal(t, 7.5, grids8[E2M3][31])
+	assert.Equal(t, 28.0, grids8[E3M2][31])
 	assert.Equal(t, grid{0, 0.5, 1, 1.5, 2, 3, 4, 6}, grids8[E2M1])
 	assert.Equal(t, 65504.0, gridF16[0x7bff])
 	assert.Equal(t, 1.0, gridBF16[0x3f80])

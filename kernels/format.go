@@ -2,11 +2,10 @@ package kernels
 
 import (
 	"fmt"
+	"math"
 
-	"github.com/lowbit-go/lowbit/fp4"
-	"github.com/lowbit-go/lowbit/fp6"
-	"github.com/lowbit-go/lowbit/fp8"
 	"github.com/lowbit-go/lowbit/internal/asm"
+	"github.com/lowbit-go/lowbit/internal/codeformat"
 )
 
 // Format says what a code stands for and how codes lie in memory. Codes of less
@@ -19,64 +18,64 @@ type Format uint8
 // The formats.
 const (
 	// Int8 is -128..127 in two's complement, one code to a byte.
-	Int8 Format = iota + 1
+	Int8 = Format(codeformat.Int8)
 
 	// Uint8 is 0..255, one code to a byte.
-	Uint8
+	Uint8 = Format(codeformat.Uint8)
 
 	// Int4 is -8..7 in two's complement, two codes to a byte.
-	Int4
+	Int4 = Format(codeformat.Int4)
 
 	// Uint4 is 0..15, two codes to a byte.
-	Uint4
+	Uint4 = Format(codeformat.Uint4)
 
 	// Int2 is -2..1 in two's complement, four codes to a byte.
-	Int2
+	Int2 = Format(codeformat.Int2)
 
 	// Uint2 is 0..3, four codes to a byte.
-	Uint2
+	Uint2 = Format(codeformat.Uint2)
 
 	// E4M3FN is fp8.E4M3FN, one code to a byte.
-	E4M3FN
+	E4M3FN = Format(codeformat.E4M3FN)
 
 	// E5M2 is fp8.E5M2, one code to a byte.
-	E5M2
+	E5M2 = Format(codeformat.E5M2)
 
 	// E2M1 is fp4.E2M1 with each value stored as the E4M3FN that equals it, NaN
 	// too, one code to a byte. Dequantizing reads any E4M3FN.
-	E2M1
+	E2M1 = Format(codeformat.E2M1)
 
 	// E2M1Packed is fp4.Pair, two codes to a byte. It has no NaN: one becomes 0.
-	E2M1Packed
+	E2M1Packed = Format(codeformat.E2M1Packed)
 
 	// Int6 is -32..31 in two's complement, four codes to three bytes.
-	Int6
+	Int6 = Format(codeformat.Int6)
 
 	// Uint6 is 0..63, four codes to three bytes.
-	Uint6
+	Uint6 = Format(codeformat.Uint6)
 
 	// Int16 is -32768..32767 in two's complement, two bytes to a code.
-	Int16
+	Int16 = Format(codeformat.Int16)
 
 	// Uint16 is 0..65535, two bytes to a code.
-	Uint16
+	Uint16 = Format(codeformat.Uint16)
 
 	// E2M3 is fp6.E2M3, one code to a byte. It has no NaN: one becomes 0.
-	E2M3
+	E2M3 = Format(codeformat.E2M3)
 
 	// E3M2 is fp6.E3M2, one code to a byte. It has no NaN: one becomes 0.
-	E3M2
+	E3M2 = Format(codeformat.E3M2)
 
 	// E2M3Packed is fp6.E2M3, four codes to three bytes, as fp6.Pack has them.
-	E2M3Packed
+	E2M3Packed = Format(codeformat.E2M3Packed)
 
 	// E3M2Packed is fp6.E3M2, four codes to three bytes, as fp6.Pack has them.
-	E3M2Packed
+	E3M2Packed = Format(codeformat.E3M2Packed)
 
-	formatsEnd
+	formatsEnd = Format(codeformat.KernelsEnd)
 )
 
-// description is what the package knows of a format.
+// description is what the package knows of a format: its row, and what follows from that.
 type description struct {
 	name string
 	bits int // of a code in memory
@@ -92,13 +91,16 @@ type description struct {
 	field, step int32
 
 	// write and read are what the assembly calls the codes that a kernel writes
-	// and reads, and float8 what it is told of an asm.Float8. Float codes of six bits
-	// are read as E4M3 or E5M2 codes, whose values are theirs over wider.
+	// and reads, and float8 what it is told of an asm.Float8. A float format that is
+	// read as E4M3 or E5M2 has the values of those times wider, a power of two.
+	// One that cannot is unread: the portable code reads it.
 	write, read asm.Code
 	float8      float8
 	wider       float32
+	unread      bool
 
-	bytes Format // the format in which packed codes of six bits lie one to a byte
+	width int    // of a float code, the bits that count
+	bytes Format // the format in which packed codes lie one to a byte
 
 	// cast returns the code of a value within a float format's range or NaN, and
 	// value the value of a code; a code of four bits is in the low bits.
@@ -107,70 +109,46 @@ type description struct {
 }
 
 // formats has the description of each format.
-var formats = [formatsEnd]description{
-	Int8:  {name: "Int8", bits: 8, least: -128, most: 127, write: asm.Int8, read: asm.Int8},
-	Uint8: {name: "Uint8", bits: 8, least: 0, most: 255, write: asm.Uint8, read: asm.Uint8},
-	Int4:  {name: "Int4", bits: 4, least: -8, most: 7, write: asm.Packed4, read: asm.Packed4},
-	Uint4: {name: "Uint4", bits: 4, least: 0, most: 15, write: asm.Packed4, read: asm.Packed4},
-	Int2:  {name: "Int2", bits: 2, least: -2, most: 1, write: asm.Packed2, read: asm.Packed2},
-	Uint2: {name: "Uint2", bits: 2, least: 0, most: 3, write: asm.Packed2, read: asm.Packed2},
-	E4M3FN: {
-		name: "E4M3FN", bits: 8, largest: fp8.E4M3FNMax, maxExp: fp8.E4M3FNMaxExp, field: 121 << 23, step: 20 << 23,
-		write: asm.Float8, read: asm.E4M3, float8: newFloat8(3, 121, 0x7e, 0x7f),
-		cast:  func(v float32) byte { return byte(fp8.E4M3FNFromFloat32(v)) },
-		value: func(code byte) float32 { return fp8.E4M3FN(code).Float32() },
-	},
-	E5M2: {
-		name: "E5M2", bits: 8, largest: fp8.E5M2Max, maxExp: fp8.E5M2MaxExp, field: 113 << 23, step: 21 << 23,
-		write: asm.Float8, read: asm.E5M2, float8: newFloat8(2, 113, 0x7b, 0x7f),
-		cast:  func(v float32) byte { return byte(fp8.E5M2FromFloat32(v)) },
-		value: func(code byte) float32 { return fp8.E5M2(code).Float32() },
-	},
-	E2M1: {
-		name: "E2M1", bits: 8, largest: fp4.E2M1Max, maxExp: fp4.E2M1MaxExp, field: 127 << 23, step: 22 << 23,
-		write: asm.E2M1, read: asm.E4M3,
-		cast: func(v float32) byte {
-			if v == v {
-				v = fp4.E2M1FromFloat32(v).Float32()
-			}
-			return byte(fp8.E4M3FNFromFloat32(v))
-		},
-		value: func(code byte) float32 { return fp8.E4M3FN(code).Float32() },
-	},
-	E2M1Packed: {
-		name: "E2M1Packed", bits: 4, largest: fp4.E2M1Max, maxExp: fp4.E2M1MaxExp, field: 127 << 23, step: 22 << 23,
-		write: asm.E2M1Packed, read: asm.E2M1,
-		cast:  func(v float32) byte { return byte(fp4.E2M1FromFloat32(v)) },
-		value: func(code byte) float32 { return fp4.E2M1(code).Float32() },
-	},
-	Int6:   {name: "Int6", bits: 6, least: -32, most: 31, bytes: Int8},
-	Uint6:  {name: "Uint6", bits: 6, least: 0, most: 63, bytes: Uint8},
-	Int16:  {name: "Int16", bits: 16, least: -32768, most: 32767},
-	Uint16: {name: "Uint16", bits: 16, least: 0, most: 65535},
-	E2M3: {
-		name: "E2M3", bits: 8, largest: fp6.E2M3Max, maxExp: fp6.E2M3MaxExp, field: 127 << 23, step: 20 << 23,
-		write: asm.Float8, read: asm.E4M3, float8: newFloat8(3, 127, 0x1f, 0x7f), wider: 0x1p6,
-		cast:  func(v float32) byte { return byte(fp6.E2M3FromFloat32(v)) },
-		value: func(code byte) float32 { return fp6.E2M3(code).Float32() },
-	},
-	E2M3Packed: {
-		name: "E2M3Packed", bits: 6, largest: fp6.E2M3Max, maxExp: fp6.E2M3MaxExp, field: 127 << 23, step: 20 << 23,
-		write: asm.Float8, read: asm.E4M3, float8: newFloat8(3, 127, 0x1f, 0x7f), wider: 0x1p6, bytes: E2M3,
-		cast:  func(v float32) byte { return byte(fp6.E2M3FromFloat32(v)) },
-		value: func(code byte) float32 { return fp6.E2M3(code).Float32() },
-	},
-	E3M2: {
-		name: "E3M2", bits: 8, largest: fp6.E3M2Max, maxExp: fp6.E3M2MaxExp, field: 125 << 23, step: 21 << 23,
-		write: asm.Float8, read: asm.E5M2, float8: newFloat8(2, 125, 0x1f, 0x7f), wider: 0x1p12,
-		cast:  func(v float32) byte { return byte(fp6.E3M2FromFloat32(v)) },
-		value: func(code byte) float32 { return fp6.E3M2(code).Float32() },
-	},
-	E3M2Packed: {
-		name: "E3M2Packed", bits: 6, largest: fp6.E3M2Max, maxExp: fp6.E3M2MaxExp, field: 125 << 23, step: 21 << 23,
-		write: asm.Float8, read: asm.E5M2, float8: newFloat8(2, 125, 0x1f, 0x7f), wider: 0x1p12, bytes: E3M2,
-		cast:  func(v float32) byte { return byte(fp6.E3M2FromFloat32(v)) },
-		value: func(code byte) float32 { return fp6.E3M2(code).Float32() },
-	},
+var formats = func() (d [formatsEnd]description) {
+	for f := Int8; f < formatsEnd; f++ {
+		d[f] = describe(f, &codeformat.Rows[f])
+	}
+	return d
+}()
+
+func describe(id Format, row *codeformat.Row) description {
+	d := description{name: row.Name, bits: row.Bits, least: row.Min, most: row.Max, bytes: Format(row.Bytes)}
+	if f := row.Float; f != nil {
+		d.largest, d.maxExp, d.width = f.Largest(), f.MaxExp(), f.Width
+		d.field, d.step = int32(f.Field())<<23, int32(23-f.Mantissa)<<23
+		d.cast, d.value = f.Cast, f.Value
+		d.write, d.float8 = asm.Float8, newFloat8(f, f.Top)
+		d.readAs(f)
+	}
+	switch { // what has assembly of its own
+	case id == Uint8:
+		d.write, d.read = asm.Uint8, asm.Uint8
+	case id == E2M1:
+		d.write, d.read, d.wider = asm.E2M1, asm.E4M3, 1
+	case id == E2M1Packed:
+		d.write, d.read, d.wider = asm.E2M1Packed, asm.E2M1, 1
+	case row.Float == nil && row.Bits == 4:
+		d.write, d.read = asm.Packed4, asm.Packed4
+	case row.Float == nil && row.Bits == 2:
+		d.write, d.read = asm.Packed2, asm.Packed2
+	}
+	return d
+}
+
+// readAs finds whose codes the assembly takes a format's for: those of as many mantissa bits, whose numbers end at the
+// same code or behind.
+func (d *description) readAs(f *codeformat.Float) {
+	as, read := codeformat.Rows[codeformat.E4M3FN].Float, asm.E4M3
+	if f.Mantissa == 2 {
+		as, read = codeformat.Rows[codeformat.E5M2].Float, asm.E5M2
+	}
+	d.read, d.wider = read, float32(math.Ldexp(1, as.Bias-f.Bias))
+	d.unread = f.Mantissa != as.Mantissa || f.NaN >= 0 && (f.Top != as.Top || f.NaN != as.NaN)
 }
 
 // Bits returns how many bits a code takes in memory.

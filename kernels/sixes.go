@@ -106,4 +106,4 @@ func signDown(w uint64) uint64 {
 }
 
 // isSix reports whether the format is one of six bits, packed or not.
-func (f Format) isSix() bool { return formats[f].bits == 6 || formats[f].wider != 0 }
+func (f Format) isSix() bool { return formats[f].bits == 6 || formats[f].width == 6 }

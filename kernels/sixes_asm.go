@@ -34,23 +34,7 @@ func dequantizeIntSixes[T Float](impl isa, dst []T, src []byte, g Grid, p *IntPa
 
 // The assembly writes a float code of six bits with its sign in the highest bit of
 // the byte. To be read it is taken for the code of eight bits with as many mantissa
-// bits, whose value is its own over wider: a power of two that brings the least
-// normal number of the one format to that of the other, so that the subnormals are
-// the same, too. Scales are made wider for that; one that does not bear it has its
-// groups done without assembly.
-
-// widest is the largest magnitude of a scale that bears it.
-const widest = 0x1p100
-
-// widened writes wider scales for some groups, and reports whether they bear it.
-func widened(dst, scale []float32, wider float32) bool {
-	ok := true
-	for i, s := range scale {
-		dst[i] = s * wider
-		ok = ok && -widest <= s && s <= widest // and no NaN
-	}
-	return ok
-}
+// bits (widened).
 
 // signsDown makes codes of six bits of those that the assembly writes.
 func signsDown(codes []byte) {

@@ -2,12 +2,7 @@ package kernels
 
 import (
 	"math"
-	"slices"
 	"unsafe"
-
-	"github.com/lowbit-go/lowbit/fp4"
-	"github.com/lowbit-go/lowbit/fp6"
-	"github.com/lowbit-go/lowbit/fp8"
 )
 
 // source makes inputs, the same ones from the same seed. Its numbers come from
@@ -172,28 +167,21 @@ var turns = func() (t [formatsEnd][]float32) {
 
 // floatFormats are the float formats, but that of those of six bits one is here
 // with a code to a byte and the other packed.
-var floatFormats = []Format{E4M3FN, E5M2, E2M1, E2M1Packed, E2M3, E3M2Packed}
+var floatFormats = func() (list []Format) {
+	for f := Int8; f < formatsEnd; f++ {
+		if !f.isInt() && f != E3M2 && f != E2M3Packed {
+			list = append(list, f)
+		}
+	}
+	return list
+}()
 
 // floatValues returns the values of a format that are not negative, ascending.
 func floatValues(f Format) (values []float32) {
-	for c := range 128 {
-		v := fp4.E2M1(c & 7).Float32()
-		switch f {
-		case E4M3FN:
-			v = fp8.E4M3FN(c).Float32()
-		case E5M2:
-			v = fp8.E5M2(c).Float32()
-		case E2M3, E2M3Packed:
-			v = fp6.E2M3(c & 31).Float32()
-		case E3M2, E3M2Packed:
-			v = fp6.E3M2(c & 31).Float32()
-		}
-		if v <= f.Max() {
-			values = append(values, v)
-		}
+	for _, v := range grids8[f] {
+		values = append(values, float32(v))
 	}
-	slices.Sort(values)
-	return slices.Compact(values)
+	return values
 }
 
 // nearFloats is nearInts for float formats.

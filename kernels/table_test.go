@@ -11,6 +11,7 @@ import (
 	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/fp4"
 	"github.com/lowbit-go/lowbit/fp8"
+	"github.com/lowbit-go/lowbit/internal/codeformat"
 )
 
 // kernel is a kernel under test. Its entry in the table is all that the tests
@@ -252,12 +253,20 @@ func fillBytes(r *source, b []byte) {
 }
 
 // floatCodes8 says what NaNs the codes of a format have.
-var floatCodes8 = map[Format]elem{E4M3FN: e4m3, E5M2: e5m2, E2M1: e4m3, E2M1Packed: bytes8, E2M3: bytes8, E3M2: bytes8, E2M3Packed: bytes8, E3M2Packed: bytes8}
+func floatCodes8(f Format) elem {
+	switch row := codeformat.Rows[f].Float; {
+	case row.NaN == codeformat.NoNaN:
+		return bytes8
+	case row.Mantissa == 2:
+		return e5m2
+	}
+	return e4m3
+}
 
 func fpKernels[T Float]() (list []kernel) {
 	e := elementType[T]()
 	for _, f := range floatFormats {
-		codes := floatCodes8[f]
+		codes := floatCodes8(f)
 		codesLen := func(g Grid) int { return f.Bytes(elements(g)) }
 		params := func(t *trial) *FloatParams { return &FloatParams{Format: f, Scale: mem[float32](t, 2)} }
 		fill := func(r *source, t *trial) {
@@ -477,7 +486,7 @@ func dynamicFloatKernels[T Float]() (list []kernel) {
 	e := elementType[T]()
 	for _, scales := range []ScaleType{ScaleAny, ScaleE8M0} {
 		for _, f := range floatFormats {
-			codes := floatCodes8[f]
+			codes := floatCodes8(f)
 			rule := func(t *trial) *FloatRule {
 				return &FloatRule{Format: f, Scales: scales, Scale: mem[float32](t, 2)}
 			}

@@ -5,19 +5,14 @@ import (
 	"fmt"
 	"unsafe"
 
-	"github.com/x448/float16"
-
-	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/fp4"
-	"github.com/lowbit-go/lowbit/fp6"
 	"github.com/lowbit-go/lowbit/fp8"
 )
 
 // Viewable is a type of tensor elements, codes or parameters that bytes can be
 // viewed as.
 type Viewable interface {
-	int8 | uint8 | int16 | uint16 | int32 | float32 | float16.Float16 | bf16.BFloat16 |
-		fp8.E4M3FN | fp8.E5M2 | fp8.E4M3FNUZ | fp8.E5M2FNUZ | fp8.E8M0 | fp6.E2M3 | fp6.E3M2 | fp4.E2M1 | fp4.Pair
+	Float | IntCode | FloatCode | int32 | fp8.E4M3FNUZ | fp8.E5M2FNUZ | fp8.E8M0 | fp4.E2M1
 }
 
 // View returns little-endian bytes, as files of tensors have them, as a slice of

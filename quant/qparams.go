@@ -8,9 +8,8 @@ import (
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
-	"github.com/lowbit-go/lowbit/fp4"
-	"github.com/lowbit-go/lowbit/fp6"
 	"github.com/lowbit-go/lowbit/fp8"
+	"github.com/lowbit-go/lowbit/internal/codeformat"
 	"github.com/lowbit-go/lowbit/internal/scan"
 	"github.com/lowbit-go/lowbit/kernels"
 )
@@ -225,49 +224,11 @@ func (f *format) floats(p *Params, s span, packed bool) kernels.FloatParams {
 
 // kernelFormat is what the kernels call the format of codes that lie in bytes or are packed there.
 func kernelFormat(d DType, packed bool) kernels.Format {
-	if !packed && d != Float4E2M1FN {
-		d = d.Storage()
+	info := d.info()
+	if packed {
+		return info.packed
 	}
-	switch d {
-	case Int8:
-		return kernels.Int8
-	case Uint8:
-		return kernels.Uint8
-	case Int4:
-		return kernels.Int4
-	case Uint4:
-		return kernels.Uint4
-	case Int6:
-		return kernels.Int6
-	case Uint6:
-		return kernels.Uint6
-	case Int16:
-		return kernels.Int16
-	case Uint16:
-		return kernels.Uint16
-	case Int2:
-		return kernels.Int2
-	case Uint2:
-		return kernels.Uint2
-	case Float8E5M2:
-		return kernels.E5M2
-	case Float6E2M3FN:
-		if packed {
-			return kernels.E2M3Packed
-		}
-		return kernels.E2M3
-	case Float6E3M2FN:
-		if packed {
-			return kernels.E3M2Packed
-		}
-		return kernels.E3M2
-	case Float4E2M1FN:
-		if packed {
-			return kernels.E2M1Packed
-		}
-		return kernels.E2M1
-	}
-	return kernels.E4M3FN
+	return info.unpacked
 }
 
 // width is the number of bytes of a code that is not packed.
@@ -288,29 +249,23 @@ func (f *format) roundScale(s float32) float32 {
 
 // encode writes the codes of values that a user's own step made: the nearest code, 0 for NaN where the format has none.
 func (f *format) encode(dst []byte, values []float32) {
+	float := codeformat.Rows[rows[f.dtype].WholeBytes()].Float
 	for i, v := range values {
-		switch f.dtype.Storage() {
-		case Float8E4M3FN:
-			if f.dtype == Float4E2M1FN && v == v {
-				v = fp4.E2M1FromFloat32(v).Float32()
+		if float != nil {
+			if v < f.min || v > f.max {
+				v = float32(math.Copysign(float64(f.max), float64(v)))
 			}
-			dst[i] = byte(fp8.E4M3FNFromFloat32Sat(v))
-		case Float8E5M2:
-			dst[i] = byte(fp8.E5M2FromFloat32Sat(v))
-		case Float6E2M3FN:
-			dst[i] = byte(fp6.E2M3FromFloat32(v))
-		case Float6E3M2FN:
-			dst[i] = byte(fp6.E3M2FromFloat32(v))
-		default:
-			q := 0
-			if v == v {
-				q = int(min(max(math.RoundToEven(float64(v)), float64(f.min)), float64(f.max)))
-			}
-			if f.width() == 2 {
-				binary.LittleEndian.PutUint16(dst[2*i:], uint16(q))
-			} else {
-				dst[i] = byte(q)
-			}
+			dst[i] = float.Cast(v)
+			continue
+		}
+		q := 0
+		if v == v {
+			q = int(min(max(math.RoundToEven(float64(v)), float64(f.min)), float64(f.max)))
+		}
+		if f.width() == 2 {
+			binary.LittleEndian.PutUint16(dst[2*i:], uint16(q))
+		} else {
+			dst[i] = byte(q)
 		}
 	}
 }

@@ -3,6 +3,10 @@ package quant
 import (
 	"fmt"
 	"math"
+	"slices"
+
+	"github.com/lowbit-go/lowbit/internal/codeformat"
+	"github.com/lowbit-go/lowbit/kernels"
 )
 
 // DType is the data type of the codes. The zero value is Int8.
@@ -27,32 +31,44 @@ const (
 	Float6E3M2FN
 )
 
+// rows says which row of the table of formats has a DType's codes where they take the least room.
+var rows = [...]codeformat.ID{
+	Int8: codeformat.Int8, Int4: codeformat.Int4, Int2: codeformat.Int2,
+	Uint8: codeformat.Uint8, Uint4: codeformat.Uint4, Uint2: codeformat.Uint2,
+	Float8E4M3FN: codeformat.E4M3FN, Float8E5M2: codeformat.E5M2, Float4E2M1FN: codeformat.E2M1Packed,
+	Int6: codeformat.Int6, Uint6: codeformat.Uint6, Int16: codeformat.Int16, Uint16: codeformat.Uint16,
+	Float6E2M3FN: codeformat.E2M3Packed, Float6E3M2FN: codeformat.E3M2Packed,
+}
+
 // dtypeInfo is what is known of a DType.
 type dtypeInfo struct {
-	name     string
-	bits     int
-	min, max float64
-	storage  DType
+	name             string
+	bits             int
+	min, max         float64
+	storage          DType
+	float            bool
+	packed, unpacked kernels.Format
 }
 
 // dtypes holds what is known of each DType, by its value.
-var dtypes = [...]dtypeInfo{
-	Int8:         {"int8", 8, -128, 127, Int8},
-	Int4:         {"int4", 4, -8, 7, Int8},
-	Int2:         {"int2", 2, -2, 1, Int8},
-	Uint8:        {"uint8", 8, 0, 255, Uint8},
-	Uint4:        {"uint4", 4, 0, 15, Uint8},
-	Uint2:        {"uint2", 2, 0, 3, Uint8},
-	Float8E4M3FN: {"float8_e4m3fn", 8, -448, 448, Float8E4M3FN},
-	Float8E5M2:   {"float8_e5m2", 8, -57344, 57344, Float8E5M2},
-	Float4E2M1FN: {"float4_e2m1fn_x2", 4, -6, 6, Float8E4M3FN},
-	Int6:         {"int6", 6, -32, 31, Int8},
-	Uint6:        {"uint6", 6, 0, 63, Uint8},
-	Int16:        {"int16", 16, -32768, 32767, Int16},
-	Uint16:       {"uint16", 16, 0, 65535, Uint16},
-	Float6E2M3FN: {"float6_e2m3fn", 6, -7.5, 7.5, Float6E2M3FN},
-	Float6E3M2FN: {"float6_e3m2fn", 6, -28, 28, Float6E3M2FN},
-}
+var dtypes = func() (infos [len(rows)]dtypeInfo) {
+	for d, id := range rows {
+		row, unpacked := &codeformat.Rows[id], id.WholeBytes()
+		info := dtypeInfo{row.DType, row.Bits, float64(row.Min), float64(row.Max), DType(d), row.Float != nil, kernels.Format(id), kernels.Format(unpacked)}
+		if row.Float != nil {
+			info.max = float64(row.Largest())
+			info.min = -info.max
+			if f := codeformat.Rows[unpacked].Float; f.As != 0 {
+				unpacked = f.As
+			}
+		}
+		if storage := slices.Index(rows[:], unpacked); storage >= 0 {
+			info.storage = DType(storage)
+		}
+		infos[d] = info
+	}
+	return infos
+}()
 
 // String returns the reference's name.
 func (d DType) String() string { return enumName(d, dtypeNames) }
@@ -69,9 +85,7 @@ func (d DType) info() dtypeInfo {
 }
 
 // IsFloat tells the float formats from the integers.
-func (d DType) IsFloat() bool {
-	return d >= Float8E4M3FN && d <= Float4E2M1FN || d == Float6E2M3FN || d == Float6E3M2FN
-}
+func (d DType) IsFloat() bool { return d.info().float }
 
 // Storage returns the type in which unpacked codes are kept (the reference's target_dtype): Int8, Uint8, Int16 or Uint16 for integers,
 // Float8E4M3FN for itself and Float4E2M1FN (every value of float4 is one of float8_e4m3fn), Float8E5M2 for itself, and so are the float6

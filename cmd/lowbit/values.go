@@ -9,6 +9,7 @@ import (
 	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/fp4"
 	"github.com/lowbit-go/lowbit/fp8"
+	"github.com/lowbit-go/lowbit/internal/codeformat"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
@@ -16,25 +17,27 @@ import (
 // An integer beyond 2^53 is rounded.
 var decoders = func() map[safetensors.DType]func([]byte) float64 {
 	le := binary.LittleEndian
-	return map[safetensors.DType]func([]byte) float64{
-		safetensors.BOOL:        func(b []byte) float64 { return float64(b[0]) },
-		safetensors.U8:          func(b []byte) float64 { return float64(b[0]) },
-		safetensors.I8:          func(b []byte) float64 { return float64(int8(b[0])) },
-		safetensors.F8_E4M3:     func(b []byte) float64 { return float64(fp8.E4M3FN(b[0]).Float32()) },
-		safetensors.F8_E5M2:     func(b []byte) float64 { return float64(fp8.E5M2(b[0]).Float32()) },
-		safetensors.F8_E8M0:     func(b []byte) float64 { return float64(fp8.E8M0(b[0]).Float32()) },
-		safetensors.F8_E4M3FNUZ: func(b []byte) float64 { return float64(fp8.E4M3FNUZ(b[0]).Float32()) },
-		safetensors.F8_E5M2FNUZ: func(b []byte) float64 { return float64(fp8.E5M2FNUZ(b[0]).Float32()) },
-		safetensors.I16:         func(b []byte) float64 { return float64(int16(le.Uint16(b))) },
-		safetensors.U16:         func(b []byte) float64 { return float64(le.Uint16(b)) },
-		safetensors.F16:         func(b []byte) float64 { return float64(float16.Frombits(le.Uint16(b)).Float32()) },
-		safetensors.BF16:        func(b []byte) float64 { return float64(bf16.BFloat16(le.Uint16(b)).Float32()) },
-		safetensors.I32:         func(b []byte) float64 { return float64(int32(le.Uint32(b))) },
-		safetensors.U32:         func(b []byte) float64 { return float64(le.Uint32(b)) },
-		safetensors.I64:         func(b []byte) float64 { return float64(int64(le.Uint64(b))) },
-		safetensors.U64:         func(b []byte) float64 { return float64(le.Uint64(b)) },
-		safetensors.F64:         func(b []byte) float64 { return math.Float64frombits(le.Uint64(b)) },
+	all := map[safetensors.DType]func([]byte) float64{
+		safetensors.BOOL:    func(b []byte) float64 { return float64(b[0]) },
+		safetensors.U8:      func(b []byte) float64 { return float64(b[0]) },
+		safetensors.I8:      func(b []byte) float64 { return float64(int8(b[0])) },
+		safetensors.F8_E8M0: func(b []byte) float64 { return float64(fp8.E8M0(b[0]).Float32()) },
+		safetensors.I16:     func(b []byte) float64 { return float64(int16(le.Uint16(b))) },
+		safetensors.U16:     func(b []byte) float64 { return float64(le.Uint16(b)) },
+		safetensors.F16:     func(b []byte) float64 { return float64(float16.Frombits(le.Uint16(b)).Float32()) },
+		safetensors.BF16:    func(b []byte) float64 { return float64(bf16.BFloat16(le.Uint16(b)).Float32()) },
+		safetensors.I32:     func(b []byte) float64 { return float64(int32(le.Uint32(b))) },
+		safetensors.U32:     func(b []byte) float64 { return float64(le.Uint32(b)) },
+		safetensors.I64:     func(b []byte) float64 { return float64(int64(le.Uint64(b))) },
+		safetensors.U64:     func(b []byte) float64 { return float64(le.Uint64(b)) },
+		safetensors.F64:     func(b []byte) float64 { return math.Float64frombits(le.Uint64(b)) },
 	}
+	for _, row := range codeformat.Rows {
+		if t, err := safetensors.ParseDType(row.File); err == nil && row.Float != nil && row.Bits == 8 {
+			all[t] = func(b []byte) float64 { return float64(row.Value(b[0])) }
+		}
+	}
+	return all
 }()
 
 // numeric tells whether values can read a type.

@@ -5,26 +5,32 @@ import (
 	"slices"
 
 	"github.com/lowbit-go/lowbit/gen/ir"
+	"github.com/lowbit-go/lowbit/internal/codeformat"
 )
 
-// format is a small float format: its mantissa bits, the float32 exponent
-// field of its least normal number, and its largest value.
+// format is a small float format: its row of the table, the float32 exponent field of
+// its least normal number, and how its codes are loaded.
 type format struct {
-	name     string
+	name     string // of the code
 	mantissa uint32
 	least    int32
 	code     ir.Mem
-	nan      int // its code, whatever its sign; -1 if there is none, or more
+	nan      int // a code of it, or codeformat.NoNaN
+}
+
+func newFormat(id codeformat.ID, name string, code ir.Mem) format {
+	f := codeformat.Rows[id].Float
+	return format{name, uint32(f.Mantissa), int32(f.Field()), code, f.NaN}
 }
 
 var (
-	e4m3 = format{"E4M3", 3, 121, ir.MemE4M3, 0x7f}
-	e5m2 = format{"E5M2", 2, 113, ir.MemE5M2, -1}
-	e2m1 = format{"E2M1", 1, 127, ir.MemE2M1, -1}
+	e4m3 = newFormat(codeformat.E4M3FN, "E4M3", ir.MemE4M3)
+	e5m2 = newFormat(codeformat.E5M2, "E5M2", ir.MemE5M2)
+	e2m1 = newFormat(codeformat.E2M1Packed, "E2M1", ir.MemE2M1)
 
 	// One zero, and NaN in the place of -0.
-	e4m3fnuz = format{"E4M3FNUZ", 3, 120, ir.MemI8, oneZero}
-	e5m2fnuz = format{"E5M2FNUZ", 2, 112, ir.MemI8, oneZero}
+	e4m3fnuz = newFormat(codeformat.E4M3FNUZ, "E4M3FNUZ", ir.MemI8)
+	e5m2fnuz = newFormat(codeformat.E5M2FNUZ, "E5M2FNUZ", ir.MemI8)
 )
 
 // exponent is the exponent field of v, in place.
@@ -121,9 +127,6 @@ type encoder struct {
 	weights, top *ir.Node // of a Float8
 	nan          *ir.Node // nil if there is none
 }
-
-// oneZero is the NaN of formats that have it in the place of -0.
-const oneZero = 0x80
 
 func (q fpCode) encoder(k *ir.Kernel) encoder {
 	if q.mem == ir.MemE2M1 || q.name == "E2M1" {
