@@ -82,8 +82,6 @@ func dequantizeFloat[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatPar
 		portableDequantizeFloat(dst, src, g, p)
 	case p.Scales == ScaleE4M3FNGlobal:
 		dequantizeFloatGlobal(impl, dst, src, g, p)
-	case p.Format.isSix():
-		dequantizeFloatSixes(impl, dst, src, g, p)
 	case formats[p.Format].wider != 1:
 		dequantizeFloatWider(impl, dst, src, g, p)
 	case g.inBytes(p.Format.Bits()):

@@ -107,35 +107,3 @@ func sixesOf[T Float](impl isa, codes []byte, src []T, g Grid, p *FloatParams, f
 		quantizeFloatGroups(impl, codes, src, g, p, 0, factor, true, streaming{})
 	}
 }
-
-// dequantizeFloatSixes is the inverse.
-func dequantizeFloatSixes[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams) {
-	var codes [betweenBytes + 4]byte
-	var scale [someGroups]float32
-	f := p.Format
-	if f.isPacked() {
-		f = formats[f].bytes
-	}
-	s := spans{g: g, n: g.Groups, most: betweenBytes}
-	for s.advance() {
-		for first := 0; first < s.groups; first += len(scale) {
-			groups := min(len(scale), s.groups-first)
-			at, n := s.off+first*s.length, groups*s.length
-			part, q := Grid{1, groups, s.length}, codes[:n]
-			if f == p.Format {
-				copy(q, src[at:])
-			} else {
-				before := at % 4
-				q = codes[:before+n]
-				unpackSixes(q, src[at/4*3:], false)
-				q = q[before:]
-			}
-			if !widened(scale[:groups], p.Scale[s.first+first:][:groups], formats[f].wider) {
-				portableDequantizeFloat(dst[at:][:n], q, part, &FloatParams{Format: f, Scale: p.Scale[s.first+first:][:groups]})
-				continue
-			}
-			signsUp(q, q)
-			dequantizeFloatAsm(impl, dst[at:][:n], q, part, &FloatParams{Format: f, Scale: scale[:groups]})
-		}
-	}
-}

@@ -22,21 +22,41 @@ func widened(dst, scale []float32, wider float32) bool {
 	return ok
 }
 
-// dequantizeFloatWider is dequantizeFloatAsm for codes of a byte that are read as another format's.
+// dequantizeFloatWider is dequantizeFloatAsm for codes that are read as another format's, of six bits or of a byte.
 func dequantizeFloatWider[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams) {
+	var codes [betweenBytes + 4]byte
 	var scale [someGroups]float32
+	f, six := p.Format, p.Format.isSix()
 	s := spans{g: g, n: g.Groups, most: mostElements}
+	if six {
+		s.most = betweenBytes
+	}
+	if f.isPacked() {
+		f = formats[f].bytes
+	}
 	for s.advance() {
 		for first := 0; first < s.groups; first += len(scale) {
 			groups := min(len(scale), s.groups-first)
 			at, n := s.off+first*s.length, groups*s.length
-			one := FloatParams{Format: p.Format, Scale: p.Scale[s.first+first:][:groups]}
-			if !widened(scale[:groups], one.Scale, formats[p.Format].wider) {
-				portableDequantizeFloat(dst[at:][:n], src[at:][:n], Grid{1, groups, s.length}, &one)
+			var q []byte
+			if f == p.Format {
+				q = src[at:][:n]
+			} else {
+				before := at % 4
+				unpackSixes(codes[:before+n], src[at/4*3:], false)
+				q = codes[before:][:n]
+			}
+			part, one := Grid{1, groups, s.length}, FloatParams{Format: f, Scale: p.Scale[s.first+first:][:groups]}
+			if !widened(scale[:groups], one.Scale, formats[f].wider) {
+				portableDequantizeFloat(dst[at:][:n], q, part, &one)
 				continue
 			}
+			if six {
+				signsUp(codes[:n], q)
+				q = codes[:n]
+			}
 			one.Scale = scale[:groups]
-			dequantizeFloatAsm(impl, dst[at:][:n], src[at:][:n], Grid{1, groups, s.length}, &one)
+			dequantizeFloatAsm(impl, dst[at:][:n], q, part, &one)
 		}
 	}
 }
