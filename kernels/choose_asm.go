@@ -15,8 +15,9 @@ type findings struct{ low, recip []float32 }
 // How many groups parameters are chosen for at a time: a call with few groups
 // gets a smaller buffer, which costs less to clear.
 const (
-	fewChosen  = 128
-	manyChosen = 1024
+	fewestChosen = 8
+	fewChosen    = 128
+	manyChosen   = 1024
 )
 
 // chooseInts chooses the parameters of the n groups from first on. Symmetric formats
@@ -85,10 +86,18 @@ func chooseFloats[T Float](impl isa, c findings, r *FloatRule, first, n int) {
 }
 
 func chooseIntAsm[T Float](impl isa, r *IntRule, low, high []float32) {
-	var lo, recip [fewChosen]float32
-	c := findings{lo[:], recip[:]}
-	for first := 0; first < len(low); first += fewChosen {
-		n := min(fewChosen, len(low)-first)
+	if len(low) <= fewestChosen {
+		var lo, recip [fewestChosen]float32
+		chooseIntRuns[T](impl, findings{lo[:], recip[:]}, r, low, high)
+	} else {
+		var lo, recip [fewChosen]float32
+		chooseIntRuns[T](impl, findings{lo[:], recip[:]}, r, low, high)
+	}
+}
+
+func chooseIntRuns[T Float](impl isa, c findings, r *IntRule, low, high []float32) {
+	for first := 0; first < len(low); first += len(c.low) {
+		n := min(len(c.low), len(low)-first)
 		copy(c.low, low[first:][:n])
 		copy(r.Scale[first:], high[first:][:n])
 		if !r.ends() {
@@ -115,12 +124,24 @@ func magnitudes(impl isa, low, high []float32) {
 }
 
 func observeIntAsm[T Float](impl isa, src []T, g Grid, r *IntRule) {
-	if g.adjacent() {
+	switch {
+	case g.adjacent() && g.Groups == 1:
+		observeGroup(impl, src, r)
+		return
+	case g.adjacent():
 		observeInts(impl, src, g, r, nil)
 		return
 	}
 	var buf [observing]T
 	observeInts(impl, src, g, r, buf[:])
+}
+
+// observeGroup observes one group, which src is, and returns the reciprocal of its scale.
+func observeGroup[T Float](impl isa, src []T, r *IntRule) float32 {
+	var low, recip [1]float32
+	adjacent(impl, src, len(src), low[:], r.Scale[:1], r.ends())
+	chooseInts[T](impl, findings{low[:], recip[:]}, r, 0, 1)
+	return recip[0]
 }
 
 func observeInts[T Float](impl isa, src []T, g Grid, r *IntRule, buf []T) {

@@ -1,6 +1,8 @@
 package quant
 
 import (
+	"math/bits"
+
 	"github.com/lowbit-go/lowbit/kernels"
 )
 
@@ -53,15 +55,17 @@ func (q *FakeQuantizer[T]) vectorFor(x *Tensor[T]) *vectorWay {
 	return w
 }
 
-// isShape tells whether a shape has so many elements, of which there are some. It takes one that an int does not count for none.
+// isShape tells whether a shape has so many elements, of which there are some. It does not divide, which takes as long as a hundred elements.
 func isShape(shape []int, n int) bool {
+	size := uint(1)
 	for _, d := range shape {
-		if d < 1 || n%d != 0 {
+		over, product := bits.Mul(size, uint(d))
+		if d < 1 || over > 0 {
 			return false
 		}
-		n /= d
+		size = product
 	}
-	return n == 1
+	return size == uint(n)
 }
 
 // newVectorWay makes what vectorFor needs of the quantizer as it is.
@@ -256,7 +260,8 @@ func dequantizeVector[T kernels.Float](dst *Tensor[T], c *Codes) bool {
 		return false
 	}
 	least, most := s.QuantRange()
-	k := kernels.IntParams{Format: kernel, Min: int(least), Max: int(most), Scale: p.Scale}
+	var k kernels.IntParams // not a literal, which is made elsewhere and then copied, before its words are there to be read two at a time
+	k.Format, k.Min, k.Max, k.Scale = kernel, int(least), int(most), p.Scale
 	if len(p.ZeroPoint) > 1 || len(p.ZeroPoint) == 1 && (int(p.ZeroPoint[0]) < k.Min || int(p.ZeroPoint[0]) > k.Max) {
 		return false
 	}
