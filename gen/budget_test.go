@@ -46,10 +46,11 @@ var budgets = map[string]budget{
 	"quantizefpF16":      {18500, 430},
 	"search":             {800, 30},
 	"stage":              {1700, 40},
+	"writeblocks":        {6300, 200},
 }
 
 // budgetOfAll is less than the sum of what each may have.
-var budgetOfAll = budget{333500, 7720}
+var budgetOfAll = budget{339800, 7920}
 
 func TestBudget(t *testing.T) {
 	names, err := filepath.Glob(filepath.Join(asmDir, "*.s"))

@@ -189,24 +189,20 @@ func (s *scratch) quantize(dst []byte, x []float32, t Type, im []float32, mean f
 		half := s.bfloat16[:len(x)]
 		kernels.EncodeBFloat16(half, x)
 		putFloats(dst, half)
-	case Q8_0:
-		s.ranges.quantizeQ8_0(dst, x)
+	case Q8_0, MXFP4, NVFP4:
+		s.ranges.quantizeSimple(dst, x, t)
 	case Q4_0, Q5_0:
 		if im == nil {
-			s.ranges.quantizeSigned(dst, x, t)
+			s.ranges.quantizeSimple(dst, x, t)
 		} else {
 			s.fits.quantizeSignedWeighed(dst, x, t, im, mean)
 		}
 	case Q4_1, Q5_1:
 		if im == nil {
-			s.ranges.quantizeRanged(dst, x, t)
+			s.ranges.quantizeSimple(dst, x, t)
 		} else {
 			s.fits.quantizeRangedWeighed(dst, x, t, im, mean)
 		}
-	case MXFP4:
-		s.ranges.quantizeMXFP4(dst, x)
-	case NVFP4:
-		s.ranges.quantizeNVFP4(dst, x)
 	case Q2_K, Q3_K, Q4_K, Q5_K, Q6_K:
 		s.fits.quantizeK(dst, x, t, im)
 	case IQ4_XS:

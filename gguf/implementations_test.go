@@ -195,8 +195,8 @@ func TestQuantizeBits(t *testing.T) {
 		}
 		rng := rand.New(rand.NewPCG(9, 9))
 		forEachCodec(t, 256, func(t *testing.T, b Blocks) {
-			if !b.Type.Weighed() {
-				return // but for ranges they are portable code
+			if !b.Type.Quantized() {
+				return
 			}
 			for range 12 {
 				b.Row = 256 * (1 + rng.IntN(4))
@@ -212,5 +212,60 @@ func TestQuantizeBits(t *testing.T) {
 				require.Equal(t, want, quantized(x, b), "%d rows of %d", len(x)/b.Row, b.Row)
 			}
 		})
+	})
+}
+
+// The same for rows of any length in whole blocks, at any address, of elements that are followed by memory that may not be read, with memory
+// behind the blocks that may not be written; and nothing before them is.
+func TestQuantizeSimpleBits(t *testing.T) {
+	const most = 4096 + 27*32
+	from, to := guard.Bytes(4*most), guard.Bytes(2*most)
+	forEachImplementation(t, func(t *testing.T) {
+		if implementation() == asm.Generic {
+			t.Skip("the oracle")
+		}
+		rng := rand.New(rand.NewPCG(10, 10))
+		for _, typ := range []Type{Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, MXFP4, NVFP4} {
+			for try := range 48 {
+				n := typ.BlockLen() * (1 + rng.IntN(min(most, 64<<(try%8))/typ.BlockLen()))
+				all := elementsOf[float32](from, most)
+				x := all[most-n:]
+				if try%2 == 1 {
+					x = all[rng.IntN(most-n+1):][:n]
+				}
+				if try%3 == 0 { // as of bfloat16, so that magnitudes are often the same
+					for i := range x {
+						x[i] = math.Float32frombits(math.Float32bits(float32(rng.NormFloat64())) &^ 0xffff)
+					}
+				} else {
+					copy(x, mixed(rng, n))
+				}
+				b := Blocks{Type: typ}
+				var want []byte
+				withPortable(func() { want = quantized(x, b) })
+				for i := range to {
+					to[i] = 0xa5
+				}
+				got := to[len(to)-len(want):]
+				if try%4 > 1 {
+					got = to[rng.IntN(min(64, len(to)-len(want))):][:len(want)]
+				}
+				Quantize(got, x, b)
+				for i := range want {
+					if got[i] != want[i] {
+						size := typ.BlockBytes()
+						at := i / size
+						t.Fatalf("%v, block %d of %d: % x, want % x of %v", typ, at, len(want)/size, got[at*size:][:size], want[at*size:][:size],
+							x[at*typ.BlockLen():][:typ.BlockLen()])
+					}
+				}
+				clear(got)
+				for _, v := range to {
+					if v != 0xa5 && v != 0 {
+						t.Fatalf("%v, %d elements: wrote beside them", typ, n)
+					}
+				}
+			}
+		}
 	})
 }

@@ -11,6 +11,23 @@ import (
 // ranges has the least and the greatest element of each group of a piece. Both are NaN if there is a NaN; a zero is +0.
 type ranges struct {
 	low, high [pieceLen / 16]float32
+	written   writtenParams
+}
+
+// quantizePortable quantizes to a type whose scales need no search.
+func (r *ranges) quantizePortable(dst []byte, x []float32, t Type) {
+	switch t {
+	case Q8_0:
+		r.quantizeQ8_0(dst, x)
+	case Q4_0, Q5_0:
+		r.quantizeSigned(dst, x, t)
+	case Q4_1, Q5_1:
+		r.quantizeRanged(dst, x, t)
+	case MXFP4:
+		r.quantizeMXFP4(dst, x)
+	case NVFP4:
+		r.quantizeNVFP4(dst, x)
+	}
 }
 
 func (r *ranges) find(x []float32, group int) {

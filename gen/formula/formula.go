@@ -29,6 +29,7 @@ func All() []*ir.Kernel {
 		ks = append(ks, params(t)...)
 	}
 	ks = append(ks, dequantizeBlocks()...)
+	ks = append(ks, writeBlocks()...)
 	ks = append(ks, errors()...)
 	ks = append(ks, searches()...)
 	return append(ks, magnitudes(), chooseE8M0(), prepare())

@@ -11,9 +11,11 @@ type Block struct {
 	Listed     bool // a table of 256 float32 is an argument
 	Stashes    int  // values of sixteen float32 that are kept in the frame
 	Lanes      bool // it is for rows of sixteen groups
+	Writes     bool // it writes blocks
 
-	k    *Kernel
-	memo map[string]*BlockNode
+	k     *Kernel
+	memo  map[string]*BlockNode
+	steps map[string]int // of streams that advance in another way than elements and blocks, or rows
 }
 
 // The streams of a kernel over blocks.
@@ -21,7 +23,10 @@ const elements, codes = "y", "blocks"
 
 // Step is how far a stream advances.
 func (b *Block) Step(stream string) int {
+	step, ok := b.steps[stream]
 	switch {
+	case ok:
+		return step
 	case b.Lanes:
 		return 64
 	case stream == elements:
@@ -33,12 +38,15 @@ func (b *Block) Step(stream string) int {
 // BlockType is what a value of a Block is.
 type BlockType uint8
 
-// Types: sixteen bytes, sixteen float32, and a float32 that is the same for all sixteen.
+// Types: sixteen bytes, sixteen float32, a float32 that is the same for all sixteen, sixteen int32, and four times
+// sixteen bytes.
 const (
 	BlockNone BlockType = iota
 	BlockBytes
 	BlockFloats
 	BlockNumber
+	BlockInts
+	BlockCodes
 )
 
 // BlockOp is an operation of a Block.
@@ -46,35 +54,54 @@ type BlockOp uint8
 
 // Operations. Those on bytes wrap.
 const (
-	BlockLoad    BlockOp = iota // sixteen bytes of the block
-	BlockConst                  // sixteen bytes
-	BlockAnd                    // a & b
-	BlockOr                     // a | b
-	BlockLess                   // a - b
-	BlockShr                    // a >> a constant; anything may be shifted in
-	BlockShl                    // a << a constant; likewise
-	BlockShuffle                // the byte of a that b says; 0 where b is 128 or more
-	BlockAny                    // c where a has the bit of b, one in each byte, else 0
-	BlockLower                  // the first eight bytes of a, then those of b
-	BlockUpper                  // the last eight bytes of a, then those of b
-	BlockWiden                  // bytes as float32, signed or not; without an argument those of the block
-	BlockFloat16                // the float16 of the block as a number
-	BlockListed                 // the number of the table that a byte of the block says
-	BlockNegate                 // a number with the other sign
-	BlockAdd                    // a + b
-	BlockSub                    // a - b
-	BlockMul                    // a * b
-	BlockMax                    // the larger number
-	BlockMin                    // the smaller number
-	BlockMulAdd                 // a*b + c, of a product that is exact
-	BlockStash                  // keeps sixteen float32 in the frame
-	BlockPick                   // one of those as a number
-	BlockRow                    // sixteen float32 of a row
-	BlockLane                   // sixteen numbers that are arguments
-	BlockEach                   // a constant number
-	BlockStore                  // stores sixteen float32
-	BlockSum                    // adds to a sum
-	BlockFinite                 // leaves +0 or -0 in the call's check if a number is finite, and makes it a NaN if it is not
+	BlockLoad      BlockOp = iota // sixteen bytes of the block
+	BlockConst                    // sixteen bytes
+	BlockAnd                      // a & b
+	BlockOr                       // a | b
+	BlockLess                     // a - b
+	BlockShr                      // a >> a constant; anything may be shifted in
+	BlockShl                      // a << a constant; likewise
+	BlockShuffle                  // the byte of a that b says; 0 where b is 128 or more
+	BlockAny                      // c where a has the bit of b, one in each byte, else 0
+	BlockLower                    // the first eight bytes of a, then those of b
+	BlockUpper                    // the last eight bytes of a, then those of b
+	BlockWiden                    // bytes as float32, signed or not; without an argument those of the block
+	BlockFloat16                  // the float16 of the block as a number
+	BlockListed                   // the number of the table that a byte of the block says
+	BlockNegate                   // a number with the other sign
+	BlockAdd                      // a + b
+	BlockSub                      // a - b
+	BlockMul                      // a * b
+	BlockMax                      // the larger number
+	BlockMin                      // the smaller number
+	BlockMulAdd                   // a*b + c, of a product that is exact
+	BlockStash                    // keeps sixteen float32 in the frame
+	BlockPick                     // one of those as a number
+	BlockRow                      // sixteen float32 of a row
+	BlockLane                     // sixteen numbers that are arguments
+	BlockEach                     // a constant number
+	BlockStore                    // stores sixteen float32
+	BlockSum                      // adds to a sum
+	BlockDiv                      // a / b
+	BlockWhere                    // c where a >= b, else d
+	BlockSigned                   // the bits of a that b has, and those of c
+	BlockTruncate                 // to an integer, toward zero
+	BlockFloat                    // from an integer
+	BlockPlus                     // a + b, integers
+	BlockShr32                    // a >> a constant, integers without a sign
+	BlockShl32                    // a << a constant
+	BlockAs                       // the same bits as another type
+	BlockElement                  // a number of a stream
+	BlockNarrow                   // four times sixteen integers to bytes, in an order that the machine likes
+	BlockOrder                    // such bytes in order
+	BlockLeast                    // the smaller of signed bytes
+	BlockMost                     // the larger
+	BlockPut                      // stores sixteen or 32 of the bytes
+	BlockPutEights                // stores the first eight of each sixteen in one place, and the last eight in another
+	BlockPutBits                  // stores sixteen bits for each sixteen bytes
+	BlockCopy                     // copies bytes of a stream
+	BlockStoreHalf                // stores sixteen float32 as float16
+	BlockFinite                   // leaves +0 or -0 in the call's check if a number is finite, and makes it a NaN if it is not
 )
 
 // BlockNode is one recorded operation; in formulas it is a value.
@@ -86,6 +113,9 @@ type BlockNode struct {
 	Off    int    // of loads, stores and stashes, in bytes; a count of bits, or the bits of a constant number
 	Bytes  string // of constants
 	Signed bool
+	To     int // of copies, and of other stores in two places
+	First  int // the first sixteen bytes that are stored
+	Count  int // how many sixteens are stored, or how many bytes are copied
 	ID     int
 
 	b *Block
@@ -101,7 +131,7 @@ func NewBlock(file, family, doc string, bytes, length int, variants ...Variant) 
 }
 
 func (b *Block) add(n BlockNode) *BlockNode {
-	key := fmt.Sprint(n.Op, n.Name, n.Off, n.Signed, n.Bytes)
+	key := fmt.Sprint(n.Op, n.Type, n.Name, n.Off, n.To, n.First, n.Count, n.Signed, n.Bytes)
 	for _, a := range n.Args {
 		key += fmt.Sprint(" ", a.ID)
 	}
@@ -149,10 +179,13 @@ func (b *Block) All(v byte) *BlockNode {
 
 func (n *BlockNode) bytes(op BlockOp, args ...*BlockNode) *BlockNode {
 	args = append([]*BlockNode{n}, args...)
-	for _, a := range args {
-		a.want("bytes", BlockBytes)
+	if n.Type != BlockCodes {
+		n.want("bytes", BlockBytes)
 	}
-	return n.b.add(BlockNode{Op: op, Type: BlockBytes, Args: args})
+	for _, a := range args {
+		a.want("bytes", n.Type)
+	}
+	return n.b.add(BlockNode{Op: op, Type: n.Type, Args: args})
 }
 
 func (n *BlockNode) And(c *BlockNode) *BlockNode           { return n.bytes(BlockAnd, c) }
@@ -165,12 +198,14 @@ func (n *BlockNode) Upper(c *BlockNode) *BlockNode         { return n.bytes(Bloc
 
 // Shift is n << count, or n >> -count; anything may be shifted in.
 func (n *BlockNode) Shift(count int) *BlockNode {
-	n.want("Shift", BlockBytes)
+	if n.Type != BlockCodes {
+		n.want("Shift", BlockBytes)
+	}
 	switch {
 	case count > 0:
-		return n.b.add(BlockNode{Op: BlockShl, Type: BlockBytes, Args: []*BlockNode{n}, Off: count})
+		return n.b.add(BlockNode{Op: BlockShl, Type: n.Type, Args: []*BlockNode{n}, Off: count})
 	case count < 0:
-		return n.b.add(BlockNode{Op: BlockShr, Type: BlockBytes, Args: []*BlockNode{n}, Off: -count})
+		return n.b.add(BlockNode{Op: BlockShr, Type: n.Type, Args: []*BlockNode{n}, Off: -count})
 	}
 	return n
 }
@@ -246,5 +281,5 @@ func (b *Block) Finite(n *BlockNode) {
 
 // Root reports whether a node is there for what it does.
 func (n *BlockNode) Root() bool {
-	return n.Op == BlockStore || n.Op == BlockSum || n.Op == BlockFinite
+	return n.Type == BlockNone && n.Op != BlockStash
 }

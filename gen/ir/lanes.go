@@ -9,7 +9,7 @@ import "math"
 // NewLanes begins such a kernel. Its arguments are the rows, numbers of the groups (Lane), and what becomes of the sums.
 func NewLanes(file, family, doc string, variants ...Variant) (*Kernel, *Block) {
 	k := New(file, family, doc, variants...)
-	k.Block = &Block{Lanes: true, memo: map[string]*BlockNode{}, k: k}
+	k.Block = &Block{Lanes: true, memo: map[string]*BlockNode{}, steps: map[string]int{}, k: k}
 	return k, k.Block
 }
 
@@ -23,6 +23,20 @@ func (b *Block) Row(name string) *BlockNode {
 func (b *Block) StoreRow(name string, v *BlockNode) {
 	v.want("StoreRow", BlockFloats)
 	b.k.stream(name, MemF32, true)
+	b.add(BlockNode{Op: BlockStore, Args: []*BlockNode{v}, Name: name})
+}
+
+// StoreHalves stores it as float16, as bytes.
+func (b *Block) StoreHalves(name string, v *BlockNode) {
+	v.want("StoreHalves", BlockFloats)
+	b.stream(name, MemU8, 32, true)
+	b.add(BlockNode{Op: BlockStoreHalf, Args: []*BlockNode{v}, Name: name})
+}
+
+// StoreInts stores integers of 32 bits, as bytes.
+func (b *Block) StoreInts(name string, v *BlockNode) {
+	v.want("StoreInts", BlockInts)
+	b.stream(name, MemU8, 64, true)
 	b.add(BlockNode{Op: BlockStore, Args: []*BlockNode{v}, Name: name})
 }
 
@@ -43,7 +57,9 @@ func (b *Block) Sum(i int, v *BlockNode) {
 }
 
 func (n *BlockNode) floats(op BlockOp, c *BlockNode) *BlockNode {
-	n.want("arithmetic", BlockFloats)
+	if n.Type != BlockNumber {
+		n.want("arithmetic", BlockFloats)
+	}
 	if c.Type != BlockNumber {
 		c.want("arithmetic", BlockFloats)
 	}
@@ -53,7 +69,70 @@ func (n *BlockNode) floats(op BlockOp, c *BlockNode) *BlockNode {
 func (n *BlockNode) Add(c *BlockNode) *BlockNode { return n.floats(BlockAdd, c) }
 func (n *BlockNode) Sub(c *BlockNode) *BlockNode { return n.floats(BlockSub, c) }
 func (n *BlockNode) Mul(c *BlockNode) *BlockNode { return n.floats(BlockMul, c) }
+func (n *BlockNode) Div(c *BlockNode) *BlockNode { return n.floats(BlockDiv, c) }
 
 // Max and Min are of numbers; of +0 and -0 either.
 func (n *BlockNode) Max(c *BlockNode) *BlockNode { return n.floats(BlockMax, c) }
 func (n *BlockNode) Min(c *BlockNode) *BlockNode { return n.floats(BlockMin, c) }
+
+// Under is v/n.
+func (n *BlockNode) Under(v float32) *BlockNode {
+	n.want("Under", BlockFloats)
+	return n.b.add(BlockNode{Op: BlockDiv, Type: BlockFloats, Args: []*BlockNode{n.b.Each(v), n}})
+}
+
+// Where has yes where n >= c, and no elsewhere; of one of them at least the type is that of the result.
+func (n *BlockNode) Where(c, yes, no *BlockNode) *BlockNode {
+	t := yes.Type
+	if t == BlockNumber {
+		t = no.Type
+	}
+	if t == BlockNumber {
+		t = BlockFloats
+	}
+	return n.b.add(BlockNode{Op: BlockWhere, Type: t, Args: []*BlockNode{n, c, yes, no}})
+}
+
+// Masked has some bits of n alone, and others besides.
+func (n *BlockNode) Masked(keep, set uint32) *BlockNode {
+	n.want("Masked", BlockFloats)
+	return n.b.add(BlockNode{Op: BlockSigned, Type: BlockFloats, Args: []*BlockNode{n, n.b.Bits(keep), n.b.Bits(set)}})
+}
+
+// Bits is a constant by its bits.
+func (b *Block) Bits(v uint32) *BlockNode {
+	return b.add(BlockNode{Op: BlockEach, Type: BlockNumber, Off: int(v)})
+}
+
+// Truncate is n as integers, toward zero; anything beyond int32.
+func (n *BlockNode) Truncate() *BlockNode {
+	n.want("Truncate", BlockFloats)
+	return n.b.add(BlockNode{Op: BlockTruncate, Type: BlockInts, Args: []*BlockNode{n}})
+}
+
+// Float is integers as float32.
+func (n *BlockNode) Float() *BlockNode {
+	n.want("Float", BlockInts)
+	return n.b.add(BlockNode{Op: BlockFloat, Type: BlockFloats, Args: []*BlockNode{n}})
+}
+
+// As views the same bits as another type.
+func (n *BlockNode) As(t BlockType) *BlockNode {
+	return n.b.add(BlockNode{Op: BlockAs, Type: t, Args: []*BlockNode{n}})
+}
+
+// Plus adds a constant to integers.
+func (n *BlockNode) Plus(v int32) *BlockNode {
+	n.want("Plus", BlockInts)
+	return n.b.add(BlockNode{Op: BlockPlus, Type: BlockInts, Args: []*BlockNode{n, n.b.Bits(uint32(v))}})
+}
+
+// Shift32 is n << count, or n >> -count with zeros.
+func (n *BlockNode) Shift32(count int) *BlockNode {
+	n.want("Shift32", BlockInts)
+	op := BlockShl32
+	if count < 0 {
+		op, count = BlockShr32, -count
+	}
+	return n.b.add(BlockNode{Op: op, Type: BlockInts, Args: []*BlockNode{n}, Off: count})
+}

@@ -40,6 +40,14 @@ func (m *Machine) ofTwo(op ir.BlockOp) emit2 {
 		return m.FMAX
 	case ir.BlockMin:
 		return m.FMIN
+	case ir.BlockDiv:
+		return m.FDIV
+	case ir.BlockPlus:
+		return sized(asm.S, m.ADD)
+	case ir.BlockLeast:
+		return sized(asm.B, m.SMIN)
+	case ir.BlockMost:
+		return sized(asm.B, m.SMAX)
 	}
 	return nil
 }
@@ -91,7 +99,7 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 	case ir.BlockSum:
 		s.Add(plan.Inst{Defs: args[1:], Uses: args, Emit: func(d, u []int) { m.FADD(asm.V(d[0]), asm.V(u[1]), asm.V(u[0])) }})
 		return -1
-	case ir.BlockPick:
+	case ir.BlockPick, ir.BlockElement:
 		return op(func(d asm.V) {
 			m.LDR(asm.S, d, m.mem(at))
 			m.DUP(asm.S, d, d, 0)
@@ -102,6 +110,9 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 	case ir.BlockFinite: // 0 times what is not finite is NaN
 		s.Add(plan.Inst{Defs: args[1:2], Uses: args, Emit: func(d, u []int) { m.FMLA(asm.V(d[0]), asm.V(u[0]), asm.V(u[2])) }})
 		return -1
+	}
+	if v, ok := m.lowerWriter(s, n, args, at, table); ok {
+		return v
 	}
 	panic(fmt.Sprintf("neon: no lowering for operation %d of blocks", n.Op))
 }

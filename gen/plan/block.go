@@ -12,16 +12,18 @@ import (
 // have registers throughout. Blocks that the formula is not right for do not end it: a number that is stored behind
 // the loop, the check, is NaN if there were any, and then what was stored means nothing.
 //
-// A kernel whose lanes are groups is the same loop over rows. It has sums in registers, and stores them behind it.
+// A kernel whose lanes are groups is the same loop over rows. It has sums in registers, and stores them behind it. So is
+// one that writes blocks, which needs neither: whether a block is out of the ordinary its parameters tell before.
 
 // BlockMachine is a machine that has such kernels.
 type BlockMachine interface {
 	Machine
 	// LowerBlock emits a part of a node, of as many as sixteen float32 have registers, or the only one; args are the
 	// operands' registers. What is in memory is at: of a listed number, where the table is too. A BlockFinite has two
-	// more operands, the check and zeros, a BlockSum one, the sum.
+	// more operands, the check and zeros, a BlockSum one, the sum. What a BlockCopy is copied to is at table.
 	LowerBlock(s *Seg, n *ir.BlockNode, part int, args []V, at, table Addr) V
-	StoreCheck(p GPR, check int) // stores the first number of a register
+	StoreCheck(p GPR, check int)          // stores the first number of a register
+	BlockConstant(n *ir.BlockNode) string // bytes of a register that a node has as its last operand, none if there are none
 }
 
 // blockArgs are the arguments of such a kernel.
@@ -33,6 +35,7 @@ func blockArgs(k *ir.Kernel) []Arg {
 	switch {
 	case k.Block.Lanes:
 		a = append(a, Arg{"params", "*float32"}, Arg{"sums", "*float32"})
+	case k.Block.Writes:
 	case k.Block.Listed:
 		a = append(a, Arg{"table", "*[256]float32"}, Arg{"check", "*float32"})
 	default:
@@ -101,9 +104,8 @@ func GenerateBlock(k *ir.Kernel, m BlockMachine) error {
 	}
 	m.AddImm(b.at["n"], -1)
 	m.Branch(b.at["n"], NotEqual, 0, "loop")
-	if k.Block.Lanes {
-		b.after.print(places[b.after])
-	} else {
+	b.after.print(places[b.after])
+	if b.checks() {
 		m.StoreCheck(b.at["check"], places[b.body][b.check])
 	}
 	m.Ret()
@@ -115,7 +117,7 @@ func (b *blocks) place(places map[*Seg]assignment) bool {
 	b.build()
 	pins := map[V]int{}
 	through := liveOut(b.call, b.body, b.after)
-	if !b.k.Block.Lanes && !slices.Contains(through, b.check) {
+	if b.checks() && !slices.Contains(through, b.check) {
 		through = append(through, b.check)
 	}
 	if !b.pin(through, pins) {
@@ -132,29 +134,58 @@ func (b *blocks) place(places map[*Seg]assignment) bool {
 	return true
 }
 
+// checks reports whether the kernel has a check.
+func (b *blocks) checks() bool { return !b.k.Block.Lanes && !b.k.Block.Writes }
+
 // build emits what the roots need.
 func (b *blocks) build() {
 	b.class = nil
 	segment := func() *Seg { return &Seg{p: b.planner, vals: map[[2]int]V{}} }
 	b.call, b.body, b.after = segment(), segment(), segment()
-	if !b.k.Block.Lanes {
+	if b.checks() {
 		b.check, b.zero = b.m.Zero(b.call), b.m.Zero(b.call)
 	}
-	for _, n := range b.k.Block.Nodes {
-		if n.Root() {
-			for part := range b.parts(n) {
+	roots := slices.DeleteFunc(slices.Clone(b.k.Block.Nodes), func(n *ir.BlockNode) bool { return !n.Root() })
+	if b.k.Block.Lanes { // a part of the row goes all the way before the next
+		for part := range 16 / b.m.Width() {
+			for _, n := range roots {
 				b.demand(n, part)
 			}
+		}
+		return
+	}
+	for _, n := range roots {
+		for part := range b.parts(n) {
+			b.demand(n, part)
 		}
 	}
 }
 
 // parts is the number of registers that a node's value takes; a root has as many to do.
 func (b *blocks) parts(n *ir.BlockNode) int {
-	if n.Type == ir.BlockFloats || n.Type == ir.BlockNone && n.Op != ir.BlockFinite {
-		return 16 / b.m.Width()
+	switch n.Op {
+	case ir.BlockConst, ir.BlockFinite, ir.BlockPut, ir.BlockCopy:
+		return 1
 	}
-	return 1
+	if n.Type == ir.BlockBytes || n.Type == ir.BlockNumber {
+		return 1
+	}
+	return 16 / b.m.Width()
+}
+
+// needs are the registers of a node's operand that a part of the node needs.
+func (b *blocks) needs(n *ir.BlockNode, part, operand int) (first, last int) {
+	registers := 16 / b.m.Width() // of 64 bytes, and of sixteen integers
+	switch n.Op {
+	case ir.BlockNarrow: // all of the operands whose bytes are in the part
+		if operand*registers/4 != part {
+			return 0, 0
+		}
+		return 0, registers
+	case ir.BlockPut:
+		return n.First * registers / 4, (n.First+n.Count-1)*registers/4 + 1
+	}
+	return part, part + 1
 }
 
 // demand returns the register of a part of a node, emitting what is not there yet.
@@ -164,7 +195,7 @@ func (b *blocks) demand(n *ir.BlockNode, part int) V {
 	anew := false
 	switch n.Op {
 	case ir.BlockConst, ir.BlockEach, ir.BlockLane:
-		if anew = b.uses[n.ID] <= b.rare; !anew {
+		if anew = n.ID >= 0 && b.uses[n.ID] <= b.rare; !anew {
 			s = b.call
 		}
 	}
@@ -172,18 +203,36 @@ func (b *blocks) demand(n *ir.BlockNode, part int) V {
 		return v
 	}
 	var args []V
-	for _, a := range n.Args {
+	for i, a := range n.Args {
 		if a.Op == ir.BlockStash { // in memory, all of it
 			for i := range b.parts(a) {
 				b.demand(a, i)
 			}
 			continue
 		}
-		args = append(args, b.demand(a, part))
+		first, last := b.needs(n, part, i)
+		for p := first; p < last; p++ {
+			args = append(args, b.demand(a, p))
+		}
+	}
+	if constant := b.m.BlockConstant(n); constant != "" {
+		args = append(args, b.demand(&ir.BlockNode{Op: ir.BlockConst, Type: ir.BlockCodes, Bytes: constant, ID: -1 - int(n.Op)}, 0))
+	}
+	if n.Op == ir.BlockAs || n.Op == ir.BlockOrder && len(args) == 1 {
+		return args[0]
 	}
 	slot := 4 * b.m.Width() * part
-	at := Addr{Reg: b.at[n.Name], Disp: n.Off}
+	at, other := Addr{Reg: b.at[n.Name], Disp: n.Off}, Addr{Reg: b.at["table"]}
 	switch n.Op {
+	case ir.BlockCopy:
+		other = Addr{Reg: b.at["blocks"], Disp: n.To}
+	case ir.BlockStoreHalf:
+		at.Disp += slot / 2
+	case ir.BlockPutEights:
+		at.Disp += slot / 2
+		other = Addr{Reg: at.Reg, Disp: n.To + slot/2}
+	case ir.BlockPutBits:
+		at.Disp += n.To * part * b.m.Width() / 4
 	case ir.BlockFinite:
 		args = append(args, b.check, b.zero)
 	case ir.BlockStore, ir.BlockRow:
@@ -199,7 +248,7 @@ func (b *blocks) demand(n *ir.BlockNode, part int) V {
 		args = append(args, sum)
 		b.m.LowerBlock(b.after, &ir.BlockNode{Op: ir.BlockStore}, part, []V{sum}, Addr{Reg: b.at["sums"], Disp: n.Off + slot}, Addr{})
 	}
-	v := b.m.LowerBlock(s, n, part, args, at, Addr{Reg: b.at["table"]})
+	v := b.m.LowerBlock(s, n, part, args, at, other)
 	s.vals[key] = v
 	return v
 }

@@ -22,11 +22,21 @@ func (m *Machine) StoreCheck(p plan.GPR, check int) {
 // blockBytes are the instructions of two operands on bytes.
 var blockBytes = map[ir.BlockOp]string{
 	ir.BlockAnd: "VPAND", ir.BlockOr: "VPOR", ir.BlockLess: "VPSUBB", ir.BlockShuffle: "VPSHUFB", ir.BlockLower: "VPUNPCKLQDQ", ir.BlockUpper: "VPUNPCKHQDQ",
+	ir.BlockLeast: "VPMINSB", ir.BlockMost: "VPMAXSB",
 }
 
 // blockFloats are those on float32.
 var blockFloats = map[ir.BlockOp]string{
 	ir.BlockAdd: "VADDPS", ir.BlockSub: "VSUBPS", ir.BlockMul: "VMULPS", ir.BlockMax: "VMAXPS", ir.BlockMin: "VMINPS",
+	ir.BlockDiv: "VDIVPS", ir.BlockPlus: "VPADDD",
+}
+
+// ofType is a register for a value of a type.
+func (m *Machine) ofType(t ir.BlockType, r int) reg.VecPhysical {
+	if t == ir.BlockBytes {
+		return xs[r]
+	}
+	return m.vec(r)
 }
 
 // LowerBlock emits a part of a node.
@@ -34,10 +44,11 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 	op := func(emit func(d int, u []int)) plan.V { return s.Op(plan.Vec, emit, args...) }
 	if name, ok := blockBytes[n.Op]; ok {
 		return op(func(d int, u []int) {
+			a, b, to := m.ofType(n.Type, u[0]), m.ofType(n.Type, u[1]), m.ofType(n.Type, d)
 			if n.Op == ir.BlockAnd || n.Op == ir.BlockOr {
-				m.bitwise(name, xs[u[1]], xs[u[0]], xs[d])
+				m.bitwise(name, b, a, to)
 			} else {
-				m.i(name, xs[u[1]], xs[u[0]], xs[d])
+				m.i(name, b, a, to)
 			}
 		})
 	}
@@ -48,20 +59,29 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 	case ir.BlockLoad:
 		return op(func(d int, _ []int) { m.i("VMOVUPS", m.mem(at, 0), xs[d]) })
 	case ir.BlockConst:
-		return op(func(d int, _ []int) { m.i("VMOVUPS", m.constant(n.Bytes), xs[d]) })
+		bytes := n.Bytes
+		if len(n.Bytes) == 16 && n.Type == ir.BlockCodes {
+			bytes = strings.Repeat(n.Bytes, m.Width()/4)
+		}
+		return op(func(d int, _ []int) { m.i("VMOVUPS", m.constant(bytes), m.ofType(n.Type, d)) })
 	case ir.BlockShr:
-		return op(func(d int, u []int) { m.i("VPSRLW", operand.Imm(uint64(n.Off)), xs[u[0]], xs[d]) })
+		return op(func(d int, u []int) {
+			m.i("VPSRLW", operand.Imm(uint64(n.Off)), m.ofType(n.Type, u[0]), m.ofType(n.Type, d))
+		})
 	case ir.BlockShl:
-		return op(func(d int, u []int) { m.i("VPSLLW", operand.Imm(uint64(n.Off)), xs[u[0]], xs[d]) })
+		return op(func(d int, u []int) {
+			m.i("VPSLLW", operand.Imm(uint64(n.Off)), m.ofType(n.Type, u[0]), m.ofType(n.Type, d))
+		})
 	case ir.BlockAny:
+		vec := func(r int) reg.VecPhysical { return m.ofType(n.Type, r) }
 		if m.wide {
-			mask := s.Op(plan.Mask, func(d int, u []int) { m.i("VPTESTMB", xs[u[1]], xs[u[0]], ks[d]) }, args[0], args[1])
-			return s.Op(plan.Vec, func(d int, u []int) { m.i("VMOVDQU8_Z", xs[u[1]], ks[u[0]], xs[d]) }, mask, args[2])
+			mask := s.Op(plan.Mask, func(d int, u []int) { m.i("VPTESTMB", vec(u[1]), vec(u[0]), ks[d]) }, args[0], args[1])
+			return s.Op(plan.Vec, func(d int, u []int) { m.i("VMOVDQU8_Z", vec(u[1]), ks[u[0]], vec(d)) }, mask, args[2])
 		}
 		return s.OpApart(plan.Vec, func(d int, u []int) { // each byte of the second has one bit
-			m.i("VPAND", xs[u[1]], xs[u[0]], xs[d])
-			m.i("VPCMPEQB", xs[u[1]], xs[d], xs[d])
-			m.i("VPAND", xs[u[2]], xs[d], xs[d])
+			m.i("VPAND", vec(u[1]), vec(u[0]), vec(d))
+			m.i("VPCMPEQB", vec(u[1]), vec(d), vec(d))
+			m.i("VPAND", vec(u[2]), vec(d), vec(d))
 		}, args...)
 	case ir.BlockWiden:
 		return op(func(d int, u []int) { m.widenBytes(d, u, n.Signed, part, at) })
@@ -98,7 +118,7 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 			}
 			m.i("VFMADD213PS", m.vec(u[2]), m.vec(u[1]), m.vec(d))
 		}, args...)
-	case ir.BlockPick:
+	case ir.BlockPick, ir.BlockElement:
 		return op(func(d int, _ []int) { m.i("VBROADCASTSS", m.mem(at, 0), m.vec(d)) })
 	case ir.BlockStash, ir.BlockStore:
 		s.Add(plan.Inst{Uses: args, Emit: func(_, u []int) { m.i("VMOVUPS", m.vec(u[0]), m.mem(at, 0)) }})
@@ -106,6 +126,9 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 	case ir.BlockFinite: // 0 times what is not finite is NaN
 		s.Add(plan.Inst{Defs: args[1:2], Uses: args, Emit: func(d, u []int) { m.i("VFMADD231PS", xs[u[2]], xs[u[0]], xs[d[0]]) }})
 		return -1
+	}
+	if v, ok := m.lowerWriter(s, n, args, at, table); ok {
+		return v
 	}
 	panic(fmt.Sprintf("x86: no lowering for operation %d of blocks", n.Op))
 }

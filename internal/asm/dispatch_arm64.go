@@ -835,6 +835,63 @@ func DequantizeBlocks(isa ISA, blockKind Block, y *float32, blocks *uint8, table
 	panic("asm: no such implementation of DequantizeBlocks")
 }
 
+// BlockParams finds the parameters of n >= 1 rows of sixteen groups whose elements are low to high.
+// checks and their sums are NaN for groups that are not usual, for which the others mean nothing, and else 0.
+func BlockParams(isa ISA, blockKind Block, minima *uint8, scales *uint8, factors *float32, checks *float32, high *float32, low *float32, params *float32, sums *float32, n int) {
+	switch int(isa)<<16 | int(blockKind)<<0 {
+	case int(NEON)<<16 | int(BlockQ8_0)<<0:
+		BlockParamsQ8_0NEON(scales, factors, checks, high, low, params, sums, n)
+		return
+	case int(NEON)<<16 | int(BlockQ4_0)<<0:
+		BlockParamsQ4_0NEON(scales, factors, checks, low, high, params, sums, n)
+		return
+	case int(NEON)<<16 | int(BlockQ5_0)<<0:
+		BlockParamsQ5_0NEON(scales, factors, checks, low, high, params, sums, n)
+		return
+	case int(NEON)<<16 | int(BlockQ4_1)<<0:
+		BlockParamsQ4_1NEON(minima, scales, factors, checks, low, high, params, sums, n)
+		return
+	case int(NEON)<<16 | int(BlockQ5_1)<<0:
+		BlockParamsQ5_1NEON(minima, scales, factors, checks, low, high, params, sums, n)
+		return
+	case int(NEON)<<16 | int(BlockMXFP4)<<0:
+		BlockParamsMXFP4NEON(factors, scales, checks, high, low, params, sums, n)
+		return
+	case int(NEON)<<16 | int(BlockNVFP4)<<0:
+		BlockParamsNVFP4NEON(scales, factors, checks, high, low, params, sums, n)
+		return
+	}
+	panic("asm: no such implementation of BlockParams")
+}
+
+// QuantizeBlocks writes blocks of n >= 1 times 128 elements: q = round(x*factor), half away from zero.
+func QuantizeBlocks(isa ISA, blockKind Block, blocks *uint8, x *float32, low *float32, factors *float32, scales *uint8, minima *uint8, n int) {
+	switch int(isa)<<16 | int(blockKind)<<0 {
+	case int(NEON)<<16 | int(BlockQ8_0)<<0:
+		QuantizeBlocksQ8_0NEON(blocks, x, factors, scales, n)
+		return
+	case int(NEON)<<16 | int(BlockQ4_0)<<0:
+		QuantizeBlocksQ4_0NEON(blocks, x, factors, scales, n)
+		return
+	case int(NEON)<<16 | int(BlockQ5_0)<<0:
+		QuantizeBlocksQ5_0NEON(blocks, x, factors, scales, n)
+		return
+	case int(NEON)<<16 | int(BlockQ4_1)<<0:
+		QuantizeBlocksQ4_1NEON(blocks, x, low, factors, scales, minima, n)
+		return
+	case int(NEON)<<16 | int(BlockQ5_1)<<0:
+		QuantizeBlocksQ5_1NEON(blocks, x, low, factors, scales, minima, n)
+		return
+	case int(NEON)<<16 | int(BlockMXFP4)<<0:
+		QuantizeBlocksMXFP4NEON(blocks, x, factors, scales, n)
+		return
+	case int(NEON)<<16 | int(BlockNVFP4)<<0:
+		QuantizeBlocksNVFP4NEON(blocks, x, factors, scales, n)
+		return
+	}
+	panic("asm: no such implementation of QuantizeBlocks")
+}
+
 // ErrorInt sums, for each lane's parameters, e*e with e = y - x and
 // y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's order.
 // A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.

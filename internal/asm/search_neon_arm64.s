@@ -14,118 +14,112 @@ TEXT ·RangedSumsNEON(SB), NOSPLIT, $0-48
 	MOVD params+24(FP), R3
 	MOVD sums+32(FP), R4
 	MOVD n+40(FP), R5
+	FMOVQ 64(R3), F15
+	FMOVQ (R3), F14
 	MOVD $1262485504, R16
-	VDUP R16, V15.S4
-	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	WORD $0x6f00e40c // movi v12.2d, #0000000000000000
-	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
+	VDUP R16, V13.S4
+	MOVD $0, R16
+	VDUP R16, V12.S4
+	FMOVQ 128(R3), F11
 	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	FMOVQ 80(R3), F7
+	FMOVQ 16(R3), F6
+	FMOVQ 144(R3), F5
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+	FMOVQ 96(R3), F16
+	FMOVQ 32(R3), F17
+	FMOVQ 160(R3), F18
+	WORD $0x6f00e413 // movi v19.2d, #0000000000000000
+	WORD $0x6f00e414 // movi v20.2d, #0000000000000000
+	WORD $0x6f00e415 // movi v21.2d, #0000000000000000
+	FMOVQ 112(R3), F22
+	FMOVQ 48(R3), F23
+	FMOVQ 176(R3), F24
+	WORD $0x6f00e419 // movi v25.2d, #0000000000000000
+	WORD $0x6f00e41a // movi v26.2d, #0000000000000000
+	WORD $0x6f00e41b // movi v27.2d, #0000000000000000
 loop:
 	FMOVQ (R1), F0
-	FMOVQ 64(R3), F1
-	WORD $0x4ea1d401 // fsub v1.4s, v0.4s, v1.4s
-	FMOVQ (R3), F2
-	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
-	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
-	WORD $0x4eafd421 // fsub v1.4s, v1.4s, v15.4s
-	MOVD $0, R16
-	VDUP R16, V2.S4
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	FMOVQ 128(R3), F2
-	WORD $0x4ea2f421 // fmin v1.4s, v1.4s, v2.4s
+	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
+	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
 	FMOVQ F1, (R0)
-	FMOVQ 16(R1), F2
-	FMOVQ 80(R3), F16
-	WORD $0x4eb0d450 // fsub v16.4s, v2.4s, v16.4s
-	FMOVQ 16(R3), F17
-	WORD $0x6e31de10 // fmul v16.4s, v16.4s, v17.4s
-	WORD $0x4e2fd610 // fadd v16.4s, v16.4s, v15.4s
-	WORD $0x4eafd610 // fsub v16.4s, v16.4s, v15.4s
-	MOVD $0, R16
-	VDUP R16, V17.S4
-	WORD $0x4e31f610 // fmax v16.4s, v16.4s, v17.4s
-	FMOVQ 144(R3), F17
-	WORD $0x4eb1f610 // fmin v16.4s, v16.4s, v17.4s
-	FMOVQ F16, 16(R0)
-	FMOVQ 32(R1), F17
-	FMOVQ 96(R3), F18
-	WORD $0x4eb2d632 // fsub v18.4s, v17.4s, v18.4s
-	FMOVQ 32(R3), F19
-	WORD $0x6e33de52 // fmul v18.4s, v18.4s, v19.4s
-	WORD $0x4e2fd652 // fadd v18.4s, v18.4s, v15.4s
-	WORD $0x4eafd652 // fsub v18.4s, v18.4s, v15.4s
-	MOVD $0, R16
-	VDUP R16, V19.S4
-	WORD $0x4e33f652 // fmax v18.4s, v18.4s, v19.4s
-	FMOVQ 160(R3), F19
-	WORD $0x4eb3f652 // fmin v18.4s, v18.4s, v19.4s
-	FMOVQ F18, 32(R0)
-	FMOVQ 48(R1), F19
-	FMOVQ 112(R3), F20
-	WORD $0x4eb4d674 // fsub v20.4s, v19.4s, v20.4s
-	FMOVQ 48(R3), F21
-	WORD $0x6e35de94 // fmul v20.4s, v20.4s, v21.4s
-	WORD $0x4e2fd694 // fadd v20.4s, v20.4s, v15.4s
-	WORD $0x4eafd694 // fsub v20.4s, v20.4s, v15.4s
-	MOVD $0, R16
-	VDUP R16, V21.S4
-	WORD $0x4e35f694 // fmax v20.4s, v20.4s, v21.4s
-	FMOVQ 176(R3), F21
-	WORD $0x4eb5f694 // fmin v20.4s, v20.4s, v21.4s
-	FMOVQ F20, 48(R0)
-	FMOVQ (R2), F21
-	WORD $0x6e21deb5 // fmul v21.4s, v21.4s, v1.4s
-	WORD $0x4e35d5ce // fadd v14.4s, v14.4s, v21.4s
-	FMOVQ 16(R2), F22
-	WORD $0x6e30ded6 // fmul v22.4s, v22.4s, v16.4s
-	WORD $0x4e36d5ad // fadd v13.4s, v13.4s, v22.4s
-	FMOVQ 32(R2), F23
-	WORD $0x6e32def7 // fmul v23.4s, v23.4s, v18.4s
-	WORD $0x4e37d58c // fadd v12.4s, v12.4s, v23.4s
-	FMOVQ 48(R2), F24
-	WORD $0x6e34df18 // fmul v24.4s, v24.4s, v20.4s
-	WORD $0x4e38d56b // fadd v11.4s, v11.4s, v24.4s
-	WORD $0x6e21dea1 // fmul v1.4s, v21.4s, v1.4s
-	WORD $0x4e21d54a // fadd v10.4s, v10.4s, v1.4s
-	WORD $0x6e30ded0 // fmul v16.4s, v22.4s, v16.4s
-	WORD $0x4e30d529 // fadd v9.4s, v9.4s, v16.4s
-	WORD $0x6e32def2 // fmul v18.4s, v23.4s, v18.4s
-	WORD $0x4e32d508 // fadd v8.4s, v8.4s, v18.4s
-	WORD $0x6e34df14 // fmul v20.4s, v24.4s, v20.4s
-	WORD $0x4e34d4e7 // fadd v7.4s, v7.4s, v20.4s
-	WORD $0x6e20deb5 // fmul v21.4s, v21.4s, v0.4s
-	WORD $0x4e35d4c6 // fadd v6.4s, v6.4s, v21.4s
-	WORD $0x6e22ded6 // fmul v22.4s, v22.4s, v2.4s
-	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
-	WORD $0x6e31def7 // fmul v23.4s, v23.4s, v17.4s
-	WORD $0x4e37d484 // fadd v4.4s, v4.4s, v23.4s
-	WORD $0x6e33df18 // fmul v24.4s, v24.4s, v19.4s
-	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
+	FMOVQ (R2), F28
+	WORD $0x6e21df9c // fmul v28.4s, v28.4s, v1.4s
+	WORD $0x4e3cd54a // fadd v10.4s, v10.4s, v28.4s
+	WORD $0x6e21df81 // fmul v1.4s, v28.4s, v1.4s
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	WORD $0x6e20df9c // fmul v28.4s, v28.4s, v0.4s
+	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	FMOVQ 16(R1), F0
+	WORD $0x4ea7d401 // fsub v1.4s, v0.4s, v7.4s
+	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	FMOVQ F1, 16(R0)
+	FMOVQ 16(R2), F28
+	WORD $0x6e21df9c // fmul v28.4s, v28.4s, v1.4s
+	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
+	WORD $0x6e21df81 // fmul v1.4s, v28.4s, v1.4s
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e20df9c // fmul v28.4s, v28.4s, v0.4s
+	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
+	FMOVQ 32(R1), F0
+	WORD $0x4eb0d401 // fsub v1.4s, v0.4s, v16.4s
+	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4eb2f421 // fmin v1.4s, v1.4s, v18.4s
+	FMOVQ F1, 32(R0)
+	FMOVQ 32(R2), F28
+	WORD $0x6e21df9c // fmul v28.4s, v28.4s, v1.4s
+	WORD $0x4e3cd673 // fadd v19.4s, v19.4s, v28.4s
+	WORD $0x6e21df81 // fmul v1.4s, v28.4s, v1.4s
+	WORD $0x4e21d694 // fadd v20.4s, v20.4s, v1.4s
+	WORD $0x6e20df9c // fmul v28.4s, v28.4s, v0.4s
+	WORD $0x4e3cd6b5 // fadd v21.4s, v21.4s, v28.4s
+	FMOVQ 48(R1), F0
+	WORD $0x4eb6d401 // fsub v1.4s, v0.4s, v22.4s
+	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
+	FMOVQ F1, 48(R0)
+	FMOVQ 48(R2), F28
+	WORD $0x6e21df9c // fmul v28.4s, v28.4s, v1.4s
+	WORD $0x4e3cd739 // fadd v25.4s, v25.4s, v28.4s
+	WORD $0x6e21df81 // fmul v1.4s, v28.4s, v1.4s
+	WORD $0x4e21d75a // fadd v26.4s, v26.4s, v1.4s
+	WORD $0x6e20df9c // fmul v28.4s, v28.4s, v0.4s
+	WORD $0x4e3cd77b // fadd v27.4s, v27.4s, v28.4s
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	SUB $1, R5, R5
 	CBNZ R5, loop
-	FMOVQ F14, (R4)
-	FMOVQ F13, 16(R4)
-	FMOVQ F12, 32(R4)
-	FMOVQ F11, 48(R4)
-	FMOVQ F10, 64(R4)
-	FMOVQ F9, 80(R4)
-	FMOVQ F8, 96(R4)
-	FMOVQ F7, 112(R4)
-	FMOVQ F6, 128(R4)
-	FMOVQ F5, 144(R4)
-	FMOVQ F4, 160(R4)
-	FMOVQ F3, 176(R4)
+	FMOVQ F10, (R4)
+	FMOVQ F9, 64(R4)
+	FMOVQ F8, 128(R4)
+	FMOVQ F4, 16(R4)
+	FMOVQ F3, 80(R4)
+	FMOVQ F2, 144(R4)
+	FMOVQ F19, 32(R4)
+	FMOVQ F20, 96(R4)
+	FMOVQ F21, 160(R4)
+	FMOVQ F25, 48(R4)
+	FMOVQ F26, 112(R4)
+	FMOVQ F27, 176(R4)
 	RET
 
 // func SymmetricSumsNEON(x *float32, w *float32, params *float32, sums *float32, n int)
@@ -143,20 +137,20 @@ TEXT ·SymmetricSumsNEON(SB), NOSPLIT, $0-40
 	FMOVQ 128(R2), F13
 	FMOVQ 64(R2), F12
 	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
-	FMOVQ 16(R2), F10
-	FMOVQ 144(R2), F9
-	FMOVQ 80(R2), F8
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	FMOVQ 32(R2), F6
-	FMOVQ 160(R2), F5
-	FMOVQ 96(R2), F4
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	FMOVQ 48(R2), F2
-	FMOVQ 176(R2), F16
-	FMOVQ 112(R2), F17
-	WORD $0x6f00e412 // movi v18.2d, #0000000000000000
-	WORD $0x6f00e413 // movi v19.2d, #0000000000000000
-	WORD $0x6f00e414 // movi v20.2d, #0000000000000000
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
+	FMOVQ 16(R2), F9
+	FMOVQ 144(R2), F8
+	FMOVQ 80(R2), F7
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	FMOVQ 32(R2), F4
+	FMOVQ 160(R2), F3
+	FMOVQ 96(R2), F2
+	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
+	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
+	FMOVQ 48(R2), F18
+	FMOVQ 176(R2), F19
+	FMOVQ 112(R2), F20
 	WORD $0x6f00e415 // movi v21.2d, #0000000000000000
 	WORD $0x6f00e416 // movi v22.2d, #0000000000000000
 loop:
@@ -170,59 +164,59 @@ loop:
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x6e21def7 // fmul v23.4s, v23.4s, v1.4s
 	WORD $0x4e37d56b // fadd v11.4s, v11.4s, v23.4s
-	FMOVQ 16(R1), F23
-	FMOVQ 16(R0), F24
-	WORD $0x6e38def9 // fmul v25.4s, v23.4s, v24.4s
-	WORD $0x6e2adf18 // fmul v24.4s, v24.4s, v10.4s
-	WORD $0x4e2ed718 // fadd v24.4s, v24.4s, v14.4s
-	WORD $0x4eaed718 // fsub v24.4s, v24.4s, v14.4s
-	WORD $0x4ea9f718 // fmin v24.4s, v24.4s, v9.4s
-	WORD $0x4e28f718 // fmax v24.4s, v24.4s, v8.4s
-	WORD $0x6e38df39 // fmul v25.4s, v25.4s, v24.4s
-	WORD $0x4e39d4e7 // fadd v7.4s, v7.4s, v25.4s
-	FMOVQ 32(R1), F25
-	FMOVQ 32(R0), F26
-	WORD $0x6e3adf3b // fmul v27.4s, v25.4s, v26.4s
-	WORD $0x6e26df5a // fmul v26.4s, v26.4s, v6.4s
-	WORD $0x4e2ed75a // fadd v26.4s, v26.4s, v14.4s
-	WORD $0x4eaed75a // fsub v26.4s, v26.4s, v14.4s
-	WORD $0x4ea5f75a // fmin v26.4s, v26.4s, v5.4s
-	WORD $0x4e24f75a // fmax v26.4s, v26.4s, v4.4s
-	WORD $0x6e3adf7b // fmul v27.4s, v27.4s, v26.4s
-	WORD $0x4e3bd463 // fadd v3.4s, v3.4s, v27.4s
-	FMOVQ 48(R1), F27
-	FMOVQ 48(R0), F28
-	WORD $0x6e3cdf7d // fmul v29.4s, v27.4s, v28.4s
-	WORD $0x6e22df9c // fmul v28.4s, v28.4s, v2.4s
-	WORD $0x4e2ed79c // fadd v28.4s, v28.4s, v14.4s
-	WORD $0x4eaed79c // fsub v28.4s, v28.4s, v14.4s
-	WORD $0x4eb0f79c // fmin v28.4s, v28.4s, v16.4s
-	WORD $0x4e31f79c // fmax v28.4s, v28.4s, v17.4s
-	WORD $0x6e3cdfbd // fmul v29.4s, v29.4s, v28.4s
-	WORD $0x4e3dd652 // fadd v18.4s, v18.4s, v29.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d673 // fadd v19.4s, v19.4s, v0.4s
-	WORD $0x6e38def7 // fmul v23.4s, v23.4s, v24.4s
-	WORD $0x6e38def7 // fmul v23.4s, v23.4s, v24.4s
-	WORD $0x4e37d694 // fadd v20.4s, v20.4s, v23.4s
-	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	WORD $0x6e3adf39 // fmul v25.4s, v25.4s, v26.4s
-	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
-	WORD $0x6e3cdf7b // fmul v27.4s, v27.4s, v28.4s
-	WORD $0x6e3cdf7b // fmul v27.4s, v27.4s, v28.4s
-	WORD $0x4e3bd6d6 // fadd v22.4s, v22.4s, v27.4s
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	FMOVQ 16(R1), F0
+	FMOVQ 16(R0), F1
+	WORD $0x6e21dc17 // fmul v23.4s, v0.4s, v1.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
+	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
+	WORD $0x6e21def7 // fmul v23.4s, v23.4s, v1.4s
+	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
+	FMOVQ 32(R1), F0
+	FMOVQ 32(R0), F1
+	WORD $0x6e21dc17 // fmul v23.4s, v0.4s, v1.4s
+	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
+	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	WORD $0x6e21def7 // fmul v23.4s, v23.4s, v1.4s
+	WORD $0x4e37d610 // fadd v16.4s, v16.4s, v23.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20d631 // fadd v17.4s, v17.4s, v0.4s
+	FMOVQ 48(R1), F0
+	FMOVQ 48(R0), F1
+	WORD $0x6e21dc17 // fmul v23.4s, v0.4s, v1.4s
+	WORD $0x6e32dc21 // fmul v1.4s, v1.4s, v18.4s
+	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
+	WORD $0x4e34f421 // fmax v1.4s, v1.4s, v20.4s
+	WORD $0x6e21def7 // fmul v23.4s, v23.4s, v1.4s
+	WORD $0x4e37d6b5 // fadd v21.4s, v21.4s, v23.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20d6d6 // fadd v22.4s, v22.4s, v0.4s
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	SUB $1, R4, R4
 	CBNZ R4, loop
 	FMOVQ F11, (R3)
-	FMOVQ F7, 16(R3)
-	FMOVQ F3, 32(R3)
-	FMOVQ F18, 48(R3)
-	FMOVQ F19, 64(R3)
-	FMOVQ F20, 80(R3)
-	FMOVQ F21, 96(R3)
+	FMOVQ F10, 64(R3)
+	FMOVQ F6, 16(R3)
+	FMOVQ F5, 80(R3)
+	FMOVQ F16, 32(R3)
+	FMOVQ F17, 96(R3)
+	FMOVQ F21, 48(R3)
 	FMOVQ F22, 112(R3)
 	RET
 

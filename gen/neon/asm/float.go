@@ -60,6 +60,12 @@ func (p *Printer) FCMP(d, n V) { p.op("FCMPS", n.float(), d.float()) }
 // FCMEQ is d = all ones where n == m, else 0; with a NaN it does not hold.
 func (p *Printer) FCMEQ(d, n, m V) { p.three(0x4e20e400, "fcmeq", S, d, n, m) }
 
+// FCMGE is d = all ones where n >= m, else 0.
+func (p *Printer) FCMGE(d, n, m V) { p.three(0x6e20e400, "fcmge", S, d, n, m) }
+
+// FCVTZS is d = int32(n), toward zero, saturating; NaN gives 0.
+func (p *Printer) FCVTZS(d, n V) { p.same(0x4ea1b800, "fcvtzs", d, n) }
+
 // FCVTNS is d = int32(n), rounded half to even, saturating; NaN gives 0.
 func (p *Printer) FCVTNS(d, n V) { p.same(0x4e21a800, "fcvtns", d, n) }
 
