@@ -52,6 +52,8 @@ type Scratch struct {
 	rows, wide, low, high, params memory
 	out                           [4]memory
 	results                       [][]byte
+
+	watch func(Passage) error // is told of what is converted, or is nil
 }
 
 // rowPieces yields pieces of rows, a multiple of unit each but the last, so that the bytes of a row times their number are at most most.

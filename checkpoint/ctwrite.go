@@ -187,7 +187,14 @@ func (w *ctWriter[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
 			panic(fmt.Sprintf("checkpoint: %s: run %d has %d bytes, want %d", w.t.Name(), i, len(s.results[i]), r.Size))
 		}
 	}
-	return s.results, nil
+	if s.watch == nil {
+		return s.results, nil
+	}
+	values, err := w.values(s, p)
+	if err != nil {
+		return nil, w.t.wrap(err)
+	}
+	return s.results, pass(s, w.t, p.First*w.cols, x, values)
 }
 
 // ranges finds the least and the greatest element of each group, widened to hold zero.

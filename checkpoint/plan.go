@@ -322,7 +322,10 @@ func (k keeper) Pieces(most int64) iter.Seq[Piece] {
 func (k keeper) Do(s *Scratch, p Piece) ([][]byte, error) {
 	data := lend[uint8](&s.out[0], p.Rows)
 	s.results = append(s.results[:0], data)
-	return s.results, k.File.ReadTensor(k.Name, data, int64(p.First))
+	if err := k.File.ReadTensor(k.Name, data, int64(p.First)); err != nil || s.watch == nil {
+		return s.results, err
+	}
+	return s.results, s.watch(Passage{Tensor: k.Name, First: p.First * 8 / k.DType.Bits(), Stored: data})
 }
 
 // IndexName returns the name of the index, "" if there is none.

@@ -231,7 +231,7 @@ func (q *quantizer[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
 	}
 	codes := lend[uint8](&s.out[0], part.Bytes)
 	s.results = append(s.results[:0], codes)
-	params := &s.groups
+	params, used := &s.groups, part // whose groups the parameters are of
 	if whole := p.First%q.unit == 0 && (p.Rows%q.unit == 0 || p.First+p.Rows == q.t.Elements()); whole {
 		if err := pieces.Quantize(codes, params, part, x); err != nil {
 			return nil, q.t.wrap(err)
@@ -250,6 +250,16 @@ func (q *quantizer[T]) Do(s *Scratch, p Piece) ([][]byte, error) {
 		}
 		piece.Group, piece.Groups = unit.Group, unit.Groups
 		if err := pieces.QuantizeBy(long, codes, piece, x); err != nil {
+			return nil, q.t.wrap(err)
+		}
+		used = piece
+	}
+	if s.watch != nil {
+		values, err := q.values(s, codes, *params, used)
+		if err == nil {
+			err = pass(s, q.t, p.First, x, values)
+		}
+		if err != nil {
 			return nil, q.t.wrap(err)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -23,10 +24,23 @@ type WriteOptions struct {
 	// Begin is told once, before the work begins, how many bytes of tensors are to be written: less than all if an earlier run has finished
 	// shards. It may be nil.
 	Begin func(bytes int64)
+
+	// Watch, unless it is nil, is told of every element of the input, and of its value in the output, by several goroutines at a time. It
+	// keeps nothing of a Passage. Its error ends the work.
+	Watch func(Passage) error
+
+	// Note, unless it is nil, gives what is to be kept beside a shard of a folder until the folder is whole: it is asked when Watch was told
+	// of all of the shard. Noted is told of shards that an earlier run has finished, and of what it kept, nil if that was nothing.
+	Note  func(s *Shard) []byte
+	Noted func(s *Shard, note []byte)
 }
+
+// noteSuffix is what the name of a note ends in.
+const noteSuffix = ".lowbit-note"
 
 // WriteFile carries a plan of one shard out. The file appears under its name only when it is whole.
 func (p *Plan) WriteFile(ctx context.Context, path string, o WriteOptions) error {
+	o.Note = nil
 	if len(p.Shards) != 1 {
 		return inFile(path, fmt.Errorf("is to be one file, but there are %d shards: want a folder", len(p.Shards)))
 	}
@@ -78,13 +92,26 @@ func (p *Plan) WriteFolder(ctx context.Context, path string, o WriteOptions) (er
 	}
 
 	paths := make([]string, len(p.Shards))
-	for i, s := range p.Shards {
+	for i := range p.Shards {
+		s := &p.Shards[i]
 		if !whole[s.Name] {
 			paths[i] = filepath.Join(stage, s.Name)
+		} else if o.Noted != nil {
+			note, err := os.ReadFile(filepath.Join(stage, s.Name+noteSuffix))
+			if err != nil {
+				note = nil
+			}
+			o.Noted(s, note)
 		}
 	}
 	if err := p.run(ctx, paths, o); err != nil {
 		return err
+	}
+	for _, s := range p.Shards {
+		note := filepath.Join(stage, s.Name+noteSuffix)
+		if err := os.Remove(note); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return inFile(note, err)
+		}
 	}
 	for _, name := range others {
 		if err := ctx.Err(); err != nil {
@@ -140,7 +167,7 @@ func (p *Plan) takeUp(stage string) (whole map[string]bool, err error) {
 		}
 	}
 	for _, e := range entries {
-		if !whole[e.Name()] {
+		if !whole[strings.TrimSuffix(e.Name(), noteSuffix)] {
 			if err := os.RemoveAll(filepath.Join(stage, e.Name())); err != nil {
 				return nil, inFile(stage, err)
 			}
@@ -229,6 +256,8 @@ type output struct {
 	writing sync.Mutex // the file system takes one write to a file at a time
 	left    atomic.Int64
 	whole   atomic.Bool // it has appeared
+	path    string
+	note    func(s *Shard) []byte // may be nil
 }
 
 // run writes the shards to files of those names, "" for those that are there.
@@ -259,7 +288,7 @@ func (p *Plan) run(ctx context.Context, paths []string, o WriteOptions) error {
 	}()
 	for range max(1, o.Workers) {
 		workers.Go(func() {
-			var s Scratch
+			s := Scratch{watch: o.Watch}
 			for j := range jobs {
 				if ctx.Err() != nil {
 					continue
@@ -279,7 +308,7 @@ func (p *Plan) run(ctx context.Context, paths []string, o WriteOptions) error {
 			if err != nil {
 				return err
 			}
-			out := &output{Shard: &p.Shards[i], writer: w}
+			out := &output{Shard: &p.Shards[i], writer: w, path: paths[i], note: o.Note}
 			opened = append(opened, out)
 			out.left.Store(int64(len(out.Pieces)))
 			if len(out.Pieces) == 0 {
@@ -309,8 +338,13 @@ func (p *Plan) run(ctx context.Context, paths []string, o WriteOptions) error {
 	return context.Cause(ctx)
 }
 
-// commit makes the file appear.
+// commit makes the file appear, after its note.
 func (o *output) commit() error {
+	if o.note != nil {
+		if err := writeText(o.path+noteSuffix, o.note(o.Shard)); err != nil {
+			return err
+		}
+	}
 	if err := o.writer.Commit(); err != nil {
 		return err
 	}

@@ -30,6 +30,19 @@ type Conversion struct {
 
 	// Progress, unless it is nil, is told how many bytes were read and written since the last call; calls do not overlap.
 	Progress func(bytes int64)
+
+	// Watch, unless it is nil, is told of every byte of the source, and of what has become of it, by several goroutines at a time. It keeps
+	// nothing of a Passage. Its error ends the work.
+	Watch func(Passage) error
+}
+
+// Passage is a run of a tensor's elements on their way through a conversion, and what has become of them.
+type Passage struct {
+	Info          // of the source
+	Offset int64  // of Stored, from the start of the tensor
+	Stored []byte // as the source has them
+	To     Type
+	Blocks []byte // as the new file has them: Stored where they are copied
 }
 
 // taskLen is the number of elements that a worker has in memory at a time, but for rows that must be seen whole: some megabytes with all that
@@ -95,7 +108,7 @@ func Convert(ctx context.Context, path string, src *File, c Conversion) error {
 	}
 	defer w.Close()
 	workers := max(c.Workers, 1)
-	r := &run{src: src, out: w, progress: c.Progress, tasks: make(chan task, workers), first: math.MaxInt64}
+	r := &run{src: src, out: w, watch: c.Watch, progress: c.Progress, tasks: make(chan task, workers), first: math.MaxInt64}
 	var crew sync.WaitGroup
 	for range workers {
 		crew.Go(r.work)
@@ -147,6 +160,7 @@ type run struct {
 
 	writing  sync.Mutex // the file system takes one write to a file at a time, and lets the others spin
 	progress func(bytes int64)
+	watch    func(Passage) error
 }
 
 // cut gives the parts of a tensor to the workers. It reports whether there is no error yet.
@@ -233,20 +247,25 @@ func (r *run) do(t task, in, out *[]byte) error {
 		b = b[-uintptr(unsafe.Pointer(unsafe.SliceData(b)))%8:][:bytes]
 		return b, r.src.ReadTensor(t.info.Name, b, off)
 	}
-	write := func(b []byte, off, taken int64) error {
+	write := func(blocks []byte, off int64, stored []byte, from int64) error {
+		if r.watch != nil {
+			if err := r.watch(Passage{t.info, from, stored, t.to, blocks}); err != nil {
+				return err
+			}
+		}
 		r.writing.Lock()
 		defer r.writing.Unlock()
 		if r.progress != nil {
-			r.progress(taken + int64(len(b)))
+			r.progress(int64(len(stored)) + int64(len(blocks)))
 		}
-		return r.out.WriteTensor(t.info.Name, b, off)
+		return r.out.WriteTensor(t.info.Name, blocks, off)
 	}
 	if t.copied {
 		b, err := read(int64(t.n), int64(t.at))
 		if err != nil {
 			return err
 		}
-		return write(b, int64(t.at), int64(len(b)))
+		return write(b, int64(t.at), b, int64(t.at))
 	}
 	size := int64(t.info.Type.BlockBytes())
 	b, err := read(int64(t.n)*size, int64(t.at)*size)
@@ -259,7 +278,7 @@ func (r *run) do(t task, in, out *[]byte) error {
 	length, bytes := t.to.BlockLen(), t.to.BlockBytes()
 	off := int64(t.at/length) * int64(bytes)
 	if t.to == t.info.Type {
-		return write(b, off, int64(len(b)))
+		return write(b, off, b, off)
 	}
 	need := t.n / length * bytes
 	if cap(*out) < need {
@@ -283,7 +302,8 @@ func (r *run) do(t task, in, out *[]byte) error {
 		first := t.at + bad*length
 		return fail(fmt.Errorf("elements %d to %d cannot be %v: their scale is a NaN or infinite", first, first+length-1, t.to))
 	}
-	return write(blocks, off, int64(len(b)))
+	swap(b, int(size))
+	return write(blocks, off, b, int64(t.at)*size)
 }
 
 // elementsOf views bytes, which begin at a multiple of the size of an element, as n elements.

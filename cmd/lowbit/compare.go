@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,11 +9,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/x448/float16"
-
-	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/checkpoint"
-	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
@@ -36,7 +31,17 @@ func (c *compareCommand) Run(t *tool) error {
 	if c.JSON {
 		out = comparisonJSON(t.stdout)
 	}
-	count, differ, err := t.compare(c.A, c.B, c.Report, out)
+	a, err := openModel(c.A)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	b, err := openModel(c.B)
+	if err != nil {
+		return err
+	}
+	defer b.close()
+	count, differ, err := t.compare(a, b, nil, c.Report, out)
 	if err != nil {
 		return err
 	}
@@ -49,29 +54,19 @@ func (c *compareCommand) Run(t *tool) error {
 	return nil
 }
 
-// compare compares two checkpoints, hands over what it finds, and writes the report that is asked for.
-func (t *tool) compare(pathA, pathB string, to fileFlag, out comparisons) (count, differ int, err error) {
-	a, err := openModel(pathA)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer a.close()
-	b, err := openModel(pathB)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer b.close()
+// compare compares two checkpoints, hands over what it finds, and writes the report that is asked for. Known differences are not looked for.
+func (t *tool) compare(a, b *model, known map[string]*difference, to fileFlag, out comparisons) (count, differ int, err error) {
 	total := int64(0)
 	for _, name := range a.names {
 		x, _ := a.find(name)
-		if _, ok := b.find(name); ok {
+		if _, ok := b.find(name); ok && known[name] == nil {
 			total += int64(x.shape.Elements())
 		}
 	}
 	bar := newProgress(t.stderr, "compare", total, false)
 	defer bar.end()
-	report := newReport(to, pathA, pathB)
-	job := &compareJob{crew: t.newCrew(t.workers), progress: bar, a: a, b: b, errors: report != nil}
+	report := newReport(to, a.path, b.path)
+	job := &compareJob{crew: t.newCrew(t.workers), progress: bar, a: a, b: b, errors: report != nil, known: known}
 	for i, name := range slices.Concat(a.names, b.names) {
 		if _, ok := a.find(name); ok && i >= len(a.names) {
 			continue
@@ -258,6 +253,7 @@ type compareJob struct {
 	progress *progress // counts elements
 	a, b     *model
 	errors   bool // are counted
+	known    map[string]*difference
 	benches  pool[compareBench]
 }
 
@@ -275,9 +271,12 @@ func (j *compareJob) compare(name string) (*comparison, error) {
 	if !inA || !inB || x.shape != y.shape {
 		return c, nil
 	}
-	d, err := j.measure(x, y)
-	if err != nil {
-		return nil, err
+	d := j.known[name]
+	if d == nil {
+		var err error
+		if d, err = j.measure(x, y); err != nil {
+			return nil, err
+		}
 	}
 	if x.plain == y.plain || x.plain == 0 && checkpoint.Quantizable(y.plain) || y.plain == 0 && checkpoint.Quantizable(x.plain) {
 		c.Differ, c.Equal = &d.bits, d.bits == 0
@@ -289,7 +288,7 @@ func (j *compareJob) compare(name string) (*comparison, error) {
 }
 
 // setNumbers says what was found out.
-func (c *comparison) setNumbers(d difference) {
+func (c *comparison) setNumbers(d *difference) {
 	c.A.NaN, c.A.Inf, c.B.NaN, c.B.Inf = d.odd[0].nan, d.odd[0].inf, d.odd[1].nan, d.odd[1].inf
 	c.Apart = d.apart
 	c.Worst, c.noise = &d.worst, d.noise > 0
@@ -311,84 +310,34 @@ func ratio(x float64) *float64 {
 	return &x
 }
 
-// difference is what compare finds out about a tensor, or a piece of it. Elements of which one is not finite are counted, and left out of the rest.
-type difference struct {
-	bits    int        // number of elements whose bits differ, if the types are the same
-	worst   float64    // largest absolute difference
-	noise   float64    // sum of the squares of the differences
-	squares [2]float64 // of A's elements and of B's
-	product float64    // sum of the products
-	odd     [2]struct{ nan, inf int }
-	apart   int // elements of which one is not finite, and the other is something else
-	errors  *errorCounts
-}
-
-// add adds that of another piece.
-func (d *difference) add(e *difference) {
-	d.bits += e.bits
-	d.worst = max(d.worst, e.worst)
-	d.noise += e.noise
-	d.product += e.product
-	d.apart += e.apart
-	if d.errors == nil {
-		d.errors = e.errors
-	} else if e.errors != nil {
-		d.errors.add(e.errors)
-	}
-	for i := range 2 {
-		d.squares[i] += e.squares[i]
-		d.odd[i].nan += e.odd[i].nan
-		d.odd[i].inf += e.odd[i].inf
-	}
-}
-
-// compare takes in a pair of elements.
-func (d *difference) compare(v, w float64) {
-	e := v - w
-	if e-e == 0 {
-		d.worst = max(d.worst, math.Abs(e))
-		d.noise += e * e
-		d.squares[0] += v * v
-		d.squares[1] += w * w
-		d.product += v * w
-		return
-	}
-	for i, x := range []float64{v, w} {
-		switch {
-		case math.IsNaN(x):
-			d.odd[i].nan++
-		case math.IsInf(x, 0):
-			d.odd[i].inf++
-		}
-	}
-	if v != w && (v == v || w == w) {
-		d.apart++
-	}
-}
-
 // comparePiece is how many elements are compared at a time: whole bytes in every type.
 const comparePiece = 1 << 17
 
-// measure compares two tensors of the same shape. The pieces are summed up in their order, whichever worker had them.
-func (j *compareJob) measure(x, y *comparand) (sum difference, err error) {
+// measure compares two tensors of the same shape.
+func (j *compareJob) measure(x, y *comparand) (*difference, error) {
 	n, piece := int64(x.shape.Elements()), int64(comparePiece)
 	if x.plain == 0 || y.plain == 0 { // which are read by rows
 		row := int64(rowOf(x.shape))
 		piece = max(1, comparePiece/row) * row
 	}
-	pieces := make([]difference, (n+piece-1)/piece)
-	err = j.each(n, piece, func(off, n int64) error {
+	m := newMeasurement(int(n), j.errors)
+	if err := j.each(n, piece, func(off, n int64) error {
 		bench := j.benches.get()
 		defer j.benches.put(bench)
 		j.progress.add(n)
-		var err error
-		pieces[off/piece], err = bench.compare(x, y, off, n, j.errors)
-		return err
-	})
-	for i := range pieces {
-		sum.add(&pieces[i])
+		var sides [2]elements
+		for i, side := range []*comparand{x, y} {
+			var err error
+			if sides[i], err = bench.read(i, side, off, n); err != nil {
+				return err
+			}
+		}
+		m.add(&bench.measureBench, int(off), int(n), sides)
+		return nil
+	}); err != nil {
+		return nil, err
 	}
-	return sum, err
+	return m.difference(), nil
 }
 
 // rowOf is the length of a row.
@@ -404,122 +353,18 @@ func rowOf(shape safetensors.Shape) int {
 type compareBench struct {
 	bytes  [2][]byte
 	floats [2][]float32
-	values [2][]float64
-	narrow memory
+	measureBench
 }
 
-func (c *compareBench) compare(x, y *comparand, off, n int64, errors bool) (d difference, err error) {
-	comparable := x.numeric() && y.numeric()
-	for i, side := range []*comparand{x, y} {
-		if side.plain == 0 {
-			c.floats[i] = slices.Grow(c.floats[i][:0], int(n))[:n]
-			if err := side.rows(c.floats[i], int(off)/rowOf(side.shape)); err != nil {
-				return d, err
-			}
-			continue
-		}
-		bits := int64(side.plain.Bits())
-		c.bytes[i] = slices.Grow(c.bytes[i][:0], int(n*bits/8))[:n*bits/8]
-		if err := side.raw(c.bytes[i], off*bits/8); err != nil {
-			return d, err
-		}
+// read reads elements of a side.
+func (c *compareBench) read(i int, side *comparand, off, n int64) (elements, error) {
+	if side.plain == 0 {
+		c.floats[i] = slices.Grow(c.floats[i][:0], int(n))[:n]
+		return elements{floats: c.floats[i]}, side.rows(c.floats[i], int(off)/rowOf(side.shape))
 	}
-	switch {
-	case x.plain == 0 && y.plain == 0:
-		d.bits = differingValues(c.floats[0], c.floats[1])
-	case x.plain == 0:
-		d.bits = c.differingBytes(0, y.plain)
-	case y.plain == 0:
-		d.bits = c.differingBytes(1, x.plain)
-	case x.plain != y.plain:
-	case bytes.Equal(c.bytes[0], c.bytes[1]) && !comparable:
-		return d, nil
-	default:
-		d.bits = differing(x.plain.Bits(), c.bytes[0], c.bytes[1])
-	}
-	if !comparable {
-		return d, nil
-	}
-	for i, side := range []*comparand{x, y} {
-		c.values[i] = slices.Grow(c.values[i][:0], int(n))[:n]
-		if side.plain != 0 {
-			values(c.values[i], side.plain, c.bytes[i])
-			continue
-		}
-		for k, v := range c.floats[i] {
-			c.values[i][k] = float64(v)
-		}
-	}
-	for i, v := range c.values[0] {
-		d.compare(v, c.values[1][i])
-	}
-	if errors && d.noise > 0 {
-		d.errors = countErrors(c.values[0], c.values[1], d.worst)
-	}
-	return d, nil
-}
-
-// differingBytes rounds the values of a side that is quantized to the other's type, and counts those whose bits differ.
-func (c *compareBench) differingBytes(side int, t safetensors.DType) int {
-	floats := c.floats[side]
-	switch t {
-	case safetensors.F16:
-		half := lend[float16.Float16](&c.narrow, len(floats))
-		kernels.EncodeFloat16(half, floats)
-		kernels.DecodeFloat16(floats, half)
-	case safetensors.BF16:
-		half := lend[bf16.BFloat16](&c.narrow, len(floats))
-		kernels.EncodeBFloat16(half, floats)
-		kernels.DecodeBFloat16(floats, half)
-	case safetensors.F32:
-	default:
-		return 0
-	}
-	other := slices.Grow(c.values[0][:0], len(floats))[:len(floats)]
-	c.values[0] = other
-	values(other, t, c.bytes[1-side])
-	count := 0
-	for i, v := range floats {
-		if w := float32(other[i]); math.Float32bits(v) != math.Float32bits(w) && (v == v || w == w) {
-			count++
-		}
-	}
-	return count
-}
-
-// differingValues counts the elements whose bits differ.
-func differingValues(a, b []float32) (count int) {
-	for i, v := range a {
-		if math.Float32bits(v) != math.Float32bits(b[i]) {
-			count++
-		}
-	}
-	return count
-}
-
-// differing counts the elements of so many bits whose bits differ.
-func differing(bits int, a, b []byte) (count int) {
-	if bytes.Equal(a, b) {
-		return 0
-	}
-	// A word has as many elements as fill bytes: one, two of 4 bits, four of 6 bits.
-	inWord := 1
-	for inWord*bits%8 != 0 {
-		inWord *= 2
-	}
-	size, mask := inWord*bits/8, uint64(1)<<bits-1
-	for i := 0; i < len(a); i += size {
-		word := uint64(0)
-		for k := range size {
-			word |= uint64(a[i+k]^b[i+k]) << (8 * k)
-		}
-		for ; word != 0; word >>= bits {
-			if word&mask != 0 {
-				count++
-			}
-		}
-	}
-	return count
+	bits := int64(side.plain.Bits())
+	c.bytes[i] = slices.Grow(c.bytes[i][:0], int(n*bits/8))[:n*bits/8]
+	return elements{dtype: side.plain, bytes: c.bytes[i]}, side.raw(c.bytes[i], off*bits/8)
 }
 
 // decibels prints a ratio of signal to noise: inf without noise.

@@ -67,6 +67,10 @@ func (c *quantizeCommand) toGGUF(t *tool) error {
 	bar := newProgress(t.stderr, "quantize", before+after, true)
 	defer bar.end()
 	conversion.Progress = bar.add
+	watch := newWatch(c.Report, modelOfGGUF(src))
+	if watch != nil {
+		conversion.Watch = watch.gguf
+	}
 	closing, begun := closingPlace(t, *c.Output), time.Now()
 	if err := gguf.Convert(t.ctx, *c.Output, src, conversion); err != nil {
 		if t.ctx.Err() != nil {
@@ -76,7 +80,7 @@ func (c *quantizeCommand) toGGUF(t *tool) error {
 	}
 	bar.end()
 	closingLine(closing, "quantize", before, after, true, time.Since(begun))
-	return nil
+	return watch.report(t, *c.Output, c.Report)
 }
 
 // conversion says what type each tensor gets.

@@ -10,6 +10,7 @@ import (
 
 // model is a set of named tensors that are compared with others, whatever they lie in.
 type model struct {
+	path  string
 	names []string
 	find  func(name string) (*comparand, bool)
 	close func() error
@@ -43,7 +44,11 @@ func openModel(path string) (*model, error) {
 		in.Close()
 		return nil, err
 	}
-	m := &model{close: in.Close}
+	return modelOf(in), nil
+}
+
+func modelOf(in *checkpoint.Checkpoint) *model {
+	m := &model{path: in.Path(), close: in.Close}
 	for _, t := range in.Tensors() {
 		m.names = append(m.names, t.Name())
 	}
@@ -66,7 +71,7 @@ func openModel(path string) (*model, error) {
 		c.raw = func(buf []byte, off int64) error { return values.File.ReadTensor(values.Name, buf, off) }
 		return c, true
 	}
-	return m, nil
+	return m
 }
 
 func openGGUFModel(path string) (*model, error) {
@@ -74,12 +79,18 @@ func openGGUFModel(path string) (*model, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &model{close: f.Close}
 	for _, info := range f.Tensors() {
 		if _, plain := ggufTypes[info.Type]; !plain && !info.Type.Supported() {
 			f.Close()
 			return nil, &gguf.Error{File: f.Name(), Tensor: info.Name, Err: fmt.Errorf("is %v, which is not supported", info.Type)}
 		}
+	}
+	return modelOfGGUF(f), nil
+}
+
+func modelOfGGUF(f *gguf.File) *model {
+	m := &model{path: f.Name(), close: f.Close}
+	for _, info := range f.Tensors() {
 		m.names = append(m.names, info.Name)
 	}
 	m.find = func(name string) (*comparand, bool) {
@@ -96,5 +107,5 @@ func openGGUFModel(path string) (*model, error) {
 		c.rows = func(dst []float32, first int) error { return f.Rows(dst, name, first) }
 		return c, true
 	}
-	return m, nil
+	return m
 }

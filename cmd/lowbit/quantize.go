@@ -47,26 +47,11 @@ func (c *quantizeCommand) Run(t *tool) error {
 	case c.Preset != "":
 		to = readers(c.Preset)[0]
 	}
-	if c.Report == "" || c.DryRun {
-		return c.write(t, to)
-	}
-	if err := checkReport(c.Report, c.In, *c.Output); err != nil {
-		return err
-	}
-	if stat, err := os.Stat(c.In); err == nil {
-		if out, err := os.Stat(*c.Output); err == nil && os.SameFile(stat, out) {
-			return usagef("--report: needs IN, which OUT takes the place of")
+	if !c.DryRun {
+		if err := checkReport(c.Report, c.In, *c.Output); err != nil {
+			return err
 		}
 	}
-	if err := c.write(t, to); err != nil {
-		return err
-	}
-	_, _, err := t.compare(c.In, *c.Output, c.Report, comparisons{add: func(*comparison) error { return nil }})
-	return err
-}
-
-// write quantizes.
-func (c *quantizeCommand) write(t *tool, to string) error {
 	if to == toGGUF {
 		return c.toGGUF(t)
 	}
@@ -112,13 +97,17 @@ func (c *quantizeCommand) write(t *tool, to string) error {
 	write := t.newWriting("quantize", *c.Output, plan)
 	write.folder = to == toCT || in.Kind() != checkpoint.File
 	write.restart = c.Restart
-	return write.run(func() {
+	write.watch = newWatch(c.Report, modelOf(in))
+	if err := write.run(func() {
 		for _, change := range plan.Changes {
 			if o := odd.of[change.Tensor]; o != nil {
 				o.warn(log, change.Tensor.Name())
 			}
 		}
-	})
+	}); err != nil {
+		return err
+	}
+	return write.watch.report(t, *c.Output, c.Report)
 }
 
 // job is what the command does to safetensors.

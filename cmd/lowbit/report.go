@@ -341,7 +341,7 @@ func countErrors(a, b []float64, worst float64) *errorCounts {
 	scale := math.Ldexp(errorBins/2, -e.exponent)
 	for i, v := range a {
 		if d := v - b[i]; d-d == 0 {
-			e.counts[int(d*scale+errorBins/2)]++
+			e.counts[int(math.Floor(d*scale))+errorBins/2]++
 		}
 	}
 	return e

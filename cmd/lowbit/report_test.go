@@ -56,7 +56,6 @@ func TestReport(t *testing.T) {
 
 	fails(t, exitUsage, []string{"--report", "another file"}, "compare", "--report", a, a, b)
 	fails(t, exitUsage, []string{"--report", "another file"}, "quantize", "--preset", "int8", "--report", a, "-o", b, a)
-	fails(t, exitUsage, []string{"--report", "takes the place of"}, "quantize", "--preset", "int8", "--report", page, "-o", a, a)
 	assert.ElementsMatch(t, []string{"a", "b", "r.html", "again.html"}, entries(t, dir))
 	r = lowbit(t, "compare", "--report", filepath.Join(dir, "no", "r.html"), a, b)
 	assert.Contains(t, r.stderr, "no such file or directory")

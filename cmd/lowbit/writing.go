@@ -19,6 +19,7 @@ type writing struct {
 	plan    *checkpoint.Plan
 	folder  bool
 	restart bool
+	watch   *watch // or nil
 }
 
 func (t *tool) newWriting(what, out string, plan *checkpoint.Plan) *writing {
@@ -46,6 +47,9 @@ func (w *writing) run(after func()) error {
 		bar.name(tensor)
 		bar.add(bytes)
 	}}
+	if w.watch != nil {
+		options.Watch, options.Note, options.Noted = w.watch.safetensors, w.watch.note, w.watch.noted
+	}
 	closing := closingPlace(w.tool, w.out)
 	write := w.plan.WriteFile
 	if w.folder {

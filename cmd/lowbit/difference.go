@@ -1,0 +1,327 @@
+package main
+
+import (
+	"bytes"
+	"math"
+	"slices"
+	"sync"
+
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/kernels"
+	"github.com/lowbit-go/lowbit/safetensors"
+)
+
+// difference is what is found out about two tensors of one shape. Elements of which one is not finite are counted, and left out of the rest.
+type difference struct {
+	bits   int     // number of elements whose bits differ, if the types are the same
+	worst  float64 // largest absolute difference
+	odd    [2]struct{ nan, inf int }
+	apart  int          // elements of which one is not finite, and the other is something else
+	errors *errorCounts // nil where there are none
+	sums
+}
+
+// sums are those that come to other bits in another order.
+type sums struct {
+	noise   float64    // of the squares of the differences
+	squares [2]float64 // of A's elements and of B's
+	product float64    // of the products
+}
+
+func (s *sums) add(t sums) {
+	s.noise += t.noise
+	s.squares[0] += t.squares[0]
+	s.squares[1] += t.squares[1]
+	s.product += t.product
+}
+
+// sumRun is how many elements are summed up by themselves: runs of a tensor from its start on, which are then added in their order. So sums do
+// not depend on the pieces that a tensor comes in.
+const sumRun = 1 << 14
+
+// elements are some of one side.
+type elements struct {
+	dtype  safetensors.DType // 0 for those that are quantized, whose values floats are
+	bytes  []byte
+	floats []float32
+}
+
+// part is n elements from one on.
+func (e elements) part(at, n int) elements {
+	if e.dtype == 0 {
+		return elements{floats: e.floats[at:][:n]}
+	}
+	bits := e.dtype.Bits()
+	return elements{dtype: e.dtype, bytes: e.bytes[at*bits/8:][:n*bits/8]}
+}
+
+func (e elements) numeric() bool { return e.dtype == 0 || numeric(e.dtype) }
+
+func (e elements) values(dst []float64) {
+	if e.dtype != 0 {
+		values(dst, e.dtype, e.bytes)
+		return
+	}
+	for i, v := range e.floats {
+		dst[i] = float64(v)
+	}
+}
+
+// measurement finds out the difference of two tensors of so many elements, which come in runs: in any order, from several goroutines at a time.
+type measurement struct {
+	elements int
+	errors   bool // are counted
+
+	mu      sync.Mutex
+	seen    int
+	sum     difference
+	next    int              // number of the run whose sums are added next
+	waiting map[int]sums     // of later runs
+	begun   map[int]*partRun // runs of which a part was seen
+}
+
+// partRun is a run of which a part was seen.
+type partRun struct {
+	seen   int
+	values [2][]float64
+}
+
+func newMeasurement(elements int, errors bool) *measurement {
+	return &measurement{elements: elements, errors: errors, waiting: map[int]sums{}, begun: map[int]*partRun{}}
+}
+
+// whole tells whether all was seen.
+func (m *measurement) whole() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.seen == m.elements
+}
+
+// difference is what was found out of the whole.
+func (m *measurement) difference() *difference { return &m.sum }
+
+// measureBench is the workbench of one worker.
+type measureBench struct {
+	values  [2][]float64
+	rounded []float32
+	narrow  memory
+}
+
+// add takes n elements from one on in.
+func (m *measurement) add(b *measureBench, first, n int, sides [2]elements) {
+	if !sides[0].numeric() || !sides[1].numeric() {
+		bits := b.differing(sides)
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.sum.bits += bits
+		m.seen += n
+		return
+	}
+	for at := 0; at < n; {
+		length := min(n-at, sumRun-(first+at)%sumRun)
+		m.addPart(b, first+at, [2]elements{sides[0].part(at, length), sides[1].part(at, length)}, length)
+		at += length
+	}
+}
+
+// addPart takes a run in, or a part of one.
+func (m *measurement) addPart(b *measureBench, first int, sides [2]elements, n int) {
+	bits := b.differing(sides)
+	for i, side := range sides {
+		b.values[i] = slices.Grow(b.values[i][:0], n)[:n]
+		side.values(b.values[i])
+	}
+	d := count(b.values[0], b.values[1])
+	if d.bits = bits; m.errors && d.worst > 0 {
+		d.errors = countErrors(b.values[0], b.values[1], d.worst)
+	}
+	number := first / sumRun
+	length := min(sumRun, m.elements-number*sumRun)
+	whole := n == length
+	if whole {
+		d.sums = sumUp(b.values[0], b.values[1])
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.seen += n
+	m.sum.merge(&d)
+	if whole {
+		m.addSums(number, d.sums)
+		return
+	}
+	part := m.begun[number]
+	if part == nil {
+		part = &partRun{values: [2][]float64{make([]float64, length), make([]float64, length)}}
+		m.begun[number] = part
+	}
+	for i := range sides {
+		copy(part.values[i][first-number*sumRun:], b.values[i])
+	}
+	if part.seen += n; part.seen == length {
+		delete(m.begun, number)
+		m.addSums(number, sumUp(part.values[0], part.values[1]))
+	}
+}
+
+// addSums adds the sums of a run, as soon as those before it are there.
+func (m *measurement) addSums(number int, s sums) {
+	m.waiting[number] = s
+	for {
+		s, ok := m.waiting[m.next]
+		if !ok {
+			return
+		}
+		delete(m.waiting, m.next)
+		m.sum.sums.add(s)
+		m.next++
+	}
+}
+
+// merge adds what does not depend on the order.
+func (d *difference) merge(e *difference) {
+	d.bits += e.bits
+	d.worst = max(d.worst, e.worst)
+	d.apart += e.apart
+	for i := range 2 {
+		d.odd[i].nan += e.odd[i].nan
+		d.odd[i].inf += e.odd[i].inf
+	}
+	if d.errors == nil {
+		d.errors = e.errors
+	} else if e.errors != nil {
+		d.errors.add(e.errors)
+	}
+}
+
+// count counts and finds the largest difference.
+func count(a, b []float64) (d difference) {
+	for i, v := range a {
+		w := b[i]
+		e := v - w
+		if e-e == 0 {
+			if e = math.Abs(e); e > d.worst {
+				d.worst = e
+			}
+			continue
+		}
+		for i, x := range []float64{v, w} {
+			switch {
+			case math.IsNaN(x):
+				d.odd[i].nan++
+			case math.IsInf(x, 0):
+				d.odd[i].inf++
+			}
+		}
+		if v != w && (v == v || w == w) {
+			d.apart++
+		}
+	}
+	return d
+}
+
+// sumUp sums up a run: those of an even number, those of an odd number, and then both.
+func sumUp(a, b []float64) sums {
+	var two [2]sums
+	b = b[:len(a)]
+	i := 0
+	for ; i+2 <= len(a); i += 2 {
+		two[0].take(a[i], b[i])
+		two[1].take(a[i+1], b[i+1])
+	}
+	if i < len(a) {
+		two[0].take(a[i], b[i])
+	}
+	two[0].add(two[1])
+	return two[0]
+}
+
+// take takes in a pair of elements.
+func (s *sums) take(v, w float64) {
+	if e := v - w; e-e == 0 {
+		s.noise += float64(e * e)
+		s.squares[0] += float64(v * v)
+		s.squares[1] += float64(w * w)
+		s.product += float64(v * w)
+	}
+}
+
+// differing counts the elements whose bits differ, as far as the types can tell.
+func (b *measureBench) differing(sides [2]elements) int {
+	x, y := sides[0], sides[1]
+	switch {
+	case x.dtype == 0 && y.dtype == 0:
+		return differingValues(x.floats, y.floats)
+	case x.dtype == 0:
+		return b.differingRounded(x.floats, y)
+	case y.dtype == 0:
+		return b.differingRounded(y.floats, x)
+	case x.dtype != y.dtype:
+		return 0
+	}
+	return differing(x.dtype.Bits(), x.bytes, y.bytes)
+}
+
+// differingRounded rounds values to the type of others, and counts those whose bits differ. NaN are one.
+func (b *measureBench) differingRounded(floats []float32, other elements) (count int) {
+	n := len(floats)
+	b.rounded = slices.Grow(b.rounded[:0], n)[:n]
+	switch rounded := b.rounded; other.dtype {
+	case safetensors.F16:
+		half := lend[float16.Float16](&b.narrow, n)
+		kernels.EncodeFloat16(half, floats)
+		kernels.DecodeFloat16(rounded, half)
+	case safetensors.BF16:
+		half := lend[bf16.BFloat16](&b.narrow, n)
+		kernels.EncodeBFloat16(half, floats)
+		kernels.DecodeBFloat16(rounded, half)
+	case safetensors.F32:
+		copy(rounded, floats)
+	default:
+		return 0
+	}
+	b.values[0] = slices.Grow(b.values[0][:0], n)[:n]
+	values(b.values[0], other.dtype, other.bytes)
+	for i, v := range b.rounded {
+		if w := float32(b.values[0][i]); math.Float32bits(v) != math.Float32bits(w) && (v == v || w == w) {
+			count++
+		}
+	}
+	return count
+}
+
+// differingValues counts the elements whose bits differ.
+func differingValues(a, b []float32) (count int) {
+	for i, v := range a {
+		if math.Float32bits(v) != math.Float32bits(b[i]) {
+			count++
+		}
+	}
+	return count
+}
+
+// differing counts the elements of so many bits whose bits differ.
+func differing(bits int, a, b []byte) (count int) {
+	if bytes.Equal(a, b) {
+		return 0
+	}
+	// A word has as many elements as fill bytes: one, two of 4 bits, four of 6 bits.
+	inWord := 1
+	for inWord*bits%8 != 0 {
+		inWord *= 2
+	}
+	size, mask := inWord*bits/8, uint64(1)<<bits-1
+	for i := 0; i < len(a); i += size {
+		word := uint64(0)
+		for k := range size {
+			word |= uint64(a[i+k]^b[i+k]) << (8 * k)
+		}
+		for ; word != 0; word >>= bits {
+			if word&mask != 0 {
+				count++
+			}
+		}
+	}
+	return count
+}
