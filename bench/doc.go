@@ -20,11 +20,16 @@
 //	stochastic/int8                 quotients are rounded at random to one of the integers next to them
 //	small/NAME                      one call of n elements, for -n of few: quantize/int8, dequantize/int8, minmax, encode/f16,
 //	                                quant/quantize/int8
+//	mx/KIND/FORMAT/LIBRARY          KIND is dynamic, quantize, dequantize, dequantize/bytes (the scales are a byte each) or
+//	                                fakequantize with a byte mask; FORMAT is mxfp8, mxfp6, mxfp4 or nvfp4, in the arithmetic of
+//	                                a rule of torchao or of another library
+//	wide/KIND/FORMAT                integers of six and of sixteen bits
+//	library/KIND/FORMAT/LIBRARY     int8 and e4m3 in blocks of 32, in the arithmetic of other libraries
 //
 // FORMAT is int8, int4, e4m3, e5m2 or e2m1 with a byte for each code; int4packed, uint4packed and e2m1packed have half a byte, int2packed and
 // uint2packed a quarter; mxfp8 is e4m3 and mxfp4 is e2m1packed with powers of two as scales, mxfp6 six-bit floats in three
 // quarters of a byte by torchao's rule, /rceil another of its rules, nvfp4 e2m1packed with scales of e4m3 and one of the tensor, which is given; uint8asym is uint8 with zero points. All but the
-// last four kinds have one group, unless a suffix follows: /blockN is groups of N adjacent elements, /lanes a matrix of up to 1024 columns with
+// last kinds have one group, unless a suffix follows: /blockN is groups of N adjacent elements, /lanes a matrix of up to 1024 columns with
 // a group for each, and with package quant /axis0 such a matrix with a group for 32 elements below one another, /square one with a group for
 // 32 times 32. Tensors are float32, unless /f16 or /bf16 follows after that.
 //

@@ -14,6 +14,9 @@ func namedOps(text string) (ops []Op) {
 	if strings.Contains(text, "search") {
 		ops = append(ops, searchOp())
 	}
+	if strings.Contains(text, "mx/") || strings.Contains(text, "wide/") || strings.Contains(text, "library/") {
+		ops = append(ops, mxOps()...)
+	}
 	if strings.Contains(text, "histogram") {
 		ops = append(ops, Op{"histogram/bf16", oneGroup, func(a *arena, n int) work {
 			x, h := elements[bf16.BFloat16](a, n), new(quant.Histogram[bf16.BFloat16])

@@ -54,8 +54,8 @@ func (o Op) Impls(impls []string) []string {
 }
 
 // Ops returns the operations whose names an expression matches, in the order of the table; nil matches all. Blocks of other than 32 elements,
-// lanes, tensors of 16-bit floats, package quant's, searches, histograms, what is stochastic or small are in the table only if the expression
-// names them.
+// lanes, tensors of 16-bit floats, package quant's, searches, histograms, what is stochastic or small, and mx, wide and library are in the table only
+// if the expression names them.
 func Ops(match *regexp.Regexp) []Op {
 	text := ""
 	if match != nil {

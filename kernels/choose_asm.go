@@ -64,7 +64,7 @@ func chooseIntE8M0(impl isa, c findings, r *IntRule, first, n int) {
 			r.ZeroPoint[first+i] = 0
 		}
 	}
-	asm.ParamsPowerOfTwo(impl, &r.Scale[first], &c.recip[0], &r.Scale[first], int8MaxExp, n)
+	asm.ParamsPowerOfTwo(impl, &r.Scale[first], &c.recip[0], &r.Scale[first], 0, int8MaxExp, 1, 1, n)
 	asm.Prepare(impl, &c.recip[0], &r.Scale[first], n)
 }
 
@@ -79,7 +79,7 @@ func chooseFloats[T Float](impl isa, c findings, r *FloatRule, first, n int) {
 		return
 	}
 	if r.Scales == ScaleE8M0 {
-		asm.ParamsPowerOfTwo(impl, &r.Scale[first], &c.recip[0], &r.Scale[first], int32(formats[r.Format].maxExp), n)
+		asm.ParamsPowerOfTwo(impl, &r.Scale[first], &c.recip[0], &r.Scale[first], 0, int32(formats[r.Format].maxExp), 1, 1, n)
 	} else {
 		asm.ParamsScale[T](impl, elemOf[T](), &r.Scale[first], &c.recip[0], &r.Scale[first], r.Format.Max(), n)
 	}

@@ -142,6 +142,9 @@ func (m method) towardZero() bool { return m.fp4 && m.dialect == ModelOpt && m.s
 // plain reports whether codes are those of the quotients rounded half to even.
 func (m method) plain() bool { return !m.plusZero() && !m.towardZero() }
 
+// rounds reports whether quotients are rounded to the tensor's type.
+func (m method) rounds() bool { return m.dialect == CompressedTensors }
+
 // narrows reports whether quotients are rounded to a T, which is no float32.
 func narrows[T Float](d Dialect) bool {
 	_, wide := any(*new(T)).(float32)
@@ -156,7 +159,7 @@ func quotientBy[T Float](m *method, x, factor float32) float32 {
 	} else {
 		v /= factor
 	}
-	if m.dialect == CompressedTensors && m.scales != ScaleE4M3FNGlobal {
+	if m.rounds() && m.scales != ScaleE4M3FNGlobal {
 		v = to[T](v)
 	}
 	return v
@@ -260,13 +263,19 @@ func factorAt[T Float](p *FloatParams, m *method, group int) float32 {
 
 // valueScale returns what the values of codes are multiplied with.
 func (m *method) valueScale(scale float32) float32 {
-	if m.scales != ScaleE4M3FNGlobal {
-		return scale
+	times, over := m.twoLevels()
+	return float32(scale*times) / over
+}
+
+// twoLevels returns what a scale is multiplied with and divided by for that.
+func (m *method) twoLevels() (times, over float32) {
+	switch {
+	case m.scales != ScaleE4M3FNGlobal:
+		return 1, 1
+	case m.dialect == TorchAO || m.dialect == ModelOpt:
+		return m.global, 1
 	}
-	if m.dialect == TorchAO || m.dialect == ModelOpt {
-		return m.global * scale
-	}
-	return scale / m.global
+	return 1, m.global
 }
 
 // chooseE8M0 chooses a power of two. Its byte is that of fp8.E8M0.
@@ -313,20 +322,26 @@ func chooseE8M0[T Float](m *method, most float32) (scale, factor float32) {
 // of the magnitude rounded to one mantissa bit, or to three for six-bit floats. It
 // rounds the scale to T; one that is infinite there is stored as 1.
 func chooseCompressed[T Float](m *method, most uint32) (scale, factor float32) {
-	mantissa, below := 1, 2
-	switch {
-	case m.format.width == 6:
-		mantissa = 3
-	case !m.fp4:
-		below = 8
-	}
+	mantissa, below := m.compressedPower()
 	field := int((most + 1<<(22-mantissa)) >> 23)
-	b := max(field-below, 0)
+	b := max(field-int(below), 0)
 	s := to[T](float32(math.Ldexp(1, b-127)))
 	if field == 255 || math.IsInf(float64(s), 0) {
 		return 1, 0
 	}
 	return fp8.E8M0(b).Float32(), 1 / notZero[T](s)
+}
+
+// compressedPower returns to how many bits of its mantissa the largest magnitude is
+// rounded, and by how much its exponent is less.
+func (m *method) compressedPower() (mantissa, below int32) {
+	switch {
+	case m.format.width == 6:
+		return 3, 2
+	case m.fp4:
+		return 1, 2
+	}
+	return 1, 8
 }
 
 // factorOfE8M0 returns what elements are multiplied with: the inverse of a power

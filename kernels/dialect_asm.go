@@ -1,11 +1,9 @@
 package kernels
 
 import (
-	"math"
 	"unsafe"
 
 	"github.com/lowbit-go/lowbit/fp4"
-	"github.com/lowbit-go/lowbit/fp8"
 	"github.com/lowbit-go/lowbit/internal/asm"
 )
 
@@ -35,15 +33,26 @@ func (p *FloatParams) dividesByScales() bool {
 	return true
 }
 
+// infinite reports whether factors may be: of zero, the oracle has a code of its own then.
+func (m *method) infinite() bool {
+	return m.dialect == TorchAO && m.scales == ScaleE4M3FNGlobal && !(m.global >= 0x1p-100)
+}
+
+// multipliesAlone reports whether codes are those of products with the factors. To
+// round a product with a power of two to the type of the element changes nothing but
+// what is far below every format, and with it the zeros.
+func (m *method) multipliesAlone() bool { return m.multiplies() && m.plain() && !m.infinite() }
+
 // quantizeFloatBy quantizes as dialects other than the reference do.
 func quantizeFloatBy[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParams) {
 	m := p.method()
 	switch {
-	case !m.plain() || narrows[T](p.Dialect) || !g.inBytes(p.Format.Bits()),
-		p.Scales == ScaleE4M3FNGlobal && !(p.Global >= 0x1p-100): // factors may be infinite
+	case !g.inBytes(p.Format.Bits()) || m.infinite():
 		portableQuantizeFloat(dst, src, g, p)
 	case p.Format.isSix():
 		quantizeFloatSixes(impl, dst, src, g, p)
+	case !m.plain() || !m.multiplies() && narrows[T](p.Dialect):
+		quantizeFloatBefore(impl, dst, src, g, p)
 	case !m.multiplies(): // the factors are the scales
 		quantizeFloatAsm(impl, dst, src, g, &FloatParams{Format: p.Format, Scale: p.Scale})
 	default:
@@ -71,12 +80,11 @@ func dequantizeFloatGlobal[T Float](impl isa, dst []T, src []byte, g Grid, p *Fl
 		portableDequantizeFloat(dst, src, g, p)
 		return
 	}
-	var scale [someGroups]float32
+	var scale, recip [someGroups]float32
+	times, over := m.twoLevels()
 	for base := 0; base < g.Groups; base += len(scale) {
 		s := scale[:min(len(scale), g.Groups-base)]
-		for i := range s {
-			s[i] = m.valueScale(p.Scale[base+i])
-		}
+		asm.ParamsValue(impl, &s[0], &recip[0], &p.Scale[base], times, over, 1, len(s))
 		part := FloatParams{Format: p.Format, Scale: s}
 		for r := range g.Rows {
 			at, n := r*row+base*g.Len, len(s)*g.Len
@@ -89,36 +97,91 @@ func dequantizeFloatGlobal[T Float](impl isa, dst []T, src []byte, g Grid, p *Fl
 // scales will be, and factors, which go to factor and to the rule's own.
 func chooseDialect[T Float](impl isa, r *FloatRule, most, factor []float32) {
 	m := r.method()
-	if t := exponentsOf(&m, r.Format); t != nil {
-		t.choose(r.Scale, factor, most)
-		copy(r.Factor, factor[:len(most)])
-		return
-	}
-	if m.dialect == TorchAO && m.scales == ScaleE4M3FNGlobal && m.global >= 0x1p-100 && m.global <= 0x1p100 {
-		chooseNVFP4(impl, &m, r.Scale, factor, most)
-		copy(r.Factor, factor[:len(most)])
-		return
-	}
-	for i, most := range most {
-		var scale, f float32
-		if r.Dialect == Reference {
-			one := FloatRule{Format: r.Format, Scales: r.Scales, Scale: r.Scale[i:][:1]}
-			portableChooseFloat[T](&one, []float32{0}, []float32{most})
-			scale = r.Scale[i]
-			f = scale
-		} else {
-			scale, f = chooseScale[T](&m, most)
-		}
-		r.Scale[i], factor[i] = oneNaN(scale), f
-		if r.Factor != nil {
-			r.Factor[i] = f
+	factor = factor[:len(most)]
+	switch {
+	case len(most) == 0:
+	case r.Scales == ScaleE8M0 && choosePowers[T](impl, &m, r.Scale, factor, most):
+	case r.Scales == ScaleE8M0 && exponentsOf(&m, r.Format) != nil:
+		exponentsOf(&m, r.Format).choose(r.Scale, factor, most)
+	case chooseE4M3s[T](impl, &m, r.Scale, factor, most):
+	default:
+		for i, most := range most {
+			if r.Dialect == Reference {
+				one := FloatRule{Format: r.Format, Scales: r.Scales, Scale: r.Scale[i:][:1]}
+				portableChooseFloat[T](&one, []float32{0}, []float32{most})
+				factor[i] = r.Scale[i]
+				continue
+			}
+			r.Scale[i], factor[i] = chooseScale[T](&m, most)
+			r.Scale[i] = oneNaN(r.Scale[i])
 		}
 	}
+	copy(r.Factor, factor)
+}
+
+// choosePowers chooses powers of two, if the magnitudes are not special ones to the dialect.
+func choosePowers[T Float](impl isa, m *method, scale, factor, most []float32) bool {
+	var largest float32
+	asm.AbsMax[float32](impl, asm.F32, unsafe.Pointer(&most[0]), &largest, 1, len(most))
+	if !(largest <= 0x1p120) {
+		return false
+	}
+	f := m.format
+	switch {
+	case m.dialect == ModelOpt:
+		asm.ParamsLogarithm(impl, &scale[0], &factor[0], &most[0], f.largest, 0x1p127, len(most))
+	case m.dialect == TorchAO && m.rule == ScaleRCeil:
+		asm.ParamsLogarithm(impl, &scale[0], &factor[0], &most[0], f.largest, 1, len(most))
+	case m.dialect == TorchAO:
+		round := [...]int32{ScaleFloor: 0, ScaleEven: 1 << (f.step>>23 - 1), ScaleCeil: 1<<23 - 1}[m.rule]
+		asm.ParamsPowerOfTwo(impl, &scale[0], &factor[0], &most[0], round, int32(f.maxExp), 0, 1, len(most))
+	case (m.dialect == CompressedTensors || m.dialect == CompressedTensorsF32) && elemOf[T]() != asm.F16:
+		mantissa, below := m.compressedPower()
+		asm.ParamsPowerOfTwo(impl, &scale[0], &factor[0], &most[0], 1<<(22-mantissa), below, 0, 0, len(most))
+	default:
+		return false
+	}
+	return true
+}
+
+// chooseE4M3s chooses scales of E4M3FN, unless the global one is extreme.
+func chooseE4M3s[T Float](impl isa, m *method, scale, factor, most []float32) bool {
+	n, g := len(most), m.global
+	const six = fp4.E2M1Max
+	var recip [fewChosen]float32
+	switch {
+	case m.scales == ScaleE4M3FN:
+		asm.ParamsE4M3[float32](impl, asm.F32, &scale[0], &factor[0], &most[0], six, 1, 1, 0, 0x1p-6, 0x1p-6, 1, n)
+		return true
+	case m.scales != ScaleE4M3FNGlobal || !(g >= 0x1p-60 && g <= 0x1p100):
+		return false
+	case m.dialect == TorchAO:
+		asm.ParamsE4M3[float32](impl, asm.F32, &scale[0], &factor[0], &most[0], six, g, 1, 0, 0x1p-6, 0x1p-6, 1/g, n)
+		return true
+	case m.dialect == ModelOpt:
+		asm.ParamsE4M3[float32](impl, asm.F32, &scale[0], &factor[0], &most[0], six*g, 1, 1, 0, 1, 0x1p-9, 1, n)
+	default:
+		asm.ParamsE4M3[T](impl, elemOf[T](), &scale[0], &factor[0], &most[0], six, 1, g, 0x1p-10, 0.125, 0, 1, n)
+	}
+	times, over := m.twoLevels()
+	for first := 0; first < n; first += len(recip) {
+		asm.ParamsValue(impl, &factor[first], &recip[0], &scale[first], times, over, 1, min(len(recip), n-first))
+	}
+	return true
 }
 
 // dynamicFloatBy observes and quantizes some groups at a time.
 func dynamicFloatBy[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRule) {
-	var factor [someGroups]float32
+	if g.Groups <= fewChosen {
+		var factor [fewChosen]float32
+		dynamicFloatsBy(impl, dst, src, g, r, factor[:])
+	} else {
+		var factor [manyChosen]float32
+		dynamicFloatsBy(impl, dst, src, g, r, factor[:])
+	}
+}
+
+func dynamicFloatsBy[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRule, factor []float32) {
 	step := max(1, min(len(factor), dynamicPiece/g.Len))
 	if n := perByte(r.Format.Bits()); g.Len%n != 0 {
 		step = step / n * n
@@ -130,54 +193,11 @@ func dynamicFloatBy[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRule
 		n := min(step, g.Groups-first)
 		x, part := src[first*g.Len:][:n*g.Len], r.part(first, n)
 		adjacent(impl, x, g.Len, nil, part.Scale, false)
-		chooseDialect[T](impl, &part, part.Scale, factor[:])
+		chooseDialect[T](impl, &part, part.Scale, factor)
 		p := part.params(0, n)
 		if p.Dialect != Reference {
 			p.Factor = factor[:n]
 		}
 		quantizeFloat(impl, dst[r.Format.Bytes(first*g.Len):][:r.Format.Bytes(n*g.Len)], x, Grid{1, n, g.Len}, &p)
-	}
-}
-
-// fewNVFP4 is the least number of groups for which it pays to list the factors.
-const fewNVFP4 = 64
-
-// chooseNVFP4 chooses the scales of torchao's two levels, (m/6)/g as E4M3FN. Both
-// quotients are those of the kernel that divides by one number for all, and takes
-// 2^-23 at least: a power of two brings g to 1..2, so that this is far below the
-// least scale, 2^-6.
-func chooseNVFP4(impl isa, m *method, scale, factor, most []float32) {
-	e := int(math.Float32bits(m.global)>>23) - 127
-	up := math.Float32frombits(uint32(127-e) << 23)
-	g := m.global * up
-	inverse := 1 / m.global
-	var quotients, spare [someGroups]float32
-	var codes [someGroups]fp8.E4M3FN
-	var factors [128]float32
-	listed := len(most) >= fewNVFP4
-	if listed {
-		for c := range factors {
-			factors[c] = inverse / fp8.E4M3FN(c).Float32()
-		}
-	}
-	for first := 0; first < len(most); first += someGroups {
-		n := min(someGroups, len(most)-first)
-		q := quotients[:n]
-		for i, x := range most[first:][:n] {
-			q[i] = x * up
-		}
-		asm.ParamsScale[float32](impl, asm.F32, &q[0], &spare[0], &q[0], fp4.E2M1Max, n)
-		asm.ParamsScale[float32](impl, asm.F32, &q[0], &spare[0], &q[0], g, n)
-		encodeAsm(impl, codes[:n], q, &encodeE4M3FNSat)
-		for i, c := range codes[:n] {
-			c = max(c, 0x08) & 0x7f // 2^-6
-			s := c.Float32()
-			scale[first+i] = s
-			if listed {
-				factor[first+i] = factors[c]
-			} else {
-				factor[first+i] = inverse / s
-			}
-		}
 	}
 }

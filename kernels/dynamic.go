@@ -47,12 +47,13 @@ func DynamicFloat[C FloatCode, T Float](dst []C, src []T, g Grid, r *FloatRule) 
 
 func dynamicFloat[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRule) {
 	g = g.merged()
+	m := r.method()
 	switch {
 	case impl == generic || !g.adjacent() || !g.inBytes(r.Format.Bits()):
 		observeFloat(impl, src, g, r)
 		p := r.params(0, g.Groups)
 		quantizeFloat(impl, dst, src, g, &p)
-	case r.Dialect != Reference || r.Format.isSix():
+	case r.Format.isSix() || r.Dialect != Reference && !m.multipliesAlone():
 		dynamicFloatBy(impl, dst, src, g, r)
 	default:
 		dynamicFloatAsm(impl, dst, src, g, r)

@@ -54,6 +54,6 @@ func dynamicFloats[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRule,
 		n := min(step, g.Groups-first)
 		adjacent(impl, src[first*g.Len:][:n*g.Len], g.Len, nil, r.Scale[first:][:n], false)
 		chooseFloats[T](impl, c, r, first, n)
-		quantizeFloatGroups(impl, dst, src, g, &p, first, recip[:n], r.Scales == ScaleE8M0, to)
+		quantizeFloatGroups(impl, dst, src, g, &p, first, recip[:n], r.Scales == ScaleE8M0 || r.Dialect != Reference, to)
 	}
 }

@@ -41,9 +41,12 @@ func FakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p *IntParams)
 
 func fakeQuantizeInt[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p *IntParams) {
 	g = g.merged()
-	if impl == generic || len(src) == 0 || p.Dialect != Reference {
+	switch {
+	case impl == generic || len(src) == 0:
 		portableFakeQuantizeInt(dst, mask, src, g, p)
-	} else {
+	case p.Dialect != Reference:
+		fakeQuantizeIntBefore(impl, dst, mask, src, g, p)
+	default:
 		fakeQuantizeIntAsm(impl, dst, mask, src, g, p)
 	}
 }
@@ -67,9 +70,12 @@ func FakeQuantizeFloat[T Float](dst []T, mask Mask, src []T, g Grid, p *FloatPar
 
 func fakeQuantizeFloat[T Float](impl isa, dst []T, mask Mask, src []T, g Grid, p *FloatParams) {
 	g = g.merged()
-	if impl == generic || len(src) == 0 || p.Dialect != Reference && !p.dividesByScales() {
+	switch {
+	case impl == generic || len(src) == 0:
 		portableFakeQuantizeFloat(dst, mask, src, g, p)
-	} else {
+	case p.Dialect != Reference && !p.dividesByScales():
+		fakeQuantizeFloatBefore(impl, dst, mask, src, g, p)
+	default:
 		fakeQuantizeFloatAsm(impl, dst, mask, src, g, p)
 	}
 }

@@ -19,6 +19,7 @@ func All() []*ir.Kernel {
 		ks = append(ks, dequantizeFp(t, []format{e4m3, e5m2, e2m1}, false)...)
 		ks = append(ks, backward(t)...)
 	}
+	ks = append(ks, quotients()...)
 	ks = append(ks, convert()...)
 	ks = append(ks, pack()...)
 	for _, k := range ks {
@@ -32,7 +33,8 @@ func All() []*ir.Kernel {
 	ks = append(ks, writeBlocks()...)
 	ks = append(ks, errors()...)
 	ks = append(ks, searches()...)
-	return append(ks, magnitudes(), chooseE8M0(), prepare())
+	ks = append(ks, powersOfTwo()...)
+	return append(ks, magnitudes(), value(), prepare())
 }
 
 // Listed records anew the kernels that gain if a machine can look the values of

@@ -26,6 +26,9 @@ func prepare() *ir.Kernel {
 // reciprocal is 1/s, or NaN where that would not do: it makes every quotient
 // NaN, and so sends every tile the rare way.
 func reciprocal(k *ir.Kernel, s *ir.Node) *ir.Node {
-	least, most := k.Const(leastSafeScale), k.Const(mostSafeScale)
+	return reciprocalWithin(k, s, k.Const(leastSafeScale), k.Const(mostSafeScale))
+}
+
+func reciprocalWithin(k *ir.Kernel, s, least, most *ir.Node) *ir.Node {
 	return s.Max(least).Min(most).Eq(s).Select(k.Const(1).Div(s), k.Const(float32(math.NaN())))
 }

@@ -99,6 +99,17 @@ func Backward[T Float](isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer,
 	panic("asm: no such implementation of Backward")
 }
 
+// Quotient sets y = x/scale + offset, each operation rounded, or nan for NaN. Of y only the bits keep are its own: the others,
+// above, are those of x + offset. recip is Prepare's. An offset of -0 changes nothing, and one of +0 makes +0 of -0. In place (y == x) is allowed.
+func Quotient(isa ISA, y *float32, x *float32, scale *float32, recip *float32, offset *float32, keep int32, nan float32, groups int, length int, ahead int) {
+	panic("asm: no such implementation of Quotient")
+}
+
+// Product sets y = x*factor + zero, or nan for NaN. A zero of -0 changes nothing, and one of +0 makes +0 of -0. In place (y == x) is allowed.
+func Product(isa ISA, y *float32, x *float32, factor *float32, zero float32, nan float32, groups int, length int, ahead int) {
+	panic("asm: no such implementation of Product")
+}
+
 // Encode sets y to x rounded to the 16-bit type.
 func Encode(isa ISA, elemKind Elem, y *uint16, x *float32, n int, ahead int) {
 	panic("asm: no such implementation of Encode")
@@ -187,6 +198,13 @@ func ParamsAsymmetric[T Float](isa ISA, elemKind Elem, scale *float32, recip *fl
 	panic("asm: no such implementation of ParamsAsymmetric")
 }
 
+// ParamsE4M3 sets scale to the E4M3 of v = min(max(most/over/global*times, least), 448), or of instead where that is no more than nothing,
+// and factor = one/scale. The first quotient is rounded to the element type; global and times are not both other than 1. global is within [2^-60, 2^100].
+// most is the largest magnitude of a group.
+func ParamsE4M3[T Float](isa ISA, elemKind Elem, scale *float32, factor *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, one float32, n int) {
+	panic("asm: no such implementation of ParamsE4M3")
+}
+
 // DequantizeBlocks sets y to the elements of n >= 1 blocks: y = q*d.
 // It sets check to NaN if a block has a float16 that is a NaN or an infinity, and then y means nothing, else to 0.
 func DequantizeBlocks(isa ISA, blockKind Block, y *float32, blocks *uint8, table *[256]float32, check *float32, n int) {
@@ -253,15 +271,27 @@ func RangedError(isa ISA, errorKind Error, l *float32, x *float32, w *float32, p
 	panic("asm: no such implementation of RangedError")
 }
 
+// ParamsPowerOfTwo sets scale = 2^(b-127) with b = max((bits of |most| + round)>>23 - maxExp, least), and recip = 2^(127 - max(b, one)), exact.
+// most is the largest magnitude of a group, least and one are 0 or 1; round is what is added to the mantissa. A NaN counts as 2^128
+// if round is 0.
+func ParamsPowerOfTwo(isa ISA, scale *float32, recip *float32, most *float32, round int32, maxExp int32, least int32, one int32, n int) {
+	panic("asm: no such implementation of ParamsPowerOfTwo")
+}
+
+// ParamsLogarithm sets scale = 2^ceil(log2(most/largest)), at least 2^-127, with the logarithm rounded to float32, and
+// recip = 1/scale, exact; for scale = 2^-127 it is of. most is the largest magnitude of a group, and finite.
+func ParamsLogarithm(isa ISA, scale *float32, recip *float32, most *float32, largest float32, of float32, n int) {
+	panic("asm: no such implementation of ParamsLogarithm")
+}
+
 // ParamsMagnitude sets most = max(-min(low, 0), max(high, 0)), NaN if low or high is.
 func ParamsMagnitude(isa ISA, most *float32, low *float32, high *float32, n int) {
 	panic("asm: no such implementation of ParamsMagnitude")
 }
 
-// ParamsPowerOfTwo sets scale = 2^(e-maxExp), at least 2^-126, with e most's exponent, and recip = 1/scale, exact.
-// most is the largest magnitude of a group.
-func ParamsPowerOfTwo(isa ISA, scale *float32, recip *float32, most *float32, maxExp int32, n int) {
-	panic("asm: no such implementation of ParamsPowerOfTwo")
+// ParamsValue sets value = scale*times/over, each operation rounded, and recip = 1/value, or NaN if value is not within [2^-80, most].
+func ParamsValue(isa ISA, value *float32, recip *float32, scale *float32, times float32, over float32, most float32, n int) {
+	panic("asm: no such implementation of ParamsValue")
 }
 
 // Prepare sets recip = 1/scale, or NaN if scale is not within [2^-80, 2^100].

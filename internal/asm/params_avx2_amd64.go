@@ -25,6 +25,14 @@ func ParamsSymmetricAVX2(scale *float32, recip *float32, zeroPoint *int32, minva
 //go:noescape
 func ParamsAsymmetricAVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
 
+// ParamsE4M3AVX2 sets scale to the E4M3 of v = min(max(most/over/global*times, least), 448), or of instead where that is no more than nothing,
+// and factor = one/scale. The first quotient is rounded to the element type; global and times are not both other than 1. global is within [2^-60, 2^100].
+// most is the largest magnitude of a group.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func ParamsE4M3AVX2(scale *float32, factor *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, one float32, n int)
+
 // ParamsScaleF16AVX2 sets scale = max(most/half, 2^-23), rounded to the element type, and recip = Prepare's.
 // most is the largest magnitude of a group, half the value of the greatest code, or half the number of steps.
 // It runs over n >= 1 elements.
@@ -45,6 +53,14 @@ func ParamsSymmetricF16AVX2(scale *float32, recip *float32, zeroPoint *int32, mi
 //
 //go:noescape
 func ParamsAsymmetricF16AVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
+
+// ParamsE4M3F16AVX2 sets scale to the E4M3 of v = min(max(most/over/global*times, least), 448), or of instead where that is no more than nothing,
+// and factor = one/scale. The first quotient is rounded to the element type; global and times are not both other than 1. global is within [2^-60, 2^100].
+// most is the largest magnitude of a group.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func ParamsE4M3F16AVX2(scale *float32, factor *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, one float32, n int)
 
 // ParamsScaleBF16AVX2 sets scale = max(most/half, 2^-23), rounded to the element type, and recip = Prepare's.
 // most is the largest magnitude of a group, half the value of the greatest code, or half the number of steps.
@@ -67,15 +83,37 @@ func ParamsSymmetricBF16AVX2(scale *float32, recip *float32, zeroPoint *int32, m
 //go:noescape
 func ParamsAsymmetricBF16AVX2(scale *float32, recip *float32, zeroPoint *int32, minval *float32, min *float32, max *float32, steps float32, least float32, greatest float32, n int)
 
+// ParamsE4M3BF16AVX2 sets scale to the E4M3 of v = min(max(most/over/global*times, least), 448), or of instead where that is no more than nothing,
+// and factor = one/scale. The first quotient is rounded to the element type; global and times are not both other than 1. global is within [2^-60, 2^100].
+// most is the largest magnitude of a group.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func ParamsE4M3BF16AVX2(scale *float32, factor *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, one float32, n int)
+
+// ParamsPowerOfTwoAVX2 sets scale = 2^(b-127) with b = max((bits of |most| + round)>>23 - maxExp, least), and recip = 2^(127 - max(b, one)), exact.
+// most is the largest magnitude of a group, least and one are 0 or 1; round is what is added to the mantissa. A NaN counts as 2^128
+// if round is 0.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func ParamsPowerOfTwoAVX2(scale *float32, recip *float32, most *float32, round int32, maxExp int32, least int32, one int32, n int)
+
+// ParamsLogarithmAVX2 sets scale = 2^ceil(log2(most/largest)), at least 2^-127, with the logarithm rounded to float32, and
+// recip = 1/scale, exact; for scale = 2^-127 it is of. most is the largest magnitude of a group, and finite.
+// It runs over n >= 1 elements.
+//
+//go:noescape
+func ParamsLogarithmAVX2(scale *float32, recip *float32, most *float32, largest float32, of float32, n int)
+
 // ParamsMagnitudeAVX2 sets most = max(-min(low, 0), max(high, 0)), NaN if low or high is.
 // It runs over n >= 1 elements.
 //
 //go:noescape
 func ParamsMagnitudeAVX2(most *float32, low *float32, high *float32, n int)
 
-// ParamsPowerOfTwoAVX2 sets scale = 2^(e-maxExp), at least 2^-126, with e most's exponent, and recip = 1/scale, exact.
-// most is the largest magnitude of a group.
+// ParamsValueAVX2 sets value = scale*times/over, each operation rounded, and recip = 1/value, or NaN if value is not within [2^-80, most].
 // It runs over n >= 1 elements.
 //
 //go:noescape
-func ParamsPowerOfTwoAVX2(scale *float32, recip *float32, most *float32, maxExp int32, n int)
+func ParamsValueAVX2(value *float32, recip *float32, scale *float32, times float32, over float32, most float32, n int)

@@ -515,6 +515,177 @@ lanestage:
 	LEAQ 640(SP), R10
 	JMP  laneloop
 
+// func ParamsE4M3AVX2(scale *float32, factor *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, one float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·ParamsE4M3AVX2(SB), $432-64
+	// pointers: SI scale, DX factor, BX most, DI elements left
+	// per call: Y15 over, Y14 global, Y0 0x3f800000, Y13 Div, Y12 times, Y11 nothing, Y10 instead, Y9 least, Y8 0x43e00000, Y7 0x3c800000, Y0 0xa000000, Y6 0x7f800000, Y1 0x400000, Y5 IAdd, Y4 0x7fc00000, Y3 one
+	// vector registers in use at once: 16
+	MOVQ         scale+0(FP), SI
+	MOVQ         factor+8(FP), DX
+	MOVQ         most+16(FP), BX
+	VBROADCASTSS over+24(FP), Y15
+	VBROADCASTSS global+28(FP), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VDIVPS       Y14, Y0, Y13
+	VBROADCASTSS times+32(FP), Y12
+	VBROADCASTSS nothing+36(FP), Y11
+	VBROADCASTSS instead+40(FP), Y10
+	VBROADCASTSS least+44(FP), Y9
+	VBROADCASTSS constantsAVX2<>+20(SB), Y8
+	VBROADCASTSS constantsAVX2<>+24(SB), Y7
+	VBROADCASTSS constantsAVX2<>+28(SB), Y6
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPADDD       Y1, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+8(SB), Y4
+	VBROADCASTSS one+48(FP), Y3
+	MOVQ         n+56(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
+
+laneloop:
+	VMOVUPS      (BX), Y0
+	VDIVPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y14, Y1, Y2
+	VFMADD231PS  Y13, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y2
+	VMULPS       Y12, Y2, Y2
+	VMAXPS       Y2, Y11, Y0
+	VCMPPS       $0x00, Y11, Y0, Y0
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VBLENDVPS    Y0, Y10, Y2, Y0
+	VPAND        Y6, Y0, Y1
+	VPMAXUD      Y7, Y1, Y1
+	VPADDD       Y5, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y4, Y1
+	VMOVUPS      Y1, (SI)
+	VDIVPS       Y1, Y3, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y4, Y0
+	VMOVUPS      Y0, (DX)
+	VMOVUPS      32(BX), Y0
+	VDIVPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y14, Y1, Y2
+	VFMADD231PS  Y13, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y2
+	VMULPS       Y12, Y2, Y2
+	VMAXPS       Y2, Y11, Y0
+	VCMPPS       $0x00, Y11, Y0, Y0
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VBLENDVPS    Y0, Y10, Y2, Y0
+	VPAND        Y6, Y0, Y1
+	VPMAXUD      Y7, Y1, Y1
+	VPADDD       Y5, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y4, Y1
+	VMOVUPS      Y1, 32(SI)
+	VDIVPS       Y1, Y3, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y4, Y0
+	VMOVUPS      Y0, 32(DX)
+	VMOVUPS      64(BX), Y0
+	VDIVPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y14, Y1, Y2
+	VFMADD231PS  Y13, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y2
+	VMULPS       Y12, Y2, Y2
+	VMAXPS       Y2, Y11, Y0
+	VCMPPS       $0x00, Y11, Y0, Y0
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VBLENDVPS    Y0, Y10, Y2, Y0
+	VPAND        Y6, Y0, Y1
+	VPMAXUD      Y7, Y1, Y1
+	VPADDD       Y5, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y4, Y1
+	VMOVUPS      Y1, 64(SI)
+	VDIVPS       Y1, Y3, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y4, Y0
+	VMOVUPS      Y0, 64(DX)
+	VMOVUPS      96(BX), Y0
+	VDIVPS       Y15, Y0, Y0
+	VMULPS       Y13, Y0, Y1
+	VMOVAPS      Y0, Y2
+	VFNMADD231PS Y14, Y1, Y2
+	VFMADD231PS  Y13, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y2
+	VMULPS       Y12, Y2, Y2
+	VMAXPS       Y2, Y11, Y0
+	VCMPPS       $0x00, Y11, Y0, Y0
+	VMAXPS       Y2, Y9, Y2
+	VMINPS       Y2, Y8, Y2
+	VBLENDVPS    Y0, Y10, Y2, Y0
+	VPAND        Y6, Y0, Y1
+	VPMAXUD      Y7, Y1, Y1
+	VPADDD       Y5, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VSUBPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y4, Y1
+	VMOVUPS      Y1, 96(SI)
+	VDIVPS       Y1, Y3, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y4, Y0
+	VMOVUPS      Y0, 96(DX)
+	ADDQ         $+128, SI
+	ADDQ         $+128, DX
+	ADDQ         $+128, BX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
+	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         384(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         392(SP), DX
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         400(SP), BX
+
+laneend:
+	VZEROUPPER
+	RET
+
+lanestage:
+	MOVQ SI, 384(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 392(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 256(SP), BX
+	JMP  laneloop
+
 // func ParamsScaleF16AVX2(scale *float32, recip *float32, most *float32, half float32, n int)
 // Requires: AVX, F16C, FMA3
 TEXT ·ParamsScaleF16AVX2(SB), $432-40
@@ -1082,6 +1253,158 @@ lanestage:
 	LEAQ 640(SP), R10
 	JMP  laneloop
 
+// func ParamsE4M3F16AVX2(scale *float32, factor *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, one float32, n int)
+// Requires: AVX, AVX2, F16C
+TEXT ·ParamsE4M3F16AVX2(SB), $432-56
+	// pointers: SI scale, DX factor, BX most, DI elements left
+	// per call: Y15 over, Y14 times, Y13 nothing, Y12 instead, Y11 least, Y10 0x43e00000, Y9 0x3c800000, Y0 0xa000000, Y8 0x7f800000, Y1 0x400000, Y7 IAdd, Y6 0x7fc00000, Y5 one
+	// vector registers in use at once: 13
+	MOVQ         scale+0(FP), SI
+	MOVQ         factor+8(FP), DX
+	MOVQ         most+16(FP), BX
+	VBROADCASTSS over+24(FP), Y15
+	VBROADCASTSS times+28(FP), Y14
+	VBROADCASTSS nothing+32(FP), Y13
+	VBROADCASTSS instead+36(FP), Y12
+	VBROADCASTSS least+40(FP), Y11
+	VBROADCASTSS constantsAVX2<>+20(SB), Y10
+	VBROADCASTSS constantsAVX2<>+24(SB), Y9
+	VBROADCASTSS constantsAVX2<>+28(SB), Y8
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPADDD       Y1, Y0, Y7
+	VBROADCASTSS constantsAVX2<>+8(SB), Y6
+	VBROADCASTSS one+44(FP), Y5
+	MOVQ         n+48(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
+
+laneloop:
+	VMOVUPS   (BX), Y0
+	VDIVPS    Y15, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y14, Y0, Y0
+	VMAXPS    Y0, Y13, Y1
+	VCMPPS    $0x00, Y13, Y1, Y1
+	VMAXPS    Y0, Y11, Y0
+	VMINPS    Y0, Y10, Y0
+	VBLENDVPS Y1, Y12, Y0, Y1
+	VPAND     Y8, Y1, Y0
+	VPMAXUD   Y9, Y0, Y0
+	VPADDD    Y7, Y0, Y0
+	VADDPS    Y0, Y1, Y1
+	VSUBPS    Y0, Y1, Y1
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y6, Y0
+	VMOVUPS   Y0, (SI)
+	VDIVPS    Y0, Y5, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y6, Y1
+	VMOVUPS   Y1, (DX)
+	VMOVUPS   32(BX), Y0
+	VDIVPS    Y15, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y14, Y0, Y0
+	VMAXPS    Y0, Y13, Y1
+	VCMPPS    $0x00, Y13, Y1, Y1
+	VMAXPS    Y0, Y11, Y0
+	VMINPS    Y0, Y10, Y0
+	VBLENDVPS Y1, Y12, Y0, Y1
+	VPAND     Y8, Y1, Y0
+	VPMAXUD   Y9, Y0, Y0
+	VPADDD    Y7, Y0, Y0
+	VADDPS    Y0, Y1, Y1
+	VSUBPS    Y0, Y1, Y1
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y6, Y0
+	VMOVUPS   Y0, 32(SI)
+	VDIVPS    Y0, Y5, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y6, Y1
+	VMOVUPS   Y1, 32(DX)
+	VMOVUPS   64(BX), Y0
+	VDIVPS    Y15, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y14, Y0, Y0
+	VMAXPS    Y0, Y13, Y1
+	VCMPPS    $0x00, Y13, Y1, Y1
+	VMAXPS    Y0, Y11, Y0
+	VMINPS    Y0, Y10, Y0
+	VBLENDVPS Y1, Y12, Y0, Y1
+	VPAND     Y8, Y1, Y0
+	VPMAXUD   Y9, Y0, Y0
+	VPADDD    Y7, Y0, Y0
+	VADDPS    Y0, Y1, Y1
+	VSUBPS    Y0, Y1, Y1
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y6, Y0
+	VMOVUPS   Y0, 64(SI)
+	VDIVPS    Y0, Y5, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y6, Y1
+	VMOVUPS   Y1, 64(DX)
+	VMOVUPS   96(BX), Y0
+	VDIVPS    Y15, Y0, Y0
+	VCVTPS2PH $0x00, Y0, X0
+	VCVTPH2PS X0, Y0
+	VMULPS    Y14, Y0, Y0
+	VMAXPS    Y0, Y13, Y1
+	VCMPPS    $0x00, Y13, Y1, Y1
+	VMAXPS    Y0, Y11, Y0
+	VMINPS    Y0, Y10, Y0
+	VBLENDVPS Y1, Y12, Y0, Y1
+	VPAND     Y8, Y1, Y0
+	VPMAXUD   Y9, Y0, Y0
+	VPADDD    Y7, Y0, Y0
+	VADDPS    Y0, Y1, Y1
+	VSUBPS    Y0, Y1, Y1
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y6, Y0
+	VMOVUPS   Y0, 96(SI)
+	VDIVPS    Y0, Y5, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y6, Y1
+	VMOVUPS   Y1, 96(DX)
+	ADDQ      $+128, SI
+	ADDQ      $+128, DX
+	ADDQ      $+128, BX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+32, DI
+	MOVQ      384(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      392(SP), DX
+	LEAQ      128(SP), AX
+	MOVQ      DX, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      400(SP), BX
+
+laneend:
+	VZEROUPPER
+	RET
+
+lanestage:
+	MOVQ SI, 384(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 392(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 256(SP), BX
+	JMP  laneloop
+
 // func ParamsScaleBF16AVX2(scale *float32, recip *float32, most *float32, half float32, n int)
 // Requires: AVX, AVX2, FMA3
 TEXT ·ParamsScaleBF16AVX2(SB), $432-40
@@ -1094,9 +1417,9 @@ TEXT ·ParamsScaleBF16AVX2(SB), $432-40
 	VBROADCASTSS half+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y14
 	VDIVPS       Y15, Y14, Y13
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12
-	VBROADCASTSS constantsAVX2<>+24(SB), Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y10
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12
+	VBROADCASTSS constantsAVX2<>+44(SB), Y11
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
 	VBROADCASTSS constantsAVX2<>+8(SB), Y9
 	VBROADCASTSS constantsAVX2<>+4(SB), Y8
 	VBROADCASTSS constantsAVX2<>+12(SB), Y7
@@ -1254,9 +1577,9 @@ TEXT ·ParamsSymmetricBF16AVX2(SB), $704-56
 	VBROADCASTSS middle+44(FP), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VDIVPS       Y15, Y13, Y12
-	VBROADCASTSS constantsAVX2<>+20(SB), Y11
-	VBROADCASTSS constantsAVX2<>+24(SB), Y10
-	VBROADCASTSS constantsAVX2<>+28(SB), Y9
+	VBROADCASTSS constantsAVX2<>+40(SB), Y11
+	VBROADCASTSS constantsAVX2<>+44(SB), Y10
+	VBROADCASTSS constantsAVX2<>+48(SB), Y9
 	VBROADCASTSS constantsAVX2<>+8(SB), Y8
 	VBROADCASTSS constantsAVX2<>+4(SB), Y7
 	VBROADCASTSS constantsAVX2<>+12(SB), Y6
@@ -1450,9 +1773,9 @@ TEXT ·ParamsAsymmetricBF16AVX2(SB), $832-72
 	VBROADCASTSS steps+48(FP), Y15
 	VBROADCASTSS least+52(FP), Y14
 	VXORPS       Y13, Y13, Y13
-	VBROADCASTSS constantsAVX2<>+20(SB), Y12
-	VBROADCASTSS constantsAVX2<>+24(SB), Y11
-	VBROADCASTSS constantsAVX2<>+28(SB), Y10
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12
+	VBROADCASTSS constantsAVX2<>+44(SB), Y11
+	VBROADCASTSS constantsAVX2<>+48(SB), Y10
 	VBROADCASTSS constantsAVX2<>+8(SB), Y9
 	VBROADCASTSS constantsAVX2<>+0(SB), Y8
 	VDIVPS       Y15, Y8, Y7
@@ -1802,6 +2125,442 @@ lanestage:
 	LEAQ 640(SP), R10
 	JMP  laneloop
 
+// func ParamsE4M3BF16AVX2(scale *float32, factor *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, one float32, n int)
+// Requires: AVX, AVX2
+TEXT ·ParamsE4M3BF16AVX2(SB), $432-56
+	// pointers: SI scale, DX factor, BX most, DI elements left
+	// per call: Y15 over, Y14 0x1, Y13 0x7fff, Y12 0xffff0000, Y11 0x7fc00000, Y10 times, Y9 nothing, Y8 instead, Y7 least, Y6 0x43e00000, Y5 0x3c800000, Y0 0xa000000, Y4 0x7f800000, Y1 0x400000, Y3 IAdd, Y2 one
+	// vector registers in use at once: 16
+	MOVQ         scale+0(FP), SI
+	MOVQ         factor+8(FP), DX
+	MOVQ         most+16(FP), BX
+	VBROADCASTSS over+24(FP), Y15
+	VBROADCASTSS constantsAVX2<>+40(SB), Y14
+	VBROADCASTSS constantsAVX2<>+44(SB), Y13
+	VBROADCASTSS constantsAVX2<>+48(SB), Y12
+	VBROADCASTSS constantsAVX2<>+8(SB), Y11
+	VBROADCASTSS times+28(FP), Y10
+	VBROADCASTSS nothing+32(FP), Y9
+	VBROADCASTSS instead+36(FP), Y8
+	VBROADCASTSS least+40(FP), Y7
+	VBROADCASTSS constantsAVX2<>+20(SB), Y6
+	VBROADCASTSS constantsAVX2<>+24(SB), Y5
+	VBROADCASTSS constantsAVX2<>+28(SB), Y4
+	VBROADCASTSS constantsAVX2<>+32(SB), Y0
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VPADDD       Y1, Y0, Y3
+	VBROADCASTSS one+44(FP), Y2
+	MOVQ         n+48(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
+
+laneloop:
+	VMOVUPS   (BX), Y0
+	VDIVPS    Y15, Y0, Y0
+	VPSRLD    $0x10, Y0, Y1
+	VPAND     Y14, Y1, Y1
+	VPADDD    Y1, Y0, Y1
+	VPADDD    Y13, Y1, Y1
+	VPAND     Y12, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VBLENDVPS Y0, Y1, Y11, Y0
+	VMULPS    Y10, Y0, Y0
+	VMAXPS    Y0, Y9, Y1
+	VCMPPS    $0x00, Y9, Y1, Y1
+	VMAXPS    Y0, Y7, Y0
+	VMINPS    Y0, Y6, Y0
+	VBLENDVPS Y1, Y8, Y0, Y1
+	VPAND     Y4, Y1, Y0
+	VPMAXUD   Y5, Y0, Y0
+	VPADDD    Y3, Y0, Y0
+	VADDPS    Y0, Y1, Y1
+	VSUBPS    Y0, Y1, Y1
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y11, Y0
+	VMOVUPS   Y0, (SI)
+	VDIVPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y11, Y1
+	VMOVUPS   Y1, (DX)
+	VMOVUPS   32(BX), Y0
+	VDIVPS    Y15, Y0, Y0
+	VPSRLD    $0x10, Y0, Y1
+	VPAND     Y14, Y1, Y1
+	VPADDD    Y1, Y0, Y1
+	VPADDD    Y13, Y1, Y1
+	VPAND     Y12, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VBLENDVPS Y0, Y1, Y11, Y0
+	VMULPS    Y10, Y0, Y0
+	VMAXPS    Y0, Y9, Y1
+	VCMPPS    $0x00, Y9, Y1, Y1
+	VMAXPS    Y0, Y7, Y0
+	VMINPS    Y0, Y6, Y0
+	VBLENDVPS Y1, Y8, Y0, Y1
+	VPAND     Y4, Y1, Y0
+	VPMAXUD   Y5, Y0, Y0
+	VPADDD    Y3, Y0, Y0
+	VADDPS    Y0, Y1, Y1
+	VSUBPS    Y0, Y1, Y1
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y11, Y0
+	VMOVUPS   Y0, 32(SI)
+	VDIVPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y11, Y1
+	VMOVUPS   Y1, 32(DX)
+	VMOVUPS   64(BX), Y0
+	VDIVPS    Y15, Y0, Y0
+	VPSRLD    $0x10, Y0, Y1
+	VPAND     Y14, Y1, Y1
+	VPADDD    Y1, Y0, Y1
+	VPADDD    Y13, Y1, Y1
+	VPAND     Y12, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VBLENDVPS Y0, Y1, Y11, Y0
+	VMULPS    Y10, Y0, Y0
+	VMAXPS    Y0, Y9, Y1
+	VCMPPS    $0x00, Y9, Y1, Y1
+	VMAXPS    Y0, Y7, Y0
+	VMINPS    Y0, Y6, Y0
+	VBLENDVPS Y1, Y8, Y0, Y1
+	VPAND     Y4, Y1, Y0
+	VPMAXUD   Y5, Y0, Y0
+	VPADDD    Y3, Y0, Y0
+	VADDPS    Y0, Y1, Y1
+	VSUBPS    Y0, Y1, Y1
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y11, Y0
+	VMOVUPS   Y0, 64(SI)
+	VDIVPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y11, Y1
+	VMOVUPS   Y1, 64(DX)
+	VMOVUPS   96(BX), Y0
+	VDIVPS    Y15, Y0, Y0
+	VPSRLD    $0x10, Y0, Y1
+	VPAND     Y14, Y1, Y1
+	VPADDD    Y1, Y0, Y1
+	VPADDD    Y13, Y1, Y1
+	VPAND     Y12, Y1, Y1
+	VCMPPS    $0x07, Y0, Y0, Y0
+	VBLENDVPS Y0, Y1, Y11, Y0
+	VMULPS    Y10, Y0, Y0
+	VMAXPS    Y0, Y9, Y1
+	VCMPPS    $0x00, Y9, Y1, Y1
+	VMAXPS    Y0, Y7, Y0
+	VMINPS    Y0, Y6, Y0
+	VBLENDVPS Y1, Y8, Y0, Y1
+	VPAND     Y4, Y1, Y0
+	VPMAXUD   Y5, Y0, Y0
+	VPADDD    Y3, Y0, Y0
+	VADDPS    Y0, Y1, Y1
+	VSUBPS    Y0, Y1, Y1
+	VCMPPS    $0x07, Y1, Y1, Y0
+	VBLENDVPS Y0, Y1, Y11, Y0
+	VMOVUPS   Y0, 96(SI)
+	VDIVPS    Y0, Y2, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y11, Y1
+	VMOVUPS   Y1, 96(DX)
+	ADDQ      $+128, SI
+	ADDQ      $+128, DX
+	ADDQ      $+128, BX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+32, DI
+	MOVQ      384(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      392(SP), DX
+	LEAQ      128(SP), AX
+	MOVQ      DX, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      400(SP), BX
+
+laneend:
+	VZEROUPPER
+	RET
+
+lanestage:
+	MOVQ SI, 384(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 392(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 256(SP), BX
+	JMP  laneloop
+
+// func ParamsPowerOfTwoAVX2(scale *float32, recip *float32, most *float32, round int32, maxExp int32, least int32, one int32, n int)
+// Requires: AVX, AVX2
+TEXT ·ParamsPowerOfTwoAVX2(SB), $432-48
+	// pointers: SI scale, DX recip, BX most, DI elements left
+	// per call: Y15 0x7fffffff, Y14 round, Y13 maxExp, Y12 least, Y11 0x400000, Y10 0xfe, Y9 one
+	// vector registers in use at once: 9
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         most+16(FP), BX
+	VBROADCASTSS constantsAVX2<>+52(SB), Y15
+	VBROADCASTSS round+24(FP), Y14
+	VBROADCASTSS maxExp+28(FP), Y13
+	VBROADCASTSS least+32(FP), Y12
+	VBROADCASTSS constantsAVX2<>+36(SB), Y11
+	VBROADCASTSS constantsAVX2<>+56(SB), Y10
+	VBROADCASTSS one+36(FP), Y9
+	MOVQ         n+40(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
+
+laneloop:
+	VMOVUPS (BX), Y0
+	VPAND   Y15, Y0, Y0
+	VPADDD  Y14, Y0, Y0
+	VPSRLD  $0x17, Y0, Y0
+	VPSUBD  Y13, Y0, Y0
+	VPMAXSD Y12, Y0, Y0
+	VPSLLD  $0x17, Y0, Y1
+	VPMAXUD Y11, Y1, Y1
+	VMOVUPS Y1, (SI)
+	VPMAXSD Y9, Y0, Y0
+	VPSUBD  Y0, Y10, Y0
+	VPSLLD  $0x17, Y0, Y0
+	VMOVUPS Y0, (DX)
+	VMOVUPS 32(BX), Y0
+	VPAND   Y15, Y0, Y0
+	VPADDD  Y14, Y0, Y0
+	VPSRLD  $0x17, Y0, Y0
+	VPSUBD  Y13, Y0, Y0
+	VPMAXSD Y12, Y0, Y0
+	VPSLLD  $0x17, Y0, Y1
+	VPMAXUD Y11, Y1, Y1
+	VMOVUPS Y1, 32(SI)
+	VPMAXSD Y9, Y0, Y0
+	VPSUBD  Y0, Y10, Y0
+	VPSLLD  $0x17, Y0, Y0
+	VMOVUPS Y0, 32(DX)
+	VMOVUPS 64(BX), Y0
+	VPAND   Y15, Y0, Y0
+	VPADDD  Y14, Y0, Y0
+	VPSRLD  $0x17, Y0, Y0
+	VPSUBD  Y13, Y0, Y0
+	VPMAXSD Y12, Y0, Y0
+	VPSLLD  $0x17, Y0, Y1
+	VPMAXUD Y11, Y1, Y1
+	VMOVUPS Y1, 64(SI)
+	VPMAXSD Y9, Y0, Y0
+	VPSUBD  Y0, Y10, Y0
+	VPSLLD  $0x17, Y0, Y0
+	VMOVUPS Y0, 64(DX)
+	VMOVUPS 96(BX), Y0
+	VPAND   Y15, Y0, Y0
+	VPADDD  Y14, Y0, Y0
+	VPSRLD  $0x17, Y0, Y0
+	VPSUBD  Y13, Y0, Y0
+	VPMAXSD Y12, Y0, Y0
+	VPSLLD  $0x17, Y0, Y1
+	VPMAXUD Y11, Y1, Y1
+	VMOVUPS Y1, 96(SI)
+	VPMAXSD Y9, Y0, Y0
+	VPSUBD  Y0, Y10, Y0
+	VPSLLD  $0x17, Y0, Y0
+	VMOVUPS Y0, 96(DX)
+	ADDQ    $+128, SI
+	ADDQ    $+128, DX
+	ADDQ    $+128, BX
+	SUBQ    $+32, DI
+	CMPQ    DI, $+32
+	JGE     laneloop
+	TESTQ   DI, DI
+	JEQ     laneend
+	CMPQ    DI, $+0
+	JGE     lanestage
+	ADDQ    $+32, DI
+	MOVQ    384(SP), SI
+	LEAQ    (SP), AX
+	MOVQ    SI, CX
+	CALL    ·stageOut32AVX2(SB)
+	MOVQ    392(SP), DX
+	LEAQ    128(SP), AX
+	MOVQ    DX, CX
+	CALL    ·stageOut32AVX2(SB)
+	MOVQ    400(SP), BX
+
+laneend:
+	VZEROUPPER
+	RET
+
+lanestage:
+	MOVQ SI, 384(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 392(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 256(SP), BX
+	JMP  laneloop
+
+// func ParamsLogarithmAVX2(scale *float32, recip *float32, most *float32, largest float32, of float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·ParamsLogarithmAVX2(SB), $432-40
+	// pointers: SI scale, DX recip, BX most, DI elements left
+	// per call: Y15 largest, Y14 0x7f, Y13 0x3a800000, Y12 0x7f800000, Y11 0x3eb17218, Y10 0x3f000000, Y9 0x0, Y8 0x3ffff4, Y7 0x7fffff, Y6 0x400000, Y5 of, Y4 0xfe
+	// vector registers in use at once: 15
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         most+16(FP), BX
+	VBROADCASTSS largest+24(FP), Y15
+	VBROADCASTSS constantsAVX2<>+60(SB), Y14
+	VBROADCASTSS constantsAVX2<>+64(SB), Y13
+	VBROADCASTSS constantsAVX2<>+28(SB), Y12
+	VBROADCASTSS constantsAVX2<>+68(SB), Y11
+	VBROADCASTSS constantsAVX2<>+72(SB), Y10
+	VXORPS       Y9, Y9, Y9
+	VBROADCASTSS constantsAVX2<>+76(SB), Y8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y7
+	VBROADCASTSS constantsAVX2<>+36(SB), Y6
+	VBROADCASTSS of+28(FP), Y5
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	MOVQ         n+32(FP), DI
+	CMPQ         DI, $+32
+	JLT          lanestage
+
+laneloop:
+	VMOVUPS     (BX), Y0
+	VDIVPS      Y15, Y0, Y0
+	VPSRLD      $0x17, Y0, Y1
+	VPSUBD      Y14, Y1, Y2
+	VCVTDQ2PS   Y2, Y2
+	VADDPS      Y13, Y2, Y2
+	VPAND       Y12, Y2, Y2
+	VFMSUB213PS Y10, Y11, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPCMPEQD    Y9, Y1, Y1
+	VPSUBD      Y2, Y7, Y2
+	VBLENDVPS   Y1, Y8, Y2, Y1
+	VPADDD      Y1, Y0, Y0
+	VPSRLD      $0x17, Y0, Y0
+	VPSLLD      $0x17, Y0, Y1
+	VPMAXUD     Y6, Y1, Y1
+	VMOVUPS     Y1, (SI)
+	VPCMPEQD    Y9, Y0, Y1
+	VPSUBD      Y0, Y4, Y0
+	VPSLLD      $0x17, Y0, Y0
+	VBLENDVPS   Y1, Y5, Y0, Y1
+	VMOVUPS     Y1, (DX)
+	VMOVUPS     32(BX), Y0
+	VDIVPS      Y15, Y0, Y0
+	VPSRLD      $0x17, Y0, Y1
+	VPSUBD      Y14, Y1, Y2
+	VCVTDQ2PS   Y2, Y2
+	VADDPS      Y13, Y2, Y2
+	VPAND       Y12, Y2, Y2
+	VFMSUB213PS Y10, Y11, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPCMPEQD    Y9, Y1, Y1
+	VPSUBD      Y2, Y7, Y2
+	VBLENDVPS   Y1, Y8, Y2, Y1
+	VPADDD      Y1, Y0, Y0
+	VPSRLD      $0x17, Y0, Y0
+	VPSLLD      $0x17, Y0, Y1
+	VPMAXUD     Y6, Y1, Y1
+	VMOVUPS     Y1, 32(SI)
+	VPCMPEQD    Y9, Y0, Y1
+	VPSUBD      Y0, Y4, Y0
+	VPSLLD      $0x17, Y0, Y0
+	VBLENDVPS   Y1, Y5, Y0, Y1
+	VMOVUPS     Y1, 32(DX)
+	VMOVUPS     64(BX), Y0
+	VDIVPS      Y15, Y0, Y0
+	VPSRLD      $0x17, Y0, Y1
+	VPSUBD      Y14, Y1, Y2
+	VCVTDQ2PS   Y2, Y2
+	VADDPS      Y13, Y2, Y2
+	VPAND       Y12, Y2, Y2
+	VFMSUB213PS Y10, Y11, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPCMPEQD    Y9, Y1, Y1
+	VPSUBD      Y2, Y7, Y2
+	VBLENDVPS   Y1, Y8, Y2, Y1
+	VPADDD      Y1, Y0, Y0
+	VPSRLD      $0x17, Y0, Y0
+	VPSLLD      $0x17, Y0, Y1
+	VPMAXUD     Y6, Y1, Y1
+	VMOVUPS     Y1, 64(SI)
+	VPCMPEQD    Y9, Y0, Y1
+	VPSUBD      Y0, Y4, Y0
+	VPSLLD      $0x17, Y0, Y0
+	VBLENDVPS   Y1, Y5, Y0, Y1
+	VMOVUPS     Y1, 64(DX)
+	VMOVUPS     96(BX), Y0
+	VDIVPS      Y15, Y0, Y0
+	VPSRLD      $0x17, Y0, Y1
+	VPSUBD      Y14, Y1, Y2
+	VCVTDQ2PS   Y2, Y2
+	VADDPS      Y13, Y2, Y2
+	VPAND       Y12, Y2, Y2
+	VFMSUB213PS Y10, Y11, Y2
+	VCVTPS2DQ   Y2, Y2
+	VPCMPEQD    Y9, Y1, Y1
+	VPSUBD      Y2, Y7, Y2
+	VBLENDVPS   Y1, Y8, Y2, Y1
+	VPADDD      Y1, Y0, Y0
+	VPSRLD      $0x17, Y0, Y0
+	VPSLLD      $0x17, Y0, Y1
+	VPMAXUD     Y6, Y1, Y1
+	VMOVUPS     Y1, 96(SI)
+	VPCMPEQD    Y9, Y0, Y1
+	VPSUBD      Y0, Y4, Y0
+	VPSLLD      $0x17, Y0, Y0
+	VBLENDVPS   Y1, Y5, Y0, Y1
+	VMOVUPS     Y1, 96(DX)
+	ADDQ        $+128, SI
+	ADDQ        $+128, DX
+	ADDQ        $+128, BX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
+	JGE         laneloop
+	TESTQ       DI, DI
+	JEQ         laneend
+	CMPQ        DI, $+0
+	JGE         lanestage
+	ADDQ        $+32, DI
+	MOVQ        384(SP), SI
+	LEAQ        (SP), AX
+	MOVQ        SI, CX
+	CALL        ·stageOut32AVX2(SB)
+	MOVQ        392(SP), DX
+	LEAQ        128(SP), AX
+	MOVQ        DX, CX
+	CALL        ·stageOut32AVX2(SB)
+	MOVQ        400(SP), BX
+
+laneend:
+	VZEROUPPER
+	RET
+
+lanestage:
+	MOVQ SI, 384(SP)
+	LEAQ (SP), SI
+	MOVQ DX, 392(SP)
+	LEAQ 128(SP), DX
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 256(SP), BX
+	JMP  laneloop
+
 // func ParamsMagnitudeAVX2(most *float32, low *float32, high *float32, n int)
 // Requires: AVX
 TEXT ·ParamsMagnitudeAVX2(SB), $432-32
@@ -1890,84 +2649,94 @@ lanestage:
 	LEAQ 256(SP), BX
 	JMP  laneloop
 
-// func ParamsPowerOfTwoAVX2(scale *float32, recip *float32, most *float32, maxExp int32, n int)
-// Requires: AVX, AVX2
-TEXT ·ParamsPowerOfTwoAVX2(SB), $432-40
-	// pointers: SI scale, DX recip, BX most, DI elements left
-	// per call: Y15 0x7fffffff, Y14 maxExp, Y13 0x1, Y12 0xfe
-	// vector registers in use at once: 6
-	MOVQ         scale+0(FP), SI
+// func ParamsValueAVX2(value *float32, recip *float32, scale *float32, times float32, over float32, most float32, n int)
+// Requires: AVX
+TEXT ·ParamsValueAVX2(SB), $432-48
+	// pointers: SI value, DX recip, BX scale, DI elements left
+	// per call: Y15 times, Y14 over, Y13 0x7fc00000, Y12 0x17800000, Y11 most, Y10 0x3f800000
+	// vector registers in use at once: 8
+	MOVQ         value+0(FP), SI
 	MOVQ         recip+8(FP), DX
-	MOVQ         most+16(FP), BX
-	VBROADCASTSS constantsAVX2<>+32(SB), Y15
-	VBROADCASTSS maxExp+24(FP), Y14
-	VBROADCASTSS constantsAVX2<>+20(SB), Y13
-	VBROADCASTSS constantsAVX2<>+36(SB), Y12
-	MOVQ         n+32(FP), DI
+	MOVQ         scale+16(FP), BX
+	VBROADCASTSS times+24(FP), Y15
+	VBROADCASTSS over+28(FP), Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VBROADCASTSS constantsAVX2<>+12(SB), Y12
+	VBROADCASTSS most+32(FP), Y11
+	VBROADCASTSS constantsAVX2<>+0(SB), Y10
+	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
 
 laneloop:
-	VMOVUPS (BX), Y0
-	VPAND   Y15, Y0, Y0
-	VPSRLD  $0x17, Y0, Y0
-	VPSUBD  Y14, Y0, Y0
-	VPMAXSD Y13, Y0, Y0
-	VPSLLD  $0x17, Y0, Y1
-	VMOVUPS Y1, (SI)
-	VPSUBD  Y0, Y12, Y0
-	VPSLLD  $0x17, Y0, Y0
-	VMOVUPS Y0, (DX)
-	VMOVUPS 32(BX), Y0
-	VPAND   Y15, Y0, Y0
-	VPSRLD  $0x17, Y0, Y0
-	VPSUBD  Y14, Y0, Y0
-	VPMAXSD Y13, Y0, Y0
-	VPSLLD  $0x17, Y0, Y1
-	VMOVUPS Y1, 32(SI)
-	VPSUBD  Y0, Y12, Y0
-	VPSLLD  $0x17, Y0, Y0
-	VMOVUPS Y0, 32(DX)
-	VMOVUPS 64(BX), Y0
-	VPAND   Y15, Y0, Y0
-	VPSRLD  $0x17, Y0, Y0
-	VPSUBD  Y14, Y0, Y0
-	VPMAXSD Y13, Y0, Y0
-	VPSLLD  $0x17, Y0, Y1
-	VMOVUPS Y1, 64(SI)
-	VPSUBD  Y0, Y12, Y0
-	VPSLLD  $0x17, Y0, Y0
-	VMOVUPS Y0, 64(DX)
-	VMOVUPS 96(BX), Y0
-	VPAND   Y15, Y0, Y0
-	VPSRLD  $0x17, Y0, Y0
-	VPSUBD  Y14, Y0, Y0
-	VPMAXSD Y13, Y0, Y0
-	VPSLLD  $0x17, Y0, Y1
-	VMOVUPS Y1, 96(SI)
-	VPSUBD  Y0, Y12, Y0
-	VPSLLD  $0x17, Y0, Y0
-	VMOVUPS Y0, 96(DX)
-	ADDQ    $+128, SI
-	ADDQ    $+128, DX
-	ADDQ    $+128, BX
-	SUBQ    $+32, DI
-	CMPQ    DI, $+32
-	JGE     laneloop
-	TESTQ   DI, DI
-	JEQ     laneend
-	CMPQ    DI, $+0
-	JGE     lanestage
-	ADDQ    $+32, DI
-	MOVQ    384(SP), SI
-	LEAQ    (SP), AX
-	MOVQ    SI, CX
-	CALL    ·stageOut32AVX2(SB)
-	MOVQ    392(SP), DX
-	LEAQ    128(SP), AX
-	MOVQ    DX, CX
-	CALL    ·stageOut32AVX2(SB)
-	MOVQ    400(SP), BX
+	VMOVUPS   (BX), Y0
+	VMULPS    Y15, Y0, Y0
+	VDIVPS    Y14, Y0, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y13, Y1
+	VMOVUPS   Y1, (SI)
+	VMAXPS    Y0, Y12, Y1
+	VMINPS    Y1, Y11, Y1
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VDIVPS    Y0, Y10, Y0
+	VBLENDVPS Y1, Y0, Y13, Y1
+	VMOVUPS   Y1, (DX)
+	VMOVUPS   32(BX), Y0
+	VMULPS    Y15, Y0, Y0
+	VDIVPS    Y14, Y0, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y13, Y1
+	VMOVUPS   Y1, 32(SI)
+	VMAXPS    Y0, Y12, Y1
+	VMINPS    Y1, Y11, Y1
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VDIVPS    Y0, Y10, Y0
+	VBLENDVPS Y1, Y0, Y13, Y1
+	VMOVUPS   Y1, 32(DX)
+	VMOVUPS   64(BX), Y0
+	VMULPS    Y15, Y0, Y0
+	VDIVPS    Y14, Y0, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y13, Y1
+	VMOVUPS   Y1, 64(SI)
+	VMAXPS    Y0, Y12, Y1
+	VMINPS    Y1, Y11, Y1
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VDIVPS    Y0, Y10, Y0
+	VBLENDVPS Y1, Y0, Y13, Y1
+	VMOVUPS   Y1, 64(DX)
+	VMOVUPS   96(BX), Y0
+	VMULPS    Y15, Y0, Y0
+	VDIVPS    Y14, Y0, Y0
+	VCMPPS    $0x07, Y0, Y0, Y1
+	VBLENDVPS Y1, Y0, Y13, Y1
+	VMOVUPS   Y1, 96(SI)
+	VMAXPS    Y0, Y12, Y1
+	VMINPS    Y1, Y11, Y1
+	VCMPPS    $0x00, Y0, Y1, Y1
+	VDIVPS    Y0, Y10, Y0
+	VBLENDVPS Y1, Y0, Y13, Y1
+	VMOVUPS   Y1, 96(DX)
+	ADDQ      $+128, SI
+	ADDQ      $+128, DX
+	ADDQ      $+128, BX
+	SUBQ      $+32, DI
+	CMPQ      DI, $+32
+	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+	CMPQ      DI, $+0
+	JGE       lanestage
+	ADDQ      $+32, DI
+	MOVQ      384(SP), SI
+	LEAQ      (SP), AX
+	MOVQ      SI, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      392(SP), DX
+	LEAQ      128(SP), AX
+	MOVQ      DX, CX
+	CALL      ·stageOut32AVX2(SB)
+	MOVQ      400(SP), BX
 
 laneend:
 	VZEROUPPER
@@ -1990,9 +2759,20 @@ DATA constantsAVX2<>+4(SB)/4, $0x34000000
 DATA constantsAVX2<>+8(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+12(SB)/4, $0x17800000
 DATA constantsAVX2<>+16(SB)/4, $0x71800000
-DATA constantsAVX2<>+20(SB)/4, $0x00000001
-DATA constantsAVX2<>+24(SB)/4, $0x00007fff
-DATA constantsAVX2<>+28(SB)/4, $0xffff0000
-DATA constantsAVX2<>+32(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+36(SB)/4, $0x000000fe
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $40
+DATA constantsAVX2<>+20(SB)/4, $0x43e00000
+DATA constantsAVX2<>+24(SB)/4, $0x3c800000
+DATA constantsAVX2<>+28(SB)/4, $0x7f800000
+DATA constantsAVX2<>+32(SB)/4, $0x0a000000
+DATA constantsAVX2<>+36(SB)/4, $0x00400000
+DATA constantsAVX2<>+40(SB)/4, $0x00000001
+DATA constantsAVX2<>+44(SB)/4, $0x00007fff
+DATA constantsAVX2<>+48(SB)/4, $0xffff0000
+DATA constantsAVX2<>+52(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+56(SB)/4, $0x000000fe
+DATA constantsAVX2<>+60(SB)/4, $0x0000007f
+DATA constantsAVX2<>+64(SB)/4, $0x3a800000
+DATA constantsAVX2<>+68(SB)/4, $0x3eb17218
+DATA constantsAVX2<>+72(SB)/4, $0x3f000000
+DATA constantsAVX2<>+76(SB)/4, $0x003ffff4
+DATA constantsAVX2<>+80(SB)/4, $0x007fffff
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $84

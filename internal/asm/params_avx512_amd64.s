@@ -753,6 +753,273 @@ laneend:
 	VZEROUPPER
 	RET
 
+// func ParamsE4M3AVX512(scale *float32, factor *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, one float32, n int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2
+TEXT ·ParamsE4M3AVX512(SB), NOSPLIT, $0-64
+	// pointers: SI scale, DX factor, BX most, DI elements left
+	// per call: Z15 over, Z14 global, Z0 0x3f800000, Z13 Div, Z12 times, Z11 nothing, Z10 instead, Z9 least, Z8 0x43e00000, Z7 0x3c800000, Z0 0xa000000, Z6 0x7f800000, Z1 0x400000, Z5 IAdd, Z4 0x7fc00000, Z3 one
+	// vector registers in use at once: 16
+	MOVQ         scale+0(FP), SI
+	MOVQ         factor+8(FP), DX
+	MOVQ         most+16(FP), BX
+	VBROADCASTSS over+24(FP), Z15
+	VBROADCASTSS global+28(FP), Z14
+	VBROADCASTSS constantsAVX512<>+0(SB), Z0
+	VDIVPS       Z14, Z0, Z13
+	VBROADCASTSS times+32(FP), Z12
+	VBROADCASTSS nothing+36(FP), Z11
+	VBROADCASTSS instead+40(FP), Z10
+	VBROADCASTSS least+44(FP), Z9
+	VBROADCASTSS constantsAVX512<>+20(SB), Z8
+	VBROADCASTSS constantsAVX512<>+24(SB), Z7
+	VBROADCASTSS constantsAVX512<>+28(SB), Z6
+	VBROADCASTSS constantsAVX512<>+32(SB), Z0
+	VBROADCASTSS constantsAVX512<>+36(SB), Z1
+	VPADDD       Z1, Z0, Z5
+	VBROADCASTSS constantsAVX512<>+8(SB), Z4
+	VBROADCASTSS one+48(FP), Z3
+	MOVQ         n+56(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
+
+laneloop:
+	VMOVUPS      (BX), Z0
+	VDIVPS       Z15, Z0, Z0
+	VMULPS       Z13, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z14, Z1, Z2
+	VFMADD231PS  Z13, Z2, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VMULPS       Z12, Z1, Z1
+	VMAXPS       Z1, Z11, Z0
+	VCMPPS       $0x00, Z11, Z0, K1
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VBLENDMPS    Z10, Z1, K1, Z1
+	VPANDD       Z6, Z1, Z0
+	VPMAXUD      Z7, Z0, Z0
+	VPADDD       Z5, Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMOVUPS      Z1, (SI)
+	VDIVPS       Z1, Z3, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMOVUPS      Z1, (DX)
+	VMOVUPS      64(BX), Z0
+	VDIVPS       Z15, Z0, Z0
+	VMULPS       Z13, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z14, Z1, Z2
+	VFMADD231PS  Z13, Z2, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VMULPS       Z12, Z1, Z1
+	VMAXPS       Z1, Z11, Z0
+	VCMPPS       $0x00, Z11, Z0, K1
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VBLENDMPS    Z10, Z1, K1, Z1
+	VPANDD       Z6, Z1, Z0
+	VPMAXUD      Z7, Z0, Z0
+	VPADDD       Z5, Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMOVUPS      Z1, 64(SI)
+	VDIVPS       Z1, Z3, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMOVUPS      Z1, 64(DX)
+	VMOVUPS      128(BX), Z0
+	VDIVPS       Z15, Z0, Z0
+	VMULPS       Z13, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z14, Z1, Z2
+	VFMADD231PS  Z13, Z2, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VMULPS       Z12, Z1, Z1
+	VMAXPS       Z1, Z11, Z0
+	VCMPPS       $0x00, Z11, Z0, K1
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VBLENDMPS    Z10, Z1, K1, Z1
+	VPANDD       Z6, Z1, Z0
+	VPMAXUD      Z7, Z0, Z0
+	VPADDD       Z5, Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMOVUPS      Z1, 128(SI)
+	VDIVPS       Z1, Z3, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMOVUPS      Z1, 128(DX)
+	VMOVUPS      192(BX), Z0
+	VDIVPS       Z15, Z0, Z0
+	VMULPS       Z13, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z14, Z1, Z2
+	VFMADD231PS  Z13, Z2, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VMULPS       Z12, Z1, Z1
+	VMAXPS       Z1, Z11, Z0
+	VCMPPS       $0x00, Z11, Z0, K1
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VBLENDMPS    Z10, Z1, K1, Z1
+	VPANDD       Z6, Z1, Z0
+	VPMAXUD      Z7, Z0, Z0
+	VPADDD       Z5, Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMOVUPS      Z1, 192(SI)
+	VDIVPS       Z1, Z3, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMOVUPS      Z1, 192(DX)
+	ADDQ         $+256, SI
+	ADDQ         $+256, DX
+	ADDQ         $+256, BX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
+	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+
+lanerest:
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (BX), K7, Z0
+	VDIVPS       Z15, Z0, Z0
+	VMULPS       Z13, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z14, Z1, Z2
+	VFMADD231PS  Z13, Z2, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VMULPS       Z12, Z1, Z1
+	VMAXPS       Z1, Z11, Z0
+	VCMPPS       $0x00, Z11, Z0, K1
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VBLENDMPS    Z10, Z1, K1, Z1
+	VPANDD       Z6, Z1, Z0
+	VPMAXUD      Z7, Z0, Z0
+	VPADDD       Z5, Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMOVUPS      Z1, K7, (SI)
+	VDIVPS       Z1, Z3, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMOVUPS      Z1, K7, (DX)
+	CMPQ         DI, $+17
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(BX), K7, Z0
+	VDIVPS       Z15, Z0, Z0
+	VMULPS       Z13, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z14, Z1, Z2
+	VFMADD231PS  Z13, Z2, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VMULPS       Z12, Z1, Z1
+	VMAXPS       Z1, Z11, Z0
+	VCMPPS       $0x00, Z11, Z0, K1
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VBLENDMPS    Z10, Z1, K1, Z1
+	VPANDD       Z6, Z1, Z0
+	VPMAXUD      Z7, Z0, Z0
+	VPADDD       Z5, Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMOVUPS      Z1, K7, 64(SI)
+	VDIVPS       Z1, Z3, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMOVUPS      Z1, K7, 64(DX)
+	CMPQ         DI, $+33
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(BX), K7, Z0
+	VDIVPS       Z15, Z0, Z0
+	VMULPS       Z13, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z14, Z1, Z2
+	VFMADD231PS  Z13, Z2, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VMULPS       Z12, Z1, Z1
+	VMAXPS       Z1, Z11, Z0
+	VCMPPS       $0x00, Z11, Z0, K1
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VBLENDMPS    Z10, Z1, K1, Z1
+	VPANDD       Z6, Z1, Z0
+	VPMAXUD      Z7, Z0, Z0
+	VPADDD       Z5, Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMOVUPS      Z1, K7, 128(SI)
+	VDIVPS       Z1, Z3, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMOVUPS      Z1, K7, 128(DX)
+	CMPQ         DI, $+49
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(BX), K7, Z0
+	VDIVPS       Z15, Z0, Z0
+	VMULPS       Z13, Z0, Z1
+	VMOVAPS      Z0, Z2
+	VFNMADD231PS Z14, Z1, Z2
+	VFMADD231PS  Z13, Z2, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z0, K1, Z1
+	VMULPS       Z12, Z1, Z1
+	VMAXPS       Z1, Z11, Z0
+	VCMPPS       $0x00, Z11, Z0, K1
+	VMAXPS       Z1, Z9, Z1
+	VMINPS       Z1, Z8, Z1
+	VBLENDMPS    Z10, Z1, K1, Z1
+	VPANDD       Z6, Z1, Z0
+	VPMAXUD      Z7, Z0, Z0
+	VPADDD       Z5, Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMOVUPS      Z1, K7, 192(SI)
+	VDIVPS       Z1, Z3, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z4, K1, Z1
+	VMOVUPS      Z1, K7, 192(DX)
+
+lanetailnarrow:
+laneend:
+	VZEROUPPER
+	RET
+
 // func ParamsScaleF16AVX512(scale *float32, recip *float32, most *float32, half float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsScaleF16AVX512(SB), NOSPLIT, $0-40
@@ -1614,6 +1881,238 @@ laneend:
 	VZEROUPPER
 	RET
 
+// func ParamsE4M3F16AVX512(scale *float32, factor *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, one float32, n int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2
+TEXT ·ParamsE4M3F16AVX512(SB), NOSPLIT, $0-56
+	// pointers: SI scale, DX factor, BX most, DI elements left
+	// per call: Z15 over, Z14 times, Z13 nothing, Z12 instead, Z11 least, Z10 0x43e00000, Z9 0x3c800000, Z0 0xa000000, Z8 0x7f800000, Z1 0x400000, Z7 IAdd, Z6 0x7fc00000, Z5 one
+	// vector registers in use at once: 13
+	MOVQ         scale+0(FP), SI
+	MOVQ         factor+8(FP), DX
+	MOVQ         most+16(FP), BX
+	VBROADCASTSS over+24(FP), Z15
+	VBROADCASTSS times+28(FP), Z14
+	VBROADCASTSS nothing+32(FP), Z13
+	VBROADCASTSS instead+36(FP), Z12
+	VBROADCASTSS least+40(FP), Z11
+	VBROADCASTSS constantsAVX512<>+20(SB), Z10
+	VBROADCASTSS constantsAVX512<>+24(SB), Z9
+	VBROADCASTSS constantsAVX512<>+28(SB), Z8
+	VBROADCASTSS constantsAVX512<>+32(SB), Z0
+	VBROADCASTSS constantsAVX512<>+36(SB), Z1
+	VPADDD       Z1, Z0, Z7
+	VBROADCASTSS constantsAVX512<>+8(SB), Z6
+	VBROADCASTSS one+44(FP), Z5
+	MOVQ         n+48(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
+
+laneloop:
+	VMOVUPS   (BX), Z0
+	VDIVPS    Z15, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VCVTPH2PS Y0, Z0
+	VMULPS    Z14, Z0, Z0
+	VMAXPS    Z0, Z13, Z1
+	VCMPPS    $0x00, Z13, Z1, K1
+	VMAXPS    Z0, Z11, Z0
+	VMINPS    Z0, Z10, Z0
+	VBLENDMPS Z12, Z0, K1, Z0
+	VPANDD    Z8, Z0, Z1
+	VPMAXUD   Z9, Z1, Z1
+	VPADDD    Z7, Z1, Z1
+	VADDPS    Z1, Z0, Z0
+	VSUBPS    Z1, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z6, K1, Z0
+	VMOVUPS   Z0, (SI)
+	VDIVPS    Z0, Z5, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z6, K1, Z0
+	VMOVUPS   Z0, (DX)
+	VMOVUPS   64(BX), Z0
+	VDIVPS    Z15, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VCVTPH2PS Y0, Z0
+	VMULPS    Z14, Z0, Z0
+	VMAXPS    Z0, Z13, Z1
+	VCMPPS    $0x00, Z13, Z1, K1
+	VMAXPS    Z0, Z11, Z0
+	VMINPS    Z0, Z10, Z0
+	VBLENDMPS Z12, Z0, K1, Z0
+	VPANDD    Z8, Z0, Z1
+	VPMAXUD   Z9, Z1, Z1
+	VPADDD    Z7, Z1, Z1
+	VADDPS    Z1, Z0, Z0
+	VSUBPS    Z1, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z6, K1, Z0
+	VMOVUPS   Z0, 64(SI)
+	VDIVPS    Z0, Z5, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z6, K1, Z0
+	VMOVUPS   Z0, 64(DX)
+	VMOVUPS   128(BX), Z0
+	VDIVPS    Z15, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VCVTPH2PS Y0, Z0
+	VMULPS    Z14, Z0, Z0
+	VMAXPS    Z0, Z13, Z1
+	VCMPPS    $0x00, Z13, Z1, K1
+	VMAXPS    Z0, Z11, Z0
+	VMINPS    Z0, Z10, Z0
+	VBLENDMPS Z12, Z0, K1, Z0
+	VPANDD    Z8, Z0, Z1
+	VPMAXUD   Z9, Z1, Z1
+	VPADDD    Z7, Z1, Z1
+	VADDPS    Z1, Z0, Z0
+	VSUBPS    Z1, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z6, K1, Z0
+	VMOVUPS   Z0, 128(SI)
+	VDIVPS    Z0, Z5, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z6, K1, Z0
+	VMOVUPS   Z0, 128(DX)
+	VMOVUPS   192(BX), Z0
+	VDIVPS    Z15, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VCVTPH2PS Y0, Z0
+	VMULPS    Z14, Z0, Z0
+	VMAXPS    Z0, Z13, Z1
+	VCMPPS    $0x00, Z13, Z1, K1
+	VMAXPS    Z0, Z11, Z0
+	VMINPS    Z0, Z10, Z0
+	VBLENDMPS Z12, Z0, K1, Z0
+	VPANDD    Z8, Z0, Z1
+	VPMAXUD   Z9, Z1, Z1
+	VPADDD    Z7, Z1, Z1
+	VADDPS    Z1, Z0, Z0
+	VSUBPS    Z1, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z6, K1, Z0
+	VMOVUPS   Z0, 192(SI)
+	VDIVPS    Z0, Z5, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z6, K1, Z0
+	VMOVUPS   Z0, 192(DX)
+	ADDQ      $+256, SI
+	ADDQ      $+256, DX
+	ADDQ      $+256, BX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+
+lanerest:
+	MOVQ      $-1, AX
+	BZHIQ     DI, AX, AX
+	KMOVQ     AX, K0
+	KMOVQ     K0, K7
+	VMOVUPS.Z (BX), K7, Z0
+	VDIVPS    Z15, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VCVTPH2PS Y0, Z0
+	VMULPS    Z14, Z0, Z0
+	VMAXPS    Z0, Z13, Z1
+	VCMPPS    $0x00, Z13, Z1, K1
+	VMAXPS    Z0, Z11, Z0
+	VMINPS    Z0, Z10, Z0
+	VBLENDMPS Z12, Z0, K1, Z0
+	VPANDD    Z8, Z0, Z1
+	VPMAXUD   Z9, Z1, Z1
+	VPADDD    Z7, Z1, Z1
+	VADDPS    Z1, Z0, Z0
+	VSUBPS    Z1, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z6, K1, Z0
+	VMOVUPS   Z0, K7, (SI)
+	VDIVPS    Z0, Z5, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z6, K1, Z0
+	VMOVUPS   Z0, K7, (DX)
+	CMPQ      DI, $+17
+	JLT       lanetailnarrow
+	KSHIFTRQ  $0x10, K0, K7
+	VMOVUPS.Z 64(BX), K7, Z0
+	VDIVPS    Z15, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VCVTPH2PS Y0, Z0
+	VMULPS    Z14, Z0, Z0
+	VMAXPS    Z0, Z13, Z1
+	VCMPPS    $0x00, Z13, Z1, K1
+	VMAXPS    Z0, Z11, Z0
+	VMINPS    Z0, Z10, Z0
+	VBLENDMPS Z12, Z0, K1, Z0
+	VPANDD    Z8, Z0, Z1
+	VPMAXUD   Z9, Z1, Z1
+	VPADDD    Z7, Z1, Z1
+	VADDPS    Z1, Z0, Z0
+	VSUBPS    Z1, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z6, K1, Z0
+	VMOVUPS   Z0, K7, 64(SI)
+	VDIVPS    Z0, Z5, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z6, K1, Z0
+	VMOVUPS   Z0, K7, 64(DX)
+	CMPQ      DI, $+33
+	JLT       lanetailnarrow
+	KSHIFTRQ  $0x20, K0, K7
+	VMOVUPS.Z 128(BX), K7, Z0
+	VDIVPS    Z15, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VCVTPH2PS Y0, Z0
+	VMULPS    Z14, Z0, Z0
+	VMAXPS    Z0, Z13, Z1
+	VCMPPS    $0x00, Z13, Z1, K1
+	VMAXPS    Z0, Z11, Z0
+	VMINPS    Z0, Z10, Z0
+	VBLENDMPS Z12, Z0, K1, Z0
+	VPANDD    Z8, Z0, Z1
+	VPMAXUD   Z9, Z1, Z1
+	VPADDD    Z7, Z1, Z1
+	VADDPS    Z1, Z0, Z0
+	VSUBPS    Z1, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z6, K1, Z0
+	VMOVUPS   Z0, K7, 128(SI)
+	VDIVPS    Z0, Z5, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z6, K1, Z0
+	VMOVUPS   Z0, K7, 128(DX)
+	CMPQ      DI, $+49
+	JLT       lanetailnarrow
+	KSHIFTRQ  $0x30, K0, K7
+	VMOVUPS.Z 192(BX), K7, Z0
+	VDIVPS    Z15, Z0, Z0
+	VCVTPS2PH $0x00, Z0, Y0
+	VCVTPH2PS Y0, Z0
+	VMULPS    Z14, Z0, Z0
+	VMAXPS    Z0, Z13, Z1
+	VCMPPS    $0x00, Z13, Z1, K1
+	VMAXPS    Z0, Z11, Z0
+	VMINPS    Z0, Z10, Z0
+	VBLENDMPS Z12, Z0, K1, Z0
+	VPANDD    Z8, Z0, Z1
+	VPMAXUD   Z9, Z1, Z1
+	VPADDD    Z7, Z1, Z1
+	VADDPS    Z1, Z0, Z0
+	VSUBPS    Z1, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z6, K1, Z0
+	VMOVUPS   Z0, K7, 192(SI)
+	VDIVPS    Z0, Z5, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z6, K1, Z0
+	VMOVUPS   Z0, K7, 192(DX)
+
+lanetailnarrow:
+laneend:
+	VZEROUPPER
+	RET
+
 // func ParamsScaleBF16AVX512(scale *float32, recip *float32, most *float32, half float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsScaleBF16AVX512(SB), NOSPLIT, $0-40
@@ -1626,9 +2125,9 @@ TEXT ·ParamsScaleBF16AVX512(SB), NOSPLIT, $0-40
 	VBROADCASTSS half+24(FP), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
 	VDIVPS       Z15, Z14, Z13
-	VBROADCASTSS constantsAVX512<>+20(SB), Z12
-	VBROADCASTSS constantsAVX512<>+24(SB), Z11
-	VBROADCASTSS constantsAVX512<>+28(SB), Z10
+	VBROADCASTSS constantsAVX512<>+40(SB), Z12
+	VBROADCASTSS constantsAVX512<>+44(SB), Z11
+	VBROADCASTSS constantsAVX512<>+48(SB), Z10
 	VBROADCASTSS constantsAVX512<>+8(SB), Z9
 	VBROADCASTSS constantsAVX512<>+4(SB), Z8
 	VBROADCASTSS constantsAVX512<>+12(SB), Z7
@@ -1874,9 +2373,9 @@ TEXT ·ParamsSymmetricBF16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS middle+44(FP), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z13
 	VDIVPS       Z15, Z13, Z12
-	VBROADCASTSS constantsAVX512<>+20(SB), Z11
-	VBROADCASTSS constantsAVX512<>+24(SB), Z10
-	VBROADCASTSS constantsAVX512<>+28(SB), Z9
+	VBROADCASTSS constantsAVX512<>+40(SB), Z11
+	VBROADCASTSS constantsAVX512<>+44(SB), Z10
+	VBROADCASTSS constantsAVX512<>+48(SB), Z9
 	VBROADCASTSS constantsAVX512<>+8(SB), Z8
 	VBROADCASTSS constantsAVX512<>+4(SB), Z7
 	VBROADCASTSS constantsAVX512<>+12(SB), Z6
@@ -2166,9 +2665,9 @@ TEXT ·ParamsAsymmetricBF16AVX512(SB), NOSPLIT, $0-72
 	VBROADCASTSS least+52(FP), Z14
 	VBROADCASTSS greatest+56(FP), Z13
 	VPXORD       Z12, Z12, Z12
-	VBROADCASTSS constantsAVX512<>+20(SB), Z11
-	VBROADCASTSS constantsAVX512<>+24(SB), Z10
-	VBROADCASTSS constantsAVX512<>+28(SB), Z9
+	VBROADCASTSS constantsAVX512<>+40(SB), Z11
+	VBROADCASTSS constantsAVX512<>+44(SB), Z10
+	VBROADCASTSS constantsAVX512<>+48(SB), Z9
 	VBROADCASTSS constantsAVX512<>+8(SB), Z8
 	VBROADCASTSS constantsAVX512<>+0(SB), Z7
 	VDIVPS       Z15, Z7, Z6
@@ -2764,6 +3263,666 @@ laneend:
 	VZEROUPPER
 	RET
 
+// func ParamsE4M3BF16AVX512(scale *float32, factor *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, one float32, n int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2
+TEXT ·ParamsE4M3BF16AVX512(SB), NOSPLIT, $0-56
+	// pointers: SI scale, DX factor, BX most, DI elements left
+	// per call: Z15 over, Z14 0x1, Z13 0x7fff, Z12 0xffff0000, Z11 0x7fc00000, Z10 times, Z9 nothing, Z8 instead, Z7 least, Z6 0x43e00000, Z5 0x3c800000, Z0 0xa000000, Z4 0x7f800000, Z1 0x400000, Z3 IAdd, Z2 one
+	// vector registers in use at once: 16
+	MOVQ         scale+0(FP), SI
+	MOVQ         factor+8(FP), DX
+	MOVQ         most+16(FP), BX
+	VBROADCASTSS over+24(FP), Z15
+	VBROADCASTSS constantsAVX512<>+40(SB), Z14
+	VBROADCASTSS constantsAVX512<>+44(SB), Z13
+	VBROADCASTSS constantsAVX512<>+48(SB), Z12
+	VBROADCASTSS constantsAVX512<>+8(SB), Z11
+	VBROADCASTSS times+28(FP), Z10
+	VBROADCASTSS nothing+32(FP), Z9
+	VBROADCASTSS instead+36(FP), Z8
+	VBROADCASTSS least+40(FP), Z7
+	VBROADCASTSS constantsAVX512<>+20(SB), Z6
+	VBROADCASTSS constantsAVX512<>+24(SB), Z5
+	VBROADCASTSS constantsAVX512<>+28(SB), Z4
+	VBROADCASTSS constantsAVX512<>+32(SB), Z0
+	VBROADCASTSS constantsAVX512<>+36(SB), Z1
+	VPADDD       Z1, Z0, Z3
+	VBROADCASTSS one+44(FP), Z2
+	MOVQ         n+48(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
+
+laneloop:
+	VMOVUPS   (BX), Z0
+	VDIVPS    Z15, Z0, Z0
+	VPSRLD    $0x10, Z0, Z1
+	VPANDD    Z14, Z1, Z1
+	VPADDD    Z1, Z0, Z1
+	VPADDD    Z13, Z1, Z1
+	VPANDD    Z12, Z1, Z1
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMULPS    Z10, Z1, Z1
+	VMAXPS    Z1, Z9, Z0
+	VCMPPS    $0x00, Z9, Z0, K1
+	VMAXPS    Z1, Z7, Z1
+	VMINPS    Z1, Z6, Z1
+	VBLENDMPS Z8, Z1, K1, Z1
+	VPANDD    Z4, Z1, Z0
+	VPMAXUD   Z5, Z0, Z0
+	VPADDD    Z3, Z0, Z0
+	VADDPS    Z0, Z1, Z1
+	VSUBPS    Z0, Z1, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMOVUPS   Z1, (SI)
+	VDIVPS    Z1, Z2, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMOVUPS   Z1, (DX)
+	VMOVUPS   64(BX), Z0
+	VDIVPS    Z15, Z0, Z0
+	VPSRLD    $0x10, Z0, Z1
+	VPANDD    Z14, Z1, Z1
+	VPADDD    Z1, Z0, Z1
+	VPADDD    Z13, Z1, Z1
+	VPANDD    Z12, Z1, Z1
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMULPS    Z10, Z1, Z1
+	VMAXPS    Z1, Z9, Z0
+	VCMPPS    $0x00, Z9, Z0, K1
+	VMAXPS    Z1, Z7, Z1
+	VMINPS    Z1, Z6, Z1
+	VBLENDMPS Z8, Z1, K1, Z1
+	VPANDD    Z4, Z1, Z0
+	VPMAXUD   Z5, Z0, Z0
+	VPADDD    Z3, Z0, Z0
+	VADDPS    Z0, Z1, Z1
+	VSUBPS    Z0, Z1, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VDIVPS    Z1, Z2, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMOVUPS   Z1, 64(DX)
+	VMOVUPS   128(BX), Z0
+	VDIVPS    Z15, Z0, Z0
+	VPSRLD    $0x10, Z0, Z1
+	VPANDD    Z14, Z1, Z1
+	VPADDD    Z1, Z0, Z1
+	VPADDD    Z13, Z1, Z1
+	VPANDD    Z12, Z1, Z1
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMULPS    Z10, Z1, Z1
+	VMAXPS    Z1, Z9, Z0
+	VCMPPS    $0x00, Z9, Z0, K1
+	VMAXPS    Z1, Z7, Z1
+	VMINPS    Z1, Z6, Z1
+	VBLENDMPS Z8, Z1, K1, Z1
+	VPANDD    Z4, Z1, Z0
+	VPMAXUD   Z5, Z0, Z0
+	VPADDD    Z3, Z0, Z0
+	VADDPS    Z0, Z1, Z1
+	VSUBPS    Z0, Z1, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMOVUPS   Z1, 128(SI)
+	VDIVPS    Z1, Z2, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMOVUPS   Z1, 128(DX)
+	VMOVUPS   192(BX), Z0
+	VDIVPS    Z15, Z0, Z0
+	VPSRLD    $0x10, Z0, Z1
+	VPANDD    Z14, Z1, Z1
+	VPADDD    Z1, Z0, Z1
+	VPADDD    Z13, Z1, Z1
+	VPANDD    Z12, Z1, Z1
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMULPS    Z10, Z1, Z1
+	VMAXPS    Z1, Z9, Z0
+	VCMPPS    $0x00, Z9, Z0, K1
+	VMAXPS    Z1, Z7, Z1
+	VMINPS    Z1, Z6, Z1
+	VBLENDMPS Z8, Z1, K1, Z1
+	VPANDD    Z4, Z1, Z0
+	VPMAXUD   Z5, Z0, Z0
+	VPADDD    Z3, Z0, Z0
+	VADDPS    Z0, Z1, Z1
+	VSUBPS    Z0, Z1, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMOVUPS   Z1, 192(SI)
+	VDIVPS    Z1, Z2, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMOVUPS   Z1, 192(DX)
+	ADDQ      $+256, SI
+	ADDQ      $+256, DX
+	ADDQ      $+256, BX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
+
+lanerest:
+	MOVQ      $-1, AX
+	BZHIQ     DI, AX, AX
+	KMOVQ     AX, K0
+	KMOVQ     K0, K7
+	VMOVUPS.Z (BX), K7, Z0
+	VDIVPS    Z15, Z0, Z0
+	VPSRLD    $0x10, Z0, Z1
+	VPANDD    Z14, Z1, Z1
+	VPADDD    Z1, Z0, Z1
+	VPADDD    Z13, Z1, Z1
+	VPANDD    Z12, Z1, Z1
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMULPS    Z10, Z1, Z1
+	VMAXPS    Z1, Z9, Z0
+	VCMPPS    $0x00, Z9, Z0, K1
+	VMAXPS    Z1, Z7, Z1
+	VMINPS    Z1, Z6, Z1
+	VBLENDMPS Z8, Z1, K1, Z1
+	VPANDD    Z4, Z1, Z0
+	VPMAXUD   Z5, Z0, Z0
+	VPADDD    Z3, Z0, Z0
+	VADDPS    Z0, Z1, Z1
+	VSUBPS    Z0, Z1, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMOVUPS   Z1, K7, (SI)
+	VDIVPS    Z1, Z2, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMOVUPS   Z1, K7, (DX)
+	CMPQ      DI, $+17
+	JLT       lanetailnarrow
+	KSHIFTRQ  $0x10, K0, K7
+	VMOVUPS.Z 64(BX), K7, Z0
+	VDIVPS    Z15, Z0, Z0
+	VPSRLD    $0x10, Z0, Z1
+	VPANDD    Z14, Z1, Z1
+	VPADDD    Z1, Z0, Z1
+	VPADDD    Z13, Z1, Z1
+	VPANDD    Z12, Z1, Z1
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMULPS    Z10, Z1, Z1
+	VMAXPS    Z1, Z9, Z0
+	VCMPPS    $0x00, Z9, Z0, K1
+	VMAXPS    Z1, Z7, Z1
+	VMINPS    Z1, Z6, Z1
+	VBLENDMPS Z8, Z1, K1, Z1
+	VPANDD    Z4, Z1, Z0
+	VPMAXUD   Z5, Z0, Z0
+	VPADDD    Z3, Z0, Z0
+	VADDPS    Z0, Z1, Z1
+	VSUBPS    Z0, Z1, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMOVUPS   Z1, K7, 64(SI)
+	VDIVPS    Z1, Z2, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMOVUPS   Z1, K7, 64(DX)
+	CMPQ      DI, $+33
+	JLT       lanetailnarrow
+	KSHIFTRQ  $0x20, K0, K7
+	VMOVUPS.Z 128(BX), K7, Z0
+	VDIVPS    Z15, Z0, Z0
+	VPSRLD    $0x10, Z0, Z1
+	VPANDD    Z14, Z1, Z1
+	VPADDD    Z1, Z0, Z1
+	VPADDD    Z13, Z1, Z1
+	VPANDD    Z12, Z1, Z1
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMULPS    Z10, Z1, Z1
+	VMAXPS    Z1, Z9, Z0
+	VCMPPS    $0x00, Z9, Z0, K1
+	VMAXPS    Z1, Z7, Z1
+	VMINPS    Z1, Z6, Z1
+	VBLENDMPS Z8, Z1, K1, Z1
+	VPANDD    Z4, Z1, Z0
+	VPMAXUD   Z5, Z0, Z0
+	VPADDD    Z3, Z0, Z0
+	VADDPS    Z0, Z1, Z1
+	VSUBPS    Z0, Z1, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMOVUPS   Z1, K7, 128(SI)
+	VDIVPS    Z1, Z2, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMOVUPS   Z1, K7, 128(DX)
+	CMPQ      DI, $+49
+	JLT       lanetailnarrow
+	KSHIFTRQ  $0x30, K0, K7
+	VMOVUPS.Z 192(BX), K7, Z0
+	VDIVPS    Z15, Z0, Z0
+	VPSRLD    $0x10, Z0, Z1
+	VPANDD    Z14, Z1, Z1
+	VPADDD    Z1, Z0, Z1
+	VPADDD    Z13, Z1, Z1
+	VPANDD    Z12, Z1, Z1
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMULPS    Z10, Z1, Z1
+	VMAXPS    Z1, Z9, Z0
+	VCMPPS    $0x00, Z9, Z0, K1
+	VMAXPS    Z1, Z7, Z1
+	VMINPS    Z1, Z6, Z1
+	VBLENDMPS Z8, Z1, K1, Z1
+	VPANDD    Z4, Z1, Z0
+	VPMAXUD   Z5, Z0, Z0
+	VPADDD    Z3, Z0, Z0
+	VADDPS    Z0, Z1, Z1
+	VSUBPS    Z0, Z1, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMOVUPS   Z1, K7, 192(SI)
+	VDIVPS    Z1, Z2, Z1
+	VCMPPS    $0x07, Z1, Z1, K1
+	VBLENDMPS Z1, Z11, K1, Z1
+	VMOVUPS   Z1, K7, 192(DX)
+
+lanetailnarrow:
+laneend:
+	VZEROUPPER
+	RET
+
+// func ParamsPowerOfTwoAVX512(scale *float32, recip *float32, most *float32, round int32, maxExp int32, least int32, one int32, n int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2
+TEXT ·ParamsPowerOfTwoAVX512(SB), NOSPLIT, $0-48
+	// pointers: SI scale, DX recip, BX most, DI elements left
+	// per call: Z15 0x7fffffff, Z14 round, Z13 maxExp, Z12 least, Z11 0x400000, Z10 0xfe, Z9 one
+	// vector registers in use at once: 9
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         most+16(FP), BX
+	VBROADCASTSS constantsAVX512<>+52(SB), Z15
+	VBROADCASTSS round+24(FP), Z14
+	VBROADCASTSS maxExp+28(FP), Z13
+	VBROADCASTSS least+32(FP), Z12
+	VBROADCASTSS constantsAVX512<>+36(SB), Z11
+	VBROADCASTSS constantsAVX512<>+56(SB), Z10
+	VBROADCASTSS one+36(FP), Z9
+	MOVQ         n+40(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
+
+laneloop:
+	VMOVUPS (BX), Z0
+	VPANDD  Z15, Z0, Z0
+	VPADDD  Z14, Z0, Z0
+	VPSRLD  $0x17, Z0, Z0
+	VPSUBD  Z13, Z0, Z0
+	VPMAXSD Z12, Z0, Z0
+	VPSLLD  $0x17, Z0, Z1
+	VPMAXUD Z11, Z1, Z1
+	VMOVUPS Z1, (SI)
+	VPMAXSD Z9, Z0, Z0
+	VPSUBD  Z0, Z10, Z0
+	VPSLLD  $0x17, Z0, Z0
+	VMOVUPS Z0, (DX)
+	VMOVUPS 64(BX), Z0
+	VPANDD  Z15, Z0, Z0
+	VPADDD  Z14, Z0, Z0
+	VPSRLD  $0x17, Z0, Z0
+	VPSUBD  Z13, Z0, Z0
+	VPMAXSD Z12, Z0, Z0
+	VPSLLD  $0x17, Z0, Z1
+	VPMAXUD Z11, Z1, Z1
+	VMOVUPS Z1, 64(SI)
+	VPMAXSD Z9, Z0, Z0
+	VPSUBD  Z0, Z10, Z0
+	VPSLLD  $0x17, Z0, Z0
+	VMOVUPS Z0, 64(DX)
+	VMOVUPS 128(BX), Z0
+	VPANDD  Z15, Z0, Z0
+	VPADDD  Z14, Z0, Z0
+	VPSRLD  $0x17, Z0, Z0
+	VPSUBD  Z13, Z0, Z0
+	VPMAXSD Z12, Z0, Z0
+	VPSLLD  $0x17, Z0, Z1
+	VPMAXUD Z11, Z1, Z1
+	VMOVUPS Z1, 128(SI)
+	VPMAXSD Z9, Z0, Z0
+	VPSUBD  Z0, Z10, Z0
+	VPSLLD  $0x17, Z0, Z0
+	VMOVUPS Z0, 128(DX)
+	VMOVUPS 192(BX), Z0
+	VPANDD  Z15, Z0, Z0
+	VPADDD  Z14, Z0, Z0
+	VPSRLD  $0x17, Z0, Z0
+	VPSUBD  Z13, Z0, Z0
+	VPMAXSD Z12, Z0, Z0
+	VPSLLD  $0x17, Z0, Z1
+	VPMAXUD Z11, Z1, Z1
+	VMOVUPS Z1, 192(SI)
+	VPMAXSD Z9, Z0, Z0
+	VPSUBD  Z0, Z10, Z0
+	VPSLLD  $0x17, Z0, Z0
+	VMOVUPS Z0, 192(DX)
+	ADDQ    $+256, SI
+	ADDQ    $+256, DX
+	ADDQ    $+256, BX
+	SUBQ    $+64, DI
+	CMPQ    DI, $+64
+	JGE     laneloop
+	TESTQ   DI, DI
+	JEQ     laneend
+
+lanerest:
+	MOVQ      $-1, AX
+	BZHIQ     DI, AX, AX
+	KMOVQ     AX, K0
+	KMOVQ     K0, K7
+	VMOVUPS.Z (BX), K7, Z0
+	VPANDD    Z15, Z0, Z0
+	VPADDD    Z14, Z0, Z0
+	VPSRLD    $0x17, Z0, Z0
+	VPSUBD    Z13, Z0, Z0
+	VPMAXSD   Z12, Z0, Z0
+	VPSLLD    $0x17, Z0, Z1
+	VPMAXUD   Z11, Z1, Z1
+	VMOVUPS   Z1, K7, (SI)
+	VPMAXSD   Z9, Z0, Z0
+	VPSUBD    Z0, Z10, Z0
+	VPSLLD    $0x17, Z0, Z0
+	VMOVUPS   Z0, K7, (DX)
+	CMPQ      DI, $+17
+	JLT       lanetailnarrow
+	KSHIFTRQ  $0x10, K0, K7
+	VMOVUPS.Z 64(BX), K7, Z0
+	VPANDD    Z15, Z0, Z0
+	VPADDD    Z14, Z0, Z0
+	VPSRLD    $0x17, Z0, Z0
+	VPSUBD    Z13, Z0, Z0
+	VPMAXSD   Z12, Z0, Z0
+	VPSLLD    $0x17, Z0, Z1
+	VPMAXUD   Z11, Z1, Z1
+	VMOVUPS   Z1, K7, 64(SI)
+	VPMAXSD   Z9, Z0, Z0
+	VPSUBD    Z0, Z10, Z0
+	VPSLLD    $0x17, Z0, Z0
+	VMOVUPS   Z0, K7, 64(DX)
+	CMPQ      DI, $+33
+	JLT       lanetailnarrow
+	KSHIFTRQ  $0x20, K0, K7
+	VMOVUPS.Z 128(BX), K7, Z0
+	VPANDD    Z15, Z0, Z0
+	VPADDD    Z14, Z0, Z0
+	VPSRLD    $0x17, Z0, Z0
+	VPSUBD    Z13, Z0, Z0
+	VPMAXSD   Z12, Z0, Z0
+	VPSLLD    $0x17, Z0, Z1
+	VPMAXUD   Z11, Z1, Z1
+	VMOVUPS   Z1, K7, 128(SI)
+	VPMAXSD   Z9, Z0, Z0
+	VPSUBD    Z0, Z10, Z0
+	VPSLLD    $0x17, Z0, Z0
+	VMOVUPS   Z0, K7, 128(DX)
+	CMPQ      DI, $+49
+	JLT       lanetailnarrow
+	KSHIFTRQ  $0x30, K0, K7
+	VMOVUPS.Z 192(BX), K7, Z0
+	VPANDD    Z15, Z0, Z0
+	VPADDD    Z14, Z0, Z0
+	VPSRLD    $0x17, Z0, Z0
+	VPSUBD    Z13, Z0, Z0
+	VPMAXSD   Z12, Z0, Z0
+	VPSLLD    $0x17, Z0, Z1
+	VPMAXUD   Z11, Z1, Z1
+	VMOVUPS   Z1, K7, 192(SI)
+	VPMAXSD   Z9, Z0, Z0
+	VPSUBD    Z0, Z10, Z0
+	VPSLLD    $0x17, Z0, Z0
+	VMOVUPS   Z0, K7, 192(DX)
+
+lanetailnarrow:
+laneend:
+	VZEROUPPER
+	RET
+
+// func ParamsLogarithmAVX512(scale *float32, recip *float32, most *float32, largest float32, of float32, n int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2
+TEXT ·ParamsLogarithmAVX512(SB), NOSPLIT, $0-40
+	// pointers: SI scale, DX recip, BX most, DI elements left
+	// per call: Z15 largest, Z14 0x7f, Z13 0x3a800000, Z12 0x7f800000, Z11 0x3eb17218, Z10 0x3f000000, Z9 0x0, Z8 0x3ffff4, Z7 0x7fffff, Z6 0x400000, Z5 of, Z4 0xfe
+	// vector registers in use at once: 15
+	MOVQ         scale+0(FP), SI
+	MOVQ         recip+8(FP), DX
+	MOVQ         most+16(FP), BX
+	VBROADCASTSS largest+24(FP), Z15
+	VBROADCASTSS constantsAVX512<>+60(SB), Z14
+	VBROADCASTSS constantsAVX512<>+64(SB), Z13
+	VBROADCASTSS constantsAVX512<>+28(SB), Z12
+	VBROADCASTSS constantsAVX512<>+68(SB), Z11
+	VBROADCASTSS constantsAVX512<>+72(SB), Z10
+	VPXORD       Z9, Z9, Z9
+	VBROADCASTSS constantsAVX512<>+76(SB), Z8
+	VBROADCASTSS constantsAVX512<>+80(SB), Z7
+	VBROADCASTSS constantsAVX512<>+36(SB), Z6
+	VBROADCASTSS of+28(FP), Z5
+	VBROADCASTSS constantsAVX512<>+56(SB), Z4
+	MOVQ         n+32(FP), DI
+	CMPQ         DI, $+64
+	JLT          lanerest
+
+laneloop:
+	VMOVUPS     (BX), Z0
+	VDIVPS      Z15, Z0, Z0
+	VPSRLD      $0x17, Z0, Z1
+	VPSUBD      Z14, Z1, Z2
+	VCVTDQ2PS   Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VPANDD      Z12, Z2, Z2
+	VFMSUB213PS Z10, Z11, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPCMPEQD    Z9, Z1, K1
+	VPSUBD      Z2, Z7, Z2
+	VBLENDMPS   Z8, Z2, K1, Z2
+	VPADDD      Z2, Z0, Z0
+	VPSRLD      $0x17, Z0, Z0
+	VPSLLD      $0x17, Z0, Z1
+	VPMAXUD     Z6, Z1, Z1
+	VMOVUPS     Z1, (SI)
+	VPCMPEQD    Z9, Z0, K1
+	VPSUBD      Z0, Z4, Z0
+	VPSLLD      $0x17, Z0, Z0
+	VBLENDMPS   Z5, Z0, K1, Z0
+	VMOVUPS     Z0, (DX)
+	VMOVUPS     64(BX), Z0
+	VDIVPS      Z15, Z0, Z0
+	VPSRLD      $0x17, Z0, Z1
+	VPSUBD      Z14, Z1, Z2
+	VCVTDQ2PS   Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VPANDD      Z12, Z2, Z2
+	VFMSUB213PS Z10, Z11, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPCMPEQD    Z9, Z1, K1
+	VPSUBD      Z2, Z7, Z2
+	VBLENDMPS   Z8, Z2, K1, Z2
+	VPADDD      Z2, Z0, Z0
+	VPSRLD      $0x17, Z0, Z0
+	VPSLLD      $0x17, Z0, Z1
+	VPMAXUD     Z6, Z1, Z1
+	VMOVUPS     Z1, 64(SI)
+	VPCMPEQD    Z9, Z0, K1
+	VPSUBD      Z0, Z4, Z0
+	VPSLLD      $0x17, Z0, Z0
+	VBLENDMPS   Z5, Z0, K1, Z0
+	VMOVUPS     Z0, 64(DX)
+	VMOVUPS     128(BX), Z0
+	VDIVPS      Z15, Z0, Z0
+	VPSRLD      $0x17, Z0, Z1
+	VPSUBD      Z14, Z1, Z2
+	VCVTDQ2PS   Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VPANDD      Z12, Z2, Z2
+	VFMSUB213PS Z10, Z11, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPCMPEQD    Z9, Z1, K1
+	VPSUBD      Z2, Z7, Z2
+	VBLENDMPS   Z8, Z2, K1, Z2
+	VPADDD      Z2, Z0, Z0
+	VPSRLD      $0x17, Z0, Z0
+	VPSLLD      $0x17, Z0, Z1
+	VPMAXUD     Z6, Z1, Z1
+	VMOVUPS     Z1, 128(SI)
+	VPCMPEQD    Z9, Z0, K1
+	VPSUBD      Z0, Z4, Z0
+	VPSLLD      $0x17, Z0, Z0
+	VBLENDMPS   Z5, Z0, K1, Z0
+	VMOVUPS     Z0, 128(DX)
+	VMOVUPS     192(BX), Z0
+	VDIVPS      Z15, Z0, Z0
+	VPSRLD      $0x17, Z0, Z1
+	VPSUBD      Z14, Z1, Z2
+	VCVTDQ2PS   Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VPANDD      Z12, Z2, Z2
+	VFMSUB213PS Z10, Z11, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPCMPEQD    Z9, Z1, K1
+	VPSUBD      Z2, Z7, Z2
+	VBLENDMPS   Z8, Z2, K1, Z2
+	VPADDD      Z2, Z0, Z0
+	VPSRLD      $0x17, Z0, Z0
+	VPSLLD      $0x17, Z0, Z1
+	VPMAXUD     Z6, Z1, Z1
+	VMOVUPS     Z1, 192(SI)
+	VPCMPEQD    Z9, Z0, K1
+	VPSUBD      Z0, Z4, Z0
+	VPSLLD      $0x17, Z0, Z0
+	VBLENDMPS   Z5, Z0, K1, Z0
+	VMOVUPS     Z0, 192(DX)
+	ADDQ        $+256, SI
+	ADDQ        $+256, DX
+	ADDQ        $+256, BX
+	SUBQ        $+64, DI
+	CMPQ        DI, $+64
+	JGE         laneloop
+	TESTQ       DI, DI
+	JEQ         laneend
+
+lanerest:
+	MOVQ        $-1, AX
+	BZHIQ       DI, AX, AX
+	KMOVQ       AX, K0
+	KMOVQ       K0, K7
+	VMOVUPS.Z   (BX), K7, Z0
+	VDIVPS      Z15, Z0, Z0
+	VPSRLD      $0x17, Z0, Z1
+	VPSUBD      Z14, Z1, Z2
+	VCVTDQ2PS   Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VPANDD      Z12, Z2, Z2
+	VFMSUB213PS Z10, Z11, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPCMPEQD    Z9, Z1, K1
+	VPSUBD      Z2, Z7, Z2
+	VBLENDMPS   Z8, Z2, K1, Z2
+	VPADDD      Z2, Z0, Z0
+	VPSRLD      $0x17, Z0, Z0
+	VPSLLD      $0x17, Z0, Z1
+	VPMAXUD     Z6, Z1, Z1
+	VMOVUPS     Z1, K7, (SI)
+	VPCMPEQD    Z9, Z0, K1
+	VPSUBD      Z0, Z4, Z0
+	VPSLLD      $0x17, Z0, Z0
+	VBLENDMPS   Z5, Z0, K1, Z0
+	VMOVUPS     Z0, K7, (DX)
+	CMPQ        DI, $+17
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x10, K0, K7
+	VMOVUPS.Z   64(BX), K7, Z0
+	VDIVPS      Z15, Z0, Z0
+	VPSRLD      $0x17, Z0, Z1
+	VPSUBD      Z14, Z1, Z2
+	VCVTDQ2PS   Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VPANDD      Z12, Z2, Z2
+	VFMSUB213PS Z10, Z11, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPCMPEQD    Z9, Z1, K1
+	VPSUBD      Z2, Z7, Z2
+	VBLENDMPS   Z8, Z2, K1, Z2
+	VPADDD      Z2, Z0, Z0
+	VPSRLD      $0x17, Z0, Z0
+	VPSLLD      $0x17, Z0, Z1
+	VPMAXUD     Z6, Z1, Z1
+	VMOVUPS     Z1, K7, 64(SI)
+	VPCMPEQD    Z9, Z0, K1
+	VPSUBD      Z0, Z4, Z0
+	VPSLLD      $0x17, Z0, Z0
+	VBLENDMPS   Z5, Z0, K1, Z0
+	VMOVUPS     Z0, K7, 64(DX)
+	CMPQ        DI, $+33
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVUPS.Z   128(BX), K7, Z0
+	VDIVPS      Z15, Z0, Z0
+	VPSRLD      $0x17, Z0, Z1
+	VPSUBD      Z14, Z1, Z2
+	VCVTDQ2PS   Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VPANDD      Z12, Z2, Z2
+	VFMSUB213PS Z10, Z11, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPCMPEQD    Z9, Z1, K1
+	VPSUBD      Z2, Z7, Z2
+	VBLENDMPS   Z8, Z2, K1, Z2
+	VPADDD      Z2, Z0, Z0
+	VPSRLD      $0x17, Z0, Z0
+	VPSLLD      $0x17, Z0, Z1
+	VPMAXUD     Z6, Z1, Z1
+	VMOVUPS     Z1, K7, 128(SI)
+	VPCMPEQD    Z9, Z0, K1
+	VPSUBD      Z0, Z4, Z0
+	VPSLLD      $0x17, Z0, Z0
+	VBLENDMPS   Z5, Z0, K1, Z0
+	VMOVUPS     Z0, K7, 128(DX)
+	CMPQ        DI, $+49
+	JLT         lanetailnarrow
+	KSHIFTRQ    $0x30, K0, K7
+	VMOVUPS.Z   192(BX), K7, Z0
+	VDIVPS      Z15, Z0, Z0
+	VPSRLD      $0x17, Z0, Z1
+	VPSUBD      Z14, Z1, Z2
+	VCVTDQ2PS   Z2, Z2
+	VADDPS      Z13, Z2, Z2
+	VPANDD      Z12, Z2, Z2
+	VFMSUB213PS Z10, Z11, Z2
+	VCVTPS2DQ   Z2, Z2
+	VPCMPEQD    Z9, Z1, K1
+	VPSUBD      Z2, Z7, Z2
+	VBLENDMPS   Z8, Z2, K1, Z2
+	VPADDD      Z2, Z0, Z0
+	VPSRLD      $0x17, Z0, Z0
+	VPSLLD      $0x17, Z0, Z1
+	VPMAXUD     Z6, Z1, Z1
+	VMOVUPS     Z1, K7, 192(SI)
+	VPCMPEQD    Z9, Z0, K1
+	VPSUBD      Z0, Z4, Z0
+	VPSLLD      $0x17, Z0, Z0
+	VBLENDMPS   Z5, Z0, K1, Z0
+	VMOVUPS     Z0, K7, 192(DX)
+
+lanetailnarrow:
+laneend:
+	VZEROUPPER
+	RET
+
 // func ParamsMagnitudeAVX512(most *float32, low *float32, high *float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·ParamsMagnitudeAVX512(SB), NOSPLIT, $0-32
@@ -2880,72 +4039,82 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func ParamsPowerOfTwoAVX512(scale *float32, recip *float32, most *float32, maxExp int32, n int)
+// func ParamsValueAVX512(value *float32, recip *float32, scale *float32, times float32, over float32, most float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·ParamsPowerOfTwoAVX512(SB), NOSPLIT, $0-40
-	// pointers: SI scale, DX recip, BX most, DI elements left
-	// per call: Z15 0x7fffffff, Z14 maxExp, Z13 0x1, Z12 0xfe
-	// vector registers in use at once: 6
-	MOVQ         scale+0(FP), SI
+TEXT ·ParamsValueAVX512(SB), NOSPLIT, $0-48
+	// pointers: SI value, DX recip, BX scale, DI elements left
+	// per call: Z15 times, Z14 over, Z13 0x7fc00000, Z12 0x17800000, Z11 most, Z10 0x3f800000
+	// vector registers in use at once: 8
+	MOVQ         value+0(FP), SI
 	MOVQ         recip+8(FP), DX
-	MOVQ         most+16(FP), BX
-	VBROADCASTSS constantsAVX512<>+32(SB), Z15
-	VBROADCASTSS maxExp+24(FP), Z14
-	VBROADCASTSS constantsAVX512<>+20(SB), Z13
-	VBROADCASTSS constantsAVX512<>+36(SB), Z12
-	MOVQ         n+32(FP), DI
+	MOVQ         scale+16(FP), BX
+	VBROADCASTSS times+24(FP), Z15
+	VBROADCASTSS over+28(FP), Z14
+	VBROADCASTSS constantsAVX512<>+8(SB), Z13
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
+	VBROADCASTSS most+32(FP), Z11
+	VBROADCASTSS constantsAVX512<>+0(SB), Z10
+	MOVQ         n+40(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
 
 laneloop:
-	VMOVUPS (BX), Z0
-	VPANDD  Z15, Z0, Z0
-	VPSRLD  $0x17, Z0, Z0
-	VPSUBD  Z14, Z0, Z0
-	VPMAXSD Z13, Z0, Z0
-	VPSLLD  $0x17, Z0, Z1
-	VMOVUPS Z1, (SI)
-	VPSUBD  Z0, Z12, Z0
-	VPSLLD  $0x17, Z0, Z0
-	VMOVUPS Z0, (DX)
-	VMOVUPS 64(BX), Z0
-	VPANDD  Z15, Z0, Z0
-	VPSRLD  $0x17, Z0, Z0
-	VPSUBD  Z14, Z0, Z0
-	VPMAXSD Z13, Z0, Z0
-	VPSLLD  $0x17, Z0, Z1
-	VMOVUPS Z1, 64(SI)
-	VPSUBD  Z0, Z12, Z0
-	VPSLLD  $0x17, Z0, Z0
-	VMOVUPS Z0, 64(DX)
-	VMOVUPS 128(BX), Z0
-	VPANDD  Z15, Z0, Z0
-	VPSRLD  $0x17, Z0, Z0
-	VPSUBD  Z14, Z0, Z0
-	VPMAXSD Z13, Z0, Z0
-	VPSLLD  $0x17, Z0, Z1
-	VMOVUPS Z1, 128(SI)
-	VPSUBD  Z0, Z12, Z0
-	VPSLLD  $0x17, Z0, Z0
-	VMOVUPS Z0, 128(DX)
-	VMOVUPS 192(BX), Z0
-	VPANDD  Z15, Z0, Z0
-	VPSRLD  $0x17, Z0, Z0
-	VPSUBD  Z14, Z0, Z0
-	VPMAXSD Z13, Z0, Z0
-	VPSLLD  $0x17, Z0, Z1
-	VMOVUPS Z1, 192(SI)
-	VPSUBD  Z0, Z12, Z0
-	VPSLLD  $0x17, Z0, Z0
-	VMOVUPS Z0, 192(DX)
-	ADDQ    $+256, SI
-	ADDQ    $+256, DX
-	ADDQ    $+256, BX
-	SUBQ    $+64, DI
-	CMPQ    DI, $+64
-	JGE     laneloop
-	TESTQ   DI, DI
-	JEQ     laneend
+	VMOVUPS   (BX), Z0
+	VMULPS    Z15, Z0, Z0
+	VDIVPS    Z14, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z13, K1, Z1
+	VMOVUPS   Z1, (SI)
+	VMAXPS    Z0, Z12, Z1
+	VMINPS    Z1, Z11, Z1
+	VCMPPS    $0x00, Z0, Z1, K1
+	VDIVPS    Z0, Z10, Z0
+	VBLENDMPS Z0, Z13, K1, Z0
+	VMOVUPS   Z0, (DX)
+	VMOVUPS   64(BX), Z0
+	VMULPS    Z15, Z0, Z0
+	VDIVPS    Z14, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z13, K1, Z1
+	VMOVUPS   Z1, 64(SI)
+	VMAXPS    Z0, Z12, Z1
+	VMINPS    Z1, Z11, Z1
+	VCMPPS    $0x00, Z0, Z1, K1
+	VDIVPS    Z0, Z10, Z0
+	VBLENDMPS Z0, Z13, K1, Z0
+	VMOVUPS   Z0, 64(DX)
+	VMOVUPS   128(BX), Z0
+	VMULPS    Z15, Z0, Z0
+	VDIVPS    Z14, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z13, K1, Z1
+	VMOVUPS   Z1, 128(SI)
+	VMAXPS    Z0, Z12, Z1
+	VMINPS    Z1, Z11, Z1
+	VCMPPS    $0x00, Z0, Z1, K1
+	VDIVPS    Z0, Z10, Z0
+	VBLENDMPS Z0, Z13, K1, Z0
+	VMOVUPS   Z0, 128(DX)
+	VMOVUPS   192(BX), Z0
+	VMULPS    Z15, Z0, Z0
+	VDIVPS    Z14, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z13, K1, Z1
+	VMOVUPS   Z1, 192(SI)
+	VMAXPS    Z0, Z12, Z1
+	VMINPS    Z1, Z11, Z1
+	VCMPPS    $0x00, Z0, Z1, K1
+	VDIVPS    Z0, Z10, Z0
+	VBLENDMPS Z0, Z13, K1, Z0
+	VMOVUPS   Z0, 192(DX)
+	ADDQ      $+256, SI
+	ADDQ      $+256, DX
+	ADDQ      $+256, BX
+	SUBQ      $+64, DI
+	CMPQ      DI, $+64
+	JGE       laneloop
+	TESTQ     DI, DI
+	JEQ       laneend
 
 lanerest:
 	MOVQ      $-1, AX
@@ -2953,53 +4122,61 @@ lanerest:
 	KMOVQ     AX, K0
 	KMOVQ     K0, K7
 	VMOVUPS.Z (BX), K7, Z0
-	VPANDD    Z15, Z0, Z0
-	VPSRLD    $0x17, Z0, Z0
-	VPSUBD    Z14, Z0, Z0
-	VPMAXSD   Z13, Z0, Z0
-	VPSLLD    $0x17, Z0, Z1
+	VMULPS    Z15, Z0, Z0
+	VDIVPS    Z14, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z13, K1, Z1
 	VMOVUPS   Z1, K7, (SI)
-	VPSUBD    Z0, Z12, Z0
-	VPSLLD    $0x17, Z0, Z0
+	VMAXPS    Z0, Z12, Z1
+	VMINPS    Z1, Z11, Z1
+	VCMPPS    $0x00, Z0, Z1, K1
+	VDIVPS    Z0, Z10, Z0
+	VBLENDMPS Z0, Z13, K1, Z0
 	VMOVUPS   Z0, K7, (DX)
 	CMPQ      DI, $+17
 	JLT       lanetailnarrow
 	KSHIFTRQ  $0x10, K0, K7
 	VMOVUPS.Z 64(BX), K7, Z0
-	VPANDD    Z15, Z0, Z0
-	VPSRLD    $0x17, Z0, Z0
-	VPSUBD    Z14, Z0, Z0
-	VPMAXSD   Z13, Z0, Z0
-	VPSLLD    $0x17, Z0, Z1
+	VMULPS    Z15, Z0, Z0
+	VDIVPS    Z14, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z13, K1, Z1
 	VMOVUPS   Z1, K7, 64(SI)
-	VPSUBD    Z0, Z12, Z0
-	VPSLLD    $0x17, Z0, Z0
+	VMAXPS    Z0, Z12, Z1
+	VMINPS    Z1, Z11, Z1
+	VCMPPS    $0x00, Z0, Z1, K1
+	VDIVPS    Z0, Z10, Z0
+	VBLENDMPS Z0, Z13, K1, Z0
 	VMOVUPS   Z0, K7, 64(DX)
 	CMPQ      DI, $+33
 	JLT       lanetailnarrow
 	KSHIFTRQ  $0x20, K0, K7
 	VMOVUPS.Z 128(BX), K7, Z0
-	VPANDD    Z15, Z0, Z0
-	VPSRLD    $0x17, Z0, Z0
-	VPSUBD    Z14, Z0, Z0
-	VPMAXSD   Z13, Z0, Z0
-	VPSLLD    $0x17, Z0, Z1
+	VMULPS    Z15, Z0, Z0
+	VDIVPS    Z14, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z13, K1, Z1
 	VMOVUPS   Z1, K7, 128(SI)
-	VPSUBD    Z0, Z12, Z0
-	VPSLLD    $0x17, Z0, Z0
+	VMAXPS    Z0, Z12, Z1
+	VMINPS    Z1, Z11, Z1
+	VCMPPS    $0x00, Z0, Z1, K1
+	VDIVPS    Z0, Z10, Z0
+	VBLENDMPS Z0, Z13, K1, Z0
 	VMOVUPS   Z0, K7, 128(DX)
 	CMPQ      DI, $+49
 	JLT       lanetailnarrow
 	KSHIFTRQ  $0x30, K0, K7
 	VMOVUPS.Z 192(BX), K7, Z0
-	VPANDD    Z15, Z0, Z0
-	VPSRLD    $0x17, Z0, Z0
-	VPSUBD    Z14, Z0, Z0
-	VPMAXSD   Z13, Z0, Z0
-	VPSLLD    $0x17, Z0, Z1
+	VMULPS    Z15, Z0, Z0
+	VDIVPS    Z14, Z0, Z0
+	VCMPPS    $0x07, Z0, Z0, K1
+	VBLENDMPS Z0, Z13, K1, Z1
 	VMOVUPS   Z1, K7, 192(SI)
-	VPSUBD    Z0, Z12, Z0
-	VPSLLD    $0x17, Z0, Z0
+	VMAXPS    Z0, Z12, Z1
+	VMINPS    Z1, Z11, Z1
+	VCMPPS    $0x00, Z0, Z1, K1
+	VDIVPS    Z0, Z10, Z0
+	VBLENDMPS Z0, Z13, K1, Z0
 	VMOVUPS   Z0, K7, 192(DX)
 
 lanetailnarrow:
@@ -3012,9 +4189,20 @@ DATA constantsAVX512<>+4(SB)/4, $0x34000000
 DATA constantsAVX512<>+8(SB)/4, $0x7fc00000
 DATA constantsAVX512<>+12(SB)/4, $0x17800000
 DATA constantsAVX512<>+16(SB)/4, $0x71800000
-DATA constantsAVX512<>+20(SB)/4, $0x00000001
-DATA constantsAVX512<>+24(SB)/4, $0x00007fff
-DATA constantsAVX512<>+28(SB)/4, $0xffff0000
-DATA constantsAVX512<>+32(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+36(SB)/4, $0x000000fe
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $40
+DATA constantsAVX512<>+20(SB)/4, $0x43e00000
+DATA constantsAVX512<>+24(SB)/4, $0x3c800000
+DATA constantsAVX512<>+28(SB)/4, $0x7f800000
+DATA constantsAVX512<>+32(SB)/4, $0x0a000000
+DATA constantsAVX512<>+36(SB)/4, $0x00400000
+DATA constantsAVX512<>+40(SB)/4, $0x00000001
+DATA constantsAVX512<>+44(SB)/4, $0x00007fff
+DATA constantsAVX512<>+48(SB)/4, $0xffff0000
+DATA constantsAVX512<>+52(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+56(SB)/4, $0x000000fe
+DATA constantsAVX512<>+60(SB)/4, $0x0000007f
+DATA constantsAVX512<>+64(SB)/4, $0x3a800000
+DATA constantsAVX512<>+68(SB)/4, $0x3eb17218
+DATA constantsAVX512<>+72(SB)/4, $0x3f000000
+DATA constantsAVX512<>+76(SB)/4, $0x003ffff4
+DATA constantsAVX512<>+80(SB)/4, $0x007fffff
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $84

@@ -524,6 +524,187 @@ lanestage:
 	ADD $336, RSP, R6
 	B laneloop
 
+// func ParamsE4M3NEON(scale *float32, factor *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, one float32, n int)
+
+TEXT ·ParamsE4M3NEON(SB), NOSPLIT, $248-64
+	// pointers: R1 scale, R2 factor, R3 most, R0 elements left
+	// per call: V15 over, V14 global, V0 0x3f800000, V13 Div, V12 times, V11 nothing, V10 instead, V9 least, V8 0x43e00000, V7 0x3c800000, V0 0xa000000, V6 0x7f800000, V1 0x400000, V5 IAdd, V4 0x7fc00000, V3 one
+	// vector registers in use at once: 16
+	MOVD scale+0(FP), R1
+	MOVD factor+8(FP), R2
+	MOVD most+16(FP), R3
+	FMOVS over+24(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS global+28(FP), F14
+	VDUP V14.S[0], V14.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	WORD $0x6e2efc0d // fdiv v13.4s, v0.4s, v14.4s
+	FMOVS times+32(FP), F12
+	VDUP V12.S[0], V12.S4
+	FMOVS nothing+36(FP), F11
+	VDUP V11.S[0], V11.S4
+	FMOVS instead+40(FP), F10
+	VDUP V10.S[0], V10.S4
+	FMOVS least+44(FP), F9
+	VDUP V9.S[0], V9.S4
+	MOVD $1138753536, R16
+	VDUP R16, V8.S4
+	MOVD $1015021568, R16
+	VDUP R16, V7.S4
+	MOVD $2139095040, R16
+	VDUP R16, V6.S4
+	MOVD $167772160, R16
+	VDUP R16, V0.S4
+	MOVD $4194304, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V0.S4, V5.S4
+	MOVD $2143289344, R16
+	VDUP R16, V4.S4
+	FMOVS one+48(FP), F3
+	VDUP V3.S[0], V3.S4
+	MOVD n+56(FP), R0
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R3), F0
+	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
+	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V14.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V2.S4, V1.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
+	WORD $0x4e2be400 // fcmeq v0.4s, v0.4s, v11.4s
+	WORD $0x4e29f442 // fmax v2.4s, v2.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	VBSL V2.B16, V10.B16, V0.B16
+	VAND V6.B16, V0.B16, V1.B16
+	VUMAX V7.S4, V1.S4, V1.S4
+	VADD V5.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V1.B16
+	FMOVQ F1, (R1)
+	WORD $0x6e21fc61 // fdiv v1.4s, v3.4s, v1.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V0.B16
+	FMOVQ F0, (R2)
+	FMOVQ 16(R3), F0
+	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
+	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V14.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V2.S4, V1.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
+	WORD $0x4e2be400 // fcmeq v0.4s, v0.4s, v11.4s
+	WORD $0x4e29f442 // fmax v2.4s, v2.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	VBSL V2.B16, V10.B16, V0.B16
+	VAND V6.B16, V0.B16, V1.B16
+	VUMAX V7.S4, V1.S4, V1.S4
+	VADD V5.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R1)
+	WORD $0x6e21fc61 // fdiv v1.4s, v3.4s, v1.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V0.B16
+	FMOVQ F0, 16(R2)
+	FMOVQ 32(R3), F0
+	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
+	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V14.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V2.S4, V1.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
+	WORD $0x4e2be400 // fcmeq v0.4s, v0.4s, v11.4s
+	WORD $0x4e29f442 // fmax v2.4s, v2.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	VBSL V2.B16, V10.B16, V0.B16
+	VAND V6.B16, V0.B16, V1.B16
+	VUMAX V7.S4, V1.S4, V1.S4
+	VADD V5.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R1)
+	WORD $0x6e21fc61 // fdiv v1.4s, v3.4s, v1.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V0.B16
+	FMOVQ F0, 32(R2)
+	FMOVQ 48(R3), F0
+	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
+	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
+	VMOV V0.B16, V2.B16
+	VFMLS V14.S4, V1.S4, V2.S4
+	VFMLA V13.S4, V2.S4, V1.S4
+	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V2.B16
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
+	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
+	WORD $0x4e2be400 // fcmeq v0.4s, v0.4s, v11.4s
+	WORD $0x4e29f442 // fmax v2.4s, v2.4s, v9.4s
+	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
+	VBSL V2.B16, V10.B16, V0.B16
+	VAND V6.B16, V0.B16, V1.B16
+	VUMAX V7.S4, V1.S4, V1.S4
+	VADD V5.S4, V1.S4, V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R1)
+	WORD $0x6e21fc61 // fdiv v1.4s, v3.4s, v1.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V4.B16, V1.B16, V0.B16
+	FMOVQ F0, 48(R2)
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 208(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 216(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 224(RSP), R3
+laneend:
+	RET
+lanestage:
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 216(RSP)
+	ADD $80, RSP, R2
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $144, RSP, R3
+	B laneloop
+
 // func ParamsScaleF16NEON(scale *float32, recip *float32, most *float32, half float32, n int)
 
 TEXT ·ParamsScaleF16NEON(SB), NOSPLIT, $248-40
@@ -1098,6 +1279,166 @@ lanestage:
 	CALL ·stageIn32NEON(SB)
 	MOVD R6, 440(RSP)
 	ADD $336, RSP, R6
+	B laneloop
+
+// func ParamsE4M3F16NEON(scale *float32, factor *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, one float32, n int)
+
+TEXT ·ParamsE4M3F16NEON(SB), NOSPLIT, $248-56
+	// pointers: R1 scale, R2 factor, R3 most, R0 elements left
+	// per call: V15 over, V14 times, V13 nothing, V12 instead, V11 least, V10 0x43e00000, V9 0x3c800000, V0 0xa000000, V8 0x7f800000, V1 0x400000, V7 IAdd, V6 0x7fc00000, V5 one
+	// vector registers in use at once: 13
+	MOVD scale+0(FP), R1
+	MOVD factor+8(FP), R2
+	MOVD most+16(FP), R3
+	FMOVS over+24(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS times+28(FP), F14
+	VDUP V14.S[0], V14.S4
+	FMOVS nothing+32(FP), F13
+	VDUP V13.S[0], V13.S4
+	FMOVS instead+36(FP), F12
+	VDUP V12.S[0], V12.S4
+	FMOVS least+40(FP), F11
+	VDUP V11.S[0], V11.S4
+	MOVD $1138753536, R16
+	VDUP R16, V10.S4
+	MOVD $1015021568, R16
+	VDUP R16, V9.S4
+	MOVD $2139095040, R16
+	VDUP R16, V8.S4
+	MOVD $167772160, R16
+	VDUP R16, V0.S4
+	MOVD $4194304, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V0.S4, V7.S4
+	MOVD $2143289344, R16
+	VDUP R16, V6.S4
+	FMOVS one+44(FP), F5
+	VDUP V5.S[0], V5.S4
+	MOVD n+48(FP), R0
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R3), F0
+	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
+	WORD $0x4e2df401 // fmax v1.4s, v0.4s, v13.4s
+	WORD $0x4e2de421 // fcmeq v1.4s, v1.4s, v13.4s
+	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
+	VBSL V0.B16, V12.B16, V1.B16
+	VAND V8.B16, V1.B16, V0.B16
+	VUMAX V9.S4, V0.S4, V0.S4
+	VADD V7.S4, V0.S4, V0.S4
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V6.B16, V1.B16, V0.B16
+	FMOVQ F0, (R1)
+	WORD $0x6e20fca0 // fdiv v0.4s, v5.4s, v0.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V6.B16, V0.B16, V1.B16
+	FMOVQ F1, (R2)
+	FMOVQ 16(R3), F0
+	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
+	WORD $0x4e2df401 // fmax v1.4s, v0.4s, v13.4s
+	WORD $0x4e2de421 // fcmeq v1.4s, v1.4s, v13.4s
+	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
+	VBSL V0.B16, V12.B16, V1.B16
+	VAND V8.B16, V1.B16, V0.B16
+	VUMAX V9.S4, V0.S4, V0.S4
+	VADD V7.S4, V0.S4, V0.S4
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V6.B16, V1.B16, V0.B16
+	FMOVQ F0, 16(R1)
+	WORD $0x6e20fca0 // fdiv v0.4s, v5.4s, v0.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V6.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R2)
+	FMOVQ 32(R3), F0
+	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
+	WORD $0x4e2df401 // fmax v1.4s, v0.4s, v13.4s
+	WORD $0x4e2de421 // fcmeq v1.4s, v1.4s, v13.4s
+	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
+	VBSL V0.B16, V12.B16, V1.B16
+	VAND V8.B16, V1.B16, V0.B16
+	VUMAX V9.S4, V0.S4, V0.S4
+	VADD V7.S4, V0.S4, V0.S4
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V6.B16, V1.B16, V0.B16
+	FMOVQ F0, 32(R1)
+	WORD $0x6e20fca0 // fdiv v0.4s, v5.4s, v0.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V6.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R2)
+	FMOVQ 48(R3), F0
+	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
+	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
+	WORD $0x4e2df401 // fmax v1.4s, v0.4s, v13.4s
+	WORD $0x4e2de421 // fcmeq v1.4s, v1.4s, v13.4s
+	WORD $0x4e2bf400 // fmax v0.4s, v0.4s, v11.4s
+	WORD $0x4eaaf400 // fmin v0.4s, v0.4s, v10.4s
+	VBSL V0.B16, V12.B16, V1.B16
+	VAND V8.B16, V1.B16, V0.B16
+	VUMAX V9.S4, V0.S4, V0.S4
+	VADD V7.S4, V0.S4, V0.S4
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V6.B16, V1.B16, V0.B16
+	FMOVQ F0, 48(R1)
+	WORD $0x6e20fca0 // fdiv v0.4s, v5.4s, v0.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V6.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R2)
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 208(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 216(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 224(RSP), R3
+laneend:
+	RET
+lanestage:
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 216(RSP)
+	ADD $80, RSP, R2
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $144, RSP, R3
 	B laneloop
 
 // func ParamsScaleBF16NEON(scale *float32, recip *float32, most *float32, half float32, n int)
@@ -1834,6 +2175,467 @@ lanestage:
 	ADD $336, RSP, R6
 	B laneloop
 
+// func ParamsE4M3BF16NEON(scale *float32, factor *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, one float32, n int)
+
+TEXT ·ParamsE4M3BF16NEON(SB), NOSPLIT, $248-56
+	// pointers: R1 scale, R2 factor, R3 most, R0 elements left
+	// per call: V15 over, V14 0x1, V13 0x7fff, V12 0xffff0000, V11 0x7fc00000, V10 times, V9 nothing, V8 instead, V7 least, V6 0x43e00000, V5 0x3c800000, V0 0xa000000, V4 0x7f800000, V1 0x400000, V3 IAdd, V2 one
+	// vector registers in use at once: 16
+	MOVD scale+0(FP), R1
+	MOVD factor+8(FP), R2
+	MOVD most+16(FP), R3
+	FMOVS over+24(FP), F15
+	VDUP V15.S[0], V15.S4
+	MOVD $1, R16
+	VDUP R16, V14.S4
+	MOVD $32767, R16
+	VDUP R16, V13.S4
+	MOVD $4294901760, R16
+	VDUP R16, V12.S4
+	MOVD $2143289344, R16
+	VDUP R16, V11.S4
+	FMOVS times+28(FP), F10
+	VDUP V10.S[0], V10.S4
+	FMOVS nothing+32(FP), F9
+	VDUP V9.S[0], V9.S4
+	FMOVS instead+36(FP), F8
+	VDUP V8.S[0], V8.S4
+	FMOVS least+40(FP), F7
+	VDUP V7.S[0], V7.S4
+	MOVD $1138753536, R16
+	VDUP R16, V6.S4
+	MOVD $1015021568, R16
+	VDUP R16, V5.S4
+	MOVD $2139095040, R16
+	VDUP R16, V4.S4
+	MOVD $167772160, R16
+	VDUP R16, V0.S4
+	MOVD $4194304, R16
+	VDUP R16, V1.S4
+	VADD V1.S4, V0.S4, V3.S4
+	FMOVS one+44(FP), F2
+	VDUP V2.S[0], V2.S4
+	MOVD n+48(FP), R0
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R3), F0
+	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
+	VUSHR $16, V0.S4, V1.S4
+	VAND V14.B16, V1.B16, V1.B16
+	VADD V1.S4, V0.S4, V1.S4
+	VADD V13.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V1.B16
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V11.B16, V1.B16, V0.B16
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
+	WORD $0x4e29e421 // fcmeq v1.4s, v1.4s, v9.4s
+	WORD $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
+	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
+	VBSL V0.B16, V8.B16, V1.B16
+	VAND V4.B16, V1.B16, V0.B16
+	VUMAX V5.S4, V0.S4, V0.S4
+	VADD V3.S4, V0.S4, V0.S4
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V11.B16, V1.B16, V0.B16
+	FMOVQ F0, (R1)
+	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	FMOVQ F1, (R2)
+	FMOVQ 16(R3), F0
+	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
+	VUSHR $16, V0.S4, V1.S4
+	VAND V14.B16, V1.B16, V1.B16
+	VADD V1.S4, V0.S4, V1.S4
+	VADD V13.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V1.B16
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V11.B16, V1.B16, V0.B16
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
+	WORD $0x4e29e421 // fcmeq v1.4s, v1.4s, v9.4s
+	WORD $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
+	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
+	VBSL V0.B16, V8.B16, V1.B16
+	VAND V4.B16, V1.B16, V0.B16
+	VUMAX V5.S4, V0.S4, V0.S4
+	VADD V3.S4, V0.S4, V0.S4
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V11.B16, V1.B16, V0.B16
+	FMOVQ F0, 16(R1)
+	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R2)
+	FMOVQ 32(R3), F0
+	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
+	VUSHR $16, V0.S4, V1.S4
+	VAND V14.B16, V1.B16, V1.B16
+	VADD V1.S4, V0.S4, V1.S4
+	VADD V13.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V1.B16
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V11.B16, V1.B16, V0.B16
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
+	WORD $0x4e29e421 // fcmeq v1.4s, v1.4s, v9.4s
+	WORD $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
+	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
+	VBSL V0.B16, V8.B16, V1.B16
+	VAND V4.B16, V1.B16, V0.B16
+	VUMAX V5.S4, V0.S4, V0.S4
+	VADD V3.S4, V0.S4, V0.S4
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V11.B16, V1.B16, V0.B16
+	FMOVQ F0, 32(R1)
+	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R2)
+	FMOVQ 48(R3), F0
+	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
+	VUSHR $16, V0.S4, V1.S4
+	VAND V14.B16, V1.B16, V1.B16
+	VADD V1.S4, V0.S4, V1.S4
+	VADD V13.S4, V1.S4, V1.S4
+	VAND V12.B16, V1.B16, V1.B16
+	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
+	VBSL V11.B16, V1.B16, V0.B16
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	WORD $0x4e29f401 // fmax v1.4s, v0.4s, v9.4s
+	WORD $0x4e29e421 // fcmeq v1.4s, v1.4s, v9.4s
+	WORD $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
+	WORD $0x4ea6f400 // fmin v0.4s, v0.4s, v6.4s
+	VBSL V0.B16, V8.B16, V1.B16
+	VAND V4.B16, V1.B16, V0.B16
+	VUMAX V5.S4, V0.S4, V0.S4
+	VADD V3.S4, V0.S4, V0.S4
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V11.B16, V1.B16, V0.B16
+	FMOVQ F0, 48(R1)
+	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R2)
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 208(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 216(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 224(RSP), R3
+laneend:
+	RET
+lanestage:
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 216(RSP)
+	ADD $80, RSP, R2
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $144, RSP, R3
+	B laneloop
+
+// func ParamsPowerOfTwoNEON(scale *float32, recip *float32, most *float32, round int32, maxExp int32, least int32, one int32, n int)
+
+TEXT ·ParamsPowerOfTwoNEON(SB), NOSPLIT, $248-48
+	// pointers: R1 scale, R2 recip, R3 most, R0 elements left
+	// per call: V15 0x7fffffff, V14 round, V13 maxExp, V12 least, V11 0x400000, V10 0xfe, V9 one
+	// vector registers in use at once: 9
+	MOVD scale+0(FP), R1
+	MOVD recip+8(FP), R2
+	MOVD most+16(FP), R3
+	MOVD $2147483647, R16
+	VDUP R16, V15.S4
+	FMOVS round+24(FP), F14
+	VDUP V14.S[0], V14.S4
+	FMOVS maxExp+28(FP), F13
+	VDUP V13.S[0], V13.S4
+	FMOVS least+32(FP), F12
+	VDUP V12.S[0], V12.S4
+	MOVD $4194304, R16
+	VDUP R16, V11.S4
+	MOVD $254, R16
+	VDUP R16, V10.S4
+	FMOVS one+36(FP), F9
+	VDUP V9.S[0], V9.S4
+	MOVD n+40(FP), R0
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R3), F0
+	VAND V15.B16, V0.B16, V0.B16
+	VADD V14.S4, V0.S4, V0.S4
+	VUSHR $23, V0.S4, V0.S4
+	VSUB V13.S4, V0.S4, V0.S4
+	WORD $0x4eac6400 // smax v0.4s, v0.4s, v12.4s
+	VSHL $23, V0.S4, V1.S4
+	VUMAX V11.S4, V1.S4, V1.S4
+	FMOVQ F1, (R1)
+	WORD $0x4ea96400 // smax v0.4s, v0.4s, v9.4s
+	VSUB V0.S4, V10.S4, V0.S4
+	VSHL $23, V0.S4, V0.S4
+	FMOVQ F0, (R2)
+	FMOVQ 16(R3), F0
+	VAND V15.B16, V0.B16, V0.B16
+	VADD V14.S4, V0.S4, V0.S4
+	VUSHR $23, V0.S4, V0.S4
+	VSUB V13.S4, V0.S4, V0.S4
+	WORD $0x4eac6400 // smax v0.4s, v0.4s, v12.4s
+	VSHL $23, V0.S4, V1.S4
+	VUMAX V11.S4, V1.S4, V1.S4
+	FMOVQ F1, 16(R1)
+	WORD $0x4ea96400 // smax v0.4s, v0.4s, v9.4s
+	VSUB V0.S4, V10.S4, V0.S4
+	VSHL $23, V0.S4, V0.S4
+	FMOVQ F0, 16(R2)
+	FMOVQ 32(R3), F0
+	VAND V15.B16, V0.B16, V0.B16
+	VADD V14.S4, V0.S4, V0.S4
+	VUSHR $23, V0.S4, V0.S4
+	VSUB V13.S4, V0.S4, V0.S4
+	WORD $0x4eac6400 // smax v0.4s, v0.4s, v12.4s
+	VSHL $23, V0.S4, V1.S4
+	VUMAX V11.S4, V1.S4, V1.S4
+	FMOVQ F1, 32(R1)
+	WORD $0x4ea96400 // smax v0.4s, v0.4s, v9.4s
+	VSUB V0.S4, V10.S4, V0.S4
+	VSHL $23, V0.S4, V0.S4
+	FMOVQ F0, 32(R2)
+	FMOVQ 48(R3), F0
+	VAND V15.B16, V0.B16, V0.B16
+	VADD V14.S4, V0.S4, V0.S4
+	VUSHR $23, V0.S4, V0.S4
+	VSUB V13.S4, V0.S4, V0.S4
+	WORD $0x4eac6400 // smax v0.4s, v0.4s, v12.4s
+	VSHL $23, V0.S4, V1.S4
+	VUMAX V11.S4, V1.S4, V1.S4
+	FMOVQ F1, 48(R1)
+	WORD $0x4ea96400 // smax v0.4s, v0.4s, v9.4s
+	VSUB V0.S4, V10.S4, V0.S4
+	VSHL $23, V0.S4, V0.S4
+	FMOVQ F0, 48(R2)
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 208(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 216(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 224(RSP), R3
+laneend:
+	RET
+lanestage:
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 216(RSP)
+	ADD $80, RSP, R2
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $144, RSP, R3
+	B laneloop
+
+// func ParamsLogarithmNEON(scale *float32, recip *float32, most *float32, largest float32, of float32, n int)
+
+TEXT ·ParamsLogarithmNEON(SB), NOSPLIT, $248-40
+	// pointers: R1 scale, R2 recip, R3 most, R0 elements left
+	// per call: V15 largest, V14 0x7f, V13 0x3a800000, V12 0x7f800000, V11 0x3eb17218, V10 0x3f000000, V9 0x0, V8 0x3ffff4, V7 0x7fffff, V6 0x400000, V5 of, V4 0xfe
+	// vector registers in use at once: 16
+	MOVD scale+0(FP), R1
+	MOVD recip+8(FP), R2
+	MOVD most+16(FP), R3
+	FMOVS largest+24(FP), F15
+	VDUP V15.S[0], V15.S4
+	MOVD $127, R16
+	VDUP R16, V14.S4
+	MOVD $981467136, R16
+	VDUP R16, V13.S4
+	MOVD $2139095040, R16
+	VDUP R16, V12.S4
+	MOVD $1051816472, R16
+	VDUP R16, V11.S4
+	MOVD $1056964608, R16
+	VDUP R16, V10.S4
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	MOVD $4194292, R16
+	VDUP R16, V8.S4
+	MOVD $8388607, R16
+	VDUP R16, V7.S4
+	MOVD $4194304, R16
+	VDUP R16, V6.S4
+	FMOVS of+28(FP), F5
+	VDUP V5.S[0], V5.S4
+	MOVD $254, R16
+	VDUP R16, V4.S4
+	MOVD n+32(FP), R0
+	CMP $16, R0
+	BLT lanestage
+laneloop:
+	FMOVQ (R3), F0
+	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
+	VUSHR $23, V0.S4, V1.S4
+	VSUB V14.S4, V1.S4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	VAND V12.B16, V2.B16, V2.B16
+	WORD $0x6ea0f943 // fneg v3.4s, v10.4s
+	VFMLA V11.S4, V2.S4, V3.S4
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VCMEQ V9.S4, V1.S4, V1.S4
+	VSUB V3.S4, V7.S4, V3.S4
+	VBSL V3.B16, V8.B16, V1.B16
+	VADD V1.S4, V0.S4, V0.S4
+	VUSHR $23, V0.S4, V0.S4
+	VSHL $23, V0.S4, V1.S4
+	VUMAX V6.S4, V1.S4, V1.S4
+	FMOVQ F1, (R1)
+	VCMEQ V9.S4, V0.S4, V1.S4
+	VSUB V0.S4, V4.S4, V0.S4
+	VSHL $23, V0.S4, V0.S4
+	VBSL V0.B16, V5.B16, V1.B16
+	FMOVQ F1, (R2)
+	FMOVQ 16(R3), F0
+	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
+	VUSHR $23, V0.S4, V1.S4
+	VSUB V14.S4, V1.S4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	VAND V12.B16, V2.B16, V2.B16
+	WORD $0x6ea0f943 // fneg v3.4s, v10.4s
+	VFMLA V11.S4, V2.S4, V3.S4
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VCMEQ V9.S4, V1.S4, V1.S4
+	VSUB V3.S4, V7.S4, V3.S4
+	VBSL V3.B16, V8.B16, V1.B16
+	VADD V1.S4, V0.S4, V0.S4
+	VUSHR $23, V0.S4, V0.S4
+	VSHL $23, V0.S4, V1.S4
+	VUMAX V6.S4, V1.S4, V1.S4
+	FMOVQ F1, 16(R1)
+	VCMEQ V9.S4, V0.S4, V1.S4
+	VSUB V0.S4, V4.S4, V0.S4
+	VSHL $23, V0.S4, V0.S4
+	VBSL V0.B16, V5.B16, V1.B16
+	FMOVQ F1, 16(R2)
+	FMOVQ 32(R3), F0
+	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
+	VUSHR $23, V0.S4, V1.S4
+	VSUB V14.S4, V1.S4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	VAND V12.B16, V2.B16, V2.B16
+	WORD $0x6ea0f943 // fneg v3.4s, v10.4s
+	VFMLA V11.S4, V2.S4, V3.S4
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VCMEQ V9.S4, V1.S4, V1.S4
+	VSUB V3.S4, V7.S4, V3.S4
+	VBSL V3.B16, V8.B16, V1.B16
+	VADD V1.S4, V0.S4, V0.S4
+	VUSHR $23, V0.S4, V0.S4
+	VSHL $23, V0.S4, V1.S4
+	VUMAX V6.S4, V1.S4, V1.S4
+	FMOVQ F1, 32(R1)
+	VCMEQ V9.S4, V0.S4, V1.S4
+	VSUB V0.S4, V4.S4, V0.S4
+	VSHL $23, V0.S4, V0.S4
+	VBSL V0.B16, V5.B16, V1.B16
+	FMOVQ F1, 32(R2)
+	FMOVQ 48(R3), F0
+	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
+	VUSHR $23, V0.S4, V1.S4
+	VSUB V14.S4, V1.S4, V2.S4
+	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
+	WORD $0x4e2dd442 // fadd v2.4s, v2.4s, v13.4s
+	VAND V12.B16, V2.B16, V2.B16
+	WORD $0x6ea0f943 // fneg v3.4s, v10.4s
+	VFMLA V11.S4, V2.S4, V3.S4
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	VCMEQ V9.S4, V1.S4, V1.S4
+	VSUB V3.S4, V7.S4, V3.S4
+	VBSL V3.B16, V8.B16, V1.B16
+	VADD V1.S4, V0.S4, V0.S4
+	VUSHR $23, V0.S4, V0.S4
+	VSHL $23, V0.S4, V1.S4
+	VUMAX V6.S4, V1.S4, V1.S4
+	FMOVQ F1, 48(R1)
+	VCMEQ V9.S4, V0.S4, V1.S4
+	VSUB V0.S4, V4.S4, V0.S4
+	VSHL $23, V0.S4, V0.S4
+	VBSL V0.B16, V5.B16, V1.B16
+	FMOVQ F1, 48(R2)
+	ADD $64, R1, R1
+	ADD $64, R2, R2
+	ADD $64, R3, R3
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+lanetail:
+	CBZ R0, laneend
+	CMP $0, R0
+	BGE lanestage
+	ADD $16, R0, R0
+	MOVD 208(RSP), R1
+	ADD $16, RSP, R16
+	MOVD R1, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 216(RSP), R2
+	ADD $80, RSP, R16
+	MOVD R2, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 224(RSP), R3
+laneend:
+	RET
+lanestage:
+	MOVD R1, 208(RSP)
+	ADD $16, RSP, R1
+	MOVD R2, 216(RSP)
+	ADD $80, RSP, R2
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $144, RSP, R3
+	B laneloop
+
 // func ParamsMagnitudeNEON(most *float32, low *float32, high *float32, n int)
 
 TEXT ·ParamsMagnitudeNEON(SB), NOSPLIT, $248-32
@@ -1910,67 +2712,79 @@ lanestage:
 	ADD $144, RSP, R3
 	B laneloop
 
-// func ParamsPowerOfTwoNEON(scale *float32, recip *float32, most *float32, maxExp int32, n int)
+// func ParamsValueNEON(value *float32, recip *float32, scale *float32, times float32, over float32, most float32, n int)
 
-TEXT ·ParamsPowerOfTwoNEON(SB), NOSPLIT, $248-40
-	// pointers: R1 scale, R2 recip, R3 most, R0 elements left
-	// per call: V15 0x7fffffff, V14 maxExp, V13 0x1, V12 0xfe
-	// vector registers in use at once: 6
-	MOVD scale+0(FP), R1
+TEXT ·ParamsValueNEON(SB), NOSPLIT, $248-48
+	// pointers: R1 value, R2 recip, R3 scale, R0 elements left
+	// per call: V15 times, V14 over, V13 0x7fc00000, V12 0x17800000, V11 most, V10 0x3f800000
+	// vector registers in use at once: 8
+	MOVD value+0(FP), R1
 	MOVD recip+8(FP), R2
-	MOVD most+16(FP), R3
-	MOVD $2147483647, R16
-	VDUP R16, V15.S4
-	FMOVS maxExp+24(FP), F14
+	MOVD scale+16(FP), R3
+	FMOVS times+24(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS over+28(FP), F14
 	VDUP V14.S[0], V14.S4
-	MOVD $1, R16
+	MOVD $2143289344, R16
 	VDUP R16, V13.S4
-	MOVD $254, R16
+	MOVD $394264576, R16
 	VDUP R16, V12.S4
-	MOVD n+32(FP), R0
+	FMOVS most+32(FP), F11
+	VDUP V11.S[0], V11.S4
+	MOVD $1065353216, R16
+	VDUP R16, V10.S4
+	MOVD n+40(FP), R0
 	CMP $16, R0
 	BLT lanestage
 laneloop:
 	FMOVQ (R3), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VUSHR $23, V0.S4, V0.S4
-	VSUB V14.S4, V0.S4, V0.S4
-	WORD $0x4ead6400 // smax v0.4s, v0.4s, v13.4s
-	VSHL $23, V0.S4, V1.S4
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x6e2efc00 // fdiv v0.4s, v0.4s, v14.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V13.B16, V0.B16, V1.B16
 	FMOVQ F1, (R1)
-	VSUB V0.S4, V12.S4, V0.S4
-	VSHL $23, V0.S4, V0.S4
-	FMOVQ F0, (R2)
+	WORD $0x4e2cf401 // fmax v1.4s, v0.4s, v12.4s
+	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fd40 // fdiv v0.4s, v10.4s, v0.4s
+	VBSL V13.B16, V0.B16, V1.B16
+	FMOVQ F1, (R2)
 	FMOVQ 16(R3), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VUSHR $23, V0.S4, V0.S4
-	VSUB V14.S4, V0.S4, V0.S4
-	WORD $0x4ead6400 // smax v0.4s, v0.4s, v13.4s
-	VSHL $23, V0.S4, V1.S4
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x6e2efc00 // fdiv v0.4s, v0.4s, v14.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V13.B16, V0.B16, V1.B16
 	FMOVQ F1, 16(R1)
-	VSUB V0.S4, V12.S4, V0.S4
-	VSHL $23, V0.S4, V0.S4
-	FMOVQ F0, 16(R2)
+	WORD $0x4e2cf401 // fmax v1.4s, v0.4s, v12.4s
+	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fd40 // fdiv v0.4s, v10.4s, v0.4s
+	VBSL V13.B16, V0.B16, V1.B16
+	FMOVQ F1, 16(R2)
 	FMOVQ 32(R3), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VUSHR $23, V0.S4, V0.S4
-	VSUB V14.S4, V0.S4, V0.S4
-	WORD $0x4ead6400 // smax v0.4s, v0.4s, v13.4s
-	VSHL $23, V0.S4, V1.S4
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x6e2efc00 // fdiv v0.4s, v0.4s, v14.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V13.B16, V0.B16, V1.B16
 	FMOVQ F1, 32(R1)
-	VSUB V0.S4, V12.S4, V0.S4
-	VSHL $23, V0.S4, V0.S4
-	FMOVQ F0, 32(R2)
+	WORD $0x4e2cf401 // fmax v1.4s, v0.4s, v12.4s
+	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fd40 // fdiv v0.4s, v10.4s, v0.4s
+	VBSL V13.B16, V0.B16, V1.B16
+	FMOVQ F1, 32(R2)
 	FMOVQ 48(R3), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VUSHR $23, V0.S4, V0.S4
-	VSUB V14.S4, V0.S4, V0.S4
-	WORD $0x4ead6400 // smax v0.4s, v0.4s, v13.4s
-	VSHL $23, V0.S4, V1.S4
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x6e2efc00 // fdiv v0.4s, v0.4s, v14.4s
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V13.B16, V0.B16, V1.B16
 	FMOVQ F1, 48(R1)
-	VSUB V0.S4, V12.S4, V0.S4
-	VSHL $23, V0.S4, V0.S4
-	FMOVQ F0, 48(R2)
+	WORD $0x4e2cf401 // fmax v1.4s, v0.4s, v12.4s
+	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fd40 // fdiv v0.4s, v10.4s, v0.4s
+	VBSL V13.B16, V0.B16, V1.B16
+	FMOVQ F1, 48(R2)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
