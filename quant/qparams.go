@@ -96,6 +96,7 @@ func (p *Params) check(f *format, from source, first int) error {
 		for i, s := range p.Scale {
 			finite := math.Abs(float64(s)) <= math.MaxFloat32
 			switch {
+			case s == 0 && len(p.factor) == count && from == stated: // the factor is infinite
 			case s <= 0 && (from == stated || f.scale == ScaleE8M0):
 				return paramsError(fmt.Sprintf("Params.Scale[%d]", first+i), s, "a positive number")
 			case !finite && from == given:
@@ -145,9 +146,10 @@ func (p *Params) check(f *format, from source, first int) error {
 	return nil
 }
 
-// checkDivisors refuses scales of 0, by which nothing can be quantized; in its errors the first group is that of a tensor's.
+// checkDivisors refuses scales of 0, by which nothing can be quantized, unless there are factors that elements are multiplied with instead; in
+// its errors the first group is that of a tensor's.
 func (p *Params) checkDivisors(first int) error {
-	if ordinary(p.Scale) {
+	if len(p.factor) > 0 || ordinary(p.Scale) {
 		return nil
 	}
 	for i, s := range p.Scale {

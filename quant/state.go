@@ -41,6 +41,17 @@ type StateTensor struct {
 // calculatorPrefix is the name of the calculator within the reference's module.
 const calculatorPrefix = "qparams_calculator."
 
+// StateNames returns the names of all tensors that a State may have, whatever the spec, for whoever has to find them among others in a file.
+func StateNames() []string {
+	names := []string{"fake_quant_enabled", "observer_enabled", "_disabled"}
+	for _, name := range []string{
+		"scale", "global_scale", "factor", "zero_point", "minval", "running_min", "running_max", histogramKeys, histogramCounts, histogramNaN,
+	} {
+		names = append(names, calculatorPrefix+name)
+	}
+	return names
+}
+
 // stateNames are the elements' names.
 var stateNames = [...]string{elementF32: "F32", elementF16: "F16", elementBF16: "BF16"}
 

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/lowbit-go/lowbit/bf16"
@@ -65,6 +66,9 @@ func TestStateRoundTrip(t *testing.T) {
 		`{"dtype":"int4","float_range":[-0.9,0.9]}`,
 		`{"dtype":"float4_e2m1fn","qparam_calculator_cls":"dynamic"}`,
 		`{"qparam_calculator_cls":"static"}`,
+		`{"qparam_calculator_cls":{"name":"histogram","range":{"name":"percentile","num":9,"den":10}}}`,
+		`{"dtype":"float8_e4m3fn","dialect":"transformers"}`,
+		`{"dtype":"float8_e4m3fn","dialect":"compressed_tensors","scale_dtype":"float8_e8m0fnu"}`,
 	} {
 		testRoundTrip[float32](t, spec)
 		testRoundTrip[float16.Float16](t, spec)
@@ -88,6 +92,7 @@ func testRoundTrip[T kernels.Float](t *testing.T, spec string) {
 		require.NoError(t, again.FakeQuantize(&z, x, nil))
 		requireSame(t, spec, y.Data, z.Data)
 		assert.Equal(t, whole.State(), again.State(), spec)
+		assert.Subset(t, quant.StateNames(), slices.Collect(maps.Keys(whole.State())), spec)
 	}
 	odd := mustNew[T](t, `{"granularity":{"type":"per_block","axis":0,"block_size":2}}`, quant.Activation)
 	other := mustNew[T](t, `{"granularity":{"type":"per_block","axis":0,"block_size":2}}`, quant.Activation)

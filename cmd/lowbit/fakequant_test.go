@@ -182,6 +182,22 @@ func TestState(t *testing.T) {
 		assert.Equal(t, load(t, out("state3")), load(t, out("state1")), calculator)
 	}
 
+	// What only some formats have in their state is there too: NVFP4's scale of the whole tensor, and the factors of other libraries.
+	wide := []string{save(t, out("wide1"), ramp("x", 4, 32)), save(t, out("wide2"), ramp("x", 4, 32))}
+	for _, spec := range []string{
+		`{"dtype":"float4_e2m1fn_x2","scale_dtype":"float8_e4m3fn","granularity":{"type":"per_block","axis":-1,"block_size":16}}`,
+		`{"dtype":"float4_e2m1fn_x2","scale_dtype":"float8_e8m0fnu","dialect":"compressed_tensors","granularity":{"type":"per_block","axis":-1,"block_size":32}}`,
+		`{"dtype":"float8_e4m3fn","dialect":"transformers"}`,
+		`{"dtype":"int8","qparam_calculator_cls":{"name":"histogram","range":{"name":"percentile","num":9,"den":10}}}`,
+	} {
+		args := []string{"fakequant", "--spec", spec}
+		works(t, append(args, "-o", out("once"), "--state-out", out("whole"), wide[0], wide[1])...)
+		works(t, append(args, "-o", out("twice"), "--state-out", out("half"), wide[0])...)
+		works(t, append(args, "-o", out("twice"), "--state-in", out("half"), "--state-out", out("half"), wide[1])...)
+		assert.Equal(t, load(t, out("once")), load(t, out("twice")), spec)
+		assert.Equal(t, load(t, out("whole")), load(t, out("half")), spec)
+	}
+
 	state := load(t, out("state3"))
 	assert.Equal(t, []string{"x._disabled", "x.fake_quant_enabled", "x.observer_enabled", "y._disabled", "y.fake_quant_enabled", "y.observer_enabled"}, state.names, "dynamic")
 	args := []string{"fakequant", "--target", "activation", "--spec", `{"qparam_calculator_cls":"moving_average"}`, "-o", out("out")}
@@ -264,4 +280,22 @@ func TestWorkers(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Where a format keeps factors beside its scales, a scale of 0 is no obstacle: that of a block so small that its factor is infinite.
+func TestFakeQuantScaleOfZero(t *testing.T) {
+	dir := t.TempDir()
+	out := func(name string) string { return filepath.Join(dir, name) }
+	x := of("x", safetensors.F32, []int{2, 2}, uint32(1), 0x80000001, 0x3f800000, 0x40000000)
+	in := save(t, out("in"), x)
+	args := []string{"--spec", `{"dtype":"float8_e4m3fn","dialect":"transformers","granularity":{"type":"per_channel","axis":0}}`}
+	works(t, append([]string{"quantize", "-o", out("codes"), in}, args...)...)
+	works(t, "dequantize", "-o", out("values"), out("codes"))
+	works(t, append([]string{"fakequant", "-o", out("fake"), "--state-out", out("state"), in}, args...)...)
+	want := of("x", safetensors.F32, []int{2, 2}, uint32(0), 0x80000000, 0x3f800000, 0x40000000)
+	assert.Equal(t, want.data, load(t, out("values")).tensors["x"].data)
+	assert.Equal(t, want.data, load(t, out("fake")).tensors["x"].data)
+	assert.Equal(t, make([]byte, 4), load(t, out("fake")).tensors["x.scale"].data[:4])
+	works(t, append([]string{"fakequant", "-o", out("again"), "--state-in", out("state"), in}, args...)...)
+	assert.Equal(t, load(t, out("fake")), load(t, out("again")))
 }

@@ -11,18 +11,10 @@ import (
 // states are quantizers' states by the names of their tensors. In a file, that of T is under T. and the state's own names.
 type states map[string]quant.State
 
-// stateNames are all names that a state may have.
-var stateNames = []string{
-	"fake_quant_enabled", "observer_enabled", "_disabled",
-	"qparams_calculator.scale", "qparams_calculator.zero_point", "qparams_calculator.minval",
-	"qparams_calculator.running_min", "qparams_calculator.running_max",
-	"qparams_calculator.histogram_keys", "qparams_calculator.histogram_counts", "qparams_calculator.histogram_nan",
-}
-
 // readState reads the state of a tensor's quantizer. Whether it is complete is for the quantizer to say.
 func readState(f *safetensors.File, tensor string) (quant.State, error) {
 	state := make(quant.State)
-	for _, name := range stateNames {
+	for _, name := range quant.StateNames() {
 		info, ok := f.Lookup(tensor + "." + name)
 		if !ok {
 			continue
