@@ -80,17 +80,30 @@ func dequantizeFloatGlobal[T Float](impl isa, dst []T, src []byte, g Grid, p *Fl
 		portableDequantizeFloat(dst, src, g, p)
 		return
 	}
-	var scale, recip [someGroups]float32
-	times, over := m.twoLevels()
+	var scale [someGroups]float32
 	for base := 0; base < g.Groups; base += len(scale) {
 		s := scale[:min(len(scale), g.Groups-base)]
-		asm.ParamsValue(impl, &s[0], &recip[0], &p.Scale[base], times, over, 1, len(s))
+		m.values(impl, s, p.Scale[base:][:len(s)])
 		part := FloatParams{Format: p.Format, Scale: s}
 		for r := range g.Rows {
 			at, n := r*row+base*g.Len, len(s)*g.Len
 			dequantizeFloat(impl, dst[at:][:n], src[p.Format.Bytes(at):][:p.Format.Bytes(n)], Grid{1, len(s), g.Len}, &part)
 		}
 	}
+}
+
+// values computes what the values of codes are multiplied by.
+func (m *method) values(impl isa, dst, scale []float32) {
+	times, over := m.twoLevels()
+	if over == 1 {
+		asm.Product(impl, &dst[0], &scale[0], &times, minusZeros[0], nan32, 1, len(scale), 0)
+		return
+	}
+	recip := nan32 // to divide
+	if over >= 0x1p-80 && over <= 0x1p100 {
+		recip = 1 / over
+	}
+	asm.Quotient(impl, &dst[0], &scale[0], &over, &recip, &minusZeros[0], -1, nan32, 1, len(scale), 0)
 }
 
 // chooseDialect chooses scales from the largest magnitudes, which may lie where the
@@ -148,7 +161,6 @@ func choosePowers[T Float](impl isa, m *method, scale, factor, most []float32) b
 func chooseE4M3s[T Float](impl isa, m *method, scale, factor, most []float32) bool {
 	n, g := len(most), m.global
 	const six = fp4.E2M1Max
-	var recip [fewChosen]float32
 	switch {
 	case m.scales == ScaleE4M3FN:
 		asm.ParamsE4M3[float32](impl, asm.F32, &scale[0], &factor[0], &most[0], six, 1, 1, 0, 0x1p-6, 0x1p-6, 1, n)
@@ -163,10 +175,7 @@ func chooseE4M3s[T Float](impl isa, m *method, scale, factor, most []float32) bo
 	default:
 		asm.ParamsE4M3[T](impl, elemOf[T](), &scale[0], &factor[0], &most[0], six, 1, g, 0x1p-10, 0.125, 0, 1, n)
 	}
-	times, over := m.twoLevels()
-	for first := 0; first < n; first += len(recip) {
-		asm.ParamsValue(impl, &factor[first], &recip[0], &scale[first], times, over, 1, min(len(recip), n-first))
-	}
+	m.values(impl, factor, scale[:n])
 	return true
 }
 

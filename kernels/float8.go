@@ -19,7 +19,7 @@ type float8 struct {
 // overflow.
 func newFloat8(f *codeformat.Float, top byte) float8 {
 	inEach := func(b byte) int32 { return int32(uint32(b) * 0x01010101) }
-	nan := byte(0x7f)
+	nan := byte(0) // of what has none
 	if f.NaN != codeformat.NoNaN {
 		nan = byte(f.NaN)
 	}

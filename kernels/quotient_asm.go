@@ -172,16 +172,15 @@ func fakeQuantizeFloatBefore[T Float](impl isa, dst []T, mask Mask, src []T, g G
 	var b before
 	var buf [widenedLen]float32
 	var flags [widenedLen]byte
-	var value, recip [someGroups]float32
+	var value [someGroups]float32
 	m := p.method()
-	times, over := m.twoLevels()
 	if mask.kind == bitMask {
 		clear(mask.data)
 	}
 	for base := 0; base < g.Groups; base += someGroups {
 		n := min(someGroups, g.Groups-base)
 		ofFloats[T](&b, impl, p, base, n, nan32)
-		asm.ParamsValue(impl, &value[0], &recip[0], &p.Scale[base], times, over, 1, n)
+		m.values(impl, value[:n], p.Scale[base:][:n])
 		s := spans{g: g, base: base, n: n, most: widenedLen}
 		for s.advance() {
 			b.run(impl, elemOf[T](), &buf, unsafe.Pointer(&src[s.off]), s.first, s.groups, s.length)

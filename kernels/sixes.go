@@ -62,48 +62,8 @@ func repeatSigns(w, flip uint64) uint64 {
 	return w | s<<1 | s<<2
 }
 
-// sixes packs codes as they come.
-type sixes struct {
-	dst    []byte
-	codes  [betweenBytes + 4]byte
-	held   int  // codes that do not fill bytes yet
-	floats bool // their signs are in the highest bit
-}
-
-// room is where the next codes are put.
-func (s *sixes) room() []byte { return s.codes[s.held:] }
-
-// add packs n codes that were put there.
-func (s *sixes) add(n int) {
-	n += s.held
-	whole := n &^ 3
-	s.pack(s.dst[:whole/4*3], s.codes[:whole])
-	s.dst = s.dst[whole/4*3:]
-	s.held = copy(s.codes[:], s.codes[whole:n])
-}
-
-// end packs what is left.
-func (s *sixes) end() { s.pack(s.dst, s.codes[:s.held]) }
-
-func (s *sixes) pack(dst, src []byte) {
-	if s.floats {
-		for len(src) >= 8 && len(dst) >= 8 {
-			binary.LittleEndian.PutUint64(dst, packEight(signDown(binary.LittleEndian.Uint64(src))))
-			dst, src = dst[6:], src[8:]
-		}
-		for i, c := range src {
-			src[i] = byte(signDown(uint64(c)))
-		}
-	}
-	packSixes(dst, src)
-}
-
-// signDown brings the sign of eight codes from the highest bit to its place; a NaN
-// becomes 0.
-func signDown(w uint64) uint64 {
-	nan := w >> 6 & 0x0101010101010101 // no number has that bit
-	return (w&0x1f1f1f1f1f1f1f1f | w>>2&0x2020202020202020) &^ (nan * 0xff)
-}
+// signDown brings the sign of eight codes from the highest bit to its place.
+func signDown(w uint64) uint64 { return w&0x1f1f1f1f1f1f1f1f | w>>2&0x2020202020202020 }
 
 // isSix reports whether the format is one of six bits, packed or not.
 func (f Format) isSix() bool { return formats[f].bits == 6 || formats[f].width == 6 }

@@ -3,7 +3,69 @@ package kernels
 import (
 	"encoding/binary"
 	"unsafe"
+
+	"github.com/lowbit-go/lowbit/internal/asm"
 )
+
+// sixTile is how many codes the assembly packs and unpacks at a time, or a multiple of it.
+const sixTile = 64
+
+// sixes packs codes as they come.
+type sixes struct {
+	dst    []byte
+	codes  [betweenBytes + 4]byte
+	held   int  // codes that do not fill bytes yet
+	floats bool // their signs are in the highest bit
+}
+
+// room is where the next codes are put.
+func (s *sixes) room() []byte { return s.codes[s.held:] }
+
+// add packs n codes that were put there.
+func (s *sixes) add(impl isa, n int) {
+	n += s.held
+	whole := n &^ 3
+	s.pack(impl, s.dst[:whole/4*3], s.codes[:whole])
+	s.dst = s.dst[whole/4*3:]
+	s.held = copy(s.codes[:], s.codes[whole:n])
+}
+
+// end packs what is left.
+func (s *sixes) end(impl isa) { s.pack(impl, s.dst, s.codes[:s.held]) }
+
+func (s *sixes) pack(impl isa, dst, src []byte) {
+	low, high := int32(0x3f3f3f3f), int32(0)
+	if s.floats {
+		low, high = 0x1f1f1f1f, 0x20202020
+	}
+	if whole := len(src) &^ (sixTile - 1); whole > 0 {
+		asm.PackSixes(impl, &dst[0], &src[0], low, high, whole)
+		dst, src = dst[whole/4*3:], src[whole:]
+	}
+	if s.floats {
+		signsDown(src)
+	}
+	packSixes(dst, src)
+}
+
+// unpackSixesAsm is unpackSixes; of floats the signs go to the highest bit.
+func unpackSixesAsm(impl isa, dst, src []byte, signed, floats bool) {
+	sign, keep := int32(0), int32(-1)
+	switch {
+	case floats:
+		sign, keep = 0x20, -0x60606061 // in each byte 0x9f: the sign, which is extended, and the five bits below
+	case signed:
+		sign = 0x20
+	}
+	if whole := len(dst) &^ (sixTile - 1); whole > 0 {
+		asm.UnpackSixes(impl, &dst[0], &src[0], sign, keep, whole)
+		dst, src = dst[whole:], src[whole/4*3:]
+	}
+	unpackSixes(dst, src, signed)
+	if floats {
+		signsUp(dst, dst)
+	}
+}
 
 // quantizeIntSixes is quantizeIntAsm for packed codes of six bits.
 func quantizeIntSixes[T Float](impl isa, dst []byte, src []T, g Grid, p *IntParams, f Format) {
@@ -14,9 +76,9 @@ func quantizeIntSixes[T Float](impl isa, dst []byte, src []T, g Grid, p *IntPara
 		n := s.groups * s.length
 		part := p.part(s.first, s.groups)
 		quantizeIntAsm(impl, st, unsafe.Pointer(&packer.room()[0]), src[s.off:][:n], Grid{1, s.groups, s.length}, &part)
-		packer.add(n)
+		packer.add(impl, n)
 	}
-	packer.end()
+	packer.end(impl)
 }
 
 // dequantizeIntSixes is the inverse.
@@ -26,7 +88,7 @@ func dequantizeIntSixes[T Float](impl isa, dst []T, src []byte, g Grid, p *IntPa
 	s := spans{g: g, n: g.Groups, most: betweenBytes}
 	for s.advance() {
 		n, before := s.groups*s.length, s.off%4
-		unpackSixes(codes[:before+n], src[s.off/4*3:], f.isSigned())
+		unpackSixesAsm(impl, codes[:before+n], src[s.off/4*3:], f.isSigned(), false)
 		part := p.part(s.first, s.groups)
 		dequantizeIntAsm(impl, st, dst[s.off:][:n], unsafe.Pointer(&codes[before]), Grid{1, s.groups, s.length}, &part)
 	}
@@ -80,14 +142,14 @@ func quantizeFloatSixes[T Float](impl isa, dst []byte, src []T, g Grid, p *Float
 			part.Format = f
 			sixesOf(impl, codes, src[at:][:n], Grid{1, groups, s.length}, &part, factor[:groups])
 			if f != p.Format {
-				packer.add(n)
+				packer.add(impl, n)
 			} else {
 				signsDown(codes)
 			}
 		}
 	}
 	if f != p.Format {
-		packer.end()
+		packer.end(impl)
 	}
 }
 

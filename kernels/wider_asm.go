@@ -1,5 +1,11 @@
 package kernels
 
+import (
+	"unsafe"
+
+	"github.com/lowbit-go/lowbit/internal/asm"
+)
+
 // A float code is read as an E4M3 or an E5M2 code if it has as many mantissa bits. Its value is that code's times
 // wider, a power of two that brings the least normal number of the one format to that of the other, so that the
 // subnormals are the same, too. Scales are made wider for that; one that does not bear it has its groups done
@@ -9,15 +15,17 @@ package kernels
 const narrowest, widest = 0x1p-100, 0x1p100
 
 // widened writes wider scales for some groups, and reports whether they bear it.
-func widened(dst, scale []float32, wider float32) bool {
-	least := float32(0)
-	if wider < 1 {
-		least = narrowest
+func widened(impl isa, dst, scale []float32, wider float32) bool {
+	if wider > 1 {
+		var most float32
+		asm.AbsMax[float32](impl, asm.F32, unsafe.Pointer(&scale[0]), &most, 1, len(scale))
+		asm.Product(impl, &dst[0], &scale[0], &wider, minusZeros[0], nan32, 1, len(scale), 0)
+		return most <= widest // and no NaN
 	}
 	ok := true
 	for i, s := range scale {
 		dst[i] = s * wider
-		ok = ok && (least <= s && s <= widest || -widest <= s && s <= -least) // and no NaN
+		ok = ok && (narrowest <= s && s <= widest || -widest <= s && s <= -narrowest) // and no NaN
 	}
 	return ok
 }
@@ -43,15 +51,18 @@ func dequantizeFloatWider[T Float](impl isa, dst []T, src []byte, g Grid, p *Flo
 				q = src[at:][:n]
 			} else {
 				before := at % 4
-				unpackSixes(codes[:before+n], src[at/4*3:], false)
+				unpackSixesAsm(impl, codes[:before+n], src[at/4*3:], false, true)
 				q = codes[before:][:n]
 			}
 			part, one := Grid{1, groups, s.length}, FloatParams{Format: f, Scale: p.Scale[s.first+first:][:groups]}
-			if !widened(scale[:groups], one.Scale, formats[f].wider) {
+			if !widened(impl, scale[:groups], one.Scale, formats[f].wider) {
+				if f != p.Format {
+					signsDown(q)
+				}
 				portableDequantizeFloat(dst[at:][:n], q, part, &one)
 				continue
 			}
-			if six {
+			if six && f == p.Format {
 				signsUp(codes[:n], q)
 				q = codes[:n]
 			}

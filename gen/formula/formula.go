@@ -23,7 +23,7 @@ func All() []*ir.Kernel {
 	ks = append(ks, convert()...)
 	ks = append(ks, pack()...)
 	for _, k := range ks {
-		k.Large = true
+		k.Large = !k.Whole
 	}
 	for _, t := range tensors {
 		ks = append(ks, minmax(t)...)

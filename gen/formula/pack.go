@@ -18,5 +18,17 @@ func pack() []*ir.Kernel {
 		k.Store("y", ir.MemByte, k.Signed("x", c.mem, k.Word("sign", ir.MemI32)))
 		ks = append(ks, k)
 	}
-	return ks
+	pack := ir.New("pack", "PackSixes", `sets y to codes of six bits, the bits low of x and the bits high of x>>2.`)
+	x := pack.Load("x", ir.MemByte)
+	bytes := func(k *ir.Kernel, name string) *ir.Node { return k.Word(name, ir.MemI32).As(ir.I8) }
+	pack.Store("y", ir.MemU6, x.And(bytes(pack, "low")).OrAnd(x.Shr(2), bytes(pack, "high")))
+	unpack := ir.New("pack", "UnpackSixes", `sets y to the bits keep of the codes x, with the sign extended.`+withSignBit)
+	unpack.Store("y", ir.MemByte, unpack.Signed("x", ir.MemU6, unpack.Word("sign", ir.MemI32)).And(bytes(unpack, "keep")))
+	return append(ks, whole(pack), whole(unpack))
+}
+
+// whole has the kernel run over whole tiles.
+func whole(k *ir.Kernel) *ir.Kernel {
+	k.Whole = true
+	return k
 }

@@ -48,7 +48,8 @@ type Mem uint8
 // E2M1 are four and two bits, the first element in the lowest bits of a byte.
 // The float formats load as their values, but E4M3 as 1/256 of them, and its NaN
 // as a number: AlarmCode finds it. Listed are codes of which LoadListed is told
-// the values. What is stored as BF16 is no NaN with bits in its lower half. Byte, U4 and U2 load as bytes. What has less than eight bits, E2M1
+// the values. What is stored as BF16 is no NaN with bits in its lower half. Byte, U4, U2 and U6 load as bytes; U6 is a stream of bits, four codes to three bytes, for kernels
+// over whole tiles, which store what has no higher bits and load with anything in the two highest ones. What has less than eight bits, E2M1
 // too, is stored from a byte's low bits.
 const (
 	MemNone Mem = iota
@@ -62,6 +63,7 @@ const (
 	MemByte
 	MemU4
 	MemU2
+	MemU6
 	MemE4M3
 	MemE5M2
 	MemE2M1
@@ -92,6 +94,7 @@ var memInfo = [...]struct {
 	MemByte:   {8, "uint8", I8},
 	MemU4:     {4, "uint8", I8},
 	MemU2:     {2, "uint8", I8},
+	MemU6:     {6, "uint8", I8},
 	MemE4M3:   {8, "uint8", F32},
 	MemE5M2:   {8, "uint8", F32},
 	MemE2M1:   {4, "uint8", F32},
@@ -261,6 +264,7 @@ type Kernel struct {
 	Tables   []string // arguments with 256 numbers of 16 bits
 	Results  []*Node
 	Large    bool   // its outputs may be more than a cache keeps
+	Whole    bool   // it is called for whole tiles only, and runs over a flat slice
 	Block    *Block // what a kernel over interleaved blocks has instead of nodes
 	Sums     bool   // it sums a number over the elements of each group, with parameters as lanes: see plan.GenerateSums
 
@@ -444,7 +448,7 @@ func (k *Kernel) Uppers() *Node { return k.add(Node{Op: OpUppers, Type: Mask}) }
 // Store writes the tile to an output. Accepted are F32 to floats, I32 and I16 to integers
 // of their size, I16 as it was loaded or looked up, I8 to bytes and less, masks to Bits.
 func (k *Kernel) Store(name string, m Mem, v *Node) {
-	want := map[Mem]Type{MemF32: F32, MemF16: F32, MemBF16: F32, MemI32: I32, MemI16: I16, MemI8: I8, MemU8: I8, MemByte: I8, MemU4: I8, MemU2: I8, MemE2M1: I8, MemBits: Mask}[m]
+	want := map[Mem]Type{MemF32: F32, MemF16: F32, MemBF16: F32, MemI32: I32, MemI16: I16, MemI8: I8, MemU8: I8, MemByte: I8, MemU4: I8, MemU2: I8, MemU6: I8, MemE2M1: I8, MemBits: Mask}[m]
 	if v.Type != Mask16 || want != Mask {
 		v.want("Store", want)
 	}

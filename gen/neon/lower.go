@@ -53,6 +53,11 @@ func (m *Machine) Extras(n *ir.Node) []*ir.Node {
 		return []*ir.Node{k.Int(-0x40004001)}
 	case n.Op == ir.OpLoad && n.Mem == ir.MemE2M1: // the bits kept, and the high bytes of the values as float16
 		return []*ir.Node{k.Int(0x0f0f0f0f), k.TableConst([]uint32{0x3e3c3800, 0x46444240, 0xbebcb880, 0xc6c4c2c0})}
+	case n.Op == ir.OpLoad && n.Mem == ir.MemU6: // three bytes to each four, and what is kept of each step
+		spread := k.TableConst([]uint32{0xff020100, 0xff050403, 0xff080706, 0xff0b0a09})
+		return []*ir.Node{spread, k.Int(0x00000fff), k.Int(0x0fff0000), k.Int(0x003f003f), k.Int(0x3f003f00)}
+	case n.Op == ir.OpStore && n.Mem == ir.MemU6:
+		return []*ir.Node{k.TableConst([]uint32{0x04020100, 0x09080605, 0x0e0d0c0a, 0xffffffff})}
 	case n.Op == ir.OpLoad && (n.Mem == ir.MemU4 || n.Mem == ir.MemU2): // the bits kept of each byte, and for values what MemI8 wants
 		extras := []*ir.Node{k.Byte(1<<n.Mem.Bits() - 1)}
 		if n.Type == ir.F32 {

@@ -17,6 +17,8 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 		size = asm.D
 	case ir.MemU2:
 		size = asm.S
+	case ir.MemU6:
+		return m.loadSixes(s, args, at)
 	case ir.MemBits:
 		return m.loadBits(s, n, args[slot%2][0], at)
 	}
@@ -132,6 +134,8 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) 
 		h := m.binary(s, sized(asm.S, m.ADDHN), v[0], add[0])
 		s.Add(plan.Inst{Defs: []plan.V{h}, Uses: []plan.V{h, v[1], add[1]}, Emit: func(d, u []int) { m.ADDHN2(asm.S, asm.V(d[0]), asm.V(u[1]), asm.V(u[2])) }})
 		put(asm.Q, h)
+	case ir.MemU6:
+		m.storeSixes(s, v[0], args[1][0], at)
 	case ir.MemU4, ir.MemE2M1:
 		put(asm.D, m.join(s, v[0], 4))
 	case ir.MemU2:

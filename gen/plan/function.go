@@ -286,6 +286,10 @@ func (p *printer) short(sh *shape) {
 // tiles is the loop over n elements, and its tail.
 func (p *printer) tiles(sh *shape) {
 	m, tile, name := p.m, 4*p.m.Width(), sh.name
+	if p.k.Whole {
+		p.loop(sh, false, p.counts.n, tile, name+"end")
+		return
+	}
 	m.Branch(p.counts.n, Less, tile, sh.rest())
 	p.loop(sh, p.large() && !(sh.lanes && p.k.Grouped()), p.counts.n, tile, name+"tail")
 	p.tail(sh)
@@ -381,6 +385,8 @@ func (p *printer) doc(f *Func) []string {
 	out := append([]string{f.Name + " " + p.k.Doc[:strings.IndexAny(p.k.Doc+"\n", "\n")]}, strings.Split(p.k.Doc, "\n")[1:]...)
 	if p.k.Grouped() {
 		out = append(out, "It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;", "parameters and results are one per group.")
+	} else if p.k.Whole {
+		out = append(out, fmt.Sprintf("It runs over n >= 1 elements, a multiple of %d.", 4*p.m.Width()))
 	} else {
 		out = append(out, "It runs over n >= 1 elements.")
 	}

@@ -626,7 +626,7 @@ func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 		pr.rare.rare = true
 		pr.rare.body(accs)
 	}
-	if p.m.Masks() && !p.k.Folds() && share == 1 {
+	if p.m.Masks() && !p.k.Folds() && share == 1 && !p.k.Whole {
 		at := maps.Clone(direct)
 		for _, a := range p.streams {
 			if a.Mem == ir.MemBits || a.Mem == ir.MemMask {

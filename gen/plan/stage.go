@@ -27,7 +27,10 @@ func (f *frame) take(size int) Addr {
 // layout makes room for what is staged.
 func (p *planner) layout() frame {
 	f := frame{stage: map[string]Addr{}, saved: map[string]Addr{}}
-	passes := !p.m.Masks() || p.k.Grouped() || p.hasRare()
+	passes := (!p.m.Masks() || p.k.Grouped() || p.hasRare()) && !p.k.Whole
+	if p.k.Whole {
+		return f
+	}
 	for _, a := range p.arrays() {
 		if !passes && a.Mem != ir.MemBits && a.Mem != ir.MemMask {
 			continue

@@ -49,6 +49,8 @@ func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
 		return []*ir.Node{k.TableConst(words), k.Int(-1 << 31)}
 	case ir.MemU4, ir.MemU2:
 		return m.codeExtras(n)
+	case ir.MemU6:
+		return m.sixExtras(n)
 	case ir.MemBits:
 		if m.wide {
 			return nil
@@ -133,6 +135,8 @@ func (m *Machine) storeExtras(n *ir.Node) []*ir.Node {
 		return []*ir.Node{k.Int(0x10011001)}
 	case ir.MemU4: // the same; the bits that count
 		return []*ir.Node{k.Int(0x10011001), k.Int(0x0f0f0f0f)}
+	case ir.MemU6:
+		return m.sixExtras(n)
 	case ir.MemU2: // low + 4*high, and then low + 16*high
 		return []*ir.Node{k.Int(0x04010401), k.Int(0x03030303), k.Int(0x00100001)}
 	}
@@ -199,6 +203,8 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 				m.i("VMOVUPS", m.mem(at, 0), m.vec(d))
 			}
 		})
+	case ir.MemU6:
+		return m.loadSixes(s, args, at)
 	case ir.MemU4, ir.MemU2:
 		return m.loadCodes(s, n, slot, args, at, masked)
 	case ir.MemBits:
@@ -449,6 +455,8 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		emit(func(u []int) { m.storeHalf(u[0], slot, at, masked) }, h)
 	case ir.MemBF16:
 		m.storeBF16(s, slot, v, args[1:], at, masked)
+	case ir.MemU6:
+		m.storeSixes(s, v[0], args[1:], at)
 	case ir.MemU4, ir.MemU2, ir.MemE2M1:
 		m.storePacked(s, v[0], args[1:], at, masked)
 	case ir.MemBits:

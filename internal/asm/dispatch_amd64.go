@@ -1039,6 +1039,33 @@ func Unpack(isa ISA, codeKind Code, y *uint8, x *uint8, sign int32, n int, ahead
 	panic("asm: no such implementation of Unpack")
 }
 
+// PackSixes sets y to codes of six bits, the bits low of x and the bits high of x>>2.
+func PackSixes(isa ISA, y *uint8, x *uint8, low int32, high int32, n int) {
+	switch int(isa) << 16 {
+	case int(AVX2) << 16:
+		PackSixesAVX2(y, x, low, high, n)
+		return
+	case int(AVX512) << 16, int(AVX512VBMI) << 16:
+		PackSixesAVX512(y, x, low, high, n)
+		return
+	}
+	panic("asm: no such implementation of PackSixes")
+}
+
+// UnpackSixes sets y to the bits keep of the codes x, with the sign extended.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func UnpackSixes(isa ISA, y *uint8, x *uint8, sign int32, keep int32, n int) {
+	switch int(isa) << 16 {
+	case int(AVX2) << 16:
+		UnpackSixesAVX2(y, x, sign, keep, n)
+		return
+	case int(AVX512) << 16, int(AVX512VBMI) << 16:
+		UnpackSixesAVX512(y, x, sign, keep, n)
+		return
+	}
+	panic("asm: no such implementation of UnpackSixes")
+}
+
 // MinMax sets min and max of each group of x, NaN if one is among it; zeros are +0.
 func MinMax[T Float](isa ISA, elemKind Elem, x unsafe.Pointer, min unsafe.Pointer, max unsafe.Pointer, groups int, length int) {
 	if unsafe.Sizeof(*new(T)) == 4 {

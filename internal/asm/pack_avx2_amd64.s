@@ -373,6 +373,88 @@ lanestage:
 	LEAQ 32(SP), DX
 	JMP  laneloop
 
+// func PackSixesAVX2(y *uint8, x *uint8, low int32, high int32, n int)
+// Requires: AVX, AVX2
+TEXT ·PackSixesAVX2(SB), NOSPLIT, $0-32
+	// pointers: SI y, DX x, DI elements left
+	// per call: Y15 low, Y14 high, Y13 table, Y12 0x40014001, Y11 0x10000001, Y10 table
+	// vector registers in use at once: 8
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	VBROADCASTSS low+16(FP), Y15
+	VBROADCASTSS high+20(FP), Y14
+	VMOVUPS      constantsAVX2<>+52(SB), Y13
+	VBROADCASTSS constantsAVX2<>+84(SB), Y12
+	VBROADCASTSS constantsAVX2<>+88(SB), Y11
+	VMOVUPS      constantsAVX2<>+92(SB), Y10
+	MOVQ         n+24(FP), DI
+
+laneloop:
+	VMOVUPS      (DX), Y0
+	VPAND        Y15, Y0, Y1
+	VPSRLW       $0x02, Y0, Y0
+	VPAND        Y14, Y0, Y0
+	VPOR         Y0, Y1, Y1
+	VPMADDUBSW   Y12, Y1, Y0
+	VPMADDWD     Y11, Y0, Y0
+	VPSHUFB      Y13, Y0, Y0
+	VPERMD       Y0, Y10, Y0
+	VMOVUPS      X0, (SI)
+	VEXTRACTI128 $0x01, Y0, X0
+	VMOVQ        X0, 16(SI)
+	ADDQ         $+24, SI
+	ADDQ         $+32, DX
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
+	JGE          laneloop
+	VZEROUPPER
+	RET
+
+// func UnpackSixesAVX2(y *uint8, x *uint8, sign int32, keep int32, n int)
+// Requires: AVX, AVX2
+TEXT ·UnpackSixesAVX2(SB), NOSPLIT, $0-32
+	// pointers: SI y, DX x, DI elements left
+	// per call: Y0 sign, Y0 Narrow16, Y15 NarrowS8, Y14 keep, Y1 table, Y13 table, Y12 0xfff, Y11 0xfff0000, Y10 0x3f003f, Y9 0x3f003f00
+	// vector registers in use at once: 9
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	VBROADCASTSS sign+16(FP), Y0
+	VPACKSSDW    Y0, Y0, Y0
+	VMOVUPS      constantsAVX2<>+8(SB), Y1
+	VPACKSSWB    Y0, Y0, Y0
+	VPERMD       Y0, Y1, Y15
+	VBROADCASTSS keep+20(FP), Y14
+	VMOVUPS      constantsAVX2<>+124(SB), Y13
+	VBROADCASTSS constantsAVX2<>+156(SB), Y12
+	VBROADCASTSS constantsAVX2<>+160(SB), Y11
+	VBROADCASTSS constantsAVX2<>+164(SB), Y10
+	VBROADCASTSS constantsAVX2<>+168(SB), Y9
+	MOVQ         n+24(FP), DI
+
+laneloop:
+	VMOVUPS     (DX), X0
+	VINSERTI128 $0x01, 8(DX), Y0, Y0
+	VPSHUFB     Y13, Y0, Y0
+	VPSLLD      $0x04, Y0, Y1
+	VPAND       Y12, Y0, Y0
+	VPAND       Y11, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VPSLLD      $0x02, Y0, Y1
+	VPAND       Y10, Y0, Y0
+	VPAND       Y9, Y1, Y1
+	VPOR        Y1, Y0, Y0
+	VPXOR       Y15, Y0, Y0
+	VPSUBB      Y15, Y0, Y0
+	VPAND       Y14, Y0, Y0
+	VMOVUPS     Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+24, DX
+	SUBQ        $+32, DI
+	CMPQ        DI, $+32
+	JGE         laneloop
+	VZEROUPPER
+	RET
+
 DATA constantsAVX2<>+0(SB)/4, $0x10011001
 DATA constantsAVX2<>+4(SB)/4, $0x0f0f0f0f
 DATA constantsAVX2<>+8(SB)/4, $0x00000000
@@ -386,4 +468,34 @@ DATA constantsAVX2<>+36(SB)/4, $0x00000007
 DATA constantsAVX2<>+40(SB)/4, $0x04010401
 DATA constantsAVX2<>+44(SB)/4, $0x03030303
 DATA constantsAVX2<>+48(SB)/4, $0x00100001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $52
+DATA constantsAVX2<>+52(SB)/4, $0x04020100
+DATA constantsAVX2<>+56(SB)/4, $0x09080605
+DATA constantsAVX2<>+60(SB)/4, $0x0e0d0c0a
+DATA constantsAVX2<>+64(SB)/4, $0x80808080
+DATA constantsAVX2<>+68(SB)/4, $0x04020100
+DATA constantsAVX2<>+72(SB)/4, $0x09080605
+DATA constantsAVX2<>+76(SB)/4, $0x0e0d0c0a
+DATA constantsAVX2<>+80(SB)/4, $0x80808080
+DATA constantsAVX2<>+84(SB)/4, $0x40014001
+DATA constantsAVX2<>+88(SB)/4, $0x10000001
+DATA constantsAVX2<>+92(SB)/4, $0x00000000
+DATA constantsAVX2<>+96(SB)/4, $0x00000001
+DATA constantsAVX2<>+100(SB)/4, $0x00000002
+DATA constantsAVX2<>+104(SB)/4, $0x00000004
+DATA constantsAVX2<>+108(SB)/4, $0x00000005
+DATA constantsAVX2<>+112(SB)/4, $0x00000006
+DATA constantsAVX2<>+116(SB)/4, $0x00000000
+DATA constantsAVX2<>+120(SB)/4, $0x00000000
+DATA constantsAVX2<>+124(SB)/4, $0x80020100
+DATA constantsAVX2<>+128(SB)/4, $0x80050403
+DATA constantsAVX2<>+132(SB)/4, $0x80080706
+DATA constantsAVX2<>+136(SB)/4, $0x800b0a09
+DATA constantsAVX2<>+140(SB)/4, $0x80060504
+DATA constantsAVX2<>+144(SB)/4, $0x80090807
+DATA constantsAVX2<>+148(SB)/4, $0x800c0b0a
+DATA constantsAVX2<>+152(SB)/4, $0x800f0e0d
+DATA constantsAVX2<>+156(SB)/4, $0x00000fff
+DATA constantsAVX2<>+160(SB)/4, $0x0fff0000
+DATA constantsAVX2<>+164(SB)/4, $0x003f003f
+DATA constantsAVX2<>+168(SB)/4, $0x3f003f00
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $172

@@ -37,3 +37,16 @@ func PackPacked2AVX512(y *uint8, x *uint8, n int, ahead int)
 //
 //go:noescape
 func UnpackPacked2AVX512(y *uint8, x *uint8, sign int32, n int, ahead int)
+
+// PackSixesAVX512 sets y to codes of six bits, the bits low of x and the bits high of x>>2.
+// It runs over n >= 1 elements, a multiple of 64.
+//
+//go:noescape
+func PackSixesAVX512(y *uint8, x *uint8, low int32, high int32, n int)
+
+// UnpackSixesAVX512 sets y to the bits keep of the codes x, with the sign extended.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+// It runs over n >= 1 elements, a multiple of 64.
+//
+//go:noescape
+func UnpackSixesAVX512(y *uint8, x *uint8, sign int32, keep int32, n int)

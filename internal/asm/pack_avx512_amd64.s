@@ -394,6 +394,86 @@ fetched2:
 	JGE        lanestream
 	JMP        lanetail
 
+// func PackSixesAVX512(y *uint8, x *uint8, low int32, high int32, n int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·PackSixesAVX512(SB), NOSPLIT, $0-32
+	// pointers: SI y, DX x, DI elements left
+	// per call: Z15 low, Z14 high, Z13 table, Z12 0x40014001, Z11 0x10000001, Z10 table
+	// vector registers in use at once: 8
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	VBROADCASTSS low+16(FP), Z15
+	VBROADCASTSS high+20(FP), Z14
+	VMOVUPS      constantsAVX512<>+84(SB), Z13
+	VBROADCASTSS constantsAVX512<>+148(SB), Z12
+	VBROADCASTSS constantsAVX512<>+152(SB), Z11
+	VMOVUPS      constantsAVX512<>+156(SB), Z10
+	MOVQ         n+24(FP), DI
+
+laneloop:
+	VMOVUPS       (DX), Z0
+	VPANDD        Z15, Z0, Z1
+	VPSRLW        $0x02, Z0, Z0
+	VPTERNLOGD    $0xf8, Z14, Z0, Z1
+	VPMADDUBSW    Z12, Z1, Z0
+	VPMADDWD      Z11, Z0, Z0
+	VPSHUFB       Z13, Z0, Z0
+	VPERMD        Z0, Z10, Z0
+	VMOVUPS       Y0, (SI)
+	VEXTRACTI32X4 $0x02, Z0, 32(SI)
+	ADDQ          $+48, SI
+	ADDQ          $+64, DX
+	SUBQ          $+64, DI
+	CMPQ          DI, $+64
+	JGE           laneloop
+	VZEROUPPER
+	RET
+
+// func UnpackSixesAVX512(y *uint8, x *uint8, sign int32, keep int32, n int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·UnpackSixesAVX512(SB), NOSPLIT, $0-32
+	// pointers: SI y, DX x, DI elements left
+	// per call: Z0 sign, Z0 Narrow16, Z15 NarrowS8, Z14 keep, Z1 table, Z13 table, Z12 0xfff, Z11 0xfff0000, Z10 0x3f003f, Z9 0x3f003f00
+	// vector registers in use at once: 9
+	MOVQ         y+0(FP), SI
+	MOVQ         x+8(FP), DX
+	VBROADCASTSS sign+16(FP), Z0
+	VPACKSSDW    Z0, Z0, Z0
+	VMOVUPS      constantsAVX512<>+8(SB), Z1
+	VPACKSSWB    Z0, Z0, Z0
+	VPERMD       Z0, Z1, Z15
+	VBROADCASTSS keep+20(FP), Z14
+	VMOVUPS      constantsAVX512<>+220(SB), Z13
+	VBROADCASTSS constantsAVX512<>+284(SB), Z12
+	VBROADCASTSS constantsAVX512<>+288(SB), Z11
+	VBROADCASTSS constantsAVX512<>+292(SB), Z10
+	VBROADCASTSS constantsAVX512<>+296(SB), Z9
+	MOVQ         n+24(FP), DI
+
+laneloop:
+	VMOVUPS      (DX), X0
+	VINSERTI32X4 $0x01, 12(DX), Z0, Z0
+	VINSERTI32X4 $0x02, 24(DX), Z0, Z0
+	VINSERTI32X4 $0x03, 32(DX), Z0, Z0
+	VPSHUFB      Z13, Z0, Z0
+	VPSLLD       $0x04, Z0, Z1
+	VPANDD       Z12, Z0, Z0
+	VPTERNLOGD   $0xf8, Z11, Z1, Z0
+	VPSLLD       $0x02, Z0, Z1
+	VPANDD       Z10, Z0, Z0
+	VPTERNLOGD   $0xf8, Z9, Z1, Z0
+	VPXORD       Z15, Z0, Z0
+	VPSUBB       Z15, Z0, Z0
+	VPANDD       Z14, Z0, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+	ADDQ         $+48, DX
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
+	JGE          laneloop
+	VZEROUPPER
+	RET
+
 DATA constantsAVX512<>+0(SB)/4, $0x10011001
 DATA constantsAVX512<>+4(SB)/4, $0x0f0f0f0f
 DATA constantsAVX512<>+8(SB)/4, $0x00000000
@@ -415,4 +495,58 @@ DATA constantsAVX512<>+68(SB)/4, $0x0000000f
 DATA constantsAVX512<>+72(SB)/4, $0x04010401
 DATA constantsAVX512<>+76(SB)/4, $0x03030303
 DATA constantsAVX512<>+80(SB)/4, $0x00100001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $84
+DATA constantsAVX512<>+84(SB)/4, $0x04020100
+DATA constantsAVX512<>+88(SB)/4, $0x09080605
+DATA constantsAVX512<>+92(SB)/4, $0x0e0d0c0a
+DATA constantsAVX512<>+96(SB)/4, $0x80808080
+DATA constantsAVX512<>+100(SB)/4, $0x04020100
+DATA constantsAVX512<>+104(SB)/4, $0x09080605
+DATA constantsAVX512<>+108(SB)/4, $0x0e0d0c0a
+DATA constantsAVX512<>+112(SB)/4, $0x80808080
+DATA constantsAVX512<>+116(SB)/4, $0x04020100
+DATA constantsAVX512<>+120(SB)/4, $0x09080605
+DATA constantsAVX512<>+124(SB)/4, $0x0e0d0c0a
+DATA constantsAVX512<>+128(SB)/4, $0x80808080
+DATA constantsAVX512<>+132(SB)/4, $0x04020100
+DATA constantsAVX512<>+136(SB)/4, $0x09080605
+DATA constantsAVX512<>+140(SB)/4, $0x0e0d0c0a
+DATA constantsAVX512<>+144(SB)/4, $0x80808080
+DATA constantsAVX512<>+148(SB)/4, $0x40014001
+DATA constantsAVX512<>+152(SB)/4, $0x10000001
+DATA constantsAVX512<>+156(SB)/4, $0x00000000
+DATA constantsAVX512<>+160(SB)/4, $0x00000001
+DATA constantsAVX512<>+164(SB)/4, $0x00000002
+DATA constantsAVX512<>+168(SB)/4, $0x00000004
+DATA constantsAVX512<>+172(SB)/4, $0x00000005
+DATA constantsAVX512<>+176(SB)/4, $0x00000006
+DATA constantsAVX512<>+180(SB)/4, $0x00000008
+DATA constantsAVX512<>+184(SB)/4, $0x00000009
+DATA constantsAVX512<>+188(SB)/4, $0x0000000a
+DATA constantsAVX512<>+192(SB)/4, $0x0000000c
+DATA constantsAVX512<>+196(SB)/4, $0x0000000d
+DATA constantsAVX512<>+200(SB)/4, $0x0000000e
+DATA constantsAVX512<>+204(SB)/4, $0x00000000
+DATA constantsAVX512<>+208(SB)/4, $0x00000000
+DATA constantsAVX512<>+212(SB)/4, $0x00000000
+DATA constantsAVX512<>+216(SB)/4, $0x00000000
+DATA constantsAVX512<>+220(SB)/4, $0x80020100
+DATA constantsAVX512<>+224(SB)/4, $0x80050403
+DATA constantsAVX512<>+228(SB)/4, $0x80080706
+DATA constantsAVX512<>+232(SB)/4, $0x800b0a09
+DATA constantsAVX512<>+236(SB)/4, $0x80020100
+DATA constantsAVX512<>+240(SB)/4, $0x80050403
+DATA constantsAVX512<>+244(SB)/4, $0x80080706
+DATA constantsAVX512<>+248(SB)/4, $0x800b0a09
+DATA constantsAVX512<>+252(SB)/4, $0x80020100
+DATA constantsAVX512<>+256(SB)/4, $0x80050403
+DATA constantsAVX512<>+260(SB)/4, $0x80080706
+DATA constantsAVX512<>+264(SB)/4, $0x800b0a09
+DATA constantsAVX512<>+268(SB)/4, $0x80060504
+DATA constantsAVX512<>+272(SB)/4, $0x80090807
+DATA constantsAVX512<>+276(SB)/4, $0x800c0b0a
+DATA constantsAVX512<>+280(SB)/4, $0x800f0e0d
+DATA constantsAVX512<>+284(SB)/4, $0x00000fff
+DATA constantsAVX512<>+288(SB)/4, $0x0fff0000
+DATA constantsAVX512<>+292(SB)/4, $0x003f003f
+DATA constantsAVX512<>+296(SB)/4, $0x3f003f00
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $300

@@ -29,3 +29,16 @@ func PackPacked2NEON(y *uint8, x *uint8, n int, ahead int)
 //
 //go:noescape
 func UnpackPacked2NEON(y *uint8, x *uint8, sign int32, n int, ahead int)
+
+// PackSixesNEON sets y to codes of six bits, the bits low of x and the bits high of x>>2.
+// It runs over n >= 1 elements, a multiple of 16.
+//
+//go:noescape
+func PackSixesNEON(y *uint8, x *uint8, low int32, high int32, n int)
+
+// UnpackSixesNEON sets y to the bits keep of the codes x, with the sign extended.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+// It runs over n >= 1 elements, a multiple of 16.
+//
+//go:noescape
+func UnpackSixesNEON(y *uint8, x *uint8, sign int32, keep int32, n int)

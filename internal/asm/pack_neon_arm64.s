@@ -204,3 +204,89 @@ lanestage:
 	MOVD R2, 56(RSP)
 	ADD $32, RSP, R2
 	B laneloop
+
+// func PackSixesNEON(y *uint8, x *uint8, low int32, high int32, n int)
+
+TEXT ·PackSixesNEON(SB), NOSPLIT, $0-32
+	// pointers: R1 y, R2 x, R0 elements left
+	// per call: V15 low, V14 high, V13 table
+	// vector registers in use at once: 6
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
+	FMOVS low+16(FP), F15
+	VDUP V15.S[0], V15.S4
+	FMOVS high+20(FP), F14
+	VDUP V14.S[0], V14.S4
+	VMOVQ $0x0908060504020100, $0xffffffff0e0d0c0a, V13
+	MOVD n+24(FP), R0
+laneloop:
+	FMOVQ (R2), F0
+	VAND V15.B16, V0.B16, V1.B16
+	VUSHR $2, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VORR V0.B16, V1.B16, V1.B16
+	VORR V1.B16, V1.B16, V0.B16
+	VUSHR $8, V0.H8, V2.H8
+	VSLI $6, V2.H8, V0.H8
+	VUSHR $16, V0.S4, V2.S4
+	VSLI $12, V2.S4, V0.S4
+	VTBL V13.B16, [V0.B16], V0.B16
+	FMOVD F0, (R1)
+	VZIP2 V0.D2, V0.D2, V0.D2
+	FMOVS F0, 8(R1)
+	ADD $12, R1, R1
+	ADD $16, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+	RET
+
+// func UnpackSixesNEON(y *uint8, x *uint8, sign int32, keep int32, n int)
+
+TEXT ·UnpackSixesNEON(SB), NOSPLIT, $0-32
+	// pointers: R1 y, R2 x, R0 elements left
+	// per call: V0 sign, V1 Narrow16, V15 NarrowS8, V14 keep, V13 table, V12 0xfff, V11 0xfff0000, V10 0x3f003f, V9 0x3f003f00
+	// vector registers in use at once: 9
+	MOVD y+0(FP), R1
+	MOVD x+8(FP), R2
+	FMOVS sign+16(FP), F0
+	VDUP V0.S[0], V0.S4
+	WORD $0x0e614801 // sqxtn v1.4h, v0.4s
+	WORD $0x4e614801 // sqxtn2 v1.8h, v0.4s
+	WORD $0x0e21482f // sqxtn v15.8b, v1.8h
+	WORD $0x4e21482f // sqxtn2 v15.16b, v1.8h
+	FMOVS keep+20(FP), F14
+	VDUP V14.S[0], V14.S4
+	VMOVQ $0xff050403ff020100, $0xff0b0a09ff080706, V13
+	MOVD $4095, R16
+	VDUP R16, V12.S4
+	MOVD $268369920, R16
+	VDUP R16, V11.S4
+	MOVD $4128831, R16
+	VDUP R16, V10.S4
+	MOVD $1056980736, R16
+	VDUP R16, V9.S4
+	MOVD n+24(FP), R0
+laneloop:
+	FMOVD (R2), F0
+	FMOVS 8(R2), F1
+	VZIP1 V1.D2, V0.D2, V0.D2
+	VTBL V13.B16, [V0.B16], V0.B16
+	VSHL $4, V0.S4, V1.S4
+	VAND V12.B16, V0.B16, V0.B16
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V1.B16, V0.B16, V0.B16
+	VSHL $2, V0.S4, V1.S4
+	VAND V10.B16, V0.B16, V0.B16
+	VAND V9.B16, V1.B16, V1.B16
+	VORR V1.B16, V0.B16, V0.B16
+	VEOR V15.B16, V0.B16, V0.B16
+	VSUB V15.B16, V0.B16, V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	ADD $12, R2, R2
+	SUB $16, R0, R0
+	CMP $16, R0
+	BGE laneloop
+	RET
