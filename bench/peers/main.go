@@ -3,6 +3,8 @@
 //
 //	go run . measure > results.json     # in the form of lowbit bench --json
 //	go run . draw -o ../peers.png results.json...
+//	go run . compare                    # Lowbit's time over tphakala/simd's, taken in turns
+//	LOWBIT_ISA=avx2 SIMD_DISABLE=avx512 go run . compare
 //	go run . differ
 //
 // The peers: github.com/tphakala/simd; github.com/x448/float16 and
@@ -42,16 +44,25 @@ func run(args []string, stdout io.Writer) error {
 	}
 	flags := flag.NewFlagSet("peers "+command, flag.ContinueOnError)
 	switch command {
-	case "measure":
+	case "measure", "compare":
 		least := flags.Int("least", 8, "the smallest size is this power of two")
 		most := flags.Int("most", 25, "the largest size is this power of two")
 		each := flags.Duration("time", 20*time.Millisecond, "how long each is measured")
+		ops := flags.String("ops", "", "compare operations whose names this expression matches")
 		if err := flags.Parse(args); err != nil {
 			return err
 		}
 		var sizes []int
 		for p := *least; p <= *most; p++ {
 			sizes = append(sizes, 1<<p)
+		}
+		if command == "compare" {
+			match, err := regexp.Compile(*ops)
+			if err != nil {
+				return err
+			}
+			table(stdout, sizes, compare(match, sizes, *each))
+			return nil
 		}
 		results, err := measure(sizes, *each)
 		if err != nil {
@@ -74,7 +85,7 @@ func run(args []string, stdout io.Writer) error {
 		}
 		return differ(stdout)
 	}
-	return fmt.Errorf("want measure, draw or differ; go doc tells more")
+	return fmt.Errorf("want measure, compare, draw or differ; go doc tells more")
 }
 
 // measure measures each operation at each size: Lowbit's implementations with assembly, and the peers.

@@ -1,6 +1,6 @@
 //go:build !purego
 
-// Package cpuid asks an x86 processor for its maker and its caches, of which
+// Package cpuid asks an x86 processor for its maker, its model and its caches, of which
 // golang.org/x/sys/cpu says nothing. A library that says more is half as large as
 // all that a program links of package kernels.
 package cpuid
@@ -18,6 +18,19 @@ func Maker() string {
 		}
 	}
 	return string(letters[:])
+}
+
+// Model returns the processor's family and its model in that, and 0 of another architecture.
+func Model() (family, model int) {
+	a, _, _, _ := query(1, 0)
+	family, model = int(a>>8&15), int(a>>4&15)
+	if family == 6 || family == 15 {
+		model += int(a>>16&15) << 4
+	}
+	if family == 15 {
+		family += int(a >> 20 & 255)
+	}
+	return family, model
 }
 
 // The leaves that list caches, of Intel and of AMD: of each its level, and what its

@@ -18,6 +18,9 @@ func TestAgainstLinux(t *testing.T) {
 		t.Skip("no Linux on amd64, or no assembly")
 	}
 	assert.Equal(t, string(regexp.MustCompile(`vendor_id\s*: (\S+)`).FindSubmatch(info)[1]), Maker())
+	family, model := Model()
+	assert.Equal(t, string(regexp.MustCompile(`cpu family\s*: (\d+)`).FindSubmatch(info)[1]), strconv.Itoa(family))
+	assert.Equal(t, string(regexp.MustCompile(`model\s*: (\d+)`).FindSubmatch(info)[1]), strconv.Itoa(model))
 	second, third := Caches()
 	for index, got := range map[string]int{"index2": second, "index3": third} {
 		size, err := os.ReadFile("/sys/devices/system/cpu/cpu0/cache/" + index + "/size")
