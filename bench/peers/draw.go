@@ -194,14 +194,7 @@ func grid() *plotter.Grid {
 func sizes(low, high float64) (ticks []plot.Tick) {
 	for p := 0; p < 62; p += 2 {
 		if n := 1 << p; float64(n) >= low && float64(n) <= high {
-			label := fmt.Sprint(n)
-			switch {
-			case p >= 20:
-				label = fmt.Sprintf("%dMi", n>>20)
-			case p >= 10:
-				label = fmt.Sprintf("%dKi", n>>10)
-			}
-			ticks = append(ticks, plot.Tick{Value: float64(n), Label: label})
+			ticks = append(ticks, plot.Tick{Value: float64(n), Label: power(n)})
 		}
 	}
 	return ticks

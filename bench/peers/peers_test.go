@@ -199,3 +199,22 @@ func TestCommands(t *testing.T) {
 	assert.Error(t, run([]string{"plot"}, &out))
 	assert.Error(t, run([]string{"draw"}, &out))
 }
+
+// A ratio is that of the times, and the worst of them is found.
+func TestCompare(t *testing.T) {
+	slow := func() { time.Sleep(3 * time.Millisecond) }
+	fast := func() { time.Sleep(time.Millisecond) }
+	assert.Greater(t, ratio(slow, fast, time.Millisecond), 1.5)
+	all := compare(regexp.MustCompile("^(minmax|encode/bf16)$"), []int{64, 128}, time.Nanosecond)
+	require.Len(t, all, 1) // simd has no bfloat16
+	assert.Equal(t, "minmax", all[0].op)
+	assert.Len(t, all[0].ratios, 2)
+
+	var text bytes.Buffer
+	table(&text, []int{512, 2048, 3 << 20}, []comparison{{"minmax", []float64{.5, 1.25, .25}}})
+	assert.Equal(t, "| op | worst | 512 | 2Ki | 3Mi |\n|---|---|---|---|---|\n| minmax | 1.25 at 2Ki | 0.50 | 1.25 | 0.25 |\n", text.String())
+	text.Reset()
+	require.NoError(t, run(strings.Fields("compare -least 6 -most 6 -time 1ns -ops f16"), &text))
+	assert.Equal(t, 4, strings.Count(text.String(), "\n"))
+	assert.Error(t, run(strings.Fields("compare -ops ("), &text))
+}
