@@ -5,7 +5,6 @@ import (
 
 	"github.com/x448/float16"
 
-	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/fp4"
 	"github.com/lowbit-go/lowbit/fp8"
 	"github.com/lowbit-go/lowbit/internal/asm"
@@ -35,11 +34,11 @@ func encodeAsm[D small](impl isa, dst []D, src []float32, f *float8) {
 }
 
 func encodePiece[D small](impl isa, y unsafe.Pointer, x *float32, f *float8, n, ahead int) {
+	if unsafe.Sizeof(*new(D)) == 2 { // a constant: what bytes are encoded with is not linked for these, nor the other way round
+		asm.Encode(impl, elemOfTwo[D](), (*uint16)(y), x, n, ahead)
+		return
+	}
 	switch any(*new(D)).(type) {
-	case float16.Float16:
-		asm.Encode(impl, asm.F16, (*uint16)(y), x, n, ahead)
-	case bf16.BFloat16:
-		asm.Encode(impl, asm.BF16, (*uint16)(y), x, n, ahead)
 	case fp4.E2M1:
 		asm.EncodeFp(impl, asm.E2M1, (*byte)(y), x, 0, 0, 0, 0, 0, n, ahead)
 	default:
@@ -67,14 +66,19 @@ func decodeAsm[S small](impl isa, dst []float32, src []S) {
 }
 
 func decodePiece[S small](impl isa, y *float32, x unsafe.Pointer, n, ahead int) {
-	switch any(*new(S)).(type) {
-	case float16.Float16:
-		asm.Decode(impl, asm.F16, y, (*uint16)(x), n, ahead)
-	case bf16.BFloat16:
-		asm.Decode(impl, asm.BF16, y, (*uint16)(x), n, ahead)
-	default:
-		asm.DecodeFp(impl, smallCode[S](), y, x, n, ahead)
+	if unsafe.Sizeof(*new(S)) == 2 {
+		asm.Decode(impl, elemOfTwo[S](), y, (*uint16)(x), n, ahead)
+		return
 	}
+	asm.DecodeFp(impl, smallCode[S](), y, x, n, ahead)
+}
+
+// elemOfTwo is what the assembly calls a type of two bytes.
+func elemOfTwo[E small]() asm.Elem {
+	if _, ok := any(*new(E)).(float16.Float16); ok {
+		return asm.F16
+	}
+	return asm.BF16
 }
 
 // smallCode is what the assembly calls a type of one byte.

@@ -165,7 +165,8 @@ func Dequantize[T kernels.Float](dst *Tensor[T], c Codes, workers int) error {
 	groups := c.groups(&p.groups)
 	p.ownTiling.resolveBlocks(c.Shape, groups, c.Spec.Granularity.blocks(c.Shape, groups))
 	p.format, p.params, p.tiling, p.size = &p.ownFormat, &p.ownParams, &p.ownTiling, size
-	p.codes, p.y, p.out = c.Data, dst.like(c.Shape, size), dequantized
+	p.codes, p.y = c.Data, dst.like(c.Shape, size)
+	p.writesValuesOfCodes()
 	p.do(workers)
 	return nil
 }

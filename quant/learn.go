@@ -90,7 +90,8 @@ func (q *FakeQuantizer[T]) BackwardParams(dx *Tensor[T], grads *ParamGradients, 
 		}
 	}
 	mask := Mask{Kind: ByteMask, Data: make([]byte, len(x.Data))}
-	p.format, p.params, p.out = &q.format, params, fakes
+	p.format, p.params = &q.format, params
+	p.writesFakes()
 	p.y, p.mask = make([]T, len(x.Data)), mask
 	p.do(q.Workers)
 	dx.like(dy.Shape, len(dy.Data))

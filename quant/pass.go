@@ -21,17 +21,9 @@ var (
 	minShare = 1 << 19
 )
 
-// output is what a pass writes.
-type output uint8
-
-const (
-	nothing     output = iota
-	fakes              // y and mask from x
-	codes              // codes from x
-	values             // y, the codes' values, from x
-	dequantized        // y from codes
-	gradients          // y from x and mask
-)
+// output writes what a pass does for the elements [lo, hi). Each is made when a pass first has that to write: a program
+// links the kernels of the outputs that it asks for, and no others.
+type output[T kernels.Float] func(b *bench[T], lo, hi int)
 
 // phase is what the workers of a pass do side by side.
 type phase uint8
@@ -48,9 +40,9 @@ const (
 type pass[T kernels.Float] struct {
 	format *format
 	params *Params
-	tiling *tiling // nil for gradients
-	out    output
-	size   int // number of elements
+	tiling *tiling   // nil for gradients
+	out    output[T] // nil: nothing
+	size   int       // number of elements
 	x, y   []T
 	mask   Mask
 	codes  []byte
@@ -73,6 +65,12 @@ type pass[T kernels.Float] struct {
 	benches []*bench[T] // of each worker
 	run     []func()
 	wait    sync.WaitGroup
+
+	dynamic func(lo, hi int) // observes and writes in one, where out can; else nil
+	outputs struct {
+		fakes, codes, codeValues, valuesOfCodes, gradients output[T]
+		dynamic                                            func(lo, hi int)
+	}
 
 	exclusive bool // the quantizer is locked for writing
 	ownTiling tiling
@@ -108,7 +106,7 @@ func newPass[T kernels.Float]() *pass[T] {
 
 // release forgets the caller's memory.
 func (p *pass[T]) release() {
-	p.format, p.params, p.tiling, p.out = nil, nil, nil, nothing
+	p.format, p.params, p.tiling, p.out, p.dynamic = nil, nil, nil, nil, nil
 	p.x, p.y, p.mask, p.codes, p.lines = nil, nil, Mask{}, nil, lines{}
 	p.observer, p.ranges, p.importance, p.step = nil, nil, nil, nil
 	p.exclusive, p.observed, p.ownParams = false, false, Params{}
@@ -137,7 +135,7 @@ func (p *pass[T]) do(workers int) {
 			p.observer.update(0, p.benches[0].allLow, p.benches[0].allHigh)
 		}
 	}
-	if p.out != nothing {
+	if p.out != nil {
 		p.unit = p.writingUnit()
 		p.split(writing, p.workers)
 	}
@@ -165,13 +163,13 @@ func (p *pass[T]) equip(workers int) {
 // fuses tells whether each group can be observed and quantized while it is in cache.
 func (p *pass[T]) fuses() bool {
 	return p.tiling.contiguous() && p.tiling.grid.Len <= fuse && p.batch() <= fuse &&
-		p.out != nothing && p.step == nil && !p.lines.padded && !p.format.global &&
+		p.out != nil && p.step == nil && !p.lines.padded && !p.format.global &&
 		(p.workers == 1 || shareable(p.observer.calculator))
 }
 
-// dynamic tells whether the kernels observe and quantize in one.
-func (p *pass[T]) dynamic() bool {
-	return p.out == codes && p.observer.alone() && (!p.lines.packed || p.tiling.grid.Len*p.lines.bits%8 == 0)
+// observesAlone tells whether codes may be observed and written in one.
+func (p *pass[T]) observesAlone() bool {
+	return p.observer.alone() && (!p.lines.packed || p.tiling.grid.Len*p.lines.bits%8 == 0)
 }
 
 // batch returns the number of elements that are observed and quantized in turn: whole groups, and whole bytes of a mask and of codes.
@@ -259,8 +257,8 @@ func (p *pass[T]) workOn(k, lo, hi int) {
 	case writing:
 		p.write(b, lo, hi)
 	case fused:
-		if p.dynamic() {
-			p.observeAndQuantize(lo, hi)
+		if p.dynamic != nil && p.observesAlone() {
+			p.dynamic(lo, hi)
 			return
 		}
 		for n := p.batch(); lo < hi; lo += n {

@@ -348,6 +348,7 @@ func (p *Pieces[T]) Quantize(dst []byte, params *Params, part Part, x []T) error
 	if err := s.packTo(dst, part); err != nil {
 		return err
 	}
+	s.writesCodes()
 	s.do(1)
 	*params = o.params
 	return nil
@@ -468,6 +469,7 @@ func (p *Pieces[T]) QuantizeBy(params Params, dst []byte, piece Part, x []T) err
 	if err := s.packTo(dst, piece); err != nil {
 		return err
 	}
+	s.writesCodes()
 	s.do(1)
 	return nil
 }
@@ -492,7 +494,8 @@ func (p *Pieces[T]) FakeQuantizeBy(params Params, dst []T, mask *Mask, piece Par
 		mask.Data = grow(mask.Data, mask.Kind.bytes(len(x)))
 		s.mask = *mask
 	}
-	s.x, s.y, s.out = x, dst, fakes
+	s.x, s.y = x, dst
+	s.writesFakes()
 	s.do(1)
 	return nil
 }
@@ -511,7 +514,8 @@ func (p *Pieces[T]) Dequantize(dst []T, part Part, codes []byte, params Params) 
 	if err := s.packTo(codes, part); err != nil {
 		return err
 	}
-	s.y, s.out = dst, dequantized
+	s.y = dst
+	s.writesValuesOfCodes()
 	s.do(1)
 	return nil
 }
@@ -576,6 +580,6 @@ func (p *pass[T]) packTo(dst []byte, part Part) error {
 	if n := len(dst); n != part.Bytes {
 		return shapeError("the number of bytes for codes", n, "%d, as the part has", part.Bytes)
 	}
-	p.codes, p.out = dst, codes
+	p.codes = dst
 	return nil
 }

@@ -166,8 +166,9 @@ func (q *FakeQuantizer[T]) FakeQuantize(dst *Tensor[T], x Tensor[T], mask *Mask)
 		return err
 	}
 	defer q.end(p)
-	if p.tiling != nil && q.fakeQuantOn {
-		p.out = fakes
+	faked := p.tiling != nil && q.fakeQuantOn
+	if faked {
+		p.writesFakes()
 	}
 	if err := q.ready(p); err != nil {
 		return err
@@ -178,14 +179,14 @@ func (q *FakeQuantizer[T]) FakeQuantize(dst *Tensor[T], x Tensor[T], mask *Mask)
 	p.y = dst.like(x.Shape, len(x.Data))
 	if mask != nil {
 		n := 0
-		if p.out == fakes {
+		if faked {
 			n = mask.Kind.bytes(len(x.Data))
 		}
 		mask.Data = grow(mask.Data, n)
 		p.mask = *mask
 	}
 	q.run(p)
-	if p.out != fakes {
+	if !faked {
 		copy(dst.Data, x.Data)
 	}
 	return nil
@@ -214,11 +215,12 @@ func (q *FakeQuantizer[T]) Quantize(dst *Codes, x Tensor[T]) error {
 	if q.quantizeVector(dst, &x) {
 		return nil
 	}
-	p, err := q.beginCodes(x, codes)
+	p, err := q.beginCodes(x)
 	if err != nil {
 		return err
 	}
 	defer q.end(p)
+	p.writesCodes()
 	l := newLines(q.spec.DType, x.Shape, dst.Packed)
 	if err := l.check(x.Shape); err != nil {
 		return err
@@ -246,11 +248,12 @@ func (q *FakeQuantizer[T]) QuantizeValues(dst *Tensor[T], x Tensor[T]) error {
 	if dst == nil {
 		return missing("dst")
 	}
-	p, err := q.beginCodes(x, values)
+	p, err := q.beginCodes(x)
 	if err != nil {
 		return err
 	}
 	defer q.end(p)
+	p.writesCodeValues()
 	if err := q.ready(p); err != nil {
 		return err
 	}
@@ -288,7 +291,8 @@ func (q *FakeQuantizer[T]) Backward(dx *Tensor[T], dy Tensor[T], mask Mask) erro
 	}
 	p := newPass[T]()
 	defer p.release()
-	p.x, p.y, p.mask, p.out, p.size = dy.Data, dx.Data, mask, gradients, n
+	p.x, p.y, p.mask, p.size = dy.Data, dx.Data, mask, n
+	p.writesGradients()
 	p.do(q.Workers)
 	return nil
 }
@@ -329,14 +333,12 @@ func (q *FakeQuantizer[T]) beginShape(shape []int, size int) (*pass[T], error) {
 }
 
 // beginCodes is begin for codes, which a disabled quantizer has not.
-func (q *FakeQuantizer[T]) beginCodes(x Tensor[T], out output) (*pass[T], error) {
+func (q *FakeQuantizer[T]) beginCodes(x Tensor[T]) (*pass[T], error) {
 	p, err := q.begin(x)
 	if err != nil {
 		return nil, err
 	}
-	if p.tiling != nil {
-		p.out = out
-	} else if p.size > 0 {
+	if p.tiling == nil && p.size > 0 {
 		q.end(p)
 		return nil, &Error{ErrDisabled, q.label(), "passed unquantized", "a block size that divides its axis"}
 	}
@@ -366,10 +368,10 @@ func (q *FakeQuantizer[T]) ready(p *pass[T]) error {
 	}
 	observes := p.exclusive && q.observes()
 	switch {
-	case !observes && p.out == nothing:
+	case !observes && p.out == nil:
 		p.tiling = nil // nothing to do
 		return nil
-	case q.undivided != nil && p.out != nothing:
+	case q.undivided != nil && p.out != nil:
 		return q.undivided
 	case o.observed && !o.dynamic && !slices.Equal(o.params.Shape, t.groups) && !(q.given && len(o.params.Scale) == 1 && t.count == 1):
 		return shapeError("the groups' shape of "+q.label(), t.groups, "%s, that of the parameters", shapeString(o.params.Shape))

@@ -8,21 +8,50 @@ import (
 
 // write does a pass's output for the elements [lo, hi).
 func (p *pass[T]) write(b *bench[T], lo, hi int) {
-	if lo == hi {
-		return
+	if lo < hi {
+		p.out(b, lo, hi)
 	}
-	switch p.out {
-	case fakes:
-		p.fakeQuantize(b, lo, hi)
-	case codes:
-		p.quantize(b, lo, hi)
-	case values:
-		p.quantizeValues(b, lo, hi)
-	case dequantized:
-		p.dequantize(b, lo, hi)
-	case gradients:
-		kernels.Backward(p.y[lo:hi], p.x[lo:hi], p.mask.kernel(lo, hi-lo))
+}
+
+// writesFakes has the pass write y and the mask from x.
+func (p *pass[T]) writesFakes() {
+	if p.outputs.fakes == nil {
+		p.outputs.fakes = func(b *bench[T], lo, hi int) { p.fakeQuantize(b, lo, hi) }
 	}
+	p.out = p.outputs.fakes
+}
+
+// writesCodes has it write codes from x.
+func (p *pass[T]) writesCodes() {
+	if p.outputs.codes == nil {
+		p.outputs.codes = func(b *bench[T], lo, hi int) { p.quantize(b, lo, hi) }
+		p.outputs.dynamic = func(lo, hi int) { p.observeAndQuantize(lo, hi) }
+	}
+	p.out, p.dynamic = p.outputs.codes, p.outputs.dynamic
+}
+
+// writesCodeValues has it write to y the codes' values from x.
+func (p *pass[T]) writesCodeValues() {
+	if p.outputs.codeValues == nil {
+		p.outputs.codeValues = func(b *bench[T], lo, hi int) { p.quantizeValues(b, lo, hi) }
+	}
+	p.out = p.outputs.codeValues
+}
+
+// writesValuesOfCodes has it write y from codes.
+func (p *pass[T]) writesValuesOfCodes() {
+	if p.outputs.valuesOfCodes == nil {
+		p.outputs.valuesOfCodes = func(b *bench[T], lo, hi int) { p.dequantize(b, lo, hi) }
+	}
+	p.out = p.outputs.valuesOfCodes
+}
+
+// writesGradients has it write y from x and the mask.
+func (p *pass[T]) writesGradients() {
+	if p.outputs.gradients == nil {
+		p.outputs.gradients = func(_ *bench[T], lo, hi int) { kernels.Backward(p.y[lo:hi], p.x[lo:hi], p.mask.kernel(lo, hi-lo)) }
+	}
+	p.out = p.outputs.gradients
 }
 
 // fakeQuantize writes y and the mask.
