@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/lowbit-go/lowbit/gen/formula"
 	"github.com/lowbit-go/lowbit/gen/ir"
@@ -80,6 +81,12 @@ func generate(k *ir.Kernel, m file) error {
 	switch {
 	case k.Block != nil:
 		return plan.GenerateBlock(k, m)
+	case k.Random:
+		name := k.Name + m.Name()
+		m.Begin(&plan.Func{Kernel: k, Name: name, Doc: strings.Split(name+" "+k.Doc, "\n"), Args: plan.Args(k)})
+		m.RandomWords()
+		m.Ret()
+		return nil
 	case k.Sums:
 		return plan.GenerateSums(k, m)
 	case !ok:

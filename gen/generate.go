@@ -15,7 +15,8 @@ type file interface {
 	plan.BlockMachine
 	plan.Summer
 	mover
-	Routines() // prints those that functions call
+	RandomWords() // prints the body of such a kernel
+	Routines()    // prints those that functions call
 	File(generator, pkg string) (asm, stubs []byte, err error)
 }
 

@@ -47,7 +47,7 @@ func (r Random) pieces(n int, f func(at, end int, words []uint32)) {
 //	dst = trunc(c), or 1 farther from zero if word>>8 < frac(|c|)*2^24
 //
 // word is the element's of r. min and max are integers below 2^23, min <= 0 <=
-// max. NaN stays NaN, a zero keeps the sign of v. dst may be v.
+// max. NaN stays NaN, a zero keeps the sign of v, but is +0 if min is 0. dst may be v.
 //
 // The codes of integers x with scale s and zero point z are z plus StochasticInt
 // of x/s from Min-z to Max-z. Their mask is where x/s is within that range: it
@@ -57,7 +57,15 @@ func StochasticInt(dst, v []float32, min, max float32, r Random) {
 	if !(-1<<23 < min && min <= 0 && 0 <= max && max < 1<<23) || min != roundToEven(min) || max != roundToEven(max) {
 		fail("StochasticInt", "%v..%v is no range of integers around zero", min, max)
 	}
-	r.pieces(len(v), func(at, end int, words []uint32) { stochasticInts(dst[at:end], v[at:end], words, min, max) })
+	stochasticInt(current(), dst, v, min+0, max+0, r) // +0 for -0
+}
+
+func stochasticInt(impl isa, dst, v []float32, lo, hi float32, r Random) {
+	if impl != generic && len(v) > 0 {
+		stochasticIntAsm(impl, dst, v, lo, hi, r)
+		return
+	}
+	r.pieces(len(v), func(at, end int, words []uint32) { stochasticInts(dst[at:end], v[at:end], words, lo, hi) })
 }
 
 func stochasticInts(y, v []float32, words []uint32, lo, hi float32) {
@@ -83,6 +91,14 @@ func stochasticInts(y, v []float32, words []uint32, lo, hi float32) {
 func StochasticFloat(dst, v []float32, f Format, r Random) {
 	checkLen("StochasticFloat", "dst", len(dst), len(v))
 	f.checkFloat("StochasticFloat")
+	stochasticFloat(current(), dst, v, f, r)
+}
+
+func stochasticFloat(impl isa, dst, v []float32, f Format, r Random) {
+	if impl != generic && len(v) > 0 {
+		stochasticFloatAsm(impl, dst, v, f, r)
+		return
+	}
 	r.pieces(len(v), func(at, end int, words []uint32) { stochasticFloats(dst[at:end], v[at:end], words, f) })
 }
 
@@ -115,6 +131,14 @@ func power(e int) float32 { return math.Float32frombits(uint32(e+127) << 23) }
 // number is infinity. Infinity and NaN are converted as by bf16.FromFloat32.
 func StochasticBFloat16(dst []bf16.BFloat16, src []float32, r Random) {
 	checkLen("StochasticBFloat16", "dst", len(dst), len(src))
+	stochasticBFloat16(current(), dst, src, r)
+}
+
+func stochasticBFloat16(impl isa, dst []bf16.BFloat16, src []float32, r Random) {
+	if impl != generic && len(src) > 0 {
+		stochasticHalfAsm(impl, dst, src, r)
+		return
+	}
 	r.pieces(len(src), func(at, end int, words []uint32) { stochasticBFloat16s(dst[at:end], src[at:end], words) })
 }
 
@@ -137,6 +161,14 @@ func stochasticBFloat16s(y []bf16.BFloat16, x []float32, words []uint32) {
 // converted as by float16.Fromfloat32.
 func StochasticFloat16(dst []float16.Float16, src []float32, r Random) {
 	checkLen("StochasticFloat16", "dst", len(dst), len(src))
+	stochasticFloat16(current(), dst, src, r)
+}
+
+func stochasticFloat16(impl isa, dst []float16.Float16, src []float32, r Random) {
+	if impl != generic && len(src) > 0 {
+		stochasticHalfAsm(impl, dst, src, r)
+		return
+	}
 	r.pieces(len(src), func(at, end int, words []uint32) { stochasticFloat16s(dst[at:end], src[at:end], words) })
 }
 

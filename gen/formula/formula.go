@@ -34,6 +34,7 @@ func All() []*ir.Kernel {
 	ks = append(ks, errors()...)
 	ks = append(ks, searches()...)
 	ks = append(ks, powersOfTwo()...)
+	ks = append(ks, stochastic()...)
 	return append(ks, magnitudes(), value(), prepare())
 }
 

@@ -136,6 +136,7 @@ const (
 	OpMulSub     // a*b - c, rounded once
 	OpMulSubFrom // c - a*b, rounded once
 	OpRound      // to an integer
+	OpTrunc      // to an integer, toward zero
 	OpRoundF16   // to a float16
 	OpSqrt       // square root, rounded once
 	OpToInt      // to int32; anything for NaN and for what is beyond int32, but see OpAlarmLow
@@ -199,7 +200,7 @@ const (
 )
 
 var opNames = [...]string{"Load", "Param", "Word", "Const", "Table", "Uppers", "Plane", "Store", "Add", "Sub", "Mul", "Div", "Max", "Min", "Maximum", "Minimum", "Clip",
-	"MulAdd", "MulSub", "MulSubFrom", "Round", "RoundF16", "Sqrt", "ToInt", "ToFloat", "WidenF16", "Widen", "IAdd", "ISub", "IMax", "IMin", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As", "Else",
+	"MulAdd", "MulSub", "MulSubFrom", "Round", "Trunc", "RoundF16", "Sqrt", "ToInt", "ToFloat", "WidenF16", "Widen", "IAdd", "ISub", "IMax", "IMin", "UMin", "UMax", "And", "Or", "Xor", "OrAnd", "Shl", "Shr", "As", "Else",
 	"Eq", "IEq", "Inside", "Ordered", "Select", "Keep", "Narrow16", "Halves", "HalvesBy", "AddSat16", "NarrowS8", "NarrowU8", "ShuffledU8", "InOrder", "MaxS8", "MaxU8", "MinS8", "MinU8", "Sub8", "Bytes", "Signs", "Signs8", "LookUp", "LookUp16", "AlarmNaN", "AlarmCode", "AlarmAbove", "AlarmLow", "FoldMin", "FoldMax", "FoldIMax", "FoldUMax", "FoldUMin", "FoldNaN", "Result"}
 
 func (o Op) String() string { return opNames[o] }
@@ -267,6 +268,8 @@ type Kernel struct {
 	Whole    bool   // it is called for whole tiles only, and runs over a flat slice
 	Block    *Block // what a kernel over interleaved blocks has instead of nodes
 	Sums     bool   // it sums a number over the elements of each group, with parameters as lanes: see plan.GenerateSums
+
+	Random bool // it makes random words, without nodes
 
 	memo map[string]*Node
 	rare bool
@@ -515,6 +518,7 @@ func (n *Node) Maximum(b *Node) *Node { return n.bin(OpMaximum, F32, b, F32) }
 func (n *Node) Minimum(b *Node) *Node { return n.bin(OpMinimum, F32, b, F32) }
 func (n *Node) Clip(b *Node) *Node    { return n.bin(OpClip, F32, b, F32) }
 func (n *Node) Round() *Node          { return n.un(OpRound, F32, F32) }
+func (n *Node) Trunc() *Node          { return n.un(OpTrunc, F32, F32) }
 func (n *Node) RoundF16() *Node       { return n.un(OpRoundF16, F32, F32) }
 func (n *Node) Sqrt() *Node           { return n.un(OpSqrt, F32, F32) }
 func (n *Node) ToInt() *Node          { return n.un(OpToInt, F32, I32) }

@@ -79,6 +79,9 @@ func Args(k *ir.Kernel) []Arg {
 	if k.Block != nil {
 		return blockArgs(k)
 	}
+	if k.Random {
+		return []Arg{{"words", "*uint32"}, {"keys", "*uint32"}, {"block", "int"}, {"stream", "int"}, {"n", "int"}}
+	}
 	var a []Arg
 	for _, s := range Streams(k) {
 		a = append(a, Arg{s.Name, "*" + s.Mem.GoType()})

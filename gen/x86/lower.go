@@ -24,7 +24,7 @@ var simple = map[ir.Op][2]string{
 // simple16 are those of 16-bit lanes where these have their own.
 var simple16 = map[ir.Op]string{ir.OpIMax: "VPMAXSW", ir.OpIMin: "VPMINSW", ir.OpUMin: "VPMINUW", ir.OpUMax: "VPMAXUW"}
 
-const roundEven = 8 // to nearest even, no exceptions
+const roundEven, truncate = 8, 11 // to nearest even and toward zero, no exceptions
 
 // Extras are the constants behind an instruction sequence.
 func (m *Machine) Extras(n *ir.Node) []*ir.Node {
@@ -136,7 +136,9 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 	case ir.OpMulSubFrom:
 		return m.fma(s, "VFNMADD", args[0][0], args[1][0], args[2][0])
 	case ir.OpRound:
-		return m.round(s, args[0][0])
+		return m.round(s, args[0][0], roundEven)
+	case ir.OpTrunc:
+		return m.round(s, args[0][0], truncate)
 	case ir.OpSqrt:
 		return one("VSQRTPS", 0)
 	case ir.OpRoundF16:
@@ -354,12 +356,12 @@ func (m *Machine) fma(s *plan.Seg, name string, a, b, c plan.V) plan.V {
 	}, c, a, b)
 }
 
-func (m *Machine) round(s *plan.Seg, v plan.V) plan.V {
+func (m *Machine) round(s *plan.Seg, v plan.V, how uint64) plan.V {
 	name := "VROUNDPS"
 	if m.wide {
 		name = "VRNDSCALEPS"
 	}
-	return s.Op(plan.Vec, func(d int, u []int) { m.i(name, operand.Imm(roundEven), m.vec(u[0]), m.vec(d)) }, v)
+	return s.Op(plan.Vec, func(d int, u []int) { m.i(name, operand.Imm(how), m.vec(u[0]), m.vec(d)) }, v)
 }
 
 func (m *Machine) compare(s *plan.Seg, predicate uint64, a, b plan.V) plan.V {

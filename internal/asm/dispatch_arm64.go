@@ -1091,6 +1091,55 @@ func ParamsLogarithm(isa ISA, scale *float32, recip *float32, most *float32, lar
 	panic("asm: no such implementation of ParamsLogarithm")
 }
 
+// RandomWords sets words to those of n blocks of Philox4x32-10, four each, from number block of a stream on. keys are
+// those of the ten rounds, two each. n >= 32 is a multiple of 32, and no two blocks have numbers with different upper halves.
+func RandomWords(isa ISA, words *uint32, keys *uint32, block int, stream int, n int) {
+	switch int(isa) << 16 {
+	case int(NEON) << 16:
+		RandomWordsNEON(words, keys, block, stream, n)
+		return
+	}
+	panic("asm: no such implementation of RandomWords")
+}
+
+// StochasticInt sets y = trunc(c) with c = min(max(v, least), most), or the next farther from zero
+// if word>>8 < frac*2^24, frac being what is beyond it in steps. In place (y == v) is allowed.
+func StochasticInt(isa ISA, y *float32, v *float32, words *int32, least float32, most float32, n int) {
+	switch int(isa) << 16 {
+	case int(NEON) << 16:
+		StochasticIntNEON(y, v, words, least, most, n)
+		return
+	}
+	panic("asm: no such implementation of StochasticInt")
+}
+
+// StochasticFp sets y = grid(c) with c = min(max(v, -most), most), toward zero, or the next farther from zero
+// if word>>8 < frac*2^24, frac being what is beyond it in steps.
+// The grid is that of mantissa bits, in the place of a float32's exponent, whose least normal number has the exponent field least, in place.
+// In place (y == v) is allowed.
+func StochasticFp(isa ISA, y *float32, v *float32, words *int32, most float32, least int32, mantissa int32, n int) {
+	switch int(isa) << 16 {
+	case int(NEON) << 16:
+		StochasticFpNEON(y, v, words, most, least, mantissa, n)
+		return
+	}
+	panic("asm: no such implementation of StochasticFp")
+}
+
+// StochasticHalf sets y = x as float16, toward zero, or the next farther from zero
+// if word>>8 < frac*2^24, frac being what is beyond it in steps. Infinity and NaN are converted as by Encode.
+func StochasticHalf(isa ISA, elemKind Elem, y *uint16, x *float32, words *int32, n int) {
+	switch int(isa)<<16 | int(elemKind)<<0 {
+	case int(NEON)<<16 | int(F16)<<0:
+		StochasticHalfF16NEON(y, x, words, n)
+		return
+	case int(NEON)<<16 | int(BF16)<<0:
+		StochasticHalfBF16NEON(y, x, words, n)
+		return
+	}
+	panic("asm: no such implementation of StochasticHalf")
+}
+
 // ParamsMagnitude sets most = max(-min(low, 0), max(high, 0)), NaN if low or high is.
 func ParamsMagnitude(isa ISA, most *float32, low *float32, high *float32, n int) {
 	switch int(isa) << 16 {

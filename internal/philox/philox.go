@@ -11,6 +11,16 @@ const (
 	rounds                   = 10
 )
 
+// Keys are the words of a key for each round.
+func Keys(key uint64) (keys [2 * rounds]uint32) {
+	k0, k1 := uint32(key), uint32(key>>32)
+	for i := 0; i < len(keys); i += 2 {
+		keys[i], keys[i+1] = k0, k1
+		k0, k1 = k0+weyl0, k1+weyl1
+	}
+	return keys
+}
+
 // Block is the words of a counter of 128 bits, low and high, under a key.
 func Block(key, low, high uint64) [4]uint32 {
 	c0, c1, c2, c3 := uint32(low), uint32(low>>32), uint32(high), uint32(high>>32)

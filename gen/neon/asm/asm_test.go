@@ -100,6 +100,15 @@ func tests() []instruction {
 	v2("FNEG", "fneg v{d}.4s, v{n}.4s", (*Printer).FNEG)
 	v2("FSQRT", "fsqrt v{d}.4s, v{n}.4s", (*Printer).FSQRT)
 	v2("FRINTN", "frintn v{d}.4s, v{n}.4s", (*Printer).FRINTN)
+	for s := H; s <= D; s++ {
+		for _, u := range []struct {
+			name, from string
+			f          func(p *Printer, wide Size, d, n, m V)
+		}{{"UMULL", (s - 1).half(), (*Printer).UMULL}, {"UMULL2", (s - 1).arm(), (*Printer).UMULL2}} {
+			v3(u.name, strings.ToLower(u.name)+" v{d}."+s.arm()+", v{n}."+u.from+", v{m}."+u.from, func(p *Printer, d, n, m V) { u.f(p, s, d, n, m) })
+		}
+	}
+	v2("FRINTZ", "frintz v{d}.4s, v{n}.4s", (*Printer).FRINTZ)
 	v3("FMAX", "fmax v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMAX)
 	v3("FMIN", "fmin v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMIN)
 	v3("FMAXP", "fmaxp v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FMAXP)

@@ -20,6 +20,18 @@ func (p *Printer) SQADD(s Size, d, n, m V) {
 	p.integer(0x4e200c00, "sqadd", s, d, n, m)
 }
 
+// UMULL is d = n * m, of the lower halves, unsigned, each product twice as wide.
+func (p *Printer) UMULL(wide Size, d, n, m V) {
+	sized("UMULL", wide, H, D)
+	p.word(0x2e20c000|uint32(wide-1)<<22|m.bits()<<16|n.bits()<<5|d.bits(), "umull v%d.%s, v%d.%s, v%d.%s", d, wide.arm(), n, (wide - 1).half(), m, (wide - 1).half())
+}
+
+// UMULL2 is that of the upper halves.
+func (p *Printer) UMULL2(wide Size, d, n, m V) {
+	sized("UMULL2", wide, H, D)
+	p.word(0x2e20c000|upper|uint32(wide-1)<<22|m.bits()<<16|n.bits()<<5|d.bits(), "umull2 v%d.%s, v%d.%s, v%d.%s", d, wide.arm(), n, (wide - 1).arm(), m, (wide - 1).arm())
+}
+
 // SQDMULH is the upper half of d = 2*n*m, signed, saturating.
 func (p *Printer) SQDMULH(s Size, d, n, m V) {
 	sized("SQDMULH", s, H, S)
