@@ -123,7 +123,6 @@ func describe(id Format, row *codeformat.Row) description {
 		d.field, d.step = int32(f.Field())<<23, int32(23-f.Mantissa)<<23
 		d.cast, d.value = f.Cast, f.Value
 		d.write, d.float8 = asm.Float8, newFloat8(f, f.Top)
-		d.readAs(f)
 	}
 	switch { // what has assembly of its own
 	case id == Uint8:
@@ -132,9 +131,11 @@ func describe(id Format, row *codeformat.Row) description {
 		d.write, d.read, d.wider = asm.E2M1, asm.E4M3, 1
 	case id == E2M1Packed:
 		d.write, d.read, d.wider = asm.E2M1Packed, asm.E2M1, 1
-	case row.Float == nil && row.Bits == 4:
+	case row.Float != nil:
+		d.readAs(row.Float)
+	case row.Bits == 4:
 		d.write, d.read = asm.Packed4, asm.Packed4
-	case row.Float == nil && row.Bits == 2:
+	case row.Bits == 2:
 		d.write, d.read = asm.Packed2, asm.Packed2
 	}
 	return d

@@ -66,3 +66,10 @@ func TestMadeUpFormats(t *testing.T) {
 		})
 	}
 }
+
+// Every format that there is has assembly that reads it.
+func TestFormatsAreRead(t *testing.T) {
+	for f := Int8; f < formatsEnd; f++ {
+		require.False(t, formats[f].unread, f)
+	}
+}
