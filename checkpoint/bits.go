@@ -19,26 +19,16 @@ func unpackBits(dst, src []uint8, bits int) {
 		kernels.Unpack(dst, src[:(len(dst)+3)/4], kernels.Uint2)
 		return
 	}
+	if bits == 3 {
+		for ; len(src) >= 24 && len(dst) >= 64; dst, src = dst[64:], src[24:] {
+			spread3s((*[64]uint8)(dst), (*[24]uint8)(src))
+		}
+	}
 	// Eight codes fill so many bytes as a code has bits.
-	n := max(0, min(len(dst)/8, (len(src)-8)/bits+1))
-	if len(src) < 8 {
-		n = 0
+	m := newSpreader(bits)
+	for ; len(src) >= 8 && len(dst) >= 8; dst, src = dst[8:], src[bits:] {
+		binary.LittleEndian.PutUint64(dst, m.spread(binary.LittleEndian.Uint64(src)))
 	}
-	switch m := newSpreader(bits); bits {
-	case 3:
-		for k := range n {
-			binary.LittleEndian.PutUint64(dst[8*k:][:8], spread3(binary.LittleEndian.Uint64(src[3*k:][:8])))
-		}
-	case 6:
-		for k := range n {
-			binary.LittleEndian.PutUint64(dst[8*k:][:8], spread6(binary.LittleEndian.Uint64(src[6*k:][:8])))
-		}
-	default:
-		for k := range n {
-			binary.LittleEndian.PutUint64(dst[8*k:][:8], m.spread(binary.LittleEndian.Uint64(src[bits*k:][:8])))
-		}
-	}
-	dst, src = dst[8*n:], src[bits*n:]
 	mask := uint8(1)<<bits - 1
 	for i := range dst {
 		bit := i * bits
@@ -68,52 +58,82 @@ func (m *spreader) spread(v uint64) uint64 {
 	return v&m.eights | v>>(m.bits&63)&m.eights<<8
 }
 
-// spread3 and spread6 are spread of 3 and 6 bits: shifts by numbers that are known cost half of those by others.
-func spread3(v uint64) uint64 {
-	v &= 1<<24 - 1
-	v = (v | v<<20) & 0x00000fff_00000fff
-	v = (v | v<<10) & 0x003f003f_003f003f
-	return (v | v<<5) & 0x07070707_07070707
+// fours has four codes of 3 bits for each twelve.
+var fours = func() (t [1 << 12]uint32) {
+	for v := range uint32(len(t)) {
+		t[v] = v&7 | v>>3&7<<8 | v>>6&7<<16 | v>>9<<24
+	}
+	return t
+}()
+
+// spread3 gives the lowest eight codes of 3 bits a byte each.
+func spread3(v uint64) uint64 { return uint64(fours[v&0xfff]) | uint64(fours[v>>12&0xfff])<<32 }
+
+// spread3s spreads all codes of three words.
+func spread3s(dst *[64]uint8, src *[24]uint8) {
+	a, b, c := binary.LittleEndian.Uint64(src[:]), binary.LittleEndian.Uint64(src[8:]), binary.LittleEndian.Uint64(src[16:])
+	binary.LittleEndian.PutUint64(dst[:], spread3(a))
+	binary.LittleEndian.PutUint64(dst[8:], spread3(a>>24))
+	binary.LittleEndian.PutUint64(dst[16:], spread3(a>>48|b<<16))
+	binary.LittleEndian.PutUint64(dst[24:], spread3(b>>8))
+	binary.LittleEndian.PutUint64(dst[32:], spread3(b>>32))
+	binary.LittleEndian.PutUint64(dst[40:], spread3(b>>56|c<<8))
+	binary.LittleEndian.PutUint64(dst[48:], spread3(c>>16))
+	binary.LittleEndian.PutUint64(dst[56:], spread3(c>>40))
 }
 
+// spread6 is spread of 6 bits: shifts by numbers that are known cost half of those by others.
 func spread6(v uint64) uint64 {
 	v = v&0x00ffffff | v<<8&0x00ffffff_00000000
 	v = v&0x00000fff_00000fff | v<<4&0x0fff0000_0fff0000
 	return v&0x003f003f_003f003f | v<<2&0x3f003f00_3f003f00
 }
 
-// transposeWords transposes a matrix of words: row k of src becomes column k of dst.
-func transposeWords(dst, src []uint32, rows, cols int) {
-	const tile = 16 // a cache line of src
-	for c := 0; c < cols; c += tile {
-		n := min(tile, cols-c)
-		for r := 0; r < rows; r += tile {
-			for k := r; k < min(r+tile, rows); k++ {
-				for j, w := range src[k*cols+c:][:n] {
-					dst[(c+j)*rows+k] = w
-				}
+// transposeWords transposes at most columnTile columns of a matrix of words: column j of src, whose rows lie srcStride apart, becomes row j of dst,
+// whose rows lie dstStride apart. Rows are fetched some at a time, so that the processor waits for many of them at once.
+func transposeWords(s *scratch, dst []uint32, dstStride int, src []uint32, rows, srcStride, cols int) {
+	const most = 128
+	tile := lend[uint32](&s.bytes, most*columnTile)
+	for from := 0; from < rows; from += most {
+		n := min(most, rows-from)
+		for k := range n {
+			copy(tile[k*columnTile:][:cols], src[(from+k)*srcStride:])
+		}
+		for j := range cols {
+			column, row := tile[j:], dst[j*dstStride+from:][:n]
+			for ; len(row) >= 4; row = row[4:] {
+				four, to := (*[3*columnTile + 1]uint32)(column), (*[4]uint32)(row)
+				to[0], to[1], to[2], to[3] = four[0], four[columnTile], four[2*columnTile], four[3*columnTile]
+				column = column[min(4*columnTile, len(column)):]
+			}
+			for k := range row {
+				row[k] = column[k*columnTile]
 			}
 		}
 	}
 }
 
-// transposeNibbles transposes eight words of eight nibbles: nibble k of word j becomes nibble j of word k.
-func transposeNibbles(a *[8]uint32) {
-	swap := func(i, j int, shift uint, mask uint32) {
-		t := (a[i]>>shift ^ a[j]) & mask
-		a[j] ^= t
-		a[i] ^= t << shift
-	}
-	swap(0, 4, 16, 0x0000ffff)
-	swap(1, 5, 16, 0x0000ffff)
-	swap(2, 6, 16, 0x0000ffff)
-	swap(3, 7, 16, 0x0000ffff)
-	swap(0, 2, 8, 0x00ff00ff)
-	swap(1, 3, 8, 0x00ff00ff)
-	swap(4, 6, 8, 0x00ff00ff)
-	swap(5, 7, 8, 0x00ff00ff)
-	swap(0, 1, 4, 0x0f0f0f0f)
-	swap(2, 3, 4, 0x0f0f0f0f)
-	swap(4, 5, 4, 0x0f0f0f0f)
-	swap(6, 7, 4, 0x0f0f0f0f)
+// transposeNibbles transposes two blocks of eight words of eight nibbles, in the low and in the high halves: nibble k of word j becomes nibble j
+// of word k.
+func transposeNibbles(x *[8]uint64) {
+	a, b, c, d, e, f, g, h := x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7]
+	a, e = swapNibbles(a, e, 16, 0x0000ffff_0000ffff)
+	b, f = swapNibbles(b, f, 16, 0x0000ffff_0000ffff)
+	c, g = swapNibbles(c, g, 16, 0x0000ffff_0000ffff)
+	d, h = swapNibbles(d, h, 16, 0x0000ffff_0000ffff)
+	a, c = swapNibbles(a, c, 8, 0x00ff00ff_00ff00ff)
+	b, d = swapNibbles(b, d, 8, 0x00ff00ff_00ff00ff)
+	e, g = swapNibbles(e, g, 8, 0x00ff00ff_00ff00ff)
+	f, h = swapNibbles(f, h, 8, 0x00ff00ff_00ff00ff)
+	a, b = swapNibbles(a, b, 4, 0x0f0f0f0f_0f0f0f0f)
+	c, d = swapNibbles(c, d, 4, 0x0f0f0f0f_0f0f0f0f)
+	e, f = swapNibbles(e, f, 4, 0x0f0f0f0f_0f0f0f0f)
+	g, h = swapNibbles(g, h, 4, 0x0f0f0f0f_0f0f0f0f)
+	x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7] = a, b, c, d, e, f, g, h
+}
+
+// swapNibbles swaps the upper parts of a with the lower ones of b, which the mask has.
+func swapNibbles(a, b uint64, shift uint, mask uint64) (uint64, uint64) {
+	t := (a>>shift ^ b) & mask
+	return a ^ t<<shift, b ^ t
 }

@@ -63,19 +63,17 @@ func readNF4Blocks[T kernels.Float](l *nf4, s *scratch, dst []T, first int) erro
 	}
 	wide := lend[float32](&s.values, 16*len(absmax))
 	for b, m := range absmax {
-		for q, v := range l.table {
-			wide[16*b+q] = v * m
-		}
+		scaleTable((*[16]float32)(wide[16*b:]), l.table, m)
 	}
 	table, ok := any(wide).([]T)
 	if !ok {
 		table = lend[T](&s.table, len(wide))
 		narrow(table, wide)
 	}
+	at, left := first-2*begin, l.block-first%l.block // of the block at hand: to divide takes long
 	for len(dst) > 0 {
-		n := min(len(dst), l.block-first%l.block)
+		n := min(len(dst), left)
 		values := (*[16]T)(table)
-		at := first - 2*begin
 		if at%2 == 0 && n%2 == 0 {
 			lookUpPairs(dst[:n], codes[at/2:][:n/2], values)
 		} else {
@@ -83,9 +81,18 @@ func readNF4Blocks[T kernels.Float](l *nf4, s *scratch, dst []T, first int) erro
 				dst[i] = values[codes[(at+i)/2]>>(4-(at+i)%2*4)&15]
 			}
 		}
-		dst, first, table = dst[n:], first+n, table[16:]
+		dst, table = dst[n:], table[16:]
+		at, left = at+n, l.block
 	}
 	return nil
+}
+
+// scaleTable has the values of a block's codes.
+func scaleTable(dst, table *[16]float32, m float32) {
+	dst[0], dst[1], dst[2], dst[3] = table[0]*m, table[1]*m, table[2]*m, table[3]*m
+	dst[4], dst[5], dst[6], dst[7] = table[4]*m, table[5]*m, table[6]*m, table[7]*m
+	dst[8], dst[9], dst[10], dst[11] = table[8]*m, table[9]*m, table[10]*m, table[11]*m
+	dst[12], dst[13], dst[14], dst[15] = table[12]*m, table[13]*m, table[14]*m, table[15]*m
 }
 
 // lookUpPairs looks the values of two codes of each byte up, the first in the high nibble.
@@ -136,6 +143,9 @@ type int8Rows struct {
 
 func (*int8Rows) step() int { return 1 }
 
+// int8Len is how many elements are computed at a time: their float32 stay in the first cache.
+const int8Len = 1 << 12
+
 // readInt8Rows reads rows.
 func readInt8Rows[T kernels.Float](l *int8Rows, s *scratch, dst []T, first int) error {
 	for len(dst) > 0 {
@@ -148,18 +158,33 @@ func readInt8Rows[T kernels.Float](l *int8Rows, s *scratch, dst []T, first int) 
 		if err := read(l.scale, scale, 4*int64(first)); err != nil {
 			return err
 		}
-		wide := lend[float32](&s.values, len(codes))
-		kernels.DequantizeInt(wide, codes, kernels.Grid{Rows: 1, Groups: rows, Len: l.cols}, &kernels.IntParams{Min: -128, Max: 127, Scale: scale})
-		i := 0
-		for ; i+4 <= len(wide); i += 4 {
-			y := (*[4]float32)(wide[i:])
-			y[0], y[1], y[2], y[3] = y[0]*(1.0/127), y[1]*(1.0/127), y[2]*(1.0/127), y[3]*(1.0/127)
+		first += rows
+		for len(codes) > 0 {
+			some := min(len(scale), max(1, int8Len/l.cols))
+			n := some * l.cols
+			wide, same := any(dst[:n]).([]float32)
+			if !same {
+				wide = lend[float32](&s.values, n)
+			}
+			kernels.DequantizeInt(wide, codes[:n], kernels.Grid{Rows: 1, Groups: some, Len: l.cols}, &kernels.IntParams{Min: -128, Max: 127, Scale: scale[:some]})
+			divideBy127(wide)
+			if !same {
+				narrow(dst[:n], wide)
+			}
+			dst, codes, scale = dst[n:], codes[n:], scale[some:]
 		}
-		for ; i < len(wide); i++ {
-			wide[i] *= 1.0 / 127
-		}
-		narrow(dst[:len(wide)], wide)
-		dst, first = dst[len(wide):], first+rows
 	}
 	return nil
+}
+
+// divideBy127 multiplies by the float32 next to 1/127.
+func divideBy127(x []float32) {
+	for ; len(x) >= 8; x = x[8:] {
+		y := (*[8]float32)(x)
+		y[0], y[1], y[2], y[3] = y[0]*(1.0/127), y[1]*(1.0/127), y[2]*(1.0/127), y[3]*(1.0/127)
+		y[4], y[5], y[6], y[7] = y[4]*(1.0/127), y[5]*(1.0/127), y[6]*(1.0/127), y[7]*(1.0/127)
+	}
+	for i := range x {
+		x[i] *= 1.0 / 127
+	}
 }

@@ -1,6 +1,10 @@
 package checkpoint
 
-import "github.com/lowbit-go/lowbit/kernels"
+import (
+	"slices"
+
+	"github.com/lowbit-go/lowbit/kernels"
+)
 
 // gptq are codes whose rows are the columns of what is stored: codes [in*bits/32, out], a bit stream down each column; zero points
 // [groups, out*bits/32], one along each row; scales [groups, out].
@@ -19,11 +23,17 @@ type gptq struct {
 
 func (*gptq) step() int { return 32 } // whole words of zero points
 
-// columnBytes is how much of a transposed matrix is read at a time, and how little of a row is worth a call.
+// columnBytes is how much of a transposed matrix is read at a time, fewestCols how little of a row is worth a call, and columnTile how many
+// columns of words are made rows at a time: two cache lines of a row, which processors fetch together. The streams of a tile stay in a core's
+// cache.
 const (
 	columnBytes = 4 << 20
-	fewestCols  = 16
+	fewestCols  = 32
+	columnTile  = 32
 )
+
+// streamStride is how many words apart the streams of neighbours lie: not so that all begin in the same set of a cache.
+func streamStride(words int) int { return words + 16 }
 
 // readGPTQ reads rows.
 func readGPTQ[T kernels.Float](l *gptq, s *scratch, dst []T, first int) error {
@@ -31,83 +41,71 @@ func readGPTQ[T kernels.Float](l *gptq, s *scratch, dst []T, first int) error {
 	for len(dst) > 0 {
 		n := min(len(dst)/l.in, max(fewestCols, columnBytes/(4*words)))
 		stored := lend[uint32](&s.column, words*n)
-		if err := readColumns(l.codes, stored, words, l.out, first, n); err != nil {
+		if err := readColumns(l.codes, s, stored, 0, words, l.out, first, n); err != nil {
 			return err
 		}
-		// What was a stream down each column is one along each row.
-		streams := lend[uint32](&s.codes, words*n)
-		transposeWords(streams, stored, words, n)
 		p, err := l.params(s, first, n)
 		if err != nil {
 			return err
 		}
-		readStreams(s, dst[:n*l.in], streams, p, l.bits, l.index, l.size)
+		// What was a stream down each column is one along each row.
+		stride := streamStride(words)
+		streams := lend[uint32](&s.codes, columnTile*stride)
+		for c := 0; c < n; c += columnTile {
+			rows := min(columnTile, n-c)
+			transposeWords(s, streams, stride, stored[c:], words, n, rows)
+			for j := range rows {
+				readStream(s, dst[(c+j)*l.in:][:l.in], streams[j*stride:][:words], p.slice((c+j)*l.groups, l.groups), l.bits, l.index, l.size)
+			}
+		}
 		dst, first = dst[n*l.in:], first+n
 	}
 	return nil
 }
 
-// readStreams gives the values of rows that are streams of words, with parameters of n rows for each group. Groups are of that size, 0 if
-// they are in any order.
-func readStreams[T kernels.Float](s *scratch, dst []T, streams []uint32, p params, bits int, index []int32, size int) {
-	in := len(index)
-	n := len(dst) / in
-	words := in * bits / 32
-	groups := len(p.scale) / n
-	if size == 0 || in%size != 0 || p.odd() {
-		for j := range n {
-			lookUpStream(s, dst[j*in:][:in], streams[j*words:][:words], p, bits, j, n, index)
-		}
+// readStream gives the values of a row that is a stream of words. Groups are of that size, 0 if inputs are in any order.
+func readStream[T kernels.Float](s *scratch, dst []T, stream []uint32, p params, bits int, index []int32, size int) {
+	most := 1<<bits - 1
+	// A zero point may be above every code, as version 1 makes it of a stored one that has all bits set.
+	if size == 0 || len(dst)%size != 0 || p.odd() || int(slices.Max(p.zero)) > most {
+		lookUpStream(s, dst, stream, p, bits, index)
 		return
 	}
-	codes := bytesOf(streams)
-	format := map[int]kernels.Format{2: kernels.Uint2, 4: kernels.Uint4, 8: kernels.Uint8}[bits]
-	given := &kernels.IntParams{Format: format, Max: 1<<bits - 1, Scale: lend[float32](&s.values, len(p.scale)), ZeroPoint: lend[int32](&s.gathered, len(p.zero))}
-	for g := range groups {
-		for j := range n {
-			given.Scale[j*groups+g], given.ZeroPoint[j*groups+g] = p.scale[g*n+j], min(p.zero[g*n+j], int32(given.Max))
-		}
-	}
-	toggleEndian(streams)
+	toggleEndian(stream)
+	codes := bytesOf(stream)[:(len(dst)*bits+7)/8]
+	given := &kernels.IntParams{Format: streamFormats[bits], Max: most, Scale: p.scale, ZeroPoint: p.zero}
 	if bits == 3 {
-		given.Format = kernels.Uint8
 		wider := lend[uint8](&s.bytes, len(dst))
 		unpackBits(wider, codes, bits)
 		codes = wider
 	}
-	kernels.DequantizeInt(dst, codes, kernels.Grid{Rows: 1, Groups: n * groups, Len: size}, given)
-	toggleEndian(streams)
-	// A zero point above every code, as version 1 makes it of a stored one that has all bits set.
-	for j := range n {
-		for g := range groups {
-			if int(p.zero[g*n+j]) > given.Max {
-				lookUpStream(s, dst[j*in:][:in], streams[j*words:][:words], p, bits, j, n, index)
-				break
-			}
-		}
-	}
+	kernels.DequantizeInt(dst, codes, kernels.Grid{Rows: 1, Groups: len(p.scale), Len: size}, given)
 }
 
-// lookUpStream gives the values of row j of n.
-func lookUpStream[T kernels.Float](s *scratch, dst []T, stream []uint32, p params, bits, j, n int, index []int32) {
+// streamFormats are how kernels read streams of so many bits; those of 3 are unpacked.
+var streamFormats = [9]kernels.Format{2: kernels.Uint2, 3: kernels.Uint8, 4: kernels.Uint4, 8: kernels.Uint8}
+
+// lookUpStream is readStream for any groups and parameters.
+func lookUpStream[T kernels.Float](s *scratch, dst []T, stream []uint32, p params, bits int, index []int32) {
 	if bits == 8 {
 		values := lend[float32](&s.values, len(dst))
-		readBytes(values, stream, p, j, n, index)
+		readBytes(values, stream, p, index)
 		narrow(dst, values)
 		return
 	}
-	lookUp(dst, stream, columnTable[T](s, p, bits, j, n), index, bits)
+	lookUp(dst, stream, codeTable[T](s, p, bits), index, bits)
 }
 
-// params reads the parameters of some columns: a row of them per group.
+// params reads the parameters of some columns: those of all groups of a column, and then of the next.
 func (l *gptq) params(s *scratch, first, n int) (params, error) {
-	p := params{scale: lend[float32](&s.scale, l.groups*n), zero: lend[int32](&s.zero, l.groups*n)}
-	if err := l.scale.readColumns(s, p.scale, l.groups, l.out, first, n); err != nil {
+	p := params{zero: lend[int32](&s.zero, l.groups*n)}
+	var err error
+	if p.scale, err = l.scale.readColumns(s, l.groups, l.out, first, n); err != nil {
 		return p, err
 	}
 	begin, end := first*l.bits/32, ((first+n)*l.bits+31)/32
 	words := lend[uint32](&s.stored, l.groups*(end-begin))
-	if err := readColumns(l.zeros, words, l.groups, l.out*l.bits/32, begin, end-begin); err != nil {
+	if err := readColumns(l.zeros, s, words, 0, l.groups, l.out*l.bits/32, begin, end-begin); err != nil {
 		return p, err
 	}
 	mask := uint32(1)<<l.bits - 1
@@ -119,34 +117,42 @@ func (l *gptq) params(s *scratch, first, n int) (params, error) {
 			if bit%32+l.bits > 32 {
 				v |= row[bit/32+1] << (32 - bit%32)
 			}
-			p.zero[g*n+j] = int32(v&mask) + l.plus
+			p.zero[j*l.groups+g] = int32(v&mask) + l.plus
 		}
 	}
 	return p, nil
 }
 
-// readColumns reads the scales of some columns.
-func (c *scales) readColumns(s *scratch, dst []float32, rows, cols, first, n int) error {
+// readColumns reads the scales of n columns from one on: those of all rows of a column, and then of the next.
+func (c *scales) readColumns(s *scratch, rows, cols, first, n int) ([]float32, error) {
+	stored := lend[float32](&s.values, rows*n)
 	if n == cols {
-		return c.read(s, dst, 0)
-	}
-	for r := range rows {
-		if err := c.read(s, dst[r*n:][:n], r*cols+first); err != nil {
-			return err
+		if err := c.read(s, stored, 0); err != nil {
+			return nil, err
+		}
+	} else {
+		for r := range rows {
+			if err := c.read(s, stored[r*n:][:n], r*cols+first); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return nil
+	all := lend[float32](&s.scale, rows*n)
+	for r := range rows {
+		for j, v := range stored[r*n:][:n] {
+			all[j*rows+r] = v
+		}
+	}
+	return all, nil
 }
 
-// columnTable has the values of all codes in all groups of column j of n.
-func columnTable[T kernels.Float](s *scratch, p params, bits, j, n int) []T {
+// codeTable has the values of all codes in all groups of a row.
+func codeTable[T kernels.Float](s *scratch, p params, bits int) []T {
 	codes := 1 << bits
-	groups := len(p.scale) / n
-	wide := lend[float32](&s.values, groups*codes)
-	for g := range groups {
-		scale, zero := p.scale[g*n+j], p.zero[g*n+j]
+	wide := lend[float32](&s.values, len(p.scale)*codes)
+	for g, scale := range p.scale {
 		for q := range codes {
-			wide[g*codes+q] = float32(int32(q)-zero) * scale
+			wide[g*codes+q] = float32(int32(q)-p.zero[g]) * scale
 		}
 	}
 	if same, ok := any(wide).([]T); ok {
@@ -160,41 +166,42 @@ func columnTable[T kernels.Float](s *scratch, p params, bits, j, n int) []T {
 // lookUp looks the values of a bit stream's codes up.
 func lookUp[T kernels.Float](dst []T, stream []uint32, table []T, index []int32, bits int) {
 	index = index[:len(dst)]
+	done := 0
 	switch bits {
 	case 4:
-		for k, w := range stream {
+		done = len(dst) / 8 * 8
+		for k, w := range stream[:done/8] {
 			y, g := dst[8*k:][:8], index[8*k:][:8]
 			for i := range 8 {
 				y[i] = table[int(g[i])<<4|int(w>>(4*i)&15)]
 			}
 		}
 	case 2:
-		for k, w := range stream {
+		done = len(dst) / 16 * 16
+		for k, w := range stream[:done/16] {
 			y, g := dst[16*k:][:16], index[16*k:][:16]
 			for i := range 16 {
 				y[i] = table[int(g[i])<<2|int(w>>(2*i)&3)]
 			}
 		}
-	default: // of 3 bits
-		mask := uint32(1)<<bits - 1
-		for i := range dst {
-			bit := i * bits
-			v := stream[bit/32] >> (bit % 32)
-			if bit%32+bits > 32 {
-				v |= stream[bit/32+1] << (32 - bit%32)
-			}
-			dst[i] = table[int(index[i])<<bits|int(v&mask)]
+	}
+	mask := uint32(1)<<bits - 1
+	for i := done; i < len(dst); i++ {
+		bit := i * bits
+		v := stream[bit/32] >> (bit % 32)
+		if bit%32+bits > 32 {
+			v |= stream[bit/32+1] << (32 - bit%32)
 		}
+		dst[i] = table[int(index[i])<<bits|int(v&mask)]
 	}
 }
 
-// readBytes gives the values of column j of n, of codes of a byte.
-func readBytes(dst []float32, stream []uint32, p params, j, n int, index []int32) {
+// readBytes gives the values of codes of a byte.
+func readBytes(dst []float32, stream []uint32, p params, index []int32) {
 	for k, w := range stream {
 		y, g := dst[4*k:][:4], index[4*k:][:4]
 		for i := range 4 {
-			at := int(g[i])*n + j
-			y[i] = float32(int32(w>>(8*i)&255)-p.zero[at]) * p.scale[at]
+			y[i] = float32(int32(w>>(8*i)&255)-p.zero[g[i]]) * p.scale[g[i]]
 		}
 	}
 }
@@ -215,6 +222,9 @@ type awq struct {
 // awqNibble is where a word has each of its eight columns.
 var awqNibble = [8]int{0, 4, 1, 5, 2, 6, 3, 7}
 
+// awqTile is how many words of each input are worked on at a time: a cache line.
+const awqTile = 16
+
 func (*awq) step() int { return 8 }
 
 // readAWQ reads rows.
@@ -223,57 +233,69 @@ func readAWQ[T kernels.Float](l *awq, s *scratch, dst []T, first int) error {
 		n := min(len(dst)/l.in, max(fewestCols, columnBytes*2/l.in))
 		begin, end := first/8, (first+n+7)/8
 		words := end - begin
-		codes := lend[uint32](&s.codes, l.in*words)
-		if err := readColumns(l.codes, codes, l.in, l.out/8, begin, words); err != nil {
+		codes := lend[uint32](&s.column, l.in*words)
+		if err := readColumns(l.codes, s, codes, 0, l.in, l.out/8, begin, words); err != nil {
 			return err
 		}
-		p := params{scale: lend[float32](&s.scale, l.groups*n), zero: lend[int32](&s.zero, l.groups*n)}
-		if err := l.scale.readColumns(s, p.scale, l.groups, l.out, first, n); err != nil {
+		p := params{zero: lend[int32](&s.zero, l.groups*n)}
+		var err error
+		if p.scale, err = l.scale.readColumns(s, l.groups, l.out, first, n); err != nil {
 			return err
 		}
 		zeros := lend[uint32](&s.stored, l.groups*words)
-		if err := readColumns(l.zeros, zeros, l.groups, l.out/8, begin, words); err != nil {
+		if err := readColumns(l.zeros, s, zeros, 0, l.groups, l.out/8, begin, words); err != nil {
 			return err
 		}
 		for g := range l.groups {
 			for j := range n {
 				o := first + j
-				p.zero[g*n+j] = int32(zeros[g*words+o/8-begin] >> (4 * awqNibble[o%8]) & 15)
+				p.zero[j*l.groups+g] = int32(zeros[g*words+o/8-begin] >> (4 * awqNibble[o%8]) & 15)
 			}
 		}
-		// A row's nibbles are gathered to streams, eight inputs and eight rows at a time.
-		streams := lend[uint32](&s.column, n*l.in/8)
-		l.gather(streams, codes, first-8*begin, n, words)
-		readStreams(s, dst[:n*l.in], streams, p, 4, l.index, l.size)
+		length := (l.in + 7) / 8
+		stride := streamStride(length)
+		streams := lend[uint32](&s.codes, 8*awqTile*stride)
+		for c := 0; c < words; c += awqTile {
+			wide := min(awqTile, words-c)
+			l.gather(s, streams, stride, codes[c:], words, wide)
+			for j := max(0, 8*(begin+c)-first); j < min(n, 8*(begin+c+wide)-first); j++ {
+				at := first + j - 8*(begin+c)
+				readStream(s, dst[j*l.in:][:l.in], streams[at*stride:][:length], p.slice(j*l.groups, l.groups), 4, l.index, l.size)
+			}
+		}
 		dst, first = dst[n*l.in:], first+n
 	}
 	return nil
 }
 
-// gather makes a stream of each of n rows, of codes of so many words for each input; the first word has the row first.
-func (l *awq) gather(streams, codes []uint32, first, n, words int) {
-	length := l.in / 8
-	const most = 32 // so that what is read for some words stays in the first cache
-	for from := 0; from < length; from += most {
-		for w := range words {
-			var to [8][]uint32
+// gather makes a stream of each column of some words, of codes of so many words for each input: eight inputs and eight columns at a time are
+// transposed, of two places. Codes that are worked on lie side by side in the first cache.
+func (l *awq) gather(s *scratch, streams []uint32, stride int, codes []uint32, words, wide int) {
+	const most = 256 // inputs
+	tile := lend[uint32](&s.bytes, most*awqTile)
+	for from := 0; from < l.in; from += most {
+		n := min(most, l.in-from)
+		for i := range n {
+			copy(tile[i*awqTile:][:wide], codes[(from+i)*words:])
+		}
+		if whole := (n + 15) / 16 * 16; whole > n {
+			clear(tile[n*awqTile : whole*awqTile])
+		}
+		for w := range wide {
+			var to [8][]uint32 // streams of the nibbles
 			for c, nibble := range awqNibble {
-				if j := 8*w + c - first; j >= 0 && j < n {
-					to[nibble] = streams[j*length:][:length]
-				}
+				to[nibble] = streams[(8*w+c)*stride+from/8:][: (n+15)/16*2 : (n+15)/16*2]
 			}
-			for k := from; k < min(from+most, length); k++ {
-				var block [8]uint32
-				at := 8*k*words + w
+			for k := 0; k < (n+15)/16*2; k += 2 {
+				at := (*[15*awqTile + 1]uint32)(tile[8*k*awqTile+w:])
+				var block [8]uint64
 				for i := range block {
-					block[i] = codes[at]
-					at += words
+					block[i] = uint64(at[i*awqTile]) | uint64(at[(i+8)*awqTile])<<32
 				}
 				transposeNibbles(&block)
-				for nibble, stream := range to {
-					if stream != nil {
-						stream[k] = block[nibble]
-					}
+				for nibble, v := range block {
+					stream := to[nibble][k:][:2]
+					stream[0], stream[1] = uint32(v), uint32(v>>32)
 				}
 			}
 		}

@@ -414,20 +414,24 @@ func dequantizeE2M3[T kernels.Float](s *scratch, dst []T, codes []uint8, g kerne
 		narrow(dst, wide)
 		return
 	}
-	n := 0 // of eights whose six bytes can be read as eight
-	if len(codes) >= 8 {
-		n = (len(codes)-8)/6 + 1
+	rest := wider
+	for ; len(codes) >= 24; rest, codes = rest[32:], codes[24:] {
+		dst, src := (*[32]uint8)(rest), (*[24]uint8)(codes)
+		a, b, c := binary.LittleEndian.Uint64(src[:]), binary.LittleEndian.Uint64(src[8:]), binary.LittleEndian.Uint64(src[16:])
+		binary.LittleEndian.PutUint64(dst[:], signsUp(spread6(a)))
+		binary.LittleEndian.PutUint64(dst[8:], signsUp(spread6(a>>48|b<<16)))
+		binary.LittleEndian.PutUint64(dst[16:], signsUp(spread6(b>>32|c<<32)))
+		binary.LittleEndian.PutUint64(dst[24:], signsUp(spread6(c>>16)))
 	}
-	for k := range n {
-		v := spread6(binary.LittleEndian.Uint64(codes[6*k:][:8]))
-		binary.LittleEndian.PutUint64(wider[8*k:][:8], v&0x2020202020202020<<2|v&0x1f1f1f1f1f1f1f1f)
-	}
-	unpackBits(wider[8*n:], codes[6*n:], 6)
-	for i, c := range wider[8*n:] {
-		wider[8*n+i] = c&0x20<<2 | c&0x1f
+	unpackBits(rest, codes, 6)
+	for i, c := range rest {
+		rest[i] = uint8(signsUp(uint64(c)))
 	}
 	for i := range scale {
 		scale[i] *= 64
 	}
 	kernels.DequantizeFloat(dst, wider, g, &kernels.FloatParams{Format: kernels.E4M3FN, Scale: scale})
 }
+
+// signsUp moves the signs of codes of six bits to the highest bits of their bytes.
+func signsUp(v uint64) uint64 { return v&0x2020202020202020<<2 | v&0x1f1f1f1f1f1f1f1f }

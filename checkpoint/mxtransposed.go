@@ -39,54 +39,47 @@ func readExpert[T kernels.Float](l *transposedMX, s *scratch, dst []T, expert, f
 	inputs := len(dst) / l.out
 	blocks := l.in / 32
 	from, to := first/32, (first+inputs+31)/32
-	begin, n := from, to-from
-	// Where most of a row is wanted, all of it is read, as one call.
-	if 4*n >= blocks {
-		begin, n = 0, blocks
-	}
-	outputs := min(l.out, max(8, columnBytes/(16*n)/8*8))
-	for o := 0; o < l.out; o += outputs {
-		outputs := min(outputs, l.out-o)
+	n := to - from
+	for o := 0; o < l.out; o += mxOutputs {
+		outputs := min(mxOutputs, l.out-o)
 		codes, scale := lend[uint8](&s.codes, outputs*n*16), lend[uint8](&s.stored, outputs*n)
 		row := expert*l.out + o
-		if n == blocks {
-			if err := read(l.codes, codes, int64(row)*int64(blocks)*16); err != nil {
-				return err
-			}
-			if err := read(l.scale, scale, int64(row)*int64(blocks)); err != nil {
-				return err
-			}
-		} else {
-			for r := range outputs {
-				at := int64(row+r)*int64(blocks) + int64(begin)
-				if err := read(l.codes, codes[r*n*16:][:n*16], at*16); err != nil {
-					return err
-				}
-				if err := read(l.scale, scale[r*n:][:n], at); err != nil {
-					return err
-				}
-			}
+		if err := readColumns(l.codes, s, codes, row, outputs, 16*blocks, 16*from, 16*n); err != nil {
+			return err
 		}
-		var four []uint8 // blocks of each output: what lies a power of two apart is driven from the caches
-		for b := from; b < to; b++ {
-			if (b-from)%4 == 0 {
-				four = lend[uint8](&s.table, outputs*64)
+		if err := readColumns(l.scale, s, scale, row, outputs, blocks, from, n); err != nil {
+			return err
+		}
+		var some []uint8 // blocks of each output: what lies a power of two apart is driven from the caches
+		for b := range n {
+			if b%mxBlocks == 0 {
+				some = lend[uint8](&s.table, mxStride*outputs)
 				for r := range outputs {
-					copy(four[64*r:][:64], codes[(r*n+b-begin)*16:(r*n+min(b-begin+4, n))*16])
+					copy(some[mxStride*r:][:mxStride], codes[(r*n+b)*16:(r*n+min(b+mxBlocks, n))*16])
 				}
 			}
-			block := mxBlock{codes: four[(b-from)%4*16:], scale: scale[b-begin:], stride: n, outputs: outputs}
-			for i := max(32*b, first); i < min(32*b+32, first+inputs); i++ {
-				readInput(&block, s, dst[(i-first)*l.out+o:][:outputs], i-32*b)
+			block := mxBlock{codes: some[b%mxBlocks*16:], scale: scale[b:], stride: n, outputs: outputs}
+			input := 32 * (from + b)
+			for i := max(input, first); i < min(input+32, first+inputs); i++ {
+				readInput(&block, s, dst[(i-first)*l.out+o:][:outputs], i-input)
 			}
 		}
 	}
 	return nil
 }
 
+// How many outputs are worked on at a time, and how many blocks of each are fetched together, in so many bytes: two cache lines. The codes of an
+// input lie so many bytes apart from those of the next.
+const (
+	mxOutputs = 1024
+	mxBlocks  = 8
+	mxStride  = 16 * mxBlocks
+	mxStream  = mxOutputs/2 + 64
+)
+
 // mxBlock is a block of 32 inputs of some outputs.
 type mxBlock struct {
-	codes, scale []uint8 // from the first output's on; the next one's are 64 bytes behind, and so many of the scales
+	codes, scale []uint8 // from the first output's on; the next one's are mxStride bytes behind, and so many of the scales
 	stride       int
 	outputs      int
 
@@ -108,22 +101,33 @@ func (b *mxBlock) prepare(s *scratch) {
 	}
 	b.scales = lend[float32](&s.scale, b.outputs)
 	kernels.DecodeE8M0(b.scales, as[fp8.E8M0](bytes))
-	words := (b.outputs + 7) / 8
-	b.streams = lend[uint8](&s.bytes, 32*4*words)
-	var square [8]uint32
+	b.streams = lend[uint8](&s.bytes, 32*mxStream)
 	for r := 0; r < b.outputs; r += 8 {
-		for w := range 4 {
-			for j := range square {
-				square[j] = 0
-				if r+j < b.outputs {
-					square[j] = binary.LittleEndian.Uint32(b.codes[(r+j)*64+4*w:])
-				}
+		for half := range 2 { // sixteen inputs of eight outputs
+			low, high := b.streams[16*half*mxStream+r/2:], b.streams[(16*half+8)*mxStream+r/2:]
+			if r+8 <= b.outputs {
+				mxSquare((*[7*mxStream + 4]uint8)(low), (*[7*mxStream + 4]uint8)(high), (*[7*mxStride + 8]uint8)(b.codes[r*mxStride+8*half:]))
+				continue
 			}
-			transposeNibbles(&square)
-			for k, word := range square {
-				binary.LittleEndian.PutUint32(b.streams[((8*w+k)*words+r/8)*4:], word)
+			var codes [7*mxStride + 8]uint8
+			for j := range b.outputs - r {
+				copy(codes[j*mxStride:][:8], b.codes[(r+j)*mxStride+8*half:])
 			}
+			mxSquare((*[7*mxStream + 4]uint8)(low), (*[7*mxStream + 4]uint8)(high), &codes)
 		}
+	}
+}
+
+// mxSquare gathers the codes of sixteen inputs of eight outputs, of the first eight inputs and of the others.
+func mxSquare(low, high *[7*mxStream + 4]uint8, codes *[7*mxStride + 8]uint8) {
+	var square [8]uint64
+	for j := range square {
+		square[j] = binary.LittleEndian.Uint64(codes[mxStride*j:])
+	}
+	transposeNibbles(&square)
+	for k, v := range square {
+		binary.LittleEndian.PutUint32(low[k*mxStream:], uint32(v))
+		binary.LittleEndian.PutUint32(high[k*mxStream:], uint32(v>>32))
 	}
 }
 
@@ -135,12 +139,12 @@ func readInput[T kernels.Float](b *mxBlock, s *scratch, dst []T, input int) {
 	if b.wide {
 		wide := lend[float32](&s.values, len(dst))
 		for r := range wide {
-			c := b.codes[r*64+input/2] >> (input % 2 * 4) & 15
+			c := b.codes[r*mxStride+input/2] >> (input % 2 * 4) & 15
 			wide[r] = float32(math.Ldexp(float64(fp4.E2M1(c).Float32()), int(b.scale[r*b.stride])-127))
 		}
 		narrow(dst, wide)
 		return
 	}
-	codes := b.streams[input*((b.outputs+7)/8)*4:]
+	codes := b.streams[input*mxStream:]
 	kernels.DequantizeFloat(dst, codes[:(len(dst)+1)/2], kernels.Grid{Rows: 1, Groups: len(dst), Len: 1}, &kernels.FloatParams{Format: kernels.E2M1Packed, Scale: b.scales})
 }

@@ -37,8 +37,8 @@ func lend[E element](m *memory, n int) []E {
 
 // scratch is the memory of one call.
 type scratch struct {
-	stored, codes, bytes, values, scale, zero, minval, table, column, gathered memory
-	groups                                                                     quant.Params
+	stored, codes, bytes, values, scale, zero, minval, table, column, gathered, whole memory
+	groups                                                                            quant.Params
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}
@@ -69,15 +69,37 @@ func read[E element](from Stored, dst []E, off int64) error {
 	return nil
 }
 
-// readColumns reads a part of each of some rows: row by row, or at once if the part is all of it.
-func readColumns[E element](from Stored, dst []E, rows, cols, first, n int) error {
-	size := int64(unsafe.Sizeof(*new(E)))
+// A gap between what is wanted of two rows is read, too, if it is shorter than what takes as long as a call; at most gapBytes at a time.
+const (
+	gapLen   = 4 << 10
+	gapBytes = 256 << 10
+)
+
+// readColumns reads n columns from one on, of some rows of so many columns.
+func readColumns[E element](from Stored, s *scratch, dst []E, row, rows, cols, first, n int) error {
+	size := int(unsafe.Sizeof(*new(E)))
 	if n == cols {
-		return read(from, dst, 0)
+		return read(from, dst, int64(row)*int64(cols)*int64(size))
 	}
-	for r := range rows {
-		if err := from.File.ReadTensor(from.Name, bytesOf(dst[r*n:][:n]), (int64(r)*int64(cols)+int64(first))*size); err != nil {
-			return err
+	raw := func(dst []E, row, first int) error {
+		return from.File.ReadTensor(from.Name, bytesOf(dst), (int64(row)*int64(cols)+int64(first))*int64(size))
+	}
+	if (cols-n)*size >= gapLen {
+		for r := range rows {
+			if err := raw(dst[r*n:][:n], row+r, first); err != nil {
+				return err
+			}
+		}
+	} else {
+		most := max(1, gapBytes/(cols*size))
+		for r := 0; r < rows; r += most {
+			some := lend[E](&s.whole, min(most, rows-r)*cols)
+			if err := raw(some, row+r, 0); err != nil {
+				return err
+			}
+			for i := range len(some) / cols {
+				copy(dst[(r+i)*n:][:n], some[i*cols+first:])
+			}
 		}
 	}
 	toggleEndian(dst)

@@ -1,0 +1,94 @@
+package checkpoint
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/fp4"
+	"github.com/lowbit-go/lowbit/safetensors"
+)
+
+// Matrices of several tiles and of parts of them, read as a whole and in runs of rows that begin within a word and within a tile.
+func TestTransposedTiles(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 1))
+	check := func(t *testing.T, x *Tensor, want []float32) {
+		t.Helper()
+		for _, rows := range []int{x.Rows(), 67} {
+			require.Equal(t, floatBytes(want), readAs(t, x, safetensors.F32, rows), "%d rows at a time", rows)
+		}
+	}
+	// codes, zero points and scales of groups of inputs, by input and output, and what comes of them.
+	matrix := func(in, out, size, most int) (codes, zeros []int, scales []float16.Float16, want []float32) {
+		codes, zeros, scales, want = make([]int, in*out), make([]int, in/size*out), make([]float16.Float16, in/size*out), make([]float32, in*out)
+		for i := range zeros {
+			zeros[i], scales[i] = r.IntN(most), float16.Fromfloat32(r.Float32()+.1)
+		}
+		for i := range codes {
+			codes[i] = r.IntN(most + 1)
+			g := i/out/size*out + i%out
+			want[i%out*in+i/out] = float32(codes[i]-zeros[g]) * scales[g].Float32()
+		}
+		return codes, zeros, scales, want
+	}
+	for _, c := range []struct{ in, out, size int }{{600, 320, 24}, {24, 16, 12}} {
+		t.Run(fmt.Sprintf("awq %d", c.in), func(t *testing.T) {
+			codes, zeros, scales, want := matrix(c.in, c.out, c.size, 15)
+			pack := func(values []int) []int32 {
+				words := make([]int32, len(values)/8)
+				for i, v := range values {
+					words[i/8] |= int32(v) << (4 * awqNibble[i%8])
+				}
+				return words
+			}
+			check(t, lookup(t, open(t, folder(t, fmt.Sprintf(`{"quantization_config":{"quant_method":"awq","bits":4,"group_size":%d}}`, c.size), tensors{
+				"m.qweight": of(safetensors.I32, []int{c.in, c.out / 8}, pack(codes)...), "m.qzeros": of(safetensors.I32, []int{c.in / c.size, c.out / 8}, pack(zeros)...),
+				"m.scales": of(safetensors.F16, []int{c.in / c.size, c.out}, scales...),
+			})), "m.weight"), want)
+		})
+	}
+	for _, bits := range []int{2, 3, 4, 8} {
+		t.Run(fmt.Sprintf("gptq %d", bits), func(t *testing.T) {
+			in, out, size := 33*128/bits/32*32, 96, 32
+			codes, zeros, scales, want := matrix(in, out, size, 1<<bits-1)
+			words := make([]int32, in*bits/32*out)
+			for o := range out {
+				column := make([]int, in)
+				for i := range column {
+					column[i] = codes[i*out+o]
+				}
+				for w, v := range bitStream(column, bits) {
+					words[w*out+o] = v
+				}
+			}
+			var zeroWords []int32
+			for g := range in / size {
+				zeroWords = append(zeroWords, bitStream(zeros[g*out:][:out], bits)...)
+			}
+			check(t, lookup(t, open(t, folder(t, fmt.Sprintf(`{"quantization_config":{"quant_method":"gptq","bits":%d,"group_size":%d,"checkpoint_format":"gptq_v2"}}`, bits, size), tensors{
+				"m.qweight": of(safetensors.I32, []int{in * bits / 32, out}, words...), "m.qzeros": of(safetensors.I32, []int{in / size, out * bits / 32}, zeroWords...),
+				"m.scales": of(safetensors.F16, []int{in / size, out}, scales...),
+			})), "m.weight"), want)
+		})
+	}
+	t.Run("gpt-oss", func(t *testing.T) {
+		const out, blocks = mxOutputs + 77, mxBlocks + 3
+		codes, scales, want := make([]uint8, out*blocks*16), make([]uint8, out*blocks), make([]float32, out*blocks*32)
+		for i := range codes {
+			codes[i] = uint8(r.IntN(256))
+		}
+		for i := range scales {
+			scales[i] = uint8(120 + r.IntN(9))
+		}
+		for i := range want {
+			o, in := i%out, i/out
+			c := codes[o*blocks*16+in/2] >> (in % 2 * 4) & 15
+			want[i] = float32(math.Ldexp(float64(fp4.E2M1(c).Float32()), int(scales[o*blocks+in/32])-127))
+		}
+		check(t, lookup(t, open(t, folder(t, "", tensors{"m_blocks": of(safetensors.U8, []int{1, out, blocks, 16}, codes...), "m_scales": of(safetensors.U8, []int{1, out, blocks}, scales...)})), "m"), want)
+	})
+}
