@@ -38,10 +38,22 @@ func DequantizeInt[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) {
 	checkApart(kernel, out, memory("src", src))
 	p.apart(kernel, out)
 	if f.Bits() > 8 {
-		portableDequantizeWide(dst, src, g, p, f)
+		dequantizeWide(current(), dst, src, g.merged(), p, f)
 		return
 	}
 	dequantizeInt(current(), dst, bytesOf(src), g, p, f)
+}
+
+// dequantizeWide is for codes of two bytes, in elements of two or in bytes.
+func dequantizeWide[T Float, C IntCode](impl isa, dst []T, src []C, g Grid, p *IntParams, f Format) {
+	switch {
+	case impl == generic || len(dst) == 0 || !p.finite(impl):
+		portableDequantizeWide(dst, src, g, p, f)
+	case f.isSigned():
+		dequantizeShorts(impl, dst, unsafe.Pointer(&src[0]), g, p, 1<<15)
+	default:
+		dequantizeShorts(impl, dst, unsafe.Pointer(&src[0]), g, p, 0)
+	}
 }
 
 func dequantizeInt[T Float](impl isa, dst []T, src []byte, g Grid, p *IntParams, f Format) {

@@ -49,8 +49,10 @@ func QuantizeInt[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams) {
 func quantizeInt[T Float](impl isa, dst []byte, src []T, g Grid, p *IntParams, f Format) {
 	g = g.merged()
 	switch {
-	case impl == generic || len(src) == 0 || f.Bits() > 8 || !asReference[T](p) && (f.Bits() == 6 || !g.inBytes(f.Bits())):
+	case impl == generic || len(src) == 0 || !asReference[T](p) && (f.Bits() == 6 || f.Bits() > 8 || !g.inBytes(f.Bits())):
 		portableQuantizeInt(dst, src, g, p, f)
+	case f.Bits() > 8:
+		quantizeShorts(impl, unsafe.Pointer(&dst[0]), src, g, p)
 	case !asReference[T](p):
 		quantizeIntBefore(impl, f.storage(), unsafe.Pointer(&dst[0]), src, g, p)
 	case f.Bits() == 6:

@@ -35,6 +35,7 @@ func All() []*ir.Kernel {
 	ks = append(ks, searches()...)
 	ks = append(ks, powersOfTwo()...)
 	ks = append(ks, stochastic()...)
+	ks = append(ks, shorts()...)
 	return append(ks, magnitudes(), value(), prepare())
 }
 

@@ -48,7 +48,7 @@ type Mem uint8
 // E2M1 are four and two bits, the first element in the lowest bits of a byte.
 // The float formats load as their values, but E4M3 as 1/256 of them, and its NaN
 // as a number: AlarmCode finds it. Listed are codes of which LoadListed is told
-// the values. What is stored as BF16 is no NaN with bits in its lower half. Byte, U4, U2 and U6 load as bytes; U6 is a stream of bits, four codes to three bytes, for kernels
+// the values. What is stored as BF16 is no NaN with bits in its lower half. U16 is the low half of an int32. Byte, U4, U2 and U6 load as bytes; U6 is a stream of bits, four codes to three bytes, for kernels
 // over whole tiles, which store what has no higher bits and load with anything in the two highest ones. What has less than eight bits, E2M1
 // too, is stored from a byte's low bits.
 const (
@@ -58,6 +58,7 @@ const (
 	MemBF16
 	MemI32
 	MemI16
+	MemU16
 	MemI8
 	MemU8
 	MemByte
@@ -89,6 +90,7 @@ var memInfo = [...]struct {
 	MemBF16:   {16, "uint16", F32},
 	MemI32:    {32, "int32", I32},
 	MemI16:    {16, "uint16", I16},
+	MemU16:    {16, "uint16", I32},
 	MemI8:     {8, "int8", I32},
 	MemU8:     {8, "uint8", I32},
 	MemByte:   {8, "uint8", I8},
@@ -222,7 +224,7 @@ type Node struct {
 }
 
 // Slots is the number of registers that the node's tile takes. Bits are stored
-// for the whole tile at once, bfloat16 for half of it.
+// for the whole tile at once, what is made 16 bits of lanes for half of it.
 func (n *Node) Slots() int {
 	switch n.Op {
 	case OpAlarmNaN, OpAlarmCode, OpAlarmAbove, OpAlarmLow:
@@ -231,7 +233,7 @@ func (n *Node) Slots() int {
 		switch n.Mem {
 		case MemBits, MemMask:
 			return 1
-		case MemBF16:
+		case MemBF16, MemU16:
 			return 2
 		}
 		return n.Args[0].Type.Slots()
@@ -451,7 +453,7 @@ func (k *Kernel) Uppers() *Node { return k.add(Node{Op: OpUppers, Type: Mask}) }
 // Store writes the tile to an output. Accepted are F32 to floats, I32 and I16 to integers
 // of their size, I16 as it was loaded or looked up, I8 to bytes and less, masks to Bits.
 func (k *Kernel) Store(name string, m Mem, v *Node) {
-	want := map[Mem]Type{MemF32: F32, MemF16: F32, MemBF16: F32, MemI32: I32, MemI16: I16, MemI8: I8, MemU8: I8, MemByte: I8, MemU4: I8, MemU2: I8, MemU6: I8, MemE2M1: I8, MemBits: Mask}[m]
+	want := map[Mem]Type{MemF32: F32, MemF16: F32, MemBF16: F32, MemI32: I32, MemI16: I16, MemU16: I32, MemI8: I8, MemU8: I8, MemByte: I8, MemU4: I8, MemU2: I8, MemU6: I8, MemE2M1: I8, MemBits: Mask}[m]
 	if v.Type != Mask16 || want != Mask {
 		v.want("Store", want)
 	}

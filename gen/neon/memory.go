@@ -77,6 +77,8 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 		return raw
 	case ir.MemF16:
 		return widen(8, raw)
+	case ir.MemU16:
+		return half(8, m.UXTL, m.UXTL2, asm.S, raw)
 	case ir.MemBF16:
 		return half(8, m.SHLL, m.SHLL2, asm.S, raw)
 	case ir.MemI8:
@@ -126,6 +128,8 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, args [][]plan.V, at plan.Addr) 
 			s.Add(plan.Inst{Defs: []plan.V{h}, Uses: []plan.V{h, v[0]}, Emit: func(d, u []int) { m.FCVTN2(asm.V(d[0]), asm.V(u[1])) }})
 			put(asm.Q, h)
 		}
+	case ir.MemU16:
+		put(asm.Q, m.binary(s, sized(asm.H, m.UZP1), v[0], v[1]))
 	case ir.MemBF16: // add just below half of the last place kept, and one more if its last bit is set
 		var add [2]plan.V
 		for i := range add {

@@ -119,6 +119,10 @@ func (m *Machine) storeExtras(n *ir.Node) []*ir.Node {
 	switch n.Mem {
 	case ir.MemBF16:
 		return m.roundExtras(k)
+	case ir.MemU16:
+		if !m.wide {
+			return []*ir.Node{k.Int(0xffff)}
+		}
 	case ir.MemMask: // as of OpBytes, and of OpInside
 		if m.wide {
 			return []*ir.Node{k.Int(0x01010101)}
@@ -181,6 +185,8 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 			v = s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTDQ2PS", m.vec(u[0]), m.vec(d)) }, v)
 		}
 		return v
+	case ir.MemU16:
+		return m.loadHalf(s, "VPMOVZXWD", slot, at, masked)
 	case ir.MemF16:
 		return m.loadHalf(s, "VCVTPH2PS", slot, at, masked)
 	case ir.MemBF16:
@@ -453,6 +459,8 @@ func (m *Machine) store(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 	case ir.MemF16:
 		h := s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPS2PH", operand.Imm(0), m.vec(u[0]), m.narrow(d)) }, v[0])
 		emit(func(u []int) { m.storeHalf(u[0], slot, at, masked) }, h)
+	case ir.MemU16:
+		m.storeLower(s, slot, v, args[1:], at, masked)
 	case ir.MemBF16:
 		m.storeBF16(s, slot, v, args[1:], at, masked)
 	case ir.MemU6:
@@ -602,11 +610,34 @@ func (m *Machine) storeBF16(s *plan.Seg, slot int, v []plan.V, c [][]plan.V, at 
 	for i := range r {
 		r[i] = s.Op(plan.Vec, func(d int, u []int) { m.i("VPSRLD", operand.Imm(16), m.vec(u[0]), m.vec(d)) }, r[i])
 	}
-	p := m.pack(s, "VPACKUSDW", r[0], r[1])
+	m.storePair(s, r[0], r[1], at)
+}
+
+// storePair stores two registers of numbers below 2^16 as one, with AVX2.
+func (m *Machine) storePair(s *plan.Seg, a, b plan.V, at plan.Addr) {
+	p := m.pack(s, "VPACKUSDW", a, b)
 	s.Add(plan.Inst{Defs: []plan.V{s.New(plan.Vec)}, Uses: []plan.V{p}, Emit: func(d, u []int) {
 		m.i("VPERMQ", operand.Imm(0xd8), m.vec(u[0]), m.vec(d[0]))
 		m.i("VMOVUPS", m.vec(d[0]), m.mem(at, 0))
 	}})
+}
+
+// storeLower stores the lower halves of two registers.
+func (m *Machine) storeLower(s *plan.Seg, slot int, v []plan.V, c [][]plan.V, at plan.Addr, masked bool) {
+	var r [2]plan.V
+	for i, x := range v {
+		if !m.wide {
+			r[i] = s.Op(plan.Vec, func(d int, u []int) { m.i("VPAND", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, x, c[0][0])
+			continue
+		}
+		h := s.Op(plan.Vec, func(d int, u []int) { m.i("VPMOVDW", m.vec(u[0]), half(d)) }, x)
+		at := at
+		at.Disp += 2 * m.Width() * i
+		s.Add(plan.Inst{Uses: []plan.V{h}, Emit: func(_, u []int) { m.storeHalf(u[0], 2*slot+i, at, masked) }})
+	}
+	if !m.wide {
+		m.storePair(s, r[0], r[1], at)
+	}
 }
 
 // storeWideBF16 does so with the upper words of two registers together, and with

@@ -1788,6 +1788,33 @@ func StochasticHalf(isa ISA, elemKind Elem, y *uint16, x *float32, words *int32,
 	panic("asm: no such implementation of StochasticHalf")
 }
 
+// QuantizeShort sets q = min(max(round((x-minval)/scale) + zero, least), most), or 0 for NaN, in two's complement. recip is Prepare's.
+func QuantizeShort(isa ISA, q *uint16, x *float32, scale *float32, recip *float32, zero *float32, minval *float32, least float32, most float32, groups int, length int) {
+	switch int(isa) << 16 {
+	case int(AVX2) << 16:
+		QuantizeShortAVX2(q, x, scale, recip, zero, minval, least, most, groups, length)
+		return
+	case int(AVX512) << 16, int(AVX512VBMI) << 16:
+		QuantizeShortAVX512(q, x, scale, recip, zero, minval, least, most, groups, length)
+		return
+	}
+	panic("asm: no such implementation of QuantizeShort")
+}
+
+// DequantizeShort sets y = (q - zero)*scale + minval.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func DequantizeShort(isa ISA, y *float32, q *uint16, scale *float32, zero *float32, minval *float32, sign int32, groups int, length int) {
+	switch int(isa) << 16 {
+	case int(AVX2) << 16:
+		DequantizeShortAVX2(y, q, scale, zero, minval, sign, groups, length)
+		return
+	case int(AVX512) << 16, int(AVX512VBMI) << 16:
+		DequantizeShortAVX512(y, q, scale, zero, minval, sign, groups, length)
+		return
+	}
+	panic("asm: no such implementation of DequantizeShort")
+}
+
 // ParamsMagnitude sets most = max(-min(low, 0), max(high, 0)), NaN if low or high is.
 func ParamsMagnitude(isa ISA, most *float32, low *float32, high *float32, n int) {
 	switch int(isa) << 16 {

@@ -321,6 +321,17 @@ func StochasticHalf(isa ISA, elemKind Elem, y *uint16, x *float32, words *int32,
 	panic("asm: no such implementation of StochasticHalf")
 }
 
+// QuantizeShort sets q = min(max(round((x-minval)/scale) + zero, least), most), or 0 for NaN, in two's complement. recip is Prepare's.
+func QuantizeShort(isa ISA, q *uint16, x *float32, scale *float32, recip *float32, zero *float32, minval *float32, least float32, most float32, groups int, length int) {
+	panic("asm: no such implementation of QuantizeShort")
+}
+
+// DequantizeShort sets y = (q - zero)*scale + minval.
+// sign is the highest bit of a signed code, 0 if they are unsigned.
+func DequantizeShort(isa ISA, y *float32, q *uint16, scale *float32, zero *float32, minval *float32, sign int32, groups int, length int) {
+	panic("asm: no such implementation of DequantizeShort")
+}
+
 // ParamsMagnitude sets most = max(-min(low, 0), max(high, 0)), NaN if low or high is.
 func ParamsMagnitude(isa ISA, most *float32, low *float32, high *float32, n int) {
 	panic("asm: no such implementation of ParamsMagnitude")
