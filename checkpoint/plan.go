@@ -265,6 +265,9 @@ func (p *Plan) Do(s *Scratch, shard *Shard, task Task, write func(data []byte, o
 	return nil
 }
 
+// digestBytes is how many bytes a digest has, each two letters.
+const digestBytes = 8
+
 // Digest tells plans apart: by what is to be written and by the files that are read, as their sizes and times tell.
 func (p *Plan) Digest() (string, error) {
 	h := sha256.New()
@@ -281,7 +284,7 @@ func (p *Plan) Digest() (string, error) {
 		h.Write(s.Head)
 	}
 	h.Write(p.Config)
-	return hex.EncodeToString(h.Sum(nil)[:8]), nil
+	return hex.EncodeToString(h.Sum(nil)[:digestBytes]), nil
 }
 
 // Converted counts the tensors that are converted.

@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -50,7 +51,8 @@ func (p *Plan) WriteFile(ctx context.Context, path string, o WriteOptions) error
 // WriteFolder carries a plan out: it writes the shards, the new config.json and index, and, unless the input was a single file, copies every
 // other file of its folder. The folder appears under its name only when it is whole. Until then it lies beside, hidden, as
 // .NAME.lowbit-DIGEST. A run that was killed leaves it there, and the next run of the same plan takes it up: shards that are whole are not
-// done again. A run that fails removes it; one that ctx ends does not.
+// done again. A run that fails removes it; one that ctx ends does not. When the folder is whole, what killed runs of other plans have left for
+// the same path is removed too, as nobody can take it up any more.
 func (p *Plan) WriteFolder(ctx context.Context, path string, o WriteOptions) (err error) {
 	path = filepath.Clean(path)
 	if err := wantEmpty(path); err != nil {
@@ -60,7 +62,7 @@ func (p *Plan) WriteFolder(ctx context.Context, path string, o WriteOptions) (er
 	if err != nil {
 		return err
 	}
-	stage := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.lowbit-%s", filepath.Base(path), digest))
+	stage := stagePrefix(path) + digest
 	if o.Restart {
 		if err := os.RemoveAll(stage); err != nil {
 			return inFile(stage, err)
@@ -137,7 +139,28 @@ func (p *Plan) WriteFolder(ctx context.Context, path string, o WriteOptions) (er
 	if err := os.Rename(stage, path); err != nil {
 		return inFile(path, err)
 	}
+	removeStages(path)
 	return nil
+}
+
+// stagePrefix is what the names of all folders begin with that lie beside path until it is whole. A digest follows.
+func stagePrefix(path string) string {
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".lowbit-")
+}
+
+// removeStages removes what runs of other plans have left. That it cannot is no reason to fail: path is whole.
+func removeStages(path string) {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return
+	}
+	prefix := filepath.Base(stagePrefix(path))
+	for _, e := range entries {
+		digest, ok := strings.CutPrefix(e.Name(), prefix)
+		if b, err := hex.DecodeString(digest); ok && err == nil && len(b) == digestBytes && e.IsDir() {
+			os.RemoveAll(filepath.Join(filepath.Dir(path), e.Name()))
+		}
+	}
 }
 
 // wantEmpty refuses a folder that has something in it, and what is no folder.

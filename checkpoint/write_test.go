@@ -232,6 +232,24 @@ func TestFolderIsTakenUp(t *testing.T) {
 	assert.Equal(t, want, contents(t, out))
 }
 
+// What killed runs of other plans have left is removed when the folder is whole, and nothing else is.
+func TestOtherPlansAreRemoved(t *testing.T) {
+	in := sharded(t)
+	parent := t.TempDir()
+	for _, name := range []string{".out.lowbit-0123456789abcdef", ".out.lowbit-0123456789abcdeg", ".out.lowbit-012345", ".out2.lowbit-0123456789abcdef"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(parent, name, "sub"), 0o777))
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(parent, ".out.lowbit-fedcba9876543210"), nil, 0o666))
+	require.NoError(t, plan(t, in, Dequantization{}, 1<<12).WriteFolder(context.Background(), filepath.Join(parent, "out"), WriteOptions{}))
+	entries, err := os.ReadDir(parent)
+	require.NoError(t, err)
+	var left []string
+	for _, e := range entries {
+		left = append(left, e.Name())
+	}
+	assert.Equal(t, []string{".out.lowbit-012345", ".out.lowbit-0123456789abcdeg", ".out.lowbit-fedcba9876543210", ".out2.lowbit-0123456789abcdef", "out"}, left)
+}
+
 func TestFailedRunLeavesNothing(t *testing.T) {
 	dir := folder(t, "", tensors{"m.weight": of(safetensors.F32, []int{2, 32}, append(make([]float32, 63), float32(math.Inf(1)))...)})
 	parent := t.TempDir()

@@ -164,7 +164,7 @@ func (c *fakeQuantCommand) checkpoint(t *tool, target quant.Target) (done bool, 
 	odd := &oddTensors{nonFiniteFlag: &c.nonFiniteFlag, of: map[*checkpoint.Tensor]*oddities{}}
 	plan, err := checkpoint.NewPlan(in, &checkpoint.FakeQuantization{
 		Spec: c.Spec.Spec, Target: target, Mask: maskKinds[c.Mask], Select: func(t *checkpoint.Tensor) bool { return c.selects(t.Name()) },
-		Name: fmt.Sprintf("spec %v target %s mask %s %s", c.Spec.Spec, c.Target, c.Mask, c.names()), NonFinite: odd.found, Stop: t.interrupted,
+		Name: fmt.Sprintf("spec %v target %s mask %s non-finite %s %s", c.Spec.Spec, c.Target, c.Mask, c.NonFinite, c.names()), NonFinite: odd.found, Stop: t.interrupted,
 	}, pieceSize)
 	if err != nil {
 		return false, err

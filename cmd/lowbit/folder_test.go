@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -150,4 +151,29 @@ func TestCompressedTensors(t *testing.T) {
 	fails(t, exitUsage, []string{"--preset", "int8", "compressed-tensors"}, "quantize", "--to", "compressed-tensors", "--preset", "int8", "-o", out, in)
 	fails(t, exitUsage, []string{"--spec", "compressed-tensors"}, "quantize", "--to", "compressed-tensors", "--spec", int8Spec, "-o", out, in)
 	assert.Equal(t, []string{"in", "one.safetensors", "recipe.json"}, entries(t, parent))
+}
+
+// What a run has finished that only warned of a NaN is not taken up by one for which a NaN is an error.
+func TestFolderNonFinite(t *testing.T) {
+	parent := t.TempDir()
+	in, out := filepath.Join(parent, "in"), filepath.Join(parent, "out")
+	require.NoError(t, os.Mkdir(in, 0o777))
+	save(t, filepath.Join(in, "1.safetensors"), of("a.weight", safetensors.F32, []int{1, 2}, float32(1), float32(math.NaN())))
+	save(t, filepath.Join(in, "2.safetensors"), ramp("b.weight", 300, 500))
+	require.NoError(t, os.WriteFile(filepath.Join(in, "model.safetensors.index.json"), []byte(`{"weight_map":{"a.weight":"1.safetensors","b.weight":"2.safetensors"}}`), 0o666))
+	taken := false
+	for n := int64(1); ; n++ {
+		later := &whenAsked{Context: context.Background(), n: n, do: func() error { return context.Canceled }}
+		lowbitUntil(t, later, "quantize", "--workers", "1", "--preset", "int8", "-o", out, in)
+		if _, err := os.Stat(out); err == nil {
+			break
+		}
+		whole, err := filepath.Glob(filepath.Join(parent, ".out.lowbit-*", "1.safetensors"))
+		require.NoError(t, err)
+		taken = taken || len(whole) > 0
+		fails(t, exitFailed, []string{`tensor "a.weight"`, "element 1 is NaN"}, "quantize", "--non-finite", "error", "--preset", "int8", "-o", out, in)
+		require.NoDirExists(t, out)
+	}
+	assert.True(t, taken, "no run was interrupted behind the first shard")
+	assert.Equal(t, []string{"in", "out"}, entries(t, parent))
 }

@@ -112,7 +112,7 @@ func (c *quantizeCommand) Run(t *tool) error {
 
 // job is what the command does to safetensors.
 func (c *quantizeCommand) job(t *tool, to string, odd *oddTensors, weights *weights) (checkpoint.Job, error) {
-	name := fmt.Sprintf("%s preset %q spec %v recipe %q pack %v %s", to, c.Preset, c.Spec.Spec, c.Recipe.text, c.Pack, c.names())
+	name := fmt.Sprintf("%s preset %q spec %v recipe %q pack %v non-finite %s %s", to, c.Preset, c.Spec.Spec, c.Recipe.text, c.Pack, c.NonFinite, c.names())
 	if to == toCT {
 		preset, selected, err := c.forCT(&c.selection)
 		if err != nil {
