@@ -128,11 +128,11 @@ func (m *measurement) add(b *measureBench, first, n int, sides [2]elements) {
 
 // addPart takes a run in, or a part of one.
 func (m *measurement) addPart(b *measureBench, first int, sides [2]elements, n int) {
-	bits := b.differing(sides)
 	for i, side := range sides {
 		b.values[i] = slices.Grow(b.values[i][:0], n)[:n]
 		side.values(b.values[i])
 	}
+	bits := b.differing(sides)
 	d := count(b.values[0], b.values[1])
 	if d.bits = bits; m.errors && d.worst > 0 {
 		d.errors = countErrors(b.values[0], b.values[1], d.worst)
@@ -247,27 +247,27 @@ func (s *sums) take(v, w float64) {
 	}
 }
 
-// differing counts the elements whose bits differ, as far as the types can tell.
+// differing counts the elements whose bits differ, as far as the types can tell. The values of numbers are there.
 func (b *measureBench) differing(sides [2]elements) int {
 	x, y := sides[0], sides[1]
 	switch {
 	case x.dtype == 0 && y.dtype == 0:
 		return differingValues(x.floats, y.floats)
 	case x.dtype == 0:
-		return b.differingRounded(x.floats, y)
+		return b.differingRounded(x.floats, y.dtype, b.values[1])
 	case y.dtype == 0:
-		return b.differingRounded(y.floats, x)
+		return b.differingRounded(y.floats, x.dtype, b.values[0])
 	case x.dtype != y.dtype:
 		return 0
 	}
 	return differing(x.dtype.Bits(), x.bytes, y.bytes)
 }
 
-// differingRounded rounds values to the type of others, and counts those whose bits differ. NaN are one.
-func (b *measureBench) differingRounded(floats []float32, other elements) (count int) {
+// differingRounded rounds values to the type of others, which are given as numbers, and counts those whose bits differ. NaN are one.
+func (b *measureBench) differingRounded(floats []float32, t safetensors.DType, other []float64) (count int) {
 	n := len(floats)
 	b.rounded = slices.Grow(b.rounded[:0], n)[:n]
-	switch rounded := b.rounded; other.dtype {
+	switch rounded := b.rounded; t {
 	case safetensors.F16:
 		half := lend[float16.Float16](&b.narrow, n)
 		kernels.EncodeFloat16(half, floats)
@@ -281,10 +281,8 @@ func (b *measureBench) differingRounded(floats []float32, other elements) (count
 	default:
 		return 0
 	}
-	b.values[0] = slices.Grow(b.values[0][:0], n)[:n]
-	values(b.values[0], other.dtype, other.bytes)
 	for i, v := range b.rounded {
-		if w := float32(b.values[0][i]); math.Float32bits(v) != math.Float32bits(w) && (v == v || w == w) {
+		if w := float32(other[i]); math.Float32bits(v) != math.Float32bits(w) && (v == v || w == w) {
 			count++
 		}
 	}

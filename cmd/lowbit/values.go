@@ -59,6 +59,11 @@ func values(dst []float64, t safetensors.DType, data []byte) {
 			dst[i] = float64(math.Float32frombits(binary.LittleEndian.Uint32(data[4*i:])))
 		}
 		return
+	case safetensors.BF16:
+		for i := range len(data) / 2 {
+			dst[i] = float64(math.Float32frombits(uint32(binary.LittleEndian.Uint16(data[2*i:])) << 16))
+		}
+		return
 	}
 	decode, size := decoders[t], t.Bits()/8
 	for i := range len(data) / size {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/binary"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
@@ -140,4 +142,21 @@ func TestMeasurement(t *testing.T) {
 	without.errors = nil
 	assert.Equal(t, &without, differenceOf(without.words()))
 	assert.Nil(t, differenceOf(want.words()[1:]))
+}
+
+// BenchmarkMeasurement measures bfloat16 against values of codes.
+func BenchmarkMeasurement(b *testing.B) {
+	const n = 1 << 20
+	r := rand.New(rand.NewPCG(1, 2))
+	stored, values := make([]byte, 2*n), make([]float32, n)
+	for i := range values {
+		v := bf16.FromFloat32(float32(r.NormFloat64()))
+		binary.LittleEndian.PutUint16(stored[2*i:], uint16(v))
+		values[i] = v.Float32() + float32(r.NormFloat64())*1e-3
+	}
+	var bench measureBench
+	for b.Loop() {
+		newMeasurement(n, true).add(&bench, 0, n, [2]elements{{dtype: safetensors.BF16, bytes: stored}, {floats: values}})
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/element")
 }
