@@ -25,19 +25,20 @@ const (
 // the same length. dst, and p likewise, has as many numbers for each group: first
 // those of the first group's candidates.
 //
-// The sum has one order on every implementation: the elements of a group come in
-// chunks of 4096; element i of a chunk is added to lane i%16 of 16 float32, then lane
-// j+8 to lane j, and so on down to one lane; the chunks are added in float64.
+// The sum has one order on every implementation: element i is added to lane i%16 of
+// 16 float32, then lane j+8 to lane j, and so on down to one lane. A group has at
+// most 4096 elements; the error of a longer one is the sum of those of its parts of
+// 4096 elements, in order, as float64.
 //
 // Weights are one for each element of src; nil stands for ones.
-func ErrorInt(dst []float64, src, weights []float32, groups int, p *IntParams, n Norm) {
+func ErrorInt(dst, src, weights []float32, groups int, p *IntParams, n Norm) {
 	const kernel = "ErrorInt"
 	checkError(kernel, dst, src, weights, groups, n)
 	p.check(kernel, len(dst))
 	errorInt(current(), dst, src, weights, groups, p, n)
 }
 
-func errorInt(impl isa, dst []float64, src, weights []float32, groups int, p *IntParams, n Norm) {
+func errorInt(impl isa, dst, src, weights []float32, groups int, p *IntParams, n Norm) {
 	if impl == generic || p.Dialect != Reference || len(src) == 0 {
 		portableErrors(dst, src, weights, groups, fakeQuantizer{ints: p}, n)
 	} else {
@@ -46,14 +47,14 @@ func errorInt(impl isa, dst []float64, src, weights []float32, groups int, p *In
 }
 
 // ErrorFloat is ErrorInt for a small float format: e = FakeQuantizeFloat(x) - x.
-func ErrorFloat(dst []float64, src, weights []float32, groups int, p *FloatParams, n Norm) {
+func ErrorFloat(dst, src, weights []float32, groups int, p *FloatParams, n Norm) {
 	const kernel = "ErrorFloat"
 	checkError(kernel, dst, src, weights, groups, n)
 	p.check(kernel, len(dst))
 	errorFloat(current(), dst, src, weights, groups, p, n)
 }
 
-func errorFloat(impl isa, dst []float64, src, weights []float32, groups int, p *FloatParams, n Norm) {
+func errorFloat(impl isa, dst, src, weights []float32, groups int, p *FloatParams, n Norm) {
 	switch {
 	case impl == generic || len(src) == 0:
 		portableErrors(dst, src, weights, groups, fakeQuantizer{floats: p}, n)
@@ -66,7 +67,7 @@ func errorFloat(impl isa, dst []float64, src, weights []float32, groups int, p *
 	}
 }
 
-func checkError(kernel string, dst []float64, src, weights []float32, groups int, n Norm) {
+func checkError(kernel string, dst, src, weights []float32, groups int, n Norm) {
 	switch {
 	case groups < 0 || groups == 0 && len(dst)+len(src) > 0:
 		fail(kernel, "groups=%d, want their number", groups)
@@ -74,6 +75,8 @@ func checkError(kernel string, dst []float64, src, weights []float32, groups int
 		fail(kernel, "len(src)=%d, want a multiple of groups=%d", len(src), groups)
 	case groups > 0 && len(dst)%groups != 0:
 		fail(kernel, "len(dst)=%d, want a multiple of groups=%d", len(dst), groups)
+	case groups > 0 && len(src)/groups > sumChunk:
+		fail(kernel, "groups of %d elements, want at most %d", len(src)/groups, sumChunk)
 	case n > Norm2Half:
 		fail(kernel, "there is no norm %d", n)
 	}
@@ -100,7 +103,7 @@ func (f fakeQuantizer) run(y, x []float32, i int) {
 	}
 }
 
-func portableErrors(dst []float64, src, weights []float32, groups int, f fakeQuantizer, n Norm) {
+func portableErrors(dst, src, weights []float32, groups int, f fakeQuantizer, n Norm) {
 	for i := range dst {
 		group, length := i/(len(dst)/groups), len(src)/groups
 		x, w := src[group*length:][:length], weights
@@ -112,7 +115,7 @@ func portableErrors(dst []float64, src, weights []float32, groups int, f fakeQua
 }
 
 // error is the error of a group with the i-th parameters.
-func (f fakeQuantizer) error(x, weights []float32, i int, n Norm) float64 {
+func (f fakeQuantizer) error(x, weights []float32, i int, n Norm) float32 {
 	var buf [pieceLen]float32
 	var s orderedSum
 	for len(x) > 0 {
@@ -125,7 +128,7 @@ func (f fakeQuantizer) error(x, weights []float32, i int, n Norm) float64 {
 		s.add(y)
 		x = x[len(y):]
 	}
-	return s.sum()
+	return float32(s.sum())
 }
 
 // errorTerms puts what the sum adds of each element in the place of what the element was fake-quantized to.

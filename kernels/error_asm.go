@@ -34,8 +34,6 @@ type errorCall struct {
 	least, most int32
 	field, step int32
 	largest     float32
-
-	nan bool // there is one among the sums
 }
 
 // candidates are the parameters of a call with fewer than a register holds.
@@ -54,38 +52,21 @@ var ones = sync.OnceValue(func() *[sumChunk]float32 {
 })
 
 // run writes the errors of groups, and NaN for those that must be computed by division.
-func (c *errorCall) run(dst []float64, src, weights []float32, groups int) {
+func (c *errorCall) run(dst, src, weights []float32, groups int) {
 	each, length := len(dst)/groups, len(src)/groups
 	if each == 0 {
 		return
 	}
-	if length <= sumChunk {
-		step := groups
-		if c.formula == fakePlain {
-			step = max(1, fewZeroPoints/each)
-		}
-		if len(weights) == 0 && c.term == asm.WeightedPowers {
-			step = min(step, sumChunk/length)
-		}
-		for first := 0; first < groups; first += step {
-			k := min(step, groups-first)
-			c.chunks(dst[first*each:][:k*each], src[first*length:][:k*length], part(weights, first*length, k*length), k, first*each)
-		}
-		return
+	step := groups
+	if c.formula == fakePlain {
+		step = max(1, fewZeroPoints/each)
 	}
-	for i, n := 0, 0; i < len(dst); i += n {
-		group := i / each
-		n = min(mostLanes, (group+1)*each-i)
-		out := dst[i:][:n]
-		clear(out)
-		for at := group * length; at < (group+1)*length; at += sumChunk {
-			var sums [mostLanes]float64
-			m := min(sumChunk, (group+1)*length-at)
-			c.chunks(sums[:n], src[at:][:m], part(weights, at, m), 1, i)
-			for j := range out {
-				out[j] += sums[j]
-			}
-		}
+	if len(weights) == 0 && c.term == asm.WeightedPowers {
+		step = min(step, sumChunk/length)
+	}
+	for first := 0; first < groups; first += step {
+		k := min(step, groups-first)
+		c.some(dst[first*each:][:k*each], src[first*length:][:k*length], part(weights, first*length, k*length), k, first*each)
 	}
 }
 
@@ -97,11 +78,9 @@ func part(x []float32, at, n int) []float32 {
 	return x[at:][:n]
 }
 
-// chunks is run for groups of a chunk at most, of which the first candidate has the parameters at first. The sums lie in the lower half of dst until
-// they are widened.
-func (c *errorCall) chunks(dst []float64, src, weights []float32, groups, first int) {
+// some is run for groups of which the first candidate has the parameters at first.
+func (c *errorCall) some(dst, src, weights []float32, groups, first int) {
 	lanes, each, n := errorLanes(c.impl), len(dst)/groups, len(src)/groups
-	sums := unsafe.Slice((*float32)(unsafe.Pointer(&dst[0])), len(dst))
 	whole := each / lanes * lanes
 	for l := 0; l < whole; l += lanes {
 		i := first + l
@@ -114,7 +93,7 @@ func (c *errorCall) chunks(dst []float64, src, weights []float32, groups, first 
 		case fakeProduct:
 			from.other = &c.factor[i]
 		}
-		c.call(&sums[l], from, src, weights, n, groups, 4*each)
+		c.call(&dst[l], from, src, weights, n, groups, 4*each)
 	}
 	if rest := each - whole; rest > 0 { // fewer than the register's
 		var from candidates
@@ -131,14 +110,7 @@ func (c *errorCall) chunks(dst []float64, src, weights []float32, groups, first 
 			}
 			var few [mostLanes]float32
 			c.call(&few[0], arguments{&from.scale[0], &from.other[0], &from.zeroPoint[0]}, src[g*n:][:n], part(weights, g*n, n), n, 1, 0)
-			copy(sums[g*each+whole:], few[:rest])
-		}
-	}
-	for i := len(dst) - 1; i >= 0; i-- {
-		e := sums[i]
-		dst[i] = float64(e)
-		if e != e {
-			c.nan = true
+			copy(dst[g*each+whole:], few[:rest])
 		}
 	}
 }
@@ -185,7 +157,7 @@ func newErrorCall(impl isa, weights []float32, n Norm) errorCall {
 	return c
 }
 
-func errorIntAsm(impl isa, dst []float64, src, weights []float32, groups int, p *IntParams, n Norm) {
+func errorIntAsm(impl isa, dst, src, weights []float32, groups int, p *IntParams, n Norm) {
 	c := newErrorCall(impl, weights, n)
 	c.scale, c.zeroPoint, c.minval, c.least, c.most = p.Scale, p.ZeroPoint, p.Minval, int32(p.Min), int32(p.Max)
 	switch {
@@ -198,7 +170,7 @@ func errorIntAsm(impl isa, dst []float64, src, weights []float32, groups int, p 
 	c.divided(dst, src, weights, groups, fakeQuantizer{ints: p}, n)
 }
 
-func errorFloatAsm(impl isa, dst []float64, src, weights []float32, groups int, p *FloatParams, n Norm) {
+func errorFloatAsm(impl isa, dst, src, weights []float32, groups int, p *FloatParams, n Norm) {
 	c := newErrorCall(impl, weights, n)
 	f := &formats[p.Format]
 	c.formula, c.scale, c.field, c.step, c.largest = fakeFloat, p.Scale, f.field, f.step, f.largest
@@ -224,7 +196,7 @@ func (p *FloatParams) scalesOfE4M3FN() bool {
 
 // errorFloatBy is for such scales. Where elements are divided by what the values of codes are multiplied with, all is as the reference does it with
 // that number for the scale; else they are multiplied with another one.
-func errorFloatBy(impl isa, dst []float64, src, weights []float32, groups int, p *FloatParams, n Norm) {
+func errorFloatBy(impl isa, dst, src, weights []float32, groups int, p *FloatParams, n Norm) {
 	m := p.method()
 	each, length := len(dst)/groups, len(src)/groups
 	inverse := float32(1)
@@ -255,8 +227,12 @@ func errorFloatBy(impl isa, dst []float64, src, weights []float32, groups int, p
 }
 
 // divided replaces the errors that are NaN by those of the portable code.
-func (c *errorCall) divided(dst []float64, src, weights []float32, groups int, f fakeQuantizer, n Norm) {
-	if !c.nan {
+func (c *errorCall) divided(dst, src, weights []float32, groups int, f fakeQuantizer, n Norm) {
+	if len(dst) == 0 {
+		return
+	}
+	var most float32
+	if asm.AbsMax[float32](c.impl, asm.F32, unsafe.Pointer(&dst[0]), &most, 1, len(dst)); most == most {
 		return
 	}
 	for i, e := range dst {

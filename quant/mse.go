@@ -33,18 +33,22 @@ type mse struct {
 // searcher is what one goroutine searches with: the calculator, and scratch.
 type searcher struct {
 	*mse
-	low, high   []float32  // of candidates
-	ends        []extremes // of groups
-	params      Params
-	errs, least []float64
-	live        []int  // groups that are searched on
-	idle        []bool // of them
-	weights     []float32
-	signed      bool // a weight may be negative
+	low, high []float32  // of candidates
+	ends      []extremes // of groups
+	params    Params
+	errs      []float32
+	least     []float64
+	live      []int  // groups that are searched on
+	idle      []bool // of them
+	weights   []float32
+	signed    bool // a weight may be negative
 }
 
 // block is how many candidates are tried before the rest is given up, if it can be: as many as the kernels take at a time.
 const block = 16
+
+// groupsAtOnce are searched side by side: the numbers of their candidates stay in the L1 cache.
+const groupsAtOnce = 32
 
 // newMSE makes the calculator. Scales that are powers of two have two candidates, the exponent and the next one. Those of NVFP4 have their neighbours.
 func newMSE(r Request) (RangeCalculator, error) {
@@ -131,10 +135,10 @@ func (s *searcher) candidates(low, high []float32, first int, r Range) {
 	if s.shrinks() && s.given == (FloatRange{}) {
 		most := max(-r.Min, r.Max)
 		parts := s.parts[first:][:len(high)]
-		low = low[:len(parts)]
 		for i, p := range parts {
-			low[i], high[i] = 0, float32(most*p)
+			high[i] = float32(most * p)
 		}
+		clear(low)
 		if s.element != elementF32 {
 			for i, h := range high {
 				high[i] = s.element.round(h)
@@ -154,7 +158,7 @@ func (s *searcher) choose(n int) {
 }
 
 // error writes the errors of adjacent groups, each with the same number of candidates, of which the parameters are those from first on.
-func (s *searcher) error(dst []float64, x, weights []float32, groups, first int) {
+func (s *searcher) error(dst, x, weights []float32, groups, first int) {
 	of := span{group: first, grid: kernels.Grid{Groups: len(dst)}}
 	if s.format.dtype.IsFloat() {
 		p := s.format.floats(&s.params, of, false)
@@ -208,7 +212,7 @@ func (s *searcher) search(low, high []float32, x, weights []float32) {
 			}
 			errs := s.errs[i*k:][:k]
 			least, best := s.least[g], s.first(errs)
-			if e := errs[best]; c == 0 || e < least {
+			if e := float64(errs[best]); c == 0 || e < least {
 				least = e
 				s.least[g] = least
 				low[g], high[g] = s.fraction(c+best, s.ends[g].Range)
@@ -221,8 +225,8 @@ func (s *searcher) search(low, high []float32, x, weights []float32) {
 	}
 }
 
-// first returns the first of the least errors of a block, each of which is a float32, as a group is a chunk at most; the first one of all if that is NaN.
-func (s *searcher) first(errs []float64) int {
+// first returns the first of the least errors of a block; the first one of all if that is NaN.
+func (s *searcher) first(errs []float32) int {
 	if s.signed || errs[0] != errs[0] {
 		best := 0
 		for i, e := range errs {
@@ -232,19 +236,22 @@ func (s *searcher) first(errs []float64) int {
 		}
 		return best
 	}
-	// The bits of numbers that are not negative are in the numbers' order, NaN beyond all, and the lowest of those that a float32 has not are the place.
+	// The bits of numbers that are not negative are in the numbers' order, NaN beyond all.
 	even, odd := uint64(math.MaxUint64), uint64(math.MaxUint64)
-	i := 0
-	for ; i+2 <= len(errs); i += 2 {
-		pair := errs[i:][:2]
-		even = lesser(math.Float64bits(pair[0])|uint64(i), even)
-		odd = lesser(math.Float64bits(pair[1])|uint64(i+1), odd)
+	for ; len(errs)%block != 0; errs = errs[:len(errs)-1] {
+		even = lesser(placed(errs, len(errs)-1), even)
 	}
-	if i < len(errs) {
-		even = lesser(math.Float64bits(errs[i])|uint64(i), even)
+	if len(errs) == block {
+		whole := (*[block]float32)(errs)
+		for i := 0; i < block; i += 2 {
+			even, odd = lesser(placed(whole[:], i), even), lesser(placed(whole[:], i+1), odd)
+		}
 	}
-	return int(lesser(even, odd) % block)
+	return int(uint32(lesser(even, odd)))
 }
+
+// placed is a number's bits, above its place.
+func placed(x []float32, i int) uint64 { return uint64(math.Float32bits(x[i]))<<32 | uint64(i) }
 
 // lesser is min without a branch that nothing foretells.
 func lesser(a, b uint64) uint64 {
@@ -311,13 +318,7 @@ func (s *searcher) mayGain(i int, least float64, ends *extremes) bool {
 	if s.format.minval {
 		bottom, top = bottom+s.params.MinVal[i], top+s.params.MinVal[i]
 	}
-	sum := 0.0
-	if e := ends.Max - top; e > 0 {
-		sum = s.term(e, ends.most)
-	}
-	if e := bottom - ends.Min; e > 0 && ends.Min != ends.Max {
-		sum += s.term(e, ends.least)
-	}
+	sum := s.term(max(ends.Max-top, 0), ends.most) + s.term(max(bottom-ends.Min, 0), ends.least) // of one element, one is 0
 	return !(sum*(1-0x1p-15) >= least)
 }
 
@@ -373,7 +374,7 @@ func (s *searcher) rangeOf(group iter.Seq[weighted]) Range {
 			s.error(s.errs[:k], p.x, p.weights, 1, 0)
 			gains := c == 0 || s.signed
 			for j, e := range s.errs[:k] {
-				total[j] += e
+				total[j] += float64(e)
 				gains = gains || total[j] < least
 			}
 			if !gains { // what is added to them is not negative
@@ -429,7 +430,7 @@ func (p *pass[T]) searchGroups(b *bench[T], lo, hi int) {
 	}
 	if t.contiguous() && t.grid.Len <= chunk {
 		for n := 0; lo < hi; lo += n {
-			n = min(chunk/t.grid.Len, hi-lo)
+			n = min(chunk/t.grid.Len, groupsAtOnce, hi-lo)
 			s := span{at: lo * t.grid.Len, group: lo, grid: kernels.Grid{Rows: 1, Groups: n, Len: t.grid.Len}}
 			low, high := p.minMax(b, s)
 			b.searcher.search(low, high, widened(b.wide[:s.len()], p.x[s.at:][:s.len()]), b.searcher.weightsOf(p.importance, t.first+s.at, s.len()))

@@ -70,7 +70,7 @@ func (p *pass[T]) searchScales(b *bench[T], lo, hi int) {
 	t, scales := p.tiling, p.observer.params.Scale
 	if t.contiguous() {
 		for n := 0; lo < hi; lo += n {
-			n = min(chunk/t.grid.Len, hi-lo)
+			n = min(chunk/t.grid.Len, groupsAtOnce, hi-lo)
 			at, length := lo*t.grid.Len, n*t.grid.Len
 			b.searcher.searchScales(scales[lo:][:n], widened(b.wide[:length], p.x[at:][:length]), b.searcher.weightsOf(p.importance, t.first+at, length))
 		}
