@@ -61,10 +61,10 @@ func portableUnpack(dst, src []byte, f Format) {
 		unpackSixes(dst, src, f.isSigned())
 		return
 	}
-	toByte := 8 / bits
 	for i := range dst {
+		at := uint(i * bits)
 		// To the top and down again: a signed number repeats its sign.
-		top := src[i/toByte] << (8 - bits - i%toByte*bits)
+		top := src[at/8] << (8 - bits - int(at%8))
 		if f.isSigned() {
 			dst[i] = byte(int8(top) >> (8 - bits))
 		} else {
