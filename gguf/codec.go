@@ -117,6 +117,7 @@ type scratch struct {
 	bfloat16 [pieceLen]bf16.BFloat16
 	unpacked unpacked
 	ranges   ranges
+	written  writtenParams
 	fits     fits
 }
 
@@ -190,16 +191,16 @@ func (s *scratch) quantize(dst []byte, x []float32, t Type, im []float32, mean f
 		kernels.EncodeBFloat16(half, x)
 		putFloats(dst, half)
 	case Q8_0, MXFP4, NVFP4:
-		s.ranges.quantizeSimple(dst, x, t)
+		s.quantizeSimple(dst, x, t)
 	case Q4_0, Q5_0:
 		if im == nil {
-			s.ranges.quantizeSimple(dst, x, t)
+			s.quantizeSimple(dst, x, t)
 		} else {
 			s.fits.quantizeSignedWeighed(dst, x, t, im, mean)
 		}
 	case Q4_1, Q5_1:
 		if im == nil {
-			s.ranges.quantizeSimple(dst, x, t)
+			s.quantizeSimple(dst, x, t)
 		} else {
 			s.fits.quantizeRangedWeighed(dst, x, t, im, mean)
 		}

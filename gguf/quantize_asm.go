@@ -16,9 +16,10 @@ type writtenParams struct {
 
 // quantizeSimple quantizes to a type whose scales need no search. Blocks that are out of the ordinary, and those that are too few for generated
 // code, are left to the portable code, which is the oracle.
-func (r *ranges) quantizeSimple(dst []byte, x []float32, t Type) {
+func (s *scratch) quantizeSimple(dst []byte, x []float32, t Type) {
 	impl := implementation()
 	units := len(x) / writtenAtOnce
+	r, p := &s.ranges, &s.written
 	if impl == asm.Generic || units == 0 {
 		r.quantizePortable(dst, x, t)
 		return
@@ -33,7 +34,7 @@ func (r *ranges) quantizeSimple(dst []byte, x []float32, t Type) {
 	for i := groups; i%16 != 0; i++ { // what is usual for every type
 		r.low[i], r.high[i] = 1, 1
 	}
-	p, kind := &r.written, blockKernels[t]
+	kind := blockKernels[t]
 	asm.BlockParams(impl, kind, &p.minima[0], &p.scales[0], &p.factors[0], &p.checks[0], &r.high[0], &r.low[0], nil, &p.sums[0], (groups+15)/16)
 	asm.QuantizeBlocks(impl, kind, &dst[0], &x[0], &r.low[0], &p.factors[0], &p.scales[0], &p.minima[0], units)
 	unusual := false

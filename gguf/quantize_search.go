@@ -14,6 +14,14 @@ func weigh(w, x, im []float32, mean float32) {
 	}
 }
 
+// rootWeights writes the weights of a group of Q4_K or Q5_K: abs(x) + the root of the mean of the squares.
+func rootWeights(w, x []float32) {
+	root := sqrt32(sumSquares(x) / float32(len(x)))
+	for i, v := range x {
+		w[i] = root + abs32(v)
+	}
+}
+
 // squares writes the squares of elements.
 func squares(w, x []float32) {
 	w = w[:len(x)]
@@ -36,21 +44,30 @@ type fits struct {
 	ranged    [pieceLen / 16]rangedFit
 	sums      [pieceLen / 16]float32 // of the weights of a group
 	symmetric [pieceLen / 16]symmetricFit
+	between   ranges
+	leveler   leveler
 	lanes     lanes
 }
 
 // searchRanged searches for each group of a piece.
 func (f *fits) searchRanged(s *rangedSearch, x []float32, length int) {
 	impl := implementation()
+	if impl != asm.Generic {
+		f.between.find(x, length)
+	}
 	for at := 0; at < len(x); {
 		group := at / length
 		if impl == asm.Generic {
+			if s.rooted {
+				rootWeights(f.weights[at:at+length], x[at:at+length])
+			}
 			f.ranged[group], f.sums[group] = s.search(x[at:at+length], f.weights[at:at+length])
 			at += length
 			continue
 		}
 		end := min(at+16*length, len(x))
-		s.searchBatch(impl, &f.lanes, f.ranged[group:end/length], f.sums[group:end/length], x[at:end], f.weights[at:end], length)
+		low, high := f.between.low[group:end/length], f.between.high[group:end/length]
+		s.searchBatch(impl, &f.lanes, f.ranged[group:end/length], f.sums[group:end/length], x[at:end], f.weights[at:end], low, high, length)
 		at = end
 	}
 }
@@ -58,6 +75,9 @@ func (f *fits) searchRanged(s *rangedSearch, x []float32, length int) {
 // searchSymmetric does the same; weights are those of f, or others.
 func (f *fits) searchSymmetric(x, weights []float32, length int, n float32) {
 	impl := implementation()
+	if impl != asm.Generic {
+		f.between.find(x, length)
+	}
 	for at := 0; at < len(x); {
 		group := at / length
 		if impl == asm.Generic {
@@ -66,7 +86,8 @@ func (f *fits) searchSymmetric(x, weights []float32, length int, n float32) {
 			continue
 		}
 		end := min(at+16*length, len(x))
-		searchSymmetricBatch(impl, &f.lanes, f.symmetric[group:end/length], x[at:end], weights[at:end], length, n)
+		low, high := f.between.low[group:end/length], f.between.high[group:end/length]
+		searchSymmetricBatch(impl, &f.lanes, f.symmetric[group:end/length], x[at:end], weights[at:end], low, high, length, n)
 		at = end
 	}
 }
@@ -149,13 +170,6 @@ func (f *fits) quantizeK(dst []byte, x []float32, t Type, im []float32) {
 			f.weigh(x, im, 2)
 		} else {
 			search = plain
-			for at := 0; at < len(x); at += 32 {
-				group, w := x[at:at+32], f.weights[at:at+32]
-				mean := sqrt32(sumSquares(group) / 32)
-				for i, v := range group {
-					w[i] = mean + abs32(v)
-				}
-			}
 		}
 		f.searchRanged(search, x, 32)
 	case Q6_K:
@@ -166,33 +180,43 @@ func (f *fits) quantizeK(dst []byte, x []float32, t Type, im []float32) {
 			f.searchSymmetric(x, f.weights[:], 16, 32)
 		}
 	}
+	length := 16
+	if t == Q4_K || t == Q5_K {
+		length = 32
+	}
+	l := &f.leveler
+	l.impl, l.t, l.length = implementation(), t, length
+	if t == Q3_K && !weighed && l.impl != asm.Generic {
+		f.between.find(x, length) // a search did so for others
+	}
 	for i := range len(x) / 256 {
+		l.low, l.high = f.between.low[256*i/length:], f.between.high[256*i/length:]
 		b, block := dst[i*t.BlockBytes():], (*[256]float32)(x[256*i:])
 		switch t {
 		case Q2_K:
-			quantizeQ2_K((*[84]byte)(b), block, (*[16]rangedFit)(f.ranged[16*i:]), (*[16]float32)(f.sums[16*i:]), weighed)
+			l.quantizeQ2_K((*[84]byte)(b), block, (*[16]rangedFit)(f.ranged[16*i:]), (*[16]float32)(f.sums[16*i:]), weighed)
 		case Q3_K:
-			quantizeQ3_K((*[110]byte)(b), block, (*[16]symmetricFit)(f.symmetric[16*i:]), f.weights[256*i:], weighed)
+			l.quantizeQ3_K((*[110]byte)(b), block, (*[16]symmetricFit)(f.symmetric[16*i:]), f.weights[256*i:], weighed)
 		case Q4_K:
-			quantizeQ4_K((*[144]byte)(b), block, (*[8]rangedFit)(f.ranged[8*i:]), (*[8]float32)(f.sums[8*i:]), weighed)
+			l.quantizeQ4_K((*[144]byte)(b), block, (*[8]rangedFit)(f.ranged[8*i:]), (*[8]float32)(f.sums[8*i:]), weighed)
 		case Q5_K:
-			quantizeQ5_K((*[176]byte)(b), block, (*[8]rangedFit)(f.ranged[8*i:]), (*[8]float32)(f.sums[8*i:]), weighed)
+			l.quantizeQ5_K((*[176]byte)(b), block, (*[8]rangedFit)(f.ranged[8*i:]), (*[8]float32)(f.sums[8*i:]), weighed)
 		case Q6_K:
-			quantizeQ6_K((*[210]byte)(b), block, (*[16]symmetricFit)(f.symmetric[16*i:]))
+			l.quantizeQ6_K((*[210]byte)(b), block, (*[16]symmetricFit)(f.symmetric[16*i:]))
 		}
 	}
 }
 
 // quantizeQ4_K and quantizeQ5_K have groups of 32 with a scale and a least value of six bits each, in units of d and dmin.
-func quantizeQ4_K(b *[144]byte, x *[256]float32, fits *[8]rangedFit, sums *[8]float32, weighed bool) {
+func (l *leveler) quantizeQ4_K(b *[144]byte, x *[256]float32, fits *[8]rangedFit, sums *[8]float32, weighed bool) {
 	var codes [256]byte
-	quantizeK45(b[:16], &codes, x, fits, sums, weighed, 15)
+	l.quantizeK45(b[:16], &codes, x, fits, sums, weighed, 15)
 	packHalves((*[128]byte)(b[16:]), &codes)
 }
 
-func quantizeQ5_K(b *[176]byte, x *[256]float32, fits *[8]rangedFit, sums *[8]float32, weighed bool) {
+func (l *leveler) quantizeQ5_K(b *[176]byte, x *[256]float32, fits *[8]rangedFit, sums *[8]float32, weighed bool) {
 	var codes [256]byte
-	quantizeK45(b[:16], &codes, x, fits, sums, weighed, 31)
+	l.quantizeK45(b[:16], &codes, x, fits, sums, weighed, 31)
 	for k := 0; k < 32; k += 8 {
 		high := uint64(0)
 		for j := range 8 {
@@ -204,7 +228,7 @@ func quantizeQ5_K(b *[176]byte, x *[256]float32, fits *[8]rangedFit, sums *[8]fl
 }
 
 // quantizeK45 writes d, dmin, scales and minima, and the codes, from 0 to n.
-func quantizeK45(head []byte, codes *[256]byte, x *[256]float32, fits *[8]rangedFit, sums *[8]float32, weighed bool, n int32) {
+func (l *leveler) quantizeK45(head []byte, codes *[256]byte, x *[256]float32, fits *[8]rangedFit, sums *[8]float32, weighed bool, n int32) {
 	const most = 63
 	var scales, least [8]float32
 	var sl, ml [8]uint8
@@ -230,13 +254,12 @@ func quantizeK45(head []byte, codes *[256]byte, x *[256]float32, fits *[8]ranged
 	sl, ml = unpackScales4(packed)
 	unit, unitMin := fromHalf(d), fromHalf(dmin)
 	for g := range fits {
-		group, q := x[32*g:32*g+32], codes[32*g:32*g+32]
-		if scale := float32(unit * float32(sl[g])); scale != 0 {
-			offsetCodes(q, group, scale, float32(unitMin*float32(ml[g])), n)
-		} else {
-			fits[g].codes(q, group, n)
+		l.scales[g], l.offsets[g] = float32(unit*float32(sl[g])), float32(unitMin*float32(ml[g]))
+		if l.scales[g] == 0 {
+			fits[g].codes(codes[32*g:32*g+32], x[32*g:32*g+32], n)
 		}
 	}
+	l.offset(codes, x, n)
 }
 
 // toSteps expresses numbers in so many steps up to the largest, and returns the step.
@@ -255,22 +278,6 @@ func toSteps(steps *[8]uint8, values *[8]float32, most float32) (step uint16) {
 		steps[i] = min(uint8(rounded(float32(inverse*v))), uint8(most))
 	}
 	return toHalf(largest / most)
-}
-
-// offsetCodes writes clamp(round((x + offset) / scale), 0, n).
-func offsetCodes(codes []byte, x []float32, scale, offset float32, n int32) {
-	codes = codes[:len(x)]
-	for i, v := range x {
-		codes[i] = byte(max(min(rounded((v+offset)/scale), n), 0))
-	}
-}
-
-// signedCodes writes clamp(round(x / scale), -n, n-1) + n.
-func signedCodes(codes []byte, x []float32, scale float32, n int32) {
-	codes = codes[:len(x)]
-	for i, v := range x {
-		codes[i] = byte(max(min(rounded(v/scale), n-1), -n) + n)
-	}
 }
 
 // packScales4 writes eight scales and minima of six bits.
@@ -306,7 +313,7 @@ func packPairs(b *[64]byte, codes *[256]byte) {
 }
 
 // quantizeQ2_K has groups of 16 with a scale and a least value of four bits each.
-func quantizeQ2_K(b *[84]byte, x *[256]float32, fits *[16]rangedFit, sums *[16]float32, weighed bool) {
+func (l *leveler) quantizeQ2_K(b *[84]byte, x *[256]float32, fits *[16]rangedFit, sums *[16]float32, weighed bool) {
 	const most = 15
 	var scales, least [16]float32
 	var sl, ml [16]uint8
@@ -326,13 +333,12 @@ func quantizeQ2_K(b *[84]byte, x *[256]float32, fits *[16]rangedFit, sums *[16]f
 	var codes [256]byte
 	for g := range fits {
 		b[g] = sl[g] | ml[g]<<4
-		group, q := x[16*g:16*g+16], codes[16*g:16*g+16]
-		if scale := float32(unit * float32(b[g]&15)); scale != 0 {
-			offsetCodes(q, group, scale, float32(unitMin*float32(b[g]>>4)), 3)
-		} else {
-			fits[g].codes(q, group, 3)
+		l.scales[g], l.offsets[g] = float32(unit*float32(b[g]&15)), float32(unitMin*float32(b[g]>>4))
+		if l.scales[g] == 0 {
+			fits[g].codes(codes[16*g:16*g+16], x[16*g:16*g+16], 3)
 		}
 	}
+	l.offset(&codes, x, 3)
 	packPairs((*[64]byte)(b[16:]), &codes)
 }
 
@@ -357,7 +363,7 @@ func toSteps2(steps *[16]uint8, values *[16]float32) (step uint16) {
 }
 
 // quantizeQ3_K has groups of 16 with a scale of six bits and a sign.
-func quantizeQ3_K(b *[110]byte, x *[256]float32, fits *[16]symmetricFit, w []float32, weighed bool) {
+func (l *leveler) quantizeQ3_K(b *[110]byte, x *[256]float32, fits *[16]symmetricFit, w []float32, weighed bool) {
 	const n = 4
 	var codes [256]byte
 	var scales, sums [16]float32
@@ -391,10 +397,9 @@ func quantizeQ3_K(b *[110]byte, x *[256]float32, fits *[16]symmetricFit, w []flo
 	putHalf(b[108:], d)
 	unit := fromHalf(d)
 	for g, s := range unpackScales3(packed) {
-		if scale := float32(unit * float32(int(s)-32)); scale != 0 {
-			signedCodes(codes[16*g:16*g+16], x[16*g:16*g+16], scale, n)
-		}
+		l.scales[g] = float32(unit * float32(int(s)-32))
 	}
+	l.signed(&codes, x, n)
 	for k := 0; k < 32; k += 8 {
 		high := uint64(0)
 		for j := range 8 {
@@ -416,7 +421,7 @@ func packScales3(b *[12]byte, scales *[16]uint8) {
 }
 
 // quantizeQ6_K has groups of 16 with a scale of eight bits.
-func quantizeQ6_K(b *[210]byte, x *[256]float32, fits *[16]symmetricFit) {
+func (l *leveler) quantizeQ6_K(b *[210]byte, x *[256]float32, fits *[16]symmetricFit) {
 	const n = 32
 	var scales [16]float32
 	for g := range fits {
@@ -435,13 +440,12 @@ func quantizeQ6_K(b *[210]byte, x *[256]float32, fits *[16]symmetricFit) {
 	for g, s := range scales {
 		step := int8(min(rounded(float32(inverse*s)), 127))
 		b[192+g] = byte(step)
-		group, q := x[16*g:16*g+16], codes[16*g:16*g+16]
-		if scale := float32(unit * float32(step)); scale != 0 {
-			signedCodes(q, group, scale, n)
-		} else {
-			fits[g].codes(q, group, n)
+		l.scales[g] = float32(unit * float32(step))
+		if l.scales[g] == 0 {
+			fits[g].codes(codes[16*g:16*g+16], x[16*g:16*g+16], n)
 		}
 	}
+	l.signed(&codes, x, n)
 	for h := range 2 {
 		c := codes[128*h:]
 		for k := 0; k < 32; k += 8 {

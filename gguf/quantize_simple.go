@@ -11,7 +11,6 @@ import (
 // ranges has the least and the greatest element of each group of a piece. Both are NaN if there is a NaN; a zero is +0.
 type ranges struct {
 	low, high [pieceLen / 16]float32
-	written   writtenParams
 }
 
 // quantizePortable quantizes to a type whose scales need no search.
@@ -165,7 +164,7 @@ func (r *ranges) quantizeRanged(dst []byte, x []float32, t Type) {
 				}
 			}
 		} else if low == 0 {
-			low = firstZero(v)
+			low = firstZero(v[:])
 		}
 		d := (high - low) / levels
 		id := inverse(d)
@@ -206,7 +205,7 @@ func (r *ranges) quantizeRanged(dst []byte, x []float32, t Type) {
 }
 
 // firstZero is the first of the elements that are zero, with its sign.
-func firstZero(x *[32]float32) float32 {
+func firstZero(x []float32) float32 {
 	for _, v := range x {
 		if v == 0 {
 			return v

@@ -10,167 +10,208 @@ import (
 // group g is at 16*i + g. A lane has the sums of its group in the order of the elements, so they are those of the portable search. Groups that
 // are out of the ordinary, in which a number is no number or rounds in another way, are left to that.
 type lanes struct {
-	x, w, l      [16 * 32]float32
-	params, sums [3 * 16]float32
+	x, w, l [16 * 32]float32
+	state   [numbersOfRanged]row // the numbers of the search
 }
+
+var infinity = float32(math.Inf(1))
+
+// row has one number of each group.
+type row [16]float32
+
+// all sets the number of every group.
+func (r *row) all(v float32) {
+	for g := range r {
+		r[g] = v
+	}
+}
+
+// What the rows of a search for ranges are, for the kernels too: first what RangedSums takes and gives, then what RangedError does.
+const (
+	rangedInverse = iota
+	rangedLeast   // the least element so far
+	rangedLevels  // the largest level
+	_             // sum w*l
+	_             // sum (w*l)*l
+	_             // sum (w*l)*x
+	rangedScale
+	rangedOffset
+	rangedErrors
+	rangedW     // sum w
+	rangedX     // sum w*x
+	rangedBest  // the least error so far
+	rangedLimit // what an error must be below
+	rangedBottom
+	rangedHigh
+	rangedUsual      // 1, or 0 for a group that is not
+	rangedFitScale   // of the best
+	rangedFitInverse // likewise
+	rangedFitBase    // likewise
+	rangedNext       // the levels of the next try
+	numbersOfRanged
+)
+
+// What they are in a symmetric search.
+const (
+	symmetricInverse  = iota
+	symmetricLeast    // the least level
+	symmetricMost     // the greatest
+	symmetricSums     // sum (w*x)*l, then sum (w*l)*l
+	symmetricBest     = iota + 1
+	symmetricScale    // of the best
+	symmetricFitted   // its inverse
+	symmetricGreatest // the element of largest magnitude
+	symmetricNext     // minus the levels of the next try
+)
 
 // load puts groups side by side; groups that are not there are zeros.
-func (b *lanes) load(x, w []float32, length int) {
+func load(rows []float32, x []float32, length int) {
 	if len(x) < 16*length {
-		clear(b.x[:16*length])
-		clear(b.w[:16*length])
+		clear(rows[:16*length])
 	}
-	for g := 0; g*length < len(x); g++ {
-		group, weights := x[g*length:][:length], w[g*length:][:length]
-		for i, v := range group {
-			b.x[16*i+g], b.w[16*i+g] = v, weights[i]
+	for g := 0; len(x) > 0; g, x = g+1, x[length:] {
+		for i, v := range x[:length] {
+			rows[16*i+g] = v
 		}
 	}
 }
 
-// searchBatch is search for at most sixteen groups. Lanes that are not usual compute something, and what that is does not matter.
-func (s *rangedSearch) searchBatch(impl asm.ISA, b *lanes, fits []rangedFit, sums, x, w []float32, length int) {
-	b.load(x, w, length)
-	var least, most, bottom, sw, sx, best, inverses [16]float32
-	var usual, fitted [16]bool
-	clear(b.params[:])
-	for i := range 16 {
-		b.params[32+i] = s.n
+// searchBatch is search for at most sixteen groups, of which low and high are the least and the greatest elements, a zero without a sign. Lanes
+// that are not usual compute something, and what that is does not matter.
+func (s *rangedSearch) searchBatch(impl asm.ISA, b *lanes, fits []rangedFit, sums, x, w, low, high []float32, length int) {
+	at := &b.state
+	load(b.x[:], x, length)
+	if s.rooted {
+		asm.SquareSums(impl, &b.x[0], nil, &at[rangedX][0], length)
+		for g, squares := range at[rangedX] {
+			at[rangedScale][g] = sqrt32(squares / float32(length))
+		}
+		asm.RootMoments(impl, &b.w[0], &b.x[0], &at[rangedScale][0], &at[rangedW][0], length)
+	} else {
+		load(b.w[:], w, length)
+		asm.Moments(impl, &b.x[0], &b.w[0], nil, &at[rangedW][0], length)
 	}
 	count, some := len(x)/length, false
-	for g := range count {
-		group, weights := x[g*length:][:length], w[g*length:][:length]
-		low, high, sumW := group[0], group[0], weights[0]
-		sumX := float32(sumW * low)
-		for i := 1; i < length; i++ {
-			v := group[i]
-			if v < low {
-				low = v
-			}
-			if v > high {
-				high = v
-			}
-			sumW += weights[i]
-			sumX += float32(weights[i] * v)
+	at[rangedUsual].all(0)
+	at[rangedHigh].all(0)
+	at[rangedBottom].all(0)
+	at[rangedLeast].all(0)
+	for g, bottom := range low {
+		if bottom == 0 {
+			bottom = firstZero(x[g*length:][:length])
 		}
-		bottom[g], least[g], most[g], sw[g], sx[g] = low, min(low, 0), high, sumW, sumX
-		inverse := s.n / (high - least[g])
-		// A sum that is finite is one of finite elements.
-		usual[g] = finite(sumX) && finite(sumW) && high > least[g] && finite(inverse)
-		some = some || usual[g]
-		fits[g] = rangedFit{inverse: inverse, base: least[g], scale: 1 / inverse}
-		b.params[g], b.params[16+g] = inverse, least[g]
+		least := min(bottom, 0)
+		inverse := s.n / (high[g] - least)
+		at[rangedBottom][g], at[rangedHigh][g], at[rangedLeast][g] = bottom, high[g], least
+		at[rangedInverse][g], at[rangedScale][g] = inverse, 1/inverse
+		// A sum that is finite is one of finite elements; one that is zero may lack its sign.
+		sw, sx := at[rangedW][g], at[rangedX][g]
+		if finite(sx) && finite(sw) && sw != 0 && sx != 0 && high[g] > least && inverse > 0 && finite(inverse) {
+			at[rangedUsual][g], some = 1, true
+		}
 	}
 	if some {
+		at[rangedLevels].all(s.n)
+		at[rangedBest].all(infinity)
+		at[rangedLimit].all(infinity) // the levels without a fit are what is to be better
+		at[rangedOffset] = at[rangedLeast]
+		at[rangedFitScale], at[rangedFitInverse], at[rangedFitBase] = at[rangedScale], at[rangedInverse], at[rangedLeast]
 		b.sumsRanged(impl, length)
-		for g := range count {
-			b.params[g] = fits[g].scale
-		}
 		b.errors(impl, length, s.absolute)
-		copy(best[:], b.sums[:16])
-		for k := range s.steps + 1 {
-			levels := s.from + float32(s.step*float32(k)) + s.n
-			for g := range 16 {
-				inverse := levels / (most[g] - least[g])
-				lowest := float32(inverse * (bottom[g] - least[g]))
-				usual[g] = usual[g] && most[g] > least[g] && lowest > -4e6 && inverse <= math.MaxFloat32
-				inverses[g] = inverse
-				b.params[g], b.params[16+g] = inverse, least[g]
-			}
-			b.sumsRanged(impl, length)
-			for g := range 16 {
-				sl, sl2, sxl := b.sums[g], b.sums[16+g], b.sums[32+g]
-				d := float32(sw[g]*sl2) - float32(sl*sl)
-				fitted[g] = usual[g] && d > 0
-				scale := (float32(sw[g]*sxl) - float32(sx[g]*sl)) / d
-				offset := (float32(sl2*sx[g]) - float32(sl*sxl)) / d
-				if offset > 0 {
-					scale, offset = sxl/sl2, 0
-				}
-				b.params[g], b.params[16+g] = scale, offset
-			}
-			b.errors(impl, length, s.absolute)
-			for g := range count {
-				if e := b.sums[g]; fitted[g] && e < best[g] {
-					best[g] = e
-					fits[g].scale, fits[g].inverse, fits[g].base = b.params[g], inverses[g], least[g]
-					least[g] = b.params[16+g]
-				}
+		for g, e := range at[rangedErrors] {
+			if !finite(e) {
+				at[rangedUsual][g] = 0
 			}
 		}
+		for k := range s.steps + 1 {
+			at[rangedNext].all(s.from + float32(s.step*float32(k)) + s.n)
+			asm.RangedAccept(impl, &at[0][0], nil, 1)
+			b.sumsRanged(impl, length)
+			asm.RangedFit(impl, &at[0][0], nil, 1)
+			b.errors(impl, length, s.absolute)
+		}
+		usual := at[rangedUsual] // of all tries
+		asm.RangedAccept(impl, &at[0][0], nil, 1)
+		at[rangedUsual] = usual
 	}
 	for g := range count {
-		if usual[g] {
-			fits[g].least, sums[g] = -least[g], sw[g]
+		if at[rangedUsual][g] != 0 {
+			fits[g] = rangedFit{scale: at[rangedFitScale][g], least: -at[rangedLeast][g], inverse: at[rangedFitInverse][g], base: at[rangedFitBase][g]}
+			sums[g] = at[rangedW][g]
 		} else {
-			fits[g], sums[g] = s.search(x[g*length:][:length], w[g*length:][:length])
+			group, weights := x[g*length:][:length], w[g*length:][:length]
+			if s.rooted {
+				rootWeights(weights, group)
+			}
+			fits[g], sums[g] = s.search(group, weights)
 		}
 	}
 }
 
 // sumsRanged makes the pass over the elements that gives levels and sums.
 func (b *lanes) sumsRanged(impl asm.ISA, length int) {
-	asm.RangedSums(impl, &b.l[0], &b.x[0], &b.w[0], &b.params[0], &b.sums[0], length)
+	asm.RangedSums(impl, &b.l[0], &b.x[0], &b.w[0], &b.state[rangedInverse][0], &b.state[rangedLevels+1][0], length)
 }
 
-// errors makes the pass that leaves the errors in the first of the sums.
+// errors makes the pass that gives the errors.
 func (b *lanes) errors(impl asm.ISA, length int, absolute bool) {
 	kind := asm.SquaredError
 	if absolute {
 		kind = asm.AbsoluteError
 	}
-	asm.RangedError(impl, kind, &b.l[0], &b.x[0], &b.w[0], &b.params[0], &b.sums[0], length)
+	asm.RangedError(impl, kind, &b.l[0], &b.x[0], &b.w[0], &b.state[rangedScale][0], &b.state[rangedErrors][0], length)
 }
 
-// searchSymmetricBatch is searchSymmetric for at most sixteen groups.
-func searchSymmetricBatch(impl asm.ISA, b *lanes, fits []symmetricFit, x, w []float32, length int, n float32) {
-	b.load(x, w, length)
-	var most, best [16]float32
-	var usual [16]bool
-	clear(b.params[:])
-	for i := range 16 {
-		b.params[16+i], b.params[32+i] = -n, n-1
-	}
+// searchSymmetricBatch is searchSymmetric for at most sixteen groups, of which low and high are the least and the greatest elements.
+func searchSymmetricBatch(impl asm.ISA, b *lanes, fits []symmetricFit, x, w, low, high []float32, length int, n float32) {
+	load(b.x[:], x, length)
+	load(b.w[:], w, length)
+	at := &b.state
+	at[symmetricLeast].all(-n)
+	at[symmetricMost].all(n - 1)
+	at[symmetricGreatest].all(1)
+	at[symmetricInverse].all(0)
 	count := len(x) / length
+	var usual [16]bool
 	for g := range fits[:count] {
-		group := x[g*length:][:length]
-		most[g] = firstLargest(group)
-		usual[g] = abs32(most[g]) >= tiny
-		for _, v := range group {
-			usual[g] = usual[g] && finite(v)
+		most := high[g]
+		if -low[g] > most {
+			most = low[g]
+		} else if -low[g] == most {
+			most = firstLargest(x[g*length:][:length])
 		}
-		if !usual[g] {
-			fits[g] = searchSymmetric(group, w[g*length:][:length], n)
-			continue
-		}
-		fits[g] = symmetricFit{inverse: -n / most[g]}
-		b.params[g] = fits[g].inverse
-	}
-	asm.SymmetricSums(impl, &b.x[0], &b.w[0], &b.params[0], &b.sums[0], length)
-	for g := range fits[:count] {
+		usual[g] = abs32(most) >= tiny && finite(low[g]) && finite(high[g])
 		if usual[g] {
-			a, d := b.sums[g], b.sums[16+g]
-			if d != 0 {
-				fits[g].scale = a / d
-			}
-			best[g] = float32(fits[g].scale * a)
+			at[symmetricGreatest][g], at[symmetricInverse][g] = most, -n/most
 		}
+	}
+	sums := func() {
+		asm.SymmetricSums(impl, &b.x[0], &b.w[0], &at[symmetricInverse][0], &at[symmetricSums][0], length)
+	}
+	sums()
+	at[symmetricFitted] = at[symmetricInverse]
+	for g := range 16 {
+		a, d, scale := at[symmetricSums][g], at[symmetricSums+1][g], float32(0)
+		if d != 0 {
+			scale = a / d
+		}
+		at[symmetricScale][g], at[symmetricBest][g] = scale, float32(scale*a)
+		at[symmetricSums+1][g] = 0 // it is taken already
 	}
 	for k := -9; k <= 9; k++ {
 		if k == 0 {
 			continue
 		}
-		levels := -(n + float32(0.1*float32(k)))
-		for g := range 16 {
-			b.params[g] = levels / most[g]
-		}
-		asm.SymmetricSums(impl, &b.x[0], &b.w[0], &b.params[0], &b.sums[0], length)
-		for g := range fits[:count] {
-			a, d := b.sums[g], b.sums[16+g]
-			if usual[g] && d > 0 && float32(a*a) > float32(best[g]*d) {
-				fits[g].scale, fits[g].inverse = a/d, b.params[g]
-				best[g] = float32(fits[g].scale * a)
-			}
+		at[symmetricNext].all(-(n + float32(0.1*float32(k))))
+		asm.SymmetricAccept(impl, &at[0][0], nil, 1)
+		sums()
+	}
+	asm.SymmetricAccept(impl, &at[0][0], nil, 1)
+	for g := range fits[:count] {
+		if usual[g] {
+			fits[g] = symmetricFit{scale: at[symmetricScale][g], inverse: at[symmetricFitted][g]}
+		} else {
+			fits[g] = searchSymmetric(x[g*length:][:length], w[g*length:][:length], n)
 		}
 	}
 }

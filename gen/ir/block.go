@@ -86,6 +86,7 @@ const (
 	BlockWhere                    // c where a >= b, else d
 	BlockSigned                   // the bits of a that b has, and those of c
 	BlockTruncate                 // to an integer, toward zero
+	BlockNearest                  // to an integer, half to even
 	BlockFloat                    // from an integer
 	BlockPlus                     // a + b, integers
 	BlockShr32                    // a >> a constant, integers without a sign

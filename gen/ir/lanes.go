@@ -45,6 +45,12 @@ func (b *Block) Lane(i int) *BlockNode {
 	return b.add(BlockNode{Op: BlockLane, Type: BlockFloats, Off: 64 * i})
 }
 
+// StoreLane sets number i of each group, which nothing that is stored later may ask for.
+func (b *Block) StoreLane(i int, v *BlockNode) {
+	v.want("StoreLane", BlockFloats)
+	b.add(BlockNode{Op: BlockStore, Args: []*BlockNode{v}, Name: "params", Off: 64 * i})
+}
+
 // Each is a constant.
 func (b *Block) Each(v float32) *BlockNode {
 	return b.add(BlockNode{Op: BlockEach, Type: BlockNumber, Off: int(math.Float32bits(v))})
@@ -108,6 +114,12 @@ func (b *Block) Bits(v uint32) *BlockNode {
 func (n *BlockNode) Truncate() *BlockNode {
 	n.want("Truncate", BlockFloats)
 	return n.b.add(BlockNode{Op: BlockTruncate, Type: BlockInts, Args: []*BlockNode{n}})
+}
+
+// Nearest is n as integers, half to even; anything beyond int32.
+func (n *BlockNode) Nearest() *BlockNode {
+	n.want("Nearest", BlockFloats)
+	return n.b.add(BlockNode{Op: BlockNearest, Type: BlockInts, Args: []*BlockNode{n}})
 }
 
 // Float is integers as float32.

@@ -26,6 +26,8 @@ func (m *Machine) lowerWriter(s *plan.Seg, n *ir.BlockNode, args []plan.V, at, o
 	switch n.Op {
 	case ir.BlockTruncate:
 		return m.unary(s, m.FCVTZS, args[0]), true
+	case ir.BlockNearest:
+		return m.unary(s, m.FCVTNS, args[0]), true
 	case ir.BlockFloat:
 		return m.unary(s, m.SCVTF, args[0]), true
 	case ir.BlockShr32:

@@ -44,6 +44,8 @@ func (m *Machine) lowerWriter(s *plan.Seg, n *ir.BlockNode, args []plan.V, at, o
 	switch n.Op {
 	case ir.BlockTruncate:
 		return op(func(d int, u []int) { m.i("VCVTTPS2DQ", m.vec(u[0]), m.vec(d)) })
+	case ir.BlockNearest:
+		return op(func(d int, u []int) { m.i("VCVTPS2DQ", m.vec(u[0]), m.vec(d)) })
 	case ir.BlockFloat:
 		return op(func(d int, u []int) { m.i("VCVTDQ2PS", m.vec(u[0]), m.vec(d)) })
 	case ir.BlockShr32:

@@ -957,6 +957,29 @@ func QuantizeBlocks(isa ISA, blockKind Block, blocks *uint8, x *float32, low *fl
 	panic("asm: no such implementation of QuantizeBlocks")
 }
 
+// LevelCodes writes the codes of n >= 1 times 128 elements, a byte each, with a scale for each group: code = min(max(round((x+offset)/scale), 0), n).
+// Quotients are below 2^31.
+func LevelCodes(isa ISA, blockKind Block, blocks *uint8, x *float32, offsets *float32, scales *float32, n int) {
+	switch int(isa)<<16 | int(blockKind)<<0 {
+	case int(NEON)<<16 | int(BlockQ2_K)<<0:
+		LevelCodesQ2_KNEON(blocks, x, offsets, scales, n)
+		return
+	case int(NEON)<<16 | int(BlockQ3_K)<<0:
+		LevelCodesQ3_KNEON(blocks, x, scales, n)
+		return
+	case int(NEON)<<16 | int(BlockQ4_K)<<0:
+		LevelCodesQ4_KNEON(blocks, x, offsets, scales, n)
+		return
+	case int(NEON)<<16 | int(BlockQ5_K)<<0:
+		LevelCodesQ5_KNEON(blocks, x, offsets, scales, n)
+		return
+	case int(NEON)<<16 | int(BlockQ6_K)<<0:
+		LevelCodesQ6_KNEON(blocks, x, scales, n)
+		return
+	}
+	panic("asm: no such implementation of LevelCodes")
+}
+
 // ErrorInt sums, for each lane's parameters, e*e with e = y - x and
 // y = clip(round(x/scale))*scale, clipping to least..most less zeroPoint, in kernels.ErrorInt's order.
 // A sum is NaN too where a quotient overflows, or Prepare's reciprocal is NaN.
@@ -1066,6 +1089,78 @@ func RangedError(isa ISA, errorKind Error, l *float32, x *float32, w *float32, p
 		return
 	}
 	panic("asm: no such implementation of RangedError")
+}
+
+// SquareSums sets a sum to sum x*x.
+// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
+func SquareSums(isa ISA, x *float32, params *float32, sums *float32, n int) {
+	switch int(isa) << 16 {
+	case int(NEON) << 16:
+		SquareSumsNEON(x, params, sums, n)
+		return
+	}
+	panic("asm: no such implementation of SquareSums")
+}
+
+// Moments sets sums to sum w and sum w*x.
+// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
+func Moments(isa ISA, x *float32, w *float32, params *float32, sums *float32, n int) {
+	switch int(isa) << 16 {
+	case int(NEON) << 16:
+		MomentsNEON(x, w, params, sums, n)
+		return
+	}
+	panic("asm: no such implementation of Moments")
+}
+
+// RootMoments sets w to root + abs(x), and sets sums to sum w and sum w*x.
+// A parameter is the root.
+// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
+func RootMoments(isa ISA, w *float32, x *float32, params *float32, sums *float32, n int) {
+	switch int(isa) << 16 {
+	case int(NEON) << 16:
+		RootMomentsNEON(w, x, params, sums, n)
+		return
+	}
+	panic("asm: no such implementation of RootMoments")
+}
+
+// RangedFit finds the scale and the offset of the least error for the levels of a search for ranges, and what an error must be below.
+// params are those of the search: 3 to 5, the sums, 9 and 10, those of the weights and the elements, 11, the best error, and then 6, 7 and 12, which it sets.
+// n is 1.
+func RangedFit(isa ISA, params *float32, sums *float32, n int) {
+	switch int(isa) << 16 {
+	case int(NEON) << 16:
+		RangedFitNEON(params, sums, n)
+		return
+	}
+	panic("asm: no such implementation of RangedFit")
+}
+
+// RangedAccept takes what a try of a search for ranges found where its error, 8, is below its limit, 12, and begins the next, of 19 levels.
+// params are those of the search: of the try the inverse, 0, the least element, 1, and the scale and the offset, 6 and 7; of the group the best error, 11, its least and
+// greatest element, 13 and 14, and 15, which becomes 0 if the next try is not a usual one; what was taken are scale, inverse and least element, 16 to 18.
+// n is 1.
+func RangedAccept(isa ISA, params *float32, sums *float32, n int) {
+	switch int(isa) << 16 {
+	case int(NEON) << 16:
+		RangedAcceptNEON(params, sums, n)
+		return
+	}
+	panic("asm: no such implementation of RangedAccept")
+}
+
+// SymmetricAccept takes what a try of a symmetric search found where that is better, and begins the next.
+// params are those of the search: the inverse, 0; the sums, 3 and 4; the best so far, 5, with its scale, 6, and its inverse, 7; the greatest element, 8, and minus the
+// levels of the next try, 9.
+// n is 1.
+func SymmetricAccept(isa ISA, params *float32, sums *float32, n int) {
+	switch int(isa) << 16 {
+	case int(NEON) << 16:
+		SymmetricAcceptNEON(params, sums, n)
+		return
+	}
+	panic("asm: no such implementation of SymmetricAccept")
 }
 
 // ParamsPowerOfTwo sets scale = 2^(b-127) with b = max((bits of |most| + round)>>23 - maxExp, least), and recip = 2^(127 - max(b, one)), exact.

@@ -233,7 +233,415 @@ loop:
 	VZEROUPPER
 	RET
 
+// func SquareSumsAVX2(x *float32, params *float32, sums *float32, n int)
+// Requires: AVX
+TEXT ·SquareSumsAVX2(SB), NOSPLIT, $0-32
+	// DI x, SI params, DX sums, BX n
+	MOVQ   x+0(FP), DI
+	MOVQ   params+8(FP), SI
+	MOVQ   sums+16(FP), DX
+	MOVQ   n+24(FP), BX
+	VXORPS Y15, Y15, Y15
+	VXORPS Y14, Y14, Y14
+
+loop:
+	VMOVUPS (DI), Y0
+	VMULPS  Y0, Y0, Y0
+	VADDPS  Y0, Y15, Y15
+	VMOVUPS 32(DI), Y0
+	VMULPS  Y0, Y0, Y0
+	VADDPS  Y0, Y14, Y14
+	ADDQ    $+64, DI
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     loop
+	VMOVUPS Y15, (DX)
+	VMOVUPS Y14, 32(DX)
+	VZEROUPPER
+	RET
+
+// func MomentsAVX2(x *float32, w *float32, params *float32, sums *float32, n int)
+// Requires: AVX
+TEXT ·MomentsAVX2(SB), NOSPLIT, $0-40
+	// DI x, SI w, DX params, BX sums, R8 n
+	MOVQ   x+0(FP), DI
+	MOVQ   w+8(FP), SI
+	MOVQ   params+16(FP), DX
+	MOVQ   sums+24(FP), BX
+	MOVQ   n+32(FP), R8
+	VXORPS Y15, Y15, Y15
+	VXORPS Y14, Y14, Y14
+	VXORPS Y13, Y13, Y13
+	VXORPS Y12, Y12, Y12
+
+loop:
+	VMOVUPS (SI), Y0
+	VADDPS  Y0, Y15, Y15
+	VMOVUPS (DI), Y1
+	VMULPS  Y1, Y0, Y0
+	VADDPS  Y0, Y14, Y14
+	VMOVUPS 32(SI), Y0
+	VADDPS  Y0, Y13, Y13
+	VMOVUPS 32(DI), Y1
+	VMULPS  Y1, Y0, Y0
+	VADDPS  Y0, Y12, Y12
+	ADDQ    $+64, DI
+	ADDQ    $+64, SI
+	SUBQ    $+1, R8
+	TESTQ   R8, R8
+	JNE     loop
+	VMOVUPS Y15, (BX)
+	VMOVUPS Y14, 64(BX)
+	VMOVUPS Y13, 32(BX)
+	VMOVUPS Y12, 96(BX)
+	VZEROUPPER
+	RET
+
+// func RootMomentsAVX2(w *float32, x *float32, params *float32, sums *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·RootMomentsAVX2(SB), NOSPLIT, $0-40
+	// DI w, SI x, DX params, BX sums, R8 n
+	MOVQ         w+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         params+16(FP), DX
+	MOVQ         sums+24(FP), BX
+	MOVQ         n+32(FP), R8
+	VBROADCASTSS constantsAVX2<>+12(SB), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VMOVUPS      (DX), Y13
+	VXORPS       Y12, Y12, Y12
+	VXORPS       Y11, Y11, Y11
+	VMOVUPS      32(DX), Y10
+	VXORPS       Y9, Y9, Y9
+	VXORPS       Y8, Y8, Y8
+
+loop:
+	VMOVUPS (SI), Y0
+	VPAND   Y15, Y0, Y1
+	VPOR    Y14, Y1, Y1
+	VADDPS  Y13, Y1, Y1
+	VMOVUPS Y1, (DI)
+	VADDPS  Y1, Y12, Y12
+	VMULPS  Y0, Y1, Y1
+	VADDPS  Y1, Y11, Y11
+	VMOVUPS 32(SI), Y0
+	VPAND   Y15, Y0, Y1
+	VPOR    Y14, Y1, Y1
+	VADDPS  Y10, Y1, Y1
+	VMOVUPS Y1, 32(DI)
+	VADDPS  Y1, Y9, Y9
+	VMULPS  Y0, Y1, Y1
+	VADDPS  Y1, Y8, Y8
+	ADDQ    $+64, DI
+	ADDQ    $+64, SI
+	SUBQ    $+1, R8
+	TESTQ   R8, R8
+	JNE     loop
+	VMOVUPS Y12, (BX)
+	VMOVUPS Y11, 64(BX)
+	VMOVUPS Y9, 32(BX)
+	VMOVUPS Y8, 96(BX)
+	VZEROUPPER
+	RET
+
+// func RangedFitAVX2(params *float32, sums *float32, n int)
+// Requires: AVX
+TEXT ·RangedFitAVX2(SB), NOSPLIT, $0-24
+	// DI params, SI sums, DX n
+	MOVQ         params+0(FP), DI
+	MOVQ         sums+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VMOVUPS      256(DI), Y15
+	VMOVUPS      640(DI), Y14
+	VMOVUPS      192(DI), Y13
+	VMOVUPS      320(DI), Y12
+	VMOVUPS      576(DI), Y11
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VMOVUPS      288(DI), Y9
+	VMOVUPS      672(DI), Y8
+	VMOVUPS      224(DI), Y7
+	VMOVUPS      352(DI), Y6
+	VMOVUPS      608(DI), Y5
+
+loop:
+	VMULPS       Y14, Y15, Y0
+	VMULPS       Y12, Y13, Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y15, Y11, Y1
+	VMULPS       Y13, Y13, Y2
+	VSUBPS       Y2, Y1, Y1
+	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y15, Y12, Y2
+	VMULPS       Y12, Y11, Y3
+	VMULPS       Y13, Y14, Y4
+	VSUBPS       Y4, Y3, Y3
+	VDIVPS       Y1, Y3, Y3
+	VCMPPS       $0x1d, Y10, Y0, Y4
+	VBLENDVPS    Y4, Y2, Y3, Y4
+	VMOVUPS      Y4, 384(DI)
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VCMPPS       $0x1d, Y10, Y0, Y3
+	VBLENDVPS    Y3, Y2, Y0, Y3
+	VMOVUPS      Y3, 448(DI)
+	VMOVUPS      704(DI), Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VCMPPS       $0x1d, Y10, Y1, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VMOVUPS      Y3, 768(DI)
+	VMULPS       Y8, Y9, Y0
+	VMULPS       Y6, Y7, Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y9, Y5, Y1
+	VMULPS       Y7, Y7, Y2
+	VSUBPS       Y2, Y1, Y1
+	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y9, Y6, Y2
+	VMULPS       Y6, Y5, Y3
+	VMULPS       Y7, Y8, Y4
+	VSUBPS       Y4, Y3, Y3
+	VDIVPS       Y1, Y3, Y3
+	VCMPPS       $0x1d, Y10, Y0, Y4
+	VBLENDVPS    Y4, Y2, Y3, Y4
+	VMOVUPS      Y4, 416(DI)
+	VBROADCASTSS constantsAVX2<>+4(SB), Y2
+	VCMPPS       $0x1d, Y10, Y0, Y3
+	VBLENDVPS    Y3, Y2, Y0, Y3
+	VMOVUPS      Y3, 480(DI)
+	VMOVUPS      736(DI), Y0
+	VBROADCASTSS constantsAVX2<>+20(SB), Y2
+	VCMPPS       $0x1d, Y10, Y1, Y3
+	VBLENDVPS    Y3, Y0, Y2, Y3
+	VMOVUPS      Y3, 800(DI)
+	SUBQ         $+1, DX
+	TESTQ        DX, DX
+	JNE          loop
+	VZEROUPPER
+	RET
+
+// func RangedAcceptAVX2(params *float32, sums *float32, n int)
+// Requires: AVX
+TEXT ·RangedAcceptAVX2(SB), NOSPLIT, $0-24
+	// DI params, SI sums, DX n
+	MOVQ         params+0(FP), DI
+	MOVQ         sums+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VMOVUPS      512(DI), Y15
+	VMOVUPS      768(DI), Y14
+	VMOVUPS      64(DI), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VMOVUPS      544(DI), Y11
+	VMOVUPS      800(DI), Y10
+	VMOVUPS      96(DI), Y9
+
+loop:
+	VMOVUPS      1024(DI), Y0
+	VMOVUPS      384(DI), Y1
+	VMOVUPS      1024(DI), Y2
+	VCMPPS       $0x1d, Y15, Y14, Y3
+	VBLENDVPS    Y3, Y1, Y2, Y3
+	VCMPPS       $0x1d, Y14, Y15, Y1
+	VBLENDVPS    Y1, Y0, Y3, Y1
+	VMOVUPS      Y1, 1024(DI)
+	VMOVUPS      1088(DI), Y0
+	VMOVUPS      (DI), Y1
+	VMOVUPS      1088(DI), Y2
+	VCMPPS       $0x1d, Y15, Y14, Y3
+	VBLENDVPS    Y3, Y1, Y2, Y3
+	VCMPPS       $0x1d, Y14, Y15, Y1
+	VBLENDVPS    Y1, Y0, Y3, Y1
+	VMOVUPS      Y1, 1088(DI)
+	VMOVUPS      1152(DI), Y0
+	VMOVUPS      1152(DI), Y1
+	VCMPPS       $0x1d, Y15, Y14, Y2
+	VBLENDVPS    Y2, Y13, Y1, Y2
+	VCMPPS       $0x1d, Y14, Y15, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 1152(DI)
+	VMOVUPS      704(DI), Y0
+	VMOVUPS      704(DI), Y1
+	VCMPPS       $0x1d, Y15, Y14, Y2
+	VBLENDVPS    Y2, Y15, Y1, Y2
+	VCMPPS       $0x1d, Y14, Y15, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 704(DI)
+	VMOVUPS      448(DI), Y0
+	VCMPPS       $0x1d, Y15, Y14, Y1
+	VBLENDVPS    Y1, Y0, Y13, Y1
+	VCMPPS       $0x1d, Y14, Y15, Y0
+	VBLENDVPS    Y0, Y13, Y1, Y0
+	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      1216(DI), Y1
+	VMOVUPS      896(DI), Y2
+	VSUBPS       Y0, Y2, Y2
+	VDIVPS       Y2, Y1, Y1
+	VMOVUPS      Y1, (DI)
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VMOVUPS      832(DI), Y4
+	VSUBPS       Y0, Y4, Y4
+	VMULPS       Y4, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+24(SB), Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y5
+	VMOVUPS      960(DI), Y6
+	VCMPPS       $0x1d, Y1, Y5, Y7
+	VBLENDVPS    Y7, Y6, Y12, Y7
+	VCMPPS       $0x1d, Y0, Y4, Y1
+	VBLENDVPS    Y1, Y7, Y12, Y1
+	VCMPPS       $0x1d, Y3, Y2, Y0
+	VBLENDVPS    Y0, Y1, Y12, Y0
+	VMOVUPS      Y0, 960(DI)
+	VMOVUPS      1056(DI), Y0
+	VMOVUPS      416(DI), Y1
+	VMOVUPS      1056(DI), Y2
+	VCMPPS       $0x1d, Y11, Y10, Y3
+	VBLENDVPS    Y3, Y1, Y2, Y3
+	VCMPPS       $0x1d, Y10, Y11, Y1
+	VBLENDVPS    Y1, Y0, Y3, Y1
+	VMOVUPS      Y1, 1056(DI)
+	VMOVUPS      1120(DI), Y0
+	VMOVUPS      32(DI), Y1
+	VMOVUPS      1120(DI), Y2
+	VCMPPS       $0x1d, Y11, Y10, Y3
+	VBLENDVPS    Y3, Y1, Y2, Y3
+	VCMPPS       $0x1d, Y10, Y11, Y1
+	VBLENDVPS    Y1, Y0, Y3, Y1
+	VMOVUPS      Y1, 1120(DI)
+	VMOVUPS      1184(DI), Y0
+	VMOVUPS      1184(DI), Y1
+	VCMPPS       $0x1d, Y11, Y10, Y2
+	VBLENDVPS    Y2, Y9, Y1, Y2
+	VCMPPS       $0x1d, Y10, Y11, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 1184(DI)
+	VMOVUPS      736(DI), Y0
+	VMOVUPS      736(DI), Y1
+	VCMPPS       $0x1d, Y11, Y10, Y2
+	VBLENDVPS    Y2, Y11, Y1, Y2
+	VCMPPS       $0x1d, Y10, Y11, Y1
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VMOVUPS      Y1, 736(DI)
+	VMOVUPS      480(DI), Y0
+	VCMPPS       $0x1d, Y11, Y10, Y1
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VCMPPS       $0x1d, Y10, Y11, Y0
+	VBLENDVPS    Y0, Y9, Y1, Y0
+	VMOVUPS      Y0, 96(DI)
+	VMOVUPS      1248(DI), Y1
+	VMOVUPS      928(DI), Y2
+	VSUBPS       Y0, Y2, Y2
+	VDIVPS       Y2, Y1, Y1
+	VMOVUPS      Y1, 32(DI)
+	VBROADCASTSS constantsAVX2<>+16(SB), Y3
+	VMOVUPS      864(DI), Y4
+	VSUBPS       Y0, Y4, Y4
+	VMULPS       Y4, Y1, Y4
+	VBROADCASTSS constantsAVX2<>+24(SB), Y0
+	VBROADCASTSS constantsAVX2<>+28(SB), Y5
+	VMOVUPS      992(DI), Y6
+	VCMPPS       $0x1d, Y1, Y5, Y7
+	VBLENDVPS    Y7, Y6, Y12, Y7
+	VCMPPS       $0x1d, Y0, Y4, Y1
+	VBLENDVPS    Y1, Y7, Y12, Y1
+	VCMPPS       $0x1d, Y3, Y2, Y0
+	VBLENDVPS    Y0, Y1, Y12, Y0
+	VMOVUPS      Y0, 992(DI)
+	SUBQ         $+1, DX
+	TESTQ        DX, DX
+	JNE          loop
+	VZEROUPPER
+	RET
+
+// func SymmetricAcceptAVX2(params *float32, sums *float32, n int)
+// Requires: AVX
+TEXT ·SymmetricAcceptAVX2(SB), NOSPLIT, $0-24
+	// DI params, SI sums, DX n
+	MOVQ         params+0(FP), DI
+	MOVQ         sums+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VMOVUPS      256(DI), Y15
+	VBROADCASTSS constantsAVX2<>+16(SB), Y14
+	VMOVUPS      320(DI), Y13
+	VMOVUPS      192(DI), Y12
+	VMOVUPS      384(DI), Y11
+	VMOVUPS      448(DI), Y10
+	VMOVUPS      288(DI), Y9
+	VMOVUPS      352(DI), Y8
+	VMOVUPS      224(DI), Y7
+	VMOVUPS      416(DI), Y6
+	VMOVUPS      480(DI), Y5
+
+loop:
+	VMULPS    Y15, Y13, Y0
+	VMULPS    Y12, Y12, Y1
+	VDIVPS    Y15, Y12, Y2
+	VCMPPS    $0x1d, Y0, Y1, Y3
+	VBLENDVPS Y3, Y2, Y11, Y3
+	VCMPPS    $0x1d, Y1, Y0, Y4
+	VBLENDVPS Y4, Y11, Y3, Y4
+	VCMPPS    $0x1d, Y14, Y15, Y3
+	VBLENDVPS Y3, Y4, Y11, Y3
+	VMOVUPS   Y3, 384(DI)
+	VMOVUPS   (DI), Y3
+	VCMPPS    $0x1d, Y0, Y1, Y4
+	VBLENDVPS Y4, Y3, Y10, Y4
+	VCMPPS    $0x1d, Y1, Y0, Y3
+	VBLENDVPS Y3, Y10, Y4, Y3
+	VCMPPS    $0x1d, Y14, Y15, Y4
+	VBLENDVPS Y4, Y3, Y10, Y4
+	VMOVUPS   Y4, 448(DI)
+	VMULPS    Y12, Y2, Y2
+	VCMPPS    $0x1d, Y0, Y1, Y3
+	VBLENDVPS Y3, Y2, Y13, Y3
+	VCMPPS    $0x1d, Y1, Y0, Y2
+	VBLENDVPS Y2, Y13, Y3, Y2
+	VCMPPS    $0x1d, Y14, Y15, Y0
+	VBLENDVPS Y0, Y2, Y13, Y0
+	VMOVUPS   Y0, 320(DI)
+	VMOVUPS   576(DI), Y0
+	VMOVUPS   512(DI), Y1
+	VDIVPS    Y1, Y0, Y0
+	VMOVUPS   Y0, (DI)
+	VMULPS    Y9, Y8, Y0
+	VMULPS    Y7, Y7, Y1
+	VDIVPS    Y9, Y7, Y2
+	VCMPPS    $0x1d, Y0, Y1, Y3
+	VBLENDVPS Y3, Y2, Y6, Y3
+	VCMPPS    $0x1d, Y1, Y0, Y4
+	VBLENDVPS Y4, Y6, Y3, Y4
+	VCMPPS    $0x1d, Y14, Y9, Y3
+	VBLENDVPS Y3, Y4, Y6, Y3
+	VMOVUPS   Y3, 416(DI)
+	VMOVUPS   32(DI), Y3
+	VCMPPS    $0x1d, Y0, Y1, Y4
+	VBLENDVPS Y4, Y3, Y5, Y4
+	VCMPPS    $0x1d, Y1, Y0, Y3
+	VBLENDVPS Y3, Y5, Y4, Y3
+	VCMPPS    $0x1d, Y14, Y9, Y4
+	VBLENDVPS Y4, Y3, Y5, Y4
+	VMOVUPS   Y4, 480(DI)
+	VMULPS    Y7, Y2, Y2
+	VCMPPS    $0x1d, Y0, Y1, Y3
+	VBLENDVPS Y3, Y2, Y8, Y3
+	VCMPPS    $0x1d, Y1, Y0, Y2
+	VBLENDVPS Y2, Y8, Y3, Y2
+	VCMPPS    $0x1d, Y14, Y9, Y0
+	VBLENDVPS Y0, Y2, Y8, Y0
+	VMOVUPS   Y0, 352(DI)
+	VMOVUPS   608(DI), Y0
+	VMOVUPS   544(DI), Y1
+	VDIVPS    Y1, Y0, Y0
+	VMOVUPS   Y0, 32(DI)
+	SUBQ      $+1, DX
+	TESTQ     DX, DX
+	JNE       loop
+	VZEROUPPER
+	RET
+
 DATA constantsAVX2<>+0(SB)/4, $0x4b400000
 DATA constantsAVX2<>+4(SB)/4, $0x00000000
 DATA constantsAVX2<>+8(SB)/4, $0xbf800000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $12
+DATA constantsAVX2<>+12(SB)/4, $0x7fffffff
+DATA constantsAVX2<>+16(SB)/4, $0x00000001
+DATA constantsAVX2<>+20(SB)/4, $0xff800000
+DATA constantsAVX2<>+24(SB)/4, $0xca6e0980
+DATA constantsAVX2<>+28(SB)/4, $0x7f7fffff
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $32

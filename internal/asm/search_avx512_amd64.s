@@ -161,7 +161,262 @@ loop:
 	VZEROUPPER
 	RET
 
+// func SquareSumsAVX512(x *float32, params *float32, sums *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·SquareSumsAVX512(SB), NOSPLIT, $0-32
+	// DI x, SI params, DX sums, BX n
+	MOVQ   x+0(FP), DI
+	MOVQ   params+8(FP), SI
+	MOVQ   sums+16(FP), DX
+	MOVQ   n+24(FP), BX
+	VPXORD Z15, Z15, Z15
+
+loop:
+	VMOVUPS (DI), Z0
+	VMULPS  Z0, Z0, Z0
+	VADDPS  Z0, Z15, Z15
+	ADDQ    $+64, DI
+	SUBQ    $+1, BX
+	TESTQ   BX, BX
+	JNE     loop
+	VMOVUPS Z15, (DX)
+	VZEROUPPER
+	RET
+
+// func MomentsAVX512(x *float32, w *float32, params *float32, sums *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·MomentsAVX512(SB), NOSPLIT, $0-40
+	// DI x, SI w, DX params, BX sums, R8 n
+	MOVQ   x+0(FP), DI
+	MOVQ   w+8(FP), SI
+	MOVQ   params+16(FP), DX
+	MOVQ   sums+24(FP), BX
+	MOVQ   n+32(FP), R8
+	VPXORD Z15, Z15, Z15
+	VPXORD Z14, Z14, Z14
+
+loop:
+	VMOVUPS (SI), Z0
+	VADDPS  Z0, Z15, Z15
+	VMOVUPS (DI), Z1
+	VMULPS  Z1, Z0, Z0
+	VADDPS  Z0, Z14, Z14
+	ADDQ    $+64, DI
+	ADDQ    $+64, SI
+	SUBQ    $+1, R8
+	TESTQ   R8, R8
+	JNE     loop
+	VMOVUPS Z15, (BX)
+	VMOVUPS Z14, 64(BX)
+	VZEROUPPER
+	RET
+
+// func RootMomentsAVX512(w *float32, x *float32, params *float32, sums *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·RootMomentsAVX512(SB), NOSPLIT, $0-40
+	// DI w, SI x, DX params, BX sums, R8 n
+	MOVQ         w+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         params+16(FP), DX
+	MOVQ         sums+24(FP), BX
+	MOVQ         n+32(FP), R8
+	VBROADCASTSS constantsAVX512<>+12(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VMOVUPS      (DX), Z13
+	VPXORD       Z12, Z12, Z12
+	VPXORD       Z11, Z11, Z11
+
+loop:
+	VMOVUPS    (SI), Z0
+	VMOVUPS    Z0, Z1
+	VPTERNLOGD $0xea, Z14, Z15, Z1
+	VADDPS     Z13, Z1, Z1
+	VMOVUPS    Z1, (DI)
+	VADDPS     Z1, Z12, Z12
+	VMULPS     Z0, Z1, Z1
+	VADDPS     Z1, Z11, Z11
+	ADDQ       $+64, DI
+	ADDQ       $+64, SI
+	SUBQ       $+1, R8
+	TESTQ      R8, R8
+	JNE        loop
+	VMOVUPS    Z12, (BX)
+	VMOVUPS    Z11, 64(BX)
+	VZEROUPPER
+	RET
+
+// func RangedFitAVX512(params *float32, sums *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·RangedFitAVX512(SB), NOSPLIT, $0-24
+	// DI params, SI sums, DX n
+	MOVQ         params+0(FP), DI
+	MOVQ         sums+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VMOVUPS      256(DI), Z15
+	VMOVUPS      640(DI), Z14
+	VMOVUPS      192(DI), Z13
+	VMOVUPS      320(DI), Z12
+	VMOVUPS      576(DI), Z11
+	VBROADCASTSS constantsAVX512<>+16(SB), Z10
+	VBROADCASTSS constantsAVX512<>+4(SB), Z9
+	VMOVUPS      704(DI), Z8
+	VBROADCASTSS constantsAVX512<>+20(SB), Z7
+
+loop:
+	VMULPS    Z14, Z15, Z0
+	VMULPS    Z12, Z13, Z1
+	VSUBPS    Z1, Z0, Z0
+	VMULPS    Z15, Z11, Z1
+	VMULPS    Z13, Z13, Z2
+	VSUBPS    Z2, Z1, Z1
+	VDIVPS    Z1, Z0, Z0
+	VDIVPS    Z15, Z12, Z2
+	VMULPS    Z12, Z11, Z3
+	VMULPS    Z13, Z14, Z4
+	VSUBPS    Z4, Z3, Z3
+	VDIVPS    Z1, Z3, Z3
+	VCMPPS    $0x1d, Z10, Z0, K1
+	VBLENDMPS Z2, Z3, K1, Z2
+	VMOVUPS   Z2, 384(DI)
+	VCMPPS    $0x1d, Z10, Z0, K1
+	VBLENDMPS Z9, Z0, K1, Z0
+	VMOVUPS   Z0, 448(DI)
+	VCMPPS    $0x1d, Z10, Z1, K1
+	VBLENDMPS Z8, Z7, K1, Z0
+	VMOVUPS   Z0, 768(DI)
+	SUBQ      $+1, DX
+	TESTQ     DX, DX
+	JNE       loop
+	VZEROUPPER
+	RET
+
+// func RangedAcceptAVX512(params *float32, sums *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·RangedAcceptAVX512(SB), NOSPLIT, $0-24
+	// DI params, SI sums, DX n
+	MOVQ         params+0(FP), DI
+	MOVQ         sums+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VMOVUPS      512(DI), Z15
+	VMOVUPS      768(DI), Z14
+	VMOVUPS      1024(DI), Z13
+	VMOVUPS      384(DI), Z12
+	VMOVUPS      1088(DI), Z11
+	VMOVUPS      (DI), Z10
+	VMOVUPS      1152(DI), Z9
+	VMOVUPS      64(DI), Z8
+	VMOVUPS      704(DI), Z7
+	VMOVUPS      448(DI), Z6
+	VMOVUPS      1216(DI), Z5
+	VMOVUPS      896(DI), Z4
+	VBROADCASTSS constantsAVX512<>+16(SB), Z3
+	VMOVUPS      832(DI), Z2
+	VBROADCASTSS constantsAVX512<>+24(SB), Z16
+	VBROADCASTSS constantsAVX512<>+28(SB), Z17
+	VMOVUPS      960(DI), Z18
+	VBROADCASTSS constantsAVX512<>+4(SB), Z19
+
+loop:
+	VCMPPS    $0x1d, Z15, Z14, K1
+	VBLENDMPS Z12, Z13, K1, Z0
+	VCMPPS    $0x1d, Z14, Z15, K1
+	VBLENDMPS Z13, Z0, K1, Z0
+	VMOVUPS   Z0, 1024(DI)
+	VCMPPS    $0x1d, Z15, Z14, K1
+	VBLENDMPS Z10, Z11, K1, Z0
+	VCMPPS    $0x1d, Z14, Z15, K1
+	VBLENDMPS Z11, Z0, K1, Z0
+	VMOVUPS   Z0, 1088(DI)
+	VCMPPS    $0x1d, Z15, Z14, K1
+	VBLENDMPS Z8, Z9, K1, Z0
+	VCMPPS    $0x1d, Z14, Z15, K1
+	VBLENDMPS Z9, Z0, K1, Z0
+	VMOVUPS   Z0, 1152(DI)
+	VCMPPS    $0x1d, Z15, Z14, K1
+	VBLENDMPS Z15, Z7, K1, Z0
+	VCMPPS    $0x1d, Z14, Z15, K1
+	VBLENDMPS Z7, Z0, K1, Z0
+	VMOVUPS   Z0, 704(DI)
+	VCMPPS    $0x1d, Z15, Z14, K1
+	VBLENDMPS Z6, Z8, K1, Z0
+	VCMPPS    $0x1d, Z14, Z15, K1
+	VBLENDMPS Z8, Z0, K1, Z0
+	VMOVUPS   Z0, 64(DI)
+	VSUBPS    Z0, Z4, Z1
+	VDIVPS    Z1, Z5, Z20
+	VMOVUPS   Z20, (DI)
+	VSUBPS    Z0, Z2, Z0
+	VMULPS    Z0, Z20, Z0
+	VCMPPS    $0x1d, Z20, Z17, K1
+	VBLENDMPS Z18, Z19, K1, Z20
+	VCMPPS    $0x1d, Z16, Z0, K1
+	VBLENDMPS Z20, Z19, K1, Z20
+	VCMPPS    $0x1d, Z3, Z1, K1
+	VBLENDMPS Z20, Z19, K1, Z20
+	VMOVUPS   Z20, 960(DI)
+	SUBQ      $+1, DX
+	TESTQ     DX, DX
+	JNE       loop
+	VZEROUPPER
+	RET
+
+// func SymmetricAcceptAVX512(params *float32, sums *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·SymmetricAcceptAVX512(SB), NOSPLIT, $0-24
+	// DI params, SI sums, DX n
+	MOVQ         params+0(FP), DI
+	MOVQ         sums+8(FP), SI
+	MOVQ         n+16(FP), DX
+	VMOVUPS      256(DI), Z15
+	VBROADCASTSS constantsAVX512<>+16(SB), Z14
+	VMOVUPS      320(DI), Z13
+	VMOVUPS      192(DI), Z12
+	VMOVUPS      384(DI), Z11
+	VMOVUPS      448(DI), Z10
+	VMOVUPS      (DI), Z9
+	VMOVUPS      576(DI), Z8
+	VMOVUPS      512(DI), Z7
+
+loop:
+	VMULPS    Z15, Z13, Z0
+	VMULPS    Z12, Z12, Z1
+	VDIVPS    Z15, Z12, Z2
+	VCMPPS    $0x1d, Z0, Z1, K1
+	VBLENDMPS Z2, Z11, K1, Z3
+	VCMPPS    $0x1d, Z1, Z0, K1
+	VBLENDMPS Z11, Z3, K1, Z3
+	VCMPPS    $0x1d, Z14, Z15, K1
+	VBLENDMPS Z3, Z11, K1, Z3
+	VMOVUPS   Z3, 384(DI)
+	VCMPPS    $0x1d, Z0, Z1, K1
+	VBLENDMPS Z9, Z10, K1, Z3
+	VCMPPS    $0x1d, Z1, Z0, K1
+	VBLENDMPS Z10, Z3, K1, Z3
+	VCMPPS    $0x1d, Z14, Z15, K1
+	VBLENDMPS Z3, Z10, K1, Z3
+	VMOVUPS   Z3, 448(DI)
+	VMULPS    Z12, Z2, Z2
+	VCMPPS    $0x1d, Z0, Z1, K1
+	VBLENDMPS Z2, Z13, K1, Z2
+	VCMPPS    $0x1d, Z1, Z0, K1
+	VBLENDMPS Z13, Z2, K1, Z2
+	VCMPPS    $0x1d, Z14, Z15, K1
+	VBLENDMPS Z2, Z13, K1, Z2
+	VMOVUPS   Z2, 320(DI)
+	VDIVPS    Z7, Z8, Z0
+	VMOVUPS   Z0, (DI)
+	SUBQ      $+1, DX
+	TESTQ     DX, DX
+	JNE       loop
+	VZEROUPPER
+	RET
+
 DATA constantsAVX512<>+0(SB)/4, $0x4b400000
 DATA constantsAVX512<>+4(SB)/4, $0x00000000
 DATA constantsAVX512<>+8(SB)/4, $0xbf800000
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $12
+DATA constantsAVX512<>+12(SB)/4, $0x7fffffff
+DATA constantsAVX512<>+16(SB)/4, $0x00000001
+DATA constantsAVX512<>+20(SB)/4, $0xff800000
+DATA constantsAVX512<>+24(SB)/4, $0xca6e0980
+DATA constantsAVX512<>+28(SB)/4, $0x7f7fffff
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $32

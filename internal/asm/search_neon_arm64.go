@@ -31,3 +31,45 @@ func RangedErrorSquaredNEON(l *float32, x *float32, w *float32, params *float32,
 //
 //go:noescape
 func RangedErrorAbsoluteNEON(l *float32, x *float32, w *float32, params *float32, sums *float32, n int)
+
+// SquareSumsNEON sets a sum to sum x*x.
+// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
+//
+//go:noescape
+func SquareSumsNEON(x *float32, params *float32, sums *float32, n int)
+
+// MomentsNEON sets sums to sum w and sum w*x.
+// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
+//
+//go:noescape
+func MomentsNEON(x *float32, w *float32, params *float32, sums *float32, n int)
+
+// RootMomentsNEON sets w to root + abs(x), and sets sums to sum w and sum w*x.
+// A parameter is the root.
+// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
+//
+//go:noescape
+func RootMomentsNEON(w *float32, x *float32, params *float32, sums *float32, n int)
+
+// RangedFitNEON finds the scale and the offset of the least error for the levels of a search for ranges, and what an error must be below.
+// params are those of the search: 3 to 5, the sums, 9 and 10, those of the weights and the elements, 11, the best error, and then 6, 7 and 12, which it sets.
+// n is 1.
+//
+//go:noescape
+func RangedFitNEON(params *float32, sums *float32, n int)
+
+// RangedAcceptNEON takes what a try of a search for ranges found where its error, 8, is below its limit, 12, and begins the next, of 19 levels.
+// params are those of the search: of the try the inverse, 0, the least element, 1, and the scale and the offset, 6 and 7; of the group the best error, 11, its least and
+// greatest element, 13 and 14, and 15, which becomes 0 if the next try is not a usual one; what was taken are scale, inverse and least element, 16 to 18.
+// n is 1.
+//
+//go:noescape
+func RangedAcceptNEON(params *float32, sums *float32, n int)
+
+// SymmetricAcceptNEON takes what a try of a symmetric search found where that is better, and begins the next.
+// params are those of the search: the inverse, 0; the sums, 3 and 4; the best so far, 5, with its scale, 6, and its inverse, 7; the greatest element, 8, and minus the
+// levels of the next try, 9.
+// n is 1.
+//
+//go:noescape
+func SymmetricAcceptNEON(params *float32, sums *float32, n int)

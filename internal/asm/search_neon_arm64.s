@@ -365,3 +365,711 @@ loop:
 	FMOVQ F6, 32(R4)
 	FMOVQ F3, 48(R4)
 	RET
+
+// func SquareSumsNEON(x *float32, params *float32, sums *float32, n int)
+
+TEXT ·SquareSumsNEON(SB), NOSPLIT, $0-32
+	// R0 x, R1 params, R2 sums, R3 n
+	MOVD x+0(FP), R0
+	MOVD params+8(FP), R1
+	MOVD sums+16(FP), R2
+	MOVD n+24(FP), R3
+	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
+	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	WORD $0x6f00e40c // movi v12.2d, #0000000000000000
+loop:
+	FMOVQ (R0), F0
+	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
+	WORD $0x4e20d5ef // fadd v15.4s, v15.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	FMOVQ 32(R0), F0
+	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
+	WORD $0x4e20d5ad // fadd v13.4s, v13.4s, v0.4s
+	FMOVQ 48(R0), F0
+	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
+	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
+	ADD $64, R0, R0
+	SUB $1, R3, R3
+	CBNZ R3, loop
+	FMOVQ F15, (R2)
+	FMOVQ F14, 16(R2)
+	FMOVQ F13, 32(R2)
+	FMOVQ F12, 48(R2)
+	RET
+
+// func MomentsNEON(x *float32, w *float32, params *float32, sums *float32, n int)
+
+TEXT ·MomentsNEON(SB), NOSPLIT, $0-40
+	// R0 x, R1 w, R2 params, R3 sums, R4 n
+	MOVD x+0(FP), R0
+	MOVD w+8(FP), R1
+	MOVD params+16(FP), R2
+	MOVD sums+24(FP), R3
+	MOVD n+32(FP), R4
+	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
+	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	WORD $0x6f00e40c // movi v12.2d, #0000000000000000
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+loop:
+	FMOVQ (R1), F0
+	WORD $0x4e20d5ef // fadd v15.4s, v15.4s, v0.4s
+	FMOVQ (R0), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	FMOVQ 16(R1), F0
+	WORD $0x4e20d5ad // fadd v13.4s, v13.4s, v0.4s
+	FMOVQ 16(R0), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
+	FMOVQ 32(R1), F0
+	WORD $0x4e20d56b // fadd v11.4s, v11.4s, v0.4s
+	FMOVQ 32(R0), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	FMOVQ 48(R1), F0
+	WORD $0x4e20d529 // fadd v9.4s, v9.4s, v0.4s
+	FMOVQ 48(R0), F1
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	SUB $1, R4, R4
+	CBNZ R4, loop
+	FMOVQ F15, (R3)
+	FMOVQ F14, 64(R3)
+	FMOVQ F13, 16(R3)
+	FMOVQ F12, 80(R3)
+	FMOVQ F11, 32(R3)
+	FMOVQ F10, 96(R3)
+	FMOVQ F9, 48(R3)
+	FMOVQ F8, 112(R3)
+	RET
+
+// func RootMomentsNEON(w *float32, x *float32, params *float32, sums *float32, n int)
+
+TEXT ·RootMomentsNEON(SB), NOSPLIT, $0-40
+	// R0 w, R1 x, R2 params, R3 sums, R4 n
+	MOVD w+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD params+16(FP), R2
+	MOVD sums+24(FP), R3
+	MOVD n+32(FP), R4
+	MOVD $2147483647, R16
+	VDUP R16, V15.S4
+	MOVD $0, R16
+	VDUP R16, V14.S4
+	FMOVQ (R2), F13
+	WORD $0x6f00e40c // movi v12.2d, #0000000000000000
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
+	FMOVQ 16(R2), F10
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	FMOVQ 32(R2), F7
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
+	FMOVQ 48(R2), F4
+	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
+	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
+loop:
+	FMOVQ (R1), F0
+	VAND V15.B16, V0.B16, V1.B16
+	VORR V14.B16, V1.B16, V1.B16
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	FMOVQ F1, (R0)
+	WORD $0x4e21d58c // fadd v12.4s, v12.4s, v1.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	FMOVQ 16(R1), F0
+	VAND V15.B16, V0.B16, V1.B16
+	VORR V14.B16, V1.B16, V1.B16
+	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
+	FMOVQ F1, 16(R0)
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	FMOVQ 32(R1), F0
+	VAND V15.B16, V0.B16, V1.B16
+	VORR V14.B16, V1.B16, V1.B16
+	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
+	FMOVQ F1, 32(R0)
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	FMOVQ 48(R1), F0
+	VAND V15.B16, V0.B16, V1.B16
+	VORR V14.B16, V1.B16, V1.B16
+	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
+	FMOVQ F1, 48(R0)
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
+	ADD $64, R0, R0
+	ADD $64, R1, R1
+	SUB $1, R4, R4
+	CBNZ R4, loop
+	FMOVQ F12, (R3)
+	FMOVQ F11, 64(R3)
+	FMOVQ F9, 16(R3)
+	FMOVQ F8, 80(R3)
+	FMOVQ F6, 32(R3)
+	FMOVQ F5, 96(R3)
+	FMOVQ F3, 48(R3)
+	FMOVQ F2, 112(R3)
+	RET
+
+// func RangedFitNEON(params *float32, sums *float32, n int)
+
+TEXT ·RangedFitNEON(SB), NOSPLIT, $0-24
+	// R0 params, R1 sums, R2 n
+	MOVD params+0(FP), R0
+	MOVD sums+8(FP), R1
+	MOVD n+16(FP), R2
+	FMOVQ 256(R0), F15
+	FMOVQ 640(R0), F14
+	FMOVQ 192(R0), F13
+	FMOVQ 320(R0), F12
+	FMOVQ 576(R0), F11
+	MOVD $1, R16
+	VDUP R16, V10.S4
+	FMOVQ 272(R0), F9
+	FMOVQ 656(R0), F8
+	FMOVQ 208(R0), F7
+	FMOVQ 336(R0), F6
+	FMOVQ 592(R0), F5
+	FMOVQ 288(R0), F4
+	FMOVQ 672(R0), F3
+	FMOVQ 224(R0), F2
+	FMOVQ 352(R0), F16
+	FMOVQ 608(R0), F17
+	FMOVQ 304(R0), F18
+	FMOVQ 688(R0), F19
+	FMOVQ 240(R0), F20
+	FMOVQ 368(R0), F21
+	FMOVQ 624(R0), F22
+loop:
+	WORD $0x6e2edde0 // fmul v0.4s, v15.4s, v14.4s
+	WORD $0x6e2cdda1 // fmul v1.4s, v13.4s, v12.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x6e2fdd61 // fmul v1.4s, v11.4s, v15.4s
+	WORD $0x6e2dddb7 // fmul v23.4s, v13.4s, v13.4s
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x6e2ffd97 // fdiv v23.4s, v12.4s, v15.4s
+	WORD $0x6e2cdd78 // fmul v24.4s, v11.4s, v12.4s
+	WORD $0x6e2dddd9 // fmul v25.4s, v14.4s, v13.4s
+	WORD $0x4eb9d718 // fsub v24.4s, v24.4s, v25.4s
+	WORD $0x6e21ff18 // fdiv v24.4s, v24.4s, v1.4s
+	WORD $0x6e2ae419 // fcmge v25.4s, v0.4s, v10.4s
+	VBSL V24.B16, V23.B16, V25.B16
+	FMOVQ F25, 384(R0)
+	MOVD $0, R16
+	VDUP R16, V23.S4
+	WORD $0x6e2ae418 // fcmge v24.4s, v0.4s, v10.4s
+	VBSL V0.B16, V23.B16, V24.B16
+	FMOVQ F24, 448(R0)
+	FMOVQ 704(R0), F0
+	MOVD $4286578688, R16
+	VDUP R16, V23.S4
+	WORD $0x6e2ae421 // fcmge v1.4s, v1.4s, v10.4s
+	VBSL V23.B16, V0.B16, V1.B16
+	FMOVQ F1, 768(R0)
+	WORD $0x6e28dd20 // fmul v0.4s, v9.4s, v8.4s
+	WORD $0x6e26dce1 // fmul v1.4s, v7.4s, v6.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x6e29dca1 // fmul v1.4s, v5.4s, v9.4s
+	WORD $0x6e27dcf7 // fmul v23.4s, v7.4s, v7.4s
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x6e29fcd7 // fdiv v23.4s, v6.4s, v9.4s
+	WORD $0x6e26dcb8 // fmul v24.4s, v5.4s, v6.4s
+	WORD $0x6e27dd19 // fmul v25.4s, v8.4s, v7.4s
+	WORD $0x4eb9d718 // fsub v24.4s, v24.4s, v25.4s
+	WORD $0x6e21ff18 // fdiv v24.4s, v24.4s, v1.4s
+	WORD $0x6e2ae419 // fcmge v25.4s, v0.4s, v10.4s
+	VBSL V24.B16, V23.B16, V25.B16
+	FMOVQ F25, 400(R0)
+	MOVD $0, R16
+	VDUP R16, V23.S4
+	WORD $0x6e2ae418 // fcmge v24.4s, v0.4s, v10.4s
+	VBSL V0.B16, V23.B16, V24.B16
+	FMOVQ F24, 464(R0)
+	FMOVQ 720(R0), F0
+	MOVD $4286578688, R16
+	VDUP R16, V23.S4
+	WORD $0x6e2ae421 // fcmge v1.4s, v1.4s, v10.4s
+	VBSL V23.B16, V0.B16, V1.B16
+	FMOVQ F1, 784(R0)
+	WORD $0x6e23dc80 // fmul v0.4s, v4.4s, v3.4s
+	WORD $0x6e30dc41 // fmul v1.4s, v2.4s, v16.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x6e24de21 // fmul v1.4s, v17.4s, v4.4s
+	WORD $0x6e22dc57 // fmul v23.4s, v2.4s, v2.4s
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x6e24fe17 // fdiv v23.4s, v16.4s, v4.4s
+	WORD $0x6e30de38 // fmul v24.4s, v17.4s, v16.4s
+	WORD $0x6e22dc79 // fmul v25.4s, v3.4s, v2.4s
+	WORD $0x4eb9d718 // fsub v24.4s, v24.4s, v25.4s
+	WORD $0x6e21ff18 // fdiv v24.4s, v24.4s, v1.4s
+	WORD $0x6e2ae419 // fcmge v25.4s, v0.4s, v10.4s
+	VBSL V24.B16, V23.B16, V25.B16
+	FMOVQ F25, 416(R0)
+	MOVD $0, R16
+	VDUP R16, V23.S4
+	WORD $0x6e2ae418 // fcmge v24.4s, v0.4s, v10.4s
+	VBSL V0.B16, V23.B16, V24.B16
+	FMOVQ F24, 480(R0)
+	FMOVQ 736(R0), F0
+	MOVD $4286578688, R16
+	VDUP R16, V23.S4
+	WORD $0x6e2ae421 // fcmge v1.4s, v1.4s, v10.4s
+	VBSL V23.B16, V0.B16, V1.B16
+	FMOVQ F1, 800(R0)
+	WORD $0x6e33de40 // fmul v0.4s, v18.4s, v19.4s
+	WORD $0x6e35de81 // fmul v1.4s, v20.4s, v21.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x6e32dec1 // fmul v1.4s, v22.4s, v18.4s
+	WORD $0x6e34de97 // fmul v23.4s, v20.4s, v20.4s
+	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x6e32feb7 // fdiv v23.4s, v21.4s, v18.4s
+	WORD $0x6e35ded8 // fmul v24.4s, v22.4s, v21.4s
+	WORD $0x6e34de79 // fmul v25.4s, v19.4s, v20.4s
+	WORD $0x4eb9d718 // fsub v24.4s, v24.4s, v25.4s
+	WORD $0x6e21ff18 // fdiv v24.4s, v24.4s, v1.4s
+	WORD $0x6e2ae419 // fcmge v25.4s, v0.4s, v10.4s
+	VBSL V24.B16, V23.B16, V25.B16
+	FMOVQ F25, 432(R0)
+	MOVD $0, R16
+	VDUP R16, V23.S4
+	WORD $0x6e2ae418 // fcmge v24.4s, v0.4s, v10.4s
+	VBSL V0.B16, V23.B16, V24.B16
+	FMOVQ F24, 496(R0)
+	FMOVQ 752(R0), F0
+	MOVD $4286578688, R16
+	VDUP R16, V23.S4
+	WORD $0x6e2ae421 // fcmge v1.4s, v1.4s, v10.4s
+	VBSL V23.B16, V0.B16, V1.B16
+	FMOVQ F1, 816(R0)
+	SUB $1, R2, R2
+	CBNZ R2, loop
+	RET
+
+// func RangedAcceptNEON(params *float32, sums *float32, n int)
+
+TEXT ·RangedAcceptNEON(SB), NOSPLIT, $0-24
+	// R0 params, R1 sums, R2 n
+	MOVD params+0(FP), R0
+	MOVD sums+8(FP), R1
+	MOVD n+16(FP), R2
+	FMOVQ 512(R0), F15
+	FMOVQ 768(R0), F14
+	FMOVQ 64(R0), F13
+	MOVD $0, R16
+	VDUP R16, V12.S4
+	FMOVQ 528(R0), F11
+	FMOVQ 784(R0), F10
+	FMOVQ 80(R0), F9
+	FMOVQ 544(R0), F8
+	FMOVQ 800(R0), F7
+	FMOVQ 96(R0), F6
+	FMOVQ 560(R0), F5
+	FMOVQ 816(R0), F4
+	FMOVQ 112(R0), F3
+loop:
+	FMOVQ 1024(R0), F0
+	FMOVQ 384(R0), F1
+	FMOVQ 1024(R0), F2
+	WORD $0x6e2fe5d0 // fcmge v16.4s, v14.4s, v15.4s
+	VBSL V2.B16, V1.B16, V16.B16
+	WORD $0x6e2ee5e1 // fcmge v1.4s, v15.4s, v14.4s
+	VBSL V16.B16, V0.B16, V1.B16
+	FMOVQ F1, 1024(R0)
+	FMOVQ 1088(R0), F0
+	FMOVQ (R0), F1
+	FMOVQ 1088(R0), F2
+	WORD $0x6e2fe5d0 // fcmge v16.4s, v14.4s, v15.4s
+	VBSL V2.B16, V1.B16, V16.B16
+	WORD $0x6e2ee5e1 // fcmge v1.4s, v15.4s, v14.4s
+	VBSL V16.B16, V0.B16, V1.B16
+	FMOVQ F1, 1088(R0)
+	FMOVQ 1152(R0), F0
+	FMOVQ 1152(R0), F1
+	WORD $0x6e2fe5c2 // fcmge v2.4s, v14.4s, v15.4s
+	VBSL V1.B16, V13.B16, V2.B16
+	WORD $0x6e2ee5e1 // fcmge v1.4s, v15.4s, v14.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 1152(R0)
+	FMOVQ 704(R0), F0
+	FMOVQ 704(R0), F1
+	WORD $0x6e2fe5c2 // fcmge v2.4s, v14.4s, v15.4s
+	VBSL V1.B16, V15.B16, V2.B16
+	WORD $0x6e2ee5e1 // fcmge v1.4s, v15.4s, v14.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 704(R0)
+	FMOVQ 448(R0), F0
+	WORD $0x6e2fe5c1 // fcmge v1.4s, v14.4s, v15.4s
+	VBSL V13.B16, V0.B16, V1.B16
+	WORD $0x6e2ee5e0 // fcmge v0.4s, v15.4s, v14.4s
+	VBSL V1.B16, V13.B16, V0.B16
+	FMOVQ F0, 64(R0)
+	FMOVQ 1216(R0), F1
+	FMOVQ 896(R0), F2
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	FMOVQ F1, (R0)
+	MOVD $1, R16
+	VDUP R16, V16.S4
+	FMOVQ 832(R0), F17
+	WORD $0x4ea0d631 // fsub v17.4s, v17.4s, v0.4s
+	WORD $0x6e31dc31 // fmul v17.4s, v1.4s, v17.4s
+	MOVD $3396209024, R16
+	VDUP R16, V0.S4
+	MOVD $2139095039, R16
+	VDUP R16, V18.S4
+	FMOVQ 960(R0), F19
+	WORD $0x6e21e652 // fcmge v18.4s, v18.4s, v1.4s
+	VBSL V12.B16, V19.B16, V18.B16
+	WORD $0x6e20e631 // fcmge v17.4s, v17.4s, v0.4s
+	VBSL V12.B16, V18.B16, V17.B16
+	WORD $0x6e30e442 // fcmge v2.4s, v2.4s, v16.4s
+	VBSL V12.B16, V17.B16, V2.B16
+	FMOVQ F2, 960(R0)
+	FMOVQ 1040(R0), F0
+	FMOVQ 400(R0), F1
+	FMOVQ 1040(R0), F2
+	WORD $0x6e2be550 // fcmge v16.4s, v10.4s, v11.4s
+	VBSL V2.B16, V1.B16, V16.B16
+	WORD $0x6e2ae561 // fcmge v1.4s, v11.4s, v10.4s
+	VBSL V16.B16, V0.B16, V1.B16
+	FMOVQ F1, 1040(R0)
+	FMOVQ 1104(R0), F0
+	FMOVQ 16(R0), F1
+	FMOVQ 1104(R0), F2
+	WORD $0x6e2be550 // fcmge v16.4s, v10.4s, v11.4s
+	VBSL V2.B16, V1.B16, V16.B16
+	WORD $0x6e2ae561 // fcmge v1.4s, v11.4s, v10.4s
+	VBSL V16.B16, V0.B16, V1.B16
+	FMOVQ F1, 1104(R0)
+	FMOVQ 1168(R0), F0
+	FMOVQ 1168(R0), F1
+	WORD $0x6e2be542 // fcmge v2.4s, v10.4s, v11.4s
+	VBSL V1.B16, V9.B16, V2.B16
+	WORD $0x6e2ae561 // fcmge v1.4s, v11.4s, v10.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 1168(R0)
+	FMOVQ 720(R0), F0
+	FMOVQ 720(R0), F1
+	WORD $0x6e2be542 // fcmge v2.4s, v10.4s, v11.4s
+	VBSL V1.B16, V11.B16, V2.B16
+	WORD $0x6e2ae561 // fcmge v1.4s, v11.4s, v10.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 720(R0)
+	FMOVQ 464(R0), F0
+	WORD $0x6e2be541 // fcmge v1.4s, v10.4s, v11.4s
+	VBSL V9.B16, V0.B16, V1.B16
+	WORD $0x6e2ae560 // fcmge v0.4s, v11.4s, v10.4s
+	VBSL V1.B16, V9.B16, V0.B16
+	FMOVQ F0, 80(R0)
+	FMOVQ 1232(R0), F1
+	FMOVQ 912(R0), F2
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	FMOVQ F1, 16(R0)
+	MOVD $1, R16
+	VDUP R16, V16.S4
+	FMOVQ 848(R0), F17
+	WORD $0x4ea0d631 // fsub v17.4s, v17.4s, v0.4s
+	WORD $0x6e31dc31 // fmul v17.4s, v1.4s, v17.4s
+	MOVD $3396209024, R16
+	VDUP R16, V0.S4
+	MOVD $2139095039, R16
+	VDUP R16, V18.S4
+	FMOVQ 976(R0), F19
+	WORD $0x6e21e652 // fcmge v18.4s, v18.4s, v1.4s
+	VBSL V12.B16, V19.B16, V18.B16
+	WORD $0x6e20e631 // fcmge v17.4s, v17.4s, v0.4s
+	VBSL V12.B16, V18.B16, V17.B16
+	WORD $0x6e30e442 // fcmge v2.4s, v2.4s, v16.4s
+	VBSL V12.B16, V17.B16, V2.B16
+	FMOVQ F2, 976(R0)
+	FMOVQ 1056(R0), F0
+	FMOVQ 416(R0), F1
+	FMOVQ 1056(R0), F2
+	WORD $0x6e28e4f0 // fcmge v16.4s, v7.4s, v8.4s
+	VBSL V2.B16, V1.B16, V16.B16
+	WORD $0x6e27e501 // fcmge v1.4s, v8.4s, v7.4s
+	VBSL V16.B16, V0.B16, V1.B16
+	FMOVQ F1, 1056(R0)
+	FMOVQ 1120(R0), F0
+	FMOVQ 32(R0), F1
+	FMOVQ 1120(R0), F2
+	WORD $0x6e28e4f0 // fcmge v16.4s, v7.4s, v8.4s
+	VBSL V2.B16, V1.B16, V16.B16
+	WORD $0x6e27e501 // fcmge v1.4s, v8.4s, v7.4s
+	VBSL V16.B16, V0.B16, V1.B16
+	FMOVQ F1, 1120(R0)
+	FMOVQ 1184(R0), F0
+	FMOVQ 1184(R0), F1
+	WORD $0x6e28e4e2 // fcmge v2.4s, v7.4s, v8.4s
+	VBSL V1.B16, V6.B16, V2.B16
+	WORD $0x6e27e501 // fcmge v1.4s, v8.4s, v7.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 1184(R0)
+	FMOVQ 736(R0), F0
+	FMOVQ 736(R0), F1
+	WORD $0x6e28e4e2 // fcmge v2.4s, v7.4s, v8.4s
+	VBSL V1.B16, V8.B16, V2.B16
+	WORD $0x6e27e501 // fcmge v1.4s, v8.4s, v7.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 736(R0)
+	FMOVQ 480(R0), F0
+	WORD $0x6e28e4e1 // fcmge v1.4s, v7.4s, v8.4s
+	VBSL V6.B16, V0.B16, V1.B16
+	WORD $0x6e27e500 // fcmge v0.4s, v8.4s, v7.4s
+	VBSL V1.B16, V6.B16, V0.B16
+	FMOVQ F0, 96(R0)
+	FMOVQ 1248(R0), F1
+	FMOVQ 928(R0), F2
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	FMOVQ F1, 32(R0)
+	MOVD $1, R16
+	VDUP R16, V16.S4
+	FMOVQ 864(R0), F17
+	WORD $0x4ea0d631 // fsub v17.4s, v17.4s, v0.4s
+	WORD $0x6e31dc31 // fmul v17.4s, v1.4s, v17.4s
+	MOVD $3396209024, R16
+	VDUP R16, V0.S4
+	MOVD $2139095039, R16
+	VDUP R16, V18.S4
+	FMOVQ 992(R0), F19
+	WORD $0x6e21e652 // fcmge v18.4s, v18.4s, v1.4s
+	VBSL V12.B16, V19.B16, V18.B16
+	WORD $0x6e20e631 // fcmge v17.4s, v17.4s, v0.4s
+	VBSL V12.B16, V18.B16, V17.B16
+	WORD $0x6e30e442 // fcmge v2.4s, v2.4s, v16.4s
+	VBSL V12.B16, V17.B16, V2.B16
+	FMOVQ F2, 992(R0)
+	FMOVQ 1072(R0), F0
+	FMOVQ 432(R0), F1
+	FMOVQ 1072(R0), F2
+	WORD $0x6e25e490 // fcmge v16.4s, v4.4s, v5.4s
+	VBSL V2.B16, V1.B16, V16.B16
+	WORD $0x6e24e4a1 // fcmge v1.4s, v5.4s, v4.4s
+	VBSL V16.B16, V0.B16, V1.B16
+	FMOVQ F1, 1072(R0)
+	FMOVQ 1136(R0), F0
+	FMOVQ 48(R0), F1
+	FMOVQ 1136(R0), F2
+	WORD $0x6e25e490 // fcmge v16.4s, v4.4s, v5.4s
+	VBSL V2.B16, V1.B16, V16.B16
+	WORD $0x6e24e4a1 // fcmge v1.4s, v5.4s, v4.4s
+	VBSL V16.B16, V0.B16, V1.B16
+	FMOVQ F1, 1136(R0)
+	FMOVQ 1200(R0), F0
+	FMOVQ 1200(R0), F1
+	WORD $0x6e25e482 // fcmge v2.4s, v4.4s, v5.4s
+	VBSL V1.B16, V3.B16, V2.B16
+	WORD $0x6e24e4a1 // fcmge v1.4s, v5.4s, v4.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 1200(R0)
+	FMOVQ 752(R0), F0
+	FMOVQ 752(R0), F1
+	WORD $0x6e25e482 // fcmge v2.4s, v4.4s, v5.4s
+	VBSL V1.B16, V5.B16, V2.B16
+	WORD $0x6e24e4a1 // fcmge v1.4s, v5.4s, v4.4s
+	VBSL V2.B16, V0.B16, V1.B16
+	FMOVQ F1, 752(R0)
+	FMOVQ 496(R0), F0
+	WORD $0x6e25e481 // fcmge v1.4s, v4.4s, v5.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	WORD $0x6e24e4a0 // fcmge v0.4s, v5.4s, v4.4s
+	VBSL V1.B16, V3.B16, V0.B16
+	FMOVQ F0, 112(R0)
+	FMOVQ 1264(R0), F1
+	FMOVQ 944(R0), F2
+	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	FMOVQ F1, 48(R0)
+	MOVD $1, R16
+	VDUP R16, V16.S4
+	FMOVQ 880(R0), F17
+	WORD $0x4ea0d631 // fsub v17.4s, v17.4s, v0.4s
+	WORD $0x6e31dc31 // fmul v17.4s, v1.4s, v17.4s
+	MOVD $3396209024, R16
+	VDUP R16, V0.S4
+	MOVD $2139095039, R16
+	VDUP R16, V18.S4
+	FMOVQ 1008(R0), F19
+	WORD $0x6e21e652 // fcmge v18.4s, v18.4s, v1.4s
+	VBSL V12.B16, V19.B16, V18.B16
+	WORD $0x6e20e631 // fcmge v17.4s, v17.4s, v0.4s
+	VBSL V12.B16, V18.B16, V17.B16
+	WORD $0x6e30e442 // fcmge v2.4s, v2.4s, v16.4s
+	VBSL V12.B16, V17.B16, V2.B16
+	FMOVQ F2, 1008(R0)
+	SUB $1, R2, R2
+	CBNZ R2, loop
+	RET
+
+// func SymmetricAcceptNEON(params *float32, sums *float32, n int)
+
+TEXT ·SymmetricAcceptNEON(SB), NOSPLIT, $0-24
+	// R0 params, R1 sums, R2 n
+	MOVD params+0(FP), R0
+	MOVD sums+8(FP), R1
+	MOVD n+16(FP), R2
+	FMOVQ 256(R0), F15
+	MOVD $1, R16
+	VDUP R16, V14.S4
+	FMOVQ 320(R0), F13
+	FMOVQ 192(R0), F12
+	FMOVQ 384(R0), F11
+	FMOVQ 448(R0), F10
+	FMOVQ 272(R0), F9
+	FMOVQ 336(R0), F8
+	FMOVQ 208(R0), F7
+	FMOVQ 400(R0), F6
+	FMOVQ 464(R0), F5
+	FMOVQ 288(R0), F4
+	FMOVQ 352(R0), F3
+	FMOVQ 224(R0), F2
+	FMOVQ 416(R0), F16
+	FMOVQ 480(R0), F17
+	FMOVQ 304(R0), F18
+	FMOVQ 368(R0), F19
+	FMOVQ 240(R0), F20
+	FMOVQ 432(R0), F21
+	FMOVQ 496(R0), F22
+loop:
+	WORD $0x6e2fdda0 // fmul v0.4s, v13.4s, v15.4s
+	WORD $0x6e2cdd81 // fmul v1.4s, v12.4s, v12.4s
+	WORD $0x6e2ffd97 // fdiv v23.4s, v12.4s, v15.4s
+	WORD $0x6e20e438 // fcmge v24.4s, v1.4s, v0.4s
+	VBSL V11.B16, V23.B16, V24.B16
+	WORD $0x6e21e419 // fcmge v25.4s, v0.4s, v1.4s
+	VBSL V24.B16, V11.B16, V25.B16
+	WORD $0x6e2ee5f8 // fcmge v24.4s, v15.4s, v14.4s
+	VBSL V11.B16, V25.B16, V24.B16
+	FMOVQ F24, 384(R0)
+	FMOVQ (R0), F24
+	WORD $0x6e20e439 // fcmge v25.4s, v1.4s, v0.4s
+	VBSL V10.B16, V24.B16, V25.B16
+	WORD $0x6e21e418 // fcmge v24.4s, v0.4s, v1.4s
+	VBSL V25.B16, V10.B16, V24.B16
+	WORD $0x6e2ee5f9 // fcmge v25.4s, v15.4s, v14.4s
+	VBSL V10.B16, V24.B16, V25.B16
+	FMOVQ F25, 448(R0)
+	WORD $0x6e2cdef7 // fmul v23.4s, v23.4s, v12.4s
+	WORD $0x6e20e438 // fcmge v24.4s, v1.4s, v0.4s
+	VBSL V13.B16, V23.B16, V24.B16
+	WORD $0x6e21e400 // fcmge v0.4s, v0.4s, v1.4s
+	VBSL V24.B16, V13.B16, V0.B16
+	WORD $0x6e2ee5e1 // fcmge v1.4s, v15.4s, v14.4s
+	VBSL V13.B16, V0.B16, V1.B16
+	FMOVQ F1, 320(R0)
+	FMOVQ 576(R0), F0
+	FMOVQ 512(R0), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	FMOVQ F0, (R0)
+	WORD $0x6e29dd00 // fmul v0.4s, v8.4s, v9.4s
+	WORD $0x6e27dce1 // fmul v1.4s, v7.4s, v7.4s
+	WORD $0x6e29fcf7 // fdiv v23.4s, v7.4s, v9.4s
+	WORD $0x6e20e438 // fcmge v24.4s, v1.4s, v0.4s
+	VBSL V6.B16, V23.B16, V24.B16
+	WORD $0x6e21e419 // fcmge v25.4s, v0.4s, v1.4s
+	VBSL V24.B16, V6.B16, V25.B16
+	WORD $0x6e2ee538 // fcmge v24.4s, v9.4s, v14.4s
+	VBSL V6.B16, V25.B16, V24.B16
+	FMOVQ F24, 400(R0)
+	FMOVQ 16(R0), F24
+	WORD $0x6e20e439 // fcmge v25.4s, v1.4s, v0.4s
+	VBSL V5.B16, V24.B16, V25.B16
+	WORD $0x6e21e418 // fcmge v24.4s, v0.4s, v1.4s
+	VBSL V25.B16, V5.B16, V24.B16
+	WORD $0x6e2ee539 // fcmge v25.4s, v9.4s, v14.4s
+	VBSL V5.B16, V24.B16, V25.B16
+	FMOVQ F25, 464(R0)
+	WORD $0x6e27def7 // fmul v23.4s, v23.4s, v7.4s
+	WORD $0x6e20e438 // fcmge v24.4s, v1.4s, v0.4s
+	VBSL V8.B16, V23.B16, V24.B16
+	WORD $0x6e21e400 // fcmge v0.4s, v0.4s, v1.4s
+	VBSL V24.B16, V8.B16, V0.B16
+	WORD $0x6e2ee521 // fcmge v1.4s, v9.4s, v14.4s
+	VBSL V8.B16, V0.B16, V1.B16
+	FMOVQ F1, 336(R0)
+	FMOVQ 592(R0), F0
+	FMOVQ 528(R0), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 16(R0)
+	WORD $0x6e24dc60 // fmul v0.4s, v3.4s, v4.4s
+	WORD $0x6e22dc41 // fmul v1.4s, v2.4s, v2.4s
+	WORD $0x6e24fc57 // fdiv v23.4s, v2.4s, v4.4s
+	WORD $0x6e20e438 // fcmge v24.4s, v1.4s, v0.4s
+	VBSL V16.B16, V23.B16, V24.B16
+	WORD $0x6e21e419 // fcmge v25.4s, v0.4s, v1.4s
+	VBSL V24.B16, V16.B16, V25.B16
+	WORD $0x6e2ee498 // fcmge v24.4s, v4.4s, v14.4s
+	VBSL V16.B16, V25.B16, V24.B16
+	FMOVQ F24, 416(R0)
+	FMOVQ 32(R0), F24
+	WORD $0x6e20e439 // fcmge v25.4s, v1.4s, v0.4s
+	VBSL V17.B16, V24.B16, V25.B16
+	WORD $0x6e21e418 // fcmge v24.4s, v0.4s, v1.4s
+	VBSL V25.B16, V17.B16, V24.B16
+	WORD $0x6e2ee499 // fcmge v25.4s, v4.4s, v14.4s
+	VBSL V17.B16, V24.B16, V25.B16
+	FMOVQ F25, 480(R0)
+	WORD $0x6e22def7 // fmul v23.4s, v23.4s, v2.4s
+	WORD $0x6e20e438 // fcmge v24.4s, v1.4s, v0.4s
+	VBSL V3.B16, V23.B16, V24.B16
+	WORD $0x6e21e400 // fcmge v0.4s, v0.4s, v1.4s
+	VBSL V24.B16, V3.B16, V0.B16
+	WORD $0x6e2ee481 // fcmge v1.4s, v4.4s, v14.4s
+	VBSL V3.B16, V0.B16, V1.B16
+	FMOVQ F1, 352(R0)
+	FMOVQ 608(R0), F0
+	FMOVQ 544(R0), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 32(R0)
+	WORD $0x6e32de60 // fmul v0.4s, v19.4s, v18.4s
+	WORD $0x6e34de81 // fmul v1.4s, v20.4s, v20.4s
+	WORD $0x6e32fe97 // fdiv v23.4s, v20.4s, v18.4s
+	WORD $0x6e20e438 // fcmge v24.4s, v1.4s, v0.4s
+	VBSL V21.B16, V23.B16, V24.B16
+	WORD $0x6e21e419 // fcmge v25.4s, v0.4s, v1.4s
+	VBSL V24.B16, V21.B16, V25.B16
+	WORD $0x6e2ee658 // fcmge v24.4s, v18.4s, v14.4s
+	VBSL V21.B16, V25.B16, V24.B16
+	FMOVQ F24, 432(R0)
+	FMOVQ 48(R0), F24
+	WORD $0x6e20e439 // fcmge v25.4s, v1.4s, v0.4s
+	VBSL V22.B16, V24.B16, V25.B16
+	WORD $0x6e21e418 // fcmge v24.4s, v0.4s, v1.4s
+	VBSL V25.B16, V22.B16, V24.B16
+	WORD $0x6e2ee659 // fcmge v25.4s, v18.4s, v14.4s
+	VBSL V22.B16, V24.B16, V25.B16
+	FMOVQ F25, 496(R0)
+	WORD $0x6e34def7 // fmul v23.4s, v23.4s, v20.4s
+	WORD $0x6e20e438 // fcmge v24.4s, v1.4s, v0.4s
+	VBSL V19.B16, V23.B16, V24.B16
+	WORD $0x6e21e400 // fcmge v0.4s, v0.4s, v1.4s
+	VBSL V24.B16, V19.B16, V0.B16
+	WORD $0x6e2ee641 // fcmge v1.4s, v18.4s, v14.4s
+	VBSL V19.B16, V0.B16, V1.B16
+	FMOVQ F1, 368(R0)
+	FMOVQ 624(R0), F0
+	FMOVQ 560(R0), F1
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 48(R0)
+	SUB $1, R2, R2
+	CBNZ R2, loop
+	RET

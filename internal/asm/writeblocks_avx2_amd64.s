@@ -1781,6 +1781,728 @@ loop:
 	VZEROUPPER
 	RET
 
+// func LevelCodesQ2_KAVX2(blocks *uint8, x *float32, offsets *float32, scales *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·LevelCodesQ2_KAVX2(SB), NOSPLIT, $0-40
+	// DI blocks, SI x, DX offsets, BX scales, R8 n
+	MOVQ         blocks+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         offsets+16(FP), DX
+	MOVQ         scales+24(FP), BX
+	MOVQ         n+32(FP), R8
+	VBROADCASTSS constantsAVX2<>+492(SB), Y15
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
+	VMOVUPS      constantsAVX2<>+132(SB), Y13
+
+loop:
+	VMOVUPS      (SI), Y0
+	VBROADCASTSS (DX), Y1
+	VADDPS       Y1, Y0, Y0
+	VBROADCASTSS (BX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VMINPS       Y15, Y0, Y0
+	VMAXPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VMOVUPS      32(SI), Y3
+	VADDPS       Y1, Y3, Y3
+	VDIVPS       Y2, Y3, Y3
+	VMINPS       Y15, Y3, Y3
+	VMAXPS       Y14, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      64(SI), Y1
+	VBROADCASTSS 4(DX), Y2
+	VADDPS       Y2, Y1, Y1
+	VBROADCASTSS 4(BX), Y4
+	VDIVPS       Y4, Y1, Y1
+	VMINPS       Y15, Y1, Y1
+	VMAXPS       Y14, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      96(SI), Y5
+	VADDPS       Y2, Y5, Y5
+	VDIVPS       Y4, Y5, Y5
+	VMINPS       Y15, Y5, Y5
+	VMAXPS       Y14, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      128(SI), Y0
+	VBROADCASTSS 8(DX), Y1
+	VADDPS       Y1, Y0, Y0
+	VBROADCASTSS 8(BX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VMINPS       Y15, Y0, Y0
+	VMAXPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VMOVUPS      160(SI), Y3
+	VADDPS       Y1, Y3, Y3
+	VDIVPS       Y2, Y3, Y3
+	VMINPS       Y15, Y3, Y3
+	VMAXPS       Y14, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      192(SI), Y1
+	VBROADCASTSS 12(DX), Y2
+	VADDPS       Y2, Y1, Y1
+	VBROADCASTSS 12(BX), Y4
+	VDIVPS       Y4, Y1, Y1
+	VMINPS       Y15, Y1, Y1
+	VMAXPS       Y14, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      224(SI), Y5
+	VADDPS       Y2, Y5, Y5
+	VDIVPS       Y4, Y5, Y5
+	VMINPS       Y15, Y5, Y5
+	VMAXPS       Y14, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      256(SI), Y0
+	VBROADCASTSS 16(DX), Y1
+	VADDPS       Y1, Y0, Y0
+	VBROADCASTSS 16(BX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VMINPS       Y15, Y0, Y0
+	VMAXPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y1, Y3, Y3
+	VDIVPS       Y2, Y3, Y3
+	VMINPS       Y15, Y3, Y3
+	VMAXPS       Y14, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      320(SI), Y1
+	VBROADCASTSS 20(DX), Y2
+	VADDPS       Y2, Y1, Y1
+	VBROADCASTSS 20(BX), Y4
+	VDIVPS       Y4, Y1, Y1
+	VMINPS       Y15, Y1, Y1
+	VMAXPS       Y14, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      352(SI), Y5
+	VADDPS       Y2, Y5, Y5
+	VDIVPS       Y4, Y5, Y5
+	VMINPS       Y15, Y5, Y5
+	VMAXPS       Y14, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      384(SI), Y0
+	VBROADCASTSS 24(DX), Y1
+	VADDPS       Y1, Y0, Y0
+	VBROADCASTSS 24(BX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VMINPS       Y15, Y0, Y0
+	VMAXPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VMOVUPS      416(SI), Y3
+	VADDPS       Y1, Y3, Y3
+	VDIVPS       Y2, Y3, Y3
+	VMINPS       Y15, Y3, Y3
+	VMAXPS       Y14, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      448(SI), Y1
+	VBROADCASTSS 28(DX), Y2
+	VADDPS       Y2, Y1, Y1
+	VBROADCASTSS 28(BX), Y4
+	VDIVPS       Y4, Y1, Y1
+	VMINPS       Y15, Y1, Y1
+	VMAXPS       Y14, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      480(SI), Y5
+	VADDPS       Y2, Y5, Y5
+	VDIVPS       Y4, Y5, Y5
+	VMINPS       Y15, Y5, Y5
+	VMAXPS       Y14, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+512, SI
+	ADDQ         $+32, DX
+	ADDQ         $+32, BX
+	SUBQ         $+1, R8
+	TESTQ        R8, R8
+	JNE          loop
+	VZEROUPPER
+	RET
+
+// func LevelCodesQ3_KAVX2(blocks *uint8, x *float32, scales *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·LevelCodesQ3_KAVX2(SB), NOSPLIT, $0-32
+	// DI blocks, SI x, DX scales, BX n
+	MOVQ         blocks+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scales+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSS constantsAVX2<>+492(SB), Y15
+	VBROADCASTSS constantsAVX2<>+496(SB), Y14
+	VMOVUPS      constantsAVX2<>+132(SB), Y13
+	VMOVUPS      constantsAVX2<>+500(SB), Y12
+
+loop:
+	VMOVUPS      (SI), Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VMINPS       Y15, Y0, Y0
+	VMAXPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VMOVUPS      32(SI), Y2
+	VDIVPS       Y1, Y2, Y2
+	VMINPS       Y15, Y2, Y2
+	VMAXPS       Y14, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      64(SI), Y1
+	VBROADCASTSS 4(DX), Y3
+	VDIVPS       Y3, Y1, Y1
+	VMINPS       Y15, Y1, Y1
+	VMAXPS       Y14, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      96(SI), Y4
+	VDIVPS       Y3, Y4, Y4
+	VMINPS       Y15, Y4, Y4
+	VMAXPS       Y14, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y2, Y0, Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPSUBB       Y12, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      128(SI), Y0
+	VBROADCASTSS 8(DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VMINPS       Y15, Y0, Y0
+	VMAXPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VMOVUPS      160(SI), Y2
+	VDIVPS       Y1, Y2, Y2
+	VMINPS       Y15, Y2, Y2
+	VMAXPS       Y14, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      192(SI), Y1
+	VBROADCASTSS 12(DX), Y3
+	VDIVPS       Y3, Y1, Y1
+	VMINPS       Y15, Y1, Y1
+	VMAXPS       Y14, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      224(SI), Y4
+	VDIVPS       Y3, Y4, Y4
+	VMINPS       Y15, Y4, Y4
+	VMAXPS       Y14, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y2, Y0, Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPSUBB       Y12, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      256(SI), Y0
+	VBROADCASTSS 16(DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VMINPS       Y15, Y0, Y0
+	VMAXPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VMOVUPS      288(SI), Y2
+	VDIVPS       Y1, Y2, Y2
+	VMINPS       Y15, Y2, Y2
+	VMAXPS       Y14, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      320(SI), Y1
+	VBROADCASTSS 20(DX), Y3
+	VDIVPS       Y3, Y1, Y1
+	VMINPS       Y15, Y1, Y1
+	VMAXPS       Y14, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      352(SI), Y4
+	VDIVPS       Y3, Y4, Y4
+	VMINPS       Y15, Y4, Y4
+	VMAXPS       Y14, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y2, Y0, Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPSUBB       Y12, Y0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      384(SI), Y0
+	VBROADCASTSS 24(DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VMINPS       Y15, Y0, Y0
+	VMAXPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VMOVUPS      416(SI), Y2
+	VDIVPS       Y1, Y2, Y2
+	VMINPS       Y15, Y2, Y2
+	VMAXPS       Y14, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      448(SI), Y1
+	VBROADCASTSS 28(DX), Y3
+	VDIVPS       Y3, Y1, Y1
+	VMINPS       Y15, Y1, Y1
+	VMAXPS       Y14, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      480(SI), Y4
+	VDIVPS       Y3, Y4, Y4
+	VMINPS       Y15, Y4, Y4
+	VMAXPS       Y14, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y2, Y0, Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPSUBB       Y12, Y0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+512, SI
+	ADDQ         $+32, DX
+	SUBQ         $+1, BX
+	TESTQ        BX, BX
+	JNE          loop
+	VZEROUPPER
+	RET
+
+// func LevelCodesQ4_KAVX2(blocks *uint8, x *float32, offsets *float32, scales *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·LevelCodesQ4_KAVX2(SB), NOSPLIT, $0-40
+	// DI blocks, SI x, DX offsets, BX scales, R8 n
+	MOVQ         blocks+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         offsets+16(FP), DX
+	MOVQ         scales+24(FP), BX
+	MOVQ         n+32(FP), R8
+	VBROADCASTSS constantsAVX2<>+36(SB), Y15
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
+	VMOVUPS      constantsAVX2<>+132(SB), Y13
+
+loop:
+	VMOVUPS      (SI), Y0
+	VBROADCASTSS (DX), Y1
+	VADDPS       Y1, Y0, Y0
+	VBROADCASTSS (BX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VMINPS       Y15, Y0, Y0
+	VMAXPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VMOVUPS      32(SI), Y3
+	VADDPS       Y1, Y3, Y3
+	VDIVPS       Y2, Y3, Y3
+	VMINPS       Y15, Y3, Y3
+	VMAXPS       Y14, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      64(SI), Y4
+	VADDPS       Y1, Y4, Y4
+	VDIVPS       Y2, Y4, Y4
+	VMINPS       Y15, Y4, Y4
+	VMAXPS       Y14, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMOVUPS      96(SI), Y5
+	VADDPS       Y1, Y5, Y5
+	VDIVPS       Y2, Y5, Y5
+	VMINPS       Y15, Y5, Y5
+	VMAXPS       Y14, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y4, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      128(SI), Y0
+	VBROADCASTSS 4(DX), Y1
+	VADDPS       Y1, Y0, Y0
+	VBROADCASTSS 4(BX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VMINPS       Y15, Y0, Y0
+	VMAXPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VMOVUPS      160(SI), Y3
+	VADDPS       Y1, Y3, Y3
+	VDIVPS       Y2, Y3, Y3
+	VMINPS       Y15, Y3, Y3
+	VMAXPS       Y14, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      192(SI), Y4
+	VADDPS       Y1, Y4, Y4
+	VDIVPS       Y2, Y4, Y4
+	VMINPS       Y15, Y4, Y4
+	VMAXPS       Y14, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMOVUPS      224(SI), Y5
+	VADDPS       Y1, Y5, Y5
+	VDIVPS       Y2, Y5, Y5
+	VMINPS       Y15, Y5, Y5
+	VMAXPS       Y14, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y4, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      256(SI), Y0
+	VBROADCASTSS 8(DX), Y1
+	VADDPS       Y1, Y0, Y0
+	VBROADCASTSS 8(BX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VMINPS       Y15, Y0, Y0
+	VMAXPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y1, Y3, Y3
+	VDIVPS       Y2, Y3, Y3
+	VMINPS       Y15, Y3, Y3
+	VMAXPS       Y14, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      320(SI), Y4
+	VADDPS       Y1, Y4, Y4
+	VDIVPS       Y2, Y4, Y4
+	VMINPS       Y15, Y4, Y4
+	VMAXPS       Y14, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMOVUPS      352(SI), Y5
+	VADDPS       Y1, Y5, Y5
+	VDIVPS       Y2, Y5, Y5
+	VMINPS       Y15, Y5, Y5
+	VMAXPS       Y14, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y4, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      384(SI), Y0
+	VBROADCASTSS 12(DX), Y1
+	VADDPS       Y1, Y0, Y0
+	VBROADCASTSS 12(BX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VMINPS       Y15, Y0, Y0
+	VMAXPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VMOVUPS      416(SI), Y3
+	VADDPS       Y1, Y3, Y3
+	VDIVPS       Y2, Y3, Y3
+	VMINPS       Y15, Y3, Y3
+	VMAXPS       Y14, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      448(SI), Y4
+	VADDPS       Y1, Y4, Y4
+	VDIVPS       Y2, Y4, Y4
+	VMINPS       Y15, Y4, Y4
+	VMAXPS       Y14, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMOVUPS      480(SI), Y5
+	VADDPS       Y1, Y5, Y5
+	VDIVPS       Y2, Y5, Y5
+	VMINPS       Y15, Y5, Y5
+	VMAXPS       Y14, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y4, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+512, SI
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	SUBQ         $+1, R8
+	TESTQ        R8, R8
+	JNE          loop
+	VZEROUPPER
+	RET
+
+// func LevelCodesQ5_KAVX2(blocks *uint8, x *float32, offsets *float32, scales *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·LevelCodesQ5_KAVX2(SB), NOSPLIT, $0-40
+	// DI blocks, SI x, DX offsets, BX scales, R8 n
+	MOVQ         blocks+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         offsets+16(FP), DX
+	MOVQ         scales+24(FP), BX
+	MOVQ         n+32(FP), R8
+	VBROADCASTSS constantsAVX2<>+40(SB), Y15
+	VBROADCASTSS constantsAVX2<>+8(SB), Y14
+	VMOVUPS      constantsAVX2<>+132(SB), Y13
+
+loop:
+	VMOVUPS      (SI), Y0
+	VBROADCASTSS (DX), Y1
+	VADDPS       Y1, Y0, Y0
+	VBROADCASTSS (BX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VMINPS       Y15, Y0, Y0
+	VMAXPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VMOVUPS      32(SI), Y3
+	VADDPS       Y1, Y3, Y3
+	VDIVPS       Y2, Y3, Y3
+	VMINPS       Y15, Y3, Y3
+	VMAXPS       Y14, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      64(SI), Y4
+	VADDPS       Y1, Y4, Y4
+	VDIVPS       Y2, Y4, Y4
+	VMINPS       Y15, Y4, Y4
+	VMAXPS       Y14, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMOVUPS      96(SI), Y5
+	VADDPS       Y1, Y5, Y5
+	VDIVPS       Y2, Y5, Y5
+	VMINPS       Y15, Y5, Y5
+	VMAXPS       Y14, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y4, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      128(SI), Y0
+	VBROADCASTSS 4(DX), Y1
+	VADDPS       Y1, Y0, Y0
+	VBROADCASTSS 4(BX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VMINPS       Y15, Y0, Y0
+	VMAXPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VMOVUPS      160(SI), Y3
+	VADDPS       Y1, Y3, Y3
+	VDIVPS       Y2, Y3, Y3
+	VMINPS       Y15, Y3, Y3
+	VMAXPS       Y14, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      192(SI), Y4
+	VADDPS       Y1, Y4, Y4
+	VDIVPS       Y2, Y4, Y4
+	VMINPS       Y15, Y4, Y4
+	VMAXPS       Y14, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMOVUPS      224(SI), Y5
+	VADDPS       Y1, Y5, Y5
+	VDIVPS       Y2, Y5, Y5
+	VMINPS       Y15, Y5, Y5
+	VMAXPS       Y14, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y4, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      256(SI), Y0
+	VBROADCASTSS 8(DX), Y1
+	VADDPS       Y1, Y0, Y0
+	VBROADCASTSS 8(BX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VMINPS       Y15, Y0, Y0
+	VMAXPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VMOVUPS      288(SI), Y3
+	VADDPS       Y1, Y3, Y3
+	VDIVPS       Y2, Y3, Y3
+	VMINPS       Y15, Y3, Y3
+	VMAXPS       Y14, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      320(SI), Y4
+	VADDPS       Y1, Y4, Y4
+	VDIVPS       Y2, Y4, Y4
+	VMINPS       Y15, Y4, Y4
+	VMAXPS       Y14, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMOVUPS      352(SI), Y5
+	VADDPS       Y1, Y5, Y5
+	VDIVPS       Y2, Y5, Y5
+	VMINPS       Y15, Y5, Y5
+	VMAXPS       Y14, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y4, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      384(SI), Y0
+	VBROADCASTSS 12(DX), Y1
+	VADDPS       Y1, Y0, Y0
+	VBROADCASTSS 12(BX), Y2
+	VDIVPS       Y2, Y0, Y0
+	VMINPS       Y15, Y0, Y0
+	VMAXPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VMOVUPS      416(SI), Y3
+	VADDPS       Y1, Y3, Y3
+	VDIVPS       Y2, Y3, Y3
+	VMINPS       Y15, Y3, Y3
+	VMAXPS       Y14, Y3, Y3
+	VCVTPS2DQ    Y3, Y3
+	VMOVUPS      448(SI), Y4
+	VADDPS       Y1, Y4, Y4
+	VDIVPS       Y2, Y4, Y4
+	VMINPS       Y15, Y4, Y4
+	VMAXPS       Y14, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VMOVUPS      480(SI), Y5
+	VADDPS       Y1, Y5, Y5
+	VDIVPS       Y2, Y5, Y5
+	VMINPS       Y15, Y5, Y5
+	VMAXPS       Y14, Y5, Y5
+	VCVTPS2DQ    Y5, Y5
+	VPACKSSDW    Y3, Y0, Y0
+	VPACKSSDW    Y5, Y4, Y4
+	VPACKUSWB    Y4, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+512, SI
+	ADDQ         $+16, DX
+	ADDQ         $+16, BX
+	SUBQ         $+1, R8
+	TESTQ        R8, R8
+	JNE          loop
+	VZEROUPPER
+	RET
+
+// func LevelCodesQ6_KAVX2(blocks *uint8, x *float32, scales *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·LevelCodesQ6_KAVX2(SB), NOSPLIT, $0-32
+	// DI blocks, SI x, DX scales, BX n
+	MOVQ         blocks+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scales+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSS constantsAVX2<>+40(SB), Y15
+	VBROADCASTSS constantsAVX2<>+532(SB), Y14
+	VMOVUPS      constantsAVX2<>+132(SB), Y13
+	VMOVUPS      constantsAVX2<>+536(SB), Y12
+
+loop:
+	VMOVUPS      (SI), Y0
+	VBROADCASTSS (DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VMINPS       Y15, Y0, Y0
+	VMAXPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VMOVUPS      32(SI), Y2
+	VDIVPS       Y1, Y2, Y2
+	VMINPS       Y15, Y2, Y2
+	VMAXPS       Y14, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      64(SI), Y1
+	VBROADCASTSS 4(DX), Y3
+	VDIVPS       Y3, Y1, Y1
+	VMINPS       Y15, Y1, Y1
+	VMAXPS       Y14, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      96(SI), Y4
+	VDIVPS       Y3, Y4, Y4
+	VMINPS       Y15, Y4, Y4
+	VMAXPS       Y14, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y2, Y0, Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPSUBB       Y12, Y0, Y0
+	VMOVUPS      Y0, (DI)
+	VMOVUPS      128(SI), Y0
+	VBROADCASTSS 8(DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VMINPS       Y15, Y0, Y0
+	VMAXPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VMOVUPS      160(SI), Y2
+	VDIVPS       Y1, Y2, Y2
+	VMINPS       Y15, Y2, Y2
+	VMAXPS       Y14, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      192(SI), Y1
+	VBROADCASTSS 12(DX), Y3
+	VDIVPS       Y3, Y1, Y1
+	VMINPS       Y15, Y1, Y1
+	VMAXPS       Y14, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      224(SI), Y4
+	VDIVPS       Y3, Y4, Y4
+	VMINPS       Y15, Y4, Y4
+	VMAXPS       Y14, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y2, Y0, Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPSUBB       Y12, Y0, Y0
+	VMOVUPS      Y0, 32(DI)
+	VMOVUPS      256(SI), Y0
+	VBROADCASTSS 16(DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VMINPS       Y15, Y0, Y0
+	VMAXPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VMOVUPS      288(SI), Y2
+	VDIVPS       Y1, Y2, Y2
+	VMINPS       Y15, Y2, Y2
+	VMAXPS       Y14, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      320(SI), Y1
+	VBROADCASTSS 20(DX), Y3
+	VDIVPS       Y3, Y1, Y1
+	VMINPS       Y15, Y1, Y1
+	VMAXPS       Y14, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      352(SI), Y4
+	VDIVPS       Y3, Y4, Y4
+	VMINPS       Y15, Y4, Y4
+	VMAXPS       Y14, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y2, Y0, Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPSUBB       Y12, Y0, Y0
+	VMOVUPS      Y0, 64(DI)
+	VMOVUPS      384(SI), Y0
+	VBROADCASTSS 24(DX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VMINPS       Y15, Y0, Y0
+	VMAXPS       Y14, Y0, Y0
+	VCVTPS2DQ    Y0, Y0
+	VMOVUPS      416(SI), Y2
+	VDIVPS       Y1, Y2, Y2
+	VMINPS       Y15, Y2, Y2
+	VMAXPS       Y14, Y2, Y2
+	VCVTPS2DQ    Y2, Y2
+	VMOVUPS      448(SI), Y1
+	VBROADCASTSS 28(DX), Y3
+	VDIVPS       Y3, Y1, Y1
+	VMINPS       Y15, Y1, Y1
+	VMAXPS       Y14, Y1, Y1
+	VCVTPS2DQ    Y1, Y1
+	VMOVUPS      480(SI), Y4
+	VDIVPS       Y3, Y4, Y4
+	VMINPS       Y15, Y4, Y4
+	VMAXPS       Y14, Y4, Y4
+	VCVTPS2DQ    Y4, Y4
+	VPACKSSDW    Y2, Y0, Y0
+	VPACKSSDW    Y4, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y13, Y0
+	VPSUBB       Y12, Y0, Y0
+	VMOVUPS      Y0, 96(DI)
+	ADDQ         $+128, DI
+	ADDQ         $+512, SI
+	ADDQ         $+32, DX
+	SUBQ         $+1, BX
+	TESTQ        BX, BX
+	JNE          loop
+	VZEROUPPER
+	RET
+
 DATA constantsAVX2<>+0(SB)/4, $0xbf800000
 DATA constantsAVX2<>+4(SB)/4, $0x7fffffff
 DATA constantsAVX2<>+8(SB)/4, $0x00000000
@@ -1904,4 +2626,23 @@ DATA constantsAVX2<>+476(SB)/4, $0xe1e1e1e1
 DATA constantsAVX2<>+480(SB)/4, $0xe1e1e1e1
 DATA constantsAVX2<>+484(SB)/4, $0xe1e1e1e1
 DATA constantsAVX2<>+488(SB)/4, $0xe1e1e1e1
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $492
+DATA constantsAVX2<>+492(SB)/4, $0x40400000
+DATA constantsAVX2<>+496(SB)/4, $0xc0800000
+DATA constantsAVX2<>+500(SB)/4, $0xfcfcfcfc
+DATA constantsAVX2<>+504(SB)/4, $0xfcfcfcfc
+DATA constantsAVX2<>+508(SB)/4, $0xfcfcfcfc
+DATA constantsAVX2<>+512(SB)/4, $0xfcfcfcfc
+DATA constantsAVX2<>+516(SB)/4, $0xfcfcfcfc
+DATA constantsAVX2<>+520(SB)/4, $0xfcfcfcfc
+DATA constantsAVX2<>+524(SB)/4, $0xfcfcfcfc
+DATA constantsAVX2<>+528(SB)/4, $0xfcfcfcfc
+DATA constantsAVX2<>+532(SB)/4, $0xc2000000
+DATA constantsAVX2<>+536(SB)/4, $0xe0e0e0e0
+DATA constantsAVX2<>+540(SB)/4, $0xe0e0e0e0
+DATA constantsAVX2<>+544(SB)/4, $0xe0e0e0e0
+DATA constantsAVX2<>+548(SB)/4, $0xe0e0e0e0
+DATA constantsAVX2<>+552(SB)/4, $0xe0e0e0e0
+DATA constantsAVX2<>+556(SB)/4, $0xe0e0e0e0
+DATA constantsAVX2<>+560(SB)/4, $0xe0e0e0e0
+DATA constantsAVX2<>+564(SB)/4, $0xe0e0e0e0
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $568

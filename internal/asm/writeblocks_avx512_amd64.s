@@ -1164,6 +1164,460 @@ loop:
 	VZEROUPPER
 	RET
 
+// func LevelCodesQ2_KAVX512(blocks *uint8, x *float32, offsets *float32, scales *float32, n int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·LevelCodesQ2_KAVX512(SB), NOSPLIT, $0-40
+	// DI blocks, SI x, DX offsets, BX scales, R8 n
+	MOVQ         blocks+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         offsets+16(FP), DX
+	MOVQ         scales+24(FP), BX
+	MOVQ         n+32(FP), R8
+	VBROADCASTSS constantsAVX512<>+908(SB), Z15
+	VBROADCASTSS constantsAVX512<>+8(SB), Z14
+	VMOVUPS      constantsAVX512<>+132(SB), Z13
+
+loop:
+	VMOVUPS       (SI), Z0
+	VBROADCASTSS  (DX), Z1
+	VADDPS        Z1, Z0, Z0
+	VBROADCASTSS  (BX), Z1
+	VDIVPS        Z1, Z0, Z0
+	VMINPS        Z15, Z0, Z0
+	VMAXPS        Z14, Z0, Z0
+	VCVTPS2DQ     Z0, Z0
+	VMOVUPS       64(SI), Z1
+	VBROADCASTSS  4(DX), Z2
+	VADDPS        Z2, Z1, Z1
+	VBROADCASTSS  4(BX), Z2
+	VDIVPS        Z2, Z1, Z1
+	VMINPS        Z15, Z1, Z1
+	VMAXPS        Z14, Z1, Z1
+	VCVTPS2DQ     Z1, Z1
+	VMOVUPS       128(SI), Z2
+	VBROADCASTSS  8(DX), Z3
+	VADDPS        Z3, Z2, Z2
+	VBROADCASTSS  8(BX), Z3
+	VDIVPS        Z3, Z2, Z2
+	VMINPS        Z15, Z2, Z2
+	VMAXPS        Z14, Z2, Z2
+	VCVTPS2DQ     Z2, Z2
+	VMOVUPS       192(SI), Z3
+	VBROADCASTSS  12(DX), Z4
+	VADDPS        Z4, Z3, Z3
+	VBROADCASTSS  12(BX), Z4
+	VDIVPS        Z4, Z3, Z3
+	VMINPS        Z15, Z3, Z3
+	VMAXPS        Z14, Z3, Z3
+	VCVTPS2DQ     Z3, Z3
+	VPACKSSDW     Z1, Z0, Z0
+	VPACKSSDW     Z3, Z2, Z2
+	VPACKUSWB     Z2, Z0, Z0
+	VPERMD        Z0, Z13, Z0
+	VMOVUPS       Y0, (DI)
+	VEXTRACTF64X4 $0x01, Z0, 32(DI)
+	VMOVUPS       256(SI), Z0
+	VBROADCASTSS  16(DX), Z1
+	VADDPS        Z1, Z0, Z0
+	VBROADCASTSS  16(BX), Z1
+	VDIVPS        Z1, Z0, Z0
+	VMINPS        Z15, Z0, Z0
+	VMAXPS        Z14, Z0, Z0
+	VCVTPS2DQ     Z0, Z0
+	VMOVUPS       320(SI), Z1
+	VBROADCASTSS  20(DX), Z2
+	VADDPS        Z2, Z1, Z1
+	VBROADCASTSS  20(BX), Z2
+	VDIVPS        Z2, Z1, Z1
+	VMINPS        Z15, Z1, Z1
+	VMAXPS        Z14, Z1, Z1
+	VCVTPS2DQ     Z1, Z1
+	VMOVUPS       384(SI), Z2
+	VBROADCASTSS  24(DX), Z3
+	VADDPS        Z3, Z2, Z2
+	VBROADCASTSS  24(BX), Z3
+	VDIVPS        Z3, Z2, Z2
+	VMINPS        Z15, Z2, Z2
+	VMAXPS        Z14, Z2, Z2
+	VCVTPS2DQ     Z2, Z2
+	VMOVUPS       448(SI), Z3
+	VBROADCASTSS  28(DX), Z4
+	VADDPS        Z4, Z3, Z3
+	VBROADCASTSS  28(BX), Z4
+	VDIVPS        Z4, Z3, Z3
+	VMINPS        Z15, Z3, Z3
+	VMAXPS        Z14, Z3, Z3
+	VCVTPS2DQ     Z3, Z3
+	VPACKSSDW     Z1, Z0, Z0
+	VPACKSSDW     Z3, Z2, Z2
+	VPACKUSWB     Z2, Z0, Z0
+	VPERMD        Z0, Z13, Z0
+	VMOVUPS       Y0, 64(DI)
+	VEXTRACTF64X4 $0x01, Z0, 96(DI)
+	ADDQ          $+128, DI
+	ADDQ          $+512, SI
+	ADDQ          $+32, DX
+	ADDQ          $+32, BX
+	SUBQ          $+1, R8
+	TESTQ         R8, R8
+	JNE           loop
+	VZEROUPPER
+	RET
+
+// func LevelCodesQ3_KAVX512(blocks *uint8, x *float32, scales *float32, n int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·LevelCodesQ3_KAVX512(SB), NOSPLIT, $0-32
+	// DI blocks, SI x, DX scales, BX n
+	MOVQ         blocks+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scales+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSS constantsAVX512<>+908(SB), Z15
+	VBROADCASTSS constantsAVX512<>+912(SB), Z14
+	VMOVUPS      constantsAVX512<>+132(SB), Z13
+	VMOVUPS      constantsAVX512<>+916(SB), Z12
+
+loop:
+	VMOVUPS       (SI), Z0
+	VBROADCASTSS  (DX), Z1
+	VDIVPS        Z1, Z0, Z0
+	VMINPS        Z15, Z0, Z0
+	VMAXPS        Z14, Z0, Z0
+	VCVTPS2DQ     Z0, Z0
+	VMOVUPS       64(SI), Z1
+	VBROADCASTSS  4(DX), Z2
+	VDIVPS        Z2, Z1, Z1
+	VMINPS        Z15, Z1, Z1
+	VMAXPS        Z14, Z1, Z1
+	VCVTPS2DQ     Z1, Z1
+	VMOVUPS       128(SI), Z2
+	VBROADCASTSS  8(DX), Z3
+	VDIVPS        Z3, Z2, Z2
+	VMINPS        Z15, Z2, Z2
+	VMAXPS        Z14, Z2, Z2
+	VCVTPS2DQ     Z2, Z2
+	VMOVUPS       192(SI), Z3
+	VBROADCASTSS  12(DX), Z4
+	VDIVPS        Z4, Z3, Z3
+	VMINPS        Z15, Z3, Z3
+	VMAXPS        Z14, Z3, Z3
+	VCVTPS2DQ     Z3, Z3
+	VPACKSSDW     Z1, Z0, Z0
+	VPACKSSDW     Z3, Z2, Z2
+	VPACKSSWB     Z2, Z0, Z0
+	VPERMD        Z0, Z13, Z0
+	VPSUBB        Z12, Z0, Z0
+	VMOVUPS       Y0, (DI)
+	VEXTRACTF64X4 $0x01, Z0, 32(DI)
+	VMOVUPS       256(SI), Z0
+	VBROADCASTSS  16(DX), Z1
+	VDIVPS        Z1, Z0, Z0
+	VMINPS        Z15, Z0, Z0
+	VMAXPS        Z14, Z0, Z0
+	VCVTPS2DQ     Z0, Z0
+	VMOVUPS       320(SI), Z1
+	VBROADCASTSS  20(DX), Z2
+	VDIVPS        Z2, Z1, Z1
+	VMINPS        Z15, Z1, Z1
+	VMAXPS        Z14, Z1, Z1
+	VCVTPS2DQ     Z1, Z1
+	VMOVUPS       384(SI), Z2
+	VBROADCASTSS  24(DX), Z3
+	VDIVPS        Z3, Z2, Z2
+	VMINPS        Z15, Z2, Z2
+	VMAXPS        Z14, Z2, Z2
+	VCVTPS2DQ     Z2, Z2
+	VMOVUPS       448(SI), Z3
+	VBROADCASTSS  28(DX), Z4
+	VDIVPS        Z4, Z3, Z3
+	VMINPS        Z15, Z3, Z3
+	VMAXPS        Z14, Z3, Z3
+	VCVTPS2DQ     Z3, Z3
+	VPACKSSDW     Z1, Z0, Z0
+	VPACKSSDW     Z3, Z2, Z2
+	VPACKSSWB     Z2, Z0, Z0
+	VPERMD        Z0, Z13, Z0
+	VPSUBB        Z12, Z0, Z0
+	VMOVUPS       Y0, 64(DI)
+	VEXTRACTF64X4 $0x01, Z0, 96(DI)
+	ADDQ          $+128, DI
+	ADDQ          $+512, SI
+	ADDQ          $+32, DX
+	SUBQ          $+1, BX
+	TESTQ         BX, BX
+	JNE           loop
+	VZEROUPPER
+	RET
+
+// func LevelCodesQ4_KAVX512(blocks *uint8, x *float32, offsets *float32, scales *float32, n int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·LevelCodesQ4_KAVX512(SB), NOSPLIT, $0-40
+	// DI blocks, SI x, DX offsets, BX scales, R8 n
+	MOVQ         blocks+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         offsets+16(FP), DX
+	MOVQ         scales+24(FP), BX
+	MOVQ         n+32(FP), R8
+	VBROADCASTSS constantsAVX512<>+36(SB), Z15
+	VBROADCASTSS constantsAVX512<>+8(SB), Z14
+	VMOVUPS      constantsAVX512<>+132(SB), Z13
+
+loop:
+	VMOVUPS       (SI), Z0
+	VBROADCASTSS  (DX), Z1
+	VADDPS        Z1, Z0, Z0
+	VBROADCASTSS  (BX), Z2
+	VDIVPS        Z2, Z0, Z0
+	VMINPS        Z15, Z0, Z0
+	VMAXPS        Z14, Z0, Z0
+	VCVTPS2DQ     Z0, Z0
+	VMOVUPS       64(SI), Z3
+	VADDPS        Z1, Z3, Z3
+	VDIVPS        Z2, Z3, Z3
+	VMINPS        Z15, Z3, Z3
+	VMAXPS        Z14, Z3, Z3
+	VCVTPS2DQ     Z3, Z3
+	VMOVUPS       128(SI), Z1
+	VBROADCASTSS  4(DX), Z2
+	VADDPS        Z2, Z1, Z1
+	VBROADCASTSS  4(BX), Z4
+	VDIVPS        Z4, Z1, Z1
+	VMINPS        Z15, Z1, Z1
+	VMAXPS        Z14, Z1, Z1
+	VCVTPS2DQ     Z1, Z1
+	VMOVUPS       192(SI), Z5
+	VADDPS        Z2, Z5, Z5
+	VDIVPS        Z4, Z5, Z5
+	VMINPS        Z15, Z5, Z5
+	VMAXPS        Z14, Z5, Z5
+	VCVTPS2DQ     Z5, Z5
+	VPACKSSDW     Z3, Z0, Z0
+	VPACKSSDW     Z5, Z1, Z1
+	VPACKUSWB     Z1, Z0, Z0
+	VPERMD        Z0, Z13, Z0
+	VMOVUPS       Y0, (DI)
+	VEXTRACTF64X4 $0x01, Z0, 32(DI)
+	VMOVUPS       256(SI), Z0
+	VBROADCASTSS  8(DX), Z1
+	VADDPS        Z1, Z0, Z0
+	VBROADCASTSS  8(BX), Z2
+	VDIVPS        Z2, Z0, Z0
+	VMINPS        Z15, Z0, Z0
+	VMAXPS        Z14, Z0, Z0
+	VCVTPS2DQ     Z0, Z0
+	VMOVUPS       320(SI), Z3
+	VADDPS        Z1, Z3, Z3
+	VDIVPS        Z2, Z3, Z3
+	VMINPS        Z15, Z3, Z3
+	VMAXPS        Z14, Z3, Z3
+	VCVTPS2DQ     Z3, Z3
+	VMOVUPS       384(SI), Z1
+	VBROADCASTSS  12(DX), Z2
+	VADDPS        Z2, Z1, Z1
+	VBROADCASTSS  12(BX), Z4
+	VDIVPS        Z4, Z1, Z1
+	VMINPS        Z15, Z1, Z1
+	VMAXPS        Z14, Z1, Z1
+	VCVTPS2DQ     Z1, Z1
+	VMOVUPS       448(SI), Z5
+	VADDPS        Z2, Z5, Z5
+	VDIVPS        Z4, Z5, Z5
+	VMINPS        Z15, Z5, Z5
+	VMAXPS        Z14, Z5, Z5
+	VCVTPS2DQ     Z5, Z5
+	VPACKSSDW     Z3, Z0, Z0
+	VPACKSSDW     Z5, Z1, Z1
+	VPACKUSWB     Z1, Z0, Z0
+	VPERMD        Z0, Z13, Z0
+	VMOVUPS       Y0, 64(DI)
+	VEXTRACTF64X4 $0x01, Z0, 96(DI)
+	ADDQ          $+128, DI
+	ADDQ          $+512, SI
+	ADDQ          $+16, DX
+	ADDQ          $+16, BX
+	SUBQ          $+1, R8
+	TESTQ         R8, R8
+	JNE           loop
+	VZEROUPPER
+	RET
+
+// func LevelCodesQ5_KAVX512(blocks *uint8, x *float32, offsets *float32, scales *float32, n int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·LevelCodesQ5_KAVX512(SB), NOSPLIT, $0-40
+	// DI blocks, SI x, DX offsets, BX scales, R8 n
+	MOVQ         blocks+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         offsets+16(FP), DX
+	MOVQ         scales+24(FP), BX
+	MOVQ         n+32(FP), R8
+	VBROADCASTSS constantsAVX512<>+40(SB), Z15
+	VBROADCASTSS constantsAVX512<>+8(SB), Z14
+	VMOVUPS      constantsAVX512<>+132(SB), Z13
+
+loop:
+	VMOVUPS       (SI), Z0
+	VBROADCASTSS  (DX), Z1
+	VADDPS        Z1, Z0, Z0
+	VBROADCASTSS  (BX), Z2
+	VDIVPS        Z2, Z0, Z0
+	VMINPS        Z15, Z0, Z0
+	VMAXPS        Z14, Z0, Z0
+	VCVTPS2DQ     Z0, Z0
+	VMOVUPS       64(SI), Z3
+	VADDPS        Z1, Z3, Z3
+	VDIVPS        Z2, Z3, Z3
+	VMINPS        Z15, Z3, Z3
+	VMAXPS        Z14, Z3, Z3
+	VCVTPS2DQ     Z3, Z3
+	VMOVUPS       128(SI), Z1
+	VBROADCASTSS  4(DX), Z2
+	VADDPS        Z2, Z1, Z1
+	VBROADCASTSS  4(BX), Z4
+	VDIVPS        Z4, Z1, Z1
+	VMINPS        Z15, Z1, Z1
+	VMAXPS        Z14, Z1, Z1
+	VCVTPS2DQ     Z1, Z1
+	VMOVUPS       192(SI), Z5
+	VADDPS        Z2, Z5, Z5
+	VDIVPS        Z4, Z5, Z5
+	VMINPS        Z15, Z5, Z5
+	VMAXPS        Z14, Z5, Z5
+	VCVTPS2DQ     Z5, Z5
+	VPACKSSDW     Z3, Z0, Z0
+	VPACKSSDW     Z5, Z1, Z1
+	VPACKUSWB     Z1, Z0, Z0
+	VPERMD        Z0, Z13, Z0
+	VMOVUPS       Y0, (DI)
+	VEXTRACTF64X4 $0x01, Z0, 32(DI)
+	VMOVUPS       256(SI), Z0
+	VBROADCASTSS  8(DX), Z1
+	VADDPS        Z1, Z0, Z0
+	VBROADCASTSS  8(BX), Z2
+	VDIVPS        Z2, Z0, Z0
+	VMINPS        Z15, Z0, Z0
+	VMAXPS        Z14, Z0, Z0
+	VCVTPS2DQ     Z0, Z0
+	VMOVUPS       320(SI), Z3
+	VADDPS        Z1, Z3, Z3
+	VDIVPS        Z2, Z3, Z3
+	VMINPS        Z15, Z3, Z3
+	VMAXPS        Z14, Z3, Z3
+	VCVTPS2DQ     Z3, Z3
+	VMOVUPS       384(SI), Z1
+	VBROADCASTSS  12(DX), Z2
+	VADDPS        Z2, Z1, Z1
+	VBROADCASTSS  12(BX), Z4
+	VDIVPS        Z4, Z1, Z1
+	VMINPS        Z15, Z1, Z1
+	VMAXPS        Z14, Z1, Z1
+	VCVTPS2DQ     Z1, Z1
+	VMOVUPS       448(SI), Z5
+	VADDPS        Z2, Z5, Z5
+	VDIVPS        Z4, Z5, Z5
+	VMINPS        Z15, Z5, Z5
+	VMAXPS        Z14, Z5, Z5
+	VCVTPS2DQ     Z5, Z5
+	VPACKSSDW     Z3, Z0, Z0
+	VPACKSSDW     Z5, Z1, Z1
+	VPACKUSWB     Z1, Z0, Z0
+	VPERMD        Z0, Z13, Z0
+	VMOVUPS       Y0, 64(DI)
+	VEXTRACTF64X4 $0x01, Z0, 96(DI)
+	ADDQ          $+128, DI
+	ADDQ          $+512, SI
+	ADDQ          $+16, DX
+	ADDQ          $+16, BX
+	SUBQ          $+1, R8
+	TESTQ         R8, R8
+	JNE           loop
+	VZEROUPPER
+	RET
+
+// func LevelCodesQ6_KAVX512(blocks *uint8, x *float32, scales *float32, n int)
+// Requires: AVX, AVX512BW, AVX512F
+TEXT ·LevelCodesQ6_KAVX512(SB), NOSPLIT, $0-32
+	// DI blocks, SI x, DX scales, BX n
+	MOVQ         blocks+0(FP), DI
+	MOVQ         x+8(FP), SI
+	MOVQ         scales+16(FP), DX
+	MOVQ         n+24(FP), BX
+	VBROADCASTSS constantsAVX512<>+40(SB), Z15
+	VBROADCASTSS constantsAVX512<>+980(SB), Z14
+	VMOVUPS      constantsAVX512<>+132(SB), Z13
+	VMOVUPS      constantsAVX512<>+984(SB), Z12
+
+loop:
+	VMOVUPS       (SI), Z0
+	VBROADCASTSS  (DX), Z1
+	VDIVPS        Z1, Z0, Z0
+	VMINPS        Z15, Z0, Z0
+	VMAXPS        Z14, Z0, Z0
+	VCVTPS2DQ     Z0, Z0
+	VMOVUPS       64(SI), Z1
+	VBROADCASTSS  4(DX), Z2
+	VDIVPS        Z2, Z1, Z1
+	VMINPS        Z15, Z1, Z1
+	VMAXPS        Z14, Z1, Z1
+	VCVTPS2DQ     Z1, Z1
+	VMOVUPS       128(SI), Z2
+	VBROADCASTSS  8(DX), Z3
+	VDIVPS        Z3, Z2, Z2
+	VMINPS        Z15, Z2, Z2
+	VMAXPS        Z14, Z2, Z2
+	VCVTPS2DQ     Z2, Z2
+	VMOVUPS       192(SI), Z3
+	VBROADCASTSS  12(DX), Z4
+	VDIVPS        Z4, Z3, Z3
+	VMINPS        Z15, Z3, Z3
+	VMAXPS        Z14, Z3, Z3
+	VCVTPS2DQ     Z3, Z3
+	VPACKSSDW     Z1, Z0, Z0
+	VPACKSSDW     Z3, Z2, Z2
+	VPACKSSWB     Z2, Z0, Z0
+	VPERMD        Z0, Z13, Z0
+	VPSUBB        Z12, Z0, Z0
+	VMOVUPS       Y0, (DI)
+	VEXTRACTF64X4 $0x01, Z0, 32(DI)
+	VMOVUPS       256(SI), Z0
+	VBROADCASTSS  16(DX), Z1
+	VDIVPS        Z1, Z0, Z0
+	VMINPS        Z15, Z0, Z0
+	VMAXPS        Z14, Z0, Z0
+	VCVTPS2DQ     Z0, Z0
+	VMOVUPS       320(SI), Z1
+	VBROADCASTSS  20(DX), Z2
+	VDIVPS        Z2, Z1, Z1
+	VMINPS        Z15, Z1, Z1
+	VMAXPS        Z14, Z1, Z1
+	VCVTPS2DQ     Z1, Z1
+	VMOVUPS       384(SI), Z2
+	VBROADCASTSS  24(DX), Z3
+	VDIVPS        Z3, Z2, Z2
+	VMINPS        Z15, Z2, Z2
+	VMAXPS        Z14, Z2, Z2
+	VCVTPS2DQ     Z2, Z2
+	VMOVUPS       448(SI), Z3
+	VBROADCASTSS  28(DX), Z4
+	VDIVPS        Z4, Z3, Z3
+	VMINPS        Z15, Z3, Z3
+	VMAXPS        Z14, Z3, Z3
+	VCVTPS2DQ     Z3, Z3
+	VPACKSSDW     Z1, Z0, Z0
+	VPACKSSDW     Z3, Z2, Z2
+	VPACKSSWB     Z2, Z0, Z0
+	VPERMD        Z0, Z13, Z0
+	VPSUBB        Z12, Z0, Z0
+	VMOVUPS       Y0, 64(DI)
+	VEXTRACTF64X4 $0x01, Z0, 96(DI)
+	ADDQ          $+128, DI
+	ADDQ          $+512, SI
+	ADDQ          $+32, DX
+	SUBQ          $+1, BX
+	TESTQ         BX, BX
+	JNE           loop
+	VZEROUPPER
+	RET
+
 DATA constantsAVX512<>+0(SB)/4, $0xbf800000
 DATA constantsAVX512<>+4(SB)/4, $0x7fffffff
 DATA constantsAVX512<>+8(SB)/4, $0x00000000
@@ -1391,4 +1845,39 @@ DATA constantsAVX512<>+892(SB)/4, $0x00000005
 DATA constantsAVX512<>+896(SB)/4, $0x00000000
 DATA constantsAVX512<>+900(SB)/4, $0x00000007
 DATA constantsAVX512<>+904(SB)/4, $0x00000000
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $908
+DATA constantsAVX512<>+908(SB)/4, $0x40400000
+DATA constantsAVX512<>+912(SB)/4, $0xc0800000
+DATA constantsAVX512<>+916(SB)/4, $0xfcfcfcfc
+DATA constantsAVX512<>+920(SB)/4, $0xfcfcfcfc
+DATA constantsAVX512<>+924(SB)/4, $0xfcfcfcfc
+DATA constantsAVX512<>+928(SB)/4, $0xfcfcfcfc
+DATA constantsAVX512<>+932(SB)/4, $0xfcfcfcfc
+DATA constantsAVX512<>+936(SB)/4, $0xfcfcfcfc
+DATA constantsAVX512<>+940(SB)/4, $0xfcfcfcfc
+DATA constantsAVX512<>+944(SB)/4, $0xfcfcfcfc
+DATA constantsAVX512<>+948(SB)/4, $0xfcfcfcfc
+DATA constantsAVX512<>+952(SB)/4, $0xfcfcfcfc
+DATA constantsAVX512<>+956(SB)/4, $0xfcfcfcfc
+DATA constantsAVX512<>+960(SB)/4, $0xfcfcfcfc
+DATA constantsAVX512<>+964(SB)/4, $0xfcfcfcfc
+DATA constantsAVX512<>+968(SB)/4, $0xfcfcfcfc
+DATA constantsAVX512<>+972(SB)/4, $0xfcfcfcfc
+DATA constantsAVX512<>+976(SB)/4, $0xfcfcfcfc
+DATA constantsAVX512<>+980(SB)/4, $0xc2000000
+DATA constantsAVX512<>+984(SB)/4, $0xe0e0e0e0
+DATA constantsAVX512<>+988(SB)/4, $0xe0e0e0e0
+DATA constantsAVX512<>+992(SB)/4, $0xe0e0e0e0
+DATA constantsAVX512<>+996(SB)/4, $0xe0e0e0e0
+DATA constantsAVX512<>+1000(SB)/4, $0xe0e0e0e0
+DATA constantsAVX512<>+1004(SB)/4, $0xe0e0e0e0
+DATA constantsAVX512<>+1008(SB)/4, $0xe0e0e0e0
+DATA constantsAVX512<>+1012(SB)/4, $0xe0e0e0e0
+DATA constantsAVX512<>+1016(SB)/4, $0xe0e0e0e0
+DATA constantsAVX512<>+1020(SB)/4, $0xe0e0e0e0
+DATA constantsAVX512<>+1024(SB)/4, $0xe0e0e0e0
+DATA constantsAVX512<>+1028(SB)/4, $0xe0e0e0e0
+DATA constantsAVX512<>+1032(SB)/4, $0xe0e0e0e0
+DATA constantsAVX512<>+1036(SB)/4, $0xe0e0e0e0
+DATA constantsAVX512<>+1040(SB)/4, $0xe0e0e0e0
+DATA constantsAVX512<>+1044(SB)/4, $0xe0e0e0e0
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $1048

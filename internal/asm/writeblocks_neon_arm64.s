@@ -2931,3 +2931,1279 @@ loop:
 	SUB $1, R4, R4
 	CBNZ R4, loop
 	RET
+
+// func LevelCodesQ2_KNEON(blocks *uint8, x *float32, offsets *float32, scales *float32, n int)
+
+TEXT ·LevelCodesQ2_KNEON(SB), NOSPLIT, $0-40
+	// R0 blocks, R1 x, R2 offsets, R3 scales, R4 n
+	MOVD blocks+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD offsets+16(FP), R2
+	MOVD scales+24(FP), R3
+	MOVD n+32(FP), R4
+	MOVD $1077936128, R16
+	VDUP R16, V15.S4
+	MOVD $0, R16
+	VDUP R16, V14.S4
+loop:
+	FMOVQ (R1), F0
+	FMOVS (R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVS (R3), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	FMOVQ 16(R1), F3
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 32(R1), F4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 48(R1), F5
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VUZP1 V3.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
+	FMOVQ 64(R1), F1
+	FMOVS 4(R2), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVS 4(R3), F3
+	VDUP V3.S[0], V3.S4
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	FMOVQ 80(R1), F4
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0x6e23fc84 // fdiv v4.4s, v4.4s, v3.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 96(R1), F5
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x6e23fca5 // fdiv v5.4s, v5.4s, v3.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	FMOVQ 112(R1), F6
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x6e23fcc6 // fdiv v6.4s, v6.4s, v3.4s
+	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
+	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
+	FMOVQ F0, (R0)
+	FMOVQ F1, 16(R0)
+	FMOVQ 128(R1), F0
+	FMOVS 8(R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVS 8(R3), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	FMOVQ 144(R1), F3
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 160(R1), F4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 176(R1), F5
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VUZP1 V3.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
+	FMOVQ 192(R1), F1
+	FMOVS 12(R2), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVS 12(R3), F3
+	VDUP V3.S[0], V3.S4
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	FMOVQ 208(R1), F4
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0x6e23fc84 // fdiv v4.4s, v4.4s, v3.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 224(R1), F5
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x6e23fca5 // fdiv v5.4s, v5.4s, v3.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	FMOVQ 240(R1), F6
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x6e23fcc6 // fdiv v6.4s, v6.4s, v3.4s
+	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
+	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
+	FMOVQ F0, 32(R0)
+	FMOVQ F1, 48(R0)
+	FMOVQ 256(R1), F0
+	FMOVS 16(R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVS 16(R3), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	FMOVQ 272(R1), F3
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 288(R1), F4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 304(R1), F5
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VUZP1 V3.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
+	FMOVQ 320(R1), F1
+	FMOVS 20(R2), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVS 20(R3), F3
+	VDUP V3.S[0], V3.S4
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	FMOVQ 336(R1), F4
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0x6e23fc84 // fdiv v4.4s, v4.4s, v3.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 352(R1), F5
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x6e23fca5 // fdiv v5.4s, v5.4s, v3.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	FMOVQ 368(R1), F6
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x6e23fcc6 // fdiv v6.4s, v6.4s, v3.4s
+	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
+	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
+	FMOVQ F0, 64(R0)
+	FMOVQ F1, 80(R0)
+	FMOVQ 384(R1), F0
+	FMOVS 24(R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVS 24(R3), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	FMOVQ 400(R1), F3
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 416(R1), F4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 432(R1), F5
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VUZP1 V3.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
+	FMOVQ 448(R1), F1
+	FMOVS 28(R2), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
+	FMOVS 28(R3), F3
+	VDUP V3.S[0], V3.S4
+	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
+	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	FMOVQ 464(R1), F4
+	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
+	WORD $0x6e23fc84 // fdiv v4.4s, v4.4s, v3.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 480(R1), F5
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x6e23fca5 // fdiv v5.4s, v5.4s, v3.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	FMOVQ 496(R1), F6
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
+	WORD $0x6e23fcc6 // fdiv v6.4s, v6.4s, v3.4s
+	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
+	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VUZP1 V4.H8, V1.H8, V1.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V1.B16, V1.B16
+	FMOVQ F0, 96(R0)
+	FMOVQ F1, 112(R0)
+	ADD $128, R0, R0
+	ADD $512, R1, R1
+	ADD $32, R2, R2
+	ADD $32, R3, R3
+	SUB $1, R4, R4
+	CBNZ R4, loop
+	RET
+
+// func LevelCodesQ3_KNEON(blocks *uint8, x *float32, scales *float32, n int)
+
+TEXT ·LevelCodesQ3_KNEON(SB), NOSPLIT, $0-32
+	// R0 blocks, R1 x, R2 scales, R3 n
+	MOVD blocks+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD scales+16(FP), R2
+	MOVD n+24(FP), R3
+	MOVD $1077936128, R16
+	VDUP R16, V15.S4
+	MOVD $3229614080, R16
+	VDUP R16, V14.S4
+	VMOVQ $0xfcfcfcfcfcfcfcfc, $0xfcfcfcfcfcfcfcfc, V13
+loop:
+	FMOVQ (R1), F0
+	FMOVS (R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	FMOVQ 16(R1), F2
+	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
+	WORD $0x4eaff442 // fmin v2.4s, v2.4s, v15.4s
+	WORD $0x4e2ef442 // fmax v2.4s, v2.4s, v14.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ 32(R1), F3
+	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 48(R1), F4
+	WORD $0x6e21fc84 // fdiv v4.4s, v4.4s, v1.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V0.B16, V0.B16
+	VSUB V13.B16, V0.B16, V0.B16
+	FMOVQ 64(R1), F1
+	FMOVS 4(R2), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	FMOVQ 80(R1), F3
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 96(R1), F4
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 112(R1), F5
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	VSUB V13.B16, V1.B16, V1.B16
+	FMOVQ F0, (R0)
+	FMOVQ F1, 16(R0)
+	FMOVQ 128(R1), F0
+	FMOVS 8(R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	FMOVQ 144(R1), F2
+	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
+	WORD $0x4eaff442 // fmin v2.4s, v2.4s, v15.4s
+	WORD $0x4e2ef442 // fmax v2.4s, v2.4s, v14.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ 160(R1), F3
+	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 176(R1), F4
+	WORD $0x6e21fc84 // fdiv v4.4s, v4.4s, v1.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V0.B16, V0.B16
+	VSUB V13.B16, V0.B16, V0.B16
+	FMOVQ 192(R1), F1
+	FMOVS 12(R2), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	FMOVQ 208(R1), F3
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 224(R1), F4
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 240(R1), F5
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	VSUB V13.B16, V1.B16, V1.B16
+	FMOVQ F0, 32(R0)
+	FMOVQ F1, 48(R0)
+	FMOVQ 256(R1), F0
+	FMOVS 16(R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	FMOVQ 272(R1), F2
+	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
+	WORD $0x4eaff442 // fmin v2.4s, v2.4s, v15.4s
+	WORD $0x4e2ef442 // fmax v2.4s, v2.4s, v14.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ 288(R1), F3
+	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 304(R1), F4
+	WORD $0x6e21fc84 // fdiv v4.4s, v4.4s, v1.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V0.B16, V0.B16
+	VSUB V13.B16, V0.B16, V0.B16
+	FMOVQ 320(R1), F1
+	FMOVS 20(R2), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	FMOVQ 336(R1), F3
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 352(R1), F4
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 368(R1), F5
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	VSUB V13.B16, V1.B16, V1.B16
+	FMOVQ F0, 64(R0)
+	FMOVQ F1, 80(R0)
+	FMOVQ 384(R1), F0
+	FMOVS 24(R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	FMOVQ 400(R1), F2
+	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
+	WORD $0x4eaff442 // fmin v2.4s, v2.4s, v15.4s
+	WORD $0x4e2ef442 // fmax v2.4s, v2.4s, v14.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ 416(R1), F3
+	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 432(R1), F4
+	WORD $0x6e21fc84 // fdiv v4.4s, v4.4s, v1.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V0.B16, V0.B16
+	VSUB V13.B16, V0.B16, V0.B16
+	FMOVQ 448(R1), F1
+	FMOVS 28(R2), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	FMOVQ 464(R1), F3
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 480(R1), F4
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 496(R1), F5
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	VSUB V13.B16, V1.B16, V1.B16
+	FMOVQ F0, 96(R0)
+	FMOVQ F1, 112(R0)
+	ADD $128, R0, R0
+	ADD $512, R1, R1
+	ADD $32, R2, R2
+	SUB $1, R3, R3
+	CBNZ R3, loop
+	RET
+
+// func LevelCodesQ4_KNEON(blocks *uint8, x *float32, offsets *float32, scales *float32, n int)
+
+TEXT ·LevelCodesQ4_KNEON(SB), NOSPLIT, $0-40
+	// R0 blocks, R1 x, R2 offsets, R3 scales, R4 n
+	MOVD blocks+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD offsets+16(FP), R2
+	MOVD scales+24(FP), R3
+	MOVD n+32(FP), R4
+	MOVD $1097859072, R16
+	VDUP R16, V15.S4
+	MOVD $0, R16
+	VDUP R16, V14.S4
+loop:
+	FMOVQ (R1), F0
+	FMOVS (R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVS (R3), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	FMOVQ 16(R1), F3
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 32(R1), F4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 48(R1), F5
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VUZP1 V3.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
+	FMOVQ 64(R1), F3
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 80(R1), F4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 96(R1), F5
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	FMOVQ 112(R1), F6
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
+	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
+	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	FMOVQ F0, (R0)
+	FMOVQ F3, 16(R0)
+	FMOVQ 128(R1), F0
+	FMOVS 4(R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVS 4(R3), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	FMOVQ 144(R1), F3
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 160(R1), F4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 176(R1), F5
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VUZP1 V3.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
+	FMOVQ 192(R1), F3
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 208(R1), F4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 224(R1), F5
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	FMOVQ 240(R1), F6
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
+	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
+	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	FMOVQ F0, 32(R0)
+	FMOVQ F3, 48(R0)
+	FMOVQ 256(R1), F0
+	FMOVS 8(R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVS 8(R3), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	FMOVQ 272(R1), F3
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 288(R1), F4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 304(R1), F5
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VUZP1 V3.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
+	FMOVQ 320(R1), F3
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 336(R1), F4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 352(R1), F5
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	FMOVQ 368(R1), F6
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
+	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
+	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	FMOVQ F0, 64(R0)
+	FMOVQ F3, 80(R0)
+	FMOVQ 384(R1), F0
+	FMOVS 12(R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVS 12(R3), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	FMOVQ 400(R1), F3
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 416(R1), F4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 432(R1), F5
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VUZP1 V3.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
+	FMOVQ 448(R1), F3
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 464(R1), F4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 480(R1), F5
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	FMOVQ 496(R1), F6
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
+	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
+	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	FMOVQ F0, 96(R0)
+	FMOVQ F3, 112(R0)
+	ADD $128, R0, R0
+	ADD $512, R1, R1
+	ADD $16, R2, R2
+	ADD $16, R3, R3
+	SUB $1, R4, R4
+	CBNZ R4, loop
+	RET
+
+// func LevelCodesQ5_KNEON(blocks *uint8, x *float32, offsets *float32, scales *float32, n int)
+
+TEXT ·LevelCodesQ5_KNEON(SB), NOSPLIT, $0-40
+	// R0 blocks, R1 x, R2 offsets, R3 scales, R4 n
+	MOVD blocks+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD offsets+16(FP), R2
+	MOVD scales+24(FP), R3
+	MOVD n+32(FP), R4
+	MOVD $1106771968, R16
+	VDUP R16, V15.S4
+	MOVD $0, R16
+	VDUP R16, V14.S4
+loop:
+	FMOVQ (R1), F0
+	FMOVS (R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVS (R3), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	FMOVQ 16(R1), F3
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 32(R1), F4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 48(R1), F5
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VUZP1 V3.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
+	FMOVQ 64(R1), F3
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 80(R1), F4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 96(R1), F5
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	FMOVQ 112(R1), F6
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
+	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
+	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	FMOVQ F0, (R0)
+	FMOVQ F3, 16(R0)
+	FMOVQ 128(R1), F0
+	FMOVS 4(R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVS 4(R3), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	FMOVQ 144(R1), F3
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 160(R1), F4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 176(R1), F5
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VUZP1 V3.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
+	FMOVQ 192(R1), F3
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 208(R1), F4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 224(R1), F5
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	FMOVQ 240(R1), F6
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
+	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
+	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	FMOVQ F0, 32(R0)
+	FMOVQ F3, 48(R0)
+	FMOVQ 256(R1), F0
+	FMOVS 8(R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVS 8(R3), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	FMOVQ 272(R1), F3
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 288(R1), F4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 304(R1), F5
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VUZP1 V3.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
+	FMOVQ 320(R1), F3
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 336(R1), F4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 352(R1), F5
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	FMOVQ 368(R1), F6
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
+	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
+	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	FMOVQ F0, 64(R0)
+	FMOVQ F3, 80(R0)
+	FMOVQ 384(R1), F0
+	FMOVS 12(R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	FMOVS 12(R3), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	FMOVQ 400(R1), F3
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 416(R1), F4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 432(R1), F5
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VUZP1 V3.H8, V0.H8, V0.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V0.B16, V0.B16
+	FMOVQ 448(R1), F3
+	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 464(R1), F4
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 480(R1), F5
+	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	FMOVQ 496(R1), F6
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
+	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
+	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
+	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V6.H8, V5.H8, V5.H8
+	VUZP1 V5.B16, V3.B16, V3.B16
+	FMOVQ F0, 96(R0)
+	FMOVQ F3, 112(R0)
+	ADD $128, R0, R0
+	ADD $512, R1, R1
+	ADD $16, R2, R2
+	ADD $16, R3, R3
+	SUB $1, R4, R4
+	CBNZ R4, loop
+	RET
+
+// func LevelCodesQ6_KNEON(blocks *uint8, x *float32, scales *float32, n int)
+
+TEXT ·LevelCodesQ6_KNEON(SB), NOSPLIT, $0-32
+	// R0 blocks, R1 x, R2 scales, R3 n
+	MOVD blocks+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD scales+16(FP), R2
+	MOVD n+24(FP), R3
+	MOVD $1106771968, R16
+	VDUP R16, V15.S4
+	MOVD $3254779904, R16
+	VDUP R16, V14.S4
+	VMOVQ $0xe0e0e0e0e0e0e0e0, $0xe0e0e0e0e0e0e0e0, V13
+loop:
+	FMOVQ (R1), F0
+	FMOVS (R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	FMOVQ 16(R1), F2
+	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
+	WORD $0x4eaff442 // fmin v2.4s, v2.4s, v15.4s
+	WORD $0x4e2ef442 // fmax v2.4s, v2.4s, v14.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ 32(R1), F3
+	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 48(R1), F4
+	WORD $0x6e21fc84 // fdiv v4.4s, v4.4s, v1.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V0.B16, V0.B16
+	VSUB V13.B16, V0.B16, V0.B16
+	FMOVQ 64(R1), F1
+	FMOVS 4(R2), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	FMOVQ 80(R1), F3
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 96(R1), F4
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 112(R1), F5
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	VSUB V13.B16, V1.B16, V1.B16
+	FMOVQ F0, (R0)
+	FMOVQ F1, 16(R0)
+	FMOVQ 128(R1), F0
+	FMOVS 8(R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	FMOVQ 144(R1), F2
+	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
+	WORD $0x4eaff442 // fmin v2.4s, v2.4s, v15.4s
+	WORD $0x4e2ef442 // fmax v2.4s, v2.4s, v14.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ 160(R1), F3
+	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 176(R1), F4
+	WORD $0x6e21fc84 // fdiv v4.4s, v4.4s, v1.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V0.B16, V0.B16
+	VSUB V13.B16, V0.B16, V0.B16
+	FMOVQ 192(R1), F1
+	FMOVS 12(R2), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	FMOVQ 208(R1), F3
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 224(R1), F4
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 240(R1), F5
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	VSUB V13.B16, V1.B16, V1.B16
+	FMOVQ F0, 32(R0)
+	FMOVQ F1, 48(R0)
+	FMOVQ 256(R1), F0
+	FMOVS 16(R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	FMOVQ 272(R1), F2
+	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
+	WORD $0x4eaff442 // fmin v2.4s, v2.4s, v15.4s
+	WORD $0x4e2ef442 // fmax v2.4s, v2.4s, v14.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ 288(R1), F3
+	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 304(R1), F4
+	WORD $0x6e21fc84 // fdiv v4.4s, v4.4s, v1.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V0.B16, V0.B16
+	VSUB V13.B16, V0.B16, V0.B16
+	FMOVQ 320(R1), F1
+	FMOVS 20(R2), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	FMOVQ 336(R1), F3
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 352(R1), F4
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 368(R1), F5
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	VSUB V13.B16, V1.B16, V1.B16
+	FMOVQ F0, 64(R0)
+	FMOVQ F1, 80(R0)
+	FMOVQ 384(R1), F0
+	FMOVS 24(R2), F1
+	VDUP V1.S[0], V1.S4
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
+	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
+	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
+	FMOVQ 400(R1), F2
+	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
+	WORD $0x4eaff442 // fmin v2.4s, v2.4s, v15.4s
+	WORD $0x4e2ef442 // fmax v2.4s, v2.4s, v14.4s
+	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
+	FMOVQ 416(R1), F3
+	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 432(R1), F4
+	WORD $0x6e21fc84 // fdiv v4.4s, v4.4s, v1.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	VUZP1 V2.H8, V0.H8, V0.H8
+	VUZP1 V4.H8, V3.H8, V3.H8
+	VUZP1 V3.B16, V0.B16, V0.B16
+	VSUB V13.B16, V0.B16, V0.B16
+	FMOVQ 448(R1), F1
+	FMOVS 28(R2), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
+	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
+	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
+	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
+	FMOVQ 464(R1), F3
+	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
+	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
+	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
+	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
+	FMOVQ 480(R1), F4
+	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
+	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
+	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
+	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
+	FMOVQ 496(R1), F5
+	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
+	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
+	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
+	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
+	VUZP1 V3.H8, V1.H8, V1.H8
+	VUZP1 V5.H8, V4.H8, V4.H8
+	VUZP1 V4.B16, V1.B16, V1.B16
+	VSUB V13.B16, V1.B16, V1.B16
+	FMOVQ F0, 96(R0)
+	FMOVQ F1, 112(R0)
+	ADD $128, R0, R0
+	ADD $512, R1, R1
+	ADD $32, R2, R2
+	SUB $1, R3, R3
+	CBNZ R3, loop
+	RET
