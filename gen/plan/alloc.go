@@ -152,16 +152,16 @@ type allocation map[*Seg]assignment
 // allocate places every segment, or reports that registers ran out.
 func (p *planner) allocate(pr *program) (allocation, bool) {
 	var all []*Seg
-	shapes := append(append([]*shape{}, pr.short...), pr.trees...)
-	for _, sh := range []*shape{pr.groups, pr.long, pr.lanes} {
-		if sh != nil {
-			shapes = append(shapes, sh)
+	for _, l := range pr.loops {
+		sh := l.core()
+		all = append(append(all, sh.group), sh.segments()...)
+		if sh.meeting != nil {
+			all = append(all, sh.meeting.values, sh.meeting.tile)
 		}
 	}
-	for _, sh := range shapes {
-		all = append(all, sh.body, sh.tail, sh.group, sh.first, sh.ahead, sh.turn, sh.last, sh.after, sh.values, sh.meet)
+	if pr.rare != nil {
+		all = append(all, pr.rare)
 	}
-	all = append(all, pr.rare)
 	callPins := map[V]int{}
 	if !p.pin(liveOut(pr.call, all...), callPins) {
 		return nil, false
@@ -169,7 +169,7 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 	out := allocation{}
 	ok := true
 	place := func(s *Seg, pins map[V]int) {
-		if s == nil || !ok {
+		if !ok {
 			return
 		}
 		if out[s], ok = p.scan(s, pins); ok {
@@ -177,59 +177,62 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 		}
 	}
 	place(pr.call, callPins)
-	if p.rareAlone {
+	switch {
+	case pr.rare == nil:
+	case p.rareAlone:
 		place(pr.rare, nil)
-	} else {
+	default:
 		place(pr.rare, callPins)
 	}
 	p.rareFails = !ok
-	for _, sh := range shapes {
-		pins := map[V]int{}
-		for v, r := range callPins {
-			pins[v] = r
-		}
-		if !p.pin(liveOut(sh.group, sh.body, sh.tail, sh.first, sh.ahead, sh.turn, sh.last, sh.after), pins) {
+	for _, l := range pr.loops {
+		sh := l.core()
+		pins := maps.Clone(callPins)
+		if !p.pin(liveOut(sh.group, sh.segments()...), pins) {
 			return nil, false
 		}
 		carried := pins
-		if sh.ahead != nil {
+		if a := sh.ahead; a != nil {
 			carried = maps.Clone(pins)
-			if !p.pin(liveOut(sh.first, sh.ahead, sh.turn, sh.last), carried) {
+			if !p.pin(liveOut(a.first, a.segments()[1:]...), carried) {
 				return nil, false
 			}
-			place(sh.first, carried)
-			place(sh.ahead, carried)
-			place(sh.turn, carried)
-			place(sh.last, carried)
+			for _, s := range a.segments() {
+				place(s, carried)
+			}
 		}
 		place(sh.group, carried) // behind a turn a tile is begun already
 		place(sh.body, pins)
-		place(sh.tail, pins)
-		place(sh.after, pins)
+		if sh.tail != nil {
+			place(sh.tail, pins)
+		}
+		if sh.after != nil {
+			place(sh.after, pins)
+		}
 	}
-	if sh := pr.groups; ok && sh != nil && sh.meet != nil {
+	if sh := pr.groups; ok && sh != nil && sh.meeting != nil {
 		p.spilling.ranOut = true
-		pins, enough := p.meetPins(pr, sh, callPins)
+		pins, enough := p.meetPins(pr, sh.meeting, callPins)
 		if !enough {
 			return nil, false
 		}
-		place(sh.values, pins)
-		place(sh.meet, pins)
+		place(sh.meeting.values, pins)
+		place(sh.meeting.tile, pins)
 	}
 	return out, ok
 }
 
 // meetPins are those of the code where groups meet. Set apart, it leaves only
 // what it uses of the call's values, and all else is computed again behind it.
-func (p *planner) meetPins(pr *program, sh *shape, call map[V]int) (map[V]int, bool) {
+func (p *planner) meetPins(pr *program, meet *meeting, call map[V]int) (map[V]int, bool) {
 	pins := maps.Clone(call)
 	if p.spilling.apart {
 		clear(pins)
-		for _, v := range liveOut(pr.call, sh.values, sh.meet) {
+		for _, v := range liveOut(pr.call, meet.values, meet.tile) {
 			pins[v] = call[v]
 		}
 	}
-	return pins, p.pin(liveOut(sh.values, sh.meet), pins)
+	return pins, p.pin(liveOut(meet.values, meet.tile), pins)
 }
 
 // candidates for demotion: constants, words and parameters, the least used in a tile first.

@@ -163,52 +163,23 @@ func (p *printer) function() {
 			m.Ret()
 		})
 	}
-	if !k.Grouped() {
-		m.Arg(p.counts.n, "n")
-		p.tiles(p.pr.lanes)
-		p.ret()
-		return
-	}
-	m.Arg(p.counts.groups, "groups")
-	m.Arg(p.counts.length, "length")
-	if p.pr.lanes != nil {
-		m.Branch(p.counts.length, Equal, 1, "lanes")
-	}
-	for _, sh := range p.pr.short {
-		m.Branch(p.counts.length, Equal, 4*m.Width()/sh.share, sh.name)
-	}
-	p.chooseTree()
-	if sh := p.pr.long; sh != nil { // without tiles where groups meet
-		m.Branch(p.counts.length, Less, manyTiles*4*m.Width(), "groups")
-		m.BranchMultiple(p.counts.length, 4*m.Width(), sh.name+"s")
-		m.Branch(p.counts.groups, Equal, 1, sh.name+"s")
-	}
-	if p.pr.groups.meet != nil {
-		p.row()
+	if k.Grouped() {
+		m.Arg(p.counts.groups, "groups")
+		m.Arg(p.counts.length, "length")
 	} else {
-		p.groups(p.pr.groups)
+		m.Arg(p.counts.n, "n")
 	}
-	if p.pr.long != nil {
-		p.groups(p.pr.long)
+	for _, l := range p.pr.entered {
+		l.enter(p)
 	}
-	for _, sh := range p.pr.trees {
-		p.tree(sh)
-	}
-	for _, sh := range p.pr.short {
-		p.short(sh)
-	}
-	if p.pr.lanes != nil {
-		m.Label("lanes")
-		m.Move(p.counts.n, p.counts.groups)
-		p.tiles(p.pr.lanes)
-		p.ret()
+	for _, l := range p.pr.loops {
+		l.print(p)
 	}
 }
 
-// groups is the loop over groups one by one.
-func (p *printer) groups(sh *shape) {
-	m := p.m
-	m.Label(sh.name + "s")
+func (l eachLoop) print(p *printer) {
+	m, sh := p.m, l.shape
+	m.Label(sh.at(atEntry))
 	p.run(sh.group)
 	m.Move(p.counts.n, p.counts.length)
 	p.tiles(sh)
@@ -216,7 +187,7 @@ func (p *printer) groups(sh *shape) {
 	p.advanceParams(1)
 	p.advanceResults(1)
 	m.AddImm(p.counts.groups, -1)
-	m.Branch(p.counts.groups, NotEqual, 0, sh.name+"s")
+	m.Branch(p.counts.groups, NotEqual, 0, sh.at(atEntry))
 	p.ret()
 }
 
@@ -251,7 +222,7 @@ func (p *printer) loop(sh *shape, streams bool, count GPR, tile int, end string)
 		m.Branch(count, GreaterEqual, tile, head)
 	}
 	if streams {
-		head := sh.name + "stream"
+		head := sh.at(atStream)
 		m.BranchAbove("ahead", 1, head)
 		p.aside = append(p.aside, func() {
 			m.LoopHead(head)
@@ -266,91 +237,85 @@ func (p *printer) loop(sh *shape, streams bool, count GPR, tile int, end string)
 			m.Jump(end)
 		})
 	}
-	p.pipelined(sh, count, tile, end)
-	m.LoopHead(sh.name + "loop")
-	round(sh.name+"loop", func() { p.tile(sh) })
+	if sh.ahead != nil {
+		sh.ahead.print(p, sh, count, tile, end)
+	}
+	m.LoopHead(sh.at(atLoop))
+	round(sh.at(atLoop), func() { p.tile(sh) })
 }
 
-// short is the loop in which a tile holds several whole groups; the last few go the general way.
-func (p *printer) short(sh *shape) {
-	m := p.m
-	head := sh.name
-	m.Label(head)
-	m.Branch(p.counts.groups, Less, sh.share, head+"end")
-	p.loop(sh, p.large(), p.counts.groups, sh.share, head+"end")
-	m.Label(head + "end")
-	m.Branch(p.counts.groups, NotEqual, 0, "groups")
+// The last few of short groups go the general way.
+func (l shortLoop) print(p *printer) {
+	m, sh := p.m, l.shape
+	m.Label(sh.name)
+	m.Branch(p.counts.groups, Less, sh.share, sh.at(atEnd))
+	p.loop(sh, p.large(), p.counts.groups, sh.share, sh.at(atEnd))
+	m.Label(sh.at(atEnd))
+	m.Branch(p.counts.groups, NotEqual, 0, p.pr.groups.at(atEntry))
 	p.ret()
 }
 
 // tiles is the loop over n elements, and its tail.
 func (p *printer) tiles(sh *shape) {
-	m, tile, name := p.m, 4*p.m.Width(), sh.name
-	if p.k.Whole {
-		p.loop(sh, false, p.counts.n, tile, name+"end")
-		return
-	}
+	m, tile := p.m, 4*p.m.Width()
 	m.Branch(p.counts.n, Less, tile, sh.rest())
-	p.loop(sh, p.large() && !(sh.lanes && p.k.Grouped()), p.counts.n, tile, name+"tail")
+	p.loop(sh, p.large() && !(sh.lanes && p.k.Grouped()), p.counts.n, tile, sh.at(atTail))
 	p.tail(sh)
 }
 
-// pipelined is the loop that looks ahead, where that pays. What it has not done is for the plain one.
-func (p *printer) pipelined(sh *shape, count GPR, tile int, end string) {
-	if sh.ahead == nil {
-		return
-	}
-	m, name := p.m, sh.name
-	if sh.turn != nil {
-		m.Branch(count, GreaterEqual, fewTiles*tile, name+"first")
-		m.Branch(p.counts.n, Less, fewTiles*tile, name+"loop")
-		m.BranchMultiple(count, tile, name+"first")
-		m.Jump(name + "loop")
-		m.Label(name + "first")
-		p.run(sh.first)
-		m.Branch(count, Less, 2*tile, name+"ends")
+// print prints the loop that looks ahead. What it has not done is for the plain one.
+func (a *lookAhead) print(p *printer, sh *shape, count GPR, tile int, end string) {
+	m := p.m
+	if a.next != nil {
+		m.Branch(count, GreaterEqual, fewTiles*tile, sh.at(atFirst))
+		m.Branch(p.counts.n, Less, fewTiles*tile, sh.at(atLoop))
+		m.BranchMultiple(count, tile, sh.at(atFirst))
+		m.Jump(sh.at(atLoop))
+		m.Label(sh.at(atFirst))
+		p.run(a.first)
+		m.Branch(count, Less, 2*tile, sh.at(atEnds))
 	} else {
-		m.Branch(count, Less, fewTiles*tile, name+"loop")
-		p.run(sh.first)
+		m.Branch(count, Less, fewTiles*tile, sh.at(atLoop))
+		p.run(a.first)
 	}
-	m.LoopHead(sh.ahead.name)
-	p.run(sh.ahead)
+	m.LoopHead(sh.at(atAhead))
+	p.run(a.both)
 	if sh.share > 1 {
 		p.advanceParams(sh.share)
 	}
 	p.advanceStreams(false)
 	m.AddImm(count, -tile)
-	m.Branch(count, GreaterEqual, 2*tile, sh.ahead.name)
-	if sh.turn != nil {
-		p.turn(sh, count, tile, end)
+	m.Branch(count, GreaterEqual, 2*tile, sh.at(atAhead))
+	if a.next != nil {
+		a.next.print(p, sh, count, tile, end)
 	}
 }
 
-// turn has the tile that ends a group begin the next group's first one: n is
+// print has the tile that ends a group begin the next group's first one: n is
 // what is left behind the group at hand.
-func (p *printer) turn(sh *shape, count GPR, tile int, end string) {
-	m, n, name := p.m, p.counts.n, sh.name
+func (g *nextGroup) print(p *printer, sh *shape, count GPR, tile int, end string) {
+	m, n := p.m, p.counts.n
 	p.aside = append(p.aside, func() {
-		m.Label(sh.last.name)
-		p.run(sh.last)
+		m.Label(sh.at(atLast))
+		p.run(g.last)
 		p.advanceStreams(false)
 		m.AddImm(count, -tile)
 		m.Jump(end)
 	})
-	m.Label(name + "ends")
-	m.Branch(count, NotEqual, tile, sh.last.name)
-	m.Branch(n, Equal, 0, sh.last.name)
-	m.LoopHead(sh.turn.name)
-	p.run(sh.turn)
+	m.Label(sh.at(atEnds))
+	m.Branch(count, NotEqual, tile, sh.at(atLast))
+	m.Branch(n, Equal, 0, sh.at(atLast))
+	m.LoopHead(sh.at(atTurn))
+	p.run(g.turn)
 	p.advanceParams(1)
 	p.advanceStreams(false)
 	m.Move(count, p.counts.length)
 	m.Sub(n, count)
-	m.Branch(count, NotEqual, tile, name+"turned")
-	m.Branch(n, NotEqual, 0, sh.turn.name)
-	m.Label(sh.turn.RareLabel())
+	m.Branch(count, NotEqual, tile, sh.at(atTurned))
+	m.Branch(n, NotEqual, 0, sh.at(atTurn))
+	m.Label(sh.at(atTurned))
 	p.run(sh.group)
-	m.Branch(count, GreaterEqual, 2*tile, sh.ahead.name)
+	m.Branch(count, GreaterEqual, 2*tile, sh.at(atAhead))
 }
 
 // fewTiles are so few that to look ahead does not pay, and of manyTiles it does

@@ -190,7 +190,7 @@ func (s *Seg) meetAt(slot int) {
 		in.Uses = append(in.Uses, c.temps...)
 	}
 	in.Emit = func(d, u []int) {
-		m.SubBranch(behind, p.m.Width(), name+"cross")
+		m.SubBranch(behind, p.m.Width(), label(name, atCross))
 		m.Label(name)
 		at := assignment{}
 		for i, v := range in.Uses {
@@ -203,14 +203,14 @@ func (s *Seg) meetAt(slot int) {
 			at[v] = at[as]
 		}
 		p.aside = append(p.aside, func() {
-			m.Label(name + "cross")
+			m.Label(label(name, atCross))
 			switch {
 			case !shared:
 				s.printCross(c, at, name)
 				m.Jump(name)
 			case slot > 0:
 				m.SetSlot(slot)
-				m.Jump(s.name + "mix")
+				m.Jump(label(s.name, atMix))
 			default:
 				m.SetSlot(slot)
 				s.printCross(c, at, s.name)
@@ -236,7 +236,7 @@ func (s *Seg) printCross(c *cross, at assignment, name string) {
 		m.Add(behind, p.counts.length)
 		p.advanceParams(1)
 	}
-	m.Label(name + "mix")
+	m.Label(label(name, atMix))
 	c.next.print(at)
 	m.MixMask(behind, mask)
 	for i, n := range x.roots {
@@ -246,13 +246,13 @@ func (s *Seg) printCross(c *cross, at assignment, name string) {
 			m.Mix(at[x.now[i]], at[c.roots[i]], mask)
 		}
 	}
-	m.BranchReaches(behind, p.counts.length, name+"reached")
+	m.BranchReaches(behind, p.counts.length, label(name, atReached))
 	advance()
-	m.Jump(name + "mix")
-	m.Label(name + "reached")
-	m.Branch(behind, GreaterEqual, 1-m.Width(), name+"mixed")
+	m.Jump(label(name, atMix))
+	m.Label(label(name, atReached))
+	m.Branch(behind, GreaterEqual, 1-m.Width(), label(name, atMixed))
 	advance()
-	m.Label(name + "mixed")
+	m.Label(label(name, atMixed))
 }
 
 // squeeze has values that instructions make share registers, those to keep
@@ -292,11 +292,11 @@ func (p *planner) squeeze(insts []Inst, keep []V) map[V]V {
 
 // meeting makes the tile in which groups meet. An alarm goes back to the
 // tile's first group, and has the tile done piece by piece.
-func (p *planner) meeting(pr *program, sh *shape, at map[string]Addr) *Seg {
+func (p *planner) meeting(pr *program, sh *shape, at map[string]Addr) *meeting {
 	s := p.seg(pr.call, false, 4)
-	s.name, s.at, s.alarm = "groupmeet", at, "groupmeetrare"
+	s.name, s.at, s.alarm = sh.at(atMeet), at, sh.at(atMeetRare)
 	s.mixture = p.mixed()
-	sh.values = p.seg(pr.call, false, 1)
+	values := p.seg(pr.call, false, 1)
 	if p.hasRare() {
 		s.Add(Inst{Emit: func([]int, []int) {
 			p.m.Move(p.counts.behind, p.counts.groups)
@@ -304,78 +304,77 @@ func (p *planner) meeting(pr *program, sh *shape, at map[string]Addr) *Seg {
 		}})
 	}
 	for _, n := range s.mixture.roots {
-		s.mixture.now = append(s.mixture.now, sh.values.demand(n, 0))
+		s.mixture.now = append(s.mixture.now, values.demand(n, 0))
 	}
 	if !p.spilling.separate {
 		s.mixture.cross = s.newCross()
-		sh.values.Add(Inst{Defs: s.mixture.cross.temps, Emit: func([]int, []int) {}})
+		values.Add(Inst{Defs: s.mixture.cross.temps, Emit: func([]int, []int) {}})
 	}
 	s.body(nil)
 	s.prune()
-	return s
+	return &meeting{values, s}
 }
 
-// row prints the loop over a row's tiles.
-func (p *printer) row() {
-	m, sh, tile, n, behind := p.m, p.pr.groups, 4*p.m.Width(), p.counts.n, p.counts.groups
-	m.Label("groups")
+func (l rowLoop) print(p *printer) {
+	m, sh, tile, n, behind := p.m, l.shape, 4*p.m.Width(), p.counts.n, p.counts.groups
+	m.Label(sh.at(atEntry))
 	m.Move(n, p.counts.length)
 	m.Mul(n, p.counts.groups)
 	m.Move(behind, p.counts.length)
-	m.Label("groupbegin")
-	m.Branch(n, Less, tile, "grouptail")
-	m.Branch(behind, Less, tile, "grouptomeet")
+	m.Label(sh.at(atBegin))
+	m.Branch(n, Less, tile, sh.at(atTail))
+	m.Branch(behind, Less, tile, sh.at(atToMeet))
 	p.run(sh.group)
 	m.Sub(n, behind)
-	p.loop(sh, p.large(), behind, tile, "groupwhole")
-	m.Label("groupwhole")
+	p.loop(sh, p.large(), behind, tile, sh.at(atWhole))
+	m.Label(sh.at(atWhole))
 	if sh.tail == nil || p.hasRare() {
-		m.Branch(behind, Less, 0, "groupstaged")
+		m.Branch(behind, Less, 0, sh.at(atStaged))
 	}
 	m.Add(n, behind)
-	m.Branch(behind, Equal, 0, "groupnext")
-	m.Branch(n, Less, tile, "grouptail")
-	m.Label("grouptomeet")
-	p.run(sh.values)
-	m.LoopHead("groupmeet")
-	p.run(sh.meet)
+	m.Branch(behind, Equal, 0, sh.at(atNext))
+	m.Branch(n, Less, tile, sh.at(atTail))
+	m.Label(sh.at(atToMeet))
+	p.run(l.values)
+	m.LoopHead(sh.at(atMeet))
+	p.run(l.meeting.tile)
 	p.advanceStreams(false)
 	m.AddImm(n, -tile)
 	if p.spilling.apart {
-		m.Branch(behind, Less, 1, "groupmet")
-		m.Branch(n, Less, tile, "groupmet")
-		m.Branch(behind, Less, tile, "groupmeet")
-		m.Label("groupmet")
+		m.Branch(behind, Less, 1, sh.at(atMet))
+		m.Branch(n, Less, tile, sh.at(atMet))
+		m.Branch(behind, Less, tile, sh.at(atMeet))
+		m.Label(sh.at(atMet))
 		p.run(p.pr.call)
 	}
-	m.Branch(behind, Less, 1, "groupnext")
-	m.Branch(n, Less, tile, "grouptail")
-	m.Branch(behind, Less, tile, "groupmeet")
-	m.Jump("groupbegin")
-	m.Label("groupnext")
-	m.Branch(n, Equal, 0, "groupdone")
-	m.Label("groupskip")
+	m.Branch(behind, Less, 1, sh.at(atNext))
+	m.Branch(n, Less, tile, sh.at(atTail))
+	m.Branch(behind, Less, tile, sh.at(atMeet))
+	m.Jump(sh.at(atBegin))
+	m.Label(sh.at(atNext))
+	m.Branch(n, Equal, 0, sh.at(atDone))
+	m.Label(sh.at(atSkip))
 	m.Add(behind, p.counts.length)
 	p.advanceParams(1)
-	m.Branch(behind, Less, 1, "groupskip")
-	m.Jump("groupbegin")
+	m.Branch(behind, Less, 1, sh.at(atSkip))
+	m.Jump(sh.at(atBegin))
 
 	total, part := p.counts.behind, p.counts.table
-	m.Label("grouptail")
+	m.Label(sh.at(atTail))
 	m.Move(total, n)
 	m.Move(part, n)
-	m.Label("grouppieces") // of part elements, each of one group
+	m.Label(sh.at(atPieces)) // of part elements, each of one group
 	m.Move(n, part)
-	m.BranchReach(behind, n, "grouppiece")
+	m.BranchReach(behind, n, sh.at(atPiece))
 	m.Move(n, behind)
-	m.Label("grouppiece")
+	m.Label(sh.at(atPiece))
 	p.run(sh.group)
 	stage := func() {
 		p.stageIn(sh)
 		m.Keep(p.pr.left, behind)
 		m.Sub(behind, behind) // and below zero behind the tile
-		m.Jump("grouploop")
-		m.Label("groupstaged")
+		m.Jump(sh.at(atLoop))
+		m.Label(sh.at(atStaged))
 		p.stageOut(sh)
 		m.Recall(behind, p.pr.left)
 	}
@@ -385,31 +384,31 @@ func (p *printer) row() {
 		p.masked(sh)
 		if p.hasRare() {
 			p.aside = append(p.aside, func() {
-				m.Label("groupstage")
+				m.Label(sh.at(atStage))
 				stage()
-				m.Jump("grouprest")
+				m.Jump(sh.at(atRest))
 			})
 		}
 	}
-	m.Label("grouprest")
+	m.Label(sh.at(atRest))
 	m.Sub(behind, n)
 	m.Sub(part, n)
 	m.Sub(total, n)
-	m.Branch(total, Equal, 0, "groupdone")
-	m.Branch(behind, NotEqual, 0, "groupmore")
+	m.Branch(total, Equal, 0, sh.at(atDone))
+	m.Branch(behind, NotEqual, 0, sh.at(atMore))
 	m.Move(behind, p.counts.length)
 	p.advanceParams(1)
-	m.Label("groupmore")
-	m.Branch(part, NotEqual, 0, "grouppieces")
+	m.Label(sh.at(atMore))
+	m.Branch(part, NotEqual, 0, sh.at(atPieces))
 	m.Move(n, total)
-	m.Jump("groupbegin")
-	m.Label("groupdone")
+	m.Jump(sh.at(atBegin))
+	m.Label(sh.at(atDone))
 	p.ret()
 	if !p.hasRare() {
 		return
 	}
 	p.aside = append(p.aside, func() {
-		m.Label(sh.meet.RareLabel())
+		m.Label(sh.at(atMeetRare))
 		if p.spilling.apart {
 			p.run(p.pr.call)
 		}
@@ -421,7 +420,7 @@ func (p *printer) row() {
 		m.Move(total, n)
 		m.Sub(part, part)
 		m.AddImm(part, tile)
-		m.Jump("grouppieces")
+		m.Jump(sh.at(atPieces))
 	})
 }
 

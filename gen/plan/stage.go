@@ -95,26 +95,26 @@ func (p *printer) stageOut(sh *shape) {
 
 // tail does what is left of a tile, if anything is. Where that is staged, the loop's count is below zero behind it.
 func (p *printer) tail(sh *shape) {
-	m, n, name := p.m, p.n, sh.name
-	m.Label(name + "tail")
-	m.Branch(n, Equal, 0, name+"end")
+	m, n := p.m, p.n
+	m.Label(sh.at(atTail))
+	m.Branch(n, Equal, 0, sh.at(atEnd))
 	if sh.tail == nil {
-		m.Branch(n, GreaterEqual, 0, name+"stage")
+		m.Branch(n, GreaterEqual, 0, sh.at(atStage))
 		p.staged(sh)
-		m.Label(name + "end")
+		m.Label(sh.at(atEnd))
 		return
 	}
 	if p.pr.rare != nil {
-		m.Branch(n, Less, 0, name+"staged")
+		m.Branch(n, Less, 0, sh.at(atStaged))
 	}
-	m.Label(name + "rest")
+	m.Label(sh.at(atRest))
 	p.masked(sh)
-	m.Label(name + "end")
+	m.Label(sh.at(atEnd))
 	if p.pr.rare != nil {
 		p.aside = append(p.aside, func() {
-			m.Label(name + "staged")
+			m.Label(sh.at(atStaged))
 			p.staged(sh)
-			m.Jump(name + "end")
+			m.Jump(sh.at(atEnd))
 		})
 	}
 }
@@ -122,9 +122,9 @@ func (p *printer) tail(sh *shape) {
 // rest is where fewer elements than a tile are done.
 func (sh *shape) rest() string {
 	if sh.tail == nil {
-		return sh.name + "stage"
+		return sh.at(atStage)
 	}
-	return sh.name + "rest"
+	return sh.at(atRest)
 }
 
 // staged ends a tile that was staged; the way to stage one is printed out of the loops' way.
@@ -133,9 +133,9 @@ func (p *printer) staged(sh *shape) {
 	m.AddImm(p.n, 4*m.Width())
 	p.stageOut(sh)
 	p.aside = append(p.aside, func() {
-		m.Label(sh.name + "stage")
+		m.Label(sh.at(atStage))
 		p.stageIn(sh)
-		m.Jump(sh.name + "loop")
+		m.Jump(sh.at(atLoop))
 	})
 }
 
@@ -165,12 +165,12 @@ func (p *printer) masked(sh *shape) {
 
 // tile prints a shape's tile, and how it is done if it is a rare one.
 func (p *printer) tile(sh *shape) {
-	m, name := p.m, sh.name
+	m := p.m
 	p.run(sh.body)
 	if p.pr.rare == nil {
 		return
 	}
-	m.Label(name + "back")
+	m.Label(sh.at(atBack))
 	p.origins = append(p.origins, sh)
 	number := len(p.origins)
 	p.aside = append(p.aside, func() {
@@ -201,13 +201,13 @@ func (p *printer) rarely() {
 	}
 	for i, sh := range p.origins {
 		if i < len(p.origins)-1 {
-			m.BranchKept(p.pr.origin, i+1, sh.name+"resume")
+			m.BranchKept(p.pr.origin, i+1, sh.at(atResume))
 		} else {
 			p.resume(sh)
 		}
 	}
 	for _, sh := range p.origins[:len(p.origins)-1] {
-		m.Label(sh.name + "resume")
+		m.Label(sh.at(atResume))
 		p.resume(sh)
 	}
 }
@@ -222,5 +222,5 @@ func (p *printer) resume(sh *shape) {
 			p.run(sh.group)
 		}
 	}
-	p.m.Jump(sh.name + "back")
+	p.m.Jump(sh.at(atBack))
 }

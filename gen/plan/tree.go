@@ -63,26 +63,22 @@ func (p *planner) perRegister() int {
 // manyTurns are so many that it does not matter if the last is half in vain.
 const manyTurns = 8
 
-// chooseTree goes where groups of this length are reduced.
-func (p *printer) chooseTree() {
-	m, length := p.m, p.counts.length
-	for _, sh := range p.pr.trees {
-		t, register := sh.tree, p.perRegister()
-		switch {
-		case t.group == whole:
-			m.Branch(length, Equal, t.registers*register, sh.name)
-		case t.group == half:
-			m.Branch(length, Equal, register/2, sh.name)
-		case t.group == halves:
-			m.Branch(length, GreaterEqual, register/2, sh.name)
-		case t.group == part:
-			m.Branch(length, Less, register, sh.name)
-		case t.any:
-			m.Branch(length, GreaterEqual, t.registers*register, sh.name)
-		default:
-			m.BranchMultiple(length, t.registers*register, sh.name)
-			m.Branch(length, GreaterEqual, manyTurns*t.registers*register, sh.name)
-		}
+func (l treeLoop) enter(p *printer) {
+	m, length, t, register := p.m, p.counts.length, l.tree, p.perRegister()
+	switch {
+	case t.group == whole:
+		m.Branch(length, Equal, t.registers*register, l.shape.name)
+	case t.group == half:
+		m.Branch(length, Equal, register/2, l.shape.name)
+	case t.group == halves:
+		m.Branch(length, GreaterEqual, register/2, l.shape.name)
+	case t.group == part:
+		m.Branch(length, Less, register, l.shape.name)
+	case t.any:
+		m.Branch(length, GreaterEqual, t.registers*register, l.shape.name)
+	default:
+		m.BranchMultiple(length, t.registers*register, l.shape.name)
+		m.Branch(length, GreaterEqual, manyTurns*t.registers*register, l.shape.name)
 	}
 }
 
@@ -137,7 +133,7 @@ func (p *planner) tree(pr *program, t *tree) *shape {
 		}
 	}
 	for _, n := range g.nans {
-		p.m.FoldAlarm(g.Seg, g.accs[n], "groups")
+		p.m.FoldAlarm(g.Seg, g.accs[n], pr.groups.at(atEntry))
 		g.vals[[2]int{n.ID, 0}] = p.m.Zero(g.Seg)
 	}
 	for _, n := range g.folds {
@@ -147,7 +143,7 @@ func (p *planner) tree(pr *program, t *tree) *shape {
 	for _, r := range p.k.Results {
 		p.m.Lower(g.Seg, r, 0, [][]V{{g.scalar(r.Args[0])}}, g.place(r, 0))
 	}
-	return &shape{name: t.name, tree: t, group: p.seg(pr.call, false, 1), body: g.Seg}
+	return &shape{name: t.name, group: p.seg(pr.call, false, 1), body: g.Seg}
 }
 
 // leaf has in a register for each fold what is known of a group, or of two halves a register.
@@ -298,14 +294,13 @@ func (s *Seg) Split(level int, a, b V, f func() (lo, hi V)) (lo, hi V) {
 	return v[0], v[1]
 }
 
-// tree prints the loop over W groups at a time.
-func (p *printer) tree(sh *shape) {
-	m, w, t, c := p.m, p.m.Width(), sh.tree, p.counts
+func (l treeLoop) print(p *printer) {
+	m, w, t, sh, c := p.m, p.m.Width(), l.tree, l.shape, p.counts
 	stream := p.streams[0]
 	bits, start := stream.Mem.Bits(), p.ptr[stream.Name]
 	register := p.perRegister() * bits / 8
 	m.Label(sh.name)
-	m.Branch(c.groups, Less, w, sh.name+"end")
+	m.Branch(c.groups, Less, w, sh.at(atEnd))
 	behind := func(bytes int) { // the last so many bytes of a group
 		m.Sub(c.last, c.last)
 		m.AddBits(c.last, c.length, bits)
@@ -319,7 +314,7 @@ func (p *printer) tree(sh *shape) {
 	case turns:
 		behind(t.registers * register)
 	}
-	m.LoopHead(sh.name + "loop")
+	m.LoopHead(sh.at(atLoop))
 	p.run(sh.body)
 	switch t.group {
 	case whole:
@@ -331,8 +326,8 @@ func (p *printer) tree(sh *shape) {
 	}
 	p.advanceResults(w)
 	m.AddImm(c.groups, -w)
-	m.Branch(c.groups, GreaterEqual, w, sh.name+"loop")
-	m.Label(sh.name + "end")
-	m.Branch(c.groups, NotEqual, 0, "groups")
+	m.Branch(c.groups, GreaterEqual, w, sh.at(atLoop))
+	m.Label(sh.at(atEnd))
+	m.Branch(c.groups, NotEqual, 0, p.pr.groups.at(atEntry))
 	m.Ret()
 }

@@ -1,0 +1,143 @@
+package plan
+
+import "slices"
+
+// A function has several loops. Each is of a kind that says for which arguments it is, and prints itself. What they have
+// in common is a shape: the code of a tile, of its group, and of what is left of a tile.
+
+// loop is a kind of loop.
+type loop interface {
+	enter(p *printer) // prints the branch to it, if the arguments are such
+	print(p *printer)
+	core() *shape
+}
+
+// flatLoop runs over the elements of a kernel without groups.
+type flatLoop struct{ *shape }
+
+// wholeLoop is one for whole tiles only: there is nothing behind them.
+type wholeLoop struct{ *shape }
+
+// eachLoop runs over groups one by one.
+type eachLoop struct{ *shape }
+
+// longLoop is an eachLoop for groups of which more is worth to be computed. It has no tiles where groups meet.
+type longLoop struct{ eachLoop }
+
+// rowLoop runs over groups of any length, whose tiles may be of several of them.
+type rowLoop struct {
+	*shape
+	*meeting
+}
+
+// shortLoop has tiles of several whole groups.
+type shortLoop struct{ *shape }
+
+// laneLoop has groups of one element.
+type laneLoop struct{ *shape }
+
+// treeLoop reduces as many groups at a time as a register has lanes.
+type treeLoop struct {
+	*shape
+	*tree
+}
+
+func (sh *shape) core() *shape { return sh }
+
+func (flatLoop) enter(*printer)  {} // there is no other
+func (wholeLoop) enter(*printer) {}
+func (eachLoop) enter(*printer)  {} // it is for what others are not for
+func (rowLoop) enter(*printer)   {}
+
+func (l longLoop) enter(p *printer) {
+	m, length := p.m, p.counts.length
+	m.Branch(length, Less, manyTiles*4*m.Width(), p.pr.groups.at(atEntry))
+	m.BranchMultiple(length, 4*m.Width(), l.at(atEntry))
+	m.Branch(p.counts.groups, Equal, 1, l.at(atEntry))
+}
+
+func (l shortLoop) enter(p *printer) {
+	p.m.Branch(p.counts.length, Equal, 4*p.m.Width()/l.share, l.name)
+}
+
+func (l laneLoop) enter(p *printer) { p.m.Branch(p.counts.length, Equal, 1, l.at(atEntry)) }
+
+func (l flatLoop) print(p *printer) {
+	p.tiles(l.shape)
+	p.ret()
+}
+
+func (l wholeLoop) print(p *printer) {
+	p.loop(l.shape, false, p.counts.n, 4*p.m.Width(), l.at(atEnd))
+	p.ret()
+}
+
+func (l laneLoop) print(p *printer) {
+	p.m.Label(l.at(atEntry))
+	p.m.Move(p.counts.n, p.counts.groups)
+	p.tiles(l.shape)
+	p.ret()
+}
+
+// mark is a place in a loop to jump to: the loop's name and a mark make a label.
+type mark string
+
+// Marks of loops over tiles.
+const (
+	atEntry  mark = "s"      // before the first group
+	atLoop   mark = "loop"   // the head, where a tile begins
+	atStream mark = "stream" // the head of the loop that stores past the caches
+	atTail   mark = "tail"   // behind the last whole tile
+	atRest   mark = "rest"   // what is left of a tile, by masks
+	atStage  mark = "stage"  // the same, copied to the frame
+	atStaged mark = "staged" // behind a tile that was in the frame
+	atEnd    mark = "end"    // behind all of them
+	atRare   mark = "rare"   // a tile of the rare kind leaves
+	atBack   mark = "back"   // and comes back
+	atResume mark = "resume" // with its pointers as they were
+	atNarrow mark = "narrow" // behind the registers of a tail that hold something
+)
+
+// Marks of loops that look ahead.
+const (
+	atFirst  mark = "first"  // the first half of the first tile
+	atAhead  mark = "ahead"  // the head
+	atEnds   mark = "ends"   // one tile of the group is left
+	atTurn   mark = "turn"   // it is done while the next group's first one begins
+	atTurned mark = "turned" // the next group's first one is begun
+	atLast   mark = "last"   // its second half alone
+)
+
+// Marks of a row.
+const (
+	atBegin    mark = "begin"    // a tile begins, of one group or of several
+	atWhole    mark = "whole"    // behind a group's whole tiles
+	atNext     mark = "next"     // a group ends with a tile
+	atSkip     mark = "skip"     // it has no more elements
+	atToMeet   mark = "tomeet"   // tiles in which groups meet follow
+	atMeet     mark = "meet"     // the head of their loop
+	atMet      mark = "met"      // behind it
+	atMeetRare mark = "meetrare" // one of the rare kind leaves
+	atPieces   mark = "pieces"   // a tile is done in pieces, each of one group
+	atPiece    mark = "piece"    // one of them
+	atMore     mark = "more"     // another follows
+	atDone     mark = "done"     // behind the row
+	atCross    mark = "cross"    // a group ends within a slot
+	atMix      mark = "mix"      // the next group's values come to lanes
+	atReached  mark = "reached"  // and this is the last group of the slot
+	atMixed    mark = "mixed"    // and all lanes have theirs
+)
+
+func label(name string, m mark) string { return name + string(m) }
+
+// at is a label of the loop.
+func (sh *shape) at(m mark) string { return label(sh.name, m) }
+
+// segments are those of a shape that go by its group's values; where groups meet is apart.
+func (sh *shape) segments() []*Seg {
+	list := []*Seg{sh.body, sh.tail}
+	if a := sh.ahead; a != nil {
+		list = append(list, a.segments()...)
+	}
+	return slices.DeleteFunc(append(list, sh.after), func(s *Seg) bool { return s == nil })
+}

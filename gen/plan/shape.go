@@ -1,0 +1,296 @@
+package plan
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/lowbit-go/lowbit/gen/ir"
+)
+
+// shape is what loops have in common, with its segments.
+type shape struct {
+	name    string
+	share   int
+	lanes   bool
+	group   *Seg
+	body    *Seg
+	tail    *Seg       // of what is left of a tile, for a machine that masks; an alarm has it staged
+	meeting *meeting   // where tiles may be of several groups
+	ahead   *lookAhead // where that pays
+	after   *Seg       // behind a group; a tree has none
+}
+
+// lookAhead are the segments of a loop that begins a tile before the one in front is done.
+type lookAhead struct {
+	first *Seg       // the first half of a tile, up to what an alarm looks at
+	both  *Seg       // the first half of the next tile and the second half of this one
+	next  *nextGroup // where a group's last tile begins another group's first one
+}
+
+// nextGroup is how a group ends.
+type nextGroup struct {
+	turn *Seg // as both, with the next group's first tile
+	last *Seg // the second half alone
+}
+
+func (a *lookAhead) segments() []*Seg {
+	if a.next == nil {
+		return []*Seg{a.first, a.both}
+	}
+	return []*Seg{a.first, a.both, a.next.turn, a.next.last}
+}
+
+// meeting are the segments of tiles in which groups meet.
+type meeting struct {
+	values *Seg // of a group
+	tile   *Seg
+}
+
+// program is a function before printing.
+type program struct {
+	call    *Seg
+	loops   []loop // in the order in which they are printed
+	entered []loop // in the order in which it is asked whether they are meant
+	groups  *shape // of the loop for all groups that others are not for; nil in flat kernels
+	rare    *Seg   // what is done instead of a tile, with its parameters one for each element; nil where that is never
+	frame
+}
+
+func (p *planner) build() *program {
+	pr := &program{}
+	p.class = nil
+	pr.call = p.seg(nil, false, 1)
+	// Every shape must find all constants, so the call's roots are those of all kinds of loop.
+	for _, n := range slices.Concat(p.roots(ir.PerCall, false, false), p.roots(ir.PerCall, false, true), p.roots(ir.PerCall, true, false)) {
+		pr.call.demand(n, 0)
+	}
+	pr.frame = p.layout()
+	for _, n := range p.k.Nodes {
+		if _, ok := p.spilling.spilled[n.ID]; ok {
+			p.spilling.spilled[n.ID] = pr.take(16 * p.m.Width())
+		}
+	}
+	switch {
+	case p.k.Whole:
+		pr.loops = []loop{wholeLoop{p.shape(pr, 1, false, true)}}
+		return pr
+	case !p.k.Grouped():
+		pr.loops = []loop{flatLoop{p.shape(pr, 1, false, true)}}
+		return pr
+	}
+	pr.groups = p.shape(pr, 1, false, false)
+	pr.loops = []loop{eachLoop{pr.groups}}
+	if meeting := pr.groups.meeting; meeting != nil {
+		pr.loops = []loop{rowLoop{pr.groups, meeting}}
+	}
+	var long, short, trees, lanes []loop
+	if slices.ContainsFunc(p.k.Nodes, func(n *ir.Node) bool { return n.Op == ir.OpElse }) {
+		long = []loop{longLoop{eachLoop{p.shape(pr, 1, false, true)}}}
+	}
+	if p.k.Folds() {
+		for _, t := range p.treeKinds() {
+			trees = append(trees, treeLoop{p.tree(pr, t), t})
+		}
+	} else {
+		lanes = []loop{laneLoop{p.shape(pr, 4, true, false)}}
+		for _, share := range p.m.Shares() {
+			short = append(short, shortLoop{p.shape(pr, share, false, false)})
+		}
+	}
+	for _, l := range append(slices.Clone(short), pr.loops[0]) {
+		l.core().unload()
+	}
+	pr.loops = slices.Concat(pr.loops, long, trees, short, lanes)
+	pr.entered = slices.Concat(lanes, short, trees, long)
+	return pr
+}
+
+// arrays are the streams, and the parameters as such: they are where each element is a group.
+func (p *planner) arrays() []*ir.Stream { return append(slices.Clone(p.streams), p.params()...) }
+
+// params are the parameters as streams.
+func (p *planner) params() []*ir.Stream {
+	var out []*ir.Stream
+	for _, q := range p.k.Params {
+		out = append(out, &ir.Stream{Name: q.Name, Mem: q.Mem, In: true})
+	}
+	return out
+}
+
+func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
+	sh := &shape{share: share, lanes: lanes, name: "group"}
+	switch {
+	case lanes || !p.k.Grouped():
+		sh.name = "lane"
+	case share > 1:
+		sh.name = fmt.Sprintf("short%d", share)
+	case long:
+		sh.name = "long"
+	}
+	sh.group = p.seg(pr.call, lanes, share)
+	sh.group.long = long
+	accs := map[*ir.Node][]V{}
+	if !lanes {
+		for _, n := range p.roots(ir.PerGroup, false, long) {
+			for c := range min(share, n.Slots()) {
+				sh.group.demand(n, c*n.Slots()/min(share, n.Slots()))
+			}
+		}
+		for _, n := range p.k.Nodes {
+			if n.Op.Fold() {
+				accs[n] = p.m.FoldInit(sh.group, n)
+			}
+		}
+	}
+	direct := map[string]Addr{}
+	for _, a := range p.arrays() {
+		direct[a.Name] = Addr{Reg: p.ptr[a.Name]}
+	}
+	tile := func(name, alarm string, at map[string]Addr) *Seg {
+		s := p.seg(sh.group, lanes, share)
+		s.name, s.at, s.alarm = name, at, alarm
+		return s
+	}
+	sh.body = tile(sh.name, sh.at(atRare), direct)
+	sh.body.body(accs)
+	if sh.name == "lane" && p.hasRare() {
+		pr.rare = tile("rare", "", direct)
+		if p.rareAlone {
+			pr.rare.up = nil
+		}
+		pr.rare.rare = true
+		pr.rare.body(accs)
+	}
+	if p.m.Masks() && !p.k.Folds() && share == 1 && !p.k.Whole {
+		at := maps.Clone(direct)
+		for _, a := range p.streams {
+			if a.Mem == ir.MemBits || a.Mem == ir.MemMask {
+				at[a.Name] = pr.stage[a.Name]
+			}
+		}
+		sh.tail = tile(sh.at(atTail), sh.at(atStage), at)
+		sh.tail.Tail = true
+		sh.tail.body(accs)
+	}
+	if share == 1 && p.k.Grouped() && !lanes && !long && !p.k.Folds() {
+		sh.meeting = p.meeting(pr, sh, direct)
+	}
+	if len(p.needs[long].carried) > 0 && !lanes && p.m.Ahead() {
+		sh.ahead = p.lookAhead(pr, sh, direct)
+	}
+	sh.after = p.seg(sh.group, lanes, share)
+	for _, n := range p.k.Nodes {
+		if n.Op.Fold() {
+			sh.after.folded(n, p.m.FoldFinish(sh.after, n, accs[n]))
+		}
+	}
+	for _, r := range p.k.Results {
+		v := sh.after.scalar(r.Args[0])
+		p.m.Lower(sh.after, r, 0, [][]V{{v}}, sh.after.place(r, 0))
+	}
+	return sh
+}
+
+// unload drops the loads of parameters that are in no register's use.
+func (sh *shape) unload() {
+	all, used := append(sh.segments(), sh.group), map[V]bool{}
+	for _, s := range all {
+		for _, i := range s.insts {
+			for _, v := range i.Uses {
+				used[v] = true
+			}
+		}
+	}
+	for _, s := range all {
+		s.insts = slices.DeleteFunc(s.insts, func(i Inst) bool {
+			if len(i.Defs) != 1 || used[i.Defs[0]] {
+				return false
+			}
+			_, ok := s.params[i.Defs[0]]
+			return ok
+		})
+	}
+}
+
+// lookAhead makes a loop that begins a tile before the one in front is done, as
+// few machines look far enough ahead to do so by themselves. The first half of a
+// tile's work is what an alarm looks at. An alarm leaves the loop for the plain
+// one, where nothing of this tile is done yet.
+func (p *planner) lookAhead(pr *program, sh *shape, direct map[string]Addr) *lookAhead {
+	type value struct {
+		n    *ir.Node
+		slot int
+	}
+	short := sh.share > 1
+	needs := p.needs[sh.group.long]
+	var carried []value
+	for slot := range 4 {
+		for _, n := range needs.carried {
+			if slot < n.Slots() {
+				carried = append(carried, value{n, slot})
+			}
+		}
+	}
+	if short {
+		for _, n := range needs.shared {
+			for c := range sh.share {
+				carried = append(carried, value{n, c * n.Slots() / sh.share})
+			}
+		}
+	}
+	half := func(up *Seg, at map[string]Addr, next int) *Seg {
+		s := p.seg(up, false, sh.share)
+		s.at, s.next, s.inplace = at, next, up == pr.call
+		return s
+	}
+	first := func(up *Seg, at map[string]Addr, next int) (*Seg, []V) {
+		s := half(up, at, next)
+		var vs []V
+		for _, v := range carried {
+			vs = append(vs, s.demand(v.n, v.slot))
+		}
+		return s, vs
+	}
+	beyond := map[string]Addr{}
+	for _, s := range p.streams {
+		a := direct[s.Name]
+		a.Disp += 4 * p.m.Width() * s.Mem.Bits() / 8
+		beyond[s.Name] = a
+	}
+	var here []V
+	second := func(name, alarm mark, up *Seg) *Seg {
+		s := half(up, direct, 0)
+		s.name, s.second, s.alarm = sh.at(name), true, sh.at(alarm)
+		for i, v := range carried {
+			slot := v.slot
+			if v.n.Op == ir.OpParam {
+				slot = slot * sh.share / v.n.Slots()
+			}
+			s.vals[[2]int{v.n.ID, slot}] = here[i]
+		}
+		return s
+	}
+	both := func(name, alarm mark, up *Seg, groups int) *Seg {
+		s := second(name, alarm, up)
+		next, there := first(up, beyond, groups)
+		s.insts, s.params = next.insts, next.params
+		s.body(nil)
+		for i, v := range here {
+			s.Add(p.m.Copy(v, there[i]))
+		}
+		return s
+	}
+	up, groups := sh.group, 0
+	if short { // the next tile has other groups
+		up, groups = pr.call, sh.share
+	}
+	ahead := &lookAhead{}
+	ahead.first, here = first(up, direct, 0)
+	ahead.both = both(atAhead, atLoop, up, groups)
+	if !short && !sh.group.long {
+		ahead.next = &nextGroup{turn: both(atTurn, atTurned, pr.call, 1), last: second(atLast, atLoop, sh.group)}
+		ahead.next.last.body(nil)
+	}
+	return ahead
+}
