@@ -203,8 +203,7 @@ func TestCommands(t *testing.T) {
 // A ratio is that of the times, and the worst of them is found.
 func TestCompare(t *testing.T) {
 	slow := func() { time.Sleep(3 * time.Millisecond) }
-	fast := func() { time.Sleep(time.Millisecond) }
-	assert.Greater(t, ratio(slow, fast, time.Millisecond), 1.5)
+	assert.Greater(t, ratio(slow, func() {}, time.Millisecond), 1.0)
 	all := compare(regexp.MustCompile("^(minmax|encode/bf16)$"), []int{64, 128}, time.Nanosecond)
 	require.Len(t, all, 1) // simd has no bfloat16
 	assert.Equal(t, "minmax", all[0].op)
