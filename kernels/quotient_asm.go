@@ -93,9 +93,10 @@ func ofInts[T Float](b *before, impl isa, p *IntParams, base, n int) {
 // run is for some groups from first on; they have no more elements than buf.
 func (b *before) run(impl isa, elem asm.Elem, buf *[widenedLen]float32, x unsafe.Pointer, first, groups, length int) {
 	n := groups * length
-	in := (*float32)(x)
-	if elem != asm.F32 {
-		in = &buf[0]
+	in := &buf[0]
+	if elem == asm.F32 {
+		in = (*float32)(x)
+	} else {
 		asm.Decode(impl, elem, in, (*uint16)(x), n, 0)
 	}
 	offset := &b.offset[first]

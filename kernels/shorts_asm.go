@@ -40,10 +40,11 @@ func quantizeShorts[T Float](impl isa, dst unsafe.Pointer, src []T, g Grid, p *I
 		asm.Prepare(impl, &recip[0], &p.Scale[base], n)
 		s := pieces[T](g, base, n)
 		for s.advance() {
-			x := (*float32)(unsafe.Pointer(&src[s.off]))
-			if elem != asm.F32 {
-				asm.Decode(impl, elem, &buf[0], (*uint16)(unsafe.Pointer(x)), s.groups*s.length, 0)
-				x = &buf[0]
+			in, x := unsafe.Pointer(&src[s.off]), &buf[0]
+			if elem == asm.F32 {
+				x = (*float32)(in)
+			} else {
+				asm.Decode(impl, elem, x, (*uint16)(in), s.groups*s.length, 0)
 			}
 			asm.QuantizeShort(impl, (*uint16)(unsafe.Add(dst, 2*s.off)), x, &p.Scale[base+s.first], &recip[s.first], &o.zero[s.first], &o.minval[s.first],
 				float32(p.Min), float32(p.Max), s.groups, s.length)
@@ -61,10 +62,9 @@ func dequantizeShorts[T Float](impl isa, dst []T, src unsafe.Pointer, g Grid, p 
 		o.set(p, base, n)
 		s := pieces[T](g, base, n)
 		for s.advance() {
-			out := unsafe.Pointer(&dst[s.off])
-			y := (*float32)(out)
-			if elem != asm.F32 {
-				y = &buf[0]
+			out, y := unsafe.Pointer(&dst[s.off]), &buf[0]
+			if elem == asm.F32 {
+				y = (*float32)(out)
 			}
 			asm.DequantizeShort(impl, y, (*uint16)(unsafe.Add(src, 2*s.off)), &p.Scale[base+s.first], &o.zero[s.first], &o.minval[s.first], sign, s.groups, s.length)
 			if elem != asm.F32 {
