@@ -9,6 +9,7 @@ import (
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/checkpoint"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
@@ -128,7 +129,11 @@ func (m *measurement) add(b *measureBench, first, n int, sides [2]elements) {
 
 // addPart takes a run in, or a part of one.
 func (m *measurement) addPart(b *measureBench, first int, sides [2]elements, n int) {
-	for i, side := range sides {
+	for i, other := range [2]safetensors.DType{sides[1].dtype, sides[0].dtype} {
+		side := &sides[i]
+		if side.dtype == 0 {
+			side.floats = b.round(side.floats, other)
+		}
 		b.values[i] = slices.Grow(b.values[i][:0], n)[:n]
 		side.values(b.values[i])
 	}
@@ -254,35 +259,44 @@ func (b *measureBench) differing(sides [2]elements) int {
 	case x.dtype == 0 && y.dtype == 0:
 		return differingValues(x.floats, y.floats)
 	case x.dtype == 0:
-		return b.differingRounded(x.floats, y.dtype, b.values[1])
+		return b.differingNumbers(y.dtype)
 	case y.dtype == 0:
-		return b.differingRounded(y.floats, x.dtype, b.values[0])
+		return b.differingNumbers(x.dtype)
 	case x.dtype != y.dtype:
 		return 0
 	}
 	return differing(x.dtype.Bits(), x.bytes, y.bytes)
 }
 
-// differingRounded rounds values to the type of others, which are given as numbers, and counts those whose bits differ. NaN are one.
-func (b *measureBench) differingRounded(floats []float32, t safetensors.DType, other []float64) (count int) {
+// round makes of the values of a side that is quantized what they are in the other side's type, which they are compared as. Types that do not
+// hold fractions leave them as they are.
+func (b *measureBench) round(floats []float32, t safetensors.DType) []float32 {
 	n := len(floats)
-	b.rounded = slices.Grow(b.rounded[:0], n)[:n]
-	switch rounded := b.rounded; t {
+	switch t {
 	case safetensors.F16:
 		half := lend[float16.Float16](&b.narrow, n)
 		kernels.EncodeFloat16(half, floats)
-		kernels.DecodeFloat16(rounded, half)
+		b.rounded = slices.Grow(b.rounded[:0], n)[:n]
+		kernels.DecodeFloat16(b.rounded, half)
 	case safetensors.BF16:
 		half := lend[bf16.BFloat16](&b.narrow, n)
 		kernels.EncodeBFloat16(half, floats)
-		kernels.DecodeBFloat16(rounded, half)
-	case safetensors.F32:
-		copy(rounded, floats)
+		b.rounded = slices.Grow(b.rounded[:0], n)[:n]
+		kernels.DecodeBFloat16(b.rounded, half)
 	default:
+		return floats
+	}
+	return b.rounded
+}
+
+// differingNumbers counts the values whose bits differ, one side of which is of type t. NaN are one.
+func (b *measureBench) differingNumbers(t safetensors.DType) (count int) {
+	if !checkpoint.Quantizable(t) {
 		return 0
 	}
-	for i, v := range b.rounded {
-		if w := float32(other[i]); math.Float32bits(v) != math.Float32bits(w) && (v == v || w == w) {
+	for i, x := range b.values[0] {
+		v, w := float32(x), float32(b.values[1][i])
+		if math.Float32bits(v) != math.Float32bits(w) && (v == v || w == w) {
 			count++
 		}
 	}

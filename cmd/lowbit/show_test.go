@@ -10,7 +10,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/x448/float16"
 
+	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
@@ -42,6 +44,35 @@ fnuz             F8_E4M3FNUZ  [1]           1      1
 
 	none := save(t, place(t, "none"))
 	assert.Equal(t, none+": tensors 0, data 0 B\n", works(t, "inspect", none))
+}
+
+// Codes are compared by their values in the other side's type: as what dequantize makes of them.
+func TestCompareCodes(t *testing.T) {
+	var bf16s, halves []uint16
+	for i := range 256 {
+		bf16s = append(bf16s, bf16.FromFloat32(float32(math.Sin(float64(i*i)))).Bits())
+		halves = append(halves, float16.Fromfloat32(float32(math.Cos(float64(i*i)))).Bits())
+	}
+	in := save(t, place(t, "in"), of("b", safetensors.BF16, []int{4, 64}, bf16s...), of("h", safetensors.F16, []int{4, 64}, halves...))
+	codes, back := place(t, "codes"), place(t, "back")
+	works(t, "quantize", "--pack", "--spec", `{"dtype":"int4","granularity":{"type":"per_block","axis":-1,"block_size":32}}`, "-o", codes, in)
+	works(t, "dequantize", "-o", back, codes)
+	numbers := func(args ...string) (all []comparison) {
+		var page struct{ Tensors []comparison }
+		require.NoError(t, json.Unmarshal([]byte(lowbit(t, append([]string{"compare", "--json"}, args...)...).stdout), &page))
+		for _, c := range page.Tensors {
+			c.A, c.B = nil, nil
+			all = append(all, c)
+		}
+		return all
+	}
+	require.Len(t, numbers(in, codes), 2)
+	assert.Equal(t, numbers(in, back), numbers(in, codes))
+	assert.Equal(t, numbers(back, in), numbers(codes, in))
+	for _, c := range numbers(back, codes) {
+		assert.True(t, c.Equal, c.Name)
+		assert.Zero(t, *c.Worst, c.Name)
+	}
 }
 
 func TestCompare(t *testing.T) {
