@@ -24,7 +24,11 @@ func dynamicInt[T Float](impl isa, dst []byte, src []T, g Grid, r *IntRule, f Fo
 	if impl == generic || !g.adjacent() || !g.inBytes(f.Bits()) || f.Bits() == 6 || f.Bits() > 8 || r.Dialect != Reference {
 		observeInt(impl, src, g, r)
 		p := r.params(0, g.Groups)
-		quantizeInt(impl, dst, src, g, &p, f)
+		if f.Bits() > 8 {
+			quantizeWide(impl, dst, src, g, &p, f)
+		} else {
+			quantizeInt(impl, dst, src, g, &p, f)
+		}
 	} else {
 		dynamicIntAsm(impl, f.storage(), unsafe.Pointer(&dst[0]), src, g, r)
 	}

@@ -42,17 +42,30 @@ func QuantizeInt[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams) {
 	out := memory("dst", dst)
 	checkApart(kernel, out, memory("src", src))
 	p.apart(kernel, out)
-	quantizeInt(current(), bytesOf(dst), src, g, p, f)
+	// A slice of int8 has no codes of two bytes: the compiler knows, and programs with such codes alone link no kernel for others.
+	if wide := unsafe.Sizeof(*new(C)) == 2 || *new(C)-1 > 0; wide && f.Bits() > 8 {
+		quantizeWide(current(), bytesOf(dst), src, g, p, f)
+	} else {
+		quantizeInt(current(), bytesOf(dst), src, g, p, f)
+	}
 	inOrder(dst)
 }
 
+// quantizeWide is quantizeInt for codes of two bytes.
+func quantizeWide[T Float](impl isa, dst []byte, src []T, g Grid, p *IntParams, f Format) {
+	if impl == generic || len(src) == 0 || !asReference[T](p) {
+		portableQuantizeInt(dst, src, g.merged(), p, f)
+		return
+	}
+	quantizeShorts(impl, unsafe.Pointer(&dst[0]), src, g.merged(), p)
+}
+
+// quantizeInt is for codes of a byte and less.
 func quantizeInt[T Float](impl isa, dst []byte, src []T, g Grid, p *IntParams, f Format) {
 	g = g.merged()
 	switch {
-	case impl == generic || len(src) == 0 || !asReference[T](p) && (f.Bits() == 6 || f.Bits() > 8 || !g.inBytes(f.Bits())):
+	case impl == generic || len(src) == 0 || !asReference[T](p) && (f.Bits() == 6 || !g.inBytes(f.Bits())):
 		portableQuantizeInt(dst, src, g, p, f)
-	case f.Bits() > 8:
-		quantizeShorts(impl, unsafe.Pointer(&dst[0]), src, g, p)
 	case !asReference[T](p):
 		quantizeIntBefore(impl, f.storage(), unsafe.Pointer(&dst[0]), src, g, p)
 	case f.Bits() == 6:

@@ -90,14 +90,14 @@ func ofInts[T Float](b *before, impl isa, p *IntParams, base, n int) {
 	}
 }
 
-// run is for some groups from first on; they have no more elements than buf.
-func (b *before) run(impl isa, elem asm.Elem, buf *[widenedLen]float32, x unsafe.Pointer, first, groups, length int) {
+// runBefore is for some groups from first on; they have no more elements than buf.
+func runBefore[T Float](b *before, impl isa, buf *[widenedLen]float32, x unsafe.Pointer, first, groups, length int) {
 	n := groups * length
 	in := &buf[0]
-	if elem == asm.F32 {
+	if unsafe.Sizeof(*new(T)) == 4 { // a constant: programs without tensors of 16 bits link no conversions
 		in = (*float32)(x)
 	} else {
-		asm.Decode(impl, elem, in, (*uint16)(x), n, 0)
+		asm.Decode(impl, elemOf[T](), in, (*uint16)(x), n, 0)
 	}
 	offset := &b.offset[first]
 	if b.offsets {
@@ -108,7 +108,7 @@ func (b *before) run(impl isa, elem asm.Elem, buf *[widenedLen]float32, x unsafe
 	} else {
 		asm.Quotient(impl, &buf[0], in, &b.scale[first], &b.recip[first], offset, b.keep, b.nan, groups, length, 0)
 	}
-	if b.half == asm.F32 {
+	if unsafe.Sizeof(*new(T)) == 4 || b.half == asm.F32 {
 		return
 	}
 	var half [widenedLen]uint16
@@ -157,7 +157,7 @@ func quantizeFloatBefore[T Float](impl isa, dst []byte, src []T, g Grid, p *Floa
 		ofFloats[T](&b, impl, p, base, n, nan)
 		s := spans{g: g, base: base, n: n, most: widenedLen}
 		for s.advance() {
-			b.run(impl, elemOf[T](), &buf, unsafe.Pointer(&src[s.off]), s.first, s.groups, s.length)
+			runBefore[T](&b, impl, &buf, unsafe.Pointer(&src[s.off]), s.first, s.groups, s.length)
 			v := buf[:s.groups*s.length]
 			if m.towardZero() {
 				towardZero(v)
@@ -184,7 +184,7 @@ func fakeQuantizeFloatBefore[T Float](impl isa, dst []T, mask Mask, src []T, g G
 		m.values(impl, value[:n], p.Scale[base:][:n])
 		s := spans{g: g, base: base, n: n, most: widenedLen}
 		for s.advance() {
-			b.run(impl, elemOf[T](), &buf, unsafe.Pointer(&src[s.off]), s.first, s.groups, s.length)
+			runBefore[T](&b, impl, &buf, unsafe.Pointer(&src[s.off]), s.first, s.groups, s.length)
 			v := buf[:s.groups*s.length]
 			if m.towardZero() {
 				towardZero(v)
@@ -227,7 +227,7 @@ func quantizeIntBefore[T Float](impl isa, st storage, dst unsafe.Pointer, src []
 		ofInts[T](&b, impl, p, base, n)
 		s := spans{g: g, base: base, n: n, most: widenedLen}
 		for s.advance() {
-			b.run(impl, elemOf[T](), &buf, unsafe.Pointer(&src[s.off]), s.first, s.groups, s.length)
+			runBefore[T](&b, impl, &buf, unsafe.Pointer(&src[s.off]), s.first, s.groups, s.length)
 			q, x, count := unsafe.Add(dst, s.off*st.bits/8), unsafe.Pointer(&buf[0]), s.groups*s.length
 			if p.Dialect == Torch && p.ZeroPoint != nil { // added to what is rounded
 				asm.QuantizeZeroPoint[float32](impl, st.code, asm.F32, q, x, &ones()[0], &ones()[0], &p.ZeroPoint[base+s.first], int32(p.Min), int32(p.Max), s.groups, s.length, 0)
@@ -252,7 +252,7 @@ func fakeQuantizeIntBefore[T Float](impl isa, dst []T, mask Mask, src []T, g Gri
 		ofInts[T](&b, impl, p, base, n)
 		s := spans{g: g, base: base, n: n, most: widenedLen}
 		for s.advance() {
-			b.run(impl, elemOf[T](), &buf, unsafe.Pointer(&src[s.off]), s.first, s.groups, s.length)
+			runBefore[T](&b, impl, &buf, unsafe.Pointer(&src[s.off]), s.first, s.groups, s.length)
 			count := s.groups * s.length
 			v, y := unsafe.Pointer(&buf[0]), unsafe.Pointer(&q[0])
 			if p.Dialect == Torch {

@@ -41,7 +41,7 @@ func quantizeShorts[T Float](impl isa, dst unsafe.Pointer, src []T, g Grid, p *I
 		s := pieces[T](g, base, n)
 		for s.advance() {
 			in, x := unsafe.Pointer(&src[s.off]), &buf[0]
-			if elem == asm.F32 {
+			if unsafe.Sizeof(*new(T)) == 4 { // a constant: programs without tensors of 16 bits link no conversions
 				x = (*float32)(in)
 			} else {
 				asm.Decode(impl, elem, x, (*uint16)(in), s.groups*s.length, 0)
@@ -63,11 +63,11 @@ func dequantizeShorts[T Float](impl isa, dst []T, src unsafe.Pointer, g Grid, p 
 		s := pieces[T](g, base, n)
 		for s.advance() {
 			out, y := unsafe.Pointer(&dst[s.off]), &buf[0]
-			if elem == asm.F32 {
+			if unsafe.Sizeof(*new(T)) == 4 {
 				y = (*float32)(out)
 			}
 			asm.DequantizeShort(impl, y, (*uint16)(unsafe.Add(src, 2*s.off)), &p.Scale[base+s.first], &o.zero[s.first], &o.minval[s.first], sign, s.groups, s.length)
-			if elem != asm.F32 {
+			if unsafe.Sizeof(*new(T)) != 4 {
 				asm.Encode(impl, elem, (*uint16)(out), y, s.groups*s.length, 0)
 			}
 		}
