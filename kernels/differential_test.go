@@ -30,17 +30,14 @@ func TestDifferential(t *testing.T) {
 	implementations := assembled(t)
 	r := newSource(1)
 	l := newLab()
-	share := effort(30, 4, 1) // of the grids each kernel has its own
+	share := effort(30, 8, 1) // of the grids each kernel has its own
 	for number, k := range table {
 		t.Run(k.name, func(t *testing.T) {
 			try := func(g Grid, places []place) {
-				t.Helper()
 				l.prepare(r, &k, g)
 				for _, name := range implementations {
 					require.NoError(t, Use(name))
-					for _, p := range places {
-						require.NoError(t, l.try(p), "%s: %+v, %+v", name, g, p)
-					}
+					l.hold(t, places...)
 				}
 			}
 			for range effort(1, 1, 5) {
@@ -97,6 +94,7 @@ type lab struct {
 	kernel *kernel
 	memory [][]byte // of the operands of given
 	given  trial    // inputs, and results of the portable implementation
+	placed [][]byte // operands of a call, between their guards
 }
 
 func newLab() *lab {
@@ -137,6 +135,16 @@ func (l *lab) prepare(r *source, k *kernel, g Grid) {
 	k.oracle(&l.given)
 }
 
+// hold calls the kernel with operands at each place, and ends the test where results are wrong.
+func (l *lab) hold(t *testing.T, places ...place) {
+	for _, p := range places {
+		if err := l.try(p); err != nil {
+			t.Helper()
+			t.Fatalf("%s: %+v, %+v: %v", Implementation(), l.given.grid, p, err)
+		}
+	}
+}
+
 // try calls the kernel with operands at a place, in place too if it can be, and
 // returns what is wrong with the results.
 func (l *lab) try(p place) error {
@@ -150,7 +158,8 @@ func (l *lab) try(p place) error {
 }
 
 func (l *lab) call(p place, inPlace bool) (err error) {
-	t := trial{l.given.grid, l.given.min, l.given.max, make([][]byte, len(l.given.mem))}
+	l.placed = append(l.placed[:0], l.given.mem...)
+	t := trial{l.given.grid, l.given.min, l.given.max, l.placed}
 	for i, o := range l.kernel.operands {
 		offset := p.offset
 		if o.out && i > 0 {

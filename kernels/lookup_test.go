@@ -39,11 +39,8 @@ func TestLookUp(t *testing.T) {
 	from := tabledLen
 	lookingUp(t, func(t *testing.T, k *kernel) {
 		try := func(g Grid, places ...place) {
-			t.Helper()
 			l.prepare(r, k, g)
-			for _, p := range places {
-				require.NoError(t, l.try(p), "%+v, %+v", g, p)
-			}
+			l.hold(t, places...)
 		}
 		for _, streams := range []bool{false, true} {
 			if streams {

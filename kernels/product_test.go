@@ -215,11 +215,9 @@ func TestProductKernels(t *testing.T) {
 				if streams {
 					streamAll(t, 65)
 				}
-				for length := 1; length <= 400; length += effort(9, 1, 1) {
+				for length := 1; length <= 400; length += effort(9, 2, 1) {
 					l.prepare(r, &k, Grid{1, 1, length})
-					for _, p := range []place{{atEnd: true}, {offset: length % 64}, {offset: length % 64, atEnd: true}} {
-						require.NoError(t, l.try(p), "%d, %+v", length, p)
-					}
+					l.hold(t, place{atEnd: true}, place{offset: length % 64}, place{offset: length % 64, atEnd: true})
 				}
 				for offset := range 64 {
 					g := Grid{1 + offset%3, 1 + offset%5, 2 + r.IntN(400)}
@@ -227,9 +225,7 @@ func TestProductKernels(t *testing.T) {
 						g.Len = 8 * (1 + r.IntN(60))
 					}
 					l.prepare(r, &k, g)
-					for _, p := range []place{{offset: offset}, {offset: offset, atEnd: true}, {offset: offset, apart: r.IntN(64)}} {
-						require.NoError(t, l.try(p), "%+v, %+v", g, p)
-					}
+					l.hold(t, place{offset: offset}, place{offset: offset, atEnd: true}, place{offset: offset, apart: r.IntN(64)})
 				}
 			}
 		})
