@@ -241,7 +241,33 @@ func (p *printer) loop(sh *shape, streams bool, count GPR, tile int, end string)
 		sh.ahead.print(p, sh, count, tile, end)
 	}
 	m.LoopHead(sh.at(atLoop))
-	round(sh.at(atLoop), func() { p.tile(sh) })
+	round(sh.at(atLoop), func() {
+		if streams {
+			p.own(tile)
+		}
+		p.tile(sh)
+	})
+}
+
+// own fetches the lines that a tile writes, before it does anything else. Stores ask for their lines one after the
+// other; where a kernel writes more than it reads and the lines are in no cache of the core's, that is what it waits for.
+func (p *printer) own(tile int) {
+	written, read := 0, 0
+	for _, s := range p.streams {
+		if s.Out {
+			written += s.Mem.Bits()
+		} else {
+			read += s.Mem.Bits()
+		}
+	}
+	if written <= read {
+		return
+	}
+	for _, s := range p.streams {
+		if s.Out {
+			p.m.Own(p.ptr[s.Name], tile*s.Mem.Bits()/8)
+		}
+	}
 }
 
 // The last few of short groups go the general way.

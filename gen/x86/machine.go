@@ -376,10 +376,20 @@ func (m *Machine) Prefetch(p plan.GPR, bytes int) {
 	m.ctx.Label(done)
 }
 
+// Own fetches lines from p on, which will be written. A line that no other core has is this core's own then.
+func (m *Machine) Own(p plan.GPR, bytes int) {
+	for off := 0; off < bytes; off += 64 {
+		m.i("PREFETCHT0", operand.Mem{Base: gprs[p], Disp: off})
+	}
+}
+
 // BranchOdd jumps if an argument is odd.
 func (m *Machine) BranchOdd(arg, l string) {
-	m.ctx.Load(m.ctx.Param(arg), scratch)
-	m.i("TESTB", operand.U8(1), scratch.As8())
+	p, err := m.ctx.Param(arg).Resolve()
+	if err != nil {
+		panic(err)
+	}
+	m.i("TESTQ", operand.U32(1), p.Addr)
 	m.i("JNE", operand.LabelRef(l))
 }
 

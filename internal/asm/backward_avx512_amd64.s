@@ -159,8 +159,7 @@ lanerest:
 
 lanetailnarrow:
 laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -446,8 +445,7 @@ lanerest:
 
 lanetailnarrow:
 laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -745,8 +743,7 @@ lanerest:
 
 lanetailnarrow:
 laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1052,8 +1049,7 @@ lanerest:
 
 lanetailnarrow:
 laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1386,8 +1382,7 @@ lanetailnarrow:
 	VMOVDQU16  Z0, K7, 64(SI)
 
 laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1736,8 +1731,7 @@ lanetailnarrow:
 	VMOVDQU16  Z0, K7, 64(SI)
 
 laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

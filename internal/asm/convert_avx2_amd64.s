@@ -51,8 +51,7 @@ lanetail:
 	MOVQ  200(SP), DX
 
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -119,19 +118,21 @@ TEXT ·DecodeF16AVX2(SB), NOSPLIT, $224-32
 	JGT  lanestream
 
 laneloop:
-	VCVTPH2PS (DX), Y0
-	VMOVUPS   Y0, (SI)
-	VCVTPH2PS 16(DX), Y0
-	VMOVUPS   Y0, 32(SI)
-	VCVTPH2PS 32(DX), Y0
-	VMOVUPS   Y0, 64(SI)
-	VCVTPH2PS 48(DX), Y0
-	VMOVUPS   Y0, 96(SI)
-	ADDQ      $+128, SI
-	ADDQ      $+64, DX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       laneloop
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	VCVTPH2PS  (DX), Y0
+	VMOVUPS    Y0, (SI)
+	VCVTPH2PS  16(DX), Y0
+	VMOVUPS    Y0, 32(SI)
+	VCVTPH2PS  32(DX), Y0
+	VMOVUPS    Y0, 64(SI)
+	VCVTPH2PS  48(DX), Y0
+	VMOVUPS    Y0, 96(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        laneloop
 
 lanetail:
 	TESTQ DI, DI
@@ -146,8 +147,7 @@ lanetail:
 	MOVQ  200(SP), DX
 
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -266,8 +266,7 @@ lanetail:
 	MOVQ  200(SP), DX
 
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -412,23 +411,25 @@ TEXT ·DecodeBF16AVX2(SB), NOSPLIT, $224-32
 	JGT  lanestream
 
 laneloop:
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   Y0, (SI)
-	VPMOVZXWD 16(DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
-	VPMOVZXWD 32(DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   Y0, 64(SI)
-	VPMOVZXWD 48(DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   Y0, 96(SI)
-	ADDQ      $+128, SI
-	ADDQ      $+64, DX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       laneloop
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	VPMOVZXWD  (DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VMOVUPS    Y0, (SI)
+	VPMOVZXWD  16(DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VMOVUPS    Y0, 32(SI)
+	VPMOVZXWD  32(DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VMOVUPS    Y0, 64(SI)
+	VPMOVZXWD  48(DX), Y0
+	VPSLLD     $0x10, Y0, Y0
+	VMOVUPS    Y0, 96(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+64, DX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        laneloop
 
 lanetail:
 	TESTQ DI, DI
@@ -443,8 +444,7 @@ lanetail:
 	MOVQ  200(SP), DX
 
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -510,27 +510,29 @@ TEXT ·DecodeFpE5M2AVX2(SB), NOSPLIT, $192-32
 	JGT     lanestream
 
 laneloop:
-	VMOVQ     (DX), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, (SI)
-	VMOVQ     8(DX), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, 32(SI)
-	VMOVQ     16(DX), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, 64(SI)
-	VMOVQ     24(DX), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMOVUPS   Y0, 96(SI)
-	ADDQ      $+128, SI
-	ADDQ      $+32, DX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       laneloop
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	VMOVQ      (DX), X0
+	VPSHUFB    X15, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMOVUPS    Y0, (SI)
+	VMOVQ      8(DX), X0
+	VPSHUFB    X15, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMOVUPS    Y0, 32(SI)
+	VMOVQ      16(DX), X0
+	VPSHUFB    X15, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMOVUPS    Y0, 64(SI)
+	VMOVQ      24(DX), X0
+	VPSHUFB    X15, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMOVUPS    Y0, 96(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+32, DX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        laneloop
 
 lanetail:
 	TESTQ DI, DI
@@ -545,8 +547,7 @@ lanetail:
 	MOVQ  168(SP), DX
 
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -621,6 +622,8 @@ TEXT ·DecodeFpE4M3FNUZAVX2(SB), NOSPLIT, $192-32
 	JGT          lanestream
 
 laneloop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVSXBD   (DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
@@ -692,8 +695,7 @@ lanetail:
 	MOVQ  168(SP), DX
 
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -804,6 +806,8 @@ TEXT ·DecodeFpE5M2FNUZAVX2(SB), NOSPLIT, $192-32
 	JGT          lanestream
 
 laneloop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVSXBD   (DX), Y0
 	VPADDD      Y15, Y0, Y1
 	VPAND       Y15, Y0, Y2
@@ -875,8 +879,7 @@ lanetail:
 	MOVQ  168(SP), DX
 
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -984,6 +987,8 @@ TEXT ·DecodeFpE8M0AVX2(SB), NOSPLIT, $192-32
 	JGT          lanestream
 
 laneloop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVZXBD   (DX), Y0
 	VPSLLD      $0x17, Y0, Y0
 	VFMADD231PS Y15, Y0, Y0
@@ -1027,8 +1032,7 @@ lanetail:
 	MOVQ  168(SP), DX
 
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1110,6 +1114,8 @@ TEXT ·DecodeFpE2M1AVX2(SB), NOSPLIT, $192-32
 	JGT          lanestream
 
 laneloop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVZXBD   (DX), Y0
 	VPSLLD      $0x1c, Y0, Y1
 	VPAND       Y15, Y0, Y0
@@ -1173,8 +1179,7 @@ lanetail:
 	MOVQ  168(SP), DX
 
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1273,43 +1278,45 @@ TEXT ·DecodeFpE2M1PackedAVX2(SB), NOSPLIT, $176-32
 	JGT          lanestream
 
 laneloop:
-	VPMOVZXBQ (DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   Y0, (SI)
-	VPMOVZXBQ 4(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
-	VPMOVZXBQ 8(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   Y0, 64(SI)
-	VPMOVZXBQ 12(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMOVUPS   Y0, 96(SI)
-	ADDQ      $+128, SI
-	ADDQ      $+16, DX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       laneloop
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	VPMOVZXBQ  (DX), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMOVUPS    Y0, (SI)
+	VPMOVZXBQ  4(DX), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMOVUPS    Y0, 32(SI)
+	VPMOVZXBQ  8(DX), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMOVUPS    Y0, 64(SI)
+	VPMOVZXBQ  12(DX), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMOVUPS    Y0, 96(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+16, DX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        laneloop
 
 lanetail:
 	TESTQ DI, DI
@@ -1324,8 +1331,7 @@ lanetail:
 	MOVQ  152(SP), DX
 
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1415,39 +1421,41 @@ TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $192-32
 	JGT          lanestream
 
 laneloop:
-	VPOR      (DX), Y15, Y0
-	VPCMPEQB  Y13, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       lanerare
-	VMOVQ     (DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y14, Y1, Y1
-	VMOVUPS   Y1, (SI)
-	VMOVQ     8(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y14, Y1, Y1
-	VMOVUPS   Y1, 32(SI)
-	VMOVQ     16(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y14, Y1, Y1
-	VMOVUPS   Y1, 64(SI)
-	VMOVQ     24(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y14, Y1, Y1
-	VMOVUPS   Y1, 96(SI)
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	VPOR       (DX), Y15, Y0
+	VPCMPEQB   Y13, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        lanerare
+	VMOVQ      (DX), X0
+	VPSHUFB    X12, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X11, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y14, Y1, Y1
+	VMOVUPS    Y1, (SI)
+	VMOVQ      8(DX), X0
+	VPSHUFB    X12, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X11, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y14, Y1, Y1
+	VMOVUPS    Y1, 32(SI)
+	VMOVQ      16(DX), X0
+	VPSHUFB    X12, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X11, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y14, Y1, Y1
+	VMOVUPS    Y1, 64(SI)
+	VMOVQ      24(DX), X0
+	VPSHUFB    X12, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X11, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y14, Y1, Y1
+	VMOVUPS    Y1, 96(SI)
 
 laneback:
 	ADDQ $+128, SI
@@ -1469,8 +1477,7 @@ lanetail:
 	MOVQ  168(SP), DX
 
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1702,8 +1709,7 @@ lanetail:
 	MOVQ  168(SP), DX
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1970,8 +1976,7 @@ lanetail:
 	MOVQ  168(SP), DX
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2231,8 +2236,7 @@ lanetail:
 	MOVQ  168(SP), DX
 
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2460,8 +2464,7 @@ lanetail:
 	MOVQ  152(SP), DX
 
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2664,8 +2667,7 @@ lanetail:
 	MOVQ  168(SP), DX
 
 laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

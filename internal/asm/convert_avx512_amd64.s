@@ -71,8 +71,7 @@ lanerest:
 
 lanetailnarrow:
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -133,19 +132,23 @@ TEXT ·DecodeF16AVX512(SB), NOSPLIT, $0-32
 	JGT  lanestream
 
 laneloop:
-	VCVTPH2PS (DX), Z0
-	VMOVUPS   Z0, (SI)
-	VCVTPH2PS 32(DX), Z0
-	VMOVUPS   Z0, 64(SI)
-	VCVTPH2PS 64(DX), Z0
-	VMOVUPS   Z0, 128(SI)
-	VCVTPH2PS 96(DX), Z0
-	VMOVUPS   Z0, 192(SI)
-	ADDQ      $+256, SI
-	ADDQ      $+128, DX
-	SUBQ      $+64, DI
-	CMPQ      DI, $+64
-	JGE       laneloop
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	VCVTPH2PS  (DX), Z0
+	VMOVUPS    Z0, (SI)
+	VCVTPH2PS  32(DX), Z0
+	VMOVUPS    Z0, 64(SI)
+	VCVTPH2PS  64(DX), Z0
+	VMOVUPS    Z0, 128(SI)
+	VCVTPH2PS  96(DX), Z0
+	VMOVUPS    Z0, 192(SI)
+	ADDQ       $+256, SI
+	ADDQ       $+128, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        laneloop
 
 lanetail:
 	TESTQ DI, DI
@@ -180,8 +183,7 @@ lanerest:
 
 lanetailnarrow:
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -357,8 +359,7 @@ lanetailnarrow:
 	VMOVDQU16  Z0, K7, 64(SI)
 
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -494,19 +495,23 @@ TEXT ·DecodeBF16AVX512(SB), NOSPLIT, $0-32
 	JGT     lanestream
 
 laneloop:
-	VPERMW.Z (DX), Z15, K6, Z0
-	VMOVUPS  Z0, (SI)
-	VPERMW.Z (DX), Z14, K6, Z0
-	VMOVUPS  Z0, 64(SI)
-	VPERMW.Z 64(DX), Z15, K6, Z0
-	VMOVUPS  Z0, 128(SI)
-	VPERMW.Z 64(DX), Z14, K6, Z0
-	VMOVUPS  Z0, 192(SI)
-	ADDQ     $+256, SI
-	ADDQ     $+128, DX
-	SUBQ     $+64, DI
-	CMPQ     DI, $+64
-	JGE      laneloop
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	VPERMW.Z   (DX), Z15, K6, Z0
+	VMOVUPS    Z0, (SI)
+	VPERMW.Z   (DX), Z14, K6, Z0
+	VMOVUPS    Z0, 64(SI)
+	VPERMW.Z   64(DX), Z15, K6, Z0
+	VMOVUPS    Z0, 128(SI)
+	VPERMW.Z   64(DX), Z14, K6, Z0
+	VMOVUPS    Z0, 192(SI)
+	ADDQ       $+256, SI
+	ADDQ       $+128, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        laneloop
 
 lanetail:
 	TESTQ DI, DI
@@ -545,8 +550,7 @@ lanerest:
 
 lanetailnarrow:
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -600,6 +604,10 @@ TEXT ·DecodeFpE5M2AVX512(SB), NOSPLIT, $0-32
 	JGT     lanestream
 
 laneloop:
+	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
+	PREFETCHT0     128(SI)
+	PREFETCHT0     192(SI)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -659,8 +667,7 @@ lanerest:
 
 lanetailnarrow:
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -725,6 +732,10 @@ TEXT ·DecodeFpE4M3FNUZAVX512(SB), NOSPLIT, $0-32
 	JGT          lanestream
 
 laneloop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
 	VPMOVSXBD   (DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
@@ -840,8 +851,7 @@ lanerest:
 
 lanetailnarrow:
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -934,6 +944,10 @@ TEXT ·DecodeFpE5M2FNUZAVX512(SB), NOSPLIT, $0-32
 	JGT          lanestream
 
 laneloop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
 	VPMOVSXBD   (DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
@@ -1049,8 +1063,7 @@ lanerest:
 
 lanetailnarrow:
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1140,6 +1153,10 @@ TEXT ·DecodeFpE8M0AVX512(SB), NOSPLIT, $0-32
 	JGT          lanestream
 
 laneloop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
 	VPMOVZXBD   (DX), Z0
 	VPSLLD      $0x17, Z0, Z0
 	VFMADD231PS Z15, Z0, Z0
@@ -1215,8 +1232,7 @@ lanerest:
 
 lanetailnarrow:
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1288,6 +1304,10 @@ TEXT ·DecodeFpE2M1AVX512(SB), NOSPLIT, $0-32
 	JGT          lanestream
 
 laneloop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
 	VPMOVZXBD   (DX), Z0
 	VPSLLD      $0x1c, Z0, Z1
 	VPANDD      Z15, Z0, Z0
@@ -1395,8 +1415,7 @@ lanerest:
 
 lanetailnarrow:
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1481,27 +1500,31 @@ TEXT ·DecodeFpE2M1PackedAVX512(SB), NOSPLIT, $0-32
 	JGT          lanestream
 
 laneloop:
-	VPMOVZXBQ (DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMOVUPS   Z0, (SI)
-	VPMOVZXBQ 8(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMOVUPS   Z0, 64(SI)
-	VPMOVZXBQ 16(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMOVUPS   Z0, 128(SI)
-	VPMOVZXBQ 24(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMOVUPS   Z0, 192(SI)
-	ADDQ      $+256, SI
-	ADDQ      $+32, DX
-	SUBQ      $+64, DI
-	CMPQ      DI, $+64
-	JGE       laneloop
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	VPMOVZXBQ  (DX), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMOVUPS    Z0, (SI)
+	VPMOVZXBQ  8(DX), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMOVUPS    Z0, 64(SI)
+	VPMOVZXBQ  16(DX), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMOVUPS    Z0, 128(SI)
+	VPMOVZXBQ  24(DX), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMOVUPS    Z0, 192(SI)
+	ADDQ       $+256, SI
+	ADDQ       $+32, DX
+	SUBQ       $+64, DI
+	CMPQ       DI, $+64
+	JGE        laneloop
 
 lanetail:
 	TESTQ DI, DI
@@ -1563,8 +1586,7 @@ lanerest:
 
 lanetailnarrow:
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1628,6 +1650,10 @@ TEXT ·DecodeFpE4M3AVX512(SB), $352-32
 	JGT          lanestream
 
 laneloop:
+	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
+	PREFETCHT0     128(SI)
+	PREFETCHT0     192(SI)
 	VPOR           (DX), Y15, Y0
 	VPOR           32(DX), Y15, Y1
 	VPMAXUB        Y1, Y0, Y0
@@ -1727,8 +1753,7 @@ lanerest:
 
 lanetailnarrow:
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2073,8 +2098,7 @@ lanetailnarrow:
 	VMOVDQU8   Z5, K7, (SI)
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2423,8 +2447,7 @@ lanetailnarrow:
 	VMOVDQU8   Z5, K7, (SI)
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2768,8 +2791,7 @@ lanetailnarrow:
 	VMOVDQU8   Z5, K7, (SI)
 
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3121,8 +3143,7 @@ lanetailnarrow:
 	VMOVDQU8   Y0, K7, (SI)
 
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3363,8 +3384,7 @@ lanetailnarrow:
 	VMOVDQU8  Z0, K7, (SI)
 
 laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

@@ -27,6 +27,10 @@ TEXT ·DecodeFpE4M3AVX512VBMI(SB), NOSPLIT, $0-32
 	JGT          lanestream
 
 laneloop:
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
 	VPERMB     (DX), Z15, Z0
 	VMOVDQA64  Z0, Z1
 	VPERMI2B   Z12, Z13, Z1
@@ -87,8 +91,7 @@ lanerest:
 
 lanetailnarrow:
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -154,6 +157,10 @@ TEXT ·DecodeFpE4M3FNUZAVX512VBMI(SB), NOSPLIT, $0-32
 	JGT          lanestream
 
 laneloop:
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
 	VPERMB     (DX), Z15, Z0
 	VPTESTMB   Z0, Z0, K1
 	VMOVDQA64  Z0, Z1
@@ -216,8 +223,7 @@ lanerest:
 
 lanetailnarrow:
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -284,6 +290,10 @@ TEXT ·DecodeFpE5M2FNUZAVX512VBMI(SB), NOSPLIT, $0-32
 	JGT          lanestream
 
 laneloop:
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
 	VPERMB     (DX), Z15, Z0
 	VPTESTMB   Z0, Z0, K1
 	VMOVDQA64  Z0, Z1
@@ -346,8 +356,7 @@ lanerest:
 
 lanetailnarrow:
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -412,6 +421,10 @@ TEXT ·DecodeFpE2M1AVX512VBMI(SB), NOSPLIT, $0-32
 	JGT          lanestream
 
 laneloop:
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
 	VPERMB     (DX), Z15, Z0
 	VMOVDQA64  Z0, Z1
 	VPERMI2B   Z13, Z13, Z1
@@ -468,8 +481,7 @@ lanerest:
 
 lanetailnarrow:
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -531,6 +543,10 @@ TEXT ·DecodeFpE2M1PackedAVX512VBMI(SB), NOSPLIT, $0-32
 	JGT          lanestream
 
 laneloop:
+	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
+	PREFETCHT0     128(SI)
+	PREFETCHT0     192(SI)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0
@@ -593,8 +609,7 @@ lanerest:
 
 lanetailnarrow:
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

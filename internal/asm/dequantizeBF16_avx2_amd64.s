@@ -40,6 +40,7 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
@@ -222,8 +223,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -238,6 +238,7 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
+	PREFETCHT0   (SI)
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
@@ -286,8 +287,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -359,8 +359,7 @@ laneloop:
 	MOVQ        240(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -582,6 +581,7 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y12, Y0, Y0
@@ -778,8 +778,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -798,6 +797,7 @@ short2loop:
 	VCVTDQ2PS    Y0, Y11
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y10
+	PREFETCHT0   (SI)
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
@@ -851,8 +851,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -938,8 +937,7 @@ laneloop:
 	MOVQ        376(SP), R8
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1181,6 +1179,7 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
@@ -1363,8 +1362,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1379,6 +1377,7 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
+	PREFETCHT0   (SI)
 	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y13, Y0
@@ -1427,8 +1426,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1500,8 +1498,7 @@ laneloop:
 	MOVQ        240(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1723,6 +1720,7 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y12, Y0, Y0
@@ -1919,8 +1917,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1939,6 +1936,7 @@ short2loop:
 	VCVTDQ2PS    Y0, Y11
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y10
+	PREFETCHT0   (SI)
 	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y11, Y0, Y0
@@ -1992,8 +1990,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2079,8 +2076,7 @@ laneloop:
 	MOVQ        376(SP), R8
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2328,6 +2324,7 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2536,8 +2533,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2552,6 +2548,7 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS 4(BX), Y10
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2612,8 +2609,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2697,8 +2693,7 @@ laneloop:
 	MOVQ         224(SP), BX
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2950,6 +2945,7 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -3172,8 +3168,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3192,6 +3187,7 @@ short2loop:
 	VCVTDQ2PS    Y0, Y9
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y8
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -3257,8 +3253,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3356,8 +3351,7 @@ laneloop:
 	MOVQ         360(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3630,6 +3624,7 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -3822,8 +3817,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3838,6 +3832,7 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -3890,8 +3885,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3967,8 +3961,7 @@ laneloop:
 	MOVQ         224(SP), BX
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4205,6 +4198,7 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -4411,8 +4405,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4431,6 +4424,7 @@ short2loop:
 	VCVTDQ2PS    Y0, Y8
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y7
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -4488,8 +4482,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4579,8 +4572,7 @@ laneloop:
 	MOVQ         360(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

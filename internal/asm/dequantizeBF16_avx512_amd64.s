@@ -45,6 +45,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
@@ -226,8 +228,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -240,6 +241,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0       (SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -276,8 +278,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -290,6 +291,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0       (SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -326,8 +328,7 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -387,8 +388,7 @@ laneloop:
 	MOVQ        464(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -631,6 +631,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z9, Z0, Z0
@@ -830,8 +832,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -848,6 +849,7 @@ short2loop:
 	VCVTDQ2PS        Z0, Z10
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z9
+	PREFETCHT0       (SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z10, Z0, Z0
@@ -889,8 +891,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -911,6 +912,7 @@ short4loop:
 	VCVTDQ2PS        Z0, Z8
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z7
+	PREFETCHT0       (SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z10, Z0, Z0
@@ -952,8 +954,7 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1027,8 +1028,7 @@ laneloop:
 	MOVQ        728(SP), R8
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1304,6 +1304,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
@@ -1485,8 +1487,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1499,6 +1500,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0       (SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -1535,8 +1537,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1549,6 +1550,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0       (SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -1585,8 +1587,7 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1646,8 +1647,7 @@ laneloop:
 	MOVQ        464(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1890,6 +1890,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z9, Z0, Z0
@@ -2089,8 +2091,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2107,6 +2108,7 @@ short2loop:
 	VCVTDQ2PS        Z0, Z10
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z9
+	PREFETCHT0       (SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z10, Z0, Z0
@@ -2148,8 +2150,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2170,6 +2171,7 @@ short4loop:
 	VCVTDQ2PS        Z0, Z8
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z7
+	PREFETCHT0       (SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z10, Z0, Z0
@@ -2211,8 +2213,7 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2286,8 +2287,7 @@ laneloop:
 	MOVQ        728(SP), R8
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2569,6 +2569,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -2783,8 +2785,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2797,6 +2798,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0       (SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -2837,8 +2839,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2851,6 +2852,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0       (SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -2891,8 +2893,7 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2956,8 +2957,7 @@ laneloop:
 	MOVQ        432(SP), BX
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3218,6 +3218,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -3450,8 +3452,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3468,6 +3469,7 @@ short2loop:
 	VCVTDQ2PS        Z0, Z8
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z7
+	PREFETCHT0       (SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3513,8 +3515,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3535,6 +3536,7 @@ short4loop:
 	VCVTDQ2PS        Z0, Z6
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z5
+	PREFETCHT0       (SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3580,8 +3582,7 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3659,8 +3660,7 @@ laneloop:
 	MOVQ        696(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3954,6 +3954,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -4172,8 +4174,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4186,6 +4187,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0       (SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4226,8 +4228,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4240,6 +4241,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0       (SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4280,8 +4282,7 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4345,8 +4346,7 @@ laneloop:
 	MOVQ         416(SP), BX
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4607,6 +4607,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -4843,8 +4845,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4861,6 +4862,7 @@ short2loop:
 	VCVTDQ2PS        Z0, Z8
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z7
+	PREFETCHT0       (SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4906,8 +4908,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4928,6 +4929,7 @@ short4loop:
 	VCVTDQ2PS        Z0, Z6
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z5
+	PREFETCHT0       (SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4973,8 +4975,7 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5052,8 +5053,7 @@ laneloop:
 	MOVQ         680(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

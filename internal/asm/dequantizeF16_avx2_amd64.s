@@ -39,6 +39,7 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
@@ -185,8 +186,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -201,6 +201,7 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
+	PREFETCHT0   (SI)
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
@@ -231,8 +232,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -286,8 +286,7 @@ laneloop:
 	MOVQ        240(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -472,6 +471,7 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
@@ -632,8 +632,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -652,6 +651,7 @@ short2loop:
 	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y11
+	PREFETCHT0   (SI)
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
@@ -687,8 +687,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -756,8 +755,7 @@ laneloop:
 	MOVQ        376(SP), R8
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -962,6 +960,7 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
@@ -1108,8 +1107,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1124,6 +1122,7 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
+	PREFETCHT0   (SI)
 	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
@@ -1154,8 +1153,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1209,8 +1207,7 @@ laneloop:
 	MOVQ        240(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1395,6 +1392,7 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
@@ -1555,8 +1553,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1575,6 +1572,7 @@ short2loop:
 	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y11
+	PREFETCHT0   (SI)
 	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
@@ -1610,8 +1608,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1679,8 +1676,7 @@ laneloop:
 	MOVQ        376(SP), R8
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1891,6 +1887,7 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2063,8 +2060,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2079,6 +2075,7 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2121,8 +2118,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2188,8 +2184,7 @@ laneloop:
 	MOVQ         224(SP), BX
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2404,6 +2399,7 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2590,8 +2586,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2610,6 +2605,7 @@ short2loop:
 	VCVTDQ2PS    Y0, Y10
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y9
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2657,8 +2653,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2738,8 +2733,7 @@ laneloop:
 	MOVQ         360(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2975,6 +2969,7 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -3131,8 +3126,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3147,6 +3141,7 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS 4(BX), Y10
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -3181,8 +3176,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3240,8 +3234,7 @@ laneloop:
 	MOVQ         224(SP), BX
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3441,6 +3434,7 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -3611,8 +3605,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3631,6 +3624,7 @@ short2loop:
 	VCVTDQ2PS    Y0, Y9
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y8
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -3670,8 +3664,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3743,8 +3736,7 @@ laneloop:
 	MOVQ         360(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

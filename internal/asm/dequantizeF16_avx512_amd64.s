@@ -41,6 +41,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
@@ -202,8 +204,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -216,6 +217,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0       (SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -246,8 +248,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -260,6 +261,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0       (SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -290,8 +292,7 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -345,8 +346,7 @@ laneloop:
 	MOVQ        464(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -567,6 +567,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
@@ -746,8 +748,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -764,6 +765,7 @@ short2loop:
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
+	PREFETCHT0       (SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
@@ -799,8 +801,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -821,6 +822,7 @@ short4loop:
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z11
+	PREFETCHT0       (SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
@@ -856,8 +858,7 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -925,8 +926,7 @@ laneloop:
 	MOVQ        728(SP), R8
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1180,6 +1180,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
@@ -1341,8 +1343,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1355,6 +1356,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0       (SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -1385,8 +1387,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1399,6 +1400,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0       (SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -1429,8 +1431,7 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1484,8 +1485,7 @@ laneloop:
 	MOVQ        464(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1706,6 +1706,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
@@ -1885,8 +1887,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1903,6 +1904,7 @@ short2loop:
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
+	PREFETCHT0       (SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
@@ -1938,8 +1940,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1960,6 +1961,7 @@ short4loop:
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z11
+	PREFETCHT0       (SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
@@ -1995,8 +1997,7 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2064,8 +2065,7 @@ laneloop:
 	MOVQ        728(SP), R8
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2325,6 +2325,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -2523,8 +2525,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2537,6 +2538,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0       (SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -2571,8 +2573,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2585,6 +2586,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0       (SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -2619,8 +2621,7 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2678,8 +2679,7 @@ laneloop:
 	MOVQ        432(SP), BX
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2918,6 +2918,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -3134,8 +3136,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3152,6 +3153,7 @@ short2loop:
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
+	PREFETCHT0       (SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3191,8 +3193,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3213,6 +3214,7 @@ short4loop:
 	VCVTDQ2PS        Z0, Z10
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z9
+	PREFETCHT0       (SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3252,8 +3254,7 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3325,8 +3326,7 @@ laneloop:
 	MOVQ        696(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3598,6 +3598,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -3800,8 +3802,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3814,6 +3815,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0       (SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3848,8 +3850,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3862,6 +3863,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0       (SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3896,8 +3898,7 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3955,8 +3956,7 @@ laneloop:
 	MOVQ         416(SP), BX
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4195,6 +4195,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -4415,8 +4417,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4433,6 +4434,7 @@ short2loop:
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
+	PREFETCHT0       (SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4472,8 +4474,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4494,6 +4495,7 @@ short4loop:
 	VCVTDQ2PS        Z0, Z10
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z9
+	PREFETCHT0       (SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4533,8 +4535,7 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4606,8 +4607,7 @@ laneloop:
 	MOVQ         680(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

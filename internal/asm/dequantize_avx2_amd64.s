@@ -39,6 +39,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
@@ -177,8 +179,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -193,6 +194,7 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
+	PREFETCHT0   (SI)
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
@@ -219,8 +221,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -270,8 +271,7 @@ laneloop:
 	MOVQ        304(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -448,6 +448,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
@@ -600,8 +602,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -620,6 +621,7 @@ short2loop:
 	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y11
+	PREFETCHT0   (SI)
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
@@ -651,8 +653,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -716,8 +717,7 @@ laneloop:
 	MOVQ        440(SP), R8
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -917,35 +917,37 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBD (DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, (SI)
-	VPMOVSXBD 8(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
-	VPMOVSXBD 16(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 64(SI)
-	VPMOVSXBD 24(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 96(SI)
-	ADDQ      $+128, SI
-	ADDQ      $+32, DX
-	SUBQ      $+32, R9
-	CMPQ      R9, $+32
-	JGE       grouploop
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	VPMOVSXBD  (DX), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VMOVUPS    Y0, (SI)
+	VPMOVSXBD  8(DX), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VMOVUPS    Y0, 32(SI)
+	VPMOVSXBD  16(DX), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VMOVUPS    Y0, 64(SI)
+	VPMOVSXBD  24(DX), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VMOVUPS    Y0, 96(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+32, DX
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        grouploop
 
 groupwhole:
 	CMPQ  R9, $+0
@@ -1075,8 +1077,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1093,6 +1094,7 @@ short2loop:
 	VBROADCASTSS 4(BX), Y13
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS 4(R8), Y11
+	PREFETCHT0   (SI)
 	VPMOVSXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
@@ -1128,8 +1130,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1193,8 +1194,7 @@ laneloop:
 	MOVQ      440(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1396,6 +1396,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y14, Y0
@@ -1534,8 +1536,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1550,6 +1551,7 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
+	PREFETCHT0   (SI)
 	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VFMADD213PS  Y15, Y14, Y0
@@ -1576,8 +1578,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1627,8 +1628,7 @@ laneloop:
 	MOVQ        304(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1805,6 +1805,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y13, Y0, Y0
@@ -1957,8 +1959,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1977,6 +1978,7 @@ short2loop:
 	VCVTDQ2PS    Y0, Y12
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y11
+	PREFETCHT0   (SI)
 	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y12, Y0, Y0
@@ -2008,8 +2010,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2073,8 +2074,7 @@ laneloop:
 	MOVQ        440(SP), R8
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2274,35 +2274,37 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBD (DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, (SI)
-	VPMOVZXBD 8(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
-	VPMOVZXBD 16(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 64(SI)
-	VPMOVZXBD 24(DX), Y0
-	VCVTDQ2PS Y0, Y0
-	VSUBPS    Y15, Y0, Y0
-	VMULPS    Y14, Y0, Y0
-	VADDPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 96(SI)
-	ADDQ      $+128, SI
-	ADDQ      $+32, DX
-	SUBQ      $+32, R9
-	CMPQ      R9, $+32
-	JGE       grouploop
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	VPMOVZXBD  (DX), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VMOVUPS    Y0, (SI)
+	VPMOVZXBD  8(DX), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VMOVUPS    Y0, 32(SI)
+	VPMOVZXBD  16(DX), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VMOVUPS    Y0, 64(SI)
+	VPMOVZXBD  24(DX), Y0
+	VCVTDQ2PS  Y0, Y0
+	VSUBPS     Y15, Y0, Y0
+	VMULPS     Y14, Y0, Y0
+	VADDPS     Y13, Y0, Y0
+	VMOVUPS    Y0, 96(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+32, DX
+	SUBQ       $+32, R9
+	CMPQ       R9, $+32
+	JGE        grouploop
 
 groupwhole:
 	CMPQ  R9, $+0
@@ -2432,8 +2434,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2450,6 +2451,7 @@ short2loop:
 	VBROADCASTSS 4(BX), Y13
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS 4(R8), Y11
+	PREFETCHT0   (SI)
 	VPMOVZXBD    (DX), Y0
 	VCVTDQ2PS    Y0, Y0
 	VSUBPS       Y15, Y0, Y0
@@ -2485,8 +2487,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2550,8 +2551,7 @@ laneloop:
 	MOVQ      440(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2759,6 +2759,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2923,8 +2925,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2939,6 +2940,7 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2977,8 +2979,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3040,8 +3041,7 @@ laneloop:
 	MOVQ         288(SP), BX
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3248,6 +3248,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -3426,8 +3428,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3446,6 +3447,7 @@ short2loop:
 	VCVTDQ2PS    Y0, Y10
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y9
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -3489,8 +3491,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3566,8 +3567,7 @@ laneloop:
 	MOVQ         424(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3797,6 +3797,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -3981,8 +3983,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3999,6 +4000,7 @@ short2loop:
 	VBROADCASTSS 4(BX), Y11
 	VBROADCASTSS (R8), Y10
 	VBROADCASTSS 4(R8), Y9
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -4046,8 +4048,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4123,8 +4124,7 @@ laneloop:
 	MOVQ         424(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4357,6 +4357,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -4505,8 +4507,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4521,6 +4522,7 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS 4(BX), Y10
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -4551,8 +4553,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4606,8 +4607,7 @@ laneloop:
 	MOVQ         288(SP), BX
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4799,6 +4799,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -4961,8 +4963,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4981,6 +4982,7 @@ short2loop:
 	VCVTDQ2PS    Y0, Y9
 	VBROADCASTSS 4(R8), Y0
 	VCVTDQ2PS    Y0, Y8
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -5016,8 +5018,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5085,8 +5086,7 @@ laneloop:
 	MOVQ         424(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5301,6 +5301,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -5469,8 +5471,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5487,6 +5488,7 @@ short2loop:
 	VBROADCASTSS 4(BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS 4(R8), Y8
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -5526,8 +5528,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5595,8 +5596,7 @@ laneloop:
 	MOVQ         424(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

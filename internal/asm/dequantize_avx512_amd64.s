@@ -41,6 +41,10 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
@@ -190,8 +194,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -204,6 +207,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0       (SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -230,8 +234,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -244,6 +247,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0       (SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -270,8 +274,7 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -321,8 +324,7 @@ laneloop:
 	MOVQ        592(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -531,6 +533,10 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
@@ -698,8 +704,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -716,6 +721,7 @@ short2loop:
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
+	PREFETCHT0       (SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
@@ -747,8 +753,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -769,6 +774,7 @@ short4loop:
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z11
+	PREFETCHT0       (SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
@@ -800,8 +806,7 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -865,8 +870,7 @@ laneloop:
 	MOVQ        856(SP), R8
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1111,35 +1115,39 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
-	VPMOVSXBD (DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, (SI)
-	VPMOVSXBD 16(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 64(SI)
-	VPMOVSXBD 32(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 128(SI)
-	VPMOVSXBD 48(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 192(SI)
-	ADDQ      $+256, SI
-	ADDQ      $+64, DX
-	SUBQ      $+64, R9
-	CMPQ      R9, $+64
-	JGE       grouploop
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	VPMOVSXBD  (DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z14, Z0, Z0
+	VADDPS     Z13, Z0, Z0
+	VMOVUPS    Z0, (SI)
+	VPMOVSXBD  16(DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z14, Z0, Z0
+	VADDPS     Z13, Z0, Z0
+	VMOVUPS    Z0, 64(SI)
+	VPMOVSXBD  32(DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z14, Z0, Z0
+	VADDPS     Z13, Z0, Z0
+	VMOVUPS    Z0, 128(SI)
+	VPMOVSXBD  48(DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z14, Z0, Z0
+	VADDPS     Z13, Z0, Z0
+	VMOVUPS    Z0, 192(SI)
+	ADDQ       $+256, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
+	JGE        grouploop
 
 groupwhole:
 	ADDQ  R9, DI
@@ -1288,8 +1296,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1302,6 +1309,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0  (SI)
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -1337,8 +1345,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1351,6 +1358,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0  (SI)
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -1386,8 +1394,7 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1451,8 +1458,7 @@ laneloop:
 	MOVQ      856(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1692,6 +1698,10 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
@@ -1841,8 +1851,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1855,6 +1864,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0       (SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -1881,8 +1891,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1895,6 +1904,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0       (SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -1921,8 +1931,7 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1972,8 +1981,7 @@ laneloop:
 	MOVQ        592(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2182,6 +2190,10 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
@@ -2349,8 +2361,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2367,6 +2378,7 @@ short2loop:
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
+	PREFETCHT0       (SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
@@ -2398,8 +2410,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2420,6 +2431,7 @@ short4loop:
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z11
+	PREFETCHT0       (SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
@@ -2451,8 +2463,7 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2516,8 +2527,7 @@ laneloop:
 	MOVQ        856(SP), R8
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2762,35 +2772,39 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBD (DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, (SI)
-	VPMOVZXBD 16(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 64(SI)
-	VPMOVZXBD 32(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 128(SI)
-	VPMOVZXBD 48(DX), Z0
-	VCVTDQ2PS Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z14, Z0, Z0
-	VADDPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 192(SI)
-	ADDQ      $+256, SI
-	ADDQ      $+64, DX
-	SUBQ      $+64, R9
-	CMPQ      R9, $+64
-	JGE       grouploop
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	VPMOVZXBD  (DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z14, Z0, Z0
+	VADDPS     Z13, Z0, Z0
+	VMOVUPS    Z0, (SI)
+	VPMOVZXBD  16(DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z14, Z0, Z0
+	VADDPS     Z13, Z0, Z0
+	VMOVUPS    Z0, 64(SI)
+	VPMOVZXBD  32(DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z14, Z0, Z0
+	VADDPS     Z13, Z0, Z0
+	VMOVUPS    Z0, 128(SI)
+	VPMOVZXBD  48(DX), Z0
+	VCVTDQ2PS  Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z14, Z0, Z0
+	VADDPS     Z13, Z0, Z0
+	VMOVUPS    Z0, 192(SI)
+	ADDQ       $+256, SI
+	ADDQ       $+64, DX
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
+	JGE        grouploop
 
 groupwhole:
 	ADDQ  R9, DI
@@ -2939,8 +2953,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2953,6 +2966,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0  (SI)
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -2988,8 +3002,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3002,6 +3015,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0  (SI)
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -3037,8 +3051,7 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3102,8 +3115,7 @@ laneloop:
 	MOVQ      856(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3349,6 +3361,10 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -3535,8 +3551,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3549,6 +3564,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0       (SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3579,8 +3595,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3593,6 +3608,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0       (SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3623,8 +3639,7 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3678,8 +3693,7 @@ laneloop:
 	MOVQ        560(SP), BX
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3906,6 +3920,10 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -4110,8 +4128,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4128,6 +4145,7 @@ short2loop:
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
+	PREFETCHT0       (SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4163,8 +4181,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4185,6 +4202,7 @@ short4loop:
 	VCVTDQ2PS        Z0, Z10
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z9
+	PREFETCHT0       (SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4220,8 +4238,7 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4289,8 +4306,7 @@ laneloop:
 	MOVQ        824(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4553,39 +4569,43 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ (DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z12, Z0, Z0
-	VADDPS    Z11, Z0, Z0
-	VMOVUPS   Z0, (SI)
-	VPMOVZXBQ 8(DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z12, Z0, Z0
-	VADDPS    Z11, Z0, Z0
-	VMOVUPS   Z0, 64(SI)
-	VPMOVZXBQ 16(DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z12, Z0, Z0
-	VADDPS    Z11, Z0, Z0
-	VMOVUPS   Z0, 128(SI)
-	VPMOVZXBQ 24(DX), Z0
-	VPMULUDQ  Z13, Z0, Z0
-	VPERMPS   Z14, Z0, Z0
-	VSUBPS    Z15, Z0, Z0
-	VMULPS    Z12, Z0, Z0
-	VADDPS    Z11, Z0, Z0
-	VMOVUPS   Z0, 192(SI)
-	ADDQ      $+256, SI
-	ADDQ      $+32, DX
-	SUBQ      $+64, R9
-	CMPQ      R9, $+64
-	JGE       grouploop
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	VPMOVZXBQ  (DX), Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z12, Z0, Z0
+	VADDPS     Z11, Z0, Z0
+	VMOVUPS    Z0, (SI)
+	VPMOVZXBQ  8(DX), Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z12, Z0, Z0
+	VADDPS     Z11, Z0, Z0
+	VMOVUPS    Z0, 64(SI)
+	VPMOVZXBQ  16(DX), Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z12, Z0, Z0
+	VADDPS     Z11, Z0, Z0
+	VMOVUPS    Z0, 128(SI)
+	VPMOVZXBQ  24(DX), Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VSUBPS     Z15, Z0, Z0
+	VMULPS     Z12, Z0, Z0
+	VADDPS     Z11, Z0, Z0
+	VMOVUPS    Z0, 192(SI)
+	ADDQ       $+256, SI
+	ADDQ       $+32, DX
+	SUBQ       $+64, R9
+	CMPQ       R9, $+64
+	JGE        grouploop
 
 groupwhole:
 	ADDQ  R9, DI
@@ -4767,8 +4787,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4781,6 +4800,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0  (SI)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -4820,8 +4840,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4834,6 +4853,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0  (SI)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -4873,8 +4893,7 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4942,8 +4961,7 @@ laneloop:
 	MOVQ      824(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5201,6 +5219,10 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -5391,8 +5413,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5405,6 +5426,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0       (SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -5435,8 +5457,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5449,6 +5470,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0       (SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -5479,8 +5501,7 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5534,8 +5555,7 @@ laneloop:
 	MOVQ         544(SP), BX
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5762,6 +5782,10 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -5970,8 +5994,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5988,6 +6011,7 @@ short2loop:
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
+	PREFETCHT0       (SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -6023,8 +6047,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6045,6 +6068,7 @@ short4loop:
 	VCVTDQ2PS        Z0, Z10
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z9
+	PREFETCHT0       (SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -6080,8 +6104,7 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6149,8 +6172,7 @@ laneloop:
 	MOVQ         808(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6413,6 +6435,10 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -6631,8 +6657,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6645,6 +6670,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -6684,8 +6710,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6698,6 +6723,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0   (SI)
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -6737,8 +6763,7 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6806,8 +6831,7 @@ laneloop:
 	MOVQ         808(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

@@ -56,6 +56,10 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
+	PREFETCHT0     128(SI)
+	PREFETCHT0     192(SI)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -221,8 +225,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -235,6 +238,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0       (SI)
 	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
@@ -264,8 +268,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -278,6 +281,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0       (SI)
 	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
@@ -307,8 +311,7 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -361,8 +364,7 @@ laneloop:
 	MOVQ           560(SP), BX
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -595,6 +597,10 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
+	PREFETCHT0     128(SI)
+	PREFETCHT0     192(SI)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -778,8 +784,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -796,6 +801,7 @@ short2loop:
 	VCVTDQ2PS        Z0, Z9
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z8
+	PREFETCHT0       (SI)
 	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
@@ -830,8 +836,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -852,6 +857,7 @@ short4loop:
 	VCVTDQ2PS        Z0, Z7
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z6
+	PREFETCHT0       (SI)
 	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
@@ -886,8 +892,7 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -954,8 +959,7 @@ laneloop:
 	MOVQ           824(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1224,6 +1228,10 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
+	PREFETCHT0     128(SI)
+	PREFETCHT0     192(SI)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -1417,8 +1425,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1431,6 +1438,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0     (SI)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -1469,8 +1477,7 @@ short2loop:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1483,6 +1490,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0     (SI)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -1521,8 +1529,7 @@ short4loop:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1589,8 +1596,7 @@ laneloop:
 	MOVQ           824(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

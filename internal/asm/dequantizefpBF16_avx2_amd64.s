@@ -48,61 +48,62 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
-	VPOR      (DX), Y8, Y0
-	VPCMPEQB  Y13, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VMOVQ     (DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y9, Y1, Y1
-	VMOVQ     8(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X2
-	VPAND     X11, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y9, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y10, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    Y10, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, (SI)
-	VMOVQ     16(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y9, Y1, Y1
-	VMOVQ     24(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X2
-	VPAND     X11, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y9, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y10, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    Y10, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
+	PREFETCHT0 (SI)
+	VPOR       (DX), Y8, Y0
+	VPCMPEQB   Y13, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        grouprare
+	VMOVQ      (DX), X0
+	VPSHUFB    X12, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X11, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y9, Y1, Y1
+	VMOVQ      8(DX), X0
+	VPSHUFB    X12, X0, X0
+	VPSRAW     $0x01, X0, X2
+	VPAND      X11, X2, X2
+	VCVTPH2PS  X2, Y2
+	VMULPS     Y9, Y2, Y2
+	VPSLLD     $0x0f, Y1, Y0
+	VPSRLD     $0x1f, Y0, Y0
+	VPADDD     Y0, Y1, Y0
+	VPADDD     Y10, Y0, Y0
+	VPSLLD     $0x0f, Y2, Y1
+	VPSRLD     $0x1f, Y1, Y1
+	VPADDD     Y1, Y2, Y1
+	VPADDD     Y10, Y1, Y1
+	VPSRLD     $0x10, Y0, Y0
+	VPSRLD     $0x10, Y1, Y1
+	VPACKUSDW  Y1, Y0, Y0
+	VPERMQ     $0xd8, Y0, Y0
+	VMOVUPS    Y0, (SI)
+	VMOVQ      16(DX), X0
+	VPSHUFB    X12, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X11, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y9, Y1, Y1
+	VMOVQ      24(DX), X0
+	VPSHUFB    X12, X0, X0
+	VPSRAW     $0x01, X0, X2
+	VPAND      X11, X2, X2
+	VCVTPH2PS  X2, Y2
+	VMULPS     Y9, Y2, Y2
+	VPSLLD     $0x0f, Y1, Y0
+	VPSRLD     $0x1f, Y0, Y0
+	VPADDD     Y0, Y1, Y0
+	VPADDD     Y10, Y0, Y0
+	VPSLLD     $0x0f, Y2, Y1
+	VPSRLD     $0x1f, Y1, Y1
+	VPADDD     Y1, Y2, Y1
+	VPADDD     Y10, Y1, Y1
+	VPSRLD     $0x10, Y0, Y0
+	VPSRLD     $0x10, Y1, Y1
+	VPACKUSDW  Y1, Y0, Y0
+	VPERMQ     $0xd8, Y0, Y0
+	VMOVUPS    Y0, 32(SI)
 
 groupback:
 	ADDQ $+64, SI
@@ -305,8 +306,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -329,6 +329,7 @@ short2loop:
 	VSUBPS       Y8, Y8, Y0
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y14, Y13, Y6
+	PREFETCHT0   (SI)
 	VPOR         Y6, Y7, Y0
 	VPOR         (DX), Y0, Y0
 	VPCMPEQB     Y13, Y0, Y0
@@ -397,8 +398,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -508,8 +508,7 @@ laneback:
 	MOVQ  240(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1017,54 +1016,55 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
-	VMOVQ     (DX), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVQ     8(DX), X1
-	VPSHUFB   X15, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y13, Y1, Y1
-	VMOVQ     16(DX), X2
-	VPSHUFB   X15, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y13, Y2, Y2
-	VMOVQ     24(DX), X3
-	VPSHUFB   X15, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y13, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VPSLLD    $0x0f, Y0, Y4
-	VPSRLD    $0x1f, Y4, Y4
-	VPADDD    Y4, Y0, Y4
-	VPADDD    Y14, Y4, Y4
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSRLD    $0x10, Y4, Y4
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y4, Y4
-	VPERMQ    $0xd8, Y4, Y4
-	VMOVUPS   Y4, (SI)
-	VPSLLD    $0x0f, Y2, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y2, Y0
-	VPADDD    Y14, Y0, Y0
-	VPSLLD    $0x0f, Y3, Y1
-	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y3, Y1
-	VPADDD    Y14, Y1, Y1
-	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y1, Y1
-	VPACKUSDW Y1, Y0, Y0
-	VPERMQ    $0xd8, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
+	PREFETCHT0 (SI)
+	VMOVQ      (DX), X0
+	VPSHUFB    X15, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y13, Y0, Y0
+	VMOVQ      8(DX), X1
+	VPSHUFB    X15, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y13, Y1, Y1
+	VMOVQ      16(DX), X2
+	VPSHUFB    X15, X2, X2
+	VCVTPH2PS  X2, Y2
+	VMULPS     Y13, Y2, Y2
+	VMOVQ      24(DX), X3
+	VPSHUFB    X15, X3, X3
+	VCVTPH2PS  X3, Y3
+	VMULPS     Y13, Y3, Y3
+	VCMPPS     $0x03, Y1, Y0, Y4
+	VCMPPS     $0x03, Y3, Y2, Y5
+	VORPS      Y5, Y4, Y4
+	VPMOVMSKB  Y4, AX
+	TESTL      AX, AX
+	JNE        grouprare
+	VPSLLD     $0x0f, Y0, Y4
+	VPSRLD     $0x1f, Y4, Y4
+	VPADDD     Y4, Y0, Y4
+	VPADDD     Y14, Y4, Y4
+	VPSLLD     $0x0f, Y1, Y0
+	VPSRLD     $0x1f, Y0, Y0
+	VPADDD     Y0, Y1, Y0
+	VPADDD     Y14, Y0, Y0
+	VPSRLD     $0x10, Y4, Y4
+	VPSRLD     $0x10, Y0, Y0
+	VPACKUSDW  Y0, Y4, Y4
+	VPERMQ     $0xd8, Y4, Y4
+	VMOVUPS    Y4, (SI)
+	VPSLLD     $0x0f, Y2, Y0
+	VPSRLD     $0x1f, Y0, Y0
+	VPADDD     Y0, Y2, Y0
+	VPADDD     Y14, Y0, Y0
+	VPSLLD     $0x0f, Y3, Y1
+	VPSRLD     $0x1f, Y1, Y1
+	VPADDD     Y1, Y3, Y1
+	VPADDD     Y14, Y1, Y1
+	VPSRLD     $0x10, Y0, Y0
+	VPSRLD     $0x10, Y1, Y1
+	VPACKUSDW  Y1, Y0, Y0
+	VPERMQ     $0xd8, Y0, Y0
+	VMOVUPS    Y0, 32(SI)
 
 groupback:
 	ADDQ $+64, SI
@@ -1223,8 +1223,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1239,6 +1238,7 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
+	PREFETCHT0   (SI)
 	VMOVQ        (DX), X0
 	VPSHUFB      X15, X0, X0
 	VCVTPH2PS    X0, Y0
@@ -1299,8 +1299,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1384,8 +1383,7 @@ laneback:
 	MOVQ  240(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1727,69 +1725,70 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ (DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VPMOVZXBQ 4(DX), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y15, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y14, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y12, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y2, Y2
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, (SI)
-	VPMOVZXBQ 8(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y12, Y0, Y0
-	VPMOVZXBQ 12(DX), Y1
-	VPSLLQ    $0x1c, Y1, Y2
-	VPOR      Y1, Y2, Y2
-	VPERMPS   Y15, Y2, Y1
-	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y14, Y2, Y2
-	VPOR      Y2, Y1, Y1
-	VMULPS    Y12, Y1, Y1
-	VPSLLD    $0x0f, Y0, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
-	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
-	VPSRLD    $0x10, Y2, Y2
-	VPSRLD    $0x10, Y0, Y0
-	VPACKUSDW Y0, Y2, Y2
-	VPERMQ    $0xd8, Y2, Y2
-	VMOVUPS   Y2, 32(SI)
-	ADDQ      $+64, SI
-	ADDQ      $+16, DX
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
-	JGE       grouploop
+	PREFETCHT0 (SI)
+	VPMOVZXBQ  (DX), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VPMOVZXBQ  4(DX), Y1
+	VPSLLQ     $0x1c, Y1, Y2
+	VPOR       Y1, Y2, Y2
+	VPERMPS    Y15, Y2, Y1
+	VPSLLD     $0x1c, Y2, Y2
+	VPAND      Y14, Y2, Y2
+	VPOR       Y2, Y1, Y1
+	VMULPS     Y12, Y1, Y1
+	VPSLLD     $0x0f, Y0, Y2
+	VPSRLD     $0x1f, Y2, Y2
+	VPADDD     Y2, Y0, Y2
+	VPADDD     Y13, Y2, Y2
+	VPSLLD     $0x0f, Y1, Y0
+	VPSRLD     $0x1f, Y0, Y0
+	VPADDD     Y0, Y1, Y0
+	VPADDD     Y13, Y0, Y0
+	VPSRLD     $0x10, Y2, Y2
+	VPSRLD     $0x10, Y0, Y0
+	VPACKUSDW  Y0, Y2, Y2
+	VPERMQ     $0xd8, Y2, Y2
+	VMOVUPS    Y2, (SI)
+	VPMOVZXBQ  8(DX), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y12, Y0, Y0
+	VPMOVZXBQ  12(DX), Y1
+	VPSLLQ     $0x1c, Y1, Y2
+	VPOR       Y1, Y2, Y2
+	VPERMPS    Y15, Y2, Y1
+	VPSLLD     $0x1c, Y2, Y2
+	VPAND      Y14, Y2, Y2
+	VPOR       Y2, Y1, Y1
+	VMULPS     Y12, Y1, Y1
+	VPSLLD     $0x0f, Y0, Y2
+	VPSRLD     $0x1f, Y2, Y2
+	VPADDD     Y2, Y0, Y2
+	VPADDD     Y13, Y2, Y2
+	VPSLLD     $0x0f, Y1, Y0
+	VPSRLD     $0x1f, Y0, Y0
+	VPADDD     Y0, Y1, Y0
+	VPADDD     Y13, Y0, Y0
+	VPSRLD     $0x10, Y2, Y2
+	VPSRLD     $0x10, Y0, Y0
+	VPACKUSDW  Y0, Y2, Y2
+	VPERMQ     $0xd8, Y2, Y2
+	VMOVUPS    Y2, 32(SI)
+	ADDQ       $+64, SI
+	ADDQ       $+16, DX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        grouploop
 
 groupwhole:
 	CMPQ  R8, $+0
@@ -1951,8 +1950,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1967,6 +1965,7 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
+	PREFETCHT0   (SI)
 	VPMOVZXBQ    (DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
@@ -2035,8 +2034,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2128,8 +2126,7 @@ laneloop:
 	MOVQ      224(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

@@ -53,6 +53,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
 	VPOR           (DX), Y5, Y0
 	VPOR           32(DX), Y5, Y1
 	VPMAXUB        Y1, Y0, Y0
@@ -314,8 +316,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -338,6 +339,7 @@ short2loop:
 	VSUBPS         Z5, Z5, Z0
 	VCMPPS         $0x07, Z0, Z0, K1
 	VBLENDMPS      Z14, Z13, K1, Z3
+	PREFETCHT0     (SI)
 	VPOR           (DX), Y4, Y0
 	VPOR           32(DX), Y3, Y1
 	VPMAXUB        Y1, Y0, Y0
@@ -395,8 +397,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -429,6 +430,7 @@ short4loop:
 	VSUBPS         Z3, Z3, Z0
 	VCMPPS         $0x07, Z0, Z0, K1
 	VBLENDMPS      Z14, Z13, K1, Z18
+	PREFETCHT0     (SI)
 	VPORD          Z16, Z2, Z0
 	VPORD          Z18, Z17, Z1
 	VPOR           (DX), Y0, Y0
@@ -488,8 +490,7 @@ short4back:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -587,8 +588,7 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1219,6 +1219,8 @@ groupturned:
 	JGE          groupahead
 
 grouploop:
+	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1432,8 +1434,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1512,6 +1513,7 @@ short2ahead:
 	JGE            short2ahead
 
 short2loop:
+	PREFETCHT0     (SI)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1558,8 +1560,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1638,6 +1639,7 @@ short4ahead:
 	JGE            short4ahead
 
 short4loop:
+	PREFETCHT0     (SI)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1684,8 +1686,7 @@ short4back:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1755,8 +1756,7 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2175,6 +2175,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
 	VPMOVZXBQ  (DX), Z0
 	VPMULUDQ   Z14, Z0, Z0
 	VPERMPS    Z15, Z0, Z0
@@ -2389,8 +2391,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2403,6 +2404,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0  (SI)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
@@ -2443,8 +2445,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2457,6 +2458,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0  (SI)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
@@ -2497,8 +2499,7 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2562,8 +2563,7 @@ laneloop:
 	MOVQ       432(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

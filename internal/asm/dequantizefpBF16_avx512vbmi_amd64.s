@@ -53,6 +53,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
 	VPOR       (DX), Y15, Y0
 	VPOR       32(DX), Y15, Y1
 	VPMAXUB    Y1, Y0, Y0
@@ -274,8 +276,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -288,6 +289,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0  (SI)
 	VPOR        (DX), Y15, Y0
 	VPOR        32(DX), Y15, Y1
 	VPMAXUB     Y1, Y0, Y0
@@ -337,8 +339,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -351,6 +352,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0  (SI)
 	VPOR        (DX), Y15, Y0
 	VPOR        32(DX), Y15, Y1
 	VPMAXUB     Y1, Y0, Y0
@@ -400,8 +402,7 @@ short4back:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -474,8 +475,7 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

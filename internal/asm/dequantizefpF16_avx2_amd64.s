@@ -47,43 +47,44 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
-	VPOR      (DX), Y9, Y0
-	VPCMPEQB  Y13, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VMOVQ     (DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, (SI)
-	VMOVQ     8(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	VMOVQ     16(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(SI)
-	VMOVQ     24(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(SI)
+	PREFETCHT0 (SI)
+	VPOR       (DX), Y9, Y0
+	VPCMPEQB   Y13, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        grouprare
+	VMOVQ      (DX), X0
+	VPSHUFB    X12, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X11, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y10, Y1, Y1
+	VCVTPS2PH  $0x00, Y1, X1
+	VMOVUPS    X1, (SI)
+	VMOVQ      8(DX), X0
+	VPSHUFB    X12, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X11, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y10, Y1, Y1
+	VCVTPS2PH  $0x00, Y1, X1
+	VMOVUPS    X1, 16(SI)
+	VMOVQ      16(DX), X0
+	VPSHUFB    X12, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X11, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y10, Y1, Y1
+	VCVTPS2PH  $0x00, Y1, X1
+	VMOVUPS    X1, 32(SI)
+	VMOVQ      24(DX), X0
+	VPSHUFB    X12, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X11, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y10, Y1, Y1
+	VCVTPS2PH  $0x00, Y1, X1
+	VMOVUPS    X1, 48(SI)
 
 groupback:
 	ADDQ $+64, SI
@@ -267,8 +268,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -291,6 +291,7 @@ short2loop:
 	VSUBPS       Y9, Y9, Y0
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y14, Y13, Y7
+	PREFETCHT0   (SI)
 	VPOR         Y7, Y8, Y0
 	VPOR         (DX), Y0, Y0
 	VPCMPEQB     Y13, Y0, Y0
@@ -341,8 +342,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -434,8 +434,7 @@ laneback:
 	MOVQ  240(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -860,36 +859,37 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
-	VMOVQ     (DX), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMOVQ     8(DX), X1
-	VPSHUFB   X15, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y14, Y1, Y1
-	VMOVQ     16(DX), X2
-	VPSHUFB   X15, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y14, Y2, Y2
-	VMOVQ     24(DX), X3
-	VPSHUFB   X15, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y14, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	VCVTPS2PH $0x00, Y2, X2
-	VMOVUPS   X2, 32(SI)
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, 48(SI)
+	PREFETCHT0 (SI)
+	VMOVQ      (DX), X0
+	VPSHUFB    X15, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y14, Y0, Y0
+	VMOVQ      8(DX), X1
+	VPSHUFB    X15, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y14, Y1, Y1
+	VMOVQ      16(DX), X2
+	VPSHUFB    X15, X2, X2
+	VCVTPH2PS  X2, Y2
+	VMULPS     Y14, Y2, Y2
+	VMOVQ      24(DX), X3
+	VPSHUFB    X15, X3, X3
+	VCVTPH2PS  X3, Y3
+	VMULPS     Y14, Y3, Y3
+	VCMPPS     $0x03, Y1, Y0, Y4
+	VCMPPS     $0x03, Y3, Y2, Y5
+	VORPS      Y5, Y4, Y4
+	VPMOVMSKB  Y4, AX
+	TESTL      AX, AX
+	JNE        grouprare
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVUPS    X0, (SI)
+	VCVTPS2PH  $0x00, Y1, X1
+	VMOVUPS    X1, 16(SI)
+	VCVTPS2PH  $0x00, Y2, X2
+	VMOVUPS    X2, 32(SI)
+	VCVTPS2PH  $0x00, Y3, X3
+	VMOVUPS    X3, 48(SI)
 
 groupback:
 	ADDQ $+64, SI
@@ -1030,8 +1030,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1046,6 +1045,7 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
+	PREFETCHT0   (SI)
 	VMOVQ        (DX), X0
 	VPSHUFB      X15, X0, X0
 	VCVTPH2PS    X0, Y0
@@ -1088,8 +1088,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1155,8 +1154,7 @@ laneback:
 	MOVQ  240(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1443,51 +1441,52 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ (DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, (SI)
-	VPMOVZXBQ 4(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 16(SI)
-	VPMOVZXBQ 8(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 32(SI)
-	VPMOVZXBQ 12(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VMOVUPS   X0, 48(SI)
-	ADDQ      $+64, SI
-	ADDQ      $+16, DX
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
-	JGE       grouploop
+	PREFETCHT0 (SI)
+	VPMOVZXBQ  (DX), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y13, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVUPS    X0, (SI)
+	VPMOVZXBQ  4(DX), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y13, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVUPS    X0, 16(SI)
+	VPMOVZXBQ  8(DX), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y13, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVUPS    X0, 32(SI)
+	VPMOVZXBQ  12(DX), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y13, Y0, Y0
+	VCVTPS2PH  $0x00, Y0, X0
+	VMOVUPS    X0, 48(SI)
+	ADDQ       $+64, SI
+	ADDQ       $+16, DX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        grouploop
 
 groupwhole:
 	CMPQ  R8, $+0
@@ -1631,8 +1630,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1647,6 +1645,7 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
+	PREFETCHT0   (SI)
 	VPMOVZXBQ    (DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
@@ -1697,8 +1696,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1772,8 +1770,7 @@ laneloop:
 	MOVQ      224(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

@@ -49,6 +49,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
 	VPOR           (DX), Y9, Y0
 	VPOR           32(DX), Y9, Y1
 	VPMAXUB        Y1, Y0, Y0
@@ -290,8 +292,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -314,6 +315,7 @@ short2loop:
 	VSUBPS         Z9, Z9, Z0
 	VCMPPS         $0x07, Z0, Z0, K1
 	VBLENDMPS      Z14, Z13, K1, Z7
+	PREFETCHT0     (SI)
 	VPOR           (DX), Y8, Y0
 	VPOR           32(DX), Y7, Y1
 	VPMAXUB        Y1, Y0, Y0
@@ -365,8 +367,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -399,6 +400,7 @@ short4loop:
 	VSUBPS         Z7, Z7, Z0
 	VCMPPS         $0x07, Z0, Z0, K1
 	VBLENDMPS      Z14, Z13, K1, Z3
+	PREFETCHT0     (SI)
 	VPORD          Z5, Z6, Z0
 	VPORD          Z3, Z4, Z1
 	VPOR           (DX), Y0, Y0
@@ -452,8 +454,7 @@ short4back:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -545,8 +546,7 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1133,6 +1133,8 @@ groupturned:
 	JGE          groupahead
 
 grouploop:
+	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1330,8 +1332,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1402,6 +1403,7 @@ short2ahead:
 	JGE            short2ahead
 
 short2loop:
+	PREFETCHT0     (SI)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1442,8 +1444,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1514,6 +1515,7 @@ short4ahead:
 	JGE            short4ahead
 
 short4loop:
+	PREFETCHT0     (SI)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1554,8 +1556,7 @@ short4back:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1619,8 +1620,7 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2003,35 +2003,37 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ (DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, (SI)
-	VPMOVZXBQ 8(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 32(SI)
-	VPMOVZXBQ 16(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 64(SI)
-	VPMOVZXBQ 24(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VMOVUPS   Y0, 96(SI)
-	ADDQ      $+128, SI
-	ADDQ      $+32, DX
-	SUBQ      $+64, R8
-	CMPQ      R8, $+64
-	JGE       grouploop
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	VPMOVZXBQ  (DX), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMULPS     Z13, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVUPS    Y0, (SI)
+	VPMOVZXBQ  8(DX), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMULPS     Z13, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVUPS    Y0, 32(SI)
+	VPMOVZXBQ  16(DX), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMULPS     Z13, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVUPS    Y0, 64(SI)
+	VPMOVZXBQ  24(DX), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMULPS     Z13, Z0, Z0
+	VCVTPS2PH  $0x00, Z0, Y0
+	VMOVUPS    Y0, 96(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+32, DX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        grouploop
 
 groupwhole:
 	ADDQ  R8, DI
@@ -2201,8 +2203,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2215,6 +2216,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0  (SI)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
@@ -2249,8 +2251,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2263,6 +2264,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0  (SI)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
@@ -2297,8 +2299,7 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2356,8 +2357,7 @@ laneloop:
 	MOVQ      432(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

@@ -49,6 +49,8 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
 	VPOR       (DX), Y15, Y0
 	VPOR       32(DX), Y15, Y1
 	VPMAXUB    Y1, Y0, Y0
@@ -254,8 +256,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -268,6 +269,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0  (SI)
 	VPOR        (DX), Y15, Y0
 	VPOR        32(DX), Y15, Y1
 	VPMAXUB     Y1, Y0, Y0
@@ -311,8 +313,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -325,6 +326,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0  (SI)
 	VPOR        (DX), Y15, Y0
 	VPOR        32(DX), Y15, Y1
 	VPMAXUB     Y1, Y0, Y0
@@ -368,8 +370,7 @@ short4back:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -436,8 +437,7 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

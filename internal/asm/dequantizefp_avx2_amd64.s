@@ -47,39 +47,41 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
-	VPOR      (DX), Y9, Y0
-	VPCMPEQB  Y13, Y0, Y0
-	VPMOVMSKB Y0, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VMOVQ     (DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	VMOVUPS   Y1, (SI)
-	VMOVQ     8(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	VMOVUPS   Y1, 32(SI)
-	VMOVQ     16(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	VMOVUPS   Y1, 64(SI)
-	VMOVQ     24(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y10, Y1, Y1
-	VMOVUPS   Y1, 96(SI)
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	VPOR       (DX), Y9, Y0
+	VPCMPEQB   Y13, Y0, Y0
+	VPMOVMSKB  Y0, AX
+	TESTL      AX, AX
+	JNE        grouprare
+	VMOVQ      (DX), X0
+	VPSHUFB    X12, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X11, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y10, Y1, Y1
+	VMOVUPS    Y1, (SI)
+	VMOVQ      8(DX), X0
+	VPSHUFB    X12, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X11, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y10, Y1, Y1
+	VMOVUPS    Y1, 32(SI)
+	VMOVQ      16(DX), X0
+	VPSHUFB    X12, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X11, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y10, Y1, Y1
+	VMOVUPS    Y1, 64(SI)
+	VMOVQ      24(DX), X0
+	VPSHUFB    X12, X0, X0
+	VPSRAW     $0x01, X0, X1
+	VPAND      X11, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y10, Y1, Y1
+	VMOVUPS    Y1, 96(SI)
 
 groupback:
 	ADDQ $+128, SI
@@ -259,8 +261,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -283,6 +284,7 @@ short2loop:
 	VSUBPS       Y9, Y9, Y0
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y14, Y13, Y7
+	PREFETCHT0   (SI)
 	VPOR         Y7, Y8, Y0
 	VPOR         (DX), Y0, Y0
 	VPCMPEQB     Y13, Y0, Y0
@@ -329,8 +331,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -418,8 +419,7 @@ laneback:
 	MOVQ  304(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -832,32 +832,34 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
-	VMOVQ     (DX), X0
-	VPSHUFB   X15, X0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMOVQ     8(DX), X1
-	VPSHUFB   X15, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y14, Y1, Y1
-	VMOVQ     16(DX), X2
-	VPSHUFB   X15, X2, X2
-	VCVTPH2PS X2, Y2
-	VMULPS    Y14, Y2, Y2
-	VMOVQ     24(DX), X3
-	VPSHUFB   X15, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y14, Y3, Y3
-	VCMPPS    $0x03, Y1, Y0, Y4
-	VCMPPS    $0x03, Y3, Y2, Y5
-	VORPS     Y5, Y4, Y4
-	VPMOVMSKB Y4, AX
-	TESTL     AX, AX
-	JNE       grouprare
-	VMOVUPS   Y0, (SI)
-	VMOVUPS   Y1, 32(SI)
-	VMOVUPS   Y2, 64(SI)
-	VMOVUPS   Y3, 96(SI)
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	VMOVQ      (DX), X0
+	VPSHUFB    X15, X0, X0
+	VCVTPH2PS  X0, Y0
+	VMULPS     Y14, Y0, Y0
+	VMOVQ      8(DX), X1
+	VPSHUFB    X15, X1, X1
+	VCVTPH2PS  X1, Y1
+	VMULPS     Y14, Y1, Y1
+	VMOVQ      16(DX), X2
+	VPSHUFB    X15, X2, X2
+	VCVTPH2PS  X2, Y2
+	VMULPS     Y14, Y2, Y2
+	VMOVQ      24(DX), X3
+	VPSHUFB    X15, X3, X3
+	VCVTPH2PS  X3, Y3
+	VMULPS     Y14, Y3, Y3
+	VCMPPS     $0x03, Y1, Y0, Y4
+	VCMPPS     $0x03, Y3, Y2, Y5
+	VORPS      Y5, Y4, Y4
+	VPMOVMSKB  Y4, AX
+	TESTL      AX, AX
+	JNE        grouprare
+	VMOVUPS    Y0, (SI)
+	VMOVUPS    Y1, 32(SI)
+	VMOVUPS    Y2, 64(SI)
+	VMOVUPS    Y3, 96(SI)
 
 groupback:
 	ADDQ $+128, SI
@@ -994,8 +996,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1010,6 +1011,7 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
+	PREFETCHT0   (SI)
 	VMOVQ        (DX), X0
 	VPSHUFB      X15, X0, X0
 	VCVTPH2PS    X0, Y0
@@ -1048,8 +1050,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1111,8 +1112,7 @@ laneback:
 	MOVQ  304(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1387,47 +1387,49 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ (DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, (SI)
-	VPMOVZXBQ 4(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 32(SI)
-	VPMOVZXBQ 8(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 64(SI)
-	VPMOVZXBQ 12(DX), Y0
-	VPSLLQ    $0x1c, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
-	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
-	VMOVUPS   Y0, 96(SI)
-	ADDQ      $+128, SI
-	ADDQ      $+16, DX
-	SUBQ      $+32, R8
-	CMPQ      R8, $+32
-	JGE       grouploop
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	VPMOVZXBQ  (DX), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y13, Y0, Y0
+	VMOVUPS    Y0, (SI)
+	VPMOVZXBQ  4(DX), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y13, Y0, Y0
+	VMOVUPS    Y0, 32(SI)
+	VPMOVZXBQ  8(DX), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y13, Y0, Y0
+	VMOVUPS    Y0, 64(SI)
+	VPMOVZXBQ  12(DX), Y0
+	VPSLLQ     $0x1c, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPERMPS    Y15, Y1, Y0
+	VPSLLD     $0x1c, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPOR       Y1, Y0, Y0
+	VMULPS     Y13, Y0, Y0
+	VMOVUPS    Y0, 96(SI)
+	ADDQ       $+128, SI
+	ADDQ       $+16, DX
+	SUBQ       $+32, R8
+	CMPQ       R8, $+32
+	JGE        grouploop
 
 groupwhole:
 	CMPQ  R8, $+0
@@ -1567,8 +1569,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1583,6 +1584,7 @@ short2:
 short2loop:
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
+	PREFETCHT0   (SI)
 	VPMOVZXBQ    (DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
@@ -1629,8 +1631,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1700,8 +1701,7 @@ laneloop:
 	MOVQ      288(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

@@ -49,6 +49,10 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
+	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
+	PREFETCHT0     128(SI)
+	PREFETCHT0     192(SI)
 	VPOR           (DX), Y9, Y0
 	VPOR           32(DX), Y9, Y1
 	VPMAXUB        Y1, Y0, Y0
@@ -278,8 +282,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -302,6 +305,7 @@ short2loop:
 	VSUBPS         Z9, Z9, Z0
 	VCMPPS         $0x07, Z0, Z0, K1
 	VBLENDMPS      Z14, Z13, K1, Z7
+	PREFETCHT0     (SI)
 	VPOR           (DX), Y8, Y0
 	VPOR           32(DX), Y7, Y1
 	VPMAXUB        Y1, Y0, Y0
@@ -349,8 +353,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -383,6 +386,7 @@ short4loop:
 	VSUBPS         Z7, Z7, Z0
 	VCMPPS         $0x07, Z0, Z0, K1
 	VBLENDMPS      Z14, Z13, K1, Z3
+	PREFETCHT0     (SI)
 	VPORD          Z5, Z6, Z0
 	VPORD          Z3, Z4, Z1
 	VPOR           (DX), Y0, Y0
@@ -432,8 +436,7 @@ short4back:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -521,8 +524,7 @@ laneback:
 	MOVQ  592(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1085,6 +1087,10 @@ groupturned:
 	JGE          groupahead
 
 grouploop:
+	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
+	PREFETCHT0     128(SI)
+	PREFETCHT0     192(SI)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1270,8 +1276,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1338,6 +1343,7 @@ short2ahead:
 	JGE            short2ahead
 
 short2loop:
+	PREFETCHT0     (SI)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1374,8 +1380,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1442,6 +1447,7 @@ short4ahead:
 	JGE            short4ahead
 
 short4loop:
+	PREFETCHT0     (SI)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1478,8 +1484,7 @@ short4back:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1539,8 +1544,7 @@ laneback:
 	MOVQ  592(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1903,31 +1907,35 @@ groupbegin:
 	JGT          groupstream
 
 grouploop:
-	VPMOVZXBQ (DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
-	VMOVUPS   Z0, (SI)
-	VPMOVZXBQ 8(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 64(SI)
-	VPMOVZXBQ 16(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 128(SI)
-	VPMOVZXBQ 24(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
-	VMOVUPS   Z0, 192(SI)
-	ADDQ      $+256, SI
-	ADDQ      $+32, DX
-	SUBQ      $+64, R8
-	CMPQ      R8, $+64
-	JGE       grouploop
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
+	PREFETCHT0 128(SI)
+	PREFETCHT0 192(SI)
+	VPMOVZXBQ  (DX), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMULPS     Z13, Z0, Z0
+	VMOVUPS    Z0, (SI)
+	VPMOVZXBQ  8(DX), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMULPS     Z13, Z0, Z0
+	VMOVUPS    Z0, 64(SI)
+	VPMOVZXBQ  16(DX), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMULPS     Z13, Z0, Z0
+	VMOVUPS    Z0, 128(SI)
+	VPMOVZXBQ  24(DX), Z0
+	VPMULUDQ   Z14, Z0, Z0
+	VPERMPS    Z15, Z0, Z0
+	VMULPS     Z13, Z0, Z0
+	VMOVUPS    Z0, 192(SI)
+	ADDQ       $+256, SI
+	ADDQ       $+32, DX
+	SUBQ       $+64, R8
+	CMPQ       R8, $+64
+	JGE        grouploop
 
 groupwhole:
 	ADDQ  R8, DI
@@ -2089,8 +2097,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2103,6 +2110,7 @@ short2:
 	JGT  short2stream
 
 short2loop:
+	PREFETCHT0  (SI)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
@@ -2133,8 +2141,7 @@ short2loop:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2147,6 +2154,7 @@ short4:
 	JGT  short4stream
 
 short4loop:
+	PREFETCHT0  (SI)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
@@ -2177,8 +2185,7 @@ short4loop:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2232,8 +2239,7 @@ laneloop:
 	MOVQ      560(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

@@ -677,8 +677,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1025,8 +1024,7 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1248,8 +1246,7 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1471,8 +1468,7 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1609,8 +1605,7 @@ maskdone32:
 	MOVQ 864(SP), R9
 
 laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2908,8 +2903,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+80(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3156,8 +3150,7 @@ longend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   longs
-	MOVQ  ahead+80(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3274,8 +3267,7 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	MOVQ  ahead+80(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3402,8 +3394,7 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
-	MOVQ  ahead+80(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3562,8 +3553,7 @@ maskdone22:
 	MOVQ 1128(SP), R10
 
 laneend:
-	MOVQ  ahead+80(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

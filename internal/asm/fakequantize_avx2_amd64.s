@@ -338,8 +338,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -447,8 +446,7 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -583,8 +581,7 @@ maskdone12:
 	MOVQ 576(SP), R9
 
 laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1467,8 +1464,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+80(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1597,8 +1593,7 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	MOVQ  ahead+80(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1763,8 +1758,7 @@ maskdone12:
 	MOVQ 712(SP), R10
 
 laneend:
-	MOVQ  ahead+80(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2764,8 +2758,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+80(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2886,8 +2879,7 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	MOVQ  ahead+80(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3036,8 +3028,7 @@ maskdone12:
 	MOVQ 712(SP), R10
 
 laneend:
-	MOVQ  ahead+80(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

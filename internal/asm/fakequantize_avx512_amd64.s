@@ -606,8 +606,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -815,8 +814,7 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1030,8 +1028,7 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1158,8 +1155,7 @@ maskdone24:
 	MOVQ 1120(SP), R9
 
 laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2423,8 +2419,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+80(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2648,8 +2643,7 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	MOVQ  ahead+80(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2893,8 +2887,7 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
-	MOVQ  ahead+80(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3043,8 +3036,7 @@ maskdone24:
 	MOVQ 1384(SP), R10
 
 laneend:
-	MOVQ  ahead+80(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4419,8 +4411,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+80(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4644,8 +4635,7 @@ short2back:
 short2end:
 	TESTQ R11, R11
 	JNE   groups
-	MOVQ  ahead+80(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4869,8 +4859,7 @@ short4back:
 short4end:
 	TESTQ R11, R11
 	JNE   groups
-	MOVQ  ahead+80(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5011,8 +5000,7 @@ maskdone24:
 	MOVQ 1384(SP), R10
 
 laneend:
-	MOVQ  ahead+80(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

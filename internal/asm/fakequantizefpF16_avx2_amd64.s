@@ -436,8 +436,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -613,8 +612,7 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -754,8 +752,7 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -926,8 +923,7 @@ maskdone16:
 	MOVQ 448(SP), R9
 
 laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

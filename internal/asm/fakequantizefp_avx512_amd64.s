@@ -672,8 +672,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -905,8 +904,7 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1144,8 +1142,7 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1288,8 +1285,7 @@ maskdone24:
 	MOVQ 1120(SP), R9
 
 laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

@@ -47,6 +47,8 @@ TEXT ·LookUp16AVX512VBMI(SB), NOSPLIT, $0-40
 	JGT      lanestream
 
 laneloop:
+	PREFETCHT0 (SI)
+	PREFETCHT0 64(SI)
 	VMOVUPS    (DX), Z0
 	VPERMQ     Z0, Z7, Z0
 	VPMOVB2M   Z0, K1
@@ -105,8 +107,7 @@ lanetailnarrow:
 	VMOVDQU16  Z2, K7, 64(SI)
 
 laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

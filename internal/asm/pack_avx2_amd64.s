@@ -47,8 +47,7 @@ lanetail:
 	MOVQ  56(SP), DX
 
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -113,18 +112,19 @@ TEXT ·UnpackPacked4AVX2(SB), NOSPLIT, $80-40
 	JGT          lanestream
 
 laneloop:
-	VPMOVZXBW (DX), Y0
-	VPSLLD    $0x04, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPAND     Y14, Y1, Y1
-	VPXOR     Y15, Y1, Y1
-	VPSUBB    Y15, Y1, Y1
-	VMOVUPS   Y1, (SI)
-	ADDQ      $+32, SI
-	ADDQ      $+16, DX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       laneloop
+	PREFETCHT0 (SI)
+	VPMOVZXBW  (DX), Y0
+	VPSLLD     $0x04, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPAND      Y14, Y1, Y1
+	VPXOR      Y15, Y1, Y1
+	VPSUBB     Y15, Y1, Y1
+	VMOVUPS    Y1, (SI)
+	ADDQ       $+32, SI
+	ADDQ       $+16, DX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        laneloop
 
 lanetail:
 	TESTQ DI, DI
@@ -139,8 +139,7 @@ lanetail:
 	MOVQ  56(SP), DX
 
 laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -230,8 +229,7 @@ lanetail:
 	MOVQ  56(SP), DX
 
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -298,20 +296,21 @@ TEXT ·UnpackPacked2AVX2(SB), NOSPLIT, $80-40
 	JGT          lanestream
 
 laneloop:
-	VPMOVZXBD (DX), Y0
-	VPSLLD    $0x06, Y0, Y1
-	VPOR      Y0, Y1, Y1
-	VPSLLD    $0x0c, Y1, Y0
-	VPOR      Y1, Y0, Y0
-	VPAND     Y14, Y0, Y0
-	VPXOR     Y15, Y0, Y0
-	VPSUBB    Y15, Y0, Y0
-	VMOVUPS   Y0, (SI)
-	ADDQ      $+32, SI
-	ADDQ      $+8, DX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       laneloop
+	PREFETCHT0 (SI)
+	VPMOVZXBD  (DX), Y0
+	VPSLLD     $0x06, Y0, Y1
+	VPOR       Y0, Y1, Y1
+	VPSLLD     $0x0c, Y1, Y0
+	VPOR       Y1, Y0, Y0
+	VPAND      Y14, Y0, Y0
+	VPXOR      Y15, Y0, Y0
+	VPSUBB     Y15, Y0, Y0
+	VMOVUPS    Y0, (SI)
+	ADDQ       $+32, SI
+	ADDQ       $+8, DX
+	SUBQ       $+32, DI
+	CMPQ       DI, $+32
+	JGE        laneloop
 
 lanetail:
 	TESTQ DI, DI
@@ -326,8 +325,7 @@ lanetail:
 	MOVQ  56(SP), DX
 
 laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

@@ -63,8 +63,7 @@ lanetailnarrow:
 	VMOVDQU8   Y1, K7, (SI)
 
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -118,6 +117,7 @@ TEXT ·UnpackPacked4AVX512(SB), NOSPLIT, $0-40
 	JGT          lanestream
 
 laneloop:
+	PREFETCHT0 (SI)
 	VPMOVZXBW  (DX), Z0
 	VPSLLD     $0x04, Z0, Z1
 	VPTERNLOGD $0xa8, Z14, Z0, Z1
@@ -160,8 +160,7 @@ lanetailnarrow:
 	VMOVDQU8    Z1, K7, (SI)
 
 laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -256,8 +255,7 @@ lanetailnarrow:
 	VMOVDQU8   X1, K7, (SI)
 
 laneend:
-	MOVQ  ahead+24(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+24(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -312,6 +310,7 @@ TEXT ·UnpackPacked2AVX512(SB), NOSPLIT, $0-40
 	JGT          lanestream
 
 laneloop:
+	PREFETCHT0 (SI)
 	VPMOVZXBD  (DX), Z0
 	VPSLLD     $0x06, Z0, Z1
 	VPORD      Z0, Z1, Z1
@@ -358,8 +357,7 @@ lanetailnarrow:
 	VMOVDQU8    Z0, K7, (SI)
 
 laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

@@ -300,8 +300,7 @@ maskbytes7:
 
 maskdone8:
 laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -676,8 +675,7 @@ lanetailnarrow:
 	VMOVDQU8  Z0, K7, (SI)
 
 laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -976,8 +974,7 @@ lanetailnarrow:
 	VMOVDQU8  Z1, K7, (SI)
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1277,8 +1274,7 @@ lanetailnarrow:
 	VMOVDQU8  Z1, K7, (SI)
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1595,8 +1591,7 @@ lanetailnarrow:
 	VMOVDQU8   Y0, K7, (SI)
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1923,8 +1918,7 @@ lanetailnarrow:
 	VMOVDQU8   X0, K7, (SI)
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2423,8 +2417,7 @@ maskbytes7:
 
 maskdone8:
 laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2905,8 +2898,7 @@ lanetailnarrow:
 	VMOVDQU8   Z16, K7, (SI)
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3292,8 +3284,7 @@ lanetailnarrow:
 	VMOVDQU8   Z16, K7, (SI)
 
 laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3690,8 +3681,7 @@ lanetailnarrow:
 	VMOVDQU8   Y0, K7, (SI)
 
 laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

@@ -281,8 +281,7 @@ maskbytes7:
 
 maskdone8:
 laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -638,8 +637,7 @@ lanetailnarrow:
 	VMOVDQU8  Z0, K7, (SI)
 
 laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -930,8 +928,7 @@ lanetailnarrow:
 	VMOVDQU8  Z1, K7, (SI)
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1223,8 +1220,7 @@ lanetailnarrow:
 	VMOVDQU8  Z1, K7, (SI)
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1533,8 +1529,7 @@ lanetailnarrow:
 	VMOVDQU8   Y0, K7, (SI)
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1853,8 +1848,7 @@ lanetailnarrow:
 	VMOVDQU8   X0, K7, (SI)
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2325,8 +2319,7 @@ maskbytes7:
 
 maskdone8:
 laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2787,8 +2780,7 @@ lanetailnarrow:
 	VMOVDQU8   Z5, K7, (SI)
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3166,8 +3158,7 @@ lanetailnarrow:
 	VMOVDQU8   Z5, K7, (SI)
 
 laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3556,8 +3547,7 @@ lanetailnarrow:
 	VMOVDQU8   Y0, K7, (SI)
 
 laneend:
-	MOVQ  ahead+32(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+32(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

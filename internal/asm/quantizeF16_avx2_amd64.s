@@ -223,8 +223,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -301,8 +300,7 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -362,8 +360,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -435,8 +432,7 @@ laneback:
 	MOVQ  376(SP), R8
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1043,8 +1039,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1123,8 +1118,7 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1186,8 +1180,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1261,8 +1254,7 @@ laneback:
 	MOVQ  376(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1892,8 +1884,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1978,8 +1969,7 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2049,8 +2039,7 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2135,8 +2124,7 @@ laneback:
 	MOVQ  512(SP), R9
 
 laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2884,8 +2872,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2964,8 +2951,7 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3027,8 +3013,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3102,8 +3087,7 @@ laneback:
 	MOVQ  376(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3733,8 +3717,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3819,8 +3802,7 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3890,8 +3872,7 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3976,8 +3957,7 @@ laneback:
 	MOVQ  512(SP), R9
 
 laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4737,8 +4717,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4823,8 +4802,7 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4890,8 +4868,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4969,8 +4946,7 @@ laneback:
 	MOVQ  360(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5630,8 +5606,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5724,8 +5699,7 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5801,8 +5775,7 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5893,8 +5866,7 @@ laneback:
 	MOVQ  496(SP), R9
 
 laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6684,8 +6656,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6773,8 +6744,7 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6843,8 +6813,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6925,8 +6894,7 @@ laneback:
 	MOVQ  360(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7603,8 +7571,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7700,8 +7667,7 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7780,8 +7746,7 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7875,8 +7840,7 @@ laneback:
 	MOVQ  496(SP), R9
 
 laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

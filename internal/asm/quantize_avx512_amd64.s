@@ -371,8 +371,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -491,8 +490,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -611,8 +609,7 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -683,8 +680,7 @@ laneback:
 	MOVQ  856(SP), R8
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1476,8 +1472,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1600,8 +1595,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1724,8 +1718,7 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1798,8 +1791,7 @@ laneback:
 	MOVQ  856(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2626,8 +2618,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2764,8 +2755,7 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2906,8 +2896,7 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2990,8 +2979,7 @@ laneback:
 	MOVQ  1120(SP), R9
 
 laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3892,8 +3880,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4034,8 +4021,7 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4176,8 +4162,7 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4262,8 +4247,7 @@ laneback:
 	MOVQ  1120(SP), R9
 
 laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5117,8 +5101,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5241,8 +5224,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5365,8 +5347,7 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5439,8 +5420,7 @@ laneback:
 	MOVQ  856(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6267,8 +6247,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6405,8 +6384,7 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6547,8 +6525,7 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6631,8 +6608,7 @@ laneback:
 	MOVQ  1120(SP), R9
 
 laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7533,8 +7509,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7675,8 +7650,7 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7817,8 +7791,7 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7903,8 +7876,7 @@ laneback:
 	MOVQ  1120(SP), R9
 
 laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -8783,8 +8755,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -8913,8 +8884,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -9043,8 +9013,7 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -9120,8 +9089,7 @@ laneback:
 	MOVQ  824(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -9990,8 +9958,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -10134,8 +10101,7 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -10282,8 +10248,7 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -10369,8 +10334,7 @@ laneback:
 	MOVQ  1088(SP), R9
 
 laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -11313,8 +11277,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -11461,8 +11424,7 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -11609,8 +11571,7 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -11698,8 +11659,7 @@ laneback:
 	MOVQ  1088(SP), R9
 
 laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -12601,8 +12561,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -12733,8 +12692,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -12865,8 +12823,7 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -12943,8 +12900,7 @@ laneback:
 	MOVQ  808(SP), R8
 
 laneend:
-	MOVQ  ahead+56(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -13824,8 +13780,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -13970,8 +13925,7 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -14120,8 +14074,7 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -14208,8 +14161,7 @@ laneback:
 	MOVQ  1072(SP), R9
 
 laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -15163,8 +15115,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -15313,8 +15264,7 @@ short2back:
 short2end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -15463,8 +15413,7 @@ short4back:
 short4end:
 	TESTQ R10, R10
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -15553,8 +15502,7 @@ laneback:
 	MOVQ  1072(SP), R9
 
 laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET

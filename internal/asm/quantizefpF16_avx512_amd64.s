@@ -505,8 +505,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -746,8 +745,7 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -912,8 +910,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1078,8 +1075,7 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1173,8 +1169,7 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
-	MOVQ  ahead+72(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2231,8 +2226,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2367,8 +2361,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2503,8 +2496,7 @@ short4back:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2584,8 +2576,7 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
-	MOVQ  ahead+64(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3542,8 +3533,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3786,8 +3776,7 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -3954,8 +3943,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4122,8 +4110,7 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -4218,8 +4205,7 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5287,8 +5273,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5425,8 +5410,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5563,8 +5547,7 @@ short4back:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -5645,8 +5628,7 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6621,8 +6603,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -6876,8 +6857,7 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7046,8 +7026,7 @@ short2back:
 short2end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7216,8 +7195,7 @@ short4back:
 short4end:
 	TESTQ R9, R9
 	JNE   groups
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -7313,8 +7291,7 @@ laneback:
 	MOVQ  696(SP), R8
 
 laneend:
-	MOVQ  ahead+48(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -8396,8 +8373,7 @@ groupmore:
 	JMP   groupbegin
 
 groupdone:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -8536,8 +8512,7 @@ short2back:
 short2end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -8676,8 +8651,7 @@ short4back:
 short4end:
 	TESTQ R8, R8
 	JNE   groups
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -8759,8 +8733,7 @@ laneback:
 	MOVQ  432(SP), BX
 
 laneend:
-	MOVQ  ahead+40(FP), AX
-	TESTB $0x01, AL
+	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
