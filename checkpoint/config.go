@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -187,7 +188,7 @@ func torchDType(name any) safetensors.DType {
 func plainJSON(err error) error {
 	var typeError *json.UnmarshalTypeError
 	if errors.As(err, &typeError) {
-		return fmt.Errorf("%s is a JSON %s, want another type", typeError.Field, typeError.Value)
+		return fmt.Errorf("%s is a JSON %s, want another type", cmp.Or(typeError.Field, "the whole"), typeError.Value)
 	}
 	return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 }

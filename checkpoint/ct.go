@@ -53,8 +53,8 @@ func (r *resolver) resolveCT(q *quantConfig) error {
 	for _, p := range modules {
 		seen[p] = true
 	}
-	for _, p := range r.owners(".weight") {
-		if t := r.info(p + ".weight").DType; !seen[p] && (t == safetensors.I8 || t == safetensors.F8_E4M3) {
+	for _, p := range r.owners(".weight") { // whose companions are missing, unless they are integers that never were quantized
+		if t := r.info(p + ".weight").DType; !seen[p] && (t == safetensors.I8 || t == safetensors.F8_E4M3) && ignored.named(p) == nil {
 			modules = append(modules, p)
 		}
 	}

@@ -204,6 +204,13 @@ func TestOtherCompressedTensors(t *testing.T) {
 	}
 }
 
+// Integers that never were quantized are what they are, where ignore names them.
+func TestIgnoredIntegers(t *testing.T) {
+	c := open(t, folder(t, ctConfig("int-quantized", `"num_bits":8,"type":"int"`), tensors{"lm_head.weight": of(safetensors.I8, []int{1, 2}, int8(1), int8(2))}))
+	require.NoError(t, c.Err())
+	assert.False(t, lookup(t, c, "lm_head.weight").Quantized())
+}
+
 // The key that config.json had once says the same, without a quant_method, and goes when the model is plain again.
 func TestOlderConfig(t *testing.T) {
 	config := ctConfig("int-quantized", `"num_bits":8,"type":"int","strategy":"channel"`)

@@ -43,6 +43,7 @@ func TestWhatIsNoCheckpoint(t *testing.T) {
 		{path("g.index.json", `{"weight_map":{"w":"a","w":"b"}}`), dir + `/g.index.json: has the key "w" twice in one object`},
 		{path("h.index.json", `{"weight_map":{"w":`), dir + "/h.index.json: is JSON that is cut short"},
 		{path("i.index.json", `{"weight_map":{"w":3}}`), dir + "/i.index.json: is no index: weight_map is a JSON number, want another type"},
+		{filepath.Dir(path("list/x.safetensors.index.json", "[]")), dir + "/list/x.safetensors.index.json: is no index: the whole is a JSON array, want another type"},
 		{filepath.Dir(path("empty/README.md", "")), dir + "/empty: has no safetensors file and no index"},
 		{filepath.Dir(path("pickles/pytorch_model.bin", "PK\x03\x04\x00\x00\x08\x08")), dir + "/pickles/pytorch_model.bin: is a pickle, which can run any program: convert it to safetensors first"},
 		{filepath.Dir(path("both/a.safetensors.index.json", "")), dir + "/both/a.safetensors.index.json: file is empty"},
@@ -99,8 +100,9 @@ func TestShardsThatDisagree(t *testing.T) {
 	}
 	writeFile(t, filepath.Join(dir, "a.safetensors"), nil, tensors{"w": x["w"], "z": x["w"]})
 	require.NoError(t, os.WriteFile(index, []byte(`{"weight_map":{"w":"a.safetensors"}}`), 0o666))
-	_, err := Open(index)
+	_, err := Open(dir)
 	assert.EqualError(t, err, dir+`/a.safetensors: tensor "z": is not in the weight_map of x.index.json`)
+	require.NoError(t, os.Rename(index, filepath.Join(dir, "x.bin.index.json")))
 	_, err = Open(dir)
 	assert.EqualError(t, err, dir+": has 3 safetensors files (a.safetensors, b.safetensors, ...) and no index: name the one that is meant")
 }

@@ -150,18 +150,23 @@ func (d disk) find(path string) (*found, error) {
 	return &found{kind: File, folder: filepath.Dir(path), shards: []string{path}}, nil
 }
 
-// findInFolder finds a folder's one index, else its model.safetensors, else its one safetensors file.
+// findInFolder finds a folder's one index, else its model.safetensors, else its one safetensors file. An index of other files is none, and one
+// that does not say of what it is gives way to model.safetensors.
 func (d disk) findInFolder(folder string) (*found, error) {
 	entries, err := d.readDir(folder)
 	if err != nil {
 		return nil, inFile(folder, err)
 	}
-	var indexes, files, pickles []string
+	var indexes, vague, files, pickles []string
 	for _, e := range entries {
 		switch name := e.Name(); {
 		case strings.HasPrefix(name, "."), e.IsDir():
 		case strings.HasSuffix(name, fileSuffix+indexSuffix):
 			indexes = append(indexes, name)
+		case strings.HasSuffix(name, indexSuffix):
+			if filepath.Ext(strings.TrimSuffix(name, indexSuffix)) == "" {
+				vague = append(vague, name)
+			}
 		case strings.HasSuffix(name, fileSuffix):
 			files = append(files, name)
 		case strings.HasSuffix(name, ".bin"), strings.HasSuffix(name, ".pt"), strings.HasSuffix(name, ".pth"):
@@ -169,6 +174,9 @@ func (d disk) findInFolder(folder string) (*found, error) {
 		}
 	}
 	at := func(name string) string { return filepath.Join(folder, name) }
+	if len(indexes) == 0 && !slices.Contains(files, modelFile) {
+		indexes = vague
+	}
 	switch {
 	case len(indexes) == 1:
 		f, err := d.findByIndex(at(indexes[0]))

@@ -133,6 +133,9 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 			}
 		}
 		if shard.Head, shard.Tensors, err = safetensors.Layout(metadata, outputs); err != nil {
+			if e, ok := errors.AsType[*safetensors.Error](err); ok && p.clash(converters, e.Tensor) != nil {
+				return nil, p.clash(converters, e.Tensor)
+			}
 			return nil, inFile(f.path, err)
 		}
 		shard.Size = int64(len(shard.Head))
@@ -159,7 +162,7 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 		}
 		p.Shards = append(p.Shards, shard)
 	}
-	if err := p.checkNames(); err != nil {
+	if err := p.checkNames(converters); err != nil {
 		return nil, err
 	}
 	for i := range p.Changes {
@@ -180,7 +183,7 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 }
 
 // checkNames refuses two tensors of one name in two shards. Two in one are refused where it is laid out.
-func (p *Plan) checkNames() error {
+func (p *Plan) checkNames(converters []Converter) error {
 	if len(p.Shards) < 2 {
 		return nil
 	}
@@ -197,7 +200,23 @@ func (p *Plan) checkNames() error {
 	slices.SortFunc(all, func(a, b written) int { return cmp.Or(strings.Compare(a.name, b.name), cmp.Compare(a.shard, b.shard)) })
 	for i := 1; i < len(all); i++ {
 		if w := all[i]; w.name == all[i-1].name {
+			if err := p.clash(converters, w.name); err != nil {
+				return err
+			}
 			return refuse(p.paths[w.shard], w.name, "would be written twice")
+		}
+	}
+	return nil
+}
+
+// clash refuses the tensor beside which something of that name would be written, though another tensor has it. It is nil if there is none.
+func (p *Plan) clash(converters []Converter, name string) error {
+	for i, t := range p.in.tensors {
+		if converters[i] == nil || t.Name() == name {
+			continue
+		}
+		if slices.ContainsFunc(converters[i].Outputs(), func(o safetensors.Info) bool { return o.Name == name }) {
+			return t.refuse("its %q would be written to a name that is taken already", name)
 		}
 	}
 	return nil

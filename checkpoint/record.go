@@ -75,7 +75,7 @@ func ReadRecords(f *safetensors.File) (Records, error) {
 func parseRecords(text string) (Records, error) {
 	var content recordsJSON
 	if err := json.Unmarshal([]byte(text), &content); err != nil {
-		return nil, err
+		return nil, plainJSON(err)
 	}
 	if content.Version != 1 && content.Version != recordsVersion {
 		return nil, fmt.Errorf("version is %d, want 1 or %d", content.Version, recordsVersion)
@@ -110,7 +110,7 @@ func parseRecords(text string) (Records, error) {
 		}
 		var t recordJSON
 		if err := d.Decode(&t); err != nil {
-			return nil, &safetensors.Error{Tensor: name.(string), Err: err}
+			return nil, &safetensors.Error{Tensor: name.(string), Err: plainJSON(err)}
 		}
 		k := key{string(t.Spec), t.DType, safetensors.ShapeOf(t.Shape...), t.Packed}
 		if known[k] == nil {

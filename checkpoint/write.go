@@ -13,6 +13,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/lowbit-go/lowbit/internal/outfile"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
@@ -54,7 +55,9 @@ func (p *Plan) WriteFile(ctx context.Context, path string, o WriteOptions) error
 // done again. A run that fails removes it; one that ctx ends does not. When the folder is whole, what killed runs of other plans have left for
 // the same path is removed too, as nobody can take it up any more.
 func (p *Plan) WriteFolder(ctx context.Context, path string, o WriteOptions) (err error) {
-	path = filepath.Clean(path)
+	if path, err = placeOf(path); err != nil {
+		return inFile(path, err)
+	}
 	if err := wantEmpty(path); err != nil {
 		return err
 	}
@@ -141,6 +144,22 @@ func (p *Plan) WriteFolder(ctx context.Context, path string, o WriteOptions) (er
 	}
 	removeStages(path)
 	return nil
+}
+
+// placeOf returns a name for a folder beside which others can lie: where a link leads, and what "." is called.
+func placeOf(path string) (string, error) {
+	path = filepath.Clean(path)
+	if stat, err := os.Lstat(path); err == nil && stat.Mode()&os.ModeSymlink != 0 {
+		place, err := outfile.Resolve(path)
+		if err != nil {
+			return path, err
+		}
+		return place, nil
+	}
+	if base := filepath.Base(path); base == "." || base == ".." {
+		return filepath.Abs(path)
+	}
+	return path, nil
 }
 
 // stagePrefix is what the names of all folders begin with that lie beside path until it is whole. A digest follows.

@@ -170,6 +170,23 @@ func TestFolderOfShards(t *testing.T) {
 	assert.Len(t, entries, 1, "nothing is left beside it")
 
 	assert.EqualError(t, p.WriteFolder(context.Background(), out, WriteOptions{}), out+": exists and is not empty")
+
+	dir := filepath.Dir(out)
+	for link, to := range map[string]string{"full": "out", "empty": "made", "dangling": "new", "loop": "loop"} {
+		require.NoError(t, os.Symlink(to, filepath.Join(dir, link)))
+	}
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "made"), 0o777))
+	assert.EqualError(t, p.WriteFolder(context.Background(), filepath.Join(dir, "full"), WriteOptions{}), out+": exists and is not empty")
+	assert.ErrorContains(t, p.WriteFolder(context.Background(), filepath.Join(dir, "loop"), WriteOptions{}), "too many")
+	for link, to := range map[string]string{"empty": "made", "dangling": "new"} {
+		require.NoError(t, p.WriteFolder(context.Background(), filepath.Join(dir, link), WriteOptions{}))
+		assert.Equal(t, files, contents(t, filepath.Join(dir, to)), "where the link leads")
+		stat, err := os.Lstat(filepath.Join(dir, link))
+		require.NoError(t, err)
+		assert.NotZero(t, stat.Mode()&fs.ModeSymlink)
+	}
+	t.Chdir(t.TempDir())
+	require.NoError(t, p.WriteFolder(context.Background(), ".", WriteOptions{}))
 	assert.EqualError(t, p.WriteFile(context.Background(), out, WriteOptions{}), out+": is to be one file, but there are 3 shards: want a folder")
 }
 

@@ -481,6 +481,8 @@ func TestPiecesSearch(t *testing.T) {
 		{DType: Int4, Granularity: Granularity{kind: perBlock, axis: 1, size: 24, partial: true}, RangeCalculator: Algorithm{Name: "mse"}},
 		{DType: Int4, Granularity: Granularity{kind: perBlock, axis: 1, size: 40, partial: true}, RangeCalculator: Algorithm{Name: "mse"}},
 		{DType: Int4, Granularity: Granularity{kind: perBlock, axis: 0, size: 32, partial: true}, RangeCalculator: Algorithm{"percentile", `{"num":9,"den":10}`}},
+		{DType: Int4, Calculator: Algorithm{Name: "histogram"}},
+		{DType: Uint8, Scheme: Asymmetric, Calculator: Algorithm{"histogram", `{"range":{"name":"percentile","num":9,"den":10}}`}, FloatRange: FixedMin(-1)},
 	} {
 		p, err := NewPieces[float32](spec, Weight, shape, true)
 		require.NoError(t, err)

@@ -331,10 +331,10 @@ func (p *Pieces[T]) Quantize(dst []byte, params *Params, part Part, x []T) error
 		if err != nil {
 			return err
 		}
-		if _, ok := a.calculator.(*binned); ok {
-			return specError("qparam_calculator_cls", p.spec.Calculator.Name, piecewise)
-		}
 		s.ranges = a.ranges
+		if b, ok := a.calculator.(*binned); ok {
+			o.calculator = b
+		}
 	}
 	if p.Importance != nil {
 		if err := checkImportance(p.Importance, s.ranges, &p.tiling); err != nil {

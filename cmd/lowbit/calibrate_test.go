@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -70,6 +71,9 @@ func TestCalibrateKinds(t *testing.T) {
 	require.Equal(t, want.State()["in_sum2"].Data, importance.tensors["a.in_sum2"].data)
 
 	fails(t, exitUsage, []string{"--spec"}, "calibrate", "-o", out, in[0])
+	fails(t, exitFailed, []string{"is a folder, want a safetensors file"}, "calibrate", "--ranges", "-o", out, filepath.Dir(save(t, place(t, "model.safetensors"), ramp("a", 2))))
+	r := lowbit(t, "calibrate", "--ranges", "--include", "nothing", "-o", out, in[0])
+	require.Equal(t, "lowbit: warning: no tensor is selected\n", r.stderr)
 	fails(t, exitUsage, []string{"dynamic"}, "calibrate", "--spec", `{"qparam_calculator_cls":"dynamic"}`, "-o", out, in[0])
 	other := save(t, place(t, "other.safetensors"), of("a", safetensors.F32, []int{2, 3}, 1, 2, 3, 4, 5, float32(6)))
 	fails(t, exitFailed, []string{"other.safetensors", `"a"`, "columns"}, "calibrate", "--importance", "-o", out, in[0], other)

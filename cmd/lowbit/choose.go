@@ -89,6 +89,20 @@ func ggufPresets() (names []string) {
 	return names
 }
 
+// to is what is written unless that is said: what is read by the preset, or by the first of a recipe that is for nothing of Lowbit's own.
+func (c *choice) to() string {
+	presets := []string{c.Preset}
+	for _, r := range c.Recipe.rules {
+		presets = append(presets, r.preset)
+	}
+	for _, p := range presets {
+		if to := readers(p); p != "" && to[0] != toLowbit {
+			return to[0]
+		}
+	}
+	return toLowbit
+}
+
 // wants makes sure that a preset can be written to what is wanted.
 func wants(preset, to string) error {
 	if !slices.Contains(readers(preset), to) {
@@ -223,7 +237,7 @@ func (f *recipeFlag) UnmarshalText(text []byte) error {
 func parseRecipe(text []byte) ([]rule, error) {
 	var entries []json.RawMessage
 	if err := json.Unmarshal(text, &entries); err != nil {
-		return nil, fmt.Errorf(`is no JSON list of {"match": RE, "preset": NAME} and their like: %w`, err)
+		return nil, fmt.Errorf(`is no JSON list of {"match": RE, "preset": NAME} and their like: %w`, plain(err))
 	}
 	rules := make([]rule, len(entries))
 	for i, entry := range entries {

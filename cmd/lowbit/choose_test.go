@@ -107,3 +107,30 @@ func TestRecipe(t *testing.T) {
 	}
 	assert.Equal(t, []string{"in", "recipe.json"}, entries(t, dir))
 }
+
+// What is written is what the presets of a recipe are for, unless --to says so.
+func TestRecipeTo(t *testing.T) {
+	in, recipe := save(t, place(t, "in"), ramp("a.weight", 4, 128), ramp("b.weight", 4, 128)), place(t, "recipe.json")
+	for text, want := range map[string]string{
+		`[{"match": "a", "keep": true}, {"match": "b", "preset": "w4a16"}]`:             `b.weight_packed`,
+		`[{"match": "b", "preset": "nvfp4"}]`:                                           `b.weight.global_scale`,
+		`[{"match": "a", "preset": "nvfp4"}, {"match": "b", "spec": {"dtype":"int8"}}]`: `b.weight.scale`,
+	} {
+		require.NoError(t, os.WriteFile(recipe, []byte(text), 0o666))
+		out := place(t, "out")
+		works(t, "quantize", "--recipe", recipe, "-o", out, in)
+		if want == "b.weight_packed" {
+			out = filepath.Join(out, "in")
+		}
+		assert.Contains(t, load(t, out).names, want, text)
+	}
+	for text, words := range map[string][]string{
+		`[{"match": "a", "preset": "int8"}, {"match": "b", "preset": "w4a16"}]`: {"rule 1", `"int8" is not a preset of compressed-tensors`},
+		`[{"match": "a", "preset": "w8a8"}, {"match": "b", "preset": "w4a16"}]`: {"rule 2", "w8a8", "w4a16"},
+	} {
+		require.NoError(t, os.WriteFile(recipe, []byte(text), 0o666))
+		fails(t, exitUsage, words, "quantize", "--recipe", recipe, "-o", place(t, "out"), in)
+	}
+	require.NoError(t, os.WriteFile(recipe, []byte(`[{"match": "a", "preset": "q4_k"}]`), 0o666))
+	fails(t, exitFailed, []string{"is no GGUF"}, "quantize", "--recipe", recipe, "-o", place(t, "out"), in)
+}

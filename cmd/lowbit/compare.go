@@ -296,7 +296,7 @@ func (c *comparison) setNumbers(d *difference) {
 	if c.noise {
 		c.SQNR = ratio(10 * math.Log10(d.squares[0]/d.noise))
 	}
-	c.Cosine = ratio(d.product / math.Sqrt(d.squares[0]) / math.Sqrt(d.squares[1]))
+	c.Cosine = ratio(max(-1, min(d.product/math.Sqrt(d.squares[0])/math.Sqrt(d.squares[1]), 1)))
 	if d.squares[0] > 0 && !c.noise {
 		c.Cosine = ratio(1)
 	}

@@ -66,6 +66,11 @@ func (c *fakeQuantCommand) Run(t *tool) error {
 	if c.StateOut != "" && sameFile(string(c.StateOut), c.Output) {
 		return usagef("--state-out: is %s, want another file than OUT", c.StateOut)
 	}
+	for _, in := range c.In {
+		if c.StateOut != "" && sameFile(string(c.StateOut), in) {
+			return usagef("--state-out: is %s, want another file than IN", c.StateOut)
+		}
+	}
 
 	if len(c.In) == 1 {
 		if done, err := c.checkpoint(t, j.target); done || err != nil {
@@ -285,7 +290,7 @@ func (f *fakeQuantTensor[T]) layOut(j *fakeQuantJob, l *layout) error {
 		var err error
 		groups, err = j.Spec.Granularity.Groups(info.Shape.Dims(), j.target)
 		if disabled = errors.Is(err, quant.ErrDisabled); err != nil && !disabled {
-			return inTensor(in, name, err)
+			return refuse(in, name, "%w: leave it out with --exclude", plain(err))
 		}
 	}
 	l.add(name, f.info.DType, f.info.Shape)

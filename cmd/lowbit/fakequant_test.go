@@ -118,6 +118,7 @@ func TestFakeQuantInputsFit(t *testing.T) {
 		first := save(t, place(t, "first"), c.first...)
 		fails(t, exitFailed, append(c.words, first), append(args, "-o", out, first, last)...)
 	}
+	fails(t, exitFailed, []string{last, `tensor "x"`, "axis is 2", "leave it out with --exclude"}, "fakequant", "--spec", `{"granularity":{"type":"per_channel","axis":2}}`, "-o", out, last)
 	// Shapes may differ, as those of activations do.
 	works(t, append(args, "-o", out, save(t, place(t, "first"), ramp("x", 7, 3)), last)...)
 }
@@ -152,7 +153,7 @@ func TestFakeQuantCollisions(t *testing.T) {
 		if suffix == ".grad" {
 			args = append(args, "--grad", in)
 		}
-		fails(t, exitFailed, []string{in, `tensor "w`, "w" + suffix}, append(args, "-o", out, in)...)
+		fails(t, exitFailed, []string{in, `tensor "w": its "w` + suffix + `" would be written to a name that `}, append(args, "-o", out, in)...)
 	}
 	assert.Empty(t, entries(t, dir))
 	// A name that is not written is free.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -27,10 +26,13 @@ func openFile(path string) (*safetensors.File, error) {
 	}
 	in.Close()
 	if in.Kind() != checkpoint.File {
-		return nil, &safetensors.Error{File: path, Err: errors.New("is more than one file, want a safetensors file")}
+		return nil, &safetensors.Error{File: path, Err: fmt.Errorf("is %s, want a safetensors file", kinds[in.Kind()])}
 	}
 	return safetensors.Open(path)
 }
+
+// kinds are what a path may lead to, but for a safetensors file.
+var kinds = map[checkpoint.Kind]string{checkpoint.Index: "an index", checkpoint.Folder: "a folder", checkpoint.GGUF: "a GGUF file"}
 
 // openLater reads the header of a file, which is opened again for each piece: there may be more files than a process may have open.
 func openLater(path string) (*safetensors.File, error) {

@@ -30,9 +30,13 @@ func (h *lineHandler) Handle(_ context.Context, r slog.Record) error {
 		attrs = append(attrs, a.Key+" "+value)
 		return true
 	})
+	text := r.Message
+	if len(attrs) > 0 {
+		text += " (" + strings.Join(attrs, ", ") + ")"
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	_, err := fmt.Fprintf(h.w, "lowbit: warning: %s (%s)\n", r.Message, strings.Join(attrs, ", "))
+	_, err := fmt.Fprintf(h.w, "lowbit: warning: %s\n", text)
 	return err
 }
 

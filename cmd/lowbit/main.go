@@ -32,6 +32,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -223,8 +224,11 @@ func chooseISA(flag string) error {
 	return fmt.Errorf("LOWBIT_ISA: %w", plain(kernels.Use(name)))
 }
 
-// plain drops the name of the package that an error begins with.
+// plain drops the name of the package that an error begins with, and makes one of package json speak of JSON instead of Go.
 func plain(err error) error {
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("is a JSON %s, want another type", e.Value)
+	}
 	text := err.Error()
 	for _, name := range []string{"quant: ", "kernels: "} {
 		text = strings.TrimPrefix(text, name)

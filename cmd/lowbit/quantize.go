@@ -44,8 +44,8 @@ func (c *quantizeCommand) Run(t *tool) error {
 		to = *c.To
 	case is:
 		to = toGGUF
-	case c.Preset != "":
-		to = readers(c.Preset)[0]
+	default:
+		to = c.to()
 	}
 	if !c.DryRun {
 		if err := checkReport(c.Report, c.In, *c.Output); err != nil {

@@ -232,6 +232,7 @@ func TestRecords(t *testing.T) {
 		"version":             {changes{"version": 3}, nil, []string{"__metadata__", "version", "3"}},
 		"no such tensor":      {changes{"tensors": changes{"v": changes{"spec": 0, "dtype": "F32", "shape": []int{1}}}}, nil, []string{`tensor "v"`, "missing"}},
 		"tensors is no map":   {changes{"tensors": 1}, nil, []string{"__metadata__"}},
+		"specs are no list":   {changes{"specs": 1}, nil, []string{"__metadata__: lowbit: specs is a JSON number, want another type"}},
 		"no spec":             {nil, changes{"spec": nil}, []string{`tensor "w"`, "spec"}},
 		"wrong spec":          {changes{"specs": []changes{{"dtype": "int5"}}}, nil, []string{"__metadata__", "specs[0]", "dtype", "int5"}},
 		"no such spec":        {nil, changes{"spec": 1}, []string{`tensor "w"`, "__metadata__", "spec is 1"}},
@@ -245,7 +246,7 @@ func TestRecords(t *testing.T) {
 		"negative shape":      {nil, changes{"shape": []int{-2, -3}}, []string{`tensor "w"`, "-2"}},
 		"empty shape":         {nil, changes{"shape": []int{0, 3}}, []string{`tensor "w"`, "0"}},
 		"overflowing shape":   {nil, changes{"shape": []int{math.MaxInt, math.MaxInt}}, []string{`tensor "w"`}},
-		"shape of no numbers": {nil, changes{"shape": "[2,3]"}, []string{"__metadata__"}},
+		"shape of no numbers": {nil, changes{"shape": "[2,3]"}, []string{"__metadata__", `tensor "w"`, "shape is a JSON string, want another type"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var content map[string]any

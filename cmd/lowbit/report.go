@@ -8,7 +8,6 @@ import (
 	"html/template"
 	"maps"
 	"math"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -29,12 +28,8 @@ const errorsShown = 10
 
 // checkReport refuses a place for a report that is one of the files at hand.
 func checkReport(report fileFlag, others ...string) error {
-	at, err := os.Stat(string(report))
-	if report == "" || err != nil {
-		return nil // it is new, or cannot be written, which shows
-	}
 	for _, other := range others {
-		if info, err := os.Stat(other); err == nil && os.SameFile(at, info) {
+		if report != "" && sameFile(string(report), other) {
 			return usagef("--report: is %s, want another file", other)
 		}
 	}

@@ -19,6 +19,8 @@ func TestUsage(t *testing.T) {
 	out := filepath.Join(dir, "out")
 	wrong := filepath.Join(dir, "wrong.json")
 	require.NoError(t, os.WriteFile(wrong, []byte(`{"dtype":"int5"}`), 0o666))
+	number := filepath.Join(dir, "number.json")
+	require.NoError(t, os.WriteFile(number, []byte(`[{"match":3,"keep":true}]`), 0o666))
 	fakequant := func(args ...string) []string { return append([]string{"fakequant", "-o", out}, args...) }
 	quantize := func(args ...string) []string { return append([]string{"quantize", "-o", out}, args...) }
 	for name, c := range map[string]struct {
@@ -40,7 +42,8 @@ func TestUsage(t *testing.T) {
 		"no preset of that name":    {[]string{"--preset", `"int5"`, "lowbit presets", "int4-g32"}, quantize("--preset", "int5", in)},
 		"preset and spec":           {[]string{"--preset", "--spec", "one of them"}, quantize("--preset", "int8", "--spec", int8Spec, in)},
 		"recipe in no file":         {[]string{"--recipe", "nowhere.json", "no such file"}, quantize("--recipe", "nowhere.json", in)},
-		"recipe that is no list":    {[]string{"--recipe", "wrong.json", "no JSON list"}, quantize("--recipe", wrong, in)},
+		"recipe that is no list":    {[]string{"--recipe", "wrong.json", "no JSON list", "is a JSON object, want another type"}, quantize("--recipe", wrong, in)},
+		"recipe of a number":        {[]string{"--recipe", "number.json: rule 1: match: is a JSON number, want another type"}, quantize("--recipe", number, in)},
 		"wrong way with NaN":        {[]string{"--non-finite", "ignore", "warn"}, quantize("--non-finite", "ignore", "--spec", int8Spec, in)},
 		"spec with a wrong value":   {[]string{"--spec", "dtype", "int5", "int4"}, fakequant("--spec", `{"dtype":"int5"}`, in)},
 		"spec with a wrong field":   {[]string{"--spec", "dtyp"}, fakequant("--spec", `{"dtyp":"int8"}`, in)},
@@ -58,6 +61,8 @@ func TestUsage(t *testing.T) {
 		"wrong mask":                {[]string{"--mask", "nibble", "byte"}, fakequant("--spec", int8Spec, "--mask", "nibble", in)},
 		"wrong type":                {[]string{"--dtype", "f64", "bf16"}, []string{"dequantize", "--dtype", "f64", "-o", out, in}},
 		"state over the output":     {[]string{"--state-out", "out"}, fakequant("--spec", int8Spec, "--state-out", filepath.Join(dir, ".", "out"), in)},
+		"state over the input":      {[]string{"--state-out", "want another file than IN"}, fakequant("--spec", int8Spec, "--state-out", in, in)},
+		"report over the output":    {[]string{"--report", "want another file"}, quantize("--spec", int8Spec, "--report", filepath.Join(dir, ".", "out"), in)},
 		"state in no file":          {[]string{"--state-out", "is empty"}, fakequant("--spec", int8Spec, "--state-out", "", in)},
 		"gradients of no file":      {[]string{"--grad", "is empty"}, fakequant("--spec", int8Spec, "--grad=", in)},
 		"no workers":                {[]string{"--workers", "0"}, []string{"demo", "--workers", "0"}},
@@ -73,7 +78,7 @@ func TestUsage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { fails(t, exitUsage, c.words, c.args...) })
 	}
-	assert.Equal(t, []string{"in", "wrong.json"}, entries(t, dir), "nothing is written")
+	assert.Equal(t, []string{"in", "number.json", "wrong.json"}, entries(t, dir), "nothing is written")
 }
 
 func TestUnavailableImplementation(t *testing.T) {
