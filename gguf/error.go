@@ -3,11 +3,9 @@ package gguf
 import (
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/lowbit-go/lowbit/internal/outfile"
+	"github.com/lowbit-go/lowbit/internal/tensorfile"
 )
 
 // Error says which file, which tensor and why. Its text is one line:
@@ -19,16 +17,7 @@ type Error struct {
 	Err    error
 }
 
-func (e *Error) Error() string {
-	text := e.Err.Error()
-	if e.Tensor != "" {
-		text = "tensor " + quote(e.Tensor) + ": " + text
-	}
-	if e.File == "" {
-		return text
-	}
-	return printable(e.File) + ": " + text
-}
+func (e *Error) Error() string { return tensorfile.Text(e.File, e.Tensor, e.Err) }
 
 // Unwrap gives the reason, so that errors.Is finds fs.ErrNotExist, io.ErrUnexpectedEOF and their like.
 func (e *Error) Unwrap() error { return e.Err }
@@ -47,27 +36,4 @@ func inFile(file string, err error) error {
 		e.File = file
 	}
 	return e
-}
-
-// quote makes a name from a file fit for a line of text: quoted, and cut where it is absurdly long.
-func quote(s string) string { return strconv.Quote(clip(s)) }
-
-// printable leaves an ordinary path as it is and quotes one that would break the line.
-func printable(path string) string {
-	if strings.ContainsFunc(path, func(r rune) bool { return !strconv.IsPrint(r) || r == utf8.RuneError }) {
-		return strconv.Quote(path)
-	}
-	return path
-}
-
-func clip(s string) string {
-	const most = 200
-	if len(s) <= most {
-		return s
-	}
-	cut := most
-	for cut > 0 && !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "..."
 }

@@ -3,10 +3,9 @@ package gguf
 import (
 	"fmt"
 	"io"
-	"os"
 	"sync"
 
-	"github.com/lowbit-go/lowbit/internal/outfile"
+	"github.com/lowbit-go/lowbit/internal/tensorfile"
 )
 
 // File is a GGUF file that is open for reading. All methods but Close may be called from several goroutines at once.
@@ -28,25 +27,11 @@ func Open(path string) (*File, error) {
 }
 
 func open(path string) (*File, error) {
-	// Asked before it is opened: to open a named pipe would wait for a writer.
-	stat, err := os.Stat(path)
+	file, size, err := tensorfile.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := outfile.CheckRegular(stat.Mode()); err != nil {
-		return nil, err
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	f, err := func() (*File, error) {
-		stat, err := file.Stat()
-		if err != nil {
-			return nil, err
-		}
-		return newFile(file, stat.Size())
-	}()
+	f, err := newFile(file, size)
 	if err != nil {
 		file.Close()
 		return nil, err
@@ -105,9 +90,9 @@ func (f *File) Lookup(name string) (Info, bool) {
 // ReadTensor fills buf with the bytes of the named tensor, which are its blocks, from its byte off on. A file that has become shorter than it
 // was when it was opened is an error that wraps io.ErrUnexpectedEOF.
 func (f *File) ReadTensor(name string, buf []byte, off int64) error {
-	info, err := f.header.piece(name, len(buf), off)
+	i, err := f.header.piece(name, len(buf), off)
 	if err == nil {
-		err = readFull(f.r, buf, f.header.base+info.Offset+off)
+		err = tensorfile.ReadFull(f.r, buf, f.header.base+f.header.tensors[i].Offset+off)
 	}
 	if err != nil {
 		return &Error{File: f.name, Tensor: name, Err: err}
@@ -150,10 +135,11 @@ func (f *File) Rows(dst []float32, name string, first int) error {
 }
 
 func (f *File) rows(dst []float32, name string, first int) error {
-	info, err := f.header.piece(name, 0, 0)
+	i, err := f.header.piece(name, 0, 0)
 	if err != nil {
 		return err
 	}
+	info := f.header.tensors[i]
 	if !info.Type.Supported() {
 		return fmt.Errorf("cannot decode %v", info.Type)
 	}
@@ -180,7 +166,7 @@ func (f *File) rows(dst []float32, name string, first int) error {
 	for most := rowPiece / bytes; len(dst) > 0; {
 		blocks := min(most, len(dst)/length)
 		src := buf[:blocks*bytes]
-		if err := readFull(f.r, src, at); err != nil {
+		if err := tensorfile.ReadFull(f.r, src, at); err != nil {
 			return err
 		}
 		Dequantize(dst[:blocks*length], src, Blocks{Type: info.Type})

@@ -7,6 +7,8 @@ import (
 	"math"
 	"math/bits"
 	"unicode/utf8"
+
+	"github.com/lowbit-go/lowbit/internal/tensorfile"
 )
 
 const (
@@ -80,7 +82,7 @@ func readHeader(s *scanner) (*header, error) {
 		return nil, errors.New("file is empty")
 	}
 	start := make([]byte, min(s.size, int64(len(magic))))
-	if err := readFull(s.r, start, 0); err != nil {
+	if err := tensorfile.ReadFull(s.r, start, 0); err != nil {
 		return nil, err
 	}
 	if string(start) != magic {
@@ -140,15 +142,15 @@ func (h *header) readPair(s *scanner) error {
 		return s.failf("metadata: %w", err)
 	}
 	if _, twice := h.keys[key]; twice {
-		return s.failf("metadata: key %s twice", quote(key))
+		return s.failf("metadata: key %s twice", tensorfile.Quote(key))
 	}
 	kind, err := s.uint32()
 	if err != nil {
-		return fmt.Errorf("metadata %s: %w", quote(key), err)
+		return fmt.Errorf("metadata %s: %w", tensorfile.Quote(key), err)
 	}
 	value, err := s.value(kind)
 	if err != nil {
-		return fmt.Errorf("metadata %s: %w", quote(key), err)
+		return fmt.Errorf("metadata %s: %w", tensorfile.Quote(key), err)
 	}
 	h.keys[key] = len(h.metadata)
 	h.metadata = append(h.metadata, KV{key, value})
@@ -160,9 +162,9 @@ func checkKey(key string) error {
 	case key == "":
 		return errors.New("a key is empty")
 	case len(key) > maxKey:
-		return fmt.Errorf("key %s of %d bytes is over the limit of %d", quote(key), len(key), maxKey)
+		return fmt.Errorf("key %s of %d bytes is over the limit of %d", tensorfile.Quote(key), len(key), maxKey)
 	case !utf8.ValidString(key):
-		return fmt.Errorf("key %s is not valid UTF-8", quote(key))
+		return fmt.Errorf("key %s is not valid UTF-8", tensorfile.Quote(key))
 	}
 	return nil
 }
@@ -354,7 +356,7 @@ func (h *header) front() ([]byte, error) {
 	for _, kv := range h.metadata {
 		var err error
 		if b, err = appendValue(appendString(b, kv.Key), kv.Value); err != nil {
-			return nil, fmt.Errorf("metadata %s: %w", quote(kv.Key), err)
+			return nil, fmt.Errorf("metadata %s: %w", tensorfile.Quote(kv.Key), err)
 		}
 	}
 	for _, t := range h.tensors {
@@ -374,14 +376,10 @@ func (h *header) front() ([]byte, error) {
 func padded(n, alignment int64) int64 { return (n + alignment - 1) &^ (alignment - 1) }
 
 // piece finds a tensor and makes sure that it has n bytes at off.
-func (h *header) piece(name string, n int, off int64) (Info, error) {
+func (h *header) piece(name string, n int, off int64) (int, error) {
 	i, ok := h.index[name]
 	if !ok {
-		return Info{}, errors.New("no such tensor")
+		return 0, errors.New("no such tensor")
 	}
-	info := h.tensors[i]
-	if off < 0 || off > info.Size || int64(n) > info.Size-off {
-		return Info{}, fmt.Errorf("%d bytes at %d lie outside its %d bytes", n, off, info.Size)
-	}
-	return info, nil
+	return i, tensorfile.CheckPiece(h.tensors[i].Size, n, off)
 }

@@ -5,11 +5,10 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strings"
 
-	"github.com/lowbit-go/lowbit/internal/outfile"
+	"github.com/lowbit-go/lowbit/internal/tensorfile"
 )
 
 // Importance is an importance matrix: for each column of a tensor, and of each expert's part of it, a weight, which is the mean square of what
@@ -31,19 +30,12 @@ const (
 // NAME.counts, or the older one without a name for its format, usually called .dat. Which it is, its first bytes say. A column that was never
 // counted has the weight 1, or in the older form its sum.
 func OpenImportance(path string) (*Importance, error) {
-	stat, err := os.Stat(path)
-	if err == nil {
-		err = outfile.CheckRegular(stat.Mode())
-	}
-	var file *os.File
-	if err == nil {
-		file, err = os.Open(path)
-	}
+	file, size, err := tensorfile.Open(path)
 	if err != nil {
 		return nil, inFile(path, err)
 	}
 	defer file.Close()
-	m, err := readImportance(file, stat.Size(), path)
+	m, err := readImportance(file, size, path)
 	if err != nil {
 		return nil, inFile(path, err)
 	}
@@ -80,7 +72,7 @@ func readImportance(r io.ReaderAt, size int64, name string) (*Importance, error)
 
 func (m *Importance) fromFile(f *File) error {
 	if kind, ok := f.Value("general.type").(string); ok && kind != "imatrix" {
-		return fmt.Errorf("is of the type %s, not an importance matrix", quote(kind))
+		return fmt.Errorf("is of the type %s, not an importance matrix", tensorfile.Quote(kind))
 	}
 	m.Datasets, _ = f.Value("imatrix.datasets").([]string)
 	m.Chunks = integer(f.Value("imatrix.chunk_count"))
@@ -89,14 +81,14 @@ func (m *Importance) fromFile(f *File) error {
 		if !ok {
 			if name, ok := strings.CutSuffix(info.Name, countsSuffix); ok {
 				if _, ok := f.Lookup(name + sumsSuffix); !ok {
-					return errorf(info.Name, "there is no tensor %s", quote(name+sumsSuffix))
+					return errorf(info.Name, "there is no tensor %s", tensorfile.Quote(name+sumsSuffix))
 				}
 			}
 			continue
 		}
 		counted, ok := f.Lookup(name + countsSuffix)
 		if !ok {
-			return errorf(info.Name, "there is no tensor %s", quote(name+countsSuffix))
+			return errorf(info.Name, "there is no tensor %s", tensorfile.Quote(name+countsSuffix))
 		}
 		n := counted.Elements()
 		if info.Type != F32 || counted.Type != F32 || n == 0 || info.Elements() == 0 || info.Elements()%n != 0 {
@@ -149,20 +141,20 @@ func (m *Importance) fromOlder(s *scanner) error {
 		}
 		calls, err := s.int32()
 		if err != nil {
-			return fmt.Errorf("%s: %w", quote(name), err)
+			return fmt.Errorf("%s: %w", tensorfile.Quote(name), err)
 		}
 		n, err := s.int32()
 		if err != nil {
-			return fmt.Errorf("%s: %w", quote(name), err)
+			return fmt.Errorf("%s: %w", tensorfile.Quote(name), err)
 		}
 		if n < 1 || int64(n) > s.left()/4 {
-			return fmt.Errorf("%s: %w", quote(name), s.failf("%d values in the %d bytes that are left", n, s.left()))
+			return fmt.Errorf("%s: %w", tensorfile.Quote(name), s.failf("%d values in the %d bytes that are left", n, s.left()))
 		}
 		values := make([]float32, 0, min(n, 1<<16))
 		for range n {
 			v, err := s.float32()
 			if err != nil {
-				return fmt.Errorf("%s: %w", quote(name), err)
+				return fmt.Errorf("%s: %w", tensorfile.Quote(name), err)
 			}
 			if calls > 0 {
 				v /= float32(calls)
@@ -213,11 +205,11 @@ func (s *scanner) sized(what string) (string, error) {
 // add takes an entry.
 func (m *Importance) add(name string, values []float32) error {
 	if _, twice := m.entries[name]; twice {
-		return fmt.Errorf("%s: two entries", quote(name))
+		return fmt.Errorf("%s: two entries", tensorfile.Quote(name))
 	}
 	for i, v := range values {
 		if !(v >= 0 && v <= math.MaxFloat32) {
-			return fmt.Errorf("%s: weight %d is %v, want a finite number that is not negative", quote(name), i, v)
+			return fmt.Errorf("%s: weight %d is %v, want a finite number that is not negative", tensorfile.Quote(name), i, v)
 		}
 	}
 	m.entries[name] = values

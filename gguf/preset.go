@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/lowbit-go/lowbit/internal/tensorfile"
 )
 
 // Preset is what a model is quantized to: a type, or a mix of types that tensors get by their names. Presets lists them.
@@ -33,7 +35,7 @@ func ParsePreset(name string) (Preset, error) {
 			return p, nil
 		}
 	}
-	return Preset{}, fmt.Errorf("unknown preset %s", quote(name))
+	return Preset{}, fmt.Errorf("unknown preset %s", tensorfile.Quote(name))
 }
 
 // Model is what the types of a model's tensors depend on, beside their names and shapes.

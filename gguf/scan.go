@@ -2,12 +2,11 @@ package gguf
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math"
 
-	"github.com/lowbit-go/lowbit/internal/outfile"
+	"github.com/lowbit-go/lowbit/internal/tensorfile"
 )
 
 // scanner reads the front of a file, up to the tensors' data, in order.
@@ -33,7 +32,7 @@ func (s *scanner) take(n int) ([]byte, error) {
 	if len(s.have) < n {
 		kept := copy(s.buf[:], s.have)
 		want := min(int64(len(s.buf)), s.size-s.pos)
-		if err := readFull(s.r, s.buf[kept:want], s.pos+int64(kept)); err != nil {
+		if err := tensorfile.ReadFull(s.r, s.buf[kept:want], s.pos+int64(kept)); err != nil {
 			return nil, err
 		}
 		s.have = s.buf[:want]
@@ -141,15 +140,4 @@ func (s *scanner) string() (string, error) {
 // failf names the byte behind what is wrong.
 func (s *scanner) failf(format string, args ...any) error {
 	return fmt.Errorf("byte %d: "+format, append([]any{s.pos}, args...)...)
-}
-
-func readFull(r io.ReaderAt, buf []byte, off int64) error {
-	n, err := r.ReadAt(buf, off)
-	if n == len(buf) {
-		return nil
-	}
-	if err == nil || errors.Is(err, io.EOF) {
-		return fmt.Errorf("file became shorter while it was read: %d bytes at %d, want %d: %w", n, off, len(buf), io.ErrUnexpectedEOF)
-	}
-	return outfile.Reason(err)
 }

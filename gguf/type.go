@@ -3,6 +3,8 @@ package gguf
 import (
 	"fmt"
 	"strings"
+
+	"github.com/lowbit-go/lowbit/internal/tensorfile"
 )
 
 // Type is the type of a tensor's blocks, as the file has it. The zero value is F32.
@@ -93,7 +95,7 @@ func ParseType(name string) (Type, error) {
 			return Type(t), nil
 		}
 	}
-	return 0, fmt.Errorf("unknown type %s", quote(name))
+	return 0, fmt.Errorf("unknown type %s", tensorfile.Quote(name))
 }
 
 // String gives the name that ggml has for the type, in capitals, or the number of one that has none here.

@@ -2,22 +2,17 @@ package gguf
 
 import (
 	"fmt"
-	"os"
 	"slices"
-	"sync/atomic"
 
-	"github.com/lowbit-go/lowbit/internal/outfile"
+	"github.com/lowbit-go/lowbit/internal/tensorfile"
 )
 
 // Writer is a GGUF file in the making, of version 3. Nothing is to be seen of it before Commit. Commit and Close are not to be called before
 // the last WriteTensor has returned.
 type Writer struct {
-	path    string
-	out     *outfile.File
-	header  *header
-	written []atomic.Int64 // bytes, per tensor
-	sealed  bool           // all is written, and the file is closed
-	done    bool
+	path   string
+	out    *tensorfile.Writer
+	header *header
 }
 
 // Create begins a file with the given metadata and tensors, in the order given. Of each tensor, Name, Type and Shape count, and Size if the
@@ -43,7 +38,7 @@ func create(path string, metadata []KV, tensors []Info) (*Writer, error) {
 			return nil, fmt.Errorf("metadata: %w", err)
 		}
 		if _, twice := h.keys[kv.Key]; twice {
-			return nil, fmt.Errorf("metadata: key %s twice", quote(kv.Key))
+			return nil, fmt.Errorf("metadata: key %s twice", tensorfile.Quote(kv.Key))
 		}
 		h.keys[kv.Key] = i
 	}
@@ -69,15 +64,11 @@ func create(path string, metadata []KV, tensors []Info) (*Writer, error) {
 		return nil, err
 	}
 	h.base = padded(int64(len(front)), h.alignment)
-	out, err := outfile.Create(path, "gguf")
+	out, err := tensorfile.Create(path, "gguf", front, len(tensors))
 	if err != nil {
 		return nil, err
 	}
-	if _, err := out.WriteAt(front, 0); err != nil {
-		out.Discard()
-		return nil, err
-	}
-	return &Writer{path: path, out: out, header: h, written: make([]atomic.Int64, len(tensors))}, nil
+	return &Writer{path, out, h}, nil
 }
 
 // Name returns the path that Create was given.
@@ -89,45 +80,27 @@ func (w *Writer) Tensors() []Info { return w.header.tensors }
 // WriteTensor writes data as the bytes of the named tensor, which are its blocks, from its byte off on. Pieces may come in any order and from
 // several goroutines at once, each byte once.
 func (w *Writer) WriteTensor(name string, data []byte, off int64) error {
-	info, err := w.header.piece(name, len(data), off)
+	i, err := w.header.piece(name, len(data), off)
 	if err == nil {
-		_, err = w.out.WriteAt(data, w.header.base+info.Offset+off)
+		err = w.out.Write(i, data, w.header.base+w.header.tensors[i].Offset+off)
 	}
 	if err != nil {
-		return &Error{File: w.path, Tensor: name, Err: outfile.Reason(err)}
+		return &Error{File: w.path, Tensor: name, Err: err}
 	}
-	w.written[w.header.index[name]].Add(int64(len(data)))
 	return nil
 }
 
 // Seal does all of Commit but to make the file appear, so that several files can be written in full before the first of them appears. If
 // a tensor was not written in full, or anything else is wrong, it is an error, and nothing is left behind.
 func (w *Writer) Seal() error {
-	if w.done {
-		return inFile(w.path, os.ErrClosed)
-	}
-	if w.sealed {
+	i, err := w.out.Seal(func(i int) int64 { return w.header.tensors[i].Size }, w.header.base+w.header.dataSize())
+	switch {
+	case err == nil:
 		return nil
+	case i >= 0:
+		err = &Error{Tensor: w.header.tensors[i].Name, Err: err}
 	}
-	for i, t := range w.header.tensors {
-		if n := w.written[i].Load(); n != t.Size {
-			w.Close()
-			return inFile(w.path, errorf(t.Name, "%d bytes written, want %d", n, t.Size))
-		}
-	}
-	// The padding was never written, and so is zero.
-	if !w.out.Device() {
-		if err := w.out.Truncate(w.header.base + w.header.dataSize()); err != nil {
-			w.Close()
-			return inFile(w.path, err)
-		}
-	}
-	if err := w.out.Seal(); err != nil {
-		w.done = true
-		return inFile(w.path, err)
-	}
-	w.sealed = true
-	return nil
+	return inFile(w.path, err)
 }
 
 // Commit makes the file appear at its place. If a tensor was not written in full, or anything else is wrong, it is an error, nothing is
@@ -136,7 +109,6 @@ func (w *Writer) Commit() error {
 	if err := w.Seal(); err != nil {
 		return err
 	}
-	w.done = true
 	if err := w.out.Publish(); err != nil {
 		return inFile(w.path, err)
 	}
@@ -145,11 +117,7 @@ func (w *Writer) Commit() error {
 
 // Close drops a file that was not committed; nothing is left behind. After Commit it does nothing, so it may be deferred.
 func (w *Writer) Close() error {
-	if w.done {
-		return nil
-	}
-	w.done = true
-	if err := w.out.Discard(); err != nil {
+	if err := w.out.Close(); err != nil {
 		return inFile(w.path, err)
 	}
 	return nil

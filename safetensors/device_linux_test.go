@@ -59,10 +59,10 @@ func TestDiskIsFull(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	require.NoError(t, err)
 	defer full.Close()
-	file := w.out.File
-	w.out.File = full
+	file := w.out.Out.File
+	w.out.Out.File = full
 	err = w.WriteTensor("x", make([]byte, 8), 0)
-	w.out.File = file
+	w.out.Out.File = file
 	assert.EqualError(t, err, path+`: tensor "x": no space left on device`)
 	assert.EqualError(t, w.Commit(), path+`: tensor "x": 0 bytes written, want 8`)
 	assert.Empty(t, names(t, dir))

@@ -1,6 +1,10 @@
 package safetensors
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/lowbit-go/lowbit/internal/tensorfile"
+)
 
 // DType is an element type. The zero value is none.
 type DType uint8
@@ -56,7 +60,7 @@ var dtypeByName = func() map[string]DType {
 func ParseDType(name string) (DType, error) {
 	t, ok := dtypeByName[name]
 	if !ok {
-		return 0, fmt.Errorf("unknown dtype %s", quote(name))
+		return 0, fmt.Errorf("unknown dtype %s", tensorfile.Quote(name))
 	}
 	return t, nil
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/lowbit-go/lowbit/internal/tensorfile"
 )
 
 // The names and sizes are those of the reference implementation.
@@ -25,7 +27,7 @@ func TestDTypes(t *testing.T) {
 
 	for _, name := range []string{"", "f32", "F32 ", "F8_E4M3FN", "F7"} {
 		_, err := ParseDType(name)
-		assert.ErrorContains(t, err, "unknown dtype "+quote(name))
+		assert.ErrorContains(t, err, "unknown dtype "+tensorfile.Quote(name))
 	}
 	assert.Equal(t, "DType(0)", DType(0).String())
 	assert.Equal(t, "DType(200)", DType(200).String())

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/lowbit-go/lowbit/internal/tensorfile"
 )
 
 const (
@@ -34,6 +36,14 @@ func newHeader(metadata map[string]string, tensors []Info) (*header, error) {
 		}
 	}
 	return h, nil
+}
+
+// dataSize is the number of bytes of the data, which has no holes.
+func (h *header) dataSize() (n int64) {
+	for i := range h.tensors {
+		n += h.tensors[i].Size
+	}
+	return n
 }
 
 // find gives the position of a tensor, -1 if there is none of that name.
@@ -97,7 +107,7 @@ func scanMetadata(s *scanner) (map[string]string, error) {
 	metadata := map[string]string{}
 	err := s.object(func(key string) error {
 		if _, twice := metadata[key]; twice {
-			return fmt.Errorf("key %s given twice", quote(key))
+			return fmt.Errorf("key %s given twice", tensorfile.Quote(key))
 		}
 		value, err := s.string()
 		metadata[key] = value
@@ -154,7 +164,7 @@ func (f *infoFields) scan(key string) (err error) {
 		seen, scan = &f.offsets, f.scanOffsets
 	default:
 		if err := f.s.skip(0); err != nil {
-			return fmt.Errorf("%s: %w", quote(key), err)
+			return fmt.Errorf("%s: %w", tensorfile.Quote(key), err)
 		}
 		return nil
 	}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/lowbit-go/lowbit/internal/tensorfile"
 )
 
 // Info describes a tensor of a file.
@@ -51,7 +53,7 @@ func checkCover(tensors []Info, dataSize int64) error {
 		t := &tensors[i]
 		switch stop := t.Offset + t.Size; {
 		case t.Offset < end:
-			return errorf(t.Name, "%s overlap tensor %s, which ends at %d", t.rangeText(), quote(before), end)
+			return errorf(t.Name, "%s overlap tensor %s, which ends at %d", t.rangeText(), tensorfile.Quote(before), end)
 		case t.Offset > end:
 			return errorf(t.Name, "%s leave a hole: no tensor has the bytes from %d", t.rangeText(), end)
 		case stop > dataSize:

@@ -5,10 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"unsafe"
 
-	"github.com/lowbit-go/lowbit/internal/outfile"
+	"github.com/lowbit-go/lowbit/internal/tensorfile"
 )
 
 // File is a safetensors file that is open for reading. All methods but Close may be called from several goroutines at once.
@@ -30,25 +29,11 @@ func Open(path string) (*File, error) {
 }
 
 func open(path string) (*File, error) {
-	// Asked before it is opened: to open a named pipe would wait for a writer.
-	stat, err := os.Stat(path)
+	file, size, err := tensorfile.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := outfile.CheckRegular(stat.Mode()); err != nil {
-		return nil, err
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	f, err := func() (*File, error) {
-		stat, err := file.Stat()
-		if err != nil {
-			return nil, err
-		}
-		return newFile(file, stat.Size())
-	}()
+	f, err := newFile(file, size)
 	if err != nil {
 		file.Close()
 		return nil, err
@@ -75,7 +60,7 @@ func newFile(r io.ReaderAt, size int64) (*File, error) {
 		return nil, fmt.Errorf("file of %d bytes is too short for a header", size)
 	}
 	var length [lengthSize]byte
-	if err := readFull(r, length[:], 0); err != nil {
+	if err := tensorfile.ReadFull(r, length[:], 0); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
 	n := binary.LittleEndian.Uint64(length[:])
@@ -87,7 +72,7 @@ func newFile(r io.ReaderAt, size int64) (*File, error) {
 		return nil, fmt.Errorf("header of %d bytes is cut: the file has %d bytes", n, size)
 	}
 	text := make([]byte, n)
-	if err := readFull(r, text, lengthSize); err != nil {
+	if err := tensorfile.ReadFull(r, text, lengthSize); err != nil {
 		return nil, fmt.Errorf("header: %w", err)
 	}
 	// Nothing writes to text any more: as a string it needs no memory of its own.
@@ -121,7 +106,7 @@ func (f *File) Lookup(name string) (Info, bool) {
 func (f *File) ReadTensor(name string, buf []byte, off int64) error {
 	i, err := f.header.piece(name, len(buf), off)
 	if err == nil {
-		err = readFull(f.r, buf, f.base+f.header.tensors[i].Offset+off)
+		err = tensorfile.ReadFull(f.r, buf, f.base+f.header.tensors[i].Offset+off)
 	}
 	if err != nil {
 		return &Error{File: f.name, Tensor: name, Err: err}
@@ -159,19 +144,5 @@ func (h *header) piece(name string, n int, off int64) (int, error) {
 	if i < 0 {
 		return 0, errors.New("no such tensor")
 	}
-	if size := h.tensors[i].Size; off < 0 || off > size || int64(n) > size-off {
-		return 0, fmt.Errorf("%d bytes at %d lie outside its %d bytes", n, off, size)
-	}
-	return i, nil
-}
-
-func readFull(r io.ReaderAt, buf []byte, off int64) error {
-	n, err := r.ReadAt(buf, off)
-	if n == len(buf) {
-		return nil
-	}
-	if err == nil || errors.Is(err, io.EOF) {
-		return fmt.Errorf("file became shorter while it was read: %d bytes at %d, want %d: %w", n, off, len(buf), io.ErrUnexpectedEOF)
-	}
-	return outfile.Reason(err)
+	return i, tensorfile.CheckPiece(h.tensors[i].Size, n, off)
 }

@@ -3,24 +3,19 @@ package safetensors
 import (
 	"encoding/binary"
 	"fmt"
-	"os"
 	"slices"
-	"sync/atomic"
 	"unicode/utf8"
 
-	"github.com/lowbit-go/lowbit/internal/outfile"
+	"github.com/lowbit-go/lowbit/internal/tensorfile"
 )
 
 // Writer is a safetensors file in the making. Nothing is to be seen of it before Commit. Commit and Close are not to be called
 // before the last WriteTensor has returned.
 type Writer struct {
-	path    string
-	out     *outfile.File
-	base    int64
-	header  *header
-	written []atomic.Int64 // bytes, per tensor
-	sealed  bool           // all is written, and the file is closed
-	done    bool
+	path   string
+	out    *tensorfile.Writer
+	base   int64
+	header *header
 }
 
 // Create begins a file with the given metadata (nil for none) and tensors. Of each tensor, Name, DType and Shape count; Offset and
@@ -52,7 +47,7 @@ func Layout(metadata map[string]string, tensors []Info) (head []byte, laidOut []
 func layout(metadata map[string]string, tensors []Info) (head []byte, h *header, err error) {
 	for key, value := range metadata {
 		if !utf8.ValidString(key) || !utf8.ValidString(value) {
-			return nil, nil, fmt.Errorf("%s: key %s is not valid UTF-8, or its value is not", metadataKey, quote(key))
+			return nil, nil, fmt.Errorf("%s: key %s is not valid UTF-8, or its value is not", metadataKey, tensorfile.Quote(key))
 		}
 	}
 	tensors = slices.Clone(tensors)
@@ -101,15 +96,11 @@ func create(path string, metadata map[string]string, tensors []Info) (*Writer, e
 }
 
 func begin(path string, head []byte, h *header) (*Writer, error) {
-	out, err := outfile.Create(path, "safetensors")
+	out, err := tensorfile.Create(path, "safetensors", head, len(h.tensors))
 	if err != nil {
 		return nil, err
 	}
-	if _, err := out.WriteAt(head, 0); err != nil {
-		out.Discard()
-		return nil, err
-	}
-	return &Writer{path: path, out: out, base: int64(len(head)), header: h, written: make([]atomic.Int64, len(h.tensors))}, nil
+	return &Writer{path, out, int64(len(head)), h}, nil
 }
 
 // Name returns the path that Create was given.
@@ -123,36 +114,25 @@ func (w *Writer) Tensors() []Info { return w.header.tensors }
 func (w *Writer) WriteTensor(name string, data []byte, off int64) error {
 	i, err := w.header.piece(name, len(data), off)
 	if err == nil {
-		_, err = w.out.WriteAt(data, w.base+w.header.tensors[i].Offset+off)
+		err = w.out.Write(i, data, w.base+w.header.tensors[i].Offset+off)
 	}
 	if err != nil {
-		return &Error{File: w.path, Tensor: name, Err: outfile.Reason(err)}
+		return &Error{File: w.path, Tensor: name, Err: err}
 	}
-	w.written[i].Add(int64(len(data)))
 	return nil
 }
 
 // Seal does all of Commit but to make the file appear, so that several files can be written in full before the first of them appears. If
 // a tensor was not written in full, or anything else is wrong, it is an error, and nothing is left behind.
 func (w *Writer) Seal() error {
-	if w.done {
-		return inFile(w.path, os.ErrClosed)
-	}
-	if w.sealed {
+	i, err := w.out.Seal(func(i int) int64 { return w.header.tensors[i].Size }, w.base+w.header.dataSize())
+	switch {
+	case err == nil:
 		return nil
+	case i >= 0:
+		err = &Error{Tensor: w.header.tensors[i].Name, Err: err}
 	}
-	for i, t := range w.header.tensors {
-		if n := w.written[i].Load(); n != t.Size {
-			w.Close()
-			return inFile(w.path, errorf(t.Name, "%d bytes written, want %d", n, t.Size))
-		}
-	}
-	if err := w.out.Seal(); err != nil {
-		w.done = true
-		return inFile(w.path, err)
-	}
-	w.sealed = true
-	return nil
+	return inFile(w.path, err)
 }
 
 // Commit makes the file appear at its place. If a tensor was not written in full, or anything else is wrong, it is an error, nothing is
@@ -161,7 +141,6 @@ func (w *Writer) Commit() error {
 	if err := w.Seal(); err != nil {
 		return err
 	}
-	w.done = true
 	if err := w.out.Publish(); err != nil {
 		return inFile(w.path, err)
 	}
@@ -170,11 +149,7 @@ func (w *Writer) Commit() error {
 
 // Close drops a file that was not committed; nothing is left behind. After Commit it does nothing, so it may be deferred.
 func (w *Writer) Close() error {
-	if w.done {
-		return nil
-	}
-	w.done = true
-	if err := w.out.Discard(); err != nil {
+	if err := w.out.Close(); err != nil {
 		return inFile(w.path, err)
 	}
 	return nil
