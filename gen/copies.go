@@ -81,6 +81,8 @@ func generate(k *ir.Kernel, m file) error {
 	switch {
 	case k.Block != nil:
 		return plan.GenerateBlock(k, m)
+	case k.Search != nil:
+		return plan.GenerateSearch(k, m)
 	case k.Random:
 		name := k.Name + m.Name()
 		m.Begin(&plan.Func{Kernel: k, Name: name, Doc: strings.Split(name+" "+k.Doc, "\n"), Args: plan.Args(k)})

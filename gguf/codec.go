@@ -206,24 +206,8 @@ func (s *scratch) quantize(dst []byte, x []float32, t Type, im []float32, mean f
 		}
 	case Q2_K, Q3_K, Q4_K, Q5_K, Q6_K:
 		s.fits.quantizeK(dst, x, t, im)
-	case IQ4_XS:
-		for ; len(x) > 0; dst, x = dst[136:], x[256:] {
-			var weights *[256]float32
-			if im != nil {
-				weights = (*[256]float32)(im)
-				im = im[256:]
-			}
-			quantizeIQ4_XS((*[136]byte)(dst), (*[256]float32)(x), weights)
-		}
-	case IQ4_NL:
-		for ; len(x) > 0; dst, x = dst[18:], x[32:] {
-			var weights *[32]float32
-			if im != nil {
-				weights = (*[32]float32)(im)
-				im = im[32:]
-			}
-			quantizeIQ4_NL((*[18]byte)(dst), (*[32]float32)(x), weights)
-		}
+	case IQ4_NL, IQ4_XS:
+		s.fits.quantizeIQ4(dst, x, t, im)
 	}
 }
 

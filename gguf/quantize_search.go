@@ -38,66 +38,126 @@ func sumSquares(x []float32) (sum float32) {
 	return sum
 }
 
+// weighing says what the errors of the elements of a piece are weighed by.
+type weighing struct {
+	kind       int
+	importance []float32
+	means      [pieceLen / 16]float32 // of the squares, for each group
+}
+
+// What the weights are made of.
+const (
+	byRoot        = iota // abs(x) + the root of the mean of the group's squares
+	byMagnitude          // abs(x)
+	bySquare             // x*x
+	byImportance         // importance * the root of a mean + x*x
+	byNothingElse        // the importance alone
+)
+
+// group writes the weights of a group.
+func (w *weighing) group(dst, x []float32, g int) {
+	switch at := g * len(x); w.kind {
+	case byRoot:
+		rootWeights(dst, x)
+	case byMagnitude:
+		for i, v := range x {
+			dst[i] = abs32(v)
+		}
+	case bySquare:
+		squares(dst, x)
+	case byImportance:
+		weigh(dst, x, w.importance[at:], w.means[g])
+	case byNothingElse:
+		copy(dst, w.importance[at:at+len(x)])
+	}
+}
+
+// byMeans weighs by importance and a factor times the mean of the squares of each 256 elements.
+func (w *weighing) byMeans(x, im []float32, length int, factor float32) {
+	w.kind, w.importance = byImportance, im
+	for at := 0; at < len(x); at += 256 {
+		mean := float32(factor*sumSquares(x[at:at+256])) / 256
+		for g := at / length; g < (at+256)/length; g++ {
+			w.means[g] = mean
+		}
+	}
+}
+
 // fits are the results of the searches of a piece, one for each group.
 type fits struct {
-	weights   [pieceLen]float32
+	weighing  weighing
 	ranged    [pieceLen / 16]rangedFit
-	sums      [pieceLen / 16]float32 // of the weights of a group
 	symmetric [pieceLen / 16]symmetricFit
-	between   ranges
+	sums      [pieceLen / 16]float32 // of the weights of a group
+	largest   [pieceLen / 16]float32 // magnitude of a group that is usual, or infinity
 	leveler   leveler
 	lanes     lanes
 }
 
+// batches visits the groups of a piece: one by one for the portable code, and as many as are searched side by side for the others.
+func batches(x []float32, length int, one func(x []float32, g int), batch func(impl asm.ISA, x []float32, g int)) {
+	impl, step := implementation(), searchedGroups*length
+	if impl == asm.Generic {
+		step = length
+	}
+	for at := 0; at < len(x); at += step {
+		if part := x[at:min(at+step, len(x))]; impl == asm.Generic {
+			one(part, at/length)
+		} else {
+			batch(impl, part, at/length)
+		}
+	}
+}
+
 // searchRanged searches for each group of a piece.
 func (f *fits) searchRanged(s *rangedSearch, x []float32, length int) {
-	impl := implementation()
-	if impl != asm.Generic {
-		f.between.find(x, length)
-	}
-	for at := 0; at < len(x); {
-		group := at / length
-		if impl == asm.Generic {
-			if s.rooted {
-				rootWeights(f.weights[at:at+length], x[at:at+length])
-			}
-			f.ranged[group], f.sums[group] = s.search(x[at:at+length], f.weights[at:at+length])
-			at += length
-			continue
-		}
-		end := min(at+16*length, len(x))
-		low, high := f.between.low[group:end/length], f.between.high[group:end/length]
-		s.searchBatch(impl, &f.lanes, f.ranged[group:end/length], f.sums[group:end/length], x[at:end], f.weights[at:end], low, high, length)
-		at = end
-	}
+	batches(x, length, func(x []float32, g int) { f.searchRangedGroup(s, x, g) },
+		func(impl asm.ISA, x []float32, g int) { s.searchBatch(impl, f, x, g, length) })
 }
 
-// searchSymmetric does the same; weights are those of f, or others.
-func (f *fits) searchSymmetric(x, weights []float32, length int, n float32) {
-	impl := implementation()
-	if impl != asm.Generic {
-		f.between.find(x, length)
-	}
-	for at := 0; at < len(x); {
-		group := at / length
-		if impl == asm.Generic {
-			f.symmetric[group] = searchSymmetric(x[at:at+length], weights[at:at+length], n)
-			at += length
-			continue
-		}
-		end := min(at+16*length, len(x))
-		low, high := f.between.low[group:end/length], f.between.high[group:end/length]
-		searchSymmetricBatch(impl, &f.lanes, f.symmetric[group:end/length], x[at:end], weights[at:end], low, high, length, n)
-		at = end
-	}
+// searchSymmetric does the same.
+func (f *fits) searchSymmetric(x []float32, length int, n float32) {
+	batches(x, length, func(x []float32, g int) { f.searchSymmetricGroup(x, g, n) },
+		func(impl asm.ISA, x []float32, g int) { searchSymmetricBatch(impl, f, x, g, length, n) })
 }
 
-// weigh writes the weights that an importance matrix gives the elements of a piece; a factor times the mean of the squares of each 256 is in
-// them.
-func (f *fits) weigh(x, im []float32, factor float32) {
-	for at := 0; at < len(x); at += 256 {
-		mean := float32(factor*sumSquares(x[at:at+256])) / 256
-		weigh(f.weights[at:at+256], x[at:at+256], im[at:], mean)
+// searchIQ4 does the same with groups of 32.
+func (f *fits) searchIQ4(x []float32) {
+	batches(x, 32, f.searchIQ4Group, func(impl asm.ISA, x []float32, g int) { searchIQ4Batch(impl, f, x, g) })
+}
+
+// weights are those of a group that is searched by the portable code, and their sum.
+func (f *fits) weights(w, x []float32, g int) []float32 {
+	w = w[:len(x)]
+	f.weighing.group(w, x, g)
+	f.largest[g], f.sums[g] = infinity, 0
+	for _, v := range w {
+		f.sums[g] += v
+	}
+	return w
+}
+
+func (f *fits) searchRangedGroup(s *rangedSearch, x []float32, g int) {
+	var room [32]float32
+	w := f.weights(room[:], x, g)
+	f.ranged[g], f.sums[g] = s.search(x, w)
+}
+
+func (f *fits) searchSymmetricGroup(x []float32, g int, n float32) {
+	var room [32]float32
+	f.symmetric[g] = searchSymmetric(x, f.weights(room[:], x, g), n)
+}
+
+func (f *fits) searchIQ4Group(x []float32, g int) {
+	var room [32]float32
+	f.symmetric[g].scale = searchIQ4(x, f.weights(room[:], x, g))
+}
+
+// byMean weighs by importance and the mean of the squares of a row.
+func (f *fits) byMean(im []float32, mean float32) {
+	f.weighing.kind, f.weighing.importance = byImportance, im
+	for g := range f.weighing.means {
+		f.weighing.means[g] = mean
 	}
 }
 
@@ -107,8 +167,8 @@ func (f *fits) quantizeSignedWeighed(dst []byte, x []float32, t Type, im []float
 	if t == Q5_0 {
 		n = 16
 	}
-	weigh(f.weights[:], x, im, mean)
-	f.searchSymmetric(x, f.weights[:], 32, float32(n))
+	f.byMean(im, mean)
+	f.searchSymmetric(x, 32, float32(n))
 	var codes [32]byte
 	for i, size := 0, t.BlockBytes(); len(x) > 0; i, dst, x = i+1, dst[size:], x[32:] {
 		f.symmetric[i].codes(codes[:], x[:32], n)
@@ -127,7 +187,7 @@ func (f *fits) quantizeRangedWeighed(dst []byte, x []float32, t Type, im []float
 	if t == Q5_1 {
 		s, n = &search5Weighed, 31
 	}
-	weigh(f.weights[:], x, im, mean)
+	f.byMean(im, mean)
 	f.searchRanged(s, x, 32)
 	var codes [32]byte
 	for i, size := 0, t.BlockBytes(); len(x) > 0; i, dst, x = i+1, dst[size:], x[32:] {
@@ -145,78 +205,80 @@ func (f *fits) quantizeRangedWeighed(dst []byte, x []float32, t Type, im []float
 // quantizeK finds the parameters of all groups of a piece first, then writes its blocks.
 func (f *fits) quantizeK(dst []byte, x []float32, t Type, im []float32) {
 	weighed := im != nil
-	switch t {
-	case Q2_K:
-		if weighed {
-			f.weigh(x, im, 1)
-			f.searchRanged(&searchQ2_KWeighed, x, 16)
-		} else {
-			for i, v := range x {
-				f.weights[i] = abs32(v)
-			}
-			f.searchRanged(&searchQ2_K, x, 16)
-		}
-	case Q3_K:
-		if weighed {
-			f.weigh(x, im, 2)
-			f.searchSymmetric(x, f.weights[:], 16, 4)
-		}
-	case Q4_K, Q5_K:
-		plain, search := &searchQ4_K, &search4Weighed
-		if t == Q5_K {
-			plain, search = &searchQ5_K, &search5Weighed
-		}
-		if weighed {
-			f.weigh(x, im, 2)
-		} else {
-			search = plain
-		}
-		f.searchRanged(search, x, 32)
-	case Q6_K:
-		if weighed {
-			f.searchSymmetric(x, im, 16, 32)
-		} else {
-			squares(f.weights[:], x)
-			f.searchSymmetric(x, f.weights[:], 16, 32)
-		}
-	}
-	length := 16
+	w, length := &f.weighing, 16
 	if t == Q4_K || t == Q5_K {
 		length = 32
 	}
-	l := &f.leveler
-	l.impl, l.t, l.length = implementation(), t, length
-	if t == Q3_K && !weighed && l.impl != asm.Generic {
-		f.between.find(x, length) // a search did so for others
-	}
-	for i := range len(x) / 256 {
-		l.low, l.high = f.between.low[256*i/length:], f.between.high[256*i/length:]
-		b, block := dst[i*t.BlockBytes():], (*[256]float32)(x[256*i:])
+	if weighed {
 		switch t {
 		case Q2_K:
-			l.quantizeQ2_K((*[84]byte)(b), block, (*[16]rangedFit)(f.ranged[16*i:]), (*[16]float32)(f.sums[16*i:]), weighed)
-		case Q3_K:
-			l.quantizeQ3_K((*[110]byte)(b), block, (*[16]symmetricFit)(f.symmetric[16*i:]), f.weights[256*i:], weighed)
-		case Q4_K:
-			l.quantizeQ4_K((*[144]byte)(b), block, (*[8]rangedFit)(f.ranged[8*i:]), (*[8]float32)(f.sums[8*i:]), weighed)
-		case Q5_K:
-			l.quantizeQ5_K((*[176]byte)(b), block, (*[8]rangedFit)(f.ranged[8*i:]), (*[8]float32)(f.sums[8*i:]), weighed)
+			w.byMeans(x, im, length, 1)
 		case Q6_K:
-			l.quantizeQ6_K((*[210]byte)(b), block, (*[16]symmetricFit)(f.symmetric[16*i:]))
+			w.kind, w.importance = byNothingElse, im
+		default:
+			w.byMeans(x, im, length, 2)
+		}
+	} else {
+		switch t {
+		case Q2_K:
+			w.kind = byMagnitude
+		case Q4_K, Q5_K:
+			w.kind = byRoot
+		case Q6_K:
+			w.kind = bySquare
+		}
+	}
+	plain, search := &searchQ4_K, &search4Weighed
+	switch t {
+	case Q2_K:
+		plain, search = &searchQ2_K, &searchQ2_KWeighed
+	case Q5_K:
+		plain, search = &searchQ5_K, &search5Weighed
+	}
+	switch {
+	case t == Q6_K:
+		f.searchSymmetric(x, length, 32)
+	case t == Q3_K && weighed:
+		f.searchSymmetric(x, length, 4)
+	case t == Q3_K:
+		for g := range len(x) / length {
+			f.largest[g] = abs32(firstLargest(x[length*g:][:length]))
+		}
+	case weighed:
+		f.searchRanged(search, x, length)
+	default:
+		f.searchRanged(plain, x, length)
+	}
+	l := &f.leveler
+	l.impl, l.length = implementation(), length
+	for i := range len(x) / 256 {
+		g := 256 * i / length
+		l.largest = f.largest[g:]
+		b, block, sums := dst[i*t.BlockBytes():], (*[256]float32)(x[256*i:]), f.sums[g:]
+		switch t {
+		case Q2_K:
+			l.quantizeQ2_K((*[84]byte)(b), block, (*[16]rangedFit)(f.ranged[g:]), (*[16]float32)(sums), weighed)
+		case Q3_K:
+			l.quantizeQ3_K((*[110]byte)(b), block, (*[16]symmetricFit)(f.symmetric[g:]), (*[16]float32)(sums), weighed)
+		case Q4_K:
+			l.quantizeQ4_K((*[144]byte)(b), block, (*[8]rangedFit)(f.ranged[g:]), (*[8]float32)(sums), weighed)
+		case Q5_K:
+			l.quantizeQ5_K((*[176]byte)(b), block, (*[8]rangedFit)(f.ranged[g:]), (*[8]float32)(sums), weighed)
+		case Q6_K:
+			l.quantizeQ6_K((*[210]byte)(b), block, (*[16]symmetricFit)(f.symmetric[g:]))
 		}
 	}
 }
 
 // quantizeQ4_K and quantizeQ5_K have groups of 32 with a scale and a least value of six bits each, in units of d and dmin.
 func (l *leveler) quantizeQ4_K(b *[144]byte, x *[256]float32, fits *[8]rangedFit, sums *[8]float32, weighed bool) {
-	var codes [256]byte
-	l.quantizeK45(b[:16], &codes, x, fits, sums, weighed, 15)
-	packHalves((*[128]byte)(b[16:]), &codes)
+	l.quantizeK45(b[:16], x, fits, sums, weighed, 15)
+	packHalves((*[128]byte)(b[16:]), &l.codes)
 }
 
 func (l *leveler) quantizeQ5_K(b *[176]byte, x *[256]float32, fits *[8]rangedFit, sums *[8]float32, weighed bool) {
-	var codes [256]byte
-	l.quantizeK45(b[:16], &codes, x, fits, sums, weighed, 31)
+	l.quantizeK45(b[:16], x, fits, sums, weighed, 31)
+	codes := &l.codes
 	for k := 0; k < 32; k += 8 {
 		high := uint64(0)
 		for j := range 8 {
@@ -224,11 +286,11 @@ func (l *leveler) quantizeQ5_K(b *[176]byte, x *[256]float32, fits *[8]rangedFit
 		}
 		binary.LittleEndian.PutUint64(b[16+k:], high)
 	}
-	packHalves((*[128]byte)(b[48:]), &codes)
+	packHalves((*[128]byte)(b[48:]), codes)
 }
 
-// quantizeK45 writes d, dmin, scales and minima, and the codes, from 0 to n.
-func (l *leveler) quantizeK45(head []byte, codes *[256]byte, x *[256]float32, fits *[8]rangedFit, sums *[8]float32, weighed bool, n int32) {
+// quantizeK45 writes d, dmin, scales and minima, and finds the codes, from 0 to n.
+func (l *leveler) quantizeK45(head []byte, x *[256]float32, fits *[8]rangedFit, sums *[8]float32, weighed bool, n int32) {
 	const most = 63
 	var scales, least [8]float32
 	var sl, ml [8]uint8
@@ -254,12 +316,14 @@ func (l *leveler) quantizeK45(head []byte, codes *[256]byte, x *[256]float32, fi
 	sl, ml = unpackScales4(packed)
 	unit, unitMin := fromHalf(d), fromHalf(dmin)
 	for g := range fits {
-		l.scales[g], l.offsets[g] = float32(unit*float32(sl[g])), float32(unitMin*float32(ml[g]))
-		if l.scales[g] == 0 {
-			fits[g].codes(codes[32*g:32*g+32], x[32*g:32*g+32], n)
+		l.set(g, float32(unit*float32(sl[g])), float32(unitMin*float32(ml[g])))
+	}
+	l.offset(x, n)
+	for g := range fits {
+		if l.scales[2*g] == 0 {
+			fits[g].codes(l.codes[32*g:32*g+32], x[32*g:32*g+32], n)
 		}
 	}
-	l.offset(codes, x, n)
 }
 
 // toSteps expresses numbers in so many steps up to the largest, and returns the step.
@@ -330,16 +394,17 @@ func (l *leveler) quantizeQ2_K(b *[84]byte, x *[256]float32, fits *[16]rangedFit
 	putHalf(b[80:], d)
 	putHalf(b[82:], dmin)
 	unit, unitMin := fromHalf(d), fromHalf(dmin)
-	var codes [256]byte
 	for g := range fits {
 		b[g] = sl[g] | ml[g]<<4
-		l.scales[g], l.offsets[g] = float32(unit*float32(b[g]&15)), float32(unitMin*float32(b[g]>>4))
+		l.set(g, float32(unit*float32(b[g]&15)), float32(unitMin*float32(b[g]>>4)))
+	}
+	l.offset(x, 3)
+	for g := range fits {
 		if l.scales[g] == 0 {
-			fits[g].codes(codes[16*g:16*g+16], x[16*g:16*g+16], 3)
+			fits[g].codes(l.codes[16*g:16*g+16], x[16*g:16*g+16], 3)
 		}
 	}
-	l.offset(&codes, x, 3)
-	packPairs((*[64]byte)(b[16:]), &codes)
+	packPairs((*[64]byte)(b[16:]), &l.codes)
 }
 
 // toSteps2 is toSteps for Q2_K.
@@ -363,18 +428,15 @@ func toSteps2(steps *[16]uint8, values *[16]float32) (step uint16) {
 }
 
 // quantizeQ3_K has groups of 16 with a scale of six bits and a sign.
-func (l *leveler) quantizeQ3_K(b *[110]byte, x *[256]float32, fits *[16]symmetricFit, w []float32, weighed bool) {
+func (l *leveler) quantizeQ3_K(b *[110]byte, x *[256]float32, fits *[16]symmetricFit, sums *[16]float32, weighed bool) {
 	const n = 4
-	var codes [256]byte
-	var scales, sums [16]float32
+	var first [256]byte // the codes of the search
+	var scales [16]float32
 	var sl [16]uint8
 	var d uint16
 	if weighed {
 		for g := range fits {
-			for _, v := range w[16*g : 16*g+16] {
-				sums[g] += v
-			}
-			fits[g].codes(codes[16*g:16*g+16], x[16*g:16*g+16], n)
+			fits[g].codes(first[16*g:16*g+16], x[16*g:16*g+16], n)
 			scales[g] = fits[g].scale
 		}
 		f := searchSymmetric(scales[:], sums[:], 32)
@@ -382,7 +444,7 @@ func (l *leveler) quantizeQ3_K(b *[110]byte, x *[256]float32, fits *[16]symmetri
 		d = toHalf(f.scale)
 	} else {
 		for g := range scales {
-			scales[g] = searchQuick(codes[16*g:16*g+16], x[16*g:16*g+16], n)
+			scales[g] = searchQuick(first[16*g:16*g+16], x[16*g:16*g+16], n)
 		}
 		if most := firstLargest(scales[:]); most != 0 {
 			inverse := -32 / most
@@ -397,9 +459,15 @@ func (l *leveler) quantizeQ3_K(b *[110]byte, x *[256]float32, fits *[16]symmetri
 	putHalf(b[108:], d)
 	unit := fromHalf(d)
 	for g, s := range unpackScales3(packed) {
-		l.scales[g] = float32(unit * float32(int(s)-32))
+		l.set(g, float32(unit*float32(int(s)-32)), 0)
 	}
-	l.signed(&codes, x, n)
+	l.signed(x, n)
+	codes := &l.codes
+	for g := range scales {
+		if l.scales[g] == 0 {
+			copy(codes[16*g:16*g+16], first[16*g:])
+		}
+	}
 	for k := 0; k < 32; k += 8 {
 		high := uint64(0)
 		for j := range 8 {
@@ -407,7 +475,7 @@ func (l *leveler) quantizeQ3_K(b *[110]byte, x *[256]float32, fits *[16]symmetri
 		}
 		binary.LittleEndian.PutUint64(b[k:], high)
 	}
-	packPairs((*[64]byte)(b[32:]), &codes)
+	packPairs((*[64]byte)(b[32:]), codes)
 }
 
 // packScales3 writes sixteen scales of six bits.
@@ -436,16 +504,18 @@ func (l *leveler) quantizeQ6_K(b *[210]byte, x *[256]float32, fits *[16]symmetri
 	d := toHalf(1 / inverse)
 	putHalf(b[208:], d)
 	unit := fromHalf(d)
-	var codes [256]byte
 	for g, s := range scales {
 		step := int8(min(rounded(float32(inverse*s)), 127))
 		b[192+g] = byte(step)
-		l.scales[g] = float32(unit * float32(step))
+		l.set(g, float32(unit*float32(step)), 0)
+	}
+	l.signed(x, n)
+	codes := &l.codes
+	for g := range fits {
 		if l.scales[g] == 0 {
 			fits[g].codes(codes[16*g:16*g+16], x[16*g:16*g+16], n)
 		}
 	}
-	l.signed(&codes, x, n)
 	for h := range 2 {
 		c := codes[128*h:]
 		for k := 0; k < 32; k += 8 {
@@ -458,28 +528,31 @@ func (l *leveler) quantizeQ6_K(b *[210]byte, x *[256]float32, fits *[16]symmetri
 	}
 }
 
-// weightsIQ4 writes the weights of a group of IQ4_NL or IQ4_XS; mean is twice that of the squares of the block.
-func weightsIQ4(w, x, im []float32, mean float32) {
-	if im == nil {
-		squares(w, x)
-	} else {
-		weigh(w, x, im, mean)
+// quantizeIQ4 is IQ4_NL and IQ4_XS, which has groups of 32 with a scale of six bits.
+func (f *fits) quantizeIQ4(dst []byte, x []float32, t Type, im []float32) {
+	f.weighing.kind, f.weighing.importance = bySquare, im
+	if im != nil {
+		f.weighing.kind = byImportance
+		length := t.BlockLen()
+		for at := 0; at < len(x); at += length {
+			mean := float32(sumSquares(x[at:at+length]) * (2 / float32(length)))
+			for g := at / 32; g < (at+length)/32; g++ {
+				f.weighing.means[g] = mean
+			}
+		}
 	}
-}
-
-func quantizeIQ4_NL(b *[18]byte, x, im *[32]float32) {
-	var w [32]float32
-	weightsIQ4(w[:], x[:], weightsOf(im), float32(sumSquares(x[:])*(2./32)))
-	scale := searchIQ4(x[:], w[:])
-	putHalf(b[:], toHalf(scale))
-	codesIQ4((*[16]byte)(b[2:]), x[:], inverse(scale))
-}
-
-func weightsOf(im *[32]float32) []float32 {
-	if im == nil {
-		return nil
+	f.searchIQ4(x)
+	if t == IQ4_XS {
+		for i := range len(x) / 256 {
+			quantizeIQ4_XS((*[136]byte)(dst[136*i:]), (*[256]float32)(x[256*i:]), (*[8]symmetricFit)(f.symmetric[8*i:]))
+		}
+		return
 	}
-	return im[:]
+	for g := range len(x) / 32 {
+		b, scale := dst[18*g:], f.symmetric[g].scale
+		putHalf(b, toHalf(scale))
+		codesIQ4((*[16]byte)(b[2:]), x[32*g:32*g+32], inverse(scale))
+	}
 }
 
 // codesIQ4 writes the codes of 32 elements.
@@ -491,18 +564,10 @@ func codesIQ4(b *[16]byte, x []float32, inverse float32) {
 	pack4(b, &codes)
 }
 
-// quantizeIQ4_XS has groups of 32 with a scale of six bits.
-func quantizeIQ4_XS(b *[136]byte, x, im *[256]float32) {
+func quantizeIQ4_XS(b *[136]byte, x *[256]float32, fits *[8]symmetricFit) {
 	var scales [8]float32
-	var w [32]float32
-	mean := float32(sumSquares(x[:]) * (2. / 256))
 	for g := range scales {
-		var weights []float32
-		if im != nil {
-			weights = im[32*g : 32*g+32]
-		}
-		weightsIQ4(w[:], x[32*g:32*g+32], weights, mean)
-		scales[g] = searchIQ4(x[32*g:32*g+32], w[:])
+		scales[g] = fits[g].scale
 	}
 	d := -firstLargest(scales[:]) / 32
 	clear(b[:8])

@@ -166,14 +166,13 @@ type rangedSearch struct {
 	steps         int
 	absolute      bool // errors count as they are, not squared
 	weighed       bool // with an importance matrix
-	rooted        bool // weights are those of rootWeights
 }
 
 // The searches of the types.
 var (
 	searchQ2_K        = rangedSearch{n: 3, from: -0.5, step: 0.1, steps: 15, absolute: true}
-	searchQ4_K        = rangedSearch{n: 15, from: -1, step: 0.1, steps: 20, rooted: true}
-	searchQ5_K        = rangedSearch{n: 31, from: -0.5, step: 0.1, steps: 15, rooted: true}
+	searchQ4_K        = rangedSearch{n: 15, from: -1, step: 0.1, steps: 20}
+	searchQ5_K        = rangedSearch{n: 31, from: -0.5, step: 0.1, steps: 15}
 	searchQ2_KWeighed = rangedSearch{n: 3, from: -0.9, step: 0.05, steps: 36, weighed: true}
 	search4Weighed    = rangedSearch{n: 15, from: -0.9, step: 0.05, steps: 36, weighed: true}
 	search5Weighed    = rangedSearch{n: 31, from: -0.9, step: 0.05, steps: 36, weighed: true}

@@ -67,7 +67,7 @@ var (
 		Choices: []string{"NoMask", "ByteMask", "BitMask"}, Names: []string{"", "Bytes", "Bits"}}
 	Elems = &ir.Kind{Type: "Elem", Doc: "Elem is a tensor's element type.",
 		Choices: []string{"F32", "F16", "BF16"}, Names: []string{"", "F16", "BF16"}}
-	Kinds = []*ir.Kind{Codes, Masks, Elems, BlockTypes, Terms, ErrorKinds}
+	Kinds = []*ir.Kind{Codes, Masks, Elems, BlockTypes, Terms, WeightKinds, TurnedKinds, RangedNumbers, SignedNumbers}
 )
 
 // tensor is a tensor's element type, with the suffix that it gives a kernel.

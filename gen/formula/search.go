@@ -6,12 +6,62 @@ import (
 	"github.com/lowbit-go/lowbit/gen/ir"
 )
 
-// The passes over sixteen groups of package gguf's searches: every operation is rounded by itself, and the sums are in the
-// order of the elements.
+// The searches of package gguf: every operation is rounded by itself, and the sums are in the order of the elements. Groups for which a number is
+// no number or would round in another way are not usual, and what is found for them means nothing.
 
-// ErrorKinds are how errors count.
-var ErrorKinds = &ir.Kind{Type: "Error", Doc: "Error is how the errors of a search count.",
-	Choices: []string{"SquaredError", "AbsoluteError"}, Names: []string{"Squared", "Absolute"}}
+// WeightKinds are what the errors of elements are weighed by.
+var WeightKinds = &ir.Kind{Type: "Weight", Doc: "Weight is what the errors of elements are weighed by.",
+	Choices: []string{"WeightMagnitude", "WeightSquare", "WeightImportance"}, Names: []string{"Magnitude", "Square", "Importance"}}
+
+// TurnedKinds are the lengths of groups.
+var TurnedKinds = &ir.Kind{Type: "Turned", Doc: "Turned is the number of elements of the groups that are put side by side.",
+	Choices: []string{"Turned16", "Turned32"}, Names: []string{"16", "32"}}
+
+// The numbers of the groups of a search, in their order.
+var (
+	RangedNumbers = &ir.Kind{Type: "RangedNumber", Doc: "RangedNumber is one of the numbers of a group in RangedSearch."}
+	SignedNumbers = &ir.Kind{Type: "SignedNumber", Doc: "SignedNumber is one of the numbers of a group in ScaleSearch."}
+)
+
+func number(kind *ir.Kind, name string) int {
+	kind.Choices = append(kind.Choices, name)
+	return len(kind.Choices) - 1
+}
+
+var (
+	rangedLow        = number(RangedNumbers, "RangedLow")        // the least element; +Inf before
+	rangedHigh       = number(RangedNumbers, "RangedHigh")       // the greatest; -Inf before
+	rangedBest       = number(RangedNumbers, "RangedBest")       // the least error so far; +Inf before
+	rangedUsual      = number(RangedNumbers, "RangedUsual")      // 1, or 0 for a group that is not
+	rangedW          = number(RangedNumbers, "RangedWeights")    // sum w
+	rangedX          = number(RangedNumbers, "RangedElements")   // sum w*x
+	rangedLeast      = number(RangedNumbers, "RangedLeast")      // the least value, of the best try so far
+	rangedFitScale   = number(RangedNumbers, "RangedFitScale")   // likewise
+	rangedFitInverse = number(RangedNumbers, "RangedFitInverse") // likewise
+	rangedFitBase    = number(RangedNumbers, "RangedFitBase")    // the least value with which its levels were found
+	rangedInverse    = number(RangedNumbers, "RangedInverse")    // of the try
+	rangedL          = number(RangedNumbers, "RangedL")          // sum w*l
+	rangedL2         = number(RangedNumbers, "RangedL2")         // sum (w*l)*l
+	rangedXL         = number(RangedNumbers, "RangedXL")         // sum (w*l)*x
+	rangedScale      = number(RangedNumbers, "RangedScale")
+	rangedOffset     = number(RangedNumbers, "RangedOffset")
+	rangedErrors     = number(RangedNumbers, "RangedErrors")
+	rangedLimit      = number(RangedNumbers, "RangedLimit") // what the error must be below
+	_                = number(RangedNumbers, "RangedAll")   // how many there are
+)
+
+var (
+	signedMost    = number(SignedNumbers, "SignedMost")    // the element of largest magnitude; 0 before
+	signedBest    = number(SignedNumbers, "SignedBest")    // how good the best scale so far is; -Inf before
+	signedUsual   = number(SignedNumbers, "SignedUsual")   // 1, or 0 for a group that is not
+	signedW       = number(SignedNumbers, "SignedWeights") // sum w
+	signedScale   = number(SignedNumbers, "SignedScale")   // the best
+	signedFitted  = number(SignedNumbers, "SignedFitted")  // its inverse
+	signedInverse = number(SignedNumbers, "SignedInverse") // of the try
+	signedA       = number(SignedNumbers, "SignedA")
+	signedB       = number(SignedNumbers, "SignedB")
+	_             = number(SignedNumbers, "SignedAll") // how many there are
+)
 
 // unit rounds to an integer, half to even, for magnitudes below 2^22.
 func (b block) unit(v *ir.BlockNode) *ir.BlockNode {
@@ -19,152 +69,199 @@ func (b block) unit(v *ir.BlockNode) *ir.BlockNode {
 	return v.Add(magic).Sub(magic)
 }
 
-const sixteenGroups = "\nIt runs over n >= 1 rows of sixteen groups, of which params and sums have one number each."
-
-func searches() []*ir.Kernel {
-	k, lanes := ir.NewLanes("search", "RangedSums", `sets l = min(max(round((x-least)*inverse), 0), most), and sums to sum w*l, sum (w*l)*l and sum (w*l)*x.
-params are inverse, least and most.`+sixteenGroups)
-	b := block{lanes}
-	x := b.Row("x")
-	l := b.unit(x.Sub(b.Lane(1)).Mul(b.Lane(0))).Max(b.Each(0)).Min(b.Lane(2))
-	b.StoreRow("l", l)
-	wl := b.Row("w").Mul(l)
-	b.Sum(0, wl)
-	b.Sum(1, wl.Mul(l))
-	b.Sum(2, wl.Mul(x))
-	ks := []*ir.Kernel{k}
-
-	k, lanes = ir.NewLanes("search", "SymmetricSums", `sets sums to sum (w*x)*l and sum (w*l)*l, l = min(max(round(x*inverse), least), most).
-params are inverse, least and most.`+sixteenGroups)
-	b = block{lanes}
-	x, w := b.Row("x"), b.Row("w")
-	l = b.unit(x.Mul(b.Lane(0))).Min(b.Lane(2)).Max(b.Lane(1))
-	b.Sum(0, w.Mul(x).Mul(l))
-	b.Sum(1, w.Mul(l).Mul(l))
-	ks = append(ks, k)
-
-	for _, name := range ErrorKinds.Names {
-		k, lanes = ir.NewLanes("search", "RangedError", `sets sums to sum w*error, error being that of scale*l + offset - x, squared or without its sign.
-params are scale and offset.`+sixteenGroups, ErrorKinds.Of(name))
-		b = block{lanes}
-		e := b.Row("l").Mul(b.Lane(0)).Add(b.Lane(1)).Sub(b.Row("x"))
-		if name == "Squared" {
-			e = e.Mul(e)
-		} else {
-			e = e.Max(e.Mul(b.Each(-1)))
-		}
-		b.Sum(0, b.Row("w").Mul(e))
-		ks = append(ks, k)
-	}
-	k, lanes = ir.NewLanes("search", "SquareSums", `sets a sum to sum x*x.`+sixteenGroups)
-	x = lanes.Row("x")
-	lanes.Sum(0, x.Mul(x))
-	ks = append(ks, k)
-
-	const moments = "sets sums to sum w and sum w*x"
-	k, lanes = ir.NewLanes("search", "Moments", moments+"."+sixteenGroups)
-	x, w = lanes.Row("x"), lanes.Row("w")
-	lanes.Sum(0, w)
-	lanes.Sum(1, w.Mul(x))
-	ks = append(ks, k)
-
-	k, lanes = ir.NewLanes("search", "RootMoments", "sets w to root + abs(x), and "+moments+`.
-A parameter is the root.`+sixteenGroups)
-	x = lanes.Row("x")
-	w = unsigned(x).Add(lanes.Lane(0))
-	lanes.StoreRow("w", w)
-	lanes.Sum(0, w)
-	lanes.Sum(1, w.Mul(x))
-	return append(ks, k, rangedFit(), rangedAccept(), symmetricAccept())
-}
-
-// The numbers of sixteen groups in a search for ranges, sixteen each: first those that RangedSums takes and gives, then those of RangedError.
-const (
-	rangedInverse = iota
-	rangedLeast   // the least element so far
-	rangedLevels  // the largest level
-	rangedL       // sum w*l
-	rangedL2      // sum (w*l)*l
-	rangedXL      // sum (w*l)*x
-	rangedScale
-	rangedOffset
-	rangedErrors
-	rangedW    // sum w
-	rangedX    // sum w*x
-	rangedBest // the least error so far
-	rangedLimit
-	rangedBottom // the least element
-	rangedHigh   // the greatest
-	rangedUsual
-	rangedFitScale
-	rangedFitInverse
-	rangedFitBase
-	rangedNext
-)
-
-// What is said of searches by numbers alone: they are one row.
-const oneRow = "\nn is 1."
-
 // positive has yes where v > 0.
 func (b block) positive(v, yes, no *ir.BlockNode) *ir.BlockNode {
-	return v.Where(b.Each(math.SmallestNonzeroFloat32), yes, no)
+	return v.WhereAbove(b.Each(0), yes, no)
 }
 
-// rangedFit is the step of a search for ranges behind RangedSums.
-func rangedFit() *ir.Kernel {
-	k, lanes := ir.NewLanes("search", "RangedFit", `finds the scale and the offset of the least error for the levels of a search for ranges, and what an error must be below.
-params are those of the search: 3 to 5, the sums, 9 and 10, those of the weights and the elements, 11, the best error, and then 6, 7 and 12, which it sets.`+oneRow)
-	b := block{lanes}
+// finite has yes where v is finite.
+func (b block) finite(v, yes, no *ir.BlockNode) *ir.BlockNode {
+	return b.Each(math.MaxFloat32).Where(unsigned(v), yes, no)
+}
+
+const ofGroups = "\nIt runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each."
+
+func searches() []*ir.Kernel {
+	return append(weights(), turn("16", 16), turn("32", 32), rangedSearch(), scaleSearch())
+}
+
+// turn puts groups side by side.
+func turn(name string, length int) *ir.Kernel {
+	k, b := ir.NewMover("search", "Turn", "sets n >= 1 times four rows to the elements of four groups of so many.", TurnedKinds.Of(name))
+	const row = 4 * ir.SearchGroups
+	var x [4]*ir.BlockNode
+	for g := range x {
+		x[g] = b.Move("x", 4*length*g, 16)
+	}
+	for half, pair := range [2][2]*ir.BlockNode{{x[0].Lower32(x[1]), x[2].Lower32(x[3])}, {x[0].Upper32(x[1]), x[2].Upper32(x[3])}} {
+		b.PutBytes("rows", row*2*half, 4*row, pair[0].Lower(pair[1]))
+		b.PutBytes("rows", row*(2*half+1), 4*row, pair[0].Upper(pair[1]))
+	}
+	return k
+}
+
+// weights are the kernels that weigh elements.
+func weights() []*ir.Kernel {
+	k, s := ir.NewSearch("search", "SquareRoots", "sets number 0 to the root of sum x*x times the first number."+ofGroups)
+	stage := s.Stage(false)
+	b := stage.Rows()
+	x := b.Row("x")
+	b.Sum(0, x.Mul(x))
+	b = stage.Numbers()
+	b.StoreLane(0, b.Lane(0).Mul(b.Try(0)).Sqrt())
+	ks := []*ir.Kernel{k}
+	for i, doc := range []string{"abs(x) + number 0", "x*x", "importance * the root of number 0 + x*x"} {
+		k, s := ir.NewSearch("search", "Weights", "sets w to "+doc+"."+ofGroups, WeightKinds.Of(WeightKinds.Names[i]))
+		b := s.Stage(false).Rows()
+		w := b.Row("x")
+		switch i {
+		case 0:
+			w = unsigned(w).Add(b.Lane(0))
+		case 1:
+			w = w.Mul(w)
+		case 2:
+			w = b.Row("importance").Mul(b.Lane(0).Add(w.Mul(w)).Sqrt())
+		}
+		b.StoreRow("w", w)
+		ks = append(ks, k)
+	}
+	return ks
+}
+
+// rangedSearch fits levels from 0 to n.
+func rangedSearch() *ir.Kernel {
+	k, s := ir.NewSearch("search", "RangedSearch", `finds the scale and the least value of the least sum w*error, error being that of scale*l + least - x, squared or, by choice, without its sign.
+The numbers of a try are how many levels l = min(max(round((x-least)*inverse), 0), n) it puts between the least value and the greatest element, n, and, of the first
+one, 1, that its scale is the inverse of this. Those of one more try are read.`+ofGroups)
+	stage := s.Stage(false)
+	b := block{stage.Rows()}
+	x, w := b.Row("x"), b.Row("w")
+	low, high := b.Carry(rangedLow), b.Carry(rangedHigh)
+	low.Carried(low.WhereAbove(x, x, low))
+	high.Carried(x.WhereAbove(high, x, high))
+	b.Sum(rangedW, w)
+	b.Sum(rangedX, w.Mul(x))
+
+	b = block{stage.Numbers()}
+	none := b.Each(0)
+	least := b.positive(b.Lane(rangedLow), none, b.Lane(rangedLow))
+	width := b.Lane(rangedHigh).Sub(least)
+	inverse := b.Try(1).Div(width)
+	usual := b.positive(inverse, b.finite(inverse, b.Each(1), none), none)
+	for _, sum := range []int{rangedW, rangedX} { // that is finite is one of finite elements; one that is zero may lack its sign
+		usual = b.finite(b.Lane(sum), b.positive(unsigned(b.Lane(sum)), usual, none), none)
+	}
+	b.StoreLane(rangedUsual, usual)
+	b.StoreLane(rangedLeast, least)
+	b.StoreLane(rangedFitBase, least)
+	b.StoreLane(rangedFitInverse, inverse)
+	b.StoreLane(rangedInverse, inverse)
+	b.StoreLane(rangedFitScale, inverse.Under(1))
+
+	stage = s.Stage(true)
+	b = block{stage.Rows()}
+	x = b.Row("x")
+	l := b.unit(x.Sub(b.Lane(rangedLeast)).Mul(b.Lane(rangedInverse))).Max(b.Each(0)).Min(b.Try(1))
+	b.StoreRow("l", l)
+	wl := b.Row("w").Mul(l)
+	b.Sum(rangedL, wl)
+	b.Sum(rangedL2, wl.Mul(l))
+	b.Sum(rangedXL, wl.Mul(x))
+
+	b = block{stage.Numbers()}
 	sl, sl2, sxl := b.Lane(rangedL), b.Lane(rangedL2), b.Lane(rangedXL)
 	sw, sx := b.Lane(rangedW), b.Lane(rangedX)
 	d := sw.Mul(sl2).Sub(sl.Mul(sl))
 	offset := sl2.Mul(sx).Sub(sl.Mul(sxl)).Div(d)
-	b.StoreLane(rangedScale, b.positive(offset, sxl.Div(sl2), sw.Mul(sxl).Sub(sx.Mul(sl)).Div(d)))
-	b.StoreLane(rangedOffset, b.positive(offset, b.Each(0), offset))
-	b.StoreLane(rangedLimit, b.positive(d, b.Lane(rangedBest), b.Each(float32(math.Inf(-1)))))
-	return k
-}
+	first := func(yes, no *ir.BlockNode) *ir.BlockNode { return b.positive(b.Try(2), yes, no) }
+	b.StoreLane(rangedScale, first(b.Lane(rangedFitScale), b.positive(offset, sxl.Div(sl2), sw.Mul(sxl).Sub(sx.Mul(sl)).Div(d))))
+	b.StoreLane(rangedOffset, first(b.Lane(rangedLeast), b.positive(offset, b.Each(0), offset)))
+	b.StoreLane(rangedLimit, first(b.Lane(rangedBest), b.positive(d, b.Lane(rangedBest), b.Each(float32(math.Inf(-1))))))
 
-// rangedAccept is the step behind RangedError.
-func rangedAccept() *ir.Kernel {
-	k, lanes := ir.NewLanes("search", "RangedAccept", `takes what a try of a search for ranges found where its error, 8, is below its limit, 12, and begins the next, of 19 levels.
-params are those of the search: of the try the inverse, 0, the least element, 1, and the scale and the offset, 6 and 7; of the group the best error, 11, its least and
-greatest element, 13 and 14, and 15, which becomes 0 if the next try is not a usual one; what was taken are scale, inverse and least element, 16 to 18.`+oneRow)
-	b := block{lanes}
-	e, limit := b.Lane(rangedErrors), b.Lane(rangedLimit)
-	taken := func(yes, no *ir.BlockNode) *ir.BlockNode { return e.Where(limit, no, limit.Where(e, yes, no)) } // of a NaN nothing
-	b.StoreLane(rangedFitScale, taken(b.Lane(rangedScale), b.Lane(rangedFitScale)))
-	b.StoreLane(rangedFitInverse, taken(b.Lane(rangedInverse), b.Lane(rangedFitInverse)))
-	b.StoreLane(rangedFitBase, taken(b.Lane(rangedLeast), b.Lane(rangedFitBase)))
-	b.StoreLane(rangedBest, taken(e, b.Lane(rangedBest)))
-	least := taken(b.Lane(rangedOffset), b.Lane(rangedLeast))
-	b.StoreLane(rangedLeast, least)
-	width := b.Lane(rangedHigh).Sub(least)
-	inverse := b.Lane(rangedNext).Div(width)
-	b.StoreLane(rangedInverse, inverse)
-	lowest := inverse.Mul(b.Lane(rangedBottom).Sub(least))
-	none := b.Each(0)
-	usual := b.Each(math.MaxFloat32).Where(inverse, b.Lane(rangedUsual), none)
-	usual = lowest.Where(b.Each(-3.9e6), usual, none) // it is to be rounded
-	b.StoreLane(rangedUsual, b.positive(width, usual, none))
-	return k
-}
-
-// symmetricAccept is the step of a symmetric search behind SymmetricSums.
-func symmetricAccept() *ir.Kernel {
-	k, lanes := ir.NewLanes("search", "SymmetricAccept", `takes what a try of a symmetric search found where that is better, and begins the next.
-params are those of the search: the inverse, 0; the sums, 3 and 4; the best so far, 5, with its scale, 6, and its inverse, 7; the greatest element, 8, and minus the
-levels of the next try, 9.`+oneRow)
-	b := block{lanes}
-	a, d, best := b.Lane(3), b.Lane(4), b.Lane(5)
-	square, bound := a.Mul(a), best.Mul(d)
-	taken := func(yes, no *ir.BlockNode) *ir.BlockNode {
-		return b.positive(d, bound.Where(square, no, square.Where(bound, yes, no)), no)
+	stage = s.Stage(true)
+	squared, absolute := stage.Either()
+	for _, b := range []*ir.Block{squared, absolute} {
+		e := b.Row("l").Mul(b.Lane(rangedScale)).Add(b.Lane(rangedOffset)).Sub(b.Row("x"))
+		if b == squared {
+			e = e.Mul(e)
+		} else {
+			e = unsigned(e)
+		}
+		b.Sum(rangedErrors, b.Row("w").Mul(e))
 	}
+
+	b = block{stage.Numbers()}
+	e := b.Lane(rangedErrors)
+	taken := func(yes, no int) *ir.BlockNode { return b.Lane(rangedLimit).WhereAbove(e, b.Lane(yes), b.Lane(no)) }
+	best, least := taken(rangedErrors, rangedBest), taken(rangedOffset, rangedLeast)
+	b.StoreLane(rangedFitScale, taken(rangedScale, rangedFitScale))
+	b.StoreLane(rangedFitInverse, taken(rangedInverse, rangedFitInverse))
+	b.StoreLane(rangedFitBase, taken(rangedLeast, rangedFitBase))
+	b.StoreLane(rangedBest, best)
+	b.StoreLane(rangedLeast, least)
+	width = b.Lane(rangedHigh).Sub(least)
+	inverse = b.Try(ir.TryNumbers).Div(width)
+	b.StoreLane(rangedInverse, inverse)
+	lowest := inverse.Mul(b.Lane(rangedLow).Sub(least))
+	none = b.Each(0)
+	usual = b.finite(best, b.Lane(rangedUsual), none) // the first error
+	usual = b.positive(width, b.finite(inverse, usual, none), none)
+	b.StoreLane(rangedUsual, lowest.Where(b.Each(-3.9e6), usual, none)) // it is to be rounded
+	return k
+}
+
+// tiny is what ggml takes for zero.
+const tiny = 1e-15
+
+// scaleSearch fits levels around 0, or values.
+func scaleSearch() *ir.Kernel {
+	k, s := ir.NewSearch("search", "ScaleSearch", `finds the scale of the least sum w*(scale*v - x)^2, v = min(max(round(x*inverse), least), most) or, by choice, the value of IQ4_NL that is nearest to x*inverse.
+The numbers of a try are the inverse times the element of largest magnitude, what this is divided by before, or 0, and most and least. The first try must be taken. Those
+of one more are read.`+ofGroups)
+	inverse := func(b block, try int) *ir.BlockNode {
+		most, divisor := b.Lane(signedMost), b.Try(try+1)
+		return b.positive(divisor, most.Div(divisor).Under(1), b.Try(try).Div(most))
+	}
+	stage := s.Stage(false)
+	b := block{stage.Rows()}
+	x := b.Row("x")
+	largest := b.Carry(signedMost)
+	largest.Carried(unsigned(x).WhereAbove(unsigned(largest), x, largest))
+	b.Sum(signedW, b.Row("w"))
+
+	b = block{stage.Numbers()}
+	none, most := b.Each(0), b.Lane(signedMost)
+	b.StoreLane(signedUsual, unsigned(most).Where(b.Each(tiny), b.finite(most, b.Each(1), none), none))
+	b.StoreLane(signedInverse, inverse(b, 0))
+
+	stage = s.Stage(true)
+	levels, values := stage.Either()
+	b = block{levels}
+	x, w := b.Row("x"), b.Row("w")
+	l := b.unit(x.Mul(b.Lane(signedInverse))).Min(b.Try(2)).Max(b.Try(3))
+	b.Sum(signedA, w.Mul(x).Mul(l))
+	b.Sum(signedB, w.Mul(l).Mul(l))
+
+	b = block{values}
+	x = b.Row("x")
+	scaled, v := x.Mul(b.Lane(signedInverse)), b.Each(float32(iq4[0]))
+	for i, above := range iq4[1:] { // what is just between two values takes the upper one
+		v = scaled.Where(b.Each((float32(iq4[i])+float32(above))/2), b.Each(float32(above)), v)
+	}
+	wv := b.Row("w").Mul(v)
+	b.Sum(signedA, wv.Mul(x))
+	b.Sum(signedB, wv.Mul(v))
+
+	b = block{stage.Numbers()}
+	a, d := b.Lane(signedA), b.Lane(signedB)
+	bound := b.positive(d, b.Lane(signedBest).Mul(d), b.Each(float32(math.Inf(1))))
 	scale := a.Div(d)
-	b.StoreLane(6, taken(scale, b.Lane(6)))
-	b.StoreLane(7, taken(b.Lane(0), b.Lane(7)))
-	b.StoreLane(5, taken(scale.Mul(a), best))
-	b.StoreLane(0, b.Lane(9).Div(b.Lane(8)))
+	taken := func(yes, no *ir.BlockNode) *ir.BlockNode { return a.Mul(a).WhereAbove(bound, yes, no) }
+	best := taken(scale.Mul(a), b.Lane(signedBest))
+	b.StoreLane(signedScale, taken(scale, b.Lane(signedScale)))
+	b.StoreLane(signedFitted, taken(b.Lane(signedInverse), b.Lane(signedFitted)))
+	b.StoreLane(signedBest, best)
+	b.StoreLane(signedUsual, best.WhereAbove(b.Each(float32(math.Inf(-1))), b.Lane(signedUsual), b.Each(0))) // the first is taken
+	b.StoreLane(signedInverse, inverse(b, ir.TryNumbers))
 	return k
 }

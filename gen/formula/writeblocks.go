@@ -111,50 +111,28 @@ checks and their sums are NaN for groups that are not usual, for which the other
 		t.write(writer{block{b}})
 		ks = append(ks, k)
 	}
-	for _, t := range leveledTypes {
-		doc := "code = min(max(round((x+offset)/scale), 0), n)"
-		if t.signed {
-			doc = "code = min(max(round(x/scale), -n), n-1) + n"
-		}
-		k, b := ir.NewWriter("writeblocks", "LevelCodes", `writes the codes of n >= 1 times 128 elements, a byte each, with a scale for each group: `+doc+`.
-Quotients are below 2^31.`, 1, 1, BlockTypes.Of(t.name))
-		w := writer{block{b}}
-		for i := 0; i < ir.WrittenAtOnce; i += 64 {
-			var v [4]*ir.BlockNode
-			for j := range v {
-				v[j] = t.level(w, i+16*j)
-			}
-			q := w.Narrow(v, t.signed).Ordered()
-			if t.signed {
-				q = q.Less(w.Codes(byte(-t.n)))
-			}
-			w.Put(i, q, 0, 2)
-			w.Put(i+32, q, 2, 2)
-		}
-		ks = append(ks, k)
-	}
-	return ks
+	return append(ks, levelCodes())
 }
 
-// leveled is a type whose groups have scales that are found before its codes.
-type leveled struct {
-	name     string
-	group, n int
-	signed   bool
-}
-
-var leveledTypes = []leveled{{"Q2_K", 16, 3, false}, {"Q3_K", 16, 4, true}, {"Q4_K", 32, 15, false}, {"Q5_K", 32, 31, false}, {"Q6_K", 16, 32, true}}
-
-// level has sixteen codes, without n if they are signed.
-func (t leveled) level(w writer, first int) *ir.BlockNode {
-	v, low, high := w.Elements(first), 0, t.n
-	number := func(name string) *ir.BlockNode { return w.Element(name, first/t.group, ir.WrittenAtOnce/t.group) }
-	if t.signed {
-		low, high = -t.n, t.n-1
-	} else {
-		v = v.Add(number("offsets"))
+// levelCodes rounds to levels with scales that are found before.
+func levelCodes() *ir.Kernel {
+	k, b := ir.NewWriter("writeblocks", "LevelCodes", `writes the codes of n >= 1 times 128 elements, a byte each, with a scale for each sixteen: code = min(max(round((x+offset)/scale), least), most) - zero.
+The levels are least and most, and 12582912 + zero, zero being even. Quotients are below 2^31.`, 1, 1)
+	w := writer{block{b}}
+	for i := 0; i < ir.WrittenAtOnce; i += 64 {
+		var v [4]*ir.BlockNode
+		for j := range v {
+			first := i + 16*j
+			number := func(name string) *ir.BlockNode { return w.Element(name, first/16, ir.WrittenAtOnce/16) }
+			quotient := w.Elements(first).Add(number("offsets")).Div(number("scales"))
+			q := quotient.Max(w.Element("levels", 0, 0)).Min(w.Element("levels", 1, 0))
+			v[j] = q.Add(w.Each(12582912)).Sub(w.Element("levels", 2, 0)).Truncate()
+		}
+		q := w.Narrow(v, false).Ordered()
+		w.Put(i, q, 0, 2)
+		w.Put(i+32, q, 2, 2)
 	}
-	return v.Div(number("scales")).Min(w.Each(float32(high))).Max(w.Each(float32(low))).Nearest()
+	return k
 }
 
 // blockParams has what the kernels that find parameters have in common; the other field is what checks the groups so far.

@@ -8,10 +8,12 @@ import "fmt"
 type Block struct {
 	Bytes, Len int // what a block takes in memory, and its number of elements
 	Nodes      []*BlockNode
-	Listed     bool // a table of 256 float32 is an argument
-	Stashes    int  // values of sixteen float32 that are kept in the frame
-	Lanes      bool // it is for rows of sixteen groups
-	Writes     bool // it writes blocks
+	Listed     bool   // a table of 256 float32 is an argument
+	Stashes    int    // values of sixteen float32 that are kept in the frame
+	Groups     int    // if it is for rows of groups, how many there are
+	Rows       bool   // of a search: it runs over rows, and not once
+	Other      *Block // which is done instead of it, if the call says so
+	Writes     bool   // it writes blocks
 
 	k     *Kernel
 	memo  map[string]*BlockNode
@@ -27,8 +29,8 @@ func (b *Block) Step(stream string) int {
 	switch {
 	case ok:
 		return step
-	case b.Lanes:
-		return 64
+	case b.Groups > 0:
+		return 4 * b.Groups
 	case stream == elements:
 		return 4 * b.Len
 	}
@@ -102,6 +104,13 @@ const (
 	BlockPutBits                  // stores sixteen bits for each sixteen bytes
 	BlockCopy                     // copies bytes of a stream
 	BlockStoreHalf                // stores sixteen float32 as float16
+	BlockLower32                  // the first two fours of bytes of a and b, in turn
+	BlockUpper32                  // the last two
+	BlockPutBytes                 // stores sixteen bytes in a stream
+	BlockAbove                    // c where a > b, else d
+	BlockSqrt                     // the square root
+	BlockCarry                    // numbers as the rows before have left them
+	BlockCarried                  // sets those of a to b for the rows behind
 	BlockFinite                   // leaves +0 or -0 in the call's check if a number is finite, and makes it a NaN if it is not
 )
 
@@ -196,6 +205,10 @@ func (n *BlockNode) Shuffle(from *BlockNode) *BlockNode    { return n.bytes(Bloc
 func (n *BlockNode) Any(bits, value *BlockNode) *BlockNode { return n.bytes(BlockAny, bits, value) }
 func (n *BlockNode) Lower(c *BlockNode) *BlockNode         { return n.bytes(BlockLower, c) }
 func (n *BlockNode) Upper(c *BlockNode) *BlockNode         { return n.bytes(BlockUpper, c) }
+
+// Lower32 has the first two fours of bytes of n and c in turn, Upper32 the last two.
+func (n *BlockNode) Lower32(c *BlockNode) *BlockNode { return n.bytes(BlockLower32, c) }
+func (n *BlockNode) Upper32(c *BlockNode) *BlockNode { return n.bytes(BlockUpper32, c) }
 
 // Shift is n << count, or n >> -count; anything may be shifted in.
 func (n *BlockNode) Shift(count int) *BlockNode {

@@ -16,6 +16,26 @@ func NewWriter(file, family, doc string, bytes, length int, variants ...Variant)
 	return k, k.Block
 }
 
+// NewMover begins a kernel that moves sixteens of bytes between streams, each of which advances by a step.
+func NewMover(file, family, doc string, variants ...Variant) (*Kernel, *Block) {
+	k := New(file, family, doc, variants...)
+	k.Block = &Block{Writes: true, k: k, memo: map[string]*BlockNode{}, steps: map[string]int{}}
+	return k, k.Block
+}
+
+// Move loads sixteen bytes of a stream of float32.
+func (b *Block) Move(name string, off, step int) *BlockNode {
+	b.stream(name, MemF32, step, false)
+	return b.add(BlockNode{Op: BlockLoad, Type: BlockBytes, Name: name, Off: off})
+}
+
+// PutBytes stores them in one.
+func (b *Block) PutBytes(name string, off, step int, v *BlockNode) {
+	v.want("PutBytes", BlockBytes)
+	b.stream(name, MemF32, step, true)
+	b.add(BlockNode{Op: BlockPutBytes, Args: []*BlockNode{v}, Name: name, Off: off})
+}
+
 // stream is one with its own step.
 func (b *Block) stream(name string, m Mem, step int, out bool) {
 	b.k.stream(name, m, out)

@@ -266,10 +266,11 @@ type Kernel struct {
 	Words    []*Node
 	Tables   []string // arguments with 256 numbers of 16 bits
 	Results  []*Node
-	Large    bool   // its outputs may be more than a cache keeps
-	Whole    bool   // it is called for whole tiles only, and runs over a flat slice
-	Block    *Block // what a kernel over interleaved blocks has instead of nodes
-	Sums     bool   // it sums a number over the elements of each group, with parameters as lanes: see plan.GenerateSums
+	Large    bool    // its outputs may be more than a cache keeps
+	Whole    bool    // it is called for whole tiles only, and runs over a flat slice
+	Block    *Block  // what a kernel over interleaved blocks has instead of nodes
+	Search   *Search // what a search has instead
+	Sums     bool    // it sums a number over the elements of each group, with parameters as lanes: see plan.GenerateSums
 
 	Random bool // it makes random words, without nodes
 

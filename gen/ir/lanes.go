@@ -9,7 +9,7 @@ import "math"
 // NewLanes begins such a kernel. Its arguments are the rows, numbers of the groups (Lane), and what becomes of the sums.
 func NewLanes(file, family, doc string, variants ...Variant) (*Kernel, *Block) {
 	k := New(file, family, doc, variants...)
-	k.Block = &Block{Lanes: true, memo: map[string]*BlockNode{}, steps: map[string]int{}, k: k}
+	k.Block = &Block{Groups: 16, Rows: true, memo: map[string]*BlockNode{}, steps: map[string]int{}, k: k}
 	return k, k.Block
 }
 
@@ -42,13 +42,13 @@ func (b *Block) StoreInts(name string, v *BlockNode) {
 
 // Lane has number i of each group.
 func (b *Block) Lane(i int) *BlockNode {
-	return b.add(BlockNode{Op: BlockLane, Type: BlockFloats, Off: 64 * i})
+	return b.add(BlockNode{Op: BlockLane, Type: BlockFloats, Off: 4 * b.Groups * i})
 }
 
 // StoreLane sets number i of each group, which nothing that is stored later may ask for.
 func (b *Block) StoreLane(i int, v *BlockNode) {
 	v.want("StoreLane", BlockFloats)
-	b.add(BlockNode{Op: BlockStore, Args: []*BlockNode{v}, Name: "params", Off: 64 * i})
+	b.add(BlockNode{Op: BlockStore, Args: []*BlockNode{v}, Name: "params", Off: 4 * b.Groups * i})
 }
 
 // Each is a constant.
@@ -59,7 +59,7 @@ func (b *Block) Each(v float32) *BlockNode {
 // Sum adds to sum i of each group, which is +0 before the first row.
 func (b *Block) Sum(i int, v *BlockNode) {
 	v.want("Sum", BlockFloats)
-	b.add(BlockNode{Op: BlockSum, Args: []*BlockNode{v}, Off: 64 * i})
+	b.add(BlockNode{Op: BlockSum, Args: []*BlockNode{v}, Off: 4 * b.Groups * i})
 }
 
 func (n *BlockNode) floats(op BlockOp, c *BlockNode) *BlockNode {
@@ -89,6 +89,15 @@ func (n *BlockNode) Under(v float32) *BlockNode {
 
 // Where has yes where n >= c, and no elsewhere; of one of them at least the type is that of the result.
 func (n *BlockNode) Where(c, yes, no *BlockNode) *BlockNode {
+	return n.choose(BlockWhere, c, yes, no)
+}
+
+// WhereAbove has yes where n > c.
+func (n *BlockNode) WhereAbove(c, yes, no *BlockNode) *BlockNode {
+	return n.choose(BlockAbove, c, yes, no)
+}
+
+func (n *BlockNode) choose(op BlockOp, c, yes, no *BlockNode) *BlockNode {
 	t := yes.Type
 	if t == BlockNumber {
 		t = no.Type
@@ -96,7 +105,7 @@ func (n *BlockNode) Where(c, yes, no *BlockNode) *BlockNode {
 	if t == BlockNumber {
 		t = BlockFloats
 	}
-	return n.b.add(BlockNode{Op: BlockWhere, Type: t, Args: []*BlockNode{n, c, yes, no}})
+	return n.b.add(BlockNode{Op: op, Type: t, Args: []*BlockNode{n, c, yes, no}})
 }
 
 // Masked has some bits of n alone, and others besides.

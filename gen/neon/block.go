@@ -30,6 +30,10 @@ func (m *Machine) ofTwo(op ir.BlockOp) emit2 {
 		return sized(asm.D, m.ZIP1)
 	case ir.BlockUpper:
 		return sized(asm.D, m.ZIP2)
+	case ir.BlockLower32:
+		return sized(asm.S, m.ZIP1)
+	case ir.BlockUpper32:
+		return sized(asm.S, m.ZIP2)
 	case ir.BlockAdd:
 		return m.FADD
 	case ir.BlockSub:
@@ -87,9 +91,14 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 		})
 	case ir.BlockNegate:
 		return m.unary(s, m.FNEG, args[0])
+	case ir.BlockCarried:
+		s.Add(plan.Inst{Defs: args[:1], Uses: args, Emit: func(d, u []int) { m.MOV(asm.V(d[0]), asm.V(u[1])) }})
+		return -1
+	case ir.BlockSqrt:
+		return m.unary(s, m.FSQRT, args[0])
 	case ir.BlockMulAdd:
 		return m.binary(s, m.FADD, m.binary(s, m.FMUL, args[0], args[1]), args[2])
-	case ir.BlockRow, ir.BlockLane:
+	case ir.BlockRow, ir.BlockLane, ir.BlockCarry:
 		return op(func(d asm.V) { m.LDR(asm.Q, d, m.mem(at)) })
 	case ir.BlockEach:
 		return op(func(d asm.V) {
@@ -104,7 +113,7 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 			m.LDR(asm.S, d, m.mem(at))
 			m.DUP(asm.S, d, d, 0)
 		})
-	case ir.BlockStash, ir.BlockStore:
+	case ir.BlockStash, ir.BlockStore, ir.BlockPutBytes:
 		s.Add(plan.Inst{Uses: args, Emit: func(_, u []int) { m.STR(asm.Q, m.mem(at), asm.V(u[0])) }})
 		return -1
 	case ir.BlockFinite: // 0 times what is not finite is NaN

@@ -36,8 +36,12 @@ func (m *Machine) lowerWriter(s *plan.Seg, n *ir.BlockNode, args []plan.V, at, o
 		return m.unary(s, func(d, a asm.V) { m.SHL(asm.S, d, a, n.Off) }, args[0]), true
 	case ir.BlockSigned:
 		return m.binary(s, m.ORR, m.binary(s, m.AND, args[0], args[1]), args[2]), true
-	case ir.BlockWhere:
-		mask := m.binary(s, m.FCMGE, args[0], args[1])
+	case ir.BlockWhere, ir.BlockAbove:
+		compare := m.FCMGE
+		if n.Op == ir.BlockAbove {
+			compare = m.FCMGT
+		}
+		mask := m.binary(s, compare, args[0], args[1])
 		return s.OpTied(plan.Vec, func(d int, u []int) {
 			if d != u[0] {
 				m.MOV(asm.V(d), asm.V(u[0]))

@@ -33,7 +33,13 @@ func blockArgs(k *ir.Kernel) []Arg {
 		a = append(a, Arg{s.Name, "*" + s.Mem.GoType()})
 	}
 	switch {
-	case k.Block.Lanes:
+	case k.Search != nil:
+		a = append(a, Arg{"params", "*float32"}, Arg{"tries", "*float32"}, Arg{"count", "int"}, Arg{"n", "int"}, Arg{"groups", "int"})
+		if k.Search.Choice {
+			a = append(a, Arg{"choice", "int"})
+		}
+		return a
+	case k.Block.Groups > 0:
 		a = append(a, Arg{"params", "*float32"}, Arg{"sums", "*float32"})
 	case k.Block.Writes:
 	case k.Block.Listed:
@@ -48,6 +54,8 @@ func blockArgs(k *ir.Kernel) []Arg {
 type blocks struct {
 	*planner
 	m                 BlockMachine
+	block             *ir.Block
+	registers         int // that a value of float32 takes
 	call, body, after *Seg
 	check, zero       V
 	uses              map[int]int    // of each node
@@ -68,21 +76,14 @@ func (s *Seg) OnceOf(n *ir.BlockNode, part int, f func() V) V {
 
 // GenerateBlock prints a kernel over blocks or rows as one function of the machine.
 func GenerateBlock(k *ir.Kernel, m BlockMachine) error {
-	b := &blocks{planner: &planner{k: k, m: m}, m: m, uses: map[int]int{}, at: map[string]GPR{}}
+	b := newBlocks(k, k.Block, m, 16/m.Width())
 	args := Args(k)
 	for i, a := range args {
 		b.at[a.Name] = m.GPRs()[i]
 	}
-	for _, node := range k.Block.Nodes {
-		for _, a := range node.Args {
-			b.uses[a.ID]++
-		}
-	}
-	places := map[*Seg]assignment{}
-	for !b.place(places) { // what is used least is loaded where it is used
-		if b.rare++; b.rare > len(k.Block.Nodes) {
-			return b.fail("registers ran out")
-		}
+	places, err := b.allocate()
+	if err != nil {
+		return err
 	}
 
 	f := &Func{Kernel: k, Name: k.Name + m.Name(), Args: args, Frame: 64 * k.Block.Stashes}
@@ -100,7 +101,9 @@ func GenerateBlock(k *ir.Kernel, m BlockMachine) error {
 	m.LoopHead("loop")
 	b.body.print(places[b.body])
 	for _, s := range Streams(k) {
-		m.AddImm(b.at[s.Name], k.Block.Step(s.Name))
+		if step := k.Block.Step(s.Name); step != 0 {
+			m.AddImm(b.at[s.Name], step)
+		}
 	}
 	m.AddImm(b.at["n"], -1)
 	m.Branch(b.at["n"], NotEqual, 0, "loop")
@@ -110,6 +113,27 @@ func GenerateBlock(k *ir.Kernel, m BlockMachine) error {
 	}
 	m.Ret()
 	return nil
+}
+
+func newBlocks(k *ir.Kernel, block *ir.Block, m BlockMachine, registers int) *blocks {
+	b := &blocks{planner: &planner{k: k, m: m}, m: m, block: block, registers: registers, uses: map[int]int{}, at: map[string]GPR{}}
+	for _, node := range block.Nodes {
+		for _, a := range node.Args {
+			b.uses[a.ID]++
+		}
+	}
+	return b
+}
+
+// allocate gives all values registers; what is used least is loaded where it is used, if there are too few.
+func (b *blocks) allocate() (places map[*Seg]assignment, err error) {
+	places = map[*Seg]assignment{}
+	for !b.place(places) {
+		if b.rare++; b.rare > len(b.block.Nodes) {
+			return nil, b.fail("registers ran out")
+		}
+	}
+	return places, nil
 }
 
 // place builds the segments and gives their values registers, if there are enough.
@@ -135,7 +159,7 @@ func (b *blocks) place(places map[*Seg]assignment) bool {
 }
 
 // checks reports whether the kernel has a check.
-func (b *blocks) checks() bool { return !b.k.Block.Lanes && !b.k.Block.Writes }
+func (b *blocks) checks() bool { return b.block.Groups == 0 && !b.block.Writes }
 
 // build emits what the roots need.
 func (b *blocks) build() {
@@ -145,9 +169,14 @@ func (b *blocks) build() {
 	if b.checks() {
 		b.check, b.zero = b.m.Zero(b.call), b.m.Zero(b.call)
 	}
-	roots := slices.DeleteFunc(slices.Clone(b.k.Block.Nodes), func(n *ir.BlockNode) bool { return !n.Root() })
-	if b.k.Block.Lanes { // a part of the row goes all the way before the next
-		for part := range 16 / b.m.Width() {
+	roots := slices.DeleteFunc(slices.Clone(b.block.Nodes), func(n *ir.BlockNode) bool { return !n.Root() })
+	if b.block.Groups > 0 { // a part of the row goes all the way before the next
+		for part := range b.registers {
+			for _, n := range roots {
+				if n.Op == ir.BlockCarried { // all of them are computed before one is set
+					b.demand(n.Args[1], part)
+				}
+			}
 			for _, n := range roots {
 				b.demand(n, part)
 			}
@@ -164,18 +193,18 @@ func (b *blocks) build() {
 // parts is the number of registers that a node's value takes; a root has as many to do.
 func (b *blocks) parts(n *ir.BlockNode) int {
 	switch n.Op {
-	case ir.BlockConst, ir.BlockFinite, ir.BlockPut, ir.BlockCopy:
+	case ir.BlockConst, ir.BlockFinite, ir.BlockPut, ir.BlockPutBytes, ir.BlockCopy:
 		return 1
 	}
 	if n.Type == ir.BlockBytes || n.Type == ir.BlockNumber {
 		return 1
 	}
-	return 16 / b.m.Width()
+	return b.registers
 }
 
 // needs are the registers of a node's operand that a part of the node needs.
 func (b *blocks) needs(n *ir.BlockNode, part, operand int) (first, last int) {
-	registers := 16 / b.m.Width() // of 64 bytes, and of sixteen integers
+	registers := b.registers // of 64 bytes, and of sixteen integers
 	switch n.Op {
 	case ir.BlockNarrow: // all of the operands whose bytes are in the part
 		if operand*registers/4 != part {
@@ -188,13 +217,27 @@ func (b *blocks) needs(n *ir.BlockNode, part, operand int) (first, last int) {
 	return part, part + 1
 }
 
+// constant tells whether a node is the same for all rows.
+func constant(n *ir.BlockNode) bool {
+	switch n.Op {
+	case ir.BlockConst, ir.BlockEach, ir.BlockLane:
+		return true
+	}
+	return false
+}
+
 // demand returns the register of a part of a node, emitting what is not there yet.
 func (b *blocks) demand(n *ir.BlockNode, part int) V {
 	part = min(part, b.parts(n)-1)
 	s, key := b.body, [2]int{n.ID, part}
 	anew := false
 	switch n.Op {
-	case ir.BlockConst, ir.BlockEach, ir.BlockLane:
+	case ir.BlockCarry:
+		s = b.call
+	case ir.BlockConst, ir.BlockEach, ir.BlockLane, ir.BlockElement:
+		if n.Op == ir.BlockElement && b.block.Groups == 0 {
+			break
+		}
 		if anew = n.ID >= 0 && b.uses[n.ID] <= b.rare; !anew {
 			s = b.call
 		}
@@ -202,21 +245,27 @@ func (b *blocks) demand(n *ir.BlockNode, part int) V {
 	if v, ok := s.vals[key]; ok && !anew {
 		return v
 	}
-	var args []V
-	for i, a := range n.Args {
-		if a.Op == ir.BlockStash { // in memory, all of it
-			for i := range b.parts(a) {
-				b.demand(a, i)
+	operands := make([][]V, len(n.Args))
+	for _, constants := range []bool{false, true} { // which are there last, so that few registers wait with them
+		for i, a := range n.Args {
+			if constant(a) != constants {
+				continue
 			}
-			continue
-		}
-		first, last := b.needs(n, part, i)
-		for p := first; p < last; p++ {
-			args = append(args, b.demand(a, p))
+			if a.Op == ir.BlockStash { // in memory, all of it
+				for i := range b.parts(a) {
+					b.demand(a, i)
+				}
+				continue
+			}
+			first, last := b.needs(n, part, i)
+			for p := first; p < last; p++ {
+				operands[i] = append(operands[i], b.demand(a, p))
+			}
 		}
 	}
-	if constant := b.m.BlockConstant(n); constant != "" {
-		args = append(args, b.demand(&ir.BlockNode{Op: ir.BlockConst, Type: ir.BlockCodes, Bytes: constant, ID: -1 - int(n.Op)}, 0))
+	args := slices.Concat(operands...)
+	if bytes := b.m.BlockConstant(n); bytes != "" {
+		args = append(args, b.demand(&ir.BlockNode{Op: ir.BlockConst, Type: ir.BlockCodes, Bytes: bytes, ID: -1 - int(n.Op)}, 0))
 	}
 	if n.Op == ir.BlockAs || n.Op == ir.BlockOrder && len(args) == 1 {
 		return args[0]
@@ -237,7 +286,7 @@ func (b *blocks) demand(n *ir.BlockNode, part int) V {
 		args = append(args, b.check, b.zero)
 	case ir.BlockStore, ir.BlockRow:
 		at.Disp += slot
-	case ir.BlockLane:
+	case ir.BlockLane, ir.BlockCarry:
 		at = Addr{Reg: b.at["params"], Disp: n.Off + slot}
 	case ir.BlockStash:
 		at = Addr{Stack: true, Disp: n.Off + slot}
@@ -246,7 +295,13 @@ func (b *blocks) demand(n *ir.BlockNode, part int) V {
 	case ir.BlockSum:
 		sum := b.m.Zero(b.call)
 		args = append(args, sum)
-		b.m.LowerBlock(b.after, &ir.BlockNode{Op: ir.BlockStore}, part, []V{sum}, Addr{Reg: b.at["sums"], Disp: n.Off + slot}, Addr{})
+		to := Addr{Reg: b.at["sums"], Disp: n.Off + slot}
+		if b.k.Search != nil {
+			to.Reg = b.at["params"]
+		}
+		b.m.LowerBlock(b.after, &ir.BlockNode{Op: ir.BlockStore}, part, []V{sum}, to, Addr{})
+	case ir.BlockCarried:
+		b.m.LowerBlock(b.after, &ir.BlockNode{Op: ir.BlockStore}, part, args[:1], Addr{Reg: b.at["params"], Disp: n.Off + slot}, Addr{})
 	}
 	v := b.m.LowerBlock(s, n, part, args, at, other)
 	s.vals[key] = v

@@ -74,7 +74,7 @@ type Arg struct{ Name, Type string }
 // Args lists a kernel's arguments in order: streams (outputs first), parameters, results, words, tables,
 // counts, and how to stream.
 func Args(k *ir.Kernel) []Arg {
-	if k.Block != nil {
+	if k.Block != nil || k.Search != nil {
 		return blockArgs(k)
 	}
 	if k.Random {

@@ -22,7 +22,7 @@ func (m *Machine) StoreCheck(p plan.GPR, check int) {
 // blockBytes are the instructions of two operands on bytes.
 var blockBytes = map[ir.BlockOp]string{
 	ir.BlockAnd: "VPAND", ir.BlockOr: "VPOR", ir.BlockLess: "VPSUBB", ir.BlockShuffle: "VPSHUFB", ir.BlockLower: "VPUNPCKLQDQ", ir.BlockUpper: "VPUNPCKHQDQ",
-	ir.BlockLeast: "VPMINSB", ir.BlockMost: "VPMAXSB",
+	ir.BlockLower32: "VPUNPCKLDQ", ir.BlockUpper32: "VPUNPCKHDQ", ir.BlockLeast: "VPMINSB", ir.BlockMost: "VPMAXSB",
 }
 
 // blockFloats are those on float32.
@@ -103,7 +103,7 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 		return op(func(d int, u []int) {
 			m.bitwise("VPXOR", m.constant(strings.Repeat("\x00\x00\x00\x80", m.Width())), m.vec(u[0]), m.vec(d))
 		})
-	case ir.BlockRow, ir.BlockLane:
+	case ir.BlockRow, ir.BlockLane, ir.BlockCarry:
 		return op(func(d int, _ []int) { m.i("VMOVUPS", m.mem(at, 0), m.vec(d)) })
 	case ir.BlockEach:
 		bits := string(binary.LittleEndian.AppendUint32(nil, uint32(n.Off)))
@@ -111,6 +111,11 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 	case ir.BlockSum:
 		s.Add(plan.Inst{Defs: args[1:], Uses: args, Emit: func(d, u []int) { m.i("VADDPS", m.vec(u[0]), m.vec(u[1]), m.vec(d[0])) }})
 		return -1
+	case ir.BlockCarried:
+		s.Add(plan.Inst{Defs: args[:1], Uses: args, Emit: func(d, u []int) { m.i("VMOVAPS", m.vec(u[1]), m.vec(d[0])) }})
+		return -1
+	case ir.BlockSqrt:
+		return op(func(d int, u []int) { m.i("VSQRTPS", m.vec(u[0]), m.vec(d)) })
 	case ir.BlockMulAdd:
 		return s.OpTied(plan.Vec, func(d int, u []int) {
 			if d != u[0] {
@@ -122,6 +127,9 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 		return op(func(d int, _ []int) { m.i("VBROADCASTSS", m.mem(at, 0), m.vec(d)) })
 	case ir.BlockStash, ir.BlockStore:
 		s.Add(plan.Inst{Uses: args, Emit: func(_, u []int) { m.i("VMOVUPS", m.vec(u[0]), m.mem(at, 0)) }})
+		return -1
+	case ir.BlockPutBytes:
+		s.Add(plan.Inst{Uses: args, Emit: func(_, u []int) { m.i("VMOVUPS", xs[u[0]], m.mem(at, 0)) }})
 		return -1
 	case ir.BlockFinite: // 0 times what is not finite is NaN
 		s.Add(plan.Inst{Defs: args[1:2], Uses: args, Emit: func(d, u []int) { m.i("VFMADD231PS", xs[u[2]], xs[u[0]], xs[d[0]]) }})

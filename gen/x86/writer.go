@@ -65,13 +65,17 @@ func (m *Machine) lowerWriter(s *plan.Seg, n *ir.BlockNode, args []plan.V, at, o
 			m.i("VPAND", m.vec(u[1]), m.vec(u[0]), m.vec(d))
 			m.i("VPOR", m.vec(u[2]), m.vec(d), m.vec(d))
 		})
-	case ir.BlockWhere:
+	case ir.BlockWhere, ir.BlockAbove:
+		compare := operand.U8(0x1d) // a >= b
+		if n.Op == ir.BlockAbove {
+			compare = 0x1e
+		}
 		if m.wide {
-			mask := s.Op(plan.Mask, func(d int, u []int) { m.i("VCMPPS", operand.U8(0x1d), m.vec(u[1]), m.vec(u[0]), ks[d]) }, args[0], args[1])
+			mask := s.Op(plan.Mask, func(d int, u []int) { m.i("VCMPPS", compare, m.vec(u[1]), m.vec(u[0]), ks[d]) }, args[0], args[1])
 			return s.Op(plan.Vec, func(d int, u []int) { m.i("VBLENDMPS", m.vec(u[1]), m.vec(u[2]), ks[u[0]], m.vec(d)) }, mask, args[2], args[3]), true
 		}
 		return apart(func(d int, u []int) {
-			m.i("VCMPPS", operand.U8(0x1d), m.vec(u[1]), m.vec(u[0]), m.vec(d))
+			m.i("VCMPPS", compare, m.vec(u[1]), m.vec(u[0]), m.vec(d))
 			m.i("VBLENDVPS", m.vec(d), m.vec(u[2]), m.vec(u[3]), m.vec(d))
 		})
 	case ir.BlockNarrow:

@@ -118,11 +118,64 @@ const (
 	WeightedPowers
 )
 
-// Error is how the errors of a search count.
-type Error uint8
+// Weight is what the errors of elements are weighed by.
+type Weight uint8
 
-// Choices of Error.
+// Choices of Weight.
 const (
-	SquaredError Error = iota
-	AbsoluteError
+	WeightMagnitude Weight = iota
+	WeightSquare
+	WeightImportance
+)
+
+// Turned is the number of elements of the groups that are put side by side.
+type Turned uint8
+
+// Choices of Turned.
+const (
+	Turned16 Turned = iota
+	Turned32
+)
+
+// RangedNumber is one of the numbers of a group in RangedSearch.
+type RangedNumber uint8
+
+// Choices of RangedNumber.
+const (
+	RangedLow RangedNumber = iota
+	RangedHigh
+	RangedBest
+	RangedUsual
+	RangedWeights
+	RangedElements
+	RangedLeast
+	RangedFitScale
+	RangedFitInverse
+	RangedFitBase
+	RangedInverse
+	RangedL
+	RangedL2
+	RangedXL
+	RangedScale
+	RangedOffset
+	RangedErrors
+	RangedLimit
+	RangedAll
+)
+
+// SignedNumber is one of the numbers of a group in ScaleSearch.
+type SignedNumber uint8
+
+// Choices of SignedNumber.
+const (
+	SignedMost SignedNumber = iota
+	SignedBest
+	SignedUsual
+	SignedWeights
+	SignedScale
+	SignedFitted
+	SignedInverse
+	SignedA
+	SignedB
+	SignedAll
 )

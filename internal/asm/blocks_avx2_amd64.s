@@ -283,16 +283,16 @@ TEXT ·DequantizeBlocksIQ4_NLAVX2(SB), NOSPLIT, $0-32
 	MOVQ    n+24(FP), BX
 	VXORPS  Y15, Y15, Y15
 	VXORPS  Y14, Y14, Y14
-	VMOVUPS constantsAVX2<>+96(SB), X13
-	VMOVUPS constantsAVX2<>+0(SB), X12
+	VMOVUPS constantsAVX2<>+0(SB), X13
+	VMOVUPS constantsAVX2<>+96(SB), X12
 
 loop:
 	VPBROADCASTW (SI), X0
 	VCVTPH2PS    X0, Y0
 	VFMADD231PS  X14, X0, X15
 	VMOVUPS      2(SI), X1
-	VPAND        X12, X1, X2
-	VPSHUFB      X2, X13, X2
+	VPAND        X13, X1, X2
+	VPSHUFB      X2, X12, X2
 	VPMOVSXBD    X2, Y3
 	VCVTDQ2PS    Y3, Y3
 	VMULPS       Y0, Y3, Y3
@@ -303,8 +303,8 @@ loop:
 	VMULPS       Y0, Y2, Y2
 	VMOVUPS      Y2, 32(DI)
 	VPSRLW       $0x04, X1, X1
-	VPAND        X12, X1, X1
-	VPSHUFB      X1, X13, X1
+	VPAND        X13, X1, X1
+	VPSHUFB      X1, X12, X1
 	VPMOVSXBD    X1, Y2
 	VCVTDQ2PS    Y2, Y2
 	VMULPS       Y0, Y2, Y2
@@ -334,13 +334,13 @@ TEXT ·DequantizeBlocksMXFP4AVX2(SB), NOSPLIT, $0-40
 	MOVQ    n+32(FP), R8
 	VXORPS  Y13, Y13, Y13
 	VXORPS  Y0, Y0, Y0
-	VMOVUPS constantsAVX2<>+112(SB), X15
-	VMOVUPS constantsAVX2<>+0(SB), X14
+	VMOVUPS constantsAVX2<>+0(SB), X15
+	VMOVUPS constantsAVX2<>+112(SB), X14
 
 loop:
 	VMOVUPS      1(SI), X0
-	VPAND        X14, X0, X1
-	VPSHUFB      X1, X15, X1
+	VPAND        X15, X0, X1
+	VPSHUFB      X1, X14, X1
 	VPMOVSXBD    X1, Y2
 	VCVTDQ2PS    Y2, Y2
 	MOVBLZX      (SI), AX
@@ -353,8 +353,8 @@ loop:
 	VMULPS       Y3, Y1, Y1
 	VMOVUPS      Y1, 32(DI)
 	VPSRLW       $0x04, X0, X0
-	VPAND        X14, X0, X0
-	VPSHUFB      X0, X15, X0
+	VPAND        X15, X0, X0
+	VPSHUFB      X0, X14, X0
 	VPMOVSXBD    X0, Y1
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y3, Y1, Y1
@@ -384,16 +384,16 @@ TEXT ·DequantizeBlocksNVFP4AVX2(SB), NOSPLIT, $0-40
 	MOVQ    n+32(FP), R8
 	VXORPS  Y13, Y13, Y13
 	VXORPS  Y0, Y0, Y0
-	VMOVUPS constantsAVX2<>+112(SB), X15
-	VMOVUPS constantsAVX2<>+0(SB), X14
+	VMOVUPS constantsAVX2<>+0(SB), X15
+	VMOVUPS constantsAVX2<>+112(SB), X14
 
 loop:
 	VMOVUPS      4(SI), X0
-	VPAND        X14, X0, X1
-	VPSHUFB      X1, X15, X1
+	VPAND        X15, X0, X1
+	VPSHUFB      X1, X14, X1
 	VPSRLW       $0x04, X0, X0
-	VPAND        X14, X0, X0
-	VPSHUFB      X0, X15, X0
+	VPAND        X15, X0, X0
+	VPSHUFB      X0, X14, X0
 	VPUNPCKLQDQ  X0, X1, X2
 	VPMOVSXBD    X2, Y3
 	VCVTDQ2PS    Y3, Y3
@@ -419,11 +419,11 @@ loop:
 	VMULPS       Y2, Y1, Y1
 	VMOVUPS      Y1, 96(DI)
 	VMOVUPS      20(SI), X0
-	VPAND        X14, X0, X1
-	VPSHUFB      X1, X15, X1
+	VPAND        X15, X0, X1
+	VPSHUFB      X1, X14, X1
 	VPSRLW       $0x04, X0, X0
-	VPAND        X14, X0, X0
-	VPSHUFB      X0, X15, X0
+	VPAND        X15, X0, X0
+	VPSHUFB      X0, X14, X0
 	VPUNPCKLQDQ  X0, X1, X2
 	VPMOVSXBD    X2, Y3
 	VCVTDQ2PS    Y3, Y3
@@ -1946,16 +1946,16 @@ TEXT ·DequantizeBlocksIQ4_XSAVX2(SB), NOSPLIT, $64-32
 	MOVQ    n+24(FP), BX
 	VXORPS  Y15, Y15, Y15
 	VXORPS  Y14, Y14, Y14
-	VMOVUPS constantsAVX2<>+96(SB), X13
-	VMOVUPS constantsAVX2<>+0(SB), X12
+	VMOVUPS constantsAVX2<>+0(SB), X13
+	VMOVUPS constantsAVX2<>+96(SB), X12
 
 loop:
 	VPBROADCASTW (SI), X0
 	VCVTPH2PS    X0, Y0
 	VFMADD231PS  X14, X0, X15
 	VMOVUPS      8(SI), X1
-	VPAND        X12, X1, X2
-	VPSHUFB      X2, X13, X2
+	VPAND        X13, X1, X2
+	VPSHUFB      X2, X12, X2
 	VPMOVSXBD    X2, Y3
 	VCVTDQ2PS    Y3, Y3
 	VMOVUPS      (SI), X4
@@ -2004,8 +2004,8 @@ loop:
 	VMULPS       Y0, Y2, Y2
 	VMOVUPS      Y2, 32(DI)
 	VPSRLW       $0x04, X1, X1
-	VPAND        X12, X1, X1
-	VPSHUFB      X1, X13, X1
+	VPAND        X13, X1, X1
+	VPSHUFB      X1, X12, X1
 	VPMOVSXBD    X1, Y2
 	VCVTDQ2PS    Y2, Y2
 	VMULPS       Y0, Y2, Y2
@@ -2016,8 +2016,8 @@ loop:
 	VMULPS       Y0, Y1, Y1
 	VMOVUPS      Y1, 96(DI)
 	VMOVUPS      24(SI), X0
-	VPAND        X12, X0, X1
-	VPSHUFB      X1, X13, X1
+	VPAND        X13, X0, X1
+	VPSHUFB      X1, X12, X1
 	VPMOVSXBD    X1, Y2
 	VCVTDQ2PS    Y2, Y2
 	VBROADCASTSS 4(SP), Y3
@@ -2029,8 +2029,8 @@ loop:
 	VMULPS       Y3, Y1, Y1
 	VMOVUPS      Y1, 160(DI)
 	VPSRLW       $0x04, X0, X0
-	VPAND        X12, X0, X0
-	VPSHUFB      X0, X13, X0
+	VPAND        X13, X0, X0
+	VPSHUFB      X0, X12, X0
 	VPMOVSXBD    X0, Y1
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y3, Y1, Y1
@@ -2041,8 +2041,8 @@ loop:
 	VMULPS       Y3, Y0, Y0
 	VMOVUPS      Y0, 224(DI)
 	VMOVUPS      40(SI), X0
-	VPAND        X12, X0, X1
-	VPSHUFB      X1, X13, X1
+	VPAND        X13, X0, X1
+	VPSHUFB      X1, X12, X1
 	VPMOVSXBD    X1, Y2
 	VCVTDQ2PS    Y2, Y2
 	VBROADCASTSS 8(SP), Y3
@@ -2054,8 +2054,8 @@ loop:
 	VMULPS       Y3, Y1, Y1
 	VMOVUPS      Y1, 288(DI)
 	VPSRLW       $0x04, X0, X0
-	VPAND        X12, X0, X0
-	VPSHUFB      X0, X13, X0
+	VPAND        X13, X0, X0
+	VPSHUFB      X0, X12, X0
 	VPMOVSXBD    X0, Y1
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y3, Y1, Y1
@@ -2066,8 +2066,8 @@ loop:
 	VMULPS       Y3, Y0, Y0
 	VMOVUPS      Y0, 352(DI)
 	VMOVUPS      56(SI), X0
-	VPAND        X12, X0, X1
-	VPSHUFB      X1, X13, X1
+	VPAND        X13, X0, X1
+	VPSHUFB      X1, X12, X1
 	VPMOVSXBD    X1, Y2
 	VCVTDQ2PS    Y2, Y2
 	VBROADCASTSS 12(SP), Y3
@@ -2079,8 +2079,8 @@ loop:
 	VMULPS       Y3, Y1, Y1
 	VMOVUPS      Y1, 416(DI)
 	VPSRLW       $0x04, X0, X0
-	VPAND        X12, X0, X0
-	VPSHUFB      X0, X13, X0
+	VPAND        X13, X0, X0
+	VPSHUFB      X0, X12, X0
 	VPMOVSXBD    X0, Y1
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y3, Y1, Y1
@@ -2091,8 +2091,8 @@ loop:
 	VMULPS       Y3, Y0, Y0
 	VMOVUPS      Y0, 480(DI)
 	VMOVUPS      72(SI), X0
-	VPAND        X12, X0, X1
-	VPSHUFB      X1, X13, X1
+	VPAND        X13, X0, X1
+	VPSHUFB      X1, X12, X1
 	VPMOVSXBD    X1, Y2
 	VCVTDQ2PS    Y2, Y2
 	VBROADCASTSS 16(SP), Y3
@@ -2104,8 +2104,8 @@ loop:
 	VMULPS       Y3, Y1, Y1
 	VMOVUPS      Y1, 544(DI)
 	VPSRLW       $0x04, X0, X0
-	VPAND        X12, X0, X0
-	VPSHUFB      X0, X13, X0
+	VPAND        X13, X0, X0
+	VPSHUFB      X0, X12, X0
 	VPMOVSXBD    X0, Y1
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y3, Y1, Y1
@@ -2116,8 +2116,8 @@ loop:
 	VMULPS       Y3, Y0, Y0
 	VMOVUPS      Y0, 608(DI)
 	VMOVUPS      88(SI), X0
-	VPAND        X12, X0, X1
-	VPSHUFB      X1, X13, X1
+	VPAND        X13, X0, X1
+	VPSHUFB      X1, X12, X1
 	VPMOVSXBD    X1, Y2
 	VCVTDQ2PS    Y2, Y2
 	VBROADCASTSS 20(SP), Y3
@@ -2129,8 +2129,8 @@ loop:
 	VMULPS       Y3, Y1, Y1
 	VMOVUPS      Y1, 672(DI)
 	VPSRLW       $0x04, X0, X0
-	VPAND        X12, X0, X0
-	VPSHUFB      X0, X13, X0
+	VPAND        X13, X0, X0
+	VPSHUFB      X0, X12, X0
 	VPMOVSXBD    X0, Y1
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y3, Y1, Y1
@@ -2141,8 +2141,8 @@ loop:
 	VMULPS       Y3, Y0, Y0
 	VMOVUPS      Y0, 736(DI)
 	VMOVUPS      104(SI), X0
-	VPAND        X12, X0, X1
-	VPSHUFB      X1, X13, X1
+	VPAND        X13, X0, X1
+	VPSHUFB      X1, X12, X1
 	VPMOVSXBD    X1, Y2
 	VCVTDQ2PS    Y2, Y2
 	VBROADCASTSS 24(SP), Y3
@@ -2154,8 +2154,8 @@ loop:
 	VMULPS       Y3, Y1, Y1
 	VMOVUPS      Y1, 800(DI)
 	VPSRLW       $0x04, X0, X0
-	VPAND        X12, X0, X0
-	VPSHUFB      X0, X13, X0
+	VPAND        X13, X0, X0
+	VPSHUFB      X0, X12, X0
 	VPMOVSXBD    X0, Y1
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y3, Y1, Y1
@@ -2166,8 +2166,8 @@ loop:
 	VMULPS       Y3, Y0, Y0
 	VMOVUPS      Y0, 864(DI)
 	VMOVUPS      120(SI), X0
-	VPAND        X12, X0, X1
-	VPSHUFB      X1, X13, X1
+	VPAND        X13, X0, X1
+	VPSHUFB      X1, X12, X1
 	VPMOVSXBD    X1, Y2
 	VCVTDQ2PS    Y2, Y2
 	VBROADCASTSS 28(SP), Y3
@@ -2179,8 +2179,8 @@ loop:
 	VMULPS       Y3, Y1, Y1
 	VMOVUPS      Y1, 928(DI)
 	VPSRLW       $0x04, X0, X0
-	VPAND        X12, X0, X0
-	VPSHUFB      X0, X13, X0
+	VPAND        X13, X0, X0
+	VPSHUFB      X0, X12, X0
 	VPMOVSXBD    X0, Y1
 	VCVTDQ2PS    Y1, Y1
 	VMULPS       Y3, Y1, Y1

@@ -381,16 +381,16 @@ TEXT ·DequantizeBlocksIQ4_NLNEON(SB), NOSPLIT, $0-32
 	MOVD n+24(FP), R3
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
-	VMOVQ $0xf6eaddcfbfad9881, $0x7159453526190d01, V13
-	VMOVQ $0x0f0f0f0f0f0f0f0f, $0x0f0f0f0f0f0f0f0f, V12
+	VMOVQ $0x0f0f0f0f0f0f0f0f, $0x0f0f0f0f0f0f0f0f, V13
+	VMOVQ $0xf6eaddcfbfad9881, $0x7159453526190d01, V12
 loop:
 	WORD $0x7d400020 // ldr h0, [x1]
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
 	VDUP V0.S[0], V0.S4
 	VFMLA V14.S4, V0.S4, V15.S4
 	FMOVQ 2(R1), F1
-	VAND V12.B16, V1.B16, V2.B16
-	VTBL V2.B16, [V13.B16], V2.B16
+	VAND V13.B16, V1.B16, V2.B16
+	VTBL V2.B16, [V12.B16], V2.B16
 	WORD $0x0f08a443 // sshll v3.8h, v2.8b, #0
 	WORD $0x0f10a464 // sshll v4.4s, v3.4h, #0
 	WORD $0x4e21d884 // scvtf v4.4s, v4.4s
@@ -410,8 +410,8 @@ loop:
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	FMOVQ F2, 48(R0)
 	VUSHR $4, V1.B16, V1.B16
-	VAND V12.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V13.B16], V1.B16
+	VAND V13.B16, V1.B16, V1.B16
+	VTBL V1.B16, [V12.B16], V1.B16
 	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
 	WORD $0x0f10a443 // sshll v3.4s, v2.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -448,12 +448,12 @@ TEXT ·DequantizeBlocksMXFP4NEON(SB), NOSPLIT, $0-40
 	MOVD n+32(FP), R4
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VMOVQ $0x0c08060403020100, $0xf4f8fafcfdfeff00, V15
-	VMOVQ $0x0f0f0f0f0f0f0f0f, $0x0f0f0f0f0f0f0f0f, V14
+	VMOVQ $0x0f0f0f0f0f0f0f0f, $0x0f0f0f0f0f0f0f0f, V15
+	VMOVQ $0x0c08060403020100, $0xf4f8fafcfdfeff00, V14
 loop:
 	FMOVQ 1(R1), F0
-	VAND V14.B16, V0.B16, V1.B16
-	VTBL V1.B16, [V15.B16], V1.B16
+	VAND V15.B16, V0.B16, V1.B16
+	VTBL V1.B16, [V14.B16], V1.B16
 	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
 	WORD $0x0f10a443 // sshll v3.4s, v2.4h, #0
 	WORD $0x4e21d863 // scvtf v3.4s, v3.4s
@@ -476,8 +476,8 @@ loop:
 	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
 	FMOVQ F1, 48(R0)
 	VUSHR $4, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V15.B16], V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V14.B16], V0.B16
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -514,15 +514,15 @@ TEXT ·DequantizeBlocksNVFP4NEON(SB), NOSPLIT, $0-40
 	MOVD n+32(FP), R4
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
 	WORD $0x6f00e400 // movi v0.2d, #0000000000000000
-	VMOVQ $0x0c08060403020100, $0xf4f8fafcfdfeff00, V15
-	VMOVQ $0x0f0f0f0f0f0f0f0f, $0x0f0f0f0f0f0f0f0f, V14
+	VMOVQ $0x0f0f0f0f0f0f0f0f, $0x0f0f0f0f0f0f0f0f, V15
+	VMOVQ $0x0c08060403020100, $0xf4f8fafcfdfeff00, V14
 loop:
 	FMOVQ 4(R1), F0
-	VAND V14.B16, V0.B16, V1.B16
-	VTBL V1.B16, [V15.B16], V1.B16
+	VAND V15.B16, V0.B16, V1.B16
+	VTBL V1.B16, [V14.B16], V1.B16
 	VUSHR $4, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V15.B16], V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V14.B16], V0.B16
 	VZIP1 V0.D2, V1.D2, V2.D2
 	WORD $0x0f08a443 // sshll v3.8h, v2.8b, #0
 	WORD $0x0f10a464 // sshll v4.4s, v3.4h, #0
@@ -568,11 +568,11 @@ loop:
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	FMOVQ F1, 112(R0)
 	FMOVQ 20(R1), F0
-	VAND V14.B16, V0.B16, V1.B16
-	VTBL V1.B16, [V15.B16], V1.B16
+	VAND V15.B16, V0.B16, V1.B16
+	VTBL V1.B16, [V14.B16], V1.B16
 	VUSHR $4, V0.B16, V0.B16
-	VAND V14.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V15.B16], V0.B16
+	VAND V15.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V14.B16], V0.B16
 	VZIP1 V0.D2, V1.D2, V2.D2
 	WORD $0x0f08a443 // sshll v3.8h, v2.8b, #0
 	WORD $0x0f10a464 // sshll v4.4s, v3.4h, #0
@@ -3133,8 +3133,8 @@ TEXT ·DequantizeBlocksIQ4_XSNEON(SB), NOSPLIT, $72-32
 	MOVD n+24(FP), R3
 	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
 	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
-	VMOVQ $0xf6eaddcfbfad9881, $0x7159453526190d01, V13
-	VMOVQ $0x0f0f0f0f0f0f0f0f, $0x0f0f0f0f0f0f0f0f, V12
+	VMOVQ $0x0f0f0f0f0f0f0f0f, $0x0f0f0f0f0f0f0f0f, V13
+	VMOVQ $0xf6eaddcfbfad9881, $0x7159453526190d01, V12
 	VMOVQ $0x0707060605050404, $0x0707060605050404, V11
 	VMOVQ $0x000f000f000f000f, $0x000f000f000f000f, V10
 	VMOVQ $0x0f000f000f000f00, $0x0f000f000f000f00, V9
@@ -3150,8 +3150,8 @@ loop:
 	VDUP V0.S[0], V0.S4
 	VFMLA V14.S4, V0.S4, V15.S4
 	FMOVQ 8(R1), F1
-	VAND V12.B16, V1.B16, V2.B16
-	VTBL V2.B16, [V13.B16], V2.B16
+	VAND V13.B16, V1.B16, V2.B16
+	VTBL V2.B16, [V12.B16], V2.B16
 	WORD $0x0f08a450 // sshll v16.8h, v2.8b, #0
 	WORD $0x0f10a611 // sshll v17.4s, v16.4h, #0
 	WORD $0x4e21da31 // scvtf v17.4s, v17.4s
@@ -3210,8 +3210,8 @@ loop:
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	FMOVQ F2, 48(R0)
 	VUSHR $4, V1.B16, V1.B16
-	VAND V12.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V13.B16], V1.B16
+	VAND V13.B16, V1.B16, V1.B16
+	VTBL V1.B16, [V12.B16], V1.B16
 	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
 	WORD $0x0f10a450 // sshll v16.4s, v2.4h, #0
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
@@ -3231,8 +3231,8 @@ loop:
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	FMOVQ F1, 112(R0)
 	FMOVQ 24(R1), F0
-	VAND V12.B16, V0.B16, V1.B16
-	VTBL V1.B16, [V13.B16], V1.B16
+	VAND V13.B16, V0.B16, V1.B16
+	VTBL V1.B16, [V12.B16], V1.B16
 	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
 	WORD $0x0f10a450 // sshll v16.4s, v2.4h, #0
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
@@ -3254,8 +3254,8 @@ loop:
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
 	FMOVQ F1, 176(R0)
 	VUSHR $4, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V13.B16], V0.B16
+	VAND V13.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V12.B16], V0.B16
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -3275,8 +3275,8 @@ loop:
 	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
 	FMOVQ F0, 240(R0)
 	FMOVQ 40(R1), F0
-	VAND V12.B16, V0.B16, V1.B16
-	VTBL V1.B16, [V13.B16], V1.B16
+	VAND V13.B16, V0.B16, V1.B16
+	VTBL V1.B16, [V12.B16], V1.B16
 	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
 	WORD $0x0f10a450 // sshll v16.4s, v2.4h, #0
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
@@ -3298,8 +3298,8 @@ loop:
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
 	FMOVQ F1, 304(R0)
 	VUSHR $4, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V13.B16], V0.B16
+	VAND V13.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V12.B16], V0.B16
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -3319,8 +3319,8 @@ loop:
 	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
 	FMOVQ F0, 368(R0)
 	FMOVQ 56(R1), F0
-	VAND V12.B16, V0.B16, V1.B16
-	VTBL V1.B16, [V13.B16], V1.B16
+	VAND V13.B16, V0.B16, V1.B16
+	VTBL V1.B16, [V12.B16], V1.B16
 	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
 	WORD $0x0f10a450 // sshll v16.4s, v2.4h, #0
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
@@ -3342,8 +3342,8 @@ loop:
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
 	FMOVQ F1, 432(R0)
 	VUSHR $4, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V13.B16], V0.B16
+	VAND V13.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V12.B16], V0.B16
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -3363,8 +3363,8 @@ loop:
 	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
 	FMOVQ F0, 496(R0)
 	FMOVQ 72(R1), F0
-	VAND V12.B16, V0.B16, V1.B16
-	VTBL V1.B16, [V13.B16], V1.B16
+	VAND V13.B16, V0.B16, V1.B16
+	VTBL V1.B16, [V12.B16], V1.B16
 	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
 	WORD $0x0f10a450 // sshll v16.4s, v2.4h, #0
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
@@ -3386,8 +3386,8 @@ loop:
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
 	FMOVQ F1, 560(R0)
 	VUSHR $4, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V13.B16], V0.B16
+	VAND V13.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V12.B16], V0.B16
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -3407,8 +3407,8 @@ loop:
 	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
 	FMOVQ F0, 624(R0)
 	FMOVQ 88(R1), F0
-	VAND V12.B16, V0.B16, V1.B16
-	VTBL V1.B16, [V13.B16], V1.B16
+	VAND V13.B16, V0.B16, V1.B16
+	VTBL V1.B16, [V12.B16], V1.B16
 	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
 	WORD $0x0f10a450 // sshll v16.4s, v2.4h, #0
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
@@ -3430,8 +3430,8 @@ loop:
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
 	FMOVQ F1, 688(R0)
 	VUSHR $4, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V13.B16], V0.B16
+	VAND V13.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V12.B16], V0.B16
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -3451,8 +3451,8 @@ loop:
 	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
 	FMOVQ F0, 752(R0)
 	FMOVQ 104(R1), F0
-	VAND V12.B16, V0.B16, V1.B16
-	VTBL V1.B16, [V13.B16], V1.B16
+	VAND V13.B16, V0.B16, V1.B16
+	VTBL V1.B16, [V12.B16], V1.B16
 	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
 	WORD $0x0f10a450 // sshll v16.4s, v2.4h, #0
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
@@ -3474,8 +3474,8 @@ loop:
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
 	FMOVQ F1, 816(R0)
 	VUSHR $4, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V13.B16], V0.B16
+	VAND V13.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V12.B16], V0.B16
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s
@@ -3495,8 +3495,8 @@ loop:
 	WORD $0x6e31dc00 // fmul v0.4s, v0.4s, v17.4s
 	FMOVQ F0, 880(R0)
 	FMOVQ 120(R1), F0
-	VAND V12.B16, V0.B16, V1.B16
-	VTBL V1.B16, [V13.B16], V1.B16
+	VAND V13.B16, V0.B16, V1.B16
+	VTBL V1.B16, [V12.B16], V1.B16
 	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
 	WORD $0x0f10a450 // sshll v16.4s, v2.4h, #0
 	WORD $0x4e21da10 // scvtf v16.4s, v16.4s
@@ -3518,8 +3518,8 @@ loop:
 	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
 	FMOVQ F1, 944(R0)
 	VUSHR $4, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V13.B16], V0.B16
+	VAND V13.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V12.B16], V0.B16
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	WORD $0x0f10a422 // sshll v2.4s, v1.4h, #0
 	WORD $0x4e21d842 // scvtf v2.4s, v2.4s

@@ -1536,39 +1536,15 @@ func QuantizeBlocks(isa ISA, blockKind Block, blocks *uint8, x *float32, low *fl
 	panic("asm: no such implementation of QuantizeBlocks")
 }
 
-// LevelCodes writes the codes of n >= 1 times 128 elements, a byte each, with a scale for each group: code = min(max(round((x+offset)/scale), 0), n).
-// Quotients are below 2^31.
-func LevelCodes(isa ISA, blockKind Block, blocks *uint8, x *float32, offsets *float32, scales *float32, n int) {
-	switch int(isa)<<16 | int(blockKind)<<0 {
-	case int(AVX2)<<16 | int(BlockQ2_K)<<0:
-		LevelCodesQ2_KAVX2(blocks, x, offsets, scales, n)
+// LevelCodes writes the codes of n >= 1 times 128 elements, a byte each, with a scale for each sixteen: code = min(max(round((x+offset)/scale), least), most) - zero.
+// The levels are least and most, and 12582912 + zero, zero being even. Quotients are below 2^31.
+func LevelCodes(isa ISA, blocks *uint8, x *float32, offsets *float32, scales *float32, levels *float32, n int) {
+	switch int(isa) << 16 {
+	case int(AVX2) << 16:
+		LevelCodesAVX2(blocks, x, offsets, scales, levels, n)
 		return
-	case int(AVX2)<<16 | int(BlockQ3_K)<<0:
-		LevelCodesQ3_KAVX2(blocks, x, scales, n)
-		return
-	case int(AVX2)<<16 | int(BlockQ4_K)<<0:
-		LevelCodesQ4_KAVX2(blocks, x, offsets, scales, n)
-		return
-	case int(AVX2)<<16 | int(BlockQ5_K)<<0:
-		LevelCodesQ5_KAVX2(blocks, x, offsets, scales, n)
-		return
-	case int(AVX2)<<16 | int(BlockQ6_K)<<0:
-		LevelCodesQ6_KAVX2(blocks, x, scales, n)
-		return
-	case int(AVX512)<<16 | int(BlockQ2_K)<<0, int(AVX512VBMI)<<16 | int(BlockQ2_K)<<0:
-		LevelCodesQ2_KAVX512(blocks, x, offsets, scales, n)
-		return
-	case int(AVX512)<<16 | int(BlockQ3_K)<<0, int(AVX512VBMI)<<16 | int(BlockQ3_K)<<0:
-		LevelCodesQ3_KAVX512(blocks, x, scales, n)
-		return
-	case int(AVX512)<<16 | int(BlockQ4_K)<<0, int(AVX512VBMI)<<16 | int(BlockQ4_K)<<0:
-		LevelCodesQ4_KAVX512(blocks, x, offsets, scales, n)
-		return
-	case int(AVX512)<<16 | int(BlockQ5_K)<<0, int(AVX512VBMI)<<16 | int(BlockQ5_K)<<0:
-		LevelCodesQ5_KAVX512(blocks, x, offsets, scales, n)
-		return
-	case int(AVX512)<<16 | int(BlockQ6_K)<<0, int(AVX512VBMI)<<16 | int(BlockQ6_K)<<0:
-		LevelCodesQ6_KAVX512(blocks, x, scales, n)
+	case int(AVX512) << 16, int(AVX512VBMI) << 16:
+		LevelCodesAVX512(blocks, x, offsets, scales, levels, n)
 		return
 	}
 	panic("asm: no such implementation of LevelCodes")
@@ -1682,145 +1658,95 @@ func ErrorFpProduct(isa ISA, termKind Term, sums *float32, scale *float32, facto
 	panic("asm: no such implementation of ErrorFpProduct")
 }
 
-// RangedSums sets l = min(max(round((x-least)*inverse), 0), most), and sums to sum w*l, sum (w*l)*l and sum (w*l)*x.
-// params are inverse, least and most.
-// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
-func RangedSums(isa ISA, l *float32, x *float32, w *float32, params *float32, sums *float32, n int) {
+// SquareRoots sets number 0 to the root of sum x*x times the first number.
+// It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
+func SquareRoots(isa ISA, x *float32, params *float32, tries *float32, count int, n int, groups int) {
 	switch int(isa) << 16 {
 	case int(AVX2) << 16:
-		RangedSumsAVX2(l, x, w, params, sums, n)
+		SquareRootsAVX2(x, params, tries, count, n, groups)
 		return
 	case int(AVX512) << 16, int(AVX512VBMI) << 16:
-		RangedSumsAVX512(l, x, w, params, sums, n)
+		SquareRootsAVX512(x, params, tries, count, n, groups)
 		return
 	}
-	panic("asm: no such implementation of RangedSums")
+	panic("asm: no such implementation of SquareRoots")
 }
 
-// SymmetricSums sets sums to sum (w*x)*l and sum (w*l)*l, l = min(max(round(x*inverse), least), most).
-// params are inverse, least and most.
-// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
-func SymmetricSums(isa ISA, x *float32, w *float32, params *float32, sums *float32, n int) {
+// Weights sets w to abs(x) + number 0.
+// It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
+func Weights(isa ISA, weightKind Weight, w *float32, x *float32, importance *float32, params *float32, tries *float32, count int, n int, groups int) {
+	switch int(isa)<<16 | int(weightKind)<<0 {
+	case int(AVX2)<<16 | int(WeightMagnitude)<<0:
+		WeightsMagnitudeAVX2(w, x, params, tries, count, n, groups)
+		return
+	case int(AVX2)<<16 | int(WeightSquare)<<0:
+		WeightsSquareAVX2(w, x, params, tries, count, n, groups)
+		return
+	case int(AVX2)<<16 | int(WeightImportance)<<0:
+		WeightsImportanceAVX2(w, x, importance, params, tries, count, n, groups)
+		return
+	case int(AVX512)<<16 | int(WeightMagnitude)<<0, int(AVX512VBMI)<<16 | int(WeightMagnitude)<<0:
+		WeightsMagnitudeAVX512(w, x, params, tries, count, n, groups)
+		return
+	case int(AVX512)<<16 | int(WeightSquare)<<0, int(AVX512VBMI)<<16 | int(WeightSquare)<<0:
+		WeightsSquareAVX512(w, x, params, tries, count, n, groups)
+		return
+	case int(AVX512)<<16 | int(WeightImportance)<<0, int(AVX512VBMI)<<16 | int(WeightImportance)<<0:
+		WeightsImportanceAVX512(w, x, importance, params, tries, count, n, groups)
+		return
+	}
+	panic("asm: no such implementation of Weights")
+}
+
+// Turn sets n >= 1 times four rows to the elements of four groups of so many.
+func Turn(isa ISA, turnedKind Turned, rows *float32, x *float32, n int) {
+	switch int(isa)<<16 | int(turnedKind)<<0 {
+	case int(AVX2)<<16 | int(Turned16)<<0:
+		Turn16AVX2(rows, x, n)
+		return
+	case int(AVX2)<<16 | int(Turned32)<<0:
+		Turn32AVX2(rows, x, n)
+		return
+	case int(AVX512)<<16 | int(Turned16)<<0, int(AVX512VBMI)<<16 | int(Turned16)<<0:
+		Turn16AVX512(rows, x, n)
+		return
+	case int(AVX512)<<16 | int(Turned32)<<0, int(AVX512VBMI)<<16 | int(Turned32)<<0:
+		Turn32AVX512(rows, x, n)
+		return
+	}
+	panic("asm: no such implementation of Turn")
+}
+
+// RangedSearch finds the scale and the least value of the least sum w*error, error being that of scale*l + least - x, squared or, by choice, without its sign.
+// The numbers of a try are how many levels l = min(max(round((x-least)*inverse), 0), n) it puts between the least value and the greatest element, n, and, of the first
+// one, 1, that its scale is the inverse of this. Those of one more try are read.
+// It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
+func RangedSearch(isa ISA, l *float32, x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int) {
 	switch int(isa) << 16 {
 	case int(AVX2) << 16:
-		SymmetricSumsAVX2(x, w, params, sums, n)
+		RangedSearchAVX2(l, x, w, params, tries, count, n, groups, choice)
 		return
 	case int(AVX512) << 16, int(AVX512VBMI) << 16:
-		SymmetricSumsAVX512(x, w, params, sums, n)
+		RangedSearchAVX512(l, x, w, params, tries, count, n, groups, choice)
 		return
 	}
-	panic("asm: no such implementation of SymmetricSums")
+	panic("asm: no such implementation of RangedSearch")
 }
 
-// RangedError sets sums to sum w*error, error being that of scale*l + offset - x, squared or without its sign.
-// params are scale and offset.
-// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
-func RangedError(isa ISA, errorKind Error, l *float32, x *float32, w *float32, params *float32, sums *float32, n int) {
-	switch int(isa)<<16 | int(errorKind)<<0 {
-	case int(AVX2)<<16 | int(SquaredError)<<0:
-		RangedErrorSquaredAVX2(l, x, w, params, sums, n)
-		return
-	case int(AVX2)<<16 | int(AbsoluteError)<<0:
-		RangedErrorAbsoluteAVX2(l, x, w, params, sums, n)
-		return
-	case int(AVX512)<<16 | int(SquaredError)<<0, int(AVX512VBMI)<<16 | int(SquaredError)<<0:
-		RangedErrorSquaredAVX512(l, x, w, params, sums, n)
-		return
-	case int(AVX512)<<16 | int(AbsoluteError)<<0, int(AVX512VBMI)<<16 | int(AbsoluteError)<<0:
-		RangedErrorAbsoluteAVX512(l, x, w, params, sums, n)
-		return
-	}
-	panic("asm: no such implementation of RangedError")
-}
-
-// SquareSums sets a sum to sum x*x.
-// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
-func SquareSums(isa ISA, x *float32, params *float32, sums *float32, n int) {
+// ScaleSearch finds the scale of the least sum w*(scale*v - x)^2, v = min(max(round(x*inverse), least), most) or, by choice, the value of IQ4_NL that is nearest to x*inverse.
+// The numbers of a try are the inverse times the element of largest magnitude, what this is divided by before, or 0, and most and least. The first try must be taken. Those
+// of one more are read.
+// It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
+func ScaleSearch(isa ISA, x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int) {
 	switch int(isa) << 16 {
 	case int(AVX2) << 16:
-		SquareSumsAVX2(x, params, sums, n)
+		ScaleSearchAVX2(x, w, params, tries, count, n, groups, choice)
 		return
 	case int(AVX512) << 16, int(AVX512VBMI) << 16:
-		SquareSumsAVX512(x, params, sums, n)
+		ScaleSearchAVX512(x, w, params, tries, count, n, groups, choice)
 		return
 	}
-	panic("asm: no such implementation of SquareSums")
-}
-
-// Moments sets sums to sum w and sum w*x.
-// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
-func Moments(isa ISA, x *float32, w *float32, params *float32, sums *float32, n int) {
-	switch int(isa) << 16 {
-	case int(AVX2) << 16:
-		MomentsAVX2(x, w, params, sums, n)
-		return
-	case int(AVX512) << 16, int(AVX512VBMI) << 16:
-		MomentsAVX512(x, w, params, sums, n)
-		return
-	}
-	panic("asm: no such implementation of Moments")
-}
-
-// RootMoments sets w to root + abs(x), and sets sums to sum w and sum w*x.
-// A parameter is the root.
-// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
-func RootMoments(isa ISA, w *float32, x *float32, params *float32, sums *float32, n int) {
-	switch int(isa) << 16 {
-	case int(AVX2) << 16:
-		RootMomentsAVX2(w, x, params, sums, n)
-		return
-	case int(AVX512) << 16, int(AVX512VBMI) << 16:
-		RootMomentsAVX512(w, x, params, sums, n)
-		return
-	}
-	panic("asm: no such implementation of RootMoments")
-}
-
-// RangedFit finds the scale and the offset of the least error for the levels of a search for ranges, and what an error must be below.
-// params are those of the search: 3 to 5, the sums, 9 and 10, those of the weights and the elements, 11, the best error, and then 6, 7 and 12, which it sets.
-// n is 1.
-func RangedFit(isa ISA, params *float32, sums *float32, n int) {
-	switch int(isa) << 16 {
-	case int(AVX2) << 16:
-		RangedFitAVX2(params, sums, n)
-		return
-	case int(AVX512) << 16, int(AVX512VBMI) << 16:
-		RangedFitAVX512(params, sums, n)
-		return
-	}
-	panic("asm: no such implementation of RangedFit")
-}
-
-// RangedAccept takes what a try of a search for ranges found where its error, 8, is below its limit, 12, and begins the next, of 19 levels.
-// params are those of the search: of the try the inverse, 0, the least element, 1, and the scale and the offset, 6 and 7; of the group the best error, 11, its least and
-// greatest element, 13 and 14, and 15, which becomes 0 if the next try is not a usual one; what was taken are scale, inverse and least element, 16 to 18.
-// n is 1.
-func RangedAccept(isa ISA, params *float32, sums *float32, n int) {
-	switch int(isa) << 16 {
-	case int(AVX2) << 16:
-		RangedAcceptAVX2(params, sums, n)
-		return
-	case int(AVX512) << 16, int(AVX512VBMI) << 16:
-		RangedAcceptAVX512(params, sums, n)
-		return
-	}
-	panic("asm: no such implementation of RangedAccept")
-}
-
-// SymmetricAccept takes what a try of a symmetric search found where that is better, and begins the next.
-// params are those of the search: the inverse, 0; the sums, 3 and 4; the best so far, 5, with its scale, 6, and its inverse, 7; the greatest element, 8, and minus the
-// levels of the next try, 9.
-// n is 1.
-func SymmetricAccept(isa ISA, params *float32, sums *float32, n int) {
-	switch int(isa) << 16 {
-	case int(AVX2) << 16:
-		SymmetricAcceptAVX2(params, sums, n)
-		return
-	case int(AVX512) << 16, int(AVX512VBMI) << 16:
-		SymmetricAcceptAVX512(params, sums, n)
-		return
-	}
-	panic("asm: no such implementation of SymmetricAccept")
+	panic("asm: no such implementation of ScaleSearch")
 }
 
 // ParamsPowerOfTwo sets scale = 2^(b-127) with b = max((bits of |most| + round)>>23 - maxExp, least), and recip = 2^(127 - max(b, one)), exact.

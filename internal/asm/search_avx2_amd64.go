@@ -4,72 +4,52 @@
 
 package asm
 
-// RangedSumsAVX2 sets l = min(max(round((x-least)*inverse), 0), most), and sums to sum w*l, sum (w*l)*l and sum (w*l)*x.
-// params are inverse, least and most.
-// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
+// SquareRootsAVX2 sets number 0 to the root of sum x*x times the first number.
+// It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
 //
 //go:noescape
-func RangedSumsAVX2(l *float32, x *float32, w *float32, params *float32, sums *float32, n int)
+func SquareRootsAVX2(x *float32, params *float32, tries *float32, count int, n int, groups int)
 
-// SymmetricSumsAVX2 sets sums to sum (w*x)*l and sum (w*l)*l, l = min(max(round(x*inverse), least), most).
-// params are inverse, least and most.
-// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
+// WeightsMagnitudeAVX2 sets w to abs(x) + number 0.
+// It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
 //
 //go:noescape
-func SymmetricSumsAVX2(x *float32, w *float32, params *float32, sums *float32, n int)
+func WeightsMagnitudeAVX2(w *float32, x *float32, params *float32, tries *float32, count int, n int, groups int)
 
-// RangedErrorSquaredAVX2 sets sums to sum w*error, error being that of scale*l + offset - x, squared or without its sign.
-// params are scale and offset.
-// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
+// WeightsSquareAVX2 sets w to x*x.
+// It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
 //
 //go:noescape
-func RangedErrorSquaredAVX2(l *float32, x *float32, w *float32, params *float32, sums *float32, n int)
+func WeightsSquareAVX2(w *float32, x *float32, params *float32, tries *float32, count int, n int, groups int)
 
-// RangedErrorAbsoluteAVX2 sets sums to sum w*error, error being that of scale*l + offset - x, squared or without its sign.
-// params are scale and offset.
-// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
+// WeightsImportanceAVX2 sets w to importance * the root of number 0 + x*x.
+// It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
 //
 //go:noescape
-func RangedErrorAbsoluteAVX2(l *float32, x *float32, w *float32, params *float32, sums *float32, n int)
+func WeightsImportanceAVX2(w *float32, x *float32, importance *float32, params *float32, tries *float32, count int, n int, groups int)
 
-// SquareSumsAVX2 sets a sum to sum x*x.
-// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
+// Turn16AVX2 sets n >= 1 times four rows to the elements of four groups of so many.
 //
 //go:noescape
-func SquareSumsAVX2(x *float32, params *float32, sums *float32, n int)
+func Turn16AVX2(rows *float32, x *float32, n int)
 
-// MomentsAVX2 sets sums to sum w and sum w*x.
-// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
+// Turn32AVX2 sets n >= 1 times four rows to the elements of four groups of so many.
 //
 //go:noescape
-func MomentsAVX2(x *float32, w *float32, params *float32, sums *float32, n int)
+func Turn32AVX2(rows *float32, x *float32, n int)
 
-// RootMomentsAVX2 sets w to root + abs(x), and sets sums to sum w and sum w*x.
-// A parameter is the root.
-// It runs over n >= 1 rows of sixteen groups, of which params and sums have one number each.
+// RangedSearchAVX2 finds the scale and the least value of the least sum w*error, error being that of scale*l + least - x, squared or, by choice, without its sign.
+// The numbers of a try are how many levels l = min(max(round((x-least)*inverse), 0), n) it puts between the least value and the greatest element, n, and, of the first
+// one, 1, that its scale is the inverse of this. Those of one more try are read.
+// It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
 //
 //go:noescape
-func RootMomentsAVX2(w *float32, x *float32, params *float32, sums *float32, n int)
+func RangedSearchAVX2(l *float32, x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int)
 
-// RangedFitAVX2 finds the scale and the offset of the least error for the levels of a search for ranges, and what an error must be below.
-// params are those of the search: 3 to 5, the sums, 9 and 10, those of the weights and the elements, 11, the best error, and then 6, 7 and 12, which it sets.
-// n is 1.
+// ScaleSearchAVX2 finds the scale of the least sum w*(scale*v - x)^2, v = min(max(round(x*inverse), least), most) or, by choice, the value of IQ4_NL that is nearest to x*inverse.
+// The numbers of a try are the inverse times the element of largest magnitude, what this is divided by before, or 0, and most and least. The first try must be taken. Those
+// of one more are read.
+// It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
 //
 //go:noescape
-func RangedFitAVX2(params *float32, sums *float32, n int)
-
-// RangedAcceptAVX2 takes what a try of a search for ranges found where its error, 8, is below its limit, 12, and begins the next, of 19 levels.
-// params are those of the search: of the try the inverse, 0, the least element, 1, and the scale and the offset, 6 and 7; of the group the best error, 11, its least and
-// greatest element, 13 and 14, and 15, which becomes 0 if the next try is not a usual one; what was taken are scale, inverse and least element, 16 to 18.
-// n is 1.
-//
-//go:noescape
-func RangedAcceptAVX2(params *float32, sums *float32, n int)
-
-// SymmetricAcceptAVX2 takes what a try of a symmetric search found where that is better, and begins the next.
-// params are those of the search: the inverse, 0; the sums, 3 and 4; the best so far, 5, with its scale, 6, and its inverse, 7; the greatest element, 8, and minus the
-// levels of the next try, 9.
-// n is 1.
-//
-//go:noescape
-func SymmetricAcceptAVX2(params *float32, sums *float32, n int)
+func ScaleSearchAVX2(x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int)

@@ -4,100 +4,774 @@
 
 #include "textflag.h"
 
-// func RangedSumsAVX2(l *float32, x *float32, w *float32, params *float32, sums *float32, n int)
+// func SquareRootsAVX2(x *float32, params *float32, tries *float32, count int, n int, groups int)
 // Requires: AVX
-TEXT ·RangedSumsAVX2(SB), NOSPLIT, $0-48
-	// DI l, SI x, DX w, BX params, R8 sums, R9 n
-	MOVQ         l+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         w+16(FP), DX
-	MOVQ         params+24(FP), BX
-	MOVQ         sums+32(FP), R8
-	MOVQ         n+40(FP), R9
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VXORPS       Y14, Y14, Y14
-	VXORPS       Y13, Y13, Y13
-	VXORPS       Y12, Y12, Y12
-	VXORPS       Y11, Y11, Y11
-	VXORPS       Y10, Y10, Y10
-	VXORPS       Y9, Y9, Y9
+TEXT ·SquareRootsAVX2(SB), NOSPLIT, $0-48
+	// DI x, SI params, DX tries, BX count, R8 n, R9 groups, R10 the strip
+	MOVQ tries+16(FP), DX
+	MOVQ count+24(FP), BX
+	MOVQ groups+40(FP), R9
+	SUBQ R10, R10
 
-loop:
-	VMOVUPS      (SI), Y0
-	VMOVUPS      64(BX), Y1
-	VSUBPS       Y1, Y0, Y1
-	VMOVUPS      (BX), Y2
-	VMULPS       Y2, Y1, Y1
-	VADDPS       Y15, Y1, Y1
-	VSUBPS       Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VMAXPS       Y2, Y1, Y1
-	VMOVUPS      128(BX), Y2
-	VMINPS       Y2, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VMOVUPS      (DX), Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y2, Y14, Y14
-	VMULPS       Y1, Y2, Y1
-	VADDPS       Y1, Y13, Y13
-	VMULPS       Y0, Y2, Y2
-	VADDPS       Y2, Y12, Y12
-	VMOVUPS      32(SI), Y0
-	VMOVUPS      96(BX), Y1
-	VSUBPS       Y1, Y0, Y1
-	VMOVUPS      32(BX), Y2
-	VMULPS       Y2, Y1, Y1
-	VADDPS       Y15, Y1, Y1
-	VSUBPS       Y15, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VMAXPS       Y2, Y1, Y1
-	VMOVUPS      160(BX), Y2
-	VMINPS       Y2, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VMOVUPS      32(DX), Y2
-	VMULPS       Y1, Y2, Y2
-	VADDPS       Y2, Y11, Y11
-	VMULPS       Y1, Y2, Y1
-	VADDPS       Y1, Y10, Y10
-	VMULPS       Y0, Y2, Y2
-	VADDPS       Y2, Y9, Y9
-	ADDQ         $+64, DI
-	ADDQ         $+64, SI
-	ADDQ         $+64, DX
-	SUBQ         $+1, R9
-	TESTQ        R9, R9
-	JNE          loop
-	VMOVUPS      Y14, (R8)
-	VMOVUPS      Y13, 64(R8)
-	VMOVUPS      Y12, 128(R8)
-	VMOVUPS      Y11, 32(R8)
-	VMOVUPS      Y10, 96(R8)
-	VMOVUPS      Y9, 160(R8)
+strip0:
+	MOVQ   params+8(FP), SI
+	ADDQ   R10, SI
+	MOVQ   x+0(FP), DI
+	ADDQ   R10, DI
+	VXORPS Y15, Y15, Y15
+	VXORPS Y14, Y14, Y14
+	MOVQ   n+32(FP), R8
+
+row00:
+	VMOVUPS (DI), Y0
+	VMULPS  Y0, Y0, Y0
+	VADDPS  Y0, Y15, Y15
+	VMOVUPS 32(DI), Y0
+	VMULPS  Y0, Y0, Y0
+	VADDPS  Y0, Y14, Y14
+	ADDQ    $+256, DI
+	SUBQ    $+1, R8
+	TESTQ   R8, R8
+	JNE     row00
+	VMOVUPS Y15, (SI)
+	VMOVUPS Y14, 32(SI)
+	MOVQ    params+8(FP), SI
+	ADDQ    R10, SI
+	SUBQ    R8, R8
+	ADDQ    $+2, R8
+
+number01:
+	VBROADCASTSS (DX), Y15
+	VMOVUPS      (SI), Y14
+	VMULPS       Y15, Y14, Y0
+	VSQRTPS      Y0, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	SUBQ         $+1, R8
+	TESTQ        R8, R8
+	JNE          number01
+	ADDQ         $+64, R10
+	CMPQ         R10, R9
+	JLT          strip0
 	VZEROUPPER
 	RET
 
-// func SymmetricSumsAVX2(x *float32, w *float32, params *float32, sums *float32, n int)
-// Requires: AVX
-TEXT ·SymmetricSumsAVX2(SB), NOSPLIT, $0-40
-	// DI x, SI w, DX params, BX sums, R8 n
-	MOVQ         x+0(FP), DI
-	MOVQ         w+8(FP), SI
+// func WeightsMagnitudeAVX2(w *float32, x *float32, params *float32, tries *float32, count int, n int, groups int)
+// Requires: AVX, AVX2
+TEXT ·WeightsMagnitudeAVX2(SB), NOSPLIT, $0-56
+	// DI w, SI x, DX params, BX tries, R8 count, R9 n, R10 groups, R11 the strip
+	MOVQ tries+24(FP), BX
+	MOVQ count+32(FP), R8
+	MOVQ groups+48(FP), R10
+	SUBQ R11, R11
+
+strip0:
 	MOVQ         params+16(FP), DX
-	MOVQ         sums+24(FP), BX
-	MOVQ         n+32(FP), R8
-	VMOVUPS      (DX), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VMOVUPS      128(DX), Y13
-	VMOVUPS      64(DX), Y12
-	VXORPS       Y11, Y11, Y11
-	VXORPS       Y10, Y10, Y10
-	VMOVUPS      32(DX), Y9
-	VMOVUPS      160(DX), Y8
-	VMOVUPS      96(DX), Y7
-	VXORPS       Y6, Y6, Y6
-	VXORPS       Y5, Y5, Y5
+	ADDQ         R11, DX
+	MOVQ         w+0(FP), DI
+	ADDQ         R11, DI
+	MOVQ         x+8(FP), SI
+	ADDQ         R11, SI
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VMOVUPS      (DX), Y13
+	VMOVUPS      32(DX), Y12
+	MOVQ         n+40(FP), R9
+
+row00:
+	VMOVUPS (SI), Y0
+	VPAND   Y15, Y0, Y1
+	VPOR    Y14, Y1, Y1
+	VADDPS  Y13, Y1, Y1
+	VMOVUPS Y1, (DI)
+	VMOVUPS 32(SI), Y0
+	VPAND   Y15, Y0, Y1
+	VPOR    Y14, Y1, Y1
+	VADDPS  Y12, Y1, Y1
+	VMOVUPS Y1, 32(DI)
+	ADDQ    $+256, DI
+	ADDQ    $+256, SI
+	SUBQ    $+1, R9
+	TESTQ   R9, R9
+	JNE     row00
+	ADDQ    $+64, R11
+	CMPQ    R11, R10
+	JLT     strip0
+	VZEROUPPER
+	RET
+
+// func WeightsSquareAVX2(w *float32, x *float32, params *float32, tries *float32, count int, n int, groups int)
+// Requires: AVX
+TEXT ·WeightsSquareAVX2(SB), NOSPLIT, $0-56
+	// DI w, SI x, DX params, BX tries, R8 count, R9 n, R10 groups, R11 the strip
+	MOVQ tries+24(FP), BX
+	MOVQ count+32(FP), R8
+	MOVQ groups+48(FP), R10
+	SUBQ R11, R11
+
+strip0:
+	MOVQ params+16(FP), DX
+	ADDQ R11, DX
+	MOVQ w+0(FP), DI
+	ADDQ R11, DI
+	MOVQ x+8(FP), SI
+	ADDQ R11, SI
+	MOVQ n+40(FP), R9
+
+row00:
+	VMOVUPS (SI), Y0
+	VMULPS  Y0, Y0, Y0
+	VMOVUPS Y0, (DI)
+	VMOVUPS 32(SI), Y0
+	VMULPS  Y0, Y0, Y0
+	VMOVUPS Y0, 32(DI)
+	ADDQ    $+256, DI
+	ADDQ    $+256, SI
+	SUBQ    $+1, R9
+	TESTQ   R9, R9
+	JNE     row00
+	ADDQ    $+64, R11
+	CMPQ    R11, R10
+	JLT     strip0
+	VZEROUPPER
+	RET
+
+// func WeightsImportanceAVX2(w *float32, x *float32, importance *float32, params *float32, tries *float32, count int, n int, groups int)
+// Requires: AVX
+TEXT ·WeightsImportanceAVX2(SB), NOSPLIT, $0-64
+	// DI w, SI x, DX importance, BX params, R8 tries, R9 count, R10 n, R11 groups, R12 the strip
+	MOVQ tries+32(FP), R8
+	MOVQ count+40(FP), R9
+	MOVQ groups+56(FP), R11
+	SUBQ R12, R12
+
+strip0:
+	MOVQ    params+24(FP), BX
+	ADDQ    R12, BX
+	MOVQ    w+0(FP), DI
+	ADDQ    R12, DI
+	MOVQ    x+8(FP), SI
+	ADDQ    R12, SI
+	MOVQ    importance+16(FP), DX
+	ADDQ    R12, DX
+	VMOVUPS (BX), Y15
+	VMOVUPS 32(BX), Y14
+	MOVQ    n+48(FP), R10
+
+row00:
+	VMOVUPS (DX), Y0
+	VMOVUPS (SI), Y1
+	VMULPS  Y1, Y1, Y1
+	VADDPS  Y1, Y15, Y1
+	VSQRTPS Y1, Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, (DI)
+	VMOVUPS 32(DX), Y0
+	VMOVUPS 32(SI), Y1
+	VMULPS  Y1, Y1, Y1
+	VADDPS  Y1, Y14, Y1
+	VSQRTPS Y1, Y1
+	VMULPS  Y1, Y0, Y0
+	VMOVUPS Y0, 32(DI)
+	ADDQ    $+256, DI
+	ADDQ    $+256, SI
+	ADDQ    $+256, DX
+	SUBQ    $+1, R10
+	TESTQ   R10, R10
+	JNE     row00
+	ADDQ    $+64, R12
+	CMPQ    R12, R11
+	JLT     strip0
+	VZEROUPPER
+	RET
+
+// func Turn16AVX2(rows *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·Turn16AVX2(SB), NOSPLIT, $0-24
+	// DI rows, SI x, DX n
+	MOVQ rows+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), DX
 
 loop:
+	VMOVUPS     (SI), X0
+	VMOVUPS     64(SI), X1
+	VPUNPCKLDQ  X1, X0, X2
+	VMOVUPS     128(SI), X3
+	VMOVUPS     192(SI), X4
+	VPUNPCKLDQ  X4, X3, X5
+	VPUNPCKLQDQ X5, X2, X6
+	VMOVUPS     X6, (DI)
+	VPUNPCKHQDQ X5, X2, X2
+	VMOVUPS     X2, 256(DI)
+	VPUNPCKHDQ  X1, X0, X0
+	VPUNPCKHDQ  X4, X3, X3
+	VPUNPCKLQDQ X3, X0, X1
+	VMOVUPS     X1, 512(DI)
+	VPUNPCKHQDQ X3, X0, X0
+	VMOVUPS     X0, 768(DI)
+	ADDQ        $+1024, DI
+	ADDQ        $+16, SI
+	SUBQ        $+1, DX
+	TESTQ       DX, DX
+	JNE         loop
+	VZEROUPPER
+	RET
+
+// func Turn32AVX2(rows *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·Turn32AVX2(SB), NOSPLIT, $0-24
+	// DI rows, SI x, DX n
+	MOVQ rows+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), DX
+
+loop:
+	VMOVUPS     (SI), X0
+	VMOVUPS     128(SI), X1
+	VPUNPCKLDQ  X1, X0, X2
+	VMOVUPS     256(SI), X3
+	VMOVUPS     384(SI), X4
+	VPUNPCKLDQ  X4, X3, X5
+	VPUNPCKLQDQ X5, X2, X6
+	VMOVUPS     X6, (DI)
+	VPUNPCKHQDQ X5, X2, X2
+	VMOVUPS     X2, 256(DI)
+	VPUNPCKHDQ  X1, X0, X0
+	VPUNPCKHDQ  X4, X3, X3
+	VPUNPCKLQDQ X3, X0, X1
+	VMOVUPS     X1, 512(DI)
+	VPUNPCKHQDQ X3, X0, X0
+	VMOVUPS     X0, 768(DI)
+	ADDQ        $+1024, DI
+	ADDQ        $+16, SI
+	SUBQ        $+1, DX
+	TESTQ       DX, DX
+	JNE         loop
+	VZEROUPPER
+	RET
+
+// func RangedSearchAVX2(l *float32, x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int)
+// Requires: AVX, AVX2
+TEXT ·RangedSearchAVX2(SB), NOSPLIT, $0-72
+	// DI l, SI x, DX w, BX params, R8 tries, R9 count, R10 n, R11 groups, R12 choice, R13 the strip
+	MOVQ tries+32(FP), R8
+	MOVQ count+40(FP), R9
+	MOVQ groups+56(FP), R11
+	MOVQ choice+64(FP), R12
+	SUBQ R13, R13
+
+strip0:
+	MOVQ    params+24(FP), BX
+	ADDQ    R13, BX
+	MOVQ    x+8(FP), SI
+	ADDQ    R13, SI
+	MOVQ    w+16(FP), DX
+	ADDQ    R13, DX
+	VMOVUPS (BX), Y15
+	VMOVUPS 256(BX), Y14
+	VXORPS  Y13, Y13, Y13
+	VXORPS  Y12, Y12, Y12
+	VMOVUPS 32(BX), Y11
+	VMOVUPS 288(BX), Y10
+	VXORPS  Y9, Y9, Y9
+	VXORPS  Y8, Y8, Y8
+	MOVQ    n+48(FP), R10
+
+row00:
+	VMOVUPS   (SI), Y0
+	VCMPPS    $0x1e, Y0, Y15, Y1
+	VBLENDVPS Y1, Y0, Y15, Y1
+	VCMPPS    $0x1e, Y14, Y0, Y2
+	VBLENDVPS Y2, Y0, Y14, Y2
+	VMOVAPS   Y1, Y15
+	VMOVAPS   Y2, Y14
+	VMOVUPS   (DX), Y1
+	VADDPS    Y1, Y13, Y13
+	VMULPS    Y0, Y1, Y1
+	VADDPS    Y1, Y12, Y12
+	VMOVUPS   32(SI), Y0
+	VCMPPS    $0x1e, Y0, Y11, Y1
+	VBLENDVPS Y1, Y0, Y11, Y1
+	VCMPPS    $0x1e, Y10, Y0, Y2
+	VBLENDVPS Y2, Y0, Y10, Y2
+	VMOVAPS   Y1, Y11
+	VMOVAPS   Y2, Y10
+	VMOVUPS   32(DX), Y1
+	VADDPS    Y1, Y9, Y9
+	VMULPS    Y0, Y1, Y1
+	VADDPS    Y1, Y8, Y8
+	ADDQ      $+256, SI
+	ADDQ      $+256, DX
+	SUBQ      $+1, R10
+	TESTQ     R10, R10
+	JNE       row00
+	VMOVUPS   Y15, (BX)
+	VMOVUPS   Y14, 256(BX)
+	VMOVUPS   Y13, 1024(BX)
+	VMOVUPS   Y12, 1280(BX)
+	VMOVUPS   Y11, 32(BX)
+	VMOVUPS   Y10, 288(BX)
+	VMOVUPS   Y9, 1056(BX)
+	VMOVUPS   Y8, 1312(BX)
+	MOVQ      params+24(FP), BX
+	ADDQ      R13, BX
+	SUBQ      R10, R10
+	ADDQ      $+2, R10
+
+number01:
+	VMOVUPS      1280(BX), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VMOVUPS      1024(BX), Y12
+	VBROADCASTSS 4(R8), Y11
+	VMOVUPS      (BX), Y10
+	VMOVUPS      256(BX), Y9
+	VBROADCASTSS constantsAVX2<>+8(SB), Y8
+	VBROADCASTSS constantsAVX2<>+12(SB), Y7
+	VPAND        Y14, Y15, Y0
+	VPOR         Y13, Y0, Y0
+	VPAND        Y14, Y12, Y1
+	VPOR         Y13, Y1, Y1
+	VCMPPS       $0x1e, Y13, Y10, Y2
+	VBLENDVPS    Y2, Y13, Y10, Y2
+	VSUBPS       Y2, Y9, Y3
+	VDIVPS       Y3, Y11, Y3
+	VPAND        Y14, Y3, Y4
+	VPOR         Y13, Y4, Y4
+	VCMPPS       $0x1d, Y4, Y8, Y5
+	VBLENDVPS    Y5, Y7, Y13, Y5
+	VCMPPS       $0x1e, Y13, Y3, Y4
+	VBLENDVPS    Y4, Y5, Y13, Y4
+	VCMPPS       $0x1e, Y13, Y1, Y5
+	VBLENDVPS    Y5, Y4, Y13, Y5
+	VCMPPS       $0x1d, Y1, Y8, Y4
+	VBLENDVPS    Y4, Y5, Y13, Y4
+	VCMPPS       $0x1e, Y13, Y0, Y1
+	VBLENDVPS    Y1, Y4, Y13, Y1
+	VCMPPS       $0x1d, Y0, Y8, Y4
+	VBLENDVPS    Y4, Y1, Y13, Y4
+	VMOVUPS      Y4, 768(BX)
+	VMOVUPS      Y2, 1536(BX)
+	VMOVUPS      Y2, 2304(BX)
+	VMOVUPS      Y3, 2048(BX)
+	VMOVUPS      Y3, 2560(BX)
+	VDIVPS       Y3, Y7, Y3
+	VMOVUPS      Y3, 1792(BX)
+	ADDQ         $+32, BX
+	SUBQ         $+1, R10
+	TESTQ        R10, R10
+	JNE          number01
+	ADDQ         $+64, R13
+	CMPQ         R13, R11
+	JLT          strip0
+
+try:
+	SUBQ R13, R13
+
+strip1:
+	MOVQ         params+24(FP), BX
+	ADDQ         R13, BX
+	MOVQ         l+0(FP), DI
+	ADDQ         R13, DI
+	MOVQ         x+8(FP), SI
+	ADDQ         R13, SI
+	MOVQ         w+16(FP), DX
+	ADDQ         R13, DX
+	VMOVUPS      1536(BX), Y15
+	VMOVUPS      2560(BX), Y14
+	VBROADCASTSS constantsAVX2<>+16(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS 4(R8), Y11
+	VXORPS       Y10, Y10, Y10
+	VXORPS       Y9, Y9, Y9
+	VXORPS       Y8, Y8, Y8
+	VMOVUPS      1568(BX), Y7
+	VMOVUPS      2592(BX), Y6
+	VXORPS       Y5, Y5, Y5
+	VXORPS       Y4, Y4, Y4
+	VXORPS       Y3, Y3, Y3
+	MOVQ         n+48(FP), R10
+
+row10:
+	VMOVUPS (SI), Y0
+	VSUBPS  Y15, Y0, Y1
+	VMULPS  Y14, Y1, Y1
+	VADDPS  Y13, Y1, Y1
+	VSUBPS  Y13, Y1, Y1
+	VMAXPS  Y12, Y1, Y1
+	VMINPS  Y11, Y1, Y1
+	VMOVUPS Y1, (DI)
+	VMOVUPS (DX), Y2
+	VMULPS  Y1, Y2, Y2
+	VADDPS  Y2, Y10, Y10
+	VMULPS  Y1, Y2, Y1
+	VADDPS  Y1, Y9, Y9
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y2, Y8, Y8
+	VMOVUPS 32(SI), Y0
+	VSUBPS  Y7, Y0, Y1
+	VMULPS  Y6, Y1, Y1
+	VADDPS  Y13, Y1, Y1
+	VSUBPS  Y13, Y1, Y1
+	VMAXPS  Y12, Y1, Y1
+	VMINPS  Y11, Y1, Y1
+	VMOVUPS Y1, 32(DI)
+	VMOVUPS 32(DX), Y2
+	VMULPS  Y1, Y2, Y2
+	VADDPS  Y2, Y5, Y5
+	VMULPS  Y1, Y2, Y1
+	VADDPS  Y1, Y4, Y4
+	VMULPS  Y0, Y2, Y2
+	VADDPS  Y2, Y3, Y3
+	ADDQ    $+256, DI
+	ADDQ    $+256, SI
+	ADDQ    $+256, DX
+	SUBQ    $+1, R10
+	TESTQ   R10, R10
+	JNE     row10
+	VMOVUPS Y10, 2816(BX)
+	VMOVUPS Y9, 3072(BX)
+	VMOVUPS Y8, 3328(BX)
+	VMOVUPS Y5, 2848(BX)
+	VMOVUPS Y4, 3104(BX)
+	VMOVUPS Y3, 3360(BX)
+	MOVQ    params+24(FP), BX
+	ADDQ    R13, BX
+	SUBQ    R10, R10
+	ADDQ    $+2, R10
+
+number11:
+	VBROADCASTSS 8(R8), Y15
+	VMOVUPS      3072(BX), Y14
+	VMOVUPS      1280(BX), Y13
+	VMOVUPS      2816(BX), Y12
+	VMOVUPS      3328(BX), Y11
+	VMOVUPS      1024(BX), Y10
+	VBROADCASTSS constantsAVX2<>+4(SB), Y9
+	VMOVUPS      1792(BX), Y8
+	VMOVUPS      1536(BX), Y7
+	VMOVUPS      512(BX), Y6
+	VBROADCASTSS constantsAVX2<>+20(SB), Y5
+	VMULPS       Y13, Y14, Y0
+	VMULPS       Y11, Y12, Y1
+	VSUBPS       Y1, Y0, Y0
+	VMULPS       Y14, Y10, Y1
+	VMULPS       Y12, Y12, Y2
+	VSUBPS       Y2, Y1, Y1
+	VDIVPS       Y1, Y0, Y0
+	VDIVPS       Y14, Y11, Y2
+	VMULPS       Y11, Y10, Y3
+	VMULPS       Y12, Y13, Y4
+	VSUBPS       Y4, Y3, Y3
+	VDIVPS       Y1, Y3, Y3
+	VCMPPS       $0x1e, Y9, Y0, Y4
+	VBLENDVPS    Y4, Y2, Y3, Y4
+	VCMPPS       $0x1e, Y9, Y15, Y2
+	VBLENDVPS    Y2, Y8, Y4, Y2
+	VMOVUPS      Y2, 3584(BX)
+	VCMPPS       $0x1e, Y9, Y0, Y2
+	VBLENDVPS    Y2, Y9, Y0, Y2
+	VCMPPS       $0x1e, Y9, Y15, Y0
+	VBLENDVPS    Y0, Y7, Y2, Y0
+	VMOVUPS      Y0, 3840(BX)
+	VCMPPS       $0x1e, Y9, Y1, Y0
+	VBLENDVPS    Y0, Y6, Y5, Y0
+	VCMPPS       $0x1e, Y9, Y15, Y1
+	VBLENDVPS    Y1, Y6, Y0, Y1
+	VMOVUPS      Y1, 4352(BX)
+	ADDQ         $+32, BX
+	SUBQ         $+1, R10
+	TESTQ        R10, R10
+	JNE          number11
+	ADDQ         $+64, R13
+	CMPQ         R13, R11
+	JLT          strip1
+	SUBQ         R13, R13
+
+strip2:
+	TESTQ   R12, R12
+	JNE     other20
+	MOVQ    params+24(FP), BX
+	ADDQ    R13, BX
+	MOVQ    l+0(FP), DI
+	ADDQ    R13, DI
+	MOVQ    x+8(FP), SI
+	ADDQ    R13, SI
+	MOVQ    w+16(FP), DX
+	ADDQ    R13, DX
+	VMOVUPS 3584(BX), Y15
+	VMOVUPS 3840(BX), Y14
+	VXORPS  Y13, Y13, Y13
+	VMOVUPS 3616(BX), Y12
+	VMOVUPS 3872(BX), Y11
+	VXORPS  Y10, Y10, Y10
+	MOVQ    n+48(FP), R10
+
+row20:
+	VMOVUPS (DX), Y0
+	VMOVUPS (DI), Y1
+	VMULPS  Y15, Y1, Y1
+	VADDPS  Y14, Y1, Y1
+	VMOVUPS (SI), Y2
+	VSUBPS  Y2, Y1, Y1
+	VMULPS  Y1, Y1, Y1
+	VMULPS  Y1, Y0, Y0
+	VADDPS  Y0, Y13, Y13
+	VMOVUPS 32(DX), Y0
+	VMOVUPS 32(DI), Y1
+	VMULPS  Y12, Y1, Y1
+	VADDPS  Y11, Y1, Y1
+	VMOVUPS 32(SI), Y2
+	VSUBPS  Y2, Y1, Y1
+	VMULPS  Y1, Y1, Y1
+	VMULPS  Y1, Y0, Y0
+	VADDPS  Y0, Y10, Y10
+	ADDQ    $+256, DI
+	ADDQ    $+256, SI
+	ADDQ    $+256, DX
+	SUBQ    $+1, R10
+	TESTQ   R10, R10
+	JNE     row20
+	VMOVUPS Y13, 4096(BX)
+	VMOVUPS Y10, 4128(BX)
+	JMP     end20
+
+other20:
+	MOVQ         params+24(FP), BX
+	ADDQ         R13, BX
+	MOVQ         l+0(FP), DI
+	ADDQ         R13, DI
+	MOVQ         x+8(FP), SI
+	ADDQ         R13, SI
+	MOVQ         w+16(FP), DX
+	ADDQ         R13, DX
+	VMOVUPS      3584(BX), Y15
+	VMOVUPS      3840(BX), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VXORPS       Y11, Y11, Y11
+	VMOVUPS      3616(BX), Y10
+	VMOVUPS      3872(BX), Y9
+	VXORPS       Y8, Y8, Y8
+	MOVQ         n+48(FP), R10
+
+rowother20:
+	VMOVUPS (DX), Y0
+	VMOVUPS (DI), Y1
+	VMULPS  Y15, Y1, Y1
+	VADDPS  Y14, Y1, Y1
+	VMOVUPS (SI), Y2
+	VSUBPS  Y2, Y1, Y1
+	VPAND   Y13, Y1, Y2
+	VPOR    Y12, Y2, Y2
+	VMULPS  Y2, Y0, Y0
+	VADDPS  Y0, Y11, Y11
+	VMOVUPS 32(DX), Y0
+	VMOVUPS 32(DI), Y1
+	VMULPS  Y10, Y1, Y1
+	VADDPS  Y9, Y1, Y1
+	VMOVUPS 32(SI), Y2
+	VSUBPS  Y2, Y1, Y1
+	VPAND   Y13, Y1, Y2
+	VPOR    Y12, Y2, Y2
+	VMULPS  Y2, Y0, Y0
+	VADDPS  Y0, Y8, Y8
+	ADDQ    $+256, DI
+	ADDQ    $+256, SI
+	ADDQ    $+256, DX
+	SUBQ    $+1, R10
+	TESTQ   R10, R10
+	JNE     rowother20
+	VMOVUPS Y11, 4096(BX)
+	VMOVUPS Y8, 4128(BX)
+
+end20:
+	MOVQ params+24(FP), BX
+	ADDQ R13, BX
+	SUBQ R10, R10
+	ADDQ $+2, R10
+
+number21:
+	VMOVUPS      4352(BX), Y15
+	VMOVUPS      4096(BX), Y14
+	VMOVUPS      1536(BX), Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
+	VBROADCASTSS constantsAVX2<>+4(SB), Y11
+	VBROADCASTSS constantsAVX2<>+8(SB), Y10
+	VMOVUPS      3584(BX), Y0
+	VMOVUPS      1792(BX), Y1
+	VCMPPS       $0x1e, Y14, Y15, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y2
+	VMOVUPS      Y2, 1792(BX)
+	VMOVUPS      2560(BX), Y0
+	VMOVUPS      2048(BX), Y1
+	VCMPPS       $0x1e, Y14, Y15, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y2
+	VMOVUPS      Y2, 2048(BX)
+	VMOVUPS      2304(BX), Y0
+	VCMPPS       $0x1e, Y14, Y15, Y1
+	VBLENDVPS    Y1, Y13, Y0, Y1
+	VMOVUPS      Y1, 2304(BX)
+	VMOVUPS      512(BX), Y0
+	VCMPPS       $0x1e, Y14, Y15, Y1
+	VBLENDVPS    Y1, Y14, Y0, Y1
+	VMOVUPS      Y1, 512(BX)
+	VMOVUPS      3840(BX), Y0
+	VCMPPS       $0x1e, Y14, Y15, Y2
+	VBLENDVPS    Y2, Y0, Y13, Y2
+	VMOVUPS      Y2, 1536(BX)
+	VBROADCASTSS 16(R8), Y0
+	VMOVUPS      256(BX), Y3
+	VSUBPS       Y2, Y3, Y3
+	VDIVPS       Y3, Y0, Y0
+	VMOVUPS      Y0, 2560(BX)
+	VMOVUPS      (BX), Y4
+	VSUBPS       Y2, Y4, Y4
+	VMULPS       Y4, Y0, Y4
+	VPAND        Y12, Y0, Y2
+	VPOR         Y11, Y2, Y2
+	VPAND        Y12, Y1, Y0
+	VPOR         Y11, Y0, Y0
+	VMOVUPS      768(BX), Y1
+	VCMPPS       $0x1d, Y0, Y10, Y5
+	VBLENDVPS    Y5, Y1, Y11, Y5
+	VCMPPS       $0x1d, Y2, Y10, Y0
+	VBLENDVPS    Y0, Y5, Y11, Y0
+	VCMPPS       $0x1e, Y11, Y3, Y1
+	VBLENDVPS    Y1, Y0, Y11, Y1
+	VBROADCASTSS constantsAVX2<>+24(SB), Y0
+	VCMPPS       $0x1d, Y0, Y4, Y2
+	VBLENDVPS    Y2, Y1, Y11, Y2
+	VMOVUPS      Y2, 768(BX)
+	ADDQ         $+32, BX
+	SUBQ         $+1, R10
+	TESTQ        R10, R10
+	JNE          number21
+	ADDQ         $+64, R13
+	CMPQ         R13, R11
+	JLT          strip2
+	ADDQ         $+16, R8
+	SUBQ         $+1, R9
+	TESTQ        R9, R9
+	JNE          try
+	VZEROUPPER
+	RET
+
+// func ScaleSearchAVX2(x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int)
+// Requires: AVX, AVX2
+TEXT ·ScaleSearchAVX2(SB), NOSPLIT, $0-64
+	// DI x, SI w, DX params, BX tries, R8 count, R9 n, R10 groups, R11 choice, R12 the strip
+	MOVQ tries+24(FP), BX
+	MOVQ count+32(FP), R8
+	MOVQ groups+48(FP), R10
+	MOVQ choice+56(FP), R11
+	SUBQ R12, R12
+
+strip0:
+	MOVQ         params+16(FP), DX
+	ADDQ         R12, DX
+	MOVQ         x+0(FP), DI
+	ADDQ         R12, DI
+	MOVQ         w+8(FP), SI
+	ADDQ         R12, SI
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VMOVUPS      (DX), Y13
+	VXORPS       Y12, Y12, Y12
+	VMOVUPS      32(DX), Y11
+	VXORPS       Y10, Y10, Y10
+	MOVQ         n+40(FP), R9
+
+row00:
+	VMOVUPS   (DI), Y0
+	VPAND     Y15, Y0, Y1
+	VPOR      Y14, Y1, Y1
+	VPAND     Y15, Y13, Y2
+	VPOR      Y14, Y2, Y2
+	VCMPPS    $0x1e, Y2, Y1, Y3
+	VBLENDVPS Y3, Y0, Y13, Y3
+	VMOVAPS   Y3, Y13
+	VMOVUPS   (SI), Y0
+	VADDPS    Y0, Y12, Y12
+	VMOVUPS   32(DI), Y0
+	VPAND     Y15, Y0, Y1
+	VPOR      Y14, Y1, Y1
+	VPAND     Y15, Y11, Y2
+	VPOR      Y14, Y2, Y2
+	VCMPPS    $0x1e, Y2, Y1, Y3
+	VBLENDVPS Y3, Y0, Y11, Y3
+	VMOVAPS   Y3, Y11
+	VMOVUPS   32(SI), Y0
+	VADDPS    Y0, Y10, Y10
+	ADDQ      $+256, DI
+	ADDQ      $+256, SI
+	SUBQ      $+1, R9
+	TESTQ     R9, R9
+	JNE       row00
+	VMOVUPS   Y13, (DX)
+	VMOVUPS   Y12, 768(DX)
+	VMOVUPS   Y11, 32(DX)
+	VMOVUPS   Y10, 800(DX)
+	MOVQ      params+16(FP), DX
+	ADDQ      R12, DX
+	SUBQ      R9, R9
+	ADDQ      $+2, R9
+
+number01:
+	VMOVUPS      (DX), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+12(SB), Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (BX), Y8
+	VPAND        Y14, Y15, Y0
+	VPOR         Y13, Y0, Y0
+	VCMPPS       $0x1d, Y0, Y12, Y1
+	VBLENDVPS    Y1, Y11, Y13, Y1
+	VCMPPS       $0x1d, Y10, Y0, Y2
+	VBLENDVPS    Y2, Y1, Y13, Y2
+	VMOVUPS      Y2, 512(DX)
+	VDIVPS       Y9, Y15, Y0
+	VDIVPS       Y0, Y11, Y0
+	VDIVPS       Y15, Y8, Y1
+	VCMPPS       $0x1e, Y13, Y9, Y2
+	VBLENDVPS    Y2, Y0, Y1, Y2
+	VMOVUPS      Y2, 1536(DX)
+	ADDQ         $+32, DX
+	SUBQ         $+1, R9
+	TESTQ        R9, R9
+	JNE          number01
+	ADDQ         $+64, R12
+	CMPQ         R12, R10
+	JLT          strip0
+
+try:
+	SUBQ R12, R12
+
+strip1:
+	TESTQ        R11, R11
+	JNE          other10
+	MOVQ         params+16(FP), DX
+	ADDQ         R12, DX
+	MOVQ         x+0(FP), DI
+	ADDQ         R12, DI
+	MOVQ         w+8(FP), SI
+	ADDQ         R12, SI
+	VMOVUPS      1536(DX), Y15
+	VBROADCASTSS constantsAVX2<>+16(SB), Y14
+	VBROADCASTSS 8(BX), Y13
+	VBROADCASTSS 12(BX), Y12
+	VXORPS       Y11, Y11, Y11
+	VXORPS       Y10, Y10, Y10
+	VMOVUPS      1568(DX), Y9
+	VXORPS       Y8, Y8, Y8
+	VXORPS       Y7, Y7, Y7
+	MOVQ         n+40(FP), R9
+
+row10:
 	VMOVUPS (SI), Y0
 	VMOVUPS (DI), Y1
 	VMULPS  Y1, Y0, Y2
@@ -117,531 +791,284 @@ loop:
 	VMULPS  Y9, Y1, Y1
 	VADDPS  Y14, Y1, Y1
 	VSUBPS  Y14, Y1, Y1
-	VMINPS  Y8, Y1, Y1
-	VMAXPS  Y7, Y1, Y1
+	VMINPS  Y13, Y1, Y1
+	VMAXPS  Y12, Y1, Y1
 	VMULPS  Y1, Y2, Y2
-	VADDPS  Y2, Y6, Y6
+	VADDPS  Y2, Y8, Y8
 	VMULPS  Y1, Y0, Y0
 	VMULPS  Y1, Y0, Y0
-	VADDPS  Y0, Y5, Y5
-	ADDQ    $+64, DI
-	ADDQ    $+64, SI
-	SUBQ    $+1, R8
-	TESTQ   R8, R8
-	JNE     loop
-	VMOVUPS Y11, (BX)
-	VMOVUPS Y10, 64(BX)
-	VMOVUPS Y6, 32(BX)
-	VMOVUPS Y5, 96(BX)
-	VZEROUPPER
-	RET
-
-// func RangedErrorSquaredAVX2(l *float32, x *float32, w *float32, params *float32, sums *float32, n int)
-// Requires: AVX
-TEXT ·RangedErrorSquaredAVX2(SB), NOSPLIT, $0-48
-	// DI l, SI x, DX w, BX params, R8 sums, R9 n
-	MOVQ    l+0(FP), DI
-	MOVQ    x+8(FP), SI
-	MOVQ    w+16(FP), DX
-	MOVQ    params+24(FP), BX
-	MOVQ    sums+32(FP), R8
-	MOVQ    n+40(FP), R9
-	VMOVUPS (BX), Y15
-	VMOVUPS 64(BX), Y14
-	VXORPS  Y13, Y13, Y13
-	VMOVUPS 32(BX), Y12
-	VMOVUPS 96(BX), Y11
-	VXORPS  Y10, Y10, Y10
-
-loop:
-	VMOVUPS (DX), Y0
-	VMOVUPS (DI), Y1
-	VMULPS  Y15, Y1, Y1
-	VADDPS  Y14, Y1, Y1
-	VMOVUPS (SI), Y2
-	VSUBPS  Y2, Y1, Y1
-	VMULPS  Y1, Y1, Y1
-	VMULPS  Y1, Y0, Y0
-	VADDPS  Y0, Y13, Y13
-	VMOVUPS 32(DX), Y0
-	VMOVUPS 32(DI), Y1
-	VMULPS  Y12, Y1, Y1
-	VADDPS  Y11, Y1, Y1
-	VMOVUPS 32(SI), Y2
-	VSUBPS  Y2, Y1, Y1
-	VMULPS  Y1, Y1, Y1
-	VMULPS  Y1, Y0, Y0
-	VADDPS  Y0, Y10, Y10
-	ADDQ    $+64, DI
-	ADDQ    $+64, SI
-	ADDQ    $+64, DX
+	VADDPS  Y0, Y7, Y7
+	ADDQ    $+256, DI
+	ADDQ    $+256, SI
 	SUBQ    $+1, R9
 	TESTQ   R9, R9
-	JNE     loop
-	VMOVUPS Y13, (R8)
-	VMOVUPS Y10, 32(R8)
-	VZEROUPPER
-	RET
+	JNE     row10
+	VMOVUPS Y11, 1792(DX)
+	VMOVUPS Y10, 2048(DX)
+	VMOVUPS Y8, 1824(DX)
+	VMOVUPS Y7, 2080(DX)
+	JMP     end10
 
-// func RangedErrorAbsoluteAVX2(l *float32, x *float32, w *float32, params *float32, sums *float32, n int)
-// Requires: AVX
-TEXT ·RangedErrorAbsoluteAVX2(SB), NOSPLIT, $0-48
-	// DI l, SI x, DX w, BX params, R8 sums, R9 n
-	MOVQ         l+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         w+16(FP), DX
-	MOVQ         params+24(FP), BX
-	MOVQ         sums+32(FP), R8
-	MOVQ         n+40(FP), R9
-	VMOVUPS      (BX), Y15
-	VMOVUPS      64(BX), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VXORPS       Y12, Y12, Y12
-	VMOVUPS      32(BX), Y11
-	VMOVUPS      96(BX), Y10
-	VXORPS       Y9, Y9, Y9
-
-loop:
-	VMOVUPS (DX), Y0
-	VMOVUPS (DI), Y1
-	VMULPS  Y15, Y1, Y1
-	VADDPS  Y14, Y1, Y1
-	VMOVUPS (SI), Y2
-	VSUBPS  Y2, Y1, Y1
-	VMULPS  Y13, Y1, Y2
-	VMAXPS  Y2, Y1, Y1
-	VMULPS  Y1, Y0, Y0
-	VADDPS  Y0, Y12, Y12
-	VMOVUPS 32(DX), Y0
-	VMOVUPS 32(DI), Y1
-	VMULPS  Y11, Y1, Y1
-	VADDPS  Y10, Y1, Y1
-	VMOVUPS 32(SI), Y2
-	VSUBPS  Y2, Y1, Y1
-	VMULPS  Y13, Y1, Y2
-	VMAXPS  Y2, Y1, Y1
-	VMULPS  Y1, Y0, Y0
-	VADDPS  Y0, Y9, Y9
-	ADDQ    $+64, DI
-	ADDQ    $+64, SI
-	ADDQ    $+64, DX
-	SUBQ    $+1, R9
-	TESTQ   R9, R9
-	JNE     loop
-	VMOVUPS Y12, (R8)
-	VMOVUPS Y9, 32(R8)
-	VZEROUPPER
-	RET
-
-// func SquareSumsAVX2(x *float32, params *float32, sums *float32, n int)
-// Requires: AVX
-TEXT ·SquareSumsAVX2(SB), NOSPLIT, $0-32
-	// DI x, SI params, DX sums, BX n
-	MOVQ   x+0(FP), DI
-	MOVQ   params+8(FP), SI
-	MOVQ   sums+16(FP), DX
-	MOVQ   n+24(FP), BX
-	VXORPS Y15, Y15, Y15
-	VXORPS Y14, Y14, Y14
-
-loop:
-	VMOVUPS (DI), Y0
-	VMULPS  Y0, Y0, Y0
-	VADDPS  Y0, Y15, Y15
-	VMOVUPS 32(DI), Y0
-	VMULPS  Y0, Y0, Y0
-	VADDPS  Y0, Y14, Y14
-	ADDQ    $+64, DI
-	SUBQ    $+1, BX
-	TESTQ   BX, BX
-	JNE     loop
-	VMOVUPS Y15, (DX)
-	VMOVUPS Y14, 32(DX)
-	VZEROUPPER
-	RET
-
-// func MomentsAVX2(x *float32, w *float32, params *float32, sums *float32, n int)
-// Requires: AVX
-TEXT ·MomentsAVX2(SB), NOSPLIT, $0-40
-	// DI x, SI w, DX params, BX sums, R8 n
-	MOVQ   x+0(FP), DI
-	MOVQ   w+8(FP), SI
+other10:
 	MOVQ   params+16(FP), DX
-	MOVQ   sums+24(FP), BX
-	MOVQ   n+32(FP), R8
+	ADDQ   R12, DX
+	MOVQ   x+0(FP), DI
+	ADDQ   R12, DI
+	MOVQ   w+8(FP), SI
+	ADDQ   R12, SI
 	VXORPS Y15, Y15, Y15
 	VXORPS Y14, Y14, Y14
 	VXORPS Y13, Y13, Y13
 	VXORPS Y12, Y12, Y12
+	MOVQ   n+40(FP), R9
 
-loop:
-	VMOVUPS (SI), Y0
-	VADDPS  Y0, Y15, Y15
-	VMOVUPS (DI), Y1
-	VMULPS  Y1, Y0, Y0
-	VADDPS  Y0, Y14, Y14
-	VMOVUPS 32(SI), Y0
-	VADDPS  Y0, Y13, Y13
-	VMOVUPS 32(DI), Y1
-	VMULPS  Y1, Y0, Y0
-	VADDPS  Y0, Y12, Y12
-	ADDQ    $+64, DI
-	ADDQ    $+64, SI
-	SUBQ    $+1, R8
-	TESTQ   R8, R8
-	JNE     loop
-	VMOVUPS Y15, (BX)
-	VMOVUPS Y14, 64(BX)
-	VMOVUPS Y13, 32(BX)
-	VMOVUPS Y12, 96(BX)
-	VZEROUPPER
-	RET
-
-// func RootMomentsAVX2(w *float32, x *float32, params *float32, sums *float32, n int)
-// Requires: AVX, AVX2
-TEXT ·RootMomentsAVX2(SB), NOSPLIT, $0-40
-	// DI w, SI x, DX params, BX sums, R8 n
-	MOVQ         w+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         params+16(FP), DX
-	MOVQ         sums+24(FP), BX
-	MOVQ         n+32(FP), R8
-	VBROADCASTSS constantsAVX2<>+12(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VMOVUPS      (DX), Y13
-	VXORPS       Y12, Y12, Y12
-	VXORPS       Y11, Y11, Y11
-	VMOVUPS      32(DX), Y10
-	VXORPS       Y9, Y9, Y9
-	VXORPS       Y8, Y8, Y8
-
-loop:
-	VMOVUPS (SI), Y0
-	VPAND   Y15, Y0, Y1
-	VPOR    Y14, Y1, Y1
-	VADDPS  Y13, Y1, Y1
-	VMOVUPS Y1, (DI)
-	VADDPS  Y1, Y12, Y12
-	VMULPS  Y0, Y1, Y1
-	VADDPS  Y1, Y11, Y11
-	VMOVUPS 32(SI), Y0
-	VPAND   Y15, Y0, Y1
-	VPOR    Y14, Y1, Y1
-	VADDPS  Y10, Y1, Y1
-	VMOVUPS Y1, 32(DI)
-	VADDPS  Y1, Y9, Y9
-	VMULPS  Y0, Y1, Y1
-	VADDPS  Y1, Y8, Y8
-	ADDQ    $+64, DI
-	ADDQ    $+64, SI
-	SUBQ    $+1, R8
-	TESTQ   R8, R8
-	JNE     loop
-	VMOVUPS Y12, (BX)
-	VMOVUPS Y11, 64(BX)
-	VMOVUPS Y9, 32(BX)
-	VMOVUPS Y8, 96(BX)
-	VZEROUPPER
-	RET
-
-// func RangedFitAVX2(params *float32, sums *float32, n int)
-// Requires: AVX
-TEXT ·RangedFitAVX2(SB), NOSPLIT, $0-24
-	// DI params, SI sums, DX n
-	MOVQ         params+0(FP), DI
-	MOVQ         sums+8(FP), SI
-	MOVQ         n+16(FP), DX
-	VMOVUPS      256(DI), Y15
-	VMOVUPS      640(DI), Y14
-	VMOVUPS      192(DI), Y13
-	VMOVUPS      320(DI), Y12
-	VMOVUPS      576(DI), Y11
-	VBROADCASTSS constantsAVX2<>+16(SB), Y10
-	VMOVUPS      288(DI), Y9
-	VMOVUPS      672(DI), Y8
-	VMOVUPS      224(DI), Y7
-	VMOVUPS      352(DI), Y6
-	VMOVUPS      608(DI), Y5
-
-loop:
-	VMULPS       Y14, Y15, Y0
-	VMULPS       Y12, Y13, Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y15, Y11, Y1
-	VMULPS       Y13, Y13, Y2
-	VSUBPS       Y2, Y1, Y1
-	VDIVPS       Y1, Y0, Y0
-	VDIVPS       Y15, Y12, Y2
-	VMULPS       Y12, Y11, Y3
-	VMULPS       Y13, Y14, Y4
-	VSUBPS       Y4, Y3, Y3
-	VDIVPS       Y1, Y3, Y3
-	VCMPPS       $0x1d, Y10, Y0, Y4
-	VBLENDVPS    Y4, Y2, Y3, Y4
-	VMOVUPS      Y4, 384(DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VCMPPS       $0x1d, Y10, Y0, Y3
-	VBLENDVPS    Y3, Y2, Y0, Y3
-	VMOVUPS      Y3, 448(DI)
-	VMOVUPS      704(DI), Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VCMPPS       $0x1d, Y10, Y1, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VMOVUPS      Y3, 768(DI)
-	VMULPS       Y8, Y9, Y0
-	VMULPS       Y6, Y7, Y1
-	VSUBPS       Y1, Y0, Y0
-	VMULPS       Y9, Y5, Y1
-	VMULPS       Y7, Y7, Y2
-	VSUBPS       Y2, Y1, Y1
-	VDIVPS       Y1, Y0, Y0
-	VDIVPS       Y9, Y6, Y2
-	VMULPS       Y6, Y5, Y3
-	VMULPS       Y7, Y8, Y4
-	VSUBPS       Y4, Y3, Y3
-	VDIVPS       Y1, Y3, Y3
-	VCMPPS       $0x1d, Y10, Y0, Y4
-	VBLENDVPS    Y4, Y2, Y3, Y4
-	VMOVUPS      Y4, 416(DI)
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VCMPPS       $0x1d, Y10, Y0, Y3
-	VBLENDVPS    Y3, Y2, Y0, Y3
-	VMOVUPS      Y3, 480(DI)
-	VMOVUPS      736(DI), Y0
-	VBROADCASTSS constantsAVX2<>+20(SB), Y2
-	VCMPPS       $0x1d, Y10, Y1, Y3
-	VBLENDVPS    Y3, Y0, Y2, Y3
-	VMOVUPS      Y3, 800(DI)
-	SUBQ         $+1, DX
-	TESTQ        DX, DX
-	JNE          loop
-	VZEROUPPER
-	RET
-
-// func RangedAcceptAVX2(params *float32, sums *float32, n int)
-// Requires: AVX
-TEXT ·RangedAcceptAVX2(SB), NOSPLIT, $0-24
-	// DI params, SI sums, DX n
-	MOVQ         params+0(FP), DI
-	MOVQ         sums+8(FP), SI
-	MOVQ         n+16(FP), DX
-	VMOVUPS      512(DI), Y15
-	VMOVUPS      768(DI), Y14
-	VMOVUPS      64(DI), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VMOVUPS      544(DI), Y11
-	VMOVUPS      800(DI), Y10
-	VMOVUPS      96(DI), Y9
-
-loop:
-	VMOVUPS      1024(DI), Y0
-	VMOVUPS      384(DI), Y1
-	VMOVUPS      1024(DI), Y2
-	VCMPPS       $0x1d, Y15, Y14, Y3
-	VBLENDVPS    Y3, Y1, Y2, Y3
-	VCMPPS       $0x1d, Y14, Y15, Y1
-	VBLENDVPS    Y1, Y0, Y3, Y1
-	VMOVUPS      Y1, 1024(DI)
-	VMOVUPS      1088(DI), Y0
+rowother10:
+	VMOVUPS      (SI), Y0
 	VMOVUPS      (DI), Y1
-	VMOVUPS      1088(DI), Y2
-	VCMPPS       $0x1d, Y15, Y14, Y3
-	VBLENDVPS    Y3, Y1, Y2, Y3
-	VCMPPS       $0x1d, Y14, Y15, Y1
-	VBLENDVPS    Y1, Y0, Y3, Y1
-	VMOVUPS      Y1, 1088(DI)
-	VMOVUPS      1152(DI), Y0
-	VMOVUPS      1152(DI), Y1
-	VCMPPS       $0x1d, Y15, Y14, Y2
-	VBLENDVPS    Y2, Y13, Y1, Y2
-	VCMPPS       $0x1d, Y14, Y15, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 1152(DI)
-	VMOVUPS      704(DI), Y0
-	VMOVUPS      704(DI), Y1
-	VCMPPS       $0x1d, Y15, Y14, Y2
-	VBLENDVPS    Y2, Y15, Y1, Y2
-	VCMPPS       $0x1d, Y14, Y15, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 704(DI)
-	VMOVUPS      448(DI), Y0
-	VCMPPS       $0x1d, Y15, Y14, Y1
-	VBLENDVPS    Y1, Y0, Y13, Y1
-	VCMPPS       $0x1d, Y14, Y15, Y0
-	VBLENDVPS    Y0, Y13, Y1, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      1216(DI), Y1
-	VMOVUPS      896(DI), Y2
-	VSUBPS       Y0, Y2, Y2
-	VDIVPS       Y2, Y1, Y1
-	VMOVUPS      Y1, (DI)
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VMOVUPS      832(DI), Y4
-	VSUBPS       Y0, Y4, Y4
-	VMULPS       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+24(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y5
-	VMOVUPS      960(DI), Y6
-	VCMPPS       $0x1d, Y1, Y5, Y7
-	VBLENDVPS    Y7, Y6, Y12, Y7
-	VCMPPS       $0x1d, Y0, Y4, Y1
-	VBLENDVPS    Y1, Y7, Y12, Y1
-	VCMPPS       $0x1d, Y3, Y2, Y0
-	VBLENDVPS    Y0, Y1, Y12, Y0
-	VMOVUPS      Y0, 960(DI)
-	VMOVUPS      1056(DI), Y0
-	VMOVUPS      416(DI), Y1
-	VMOVUPS      1056(DI), Y2
-	VCMPPS       $0x1d, Y11, Y10, Y3
-	VBLENDVPS    Y3, Y1, Y2, Y3
-	VCMPPS       $0x1d, Y10, Y11, Y1
-	VBLENDVPS    Y1, Y0, Y3, Y1
-	VMOVUPS      Y1, 1056(DI)
-	VMOVUPS      1120(DI), Y0
+	VMOVUPS      1536(DX), Y2
+	VMULPS       Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VBROADCASTSS constantsAVX2<>+40(SB), Y5
+	VCMPPS       $0x1d, Y3, Y2, Y6
+	VBLENDVPS    Y6, Y4, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+44(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y5
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y6
+	VBLENDVPS    Y6, Y4, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y5
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y6
+	VBLENDVPS    Y6, Y4, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y5
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+88(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y6
+	VBLENDVPS    Y6, Y4, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y5
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y3
+	VBROADCASTSS constantsAVX2<>+100(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y6
+	VBLENDVPS    Y6, Y4, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VBROADCASTSS constantsAVX2<>+108(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y5
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y3
+	VBROADCASTSS constantsAVX2<>+116(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y6
+	VBLENDVPS    Y6, Y4, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+120(SB), Y3
+	VBROADCASTSS constantsAVX2<>+124(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y5
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VBROADCASTSS constantsAVX2<>+132(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y6
+	VBLENDVPS    Y6, Y4, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+136(SB), Y3
+	VBROADCASTSS constantsAVX2<>+140(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y5
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+144(SB), Y3
+	VBROADCASTSS constantsAVX2<>+148(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y6
+	VBLENDVPS    Y6, Y4, Y5, Y6
+	VMULPS       Y6, Y0, Y0
+	VMULPS       Y1, Y0, Y1
+	VADDPS       Y1, Y15, Y15
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y0, Y14, Y14
+	VMOVUPS      32(SI), Y0
 	VMOVUPS      32(DI), Y1
-	VMOVUPS      1120(DI), Y2
-	VCMPPS       $0x1d, Y11, Y10, Y3
+	VMOVUPS      1568(DX), Y2
+	VMULPS       Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+32(SB), Y3
+	VBROADCASTSS constantsAVX2<>+36(SB), Y4
+	VBROADCASTSS constantsAVX2<>+40(SB), Y5
+	VCMPPS       $0x1d, Y3, Y2, Y6
+	VBLENDVPS    Y6, Y4, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+44(SB), Y3
+	VBROADCASTSS constantsAVX2<>+48(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y5
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+52(SB), Y3
+	VBROADCASTSS constantsAVX2<>+56(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y6
+	VBLENDVPS    Y6, Y4, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+60(SB), Y3
+	VBROADCASTSS constantsAVX2<>+64(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y5
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+68(SB), Y3
+	VBROADCASTSS constantsAVX2<>+72(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y6
+	VBLENDVPS    Y6, Y4, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+76(SB), Y3
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y5
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS constantsAVX2<>+88(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y6
+	VBLENDVPS    Y6, Y4, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+92(SB), Y3
+	VBROADCASTSS constantsAVX2<>+12(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y5
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y3
+	VBROADCASTSS constantsAVX2<>+100(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y6
+	VBLENDVPS    Y6, Y4, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+104(SB), Y3
+	VBROADCASTSS constantsAVX2<>+108(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y5
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+112(SB), Y3
+	VBROADCASTSS constantsAVX2<>+116(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y6
+	VBLENDVPS    Y6, Y4, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+120(SB), Y3
+	VBROADCASTSS constantsAVX2<>+124(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y5
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+128(SB), Y3
+	VBROADCASTSS constantsAVX2<>+132(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y6
+	VBLENDVPS    Y6, Y4, Y5, Y6
+	VBROADCASTSS constantsAVX2<>+136(SB), Y3
+	VBROADCASTSS constantsAVX2<>+140(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y5
+	VBLENDVPS    Y5, Y4, Y6, Y5
+	VBROADCASTSS constantsAVX2<>+144(SB), Y3
+	VBROADCASTSS constantsAVX2<>+148(SB), Y4
+	VCMPPS       $0x1d, Y3, Y2, Y6
+	VBLENDVPS    Y6, Y4, Y5, Y6
+	VMULPS       Y6, Y0, Y0
+	VMULPS       Y1, Y0, Y1
+	VADDPS       Y1, Y13, Y13
+	VMULPS       Y6, Y0, Y0
+	VADDPS       Y0, Y12, Y12
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+1, R9
+	TESTQ        R9, R9
+	JNE          rowother10
+	VMOVUPS      Y15, 1792(DX)
+	VMOVUPS      Y14, 2048(DX)
+	VMOVUPS      Y13, 1824(DX)
+	VMOVUPS      Y12, 2080(DX)
+
+end10:
+	MOVQ params+16(FP), DX
+	ADDQ R12, DX
+	SUBQ R9, R9
+	ADDQ $+2, R9
+
+number11:
+	VMOVUPS      1792(DX), Y15
+	VMOVUPS      256(DX), Y14
+	VMOVUPS      2048(DX), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS 20(BX), Y11
+	VMOVUPS      (DX), Y10
+	VMULPS       Y15, Y15, Y0
+	VMULPS       Y13, Y14, Y1
+	VBROADCASTSS constantsAVX2<>+152(SB), Y2
+	VCMPPS       $0x1e, Y12, Y13, Y3
 	VBLENDVPS    Y3, Y1, Y2, Y3
-	VCMPPS       $0x1d, Y10, Y11, Y1
-	VBLENDVPS    Y1, Y0, Y3, Y1
-	VMOVUPS      Y1, 1120(DI)
-	VMOVUPS      1184(DI), Y0
-	VMOVUPS      1184(DI), Y1
-	VCMPPS       $0x1d, Y11, Y10, Y2
-	VBLENDVPS    Y2, Y9, Y1, Y2
-	VCMPPS       $0x1d, Y10, Y11, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 1184(DI)
-	VMOVUPS      736(DI), Y0
-	VMOVUPS      736(DI), Y1
-	VCMPPS       $0x1d, Y11, Y10, Y2
-	VBLENDVPS    Y2, Y11, Y1, Y2
-	VCMPPS       $0x1d, Y10, Y11, Y1
-	VBLENDVPS    Y1, Y0, Y2, Y1
-	VMOVUPS      Y1, 736(DI)
-	VMOVUPS      480(DI), Y0
-	VCMPPS       $0x1d, Y11, Y10, Y1
-	VBLENDVPS    Y1, Y0, Y9, Y1
-	VCMPPS       $0x1d, Y10, Y11, Y0
-	VBLENDVPS    Y0, Y9, Y1, Y0
-	VMOVUPS      Y0, 96(DI)
-	VMOVUPS      1248(DI), Y1
-	VMOVUPS      928(DI), Y2
-	VSUBPS       Y0, Y2, Y2
-	VDIVPS       Y2, Y1, Y1
-	VMOVUPS      Y1, 32(DI)
-	VBROADCASTSS constantsAVX2<>+16(SB), Y3
-	VMOVUPS      864(DI), Y4
-	VSUBPS       Y0, Y4, Y4
-	VMULPS       Y4, Y1, Y4
-	VBROADCASTSS constantsAVX2<>+24(SB), Y0
-	VBROADCASTSS constantsAVX2<>+28(SB), Y5
-	VMOVUPS      992(DI), Y6
-	VCMPPS       $0x1d, Y1, Y5, Y7
-	VBLENDVPS    Y7, Y6, Y12, Y7
-	VCMPPS       $0x1d, Y0, Y4, Y1
-	VBLENDVPS    Y1, Y7, Y12, Y1
-	VCMPPS       $0x1d, Y3, Y2, Y0
-	VBLENDVPS    Y0, Y1, Y12, Y0
-	VMOVUPS      Y0, 992(DI)
-	SUBQ         $+1, DX
-	TESTQ        DX, DX
-	JNE          loop
+	VDIVPS       Y13, Y15, Y1
+	VMOVUPS      1024(DX), Y2
+	VCMPPS       $0x1e, Y3, Y0, Y4
+	VBLENDVPS    Y4, Y1, Y2, Y4
+	VMOVUPS      Y4, 1024(DX)
+	VMOVUPS      1536(DX), Y2
+	VMOVUPS      1280(DX), Y4
+	VCMPPS       $0x1e, Y3, Y0, Y5
+	VBLENDVPS    Y5, Y2, Y4, Y5
+	VMOVUPS      Y5, 1280(DX)
+	VMULPS       Y15, Y1, Y1
+	VCMPPS       $0x1e, Y3, Y0, Y2
+	VBLENDVPS    Y2, Y1, Y14, Y2
+	VMOVUPS      Y2, 256(DX)
+	VBROADCASTSS constantsAVX2<>+20(SB), Y0
+	VMOVUPS      512(DX), Y1
+	VCMPPS       $0x1e, Y0, Y2, Y3
+	VBLENDVPS    Y3, Y1, Y12, Y3
+	VMOVUPS      Y3, 512(DX)
+	VDIVPS       Y11, Y10, Y0
+	VBROADCASTSS constantsAVX2<>+12(SB), Y1
+	VDIVPS       Y0, Y1, Y1
+	VBROADCASTSS 16(BX), Y0
+	VDIVPS       Y10, Y0, Y0
+	VCMPPS       $0x1e, Y12, Y11, Y2
+	VBLENDVPS    Y2, Y1, Y0, Y2
+	VMOVUPS      Y2, 1536(DX)
+	ADDQ         $+32, DX
+	SUBQ         $+1, R9
+	TESTQ        R9, R9
+	JNE          number11
+	ADDQ         $+64, R12
+	CMPQ         R12, R10
+	JLT          strip1
+	ADDQ         $+16, BX
+	SUBQ         $+1, R8
+	TESTQ        R8, R8
+	JNE          try
 	VZEROUPPER
 	RET
 
-// func SymmetricAcceptAVX2(params *float32, sums *float32, n int)
-// Requires: AVX
-TEXT ·SymmetricAcceptAVX2(SB), NOSPLIT, $0-24
-	// DI params, SI sums, DX n
-	MOVQ         params+0(FP), DI
-	MOVQ         sums+8(FP), SI
-	MOVQ         n+16(FP), DX
-	VMOVUPS      256(DI), Y15
-	VBROADCASTSS constantsAVX2<>+16(SB), Y14
-	VMOVUPS      320(DI), Y13
-	VMOVUPS      192(DI), Y12
-	VMOVUPS      384(DI), Y11
-	VMOVUPS      448(DI), Y10
-	VMOVUPS      288(DI), Y9
-	VMOVUPS      352(DI), Y8
-	VMOVUPS      224(DI), Y7
-	VMOVUPS      416(DI), Y6
-	VMOVUPS      480(DI), Y5
-
-loop:
-	VMULPS    Y15, Y13, Y0
-	VMULPS    Y12, Y12, Y1
-	VDIVPS    Y15, Y12, Y2
-	VCMPPS    $0x1d, Y0, Y1, Y3
-	VBLENDVPS Y3, Y2, Y11, Y3
-	VCMPPS    $0x1d, Y1, Y0, Y4
-	VBLENDVPS Y4, Y11, Y3, Y4
-	VCMPPS    $0x1d, Y14, Y15, Y3
-	VBLENDVPS Y3, Y4, Y11, Y3
-	VMOVUPS   Y3, 384(DI)
-	VMOVUPS   (DI), Y3
-	VCMPPS    $0x1d, Y0, Y1, Y4
-	VBLENDVPS Y4, Y3, Y10, Y4
-	VCMPPS    $0x1d, Y1, Y0, Y3
-	VBLENDVPS Y3, Y10, Y4, Y3
-	VCMPPS    $0x1d, Y14, Y15, Y4
-	VBLENDVPS Y4, Y3, Y10, Y4
-	VMOVUPS   Y4, 448(DI)
-	VMULPS    Y12, Y2, Y2
-	VCMPPS    $0x1d, Y0, Y1, Y3
-	VBLENDVPS Y3, Y2, Y13, Y3
-	VCMPPS    $0x1d, Y1, Y0, Y2
-	VBLENDVPS Y2, Y13, Y3, Y2
-	VCMPPS    $0x1d, Y14, Y15, Y0
-	VBLENDVPS Y0, Y2, Y13, Y0
-	VMOVUPS   Y0, 320(DI)
-	VMOVUPS   576(DI), Y0
-	VMOVUPS   512(DI), Y1
-	VDIVPS    Y1, Y0, Y0
-	VMOVUPS   Y0, (DI)
-	VMULPS    Y9, Y8, Y0
-	VMULPS    Y7, Y7, Y1
-	VDIVPS    Y9, Y7, Y2
-	VCMPPS    $0x1d, Y0, Y1, Y3
-	VBLENDVPS Y3, Y2, Y6, Y3
-	VCMPPS    $0x1d, Y1, Y0, Y4
-	VBLENDVPS Y4, Y6, Y3, Y4
-	VCMPPS    $0x1d, Y14, Y9, Y3
-	VBLENDVPS Y3, Y4, Y6, Y3
-	VMOVUPS   Y3, 416(DI)
-	VMOVUPS   32(DI), Y3
-	VCMPPS    $0x1d, Y0, Y1, Y4
-	VBLENDVPS Y4, Y3, Y5, Y4
-	VCMPPS    $0x1d, Y1, Y0, Y3
-	VBLENDVPS Y3, Y5, Y4, Y3
-	VCMPPS    $0x1d, Y14, Y9, Y4
-	VBLENDVPS Y4, Y3, Y5, Y4
-	VMOVUPS   Y4, 480(DI)
-	VMULPS    Y7, Y2, Y2
-	VCMPPS    $0x1d, Y0, Y1, Y3
-	VBLENDVPS Y3, Y2, Y8, Y3
-	VCMPPS    $0x1d, Y1, Y0, Y2
-	VBLENDVPS Y2, Y8, Y3, Y2
-	VCMPPS    $0x1d, Y14, Y9, Y0
-	VBLENDVPS Y0, Y2, Y8, Y0
-	VMOVUPS   Y0, 352(DI)
-	VMOVUPS   608(DI), Y0
-	VMOVUPS   544(DI), Y1
-	VDIVPS    Y1, Y0, Y0
-	VMOVUPS   Y0, 32(DI)
-	SUBQ      $+1, DX
-	TESTQ     DX, DX
-	JNE       loop
-	VZEROUPPER
-	RET
-
-DATA constantsAVX2<>+0(SB)/4, $0x4b400000
+DATA constantsAVX2<>+0(SB)/4, $0x7fffffff
 DATA constantsAVX2<>+4(SB)/4, $0x00000000
-DATA constantsAVX2<>+8(SB)/4, $0xbf800000
-DATA constantsAVX2<>+12(SB)/4, $0x7fffffff
-DATA constantsAVX2<>+16(SB)/4, $0x00000001
+DATA constantsAVX2<>+8(SB)/4, $0x7f7fffff
+DATA constantsAVX2<>+12(SB)/4, $0x3f800000
+DATA constantsAVX2<>+16(SB)/4, $0x4b400000
 DATA constantsAVX2<>+20(SB)/4, $0xff800000
 DATA constantsAVX2<>+24(SB)/4, $0xca6e0980
-DATA constantsAVX2<>+28(SB)/4, $0x7f7fffff
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $32
+DATA constantsAVX2<>+28(SB)/4, $0x26901d7d
+DATA constantsAVX2<>+32(SB)/4, $0xc2e70000
+DATA constantsAVX2<>+36(SB)/4, $0xc2d00000
+DATA constantsAVX2<>+40(SB)/4, $0xc2fe0000
+DATA constantsAVX2<>+44(SB)/4, $0xc2bb0000
+DATA constantsAVX2<>+48(SB)/4, $0xc2a60000
+DATA constantsAVX2<>+52(SB)/4, $0xc2940000
+DATA constantsAVX2<>+56(SB)/4, $0xc2820000
+DATA constantsAVX2<>+60(SB)/4, $0xc2640000
+DATA constantsAVX2<>+64(SB)/4, $0xc2440000
+DATA constantsAVX2<>+68(SB)/4, $0xc2280000
+DATA constantsAVX2<>+72(SB)/4, $0xc20c0000
+DATA constantsAVX2<>+76(SB)/4, $0xc1e40000
+DATA constantsAVX2<>+80(SB)/4, $0xc1b00000
+DATA constantsAVX2<>+84(SB)/4, $0xc1800000
+DATA constantsAVX2<>+88(SB)/4, $0xc1200000
+DATA constantsAVX2<>+92(SB)/4, $0xc0900000
+DATA constantsAVX2<>+96(SB)/4, $0x40e00000
+DATA constantsAVX2<>+100(SB)/4, $0x41500000
+DATA constantsAVX2<>+104(SB)/4, $0x41980000
+DATA constantsAVX2<>+108(SB)/4, $0x41c80000
+DATA constantsAVX2<>+112(SB)/4, $0x41fc0000
+DATA constantsAVX2<>+116(SB)/4, $0x42180000
+DATA constantsAVX2<>+120(SB)/4, $0x42360000
+DATA constantsAVX2<>+124(SB)/4, $0x42540000
+DATA constantsAVX2<>+128(SB)/4, $0x42740000
+DATA constantsAVX2<>+132(SB)/4, $0x428a0000
+DATA constantsAVX2<>+136(SB)/4, $0x429e0000
+DATA constantsAVX2<>+140(SB)/4, $0x42b20000
+DATA constantsAVX2<>+144(SB)/4, $0x42ca0000
+DATA constantsAVX2<>+148(SB)/4, $0x42e20000
+DATA constantsAVX2<>+152(SB)/4, $0x7f800000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $156

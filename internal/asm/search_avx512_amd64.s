@@ -4,26 +4,394 @@
 
 #include "textflag.h"
 
-// func RangedSumsAVX512(l *float32, x *float32, w *float32, params *float32, sums *float32, n int)
+// func SquareRootsAVX512(x *float32, params *float32, tries *float32, count int, n int, groups int)
 // Requires: AVX, AVX512F
-TEXT ·RangedSumsAVX512(SB), NOSPLIT, $0-48
-	// DI l, SI x, DX w, BX params, R8 sums, R9 n
-	MOVQ         l+0(FP), DI
+TEXT ·SquareRootsAVX512(SB), NOSPLIT, $0-48
+	// DI x, SI params, DX tries, BX count, R8 n, R9 groups, R10 the strip
+	MOVQ tries+16(FP), DX
+	MOVQ count+24(FP), BX
+	MOVQ groups+40(FP), R9
+	SUBQ R10, R10
+
+strip0:
+	MOVQ   params+8(FP), SI
+	ADDQ   R10, SI
+	MOVQ   x+0(FP), DI
+	ADDQ   R10, DI
+	VPXORD Z15, Z15, Z15
+	VPXORD Z14, Z14, Z14
+	MOVQ   n+32(FP), R8
+
+row00:
+	VMOVUPS (DI), Z0
+	VMULPS  Z0, Z0, Z0
+	VADDPS  Z0, Z15, Z15
+	VMOVUPS 64(DI), Z0
+	VMULPS  Z0, Z0, Z0
+	VADDPS  Z0, Z14, Z14
+	ADDQ    $+256, DI
+	SUBQ    $+1, R8
+	TESTQ   R8, R8
+	JNE     row00
+	VMOVUPS Z15, (SI)
+	VMOVUPS Z14, 64(SI)
+	MOVQ    params+8(FP), SI
+	ADDQ    R10, SI
+	SUBQ    R8, R8
+	ADDQ    $+2, R8
+
+number01:
+	VBROADCASTSS (DX), Z15
+	VMOVUPS      (SI), Z14
+	VMULPS       Z15, Z14, Z0
+	VSQRTPS      Z0, Z0
+	VMOVUPS      Z0, (SI)
+	ADDQ         $+64, SI
+	SUBQ         $+1, R8
+	TESTQ        R8, R8
+	JNE          number01
+	ADDQ         $+128, R10
+	CMPQ         R10, R9
+	JLT          strip0
+	VZEROUPPER
+	RET
+
+// func WeightsMagnitudeAVX512(w *float32, x *float32, params *float32, tries *float32, count int, n int, groups int)
+// Requires: AVX, AVX512F
+TEXT ·WeightsMagnitudeAVX512(SB), NOSPLIT, $0-56
+	// DI w, SI x, DX params, BX tries, R8 count, R9 n, R10 groups, R11 the strip
+	MOVQ tries+24(FP), BX
+	MOVQ count+32(FP), R8
+	MOVQ groups+48(FP), R10
+	SUBQ R11, R11
+
+strip0:
+	MOVQ         params+16(FP), DX
+	ADDQ         R11, DX
+	MOVQ         w+0(FP), DI
+	ADDQ         R11, DI
 	MOVQ         x+8(FP), SI
-	MOVQ         w+16(FP), DX
-	MOVQ         params+24(FP), BX
-	MOVQ         sums+32(FP), R8
+	ADDQ         R11, SI
+	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VMOVUPS      (DX), Z13
+	VMOVUPS      64(DX), Z12
 	MOVQ         n+40(FP), R9
-	VMOVUPS      64(BX), Z15
-	VMOVUPS      (BX), Z14
-	VBROADCASTSS constantsAVX512<>+0(SB), Z13
+
+row00:
+	VMOVUPS    (SI), Z0
+	VPTERNLOGD $0xea, Z14, Z15, Z0
+	VADDPS     Z13, Z0, Z0
+	VMOVUPS    Z0, (DI)
+	VMOVUPS    64(SI), Z0
+	VPTERNLOGD $0xea, Z14, Z15, Z0
+	VADDPS     Z12, Z0, Z0
+	VMOVUPS    Z0, 64(DI)
+	ADDQ       $+256, DI
+	ADDQ       $+256, SI
+	SUBQ       $+1, R9
+	TESTQ      R9, R9
+	JNE        row00
+	ADDQ       $+128, R11
+	CMPQ       R11, R10
+	JLT        strip0
+	VZEROUPPER
+	RET
+
+// func WeightsSquareAVX512(w *float32, x *float32, params *float32, tries *float32, count int, n int, groups int)
+// Requires: AVX, AVX512F
+TEXT ·WeightsSquareAVX512(SB), NOSPLIT, $0-56
+	// DI w, SI x, DX params, BX tries, R8 count, R9 n, R10 groups, R11 the strip
+	MOVQ tries+24(FP), BX
+	MOVQ count+32(FP), R8
+	MOVQ groups+48(FP), R10
+	SUBQ R11, R11
+
+strip0:
+	MOVQ params+16(FP), DX
+	ADDQ R11, DX
+	MOVQ w+0(FP), DI
+	ADDQ R11, DI
+	MOVQ x+8(FP), SI
+	ADDQ R11, SI
+	MOVQ n+40(FP), R9
+
+row00:
+	VMOVUPS (SI), Z0
+	VMULPS  Z0, Z0, Z0
+	VMOVUPS Z0, (DI)
+	VMOVUPS 64(SI), Z0
+	VMULPS  Z0, Z0, Z0
+	VMOVUPS Z0, 64(DI)
+	ADDQ    $+256, DI
+	ADDQ    $+256, SI
+	SUBQ    $+1, R9
+	TESTQ   R9, R9
+	JNE     row00
+	ADDQ    $+128, R11
+	CMPQ    R11, R10
+	JLT     strip0
+	VZEROUPPER
+	RET
+
+// func WeightsImportanceAVX512(w *float32, x *float32, importance *float32, params *float32, tries *float32, count int, n int, groups int)
+// Requires: AVX, AVX512F
+TEXT ·WeightsImportanceAVX512(SB), NOSPLIT, $0-64
+	// DI w, SI x, DX importance, BX params, R8 tries, R9 count, R10 n, R11 groups, R12 the strip
+	MOVQ tries+32(FP), R8
+	MOVQ count+40(FP), R9
+	MOVQ groups+56(FP), R11
+	SUBQ R12, R12
+
+strip0:
+	MOVQ    params+24(FP), BX
+	ADDQ    R12, BX
+	MOVQ    w+0(FP), DI
+	ADDQ    R12, DI
+	MOVQ    x+8(FP), SI
+	ADDQ    R12, SI
+	MOVQ    importance+16(FP), DX
+	ADDQ    R12, DX
+	VMOVUPS (BX), Z15
+	VMOVUPS 64(BX), Z14
+	MOVQ    n+48(FP), R10
+
+row00:
+	VMOVUPS (DX), Z0
+	VMOVUPS (SI), Z1
+	VMULPS  Z1, Z1, Z1
+	VADDPS  Z1, Z15, Z1
+	VSQRTPS Z1, Z1
+	VMULPS  Z1, Z0, Z0
+	VMOVUPS Z0, (DI)
+	VMOVUPS 64(DX), Z0
+	VMOVUPS 64(SI), Z1
+	VMULPS  Z1, Z1, Z1
+	VADDPS  Z1, Z14, Z1
+	VSQRTPS Z1, Z1
+	VMULPS  Z1, Z0, Z0
+	VMOVUPS Z0, 64(DI)
+	ADDQ    $+256, DI
+	ADDQ    $+256, SI
+	ADDQ    $+256, DX
+	SUBQ    $+1, R10
+	TESTQ   R10, R10
+	JNE     row00
+	ADDQ    $+128, R12
+	CMPQ    R12, R11
+	JLT     strip0
+	VZEROUPPER
+	RET
+
+// func Turn16AVX512(rows *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·Turn16AVX512(SB), NOSPLIT, $0-24
+	// DI rows, SI x, DX n
+	MOVQ rows+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), DX
+
+loop:
+	VMOVUPS     (SI), X0
+	VMOVUPS     64(SI), X1
+	VPUNPCKLDQ  X1, X0, X2
+	VMOVUPS     128(SI), X3
+	VMOVUPS     192(SI), X4
+	VPUNPCKLDQ  X4, X3, X5
+	VPUNPCKLQDQ X5, X2, X6
+	VMOVUPS     X6, (DI)
+	VPUNPCKHQDQ X5, X2, X2
+	VMOVUPS     X2, 256(DI)
+	VPUNPCKHDQ  X1, X0, X0
+	VPUNPCKHDQ  X4, X3, X3
+	VPUNPCKLQDQ X3, X0, X1
+	VMOVUPS     X1, 512(DI)
+	VPUNPCKHQDQ X3, X0, X0
+	VMOVUPS     X0, 768(DI)
+	ADDQ        $+1024, DI
+	ADDQ        $+16, SI
+	SUBQ        $+1, DX
+	TESTQ       DX, DX
+	JNE         loop
+	VZEROUPPER
+	RET
+
+// func Turn32AVX512(rows *float32, x *float32, n int)
+// Requires: AVX
+TEXT ·Turn32AVX512(SB), NOSPLIT, $0-24
+	// DI rows, SI x, DX n
+	MOVQ rows+0(FP), DI
+	MOVQ x+8(FP), SI
+	MOVQ n+16(FP), DX
+
+loop:
+	VMOVUPS     (SI), X0
+	VMOVUPS     128(SI), X1
+	VPUNPCKLDQ  X1, X0, X2
+	VMOVUPS     256(SI), X3
+	VMOVUPS     384(SI), X4
+	VPUNPCKLDQ  X4, X3, X5
+	VPUNPCKLQDQ X5, X2, X6
+	VMOVUPS     X6, (DI)
+	VPUNPCKHQDQ X5, X2, X2
+	VMOVUPS     X2, 256(DI)
+	VPUNPCKHDQ  X1, X0, X0
+	VPUNPCKHDQ  X4, X3, X3
+	VPUNPCKLQDQ X3, X0, X1
+	VMOVUPS     X1, 512(DI)
+	VPUNPCKHQDQ X3, X0, X0
+	VMOVUPS     X0, 768(DI)
+	ADDQ        $+1024, DI
+	ADDQ        $+16, SI
+	SUBQ        $+1, DX
+	TESTQ       DX, DX
+	JNE         loop
+	VZEROUPPER
+	RET
+
+// func RangedSearchAVX512(l *float32, x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int)
+// Requires: AVX, AVX512F
+TEXT ·RangedSearchAVX512(SB), NOSPLIT, $0-72
+	// DI l, SI x, DX w, BX params, R8 tries, R9 count, R10 n, R11 groups, R12 choice, R13 the strip
+	MOVQ tries+32(FP), R8
+	MOVQ count+40(FP), R9
+	MOVQ groups+56(FP), R11
+	MOVQ choice+64(FP), R12
+	SUBQ R13, R13
+
+strip0:
+	MOVQ    params+24(FP), BX
+	ADDQ    R13, BX
+	MOVQ    x+8(FP), SI
+	ADDQ    R13, SI
+	MOVQ    w+16(FP), DX
+	ADDQ    R13, DX
+	VMOVUPS (BX), Z15
+	VMOVUPS 256(BX), Z14
+	VPXORD  Z13, Z13, Z13
+	VPXORD  Z12, Z12, Z12
+	VMOVUPS 64(BX), Z11
+	VMOVUPS 320(BX), Z10
+	VPXORD  Z9, Z9, Z9
+	VPXORD  Z8, Z8, Z8
+	MOVQ    n+48(FP), R10
+
+row00:
+	VMOVUPS   (SI), Z0
+	VCMPPS    $0x1e, Z0, Z15, K1
+	VBLENDMPS Z0, Z15, K1, Z1
+	VCMPPS    $0x1e, Z14, Z0, K1
+	VBLENDMPS Z0, Z14, K1, Z2
+	VMOVAPS   Z1, Z15
+	VMOVAPS   Z2, Z14
+	VMOVUPS   (DX), Z1
+	VADDPS    Z1, Z13, Z13
+	VMULPS    Z0, Z1, Z1
+	VADDPS    Z1, Z12, Z12
+	VMOVUPS   64(SI), Z0
+	VCMPPS    $0x1e, Z0, Z11, K1
+	VBLENDMPS Z0, Z11, K1, Z1
+	VCMPPS    $0x1e, Z10, Z0, K1
+	VBLENDMPS Z0, Z10, K1, Z2
+	VMOVAPS   Z1, Z11
+	VMOVAPS   Z2, Z10
+	VMOVUPS   64(DX), Z1
+	VADDPS    Z1, Z9, Z9
+	VMULPS    Z0, Z1, Z1
+	VADDPS    Z1, Z8, Z8
+	ADDQ      $+256, SI
+	ADDQ      $+256, DX
+	SUBQ      $+1, R10
+	TESTQ     R10, R10
+	JNE       row00
+	VMOVUPS   Z15, (BX)
+	VMOVUPS   Z14, 256(BX)
+	VMOVUPS   Z13, 1024(BX)
+	VMOVUPS   Z12, 1280(BX)
+	VMOVUPS   Z11, 64(BX)
+	VMOVUPS   Z10, 320(BX)
+	VMOVUPS   Z9, 1088(BX)
+	VMOVUPS   Z8, 1344(BX)
+	MOVQ      params+24(FP), BX
+	ADDQ      R13, BX
+	SUBQ      R10, R10
+	ADDQ      $+2, R10
+
+number01:
+	VMOVUPS      1280(BX), Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z14
+	VBROADCASTSS constantsAVX512<>+4(SB), Z13
+	VMOVUPS      1024(BX), Z12
+	VBROADCASTSS 4(R8), Z11
+	VMOVUPS      (BX), Z10
+	VMOVUPS      256(BX), Z9
+	VBROADCASTSS constantsAVX512<>+8(SB), Z8
+	VBROADCASTSS constantsAVX512<>+12(SB), Z7
+	VMOVUPS      Z15, Z0
+	VPTERNLOGD   $0xea, Z13, Z14, Z0
+	VMOVUPS      Z12, Z1
+	VPTERNLOGD   $0xea, Z13, Z14, Z1
+	VCMPPS       $0x1e, Z13, Z10, K1
+	VBLENDMPS    Z13, Z10, K1, Z2
+	VSUBPS       Z2, Z9, Z3
+	VDIVPS       Z3, Z11, Z3
+	VMOVUPS      Z3, Z4
+	VPTERNLOGD   $0xea, Z13, Z14, Z4
+	VCMPPS       $0x1d, Z4, Z8, K1
+	VBLENDMPS    Z7, Z13, K1, Z4
+	VCMPPS       $0x1e, Z13, Z3, K1
+	VBLENDMPS    Z4, Z13, K1, Z4
+	VCMPPS       $0x1e, Z13, Z1, K1
+	VBLENDMPS    Z4, Z13, K1, Z4
+	VCMPPS       $0x1d, Z1, Z8, K1
+	VBLENDMPS    Z4, Z13, K1, Z4
+	VCMPPS       $0x1e, Z13, Z0, K1
+	VBLENDMPS    Z4, Z13, K1, Z4
+	VCMPPS       $0x1d, Z0, Z8, K1
+	VBLENDMPS    Z4, Z13, K1, Z4
+	VMOVUPS      Z4, 768(BX)
+	VMOVUPS      Z2, 1536(BX)
+	VMOVUPS      Z2, 2304(BX)
+	VMOVUPS      Z3, 2048(BX)
+	VMOVUPS      Z3, 2560(BX)
+	VDIVPS       Z3, Z7, Z3
+	VMOVUPS      Z3, 1792(BX)
+	ADDQ         $+64, BX
+	SUBQ         $+1, R10
+	TESTQ        R10, R10
+	JNE          number01
+	ADDQ         $+128, R13
+	CMPQ         R13, R11
+	JLT          strip0
+
+try:
+	SUBQ R13, R13
+
+strip1:
+	MOVQ         params+24(FP), BX
+	ADDQ         R13, BX
+	MOVQ         l+0(FP), DI
+	ADDQ         R13, DI
+	MOVQ         x+8(FP), SI
+	ADDQ         R13, SI
+	MOVQ         w+16(FP), DX
+	ADDQ         R13, DX
+	VMOVUPS      1536(BX), Z15
+	VMOVUPS      2560(BX), Z14
+	VBROADCASTSS constantsAVX512<>+16(SB), Z13
 	VBROADCASTSS constantsAVX512<>+4(SB), Z12
-	VMOVUPS      128(BX), Z11
+	VBROADCASTSS 4(R8), Z11
 	VPXORD       Z10, Z10, Z10
 	VPXORD       Z9, Z9, Z9
 	VPXORD       Z8, Z8, Z8
+	VMOVUPS      1600(BX), Z7
+	VMOVUPS      2624(BX), Z6
+	VPXORD       Z5, Z5, Z5
+	VPXORD       Z4, Z4, Z4
+	VPXORD       Z3, Z3, Z3
+	MOVQ         n+48(FP), R10
 
-loop:
+row10:
 	VMOVUPS (SI), Z0
 	VSUBPS  Z15, Z0, Z1
 	VMULPS  Z14, Z1, Z1
@@ -39,35 +407,365 @@ loop:
 	VADDPS  Z1, Z9, Z9
 	VMULPS  Z0, Z2, Z2
 	VADDPS  Z2, Z8, Z8
-	ADDQ    $+64, DI
-	ADDQ    $+64, SI
-	ADDQ    $+64, DX
-	SUBQ    $+1, R9
-	TESTQ   R9, R9
-	JNE     loop
-	VMOVUPS Z10, (R8)
-	VMOVUPS Z9, 64(R8)
-	VMOVUPS Z8, 128(R8)
+	VMOVUPS 64(SI), Z0
+	VSUBPS  Z7, Z0, Z1
+	VMULPS  Z6, Z1, Z1
+	VADDPS  Z13, Z1, Z1
+	VSUBPS  Z13, Z1, Z1
+	VMAXPS  Z12, Z1, Z1
+	VMINPS  Z11, Z1, Z1
+	VMOVUPS Z1, 64(DI)
+	VMOVUPS 64(DX), Z2
+	VMULPS  Z1, Z2, Z2
+	VADDPS  Z2, Z5, Z5
+	VMULPS  Z1, Z2, Z1
+	VADDPS  Z1, Z4, Z4
+	VMULPS  Z0, Z2, Z2
+	VADDPS  Z2, Z3, Z3
+	ADDQ    $+256, DI
+	ADDQ    $+256, SI
+	ADDQ    $+256, DX
+	SUBQ    $+1, R10
+	TESTQ   R10, R10
+	JNE     row10
+	VMOVUPS Z10, 2816(BX)
+	VMOVUPS Z9, 3072(BX)
+	VMOVUPS Z8, 3328(BX)
+	VMOVUPS Z5, 2880(BX)
+	VMOVUPS Z4, 3136(BX)
+	VMOVUPS Z3, 3392(BX)
+	MOVQ    params+24(FP), BX
+	ADDQ    R13, BX
+	SUBQ    R10, R10
+	ADDQ    $+2, R10
+
+number11:
+	VBROADCASTSS 8(R8), Z15
+	VMOVUPS      3072(BX), Z14
+	VMOVUPS      1280(BX), Z13
+	VMOVUPS      2816(BX), Z12
+	VMOVUPS      3328(BX), Z11
+	VMOVUPS      1024(BX), Z10
+	VBROADCASTSS constantsAVX512<>+4(SB), Z9
+	VMOVUPS      1792(BX), Z8
+	VMOVUPS      1536(BX), Z7
+	VMOVUPS      512(BX), Z6
+	VBROADCASTSS constantsAVX512<>+20(SB), Z5
+	VMULPS       Z13, Z14, Z0
+	VMULPS       Z11, Z12, Z1
+	VSUBPS       Z1, Z0, Z0
+	VMULPS       Z14, Z10, Z1
+	VMULPS       Z12, Z12, Z2
+	VSUBPS       Z2, Z1, Z1
+	VDIVPS       Z1, Z0, Z0
+	VDIVPS       Z14, Z11, Z2
+	VMULPS       Z11, Z10, Z3
+	VMULPS       Z12, Z13, Z4
+	VSUBPS       Z4, Z3, Z3
+	VDIVPS       Z1, Z3, Z3
+	VCMPPS       $0x1e, Z9, Z0, K1
+	VBLENDMPS    Z2, Z3, K1, Z2
+	VCMPPS       $0x1e, Z9, Z15, K1
+	VBLENDMPS    Z8, Z2, K1, Z2
+	VMOVUPS      Z2, 3584(BX)
+	VCMPPS       $0x1e, Z9, Z0, K1
+	VBLENDMPS    Z9, Z0, K1, Z0
+	VCMPPS       $0x1e, Z9, Z15, K1
+	VBLENDMPS    Z7, Z0, K1, Z0
+	VMOVUPS      Z0, 3840(BX)
+	VCMPPS       $0x1e, Z9, Z1, K1
+	VBLENDMPS    Z6, Z5, K1, Z0
+	VCMPPS       $0x1e, Z9, Z15, K1
+	VBLENDMPS    Z6, Z0, K1, Z0
+	VMOVUPS      Z0, 4352(BX)
+	ADDQ         $+64, BX
+	SUBQ         $+1, R10
+	TESTQ        R10, R10
+	JNE          number11
+	ADDQ         $+128, R13
+	CMPQ         R13, R11
+	JLT          strip1
+	SUBQ         R13, R13
+
+strip2:
+	TESTQ   R12, R12
+	JNE     other20
+	MOVQ    params+24(FP), BX
+	ADDQ    R13, BX
+	MOVQ    l+0(FP), DI
+	ADDQ    R13, DI
+	MOVQ    x+8(FP), SI
+	ADDQ    R13, SI
+	MOVQ    w+16(FP), DX
+	ADDQ    R13, DX
+	VMOVUPS 3584(BX), Z15
+	VMOVUPS 3840(BX), Z14
+	VPXORD  Z13, Z13, Z13
+	VMOVUPS 3648(BX), Z12
+	VMOVUPS 3904(BX), Z11
+	VPXORD  Z10, Z10, Z10
+	MOVQ    n+48(FP), R10
+
+row20:
+	VMOVUPS (DX), Z0
+	VMOVUPS (DI), Z1
+	VMULPS  Z15, Z1, Z1
+	VADDPS  Z14, Z1, Z1
+	VMOVUPS (SI), Z2
+	VSUBPS  Z2, Z1, Z1
+	VMULPS  Z1, Z1, Z1
+	VMULPS  Z1, Z0, Z0
+	VADDPS  Z0, Z13, Z13
+	VMOVUPS 64(DX), Z0
+	VMOVUPS 64(DI), Z1
+	VMULPS  Z12, Z1, Z1
+	VADDPS  Z11, Z1, Z1
+	VMOVUPS 64(SI), Z2
+	VSUBPS  Z2, Z1, Z1
+	VMULPS  Z1, Z1, Z1
+	VMULPS  Z1, Z0, Z0
+	VADDPS  Z0, Z10, Z10
+	ADDQ    $+256, DI
+	ADDQ    $+256, SI
+	ADDQ    $+256, DX
+	SUBQ    $+1, R10
+	TESTQ   R10, R10
+	JNE     row20
+	VMOVUPS Z13, 4096(BX)
+	VMOVUPS Z10, 4160(BX)
+	JMP     end20
+
+other20:
+	MOVQ         params+24(FP), BX
+	ADDQ         R13, BX
+	MOVQ         l+0(FP), DI
+	ADDQ         R13, DI
+	MOVQ         x+8(FP), SI
+	ADDQ         R13, SI
+	MOVQ         w+16(FP), DX
+	ADDQ         R13, DX
+	VMOVUPS      3584(BX), Z15
+	VMOVUPS      3840(BX), Z14
+	VBROADCASTSS constantsAVX512<>+0(SB), Z13
+	VBROADCASTSS constantsAVX512<>+4(SB), Z12
+	VPXORD       Z11, Z11, Z11
+	VMOVUPS      3648(BX), Z10
+	VMOVUPS      3904(BX), Z9
+	VPXORD       Z8, Z8, Z8
+	MOVQ         n+48(FP), R10
+
+rowother20:
+	VMOVUPS    (DX), Z0
+	VMOVUPS    (DI), Z1
+	VMULPS     Z15, Z1, Z1
+	VADDPS     Z14, Z1, Z1
+	VMOVUPS    (SI), Z2
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xea, Z12, Z13, Z1
+	VMULPS     Z1, Z0, Z0
+	VADDPS     Z0, Z11, Z11
+	VMOVUPS    64(DX), Z0
+	VMOVUPS    64(DI), Z1
+	VMULPS     Z10, Z1, Z1
+	VADDPS     Z9, Z1, Z1
+	VMOVUPS    64(SI), Z2
+	VSUBPS     Z2, Z1, Z1
+	VPTERNLOGD $0xea, Z12, Z13, Z1
+	VMULPS     Z1, Z0, Z0
+	VADDPS     Z0, Z8, Z8
+	ADDQ       $+256, DI
+	ADDQ       $+256, SI
+	ADDQ       $+256, DX
+	SUBQ       $+1, R10
+	TESTQ      R10, R10
+	JNE        rowother20
+	VMOVUPS    Z11, 4096(BX)
+	VMOVUPS    Z8, 4160(BX)
+
+end20:
+	MOVQ params+24(FP), BX
+	ADDQ R13, BX
+	SUBQ R10, R10
+	ADDQ $+2, R10
+
+number21:
+	VMOVUPS      4352(BX), Z15
+	VMOVUPS      4096(BX), Z14
+	VMOVUPS      3584(BX), Z13
+	VMOVUPS      1792(BX), Z12
+	VMOVUPS      2560(BX), Z11
+	VMOVUPS      2048(BX), Z10
+	VMOVUPS      1536(BX), Z9
+	VMOVUPS      2304(BX), Z8
+	VMOVUPS      512(BX), Z7
+	VMOVUPS      3840(BX), Z6
+	VBROADCASTSS 16(R8), Z5
+	VMOVUPS      256(BX), Z4
+	VMOVUPS      (BX), Z3
+	VBROADCASTSS constantsAVX512<>+0(SB), Z2
+	VBROADCASTSS constantsAVX512<>+4(SB), Z16
+	VBROADCASTSS constantsAVX512<>+8(SB), Z17
+	VMOVUPS      768(BX), Z18
+	VBROADCASTSS constantsAVX512<>+24(SB), Z19
+	VCMPPS       $0x1e, Z14, Z15, K1
+	VBLENDMPS    Z13, Z12, K1, Z0
+	VMOVUPS      Z0, 1792(BX)
+	VCMPPS       $0x1e, Z14, Z15, K1
+	VBLENDMPS    Z11, Z10, K1, Z0
+	VMOVUPS      Z0, 2048(BX)
+	VCMPPS       $0x1e, Z14, Z15, K1
+	VBLENDMPS    Z9, Z8, K1, Z0
+	VMOVUPS      Z0, 2304(BX)
+	VCMPPS       $0x1e, Z14, Z15, K1
+	VBLENDMPS    Z14, Z7, K1, Z0
+	VMOVUPS      Z0, 512(BX)
+	VCMPPS       $0x1e, Z14, Z15, K1
+	VBLENDMPS    Z6, Z9, K1, Z1
+	VMOVUPS      Z1, 1536(BX)
+	VSUBPS       Z1, Z4, Z20
+	VDIVPS       Z20, Z5, Z21
+	VMOVUPS      Z21, 2560(BX)
+	VSUBPS       Z1, Z3, Z1
+	VMULPS       Z1, Z21, Z1
+	VPTERNLOGD   $0xea, Z16, Z2, Z21
+	VPTERNLOGD   $0xea, Z16, Z2, Z0
+	VCMPPS       $0x1d, Z0, Z17, K1
+	VBLENDMPS    Z18, Z16, K1, Z0
+	VCMPPS       $0x1d, Z21, Z17, K1
+	VBLENDMPS    Z0, Z16, K1, Z0
+	VCMPPS       $0x1e, Z16, Z20, K1
+	VBLENDMPS    Z0, Z16, K1, Z0
+	VCMPPS       $0x1d, Z19, Z1, K1
+	VBLENDMPS    Z0, Z16, K1, Z0
+	VMOVUPS      Z0, 768(BX)
+	ADDQ         $+64, BX
+	SUBQ         $+1, R10
+	TESTQ        R10, R10
+	JNE          number21
+	ADDQ         $+128, R13
+	CMPQ         R13, R11
+	JLT          strip2
+	ADDQ         $+16, R8
+	SUBQ         $+1, R9
+	TESTQ        R9, R9
+	JNE          try
 	VZEROUPPER
 	RET
 
-// func SymmetricSumsAVX512(x *float32, w *float32, params *float32, sums *float32, n int)
+// func ScaleSearchAVX512(x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int)
 // Requires: AVX, AVX512F
-TEXT ·SymmetricSumsAVX512(SB), NOSPLIT, $0-40
-	// DI x, SI w, DX params, BX sums, R8 n
-	MOVQ         x+0(FP), DI
-	MOVQ         w+8(FP), SI
+TEXT ·ScaleSearchAVX512(SB), NOSPLIT, $0-64
+	// DI x, SI w, DX params, BX tries, R8 count, R9 n, R10 groups, R11 choice, R12 the strip
+	MOVQ tries+24(FP), BX
+	MOVQ count+32(FP), R8
+	MOVQ groups+48(FP), R10
+	MOVQ choice+56(FP), R11
+	SUBQ R12, R12
+
+strip0:
 	MOVQ         params+16(FP), DX
-	MOVQ         sums+24(FP), BX
-	MOVQ         n+32(FP), R8
+	ADDQ         R12, DX
+	MOVQ         x+0(FP), DI
+	ADDQ         R12, DI
+	MOVQ         w+8(FP), SI
+	ADDQ         R12, SI
+	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VMOVUPS      (DX), Z13
+	VPXORD       Z12, Z12, Z12
+	VMOVUPS      64(DX), Z11
+	VPXORD       Z10, Z10, Z10
+	MOVQ         n+40(FP), R9
+
+row00:
+	VMOVUPS    (DI), Z0
+	VMOVUPS    Z0, Z1
+	VPTERNLOGD $0xea, Z14, Z15, Z1
+	VMOVUPS    Z13, Z2
+	VPTERNLOGD $0xea, Z14, Z15, Z2
+	VCMPPS     $0x1e, Z2, Z1, K1
+	VBLENDMPS  Z0, Z13, K1, Z0
+	VMOVAPS    Z0, Z13
+	VMOVUPS    (SI), Z0
+	VADDPS     Z0, Z12, Z12
+	VMOVUPS    64(DI), Z0
+	VMOVUPS    Z0, Z1
+	VPTERNLOGD $0xea, Z14, Z15, Z1
+	VMOVUPS    Z11, Z2
+	VPTERNLOGD $0xea, Z14, Z15, Z2
+	VCMPPS     $0x1e, Z2, Z1, K1
+	VBLENDMPS  Z0, Z11, K1, Z0
+	VMOVAPS    Z0, Z11
+	VMOVUPS    64(SI), Z0
+	VADDPS     Z0, Z10, Z10
+	ADDQ       $+256, DI
+	ADDQ       $+256, SI
+	SUBQ       $+1, R9
+	TESTQ      R9, R9
+	JNE        row00
+	VMOVUPS    Z13, (DX)
+	VMOVUPS    Z12, 768(DX)
+	VMOVUPS    Z11, 64(DX)
+	VMOVUPS    Z10, 832(DX)
+	MOVQ       params+16(FP), DX
+	ADDQ       R12, DX
+	SUBQ       R9, R9
+	ADDQ       $+2, R9
+
+number01:
 	VMOVUPS      (DX), Z15
 	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VMOVUPS      128(DX), Z13
-	VMOVUPS      64(DX), Z12
+	VBROADCASTSS constantsAVX512<>+4(SB), Z13
+	VBROADCASTSS constantsAVX512<>+8(SB), Z12
+	VBROADCASTSS constantsAVX512<>+12(SB), Z11
+	VBROADCASTSS constantsAVX512<>+28(SB), Z10
+	VBROADCASTSS 4(BX), Z9
+	VBROADCASTSS (BX), Z8
+	VMOVUPS      Z15, Z0
+	VPTERNLOGD   $0xea, Z13, Z14, Z0
+	VCMPPS       $0x1d, Z0, Z12, K1
+	VBLENDMPS    Z11, Z13, K1, Z1
+	VCMPPS       $0x1d, Z10, Z0, K1
+	VBLENDMPS    Z1, Z13, K1, Z1
+	VMOVUPS      Z1, 512(DX)
+	VDIVPS       Z9, Z15, Z0
+	VDIVPS       Z0, Z11, Z0
+	VDIVPS       Z15, Z8, Z1
+	VCMPPS       $0x1e, Z13, Z9, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 1536(DX)
+	ADDQ         $+64, DX
+	SUBQ         $+1, R9
+	TESTQ        R9, R9
+	JNE          number01
+	ADDQ         $+128, R12
+	CMPQ         R12, R10
+	JLT          strip0
+
+try:
+	SUBQ R12, R12
+
+strip1:
+	TESTQ        R11, R11
+	JNE          other10
+	MOVQ         params+16(FP), DX
+	ADDQ         R12, DX
+	MOVQ         x+0(FP), DI
+	ADDQ         R12, DI
+	MOVQ         w+8(FP), SI
+	ADDQ         R12, SI
+	VMOVUPS      1536(DX), Z15
+	VBROADCASTSS constantsAVX512<>+16(SB), Z14
+	VBROADCASTSS 8(BX), Z13
+	VBROADCASTSS 12(BX), Z12
 	VPXORD       Z11, Z11, Z11
 	VPXORD       Z10, Z10, Z10
+	VMOVUPS      1600(DX), Z9
+	VPXORD       Z8, Z8, Z8
+	VPXORD       Z7, Z7, Z7
+	MOVQ         n+40(FP), R9
 
-loop:
+row10:
 	VMOVUPS (SI), Z0
 	VMOVUPS (DI), Z1
 	VMULPS  Z1, Z0, Z2
@@ -81,342 +779,290 @@ loop:
 	VMULPS  Z1, Z0, Z0
 	VMULPS  Z1, Z0, Z0
 	VADDPS  Z0, Z10, Z10
-	ADDQ    $+64, DI
-	ADDQ    $+64, SI
-	SUBQ    $+1, R8
-	TESTQ   R8, R8
-	JNE     loop
-	VMOVUPS Z11, (BX)
-	VMOVUPS Z10, 64(BX)
-	VZEROUPPER
-	RET
-
-// func RangedErrorSquaredAVX512(l *float32, x *float32, w *float32, params *float32, sums *float32, n int)
-// Requires: AVX, AVX512F
-TEXT ·RangedErrorSquaredAVX512(SB), NOSPLIT, $0-48
-	// DI l, SI x, DX w, BX params, R8 sums, R9 n
-	MOVQ    l+0(FP), DI
-	MOVQ    x+8(FP), SI
-	MOVQ    w+16(FP), DX
-	MOVQ    params+24(FP), BX
-	MOVQ    sums+32(FP), R8
-	MOVQ    n+40(FP), R9
-	VMOVUPS (BX), Z15
-	VMOVUPS 64(BX), Z14
-	VPXORD  Z13, Z13, Z13
-
-loop:
-	VMOVUPS (DX), Z0
-	VMOVUPS (DI), Z1
-	VMULPS  Z15, Z1, Z1
+	VMOVUPS 64(SI), Z0
+	VMOVUPS 64(DI), Z1
+	VMULPS  Z1, Z0, Z2
+	VMULPS  Z9, Z1, Z1
 	VADDPS  Z14, Z1, Z1
-	VMOVUPS (SI), Z2
-	VSUBPS  Z2, Z1, Z1
-	VMULPS  Z1, Z1, Z1
+	VSUBPS  Z14, Z1, Z1
+	VMINPS  Z13, Z1, Z1
+	VMAXPS  Z12, Z1, Z1
+	VMULPS  Z1, Z2, Z2
+	VADDPS  Z2, Z8, Z8
 	VMULPS  Z1, Z0, Z0
-	VADDPS  Z0, Z13, Z13
-	ADDQ    $+64, DI
-	ADDQ    $+64, SI
-	ADDQ    $+64, DX
+	VMULPS  Z1, Z0, Z0
+	VADDPS  Z0, Z7, Z7
+	ADDQ    $+256, DI
+	ADDQ    $+256, SI
 	SUBQ    $+1, R9
 	TESTQ   R9, R9
-	JNE     loop
-	VMOVUPS Z13, (R8)
-	VZEROUPPER
-	RET
+	JNE     row10
+	VMOVUPS Z11, 1792(DX)
+	VMOVUPS Z10, 2048(DX)
+	VMOVUPS Z8, 1856(DX)
+	VMOVUPS Z7, 2112(DX)
+	JMP     end10
 
-// func RangedErrorAbsoluteAVX512(l *float32, x *float32, w *float32, params *float32, sums *float32, n int)
-// Requires: AVX, AVX512F
-TEXT ·RangedErrorAbsoluteAVX512(SB), NOSPLIT, $0-48
-	// DI l, SI x, DX w, BX params, R8 sums, R9 n
-	MOVQ         l+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         w+16(FP), DX
-	MOVQ         params+24(FP), BX
-	MOVQ         sums+32(FP), R8
-	MOVQ         n+40(FP), R9
-	VMOVUPS      (BX), Z15
-	VMOVUPS      64(BX), Z14
-	VBROADCASTSS constantsAVX512<>+8(SB), Z13
-	VPXORD       Z12, Z12, Z12
-
-loop:
-	VMOVUPS (DX), Z0
-	VMOVUPS (DI), Z1
-	VMULPS  Z15, Z1, Z1
-	VADDPS  Z14, Z1, Z1
-	VMOVUPS (SI), Z2
-	VSUBPS  Z2, Z1, Z1
-	VMULPS  Z13, Z1, Z2
-	VMAXPS  Z2, Z1, Z1
-	VMULPS  Z1, Z0, Z0
-	VADDPS  Z0, Z12, Z12
-	ADDQ    $+64, DI
-	ADDQ    $+64, SI
-	ADDQ    $+64, DX
-	SUBQ    $+1, R9
-	TESTQ   R9, R9
-	JNE     loop
-	VMOVUPS Z12, (R8)
-	VZEROUPPER
-	RET
-
-// func SquareSumsAVX512(x *float32, params *float32, sums *float32, n int)
-// Requires: AVX, AVX512F
-TEXT ·SquareSumsAVX512(SB), NOSPLIT, $0-32
-	// DI x, SI params, DX sums, BX n
-	MOVQ   x+0(FP), DI
-	MOVQ   params+8(FP), SI
-	MOVQ   sums+16(FP), DX
-	MOVQ   n+24(FP), BX
-	VPXORD Z15, Z15, Z15
-
-loop:
-	VMOVUPS (DI), Z0
-	VMULPS  Z0, Z0, Z0
-	VADDPS  Z0, Z15, Z15
-	ADDQ    $+64, DI
-	SUBQ    $+1, BX
-	TESTQ   BX, BX
-	JNE     loop
-	VMOVUPS Z15, (DX)
-	VZEROUPPER
-	RET
-
-// func MomentsAVX512(x *float32, w *float32, params *float32, sums *float32, n int)
-// Requires: AVX, AVX512F
-TEXT ·MomentsAVX512(SB), NOSPLIT, $0-40
-	// DI x, SI w, DX params, BX sums, R8 n
-	MOVQ   x+0(FP), DI
-	MOVQ   w+8(FP), SI
+other10:
 	MOVQ   params+16(FP), DX
-	MOVQ   sums+24(FP), BX
-	MOVQ   n+32(FP), R8
+	ADDQ   R12, DX
+	MOVQ   x+0(FP), DI
+	ADDQ   R12, DI
+	MOVQ   w+8(FP), SI
+	ADDQ   R12, SI
 	VPXORD Z15, Z15, Z15
 	VPXORD Z14, Z14, Z14
+	VPXORD Z13, Z13, Z13
+	VPXORD Z12, Z12, Z12
+	MOVQ   n+40(FP), R9
 
-loop:
-	VMOVUPS (SI), Z0
-	VADDPS  Z0, Z15, Z15
-	VMOVUPS (DI), Z1
-	VMULPS  Z1, Z0, Z0
-	VADDPS  Z0, Z14, Z14
-	ADDQ    $+64, DI
-	ADDQ    $+64, SI
-	SUBQ    $+1, R8
-	TESTQ   R8, R8
-	JNE     loop
-	VMOVUPS Z15, (BX)
-	VMOVUPS Z14, 64(BX)
-	VZEROUPPER
-	RET
+rowother10:
+	VMOVUPS      (SI), Z0
+	VMOVUPS      (DI), Z1
+	VMOVUPS      1536(DX), Z2
+	VMULPS       Z2, Z1, Z2
+	VBROADCASTSS constantsAVX512<>+32(SB), Z3
+	VBROADCASTSS constantsAVX512<>+36(SB), Z4
+	VBROADCASTSS constantsAVX512<>+40(SB), Z5
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z4, Z5, K1, Z4
+	VBROADCASTSS constantsAVX512<>+44(SB), Z3
+	VBROADCASTSS constantsAVX512<>+48(SB), Z5
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z5, Z4, K1, Z5
+	VBROADCASTSS constantsAVX512<>+52(SB), Z3
+	VBROADCASTSS constantsAVX512<>+56(SB), Z4
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z4, Z5, K1, Z4
+	VBROADCASTSS constantsAVX512<>+60(SB), Z3
+	VBROADCASTSS constantsAVX512<>+64(SB), Z5
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z5, Z4, K1, Z5
+	VBROADCASTSS constantsAVX512<>+68(SB), Z3
+	VBROADCASTSS constantsAVX512<>+72(SB), Z4
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z4, Z5, K1, Z4
+	VBROADCASTSS constantsAVX512<>+76(SB), Z3
+	VBROADCASTSS constantsAVX512<>+80(SB), Z5
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z5, Z4, K1, Z5
+	VBROADCASTSS constantsAVX512<>+84(SB), Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z4, Z5, K1, Z4
+	VBROADCASTSS constantsAVX512<>+92(SB), Z3
+	VBROADCASTSS constantsAVX512<>+12(SB), Z5
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z5, Z4, K1, Z5
+	VBROADCASTSS constantsAVX512<>+96(SB), Z3
+	VBROADCASTSS constantsAVX512<>+100(SB), Z4
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z4, Z5, K1, Z4
+	VBROADCASTSS constantsAVX512<>+104(SB), Z3
+	VBROADCASTSS constantsAVX512<>+108(SB), Z5
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z5, Z4, K1, Z5
+	VBROADCASTSS constantsAVX512<>+112(SB), Z3
+	VBROADCASTSS constantsAVX512<>+116(SB), Z4
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z4, Z5, K1, Z4
+	VBROADCASTSS constantsAVX512<>+120(SB), Z3
+	VBROADCASTSS constantsAVX512<>+124(SB), Z5
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z5, Z4, K1, Z5
+	VBROADCASTSS constantsAVX512<>+128(SB), Z3
+	VBROADCASTSS constantsAVX512<>+132(SB), Z4
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z4, Z5, K1, Z4
+	VBROADCASTSS constantsAVX512<>+136(SB), Z3
+	VBROADCASTSS constantsAVX512<>+140(SB), Z5
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z5, Z4, K1, Z5
+	VBROADCASTSS constantsAVX512<>+144(SB), Z3
+	VBROADCASTSS constantsAVX512<>+148(SB), Z4
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z4, Z5, K1, Z4
+	VMULPS       Z4, Z0, Z0
+	VMULPS       Z1, Z0, Z1
+	VADDPS       Z1, Z15, Z15
+	VMULPS       Z4, Z0, Z0
+	VADDPS       Z0, Z14, Z14
+	VMOVUPS      64(SI), Z0
+	VMOVUPS      64(DI), Z1
+	VMOVUPS      1600(DX), Z2
+	VMULPS       Z2, Z1, Z2
+	VBROADCASTSS constantsAVX512<>+32(SB), Z3
+	VBROADCASTSS constantsAVX512<>+36(SB), Z4
+	VBROADCASTSS constantsAVX512<>+40(SB), Z5
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z4, Z5, K1, Z4
+	VBROADCASTSS constantsAVX512<>+44(SB), Z3
+	VBROADCASTSS constantsAVX512<>+48(SB), Z5
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z5, Z4, K1, Z5
+	VBROADCASTSS constantsAVX512<>+52(SB), Z3
+	VBROADCASTSS constantsAVX512<>+56(SB), Z4
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z4, Z5, K1, Z4
+	VBROADCASTSS constantsAVX512<>+60(SB), Z3
+	VBROADCASTSS constantsAVX512<>+64(SB), Z5
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z5, Z4, K1, Z5
+	VBROADCASTSS constantsAVX512<>+68(SB), Z3
+	VBROADCASTSS constantsAVX512<>+72(SB), Z4
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z4, Z5, K1, Z4
+	VBROADCASTSS constantsAVX512<>+76(SB), Z3
+	VBROADCASTSS constantsAVX512<>+80(SB), Z5
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z5, Z4, K1, Z5
+	VBROADCASTSS constantsAVX512<>+84(SB), Z3
+	VBROADCASTSS constantsAVX512<>+88(SB), Z4
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z4, Z5, K1, Z4
+	VBROADCASTSS constantsAVX512<>+92(SB), Z3
+	VBROADCASTSS constantsAVX512<>+12(SB), Z5
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z5, Z4, K1, Z5
+	VBROADCASTSS constantsAVX512<>+96(SB), Z3
+	VBROADCASTSS constantsAVX512<>+100(SB), Z4
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z4, Z5, K1, Z4
+	VBROADCASTSS constantsAVX512<>+104(SB), Z3
+	VBROADCASTSS constantsAVX512<>+108(SB), Z5
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z5, Z4, K1, Z5
+	VBROADCASTSS constantsAVX512<>+112(SB), Z3
+	VBROADCASTSS constantsAVX512<>+116(SB), Z4
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z4, Z5, K1, Z4
+	VBROADCASTSS constantsAVX512<>+120(SB), Z3
+	VBROADCASTSS constantsAVX512<>+124(SB), Z5
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z5, Z4, K1, Z5
+	VBROADCASTSS constantsAVX512<>+128(SB), Z3
+	VBROADCASTSS constantsAVX512<>+132(SB), Z4
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z4, Z5, K1, Z4
+	VBROADCASTSS constantsAVX512<>+136(SB), Z3
+	VBROADCASTSS constantsAVX512<>+140(SB), Z5
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z5, Z4, K1, Z5
+	VBROADCASTSS constantsAVX512<>+144(SB), Z3
+	VBROADCASTSS constantsAVX512<>+148(SB), Z4
+	VCMPPS       $0x1d, Z3, Z2, K1
+	VBLENDMPS    Z4, Z5, K1, Z4
+	VMULPS       Z4, Z0, Z0
+	VMULPS       Z1, Z0, Z1
+	VADDPS       Z1, Z13, Z13
+	VMULPS       Z4, Z0, Z0
+	VADDPS       Z0, Z12, Z12
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+1, R9
+	TESTQ        R9, R9
+	JNE          rowother10
+	VMOVUPS      Z15, 1792(DX)
+	VMOVUPS      Z14, 2048(DX)
+	VMOVUPS      Z13, 1856(DX)
+	VMOVUPS      Z12, 2112(DX)
 
-// func RootMomentsAVX512(w *float32, x *float32, params *float32, sums *float32, n int)
-// Requires: AVX, AVX512F
-TEXT ·RootMomentsAVX512(SB), NOSPLIT, $0-40
-	// DI w, SI x, DX params, BX sums, R8 n
-	MOVQ         w+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         params+16(FP), DX
-	MOVQ         sums+24(FP), BX
-	MOVQ         n+32(FP), R8
-	VBROADCASTSS constantsAVX512<>+12(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VMOVUPS      (DX), Z13
-	VPXORD       Z12, Z12, Z12
-	VPXORD       Z11, Z11, Z11
+end10:
+	MOVQ params+16(FP), DX
+	ADDQ R12, DX
+	SUBQ R9, R9
+	ADDQ $+2, R9
 
-loop:
-	VMOVUPS    (SI), Z0
-	VMOVUPS    Z0, Z1
-	VPTERNLOGD $0xea, Z14, Z15, Z1
-	VADDPS     Z13, Z1, Z1
-	VMOVUPS    Z1, (DI)
-	VADDPS     Z1, Z12, Z12
-	VMULPS     Z0, Z1, Z1
-	VADDPS     Z1, Z11, Z11
-	ADDQ       $+64, DI
-	ADDQ       $+64, SI
-	SUBQ       $+1, R8
-	TESTQ      R8, R8
-	JNE        loop
-	VMOVUPS    Z12, (BX)
-	VMOVUPS    Z11, 64(BX)
-	VZEROUPPER
-	RET
-
-// func RangedFitAVX512(params *float32, sums *float32, n int)
-// Requires: AVX, AVX512F
-TEXT ·RangedFitAVX512(SB), NOSPLIT, $0-24
-	// DI params, SI sums, DX n
-	MOVQ         params+0(FP), DI
-	MOVQ         sums+8(FP), SI
-	MOVQ         n+16(FP), DX
-	VMOVUPS      256(DI), Z15
-	VMOVUPS      640(DI), Z14
-	VMOVUPS      192(DI), Z13
-	VMOVUPS      320(DI), Z12
-	VMOVUPS      576(DI), Z11
-	VBROADCASTSS constantsAVX512<>+16(SB), Z10
-	VBROADCASTSS constantsAVX512<>+4(SB), Z9
-	VMOVUPS      704(DI), Z8
+number11:
+	VMOVUPS      1792(DX), Z15
+	VMOVUPS      256(DX), Z14
+	VMOVUPS      2048(DX), Z13
+	VBROADCASTSS constantsAVX512<>+4(SB), Z12
+	VBROADCASTSS constantsAVX512<>+152(SB), Z11
+	VMOVUPS      1024(DX), Z10
+	VMOVUPS      1536(DX), Z9
+	VMOVUPS      1280(DX), Z8
 	VBROADCASTSS constantsAVX512<>+20(SB), Z7
-
-loop:
-	VMULPS    Z14, Z15, Z0
-	VMULPS    Z12, Z13, Z1
-	VSUBPS    Z1, Z0, Z0
-	VMULPS    Z15, Z11, Z1
-	VMULPS    Z13, Z13, Z2
-	VSUBPS    Z2, Z1, Z1
-	VDIVPS    Z1, Z0, Z0
-	VDIVPS    Z15, Z12, Z2
-	VMULPS    Z12, Z11, Z3
-	VMULPS    Z13, Z14, Z4
-	VSUBPS    Z4, Z3, Z3
-	VDIVPS    Z1, Z3, Z3
-	VCMPPS    $0x1d, Z10, Z0, K1
-	VBLENDMPS Z2, Z3, K1, Z2
-	VMOVUPS   Z2, 384(DI)
-	VCMPPS    $0x1d, Z10, Z0, K1
-	VBLENDMPS Z9, Z0, K1, Z0
-	VMOVUPS   Z0, 448(DI)
-	VCMPPS    $0x1d, Z10, Z1, K1
-	VBLENDMPS Z8, Z7, K1, Z0
-	VMOVUPS   Z0, 768(DI)
-	SUBQ      $+1, DX
-	TESTQ     DX, DX
-	JNE       loop
+	VMOVUPS      512(DX), Z6
+	VBROADCASTSS 20(BX), Z5
+	VMOVUPS      (DX), Z4
+	VBROADCASTSS constantsAVX512<>+12(SB), Z3
+	VBROADCASTSS 16(BX), Z2
+	VMULPS       Z15, Z15, Z0
+	VMULPS       Z13, Z14, Z1
+	VCMPPS       $0x1e, Z12, Z13, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VDIVPS       Z13, Z15, Z16
+	VCMPPS       $0x1e, Z1, Z0, K1
+	VBLENDMPS    Z16, Z10, K1, Z17
+	VMOVUPS      Z17, 1024(DX)
+	VCMPPS       $0x1e, Z1, Z0, K1
+	VBLENDMPS    Z9, Z8, K1, Z17
+	VMOVUPS      Z17, 1280(DX)
+	VMULPS       Z15, Z16, Z16
+	VCMPPS       $0x1e, Z1, Z0, K1
+	VBLENDMPS    Z16, Z14, K1, Z16
+	VMOVUPS      Z16, 256(DX)
+	VCMPPS       $0x1e, Z7, Z16, K1
+	VBLENDMPS    Z6, Z12, K1, Z0
+	VMOVUPS      Z0, 512(DX)
+	VDIVPS       Z5, Z4, Z0
+	VDIVPS       Z0, Z3, Z0
+	VDIVPS       Z4, Z2, Z1
+	VCMPPS       $0x1e, Z12, Z5, K1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VMOVUPS      Z0, 1536(DX)
+	ADDQ         $+64, DX
+	SUBQ         $+1, R9
+	TESTQ        R9, R9
+	JNE          number11
+	ADDQ         $+128, R12
+	CMPQ         R12, R10
+	JLT          strip1
+	ADDQ         $+16, BX
+	SUBQ         $+1, R8
+	TESTQ        R8, R8
+	JNE          try
 	VZEROUPPER
 	RET
 
-// func RangedAcceptAVX512(params *float32, sums *float32, n int)
-// Requires: AVX, AVX512F
-TEXT ·RangedAcceptAVX512(SB), NOSPLIT, $0-24
-	// DI params, SI sums, DX n
-	MOVQ         params+0(FP), DI
-	MOVQ         sums+8(FP), SI
-	MOVQ         n+16(FP), DX
-	VMOVUPS      512(DI), Z15
-	VMOVUPS      768(DI), Z14
-	VMOVUPS      1024(DI), Z13
-	VMOVUPS      384(DI), Z12
-	VMOVUPS      1088(DI), Z11
-	VMOVUPS      (DI), Z10
-	VMOVUPS      1152(DI), Z9
-	VMOVUPS      64(DI), Z8
-	VMOVUPS      704(DI), Z7
-	VMOVUPS      448(DI), Z6
-	VMOVUPS      1216(DI), Z5
-	VMOVUPS      896(DI), Z4
-	VBROADCASTSS constantsAVX512<>+16(SB), Z3
-	VMOVUPS      832(DI), Z2
-	VBROADCASTSS constantsAVX512<>+24(SB), Z16
-	VBROADCASTSS constantsAVX512<>+28(SB), Z17
-	VMOVUPS      960(DI), Z18
-	VBROADCASTSS constantsAVX512<>+4(SB), Z19
-
-loop:
-	VCMPPS    $0x1d, Z15, Z14, K1
-	VBLENDMPS Z12, Z13, K1, Z0
-	VCMPPS    $0x1d, Z14, Z15, K1
-	VBLENDMPS Z13, Z0, K1, Z0
-	VMOVUPS   Z0, 1024(DI)
-	VCMPPS    $0x1d, Z15, Z14, K1
-	VBLENDMPS Z10, Z11, K1, Z0
-	VCMPPS    $0x1d, Z14, Z15, K1
-	VBLENDMPS Z11, Z0, K1, Z0
-	VMOVUPS   Z0, 1088(DI)
-	VCMPPS    $0x1d, Z15, Z14, K1
-	VBLENDMPS Z8, Z9, K1, Z0
-	VCMPPS    $0x1d, Z14, Z15, K1
-	VBLENDMPS Z9, Z0, K1, Z0
-	VMOVUPS   Z0, 1152(DI)
-	VCMPPS    $0x1d, Z15, Z14, K1
-	VBLENDMPS Z15, Z7, K1, Z0
-	VCMPPS    $0x1d, Z14, Z15, K1
-	VBLENDMPS Z7, Z0, K1, Z0
-	VMOVUPS   Z0, 704(DI)
-	VCMPPS    $0x1d, Z15, Z14, K1
-	VBLENDMPS Z6, Z8, K1, Z0
-	VCMPPS    $0x1d, Z14, Z15, K1
-	VBLENDMPS Z8, Z0, K1, Z0
-	VMOVUPS   Z0, 64(DI)
-	VSUBPS    Z0, Z4, Z1
-	VDIVPS    Z1, Z5, Z20
-	VMOVUPS   Z20, (DI)
-	VSUBPS    Z0, Z2, Z0
-	VMULPS    Z0, Z20, Z0
-	VCMPPS    $0x1d, Z20, Z17, K1
-	VBLENDMPS Z18, Z19, K1, Z20
-	VCMPPS    $0x1d, Z16, Z0, K1
-	VBLENDMPS Z20, Z19, K1, Z20
-	VCMPPS    $0x1d, Z3, Z1, K1
-	VBLENDMPS Z20, Z19, K1, Z20
-	VMOVUPS   Z20, 960(DI)
-	SUBQ      $+1, DX
-	TESTQ     DX, DX
-	JNE       loop
-	VZEROUPPER
-	RET
-
-// func SymmetricAcceptAVX512(params *float32, sums *float32, n int)
-// Requires: AVX, AVX512F
-TEXT ·SymmetricAcceptAVX512(SB), NOSPLIT, $0-24
-	// DI params, SI sums, DX n
-	MOVQ         params+0(FP), DI
-	MOVQ         sums+8(FP), SI
-	MOVQ         n+16(FP), DX
-	VMOVUPS      256(DI), Z15
-	VBROADCASTSS constantsAVX512<>+16(SB), Z14
-	VMOVUPS      320(DI), Z13
-	VMOVUPS      192(DI), Z12
-	VMOVUPS      384(DI), Z11
-	VMOVUPS      448(DI), Z10
-	VMOVUPS      (DI), Z9
-	VMOVUPS      576(DI), Z8
-	VMOVUPS      512(DI), Z7
-
-loop:
-	VMULPS    Z15, Z13, Z0
-	VMULPS    Z12, Z12, Z1
-	VDIVPS    Z15, Z12, Z2
-	VCMPPS    $0x1d, Z0, Z1, K1
-	VBLENDMPS Z2, Z11, K1, Z3
-	VCMPPS    $0x1d, Z1, Z0, K1
-	VBLENDMPS Z11, Z3, K1, Z3
-	VCMPPS    $0x1d, Z14, Z15, K1
-	VBLENDMPS Z3, Z11, K1, Z3
-	VMOVUPS   Z3, 384(DI)
-	VCMPPS    $0x1d, Z0, Z1, K1
-	VBLENDMPS Z9, Z10, K1, Z3
-	VCMPPS    $0x1d, Z1, Z0, K1
-	VBLENDMPS Z10, Z3, K1, Z3
-	VCMPPS    $0x1d, Z14, Z15, K1
-	VBLENDMPS Z3, Z10, K1, Z3
-	VMOVUPS   Z3, 448(DI)
-	VMULPS    Z12, Z2, Z2
-	VCMPPS    $0x1d, Z0, Z1, K1
-	VBLENDMPS Z2, Z13, K1, Z2
-	VCMPPS    $0x1d, Z1, Z0, K1
-	VBLENDMPS Z13, Z2, K1, Z2
-	VCMPPS    $0x1d, Z14, Z15, K1
-	VBLENDMPS Z2, Z13, K1, Z2
-	VMOVUPS   Z2, 320(DI)
-	VDIVPS    Z7, Z8, Z0
-	VMOVUPS   Z0, (DI)
-	SUBQ      $+1, DX
-	TESTQ     DX, DX
-	JNE       loop
-	VZEROUPPER
-	RET
-
-DATA constantsAVX512<>+0(SB)/4, $0x4b400000
+DATA constantsAVX512<>+0(SB)/4, $0x7fffffff
 DATA constantsAVX512<>+4(SB)/4, $0x00000000
-DATA constantsAVX512<>+8(SB)/4, $0xbf800000
-DATA constantsAVX512<>+12(SB)/4, $0x7fffffff
-DATA constantsAVX512<>+16(SB)/4, $0x00000001
+DATA constantsAVX512<>+8(SB)/4, $0x7f7fffff
+DATA constantsAVX512<>+12(SB)/4, $0x3f800000
+DATA constantsAVX512<>+16(SB)/4, $0x4b400000
 DATA constantsAVX512<>+20(SB)/4, $0xff800000
 DATA constantsAVX512<>+24(SB)/4, $0xca6e0980
-DATA constantsAVX512<>+28(SB)/4, $0x7f7fffff
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $32
+DATA constantsAVX512<>+28(SB)/4, $0x26901d7d
+DATA constantsAVX512<>+32(SB)/4, $0xc2e70000
+DATA constantsAVX512<>+36(SB)/4, $0xc2d00000
+DATA constantsAVX512<>+40(SB)/4, $0xc2fe0000
+DATA constantsAVX512<>+44(SB)/4, $0xc2bb0000
+DATA constantsAVX512<>+48(SB)/4, $0xc2a60000
+DATA constantsAVX512<>+52(SB)/4, $0xc2940000
+DATA constantsAVX512<>+56(SB)/4, $0xc2820000
+DATA constantsAVX512<>+60(SB)/4, $0xc2640000
+DATA constantsAVX512<>+64(SB)/4, $0xc2440000
+DATA constantsAVX512<>+68(SB)/4, $0xc2280000
+DATA constantsAVX512<>+72(SB)/4, $0xc20c0000
+DATA constantsAVX512<>+76(SB)/4, $0xc1e40000
+DATA constantsAVX512<>+80(SB)/4, $0xc1b00000
+DATA constantsAVX512<>+84(SB)/4, $0xc1800000
+DATA constantsAVX512<>+88(SB)/4, $0xc1200000
+DATA constantsAVX512<>+92(SB)/4, $0xc0900000
+DATA constantsAVX512<>+96(SB)/4, $0x40e00000
+DATA constantsAVX512<>+100(SB)/4, $0x41500000
+DATA constantsAVX512<>+104(SB)/4, $0x41980000
+DATA constantsAVX512<>+108(SB)/4, $0x41c80000
+DATA constantsAVX512<>+112(SB)/4, $0x41fc0000
+DATA constantsAVX512<>+116(SB)/4, $0x42180000
+DATA constantsAVX512<>+120(SB)/4, $0x42360000
+DATA constantsAVX512<>+124(SB)/4, $0x42540000
+DATA constantsAVX512<>+128(SB)/4, $0x42740000
+DATA constantsAVX512<>+132(SB)/4, $0x428a0000
+DATA constantsAVX512<>+136(SB)/4, $0x429e0000
+DATA constantsAVX512<>+140(SB)/4, $0x42b20000
+DATA constantsAVX512<>+144(SB)/4, $0x42ca0000
+DATA constantsAVX512<>+148(SB)/4, $0x42e20000
+DATA constantsAVX512<>+152(SB)/4, $0x7f800000
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $156

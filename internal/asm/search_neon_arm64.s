@@ -4,45 +4,375 @@
 
 #include "textflag.h"
 
-// func RangedSumsNEON(l *float32, x *float32, w *float32, params *float32, sums *float32, n int)
+// func SquareRootsNEON(x *float32, params *float32, tries *float32, count int, n int, groups int)
 
-TEXT ·RangedSumsNEON(SB), NOSPLIT, $0-48
-	// R0 l, R1 x, R2 w, R3 params, R4 sums, R5 n
-	MOVD l+0(FP), R0
+TEXT ·SquareRootsNEON(SB), NOSPLIT, $0-48
+	// R0 x, R1 params, R2 tries, R3 count, R4 n, R5 groups, R6 the strip
+	MOVD tries+16(FP), R2
+	MOVD count+24(FP), R3
+	MOVD groups+40(FP), R5
+	SUB R6, R6, R6
+strip0:
+	MOVD params+8(FP), R1
+	ADD R6, R1, R1
+	MOVD x+0(FP), R0
+	ADD R6, R0, R0
+	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
+	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
+	MOVD n+32(FP), R4
+row00:
+	FMOVQ (R0), F0
+	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
+	WORD $0x4e20d5ef // fadd v15.4s, v15.4s, v0.4s
+	FMOVQ 16(R0), F0
+	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	ADD $256, R0, R0
+	SUB $1, R4, R4
+	CBNZ R4, row00
+	FMOVQ F15, (R1)
+	FMOVQ F14, 16(R1)
+	MOVD params+8(FP), R1
+	ADD R6, R1, R1
+	SUB R4, R4, R4
+	ADD $2, R4, R4
+number01:
+	FMOVS (R2), F15
+	VDUP V15.S[0], V15.S4
+	FMOVQ (R1), F14
+	WORD $0x6e2fddc0 // fmul v0.4s, v14.4s, v15.4s
+	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
+	FMOVQ F0, (R1)
+	ADD $16, R1, R1
+	SUB $1, R4, R4
+	CBNZ R4, number01
+	ADD $32, R6, R6
+	CMP R5, R6
+	BLT strip0
+	RET
+
+// func WeightsMagnitudeNEON(w *float32, x *float32, params *float32, tries *float32, count int, n int, groups int)
+
+TEXT ·WeightsMagnitudeNEON(SB), NOSPLIT, $0-56
+	// R0 w, R1 x, R2 params, R3 tries, R4 count, R5 n, R6 groups, R7 the strip
+	MOVD tries+24(FP), R3
+	MOVD count+32(FP), R4
+	MOVD groups+48(FP), R6
+	SUB R7, R7, R7
+strip0:
+	MOVD params+16(FP), R2
+	ADD R7, R2, R2
+	MOVD w+0(FP), R0
+	ADD R7, R0, R0
 	MOVD x+8(FP), R1
-	MOVD w+16(FP), R2
-	MOVD params+24(FP), R3
-	MOVD sums+32(FP), R4
+	ADD R7, R1, R1
+	MOVD $2147483647, R16
+	VDUP R16, V15.S4
+	MOVD $0, R16
+	VDUP R16, V14.S4
+	FMOVQ (R2), F13
+	FMOVQ 16(R2), F12
 	MOVD n+40(FP), R5
-	FMOVQ 64(R3), F15
-	FMOVQ (R3), F14
+row00:
+	FMOVQ (R1), F0
+	VAND V15.B16, V0.B16, V0.B16
+	VORR V14.B16, V0.B16, V0.B16
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	FMOVQ F0, (R0)
+	FMOVQ 16(R1), F0
+	VAND V15.B16, V0.B16, V0.B16
+	VORR V14.B16, V0.B16, V0.B16
+	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
+	FMOVQ F0, 16(R0)
+	ADD $256, R0, R0
+	ADD $256, R1, R1
+	SUB $1, R5, R5
+	CBNZ R5, row00
+	ADD $32, R7, R7
+	CMP R6, R7
+	BLT strip0
+	RET
+
+// func WeightsSquareNEON(w *float32, x *float32, params *float32, tries *float32, count int, n int, groups int)
+
+TEXT ·WeightsSquareNEON(SB), NOSPLIT, $0-56
+	// R0 w, R1 x, R2 params, R3 tries, R4 count, R5 n, R6 groups, R7 the strip
+	MOVD tries+24(FP), R3
+	MOVD count+32(FP), R4
+	MOVD groups+48(FP), R6
+	SUB R7, R7, R7
+strip0:
+	MOVD params+16(FP), R2
+	ADD R7, R2, R2
+	MOVD w+0(FP), R0
+	ADD R7, R0, R0
+	MOVD x+8(FP), R1
+	ADD R7, R1, R1
+	MOVD n+40(FP), R5
+row00:
+	FMOVQ (R1), F0
+	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
+	FMOVQ F0, (R0)
+	FMOVQ 16(R1), F0
+	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
+	FMOVQ F0, 16(R0)
+	ADD $256, R0, R0
+	ADD $256, R1, R1
+	SUB $1, R5, R5
+	CBNZ R5, row00
+	ADD $32, R7, R7
+	CMP R6, R7
+	BLT strip0
+	RET
+
+// func WeightsImportanceNEON(w *float32, x *float32, importance *float32, params *float32, tries *float32, count int, n int, groups int)
+
+TEXT ·WeightsImportanceNEON(SB), NOSPLIT, $0-64
+	// R0 w, R1 x, R2 importance, R3 params, R4 tries, R5 count, R6 n, R7 groups, R8 the strip
+	MOVD tries+32(FP), R4
+	MOVD count+40(FP), R5
+	MOVD groups+56(FP), R7
+	SUB R8, R8, R8
+strip0:
+	MOVD params+24(FP), R3
+	ADD R8, R3, R3
+	MOVD w+0(FP), R0
+	ADD R8, R0, R0
+	MOVD x+8(FP), R1
+	ADD R8, R1, R1
+	MOVD importance+16(FP), R2
+	ADD R8, R2, R2
+	FMOVQ (R3), F15
+	FMOVQ 16(R3), F14
+	MOVD n+48(FP), R6
+row00:
+	FMOVQ (R2), F0
+	FMOVQ (R1), F1
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	WORD $0x4e21d5e1 // fadd v1.4s, v15.4s, v1.4s
+	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	FMOVQ F0, (R0)
+	FMOVQ 16(R2), F0
+	FMOVQ 16(R1), F1
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	WORD $0x4e21d5c1 // fadd v1.4s, v14.4s, v1.4s
+	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	FMOVQ F0, 16(R0)
+	ADD $256, R0, R0
+	ADD $256, R1, R1
+	ADD $256, R2, R2
+	SUB $1, R6, R6
+	CBNZ R6, row00
+	ADD $32, R8, R8
+	CMP R7, R8
+	BLT strip0
+	RET
+
+// func Turn16NEON(rows *float32, x *float32, n int)
+
+TEXT ·Turn16NEON(SB), NOSPLIT, $0-24
+	// R0 rows, R1 x, R2 n
+	MOVD rows+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD n+16(FP), R2
+loop:
+	FMOVQ (R1), F0
+	FMOVQ 64(R1), F1
+	VZIP1 V1.S4, V0.S4, V2.S4
+	FMOVQ 128(R1), F3
+	FMOVQ 192(R1), F4
+	VZIP1 V4.S4, V3.S4, V5.S4
+	VZIP1 V5.D2, V2.D2, V6.D2
+	FMOVQ F6, (R0)
+	VZIP2 V5.D2, V2.D2, V2.D2
+	FMOVQ F2, 256(R0)
+	VZIP2 V1.S4, V0.S4, V0.S4
+	VZIP2 V4.S4, V3.S4, V3.S4
+	VZIP1 V3.D2, V0.D2, V1.D2
+	FMOVQ F1, 512(R0)
+	VZIP2 V3.D2, V0.D2, V0.D2
+	FMOVQ F0, 768(R0)
+	ADD $1024, R0, R0
+	ADD $16, R1, R1
+	SUB $1, R2, R2
+	CBNZ R2, loop
+	RET
+
+// func Turn32NEON(rows *float32, x *float32, n int)
+
+TEXT ·Turn32NEON(SB), NOSPLIT, $0-24
+	// R0 rows, R1 x, R2 n
+	MOVD rows+0(FP), R0
+	MOVD x+8(FP), R1
+	MOVD n+16(FP), R2
+loop:
+	FMOVQ (R1), F0
+	FMOVQ 128(R1), F1
+	VZIP1 V1.S4, V0.S4, V2.S4
+	FMOVQ 256(R1), F3
+	FMOVQ 384(R1), F4
+	VZIP1 V4.S4, V3.S4, V5.S4
+	VZIP1 V5.D2, V2.D2, V6.D2
+	FMOVQ F6, (R0)
+	VZIP2 V5.D2, V2.D2, V2.D2
+	FMOVQ F2, 256(R0)
+	VZIP2 V1.S4, V0.S4, V0.S4
+	VZIP2 V4.S4, V3.S4, V3.S4
+	VZIP1 V3.D2, V0.D2, V1.D2
+	FMOVQ F1, 512(R0)
+	VZIP2 V3.D2, V0.D2, V0.D2
+	FMOVQ F0, 768(R0)
+	ADD $1024, R0, R0
+	ADD $16, R1, R1
+	SUB $1, R2, R2
+	CBNZ R2, loop
+	RET
+
+// func RangedSearchNEON(l *float32, x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int)
+
+TEXT ·RangedSearchNEON(SB), NOSPLIT, $0-72
+	// R0 l, R1 x, R2 w, R3 params, R4 tries, R5 count, R6 n, R7 groups, R8 choice, R9 the strip
+	MOVD tries+32(FP), R4
+	MOVD count+40(FP), R5
+	MOVD groups+56(FP), R7
+	MOVD choice+64(FP), R8
+	SUB R9, R9, R9
+strip0:
+	MOVD params+24(FP), R3
+	ADD R9, R3, R3
+	MOVD x+8(FP), R1
+	ADD R9, R1, R1
+	MOVD w+16(FP), R2
+	ADD R9, R2, R2
+	FMOVQ (R3), F15
+	FMOVQ 256(R3), F14
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	WORD $0x6f00e40c // movi v12.2d, #0000000000000000
+	FMOVQ 16(R3), F11
+	FMOVQ 272(R3), F10
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	MOVD n+48(FP), R6
+row00:
+	FMOVQ (R1), F0
+	WORD $0x6ea0e5e1 // fcmgt v1.4s, v15.4s, v0.4s
+	VBSL V15.B16, V0.B16, V1.B16
+	WORD $0x6eaee402 // fcmgt v2.4s, v0.4s, v14.4s
+	VBSL V14.B16, V0.B16, V2.B16
+	VMOV V1.B16, V15.B16
+	VMOV V2.B16, V14.B16
+	FMOVQ (R2), F1
+	WORD $0x4e21d5ad // fadd v13.4s, v13.4s, v1.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21d58c // fadd v12.4s, v12.4s, v1.4s
+	FMOVQ 16(R1), F0
+	WORD $0x6ea0e561 // fcmgt v1.4s, v11.4s, v0.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	WORD $0x6eaae402 // fcmgt v2.4s, v0.4s, v10.4s
+	VBSL V10.B16, V0.B16, V2.B16
+	VMOV V1.B16, V11.B16
+	VMOV V2.B16, V10.B16
+	FMOVQ 16(R2), F1
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	ADD $256, R1, R1
+	ADD $256, R2, R2
+	SUB $1, R6, R6
+	CBNZ R6, row00
+	FMOVQ F15, (R3)
+	FMOVQ F14, 256(R3)
+	FMOVQ F13, 1024(R3)
+	FMOVQ F12, 1280(R3)
+	FMOVQ F11, 16(R3)
+	FMOVQ F10, 272(R3)
+	FMOVQ F9, 1040(R3)
+	FMOVQ F8, 1296(R3)
+	MOVD params+24(FP), R3
+	ADD R9, R3, R3
+	SUB R6, R6, R6
+	ADD $2, R6, R6
+number01:
+	FMOVQ 1280(R3), F15
+	MOVD $2147483647, R16
+	VDUP R16, V14.S4
+	MOVD $0, R16
+	VDUP R16, V13.S4
+	FMOVQ 1024(R3), F12
+	FMOVS 4(R4), F11
+	VDUP V11.S[0], V11.S4
+	FMOVQ (R3), F10
+	FMOVQ 256(R3), F9
+	MOVD $2139095039, R16
+	VDUP R16, V8.S4
+	MOVD $1065353216, R16
+	VDUP R16, V7.S4
+	VAND V14.B16, V15.B16, V0.B16
+	VORR V13.B16, V0.B16, V0.B16
+	VAND V14.B16, V12.B16, V1.B16
+	VORR V13.B16, V1.B16, V1.B16
+	WORD $0x6eade542 // fcmgt v2.4s, v10.4s, v13.4s
+	VBSL V10.B16, V13.B16, V2.B16
+	WORD $0x4ea2d523 // fsub v3.4s, v9.4s, v2.4s
+	WORD $0x6e23fd63 // fdiv v3.4s, v11.4s, v3.4s
+	VAND V14.B16, V3.B16, V4.B16
+	VORR V13.B16, V4.B16, V4.B16
+	WORD $0x6e24e504 // fcmge v4.4s, v8.4s, v4.4s
+	VBSL V13.B16, V7.B16, V4.B16
+	WORD $0x6eade465 // fcmgt v5.4s, v3.4s, v13.4s
+	VBSL V13.B16, V4.B16, V5.B16
+	WORD $0x6eade424 // fcmgt v4.4s, v1.4s, v13.4s
+	VBSL V13.B16, V5.B16, V4.B16
+	WORD $0x6e21e501 // fcmge v1.4s, v8.4s, v1.4s
+	VBSL V13.B16, V4.B16, V1.B16
+	WORD $0x6eade404 // fcmgt v4.4s, v0.4s, v13.4s
+	VBSL V13.B16, V1.B16, V4.B16
+	WORD $0x6e20e500 // fcmge v0.4s, v8.4s, v0.4s
+	VBSL V13.B16, V4.B16, V0.B16
+	FMOVQ F0, 768(R3)
+	FMOVQ F2, 1536(R3)
+	FMOVQ F2, 2304(R3)
+	FMOVQ F3, 2048(R3)
+	FMOVQ F3, 2560(R3)
+	WORD $0x6e23fce3 // fdiv v3.4s, v7.4s, v3.4s
+	FMOVQ F3, 1792(R3)
+	ADD $16, R3, R3
+	SUB $1, R6, R6
+	CBNZ R6, number01
+	ADD $32, R9, R9
+	CMP R7, R9
+	BLT strip0
+try:
+	SUB R9, R9, R9
+strip1:
+	MOVD params+24(FP), R3
+	ADD R9, R3, R3
+	MOVD l+0(FP), R0
+	ADD R9, R0, R0
+	MOVD x+8(FP), R1
+	ADD R9, R1, R1
+	MOVD w+16(FP), R2
+	ADD R9, R2, R2
+	FMOVQ 1536(R3), F15
+	FMOVQ 2560(R3), F14
 	MOVD $1262485504, R16
 	VDUP R16, V13.S4
 	MOVD $0, R16
 	VDUP R16, V12.S4
-	FMOVQ 128(R3), F11
+	FMOVS 4(R4), F11
+	VDUP V11.S[0], V11.S4
 	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	FMOVQ 80(R3), F7
-	FMOVQ 16(R3), F6
-	FMOVQ 144(R3), F5
+	FMOVQ 1552(R3), F7
+	FMOVQ 2576(R3), F6
+	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-	FMOVQ 96(R3), F16
-	FMOVQ 32(R3), F17
-	FMOVQ 160(R3), F18
-	WORD $0x6f00e413 // movi v19.2d, #0000000000000000
-	WORD $0x6f00e414 // movi v20.2d, #0000000000000000
-	WORD $0x6f00e415 // movi v21.2d, #0000000000000000
-	FMOVQ 112(R3), F22
-	FMOVQ 48(R3), F23
-	FMOVQ 176(R3), F24
-	WORD $0x6f00e419 // movi v25.2d, #0000000000000000
-	WORD $0x6f00e41a // movi v26.2d, #0000000000000000
-	WORD $0x6f00e41b // movi v27.2d, #0000000000000000
-loop:
+	MOVD n+48(FP), R6
+row10:
 	FMOVQ (R1), F0
 	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
 	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
@@ -51,198 +381,110 @@ loop:
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
 	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
 	FMOVQ F1, (R0)
-	FMOVQ (R2), F28
-	WORD $0x6e21df9c // fmul v28.4s, v28.4s, v1.4s
-	WORD $0x4e3cd54a // fadd v10.4s, v10.4s, v28.4s
-	WORD $0x6e21df81 // fmul v1.4s, v28.4s, v1.4s
+	FMOVQ (R2), F2
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
 	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
-	WORD $0x6e20df9c // fmul v28.4s, v28.4s, v0.4s
-	WORD $0x4e3cd508 // fadd v8.4s, v8.4s, v28.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
 	FMOVQ 16(R1), F0
 	WORD $0x4ea7d401 // fsub v1.4s, v0.4s, v7.4s
 	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
 	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
 	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
 	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4ea5f421 // fmin v1.4s, v1.4s, v5.4s
+	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
 	FMOVQ F1, 16(R0)
-	FMOVQ 16(R2), F28
-	WORD $0x6e21df9c // fmul v28.4s, v28.4s, v1.4s
-	WORD $0x4e3cd484 // fadd v4.4s, v4.4s, v28.4s
-	WORD $0x6e21df81 // fmul v1.4s, v28.4s, v1.4s
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e20df9c // fmul v28.4s, v28.4s, v0.4s
-	WORD $0x4e3cd442 // fadd v2.4s, v2.4s, v28.4s
-	FMOVQ 32(R1), F0
-	WORD $0x4eb0d401 // fsub v1.4s, v0.4s, v16.4s
-	WORD $0x6e31dc21 // fmul v1.4s, v1.4s, v17.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4eb2f421 // fmin v1.4s, v1.4s, v18.4s
-	FMOVQ F1, 32(R0)
-	FMOVQ 32(R2), F28
-	WORD $0x6e21df9c // fmul v28.4s, v28.4s, v1.4s
-	WORD $0x4e3cd673 // fadd v19.4s, v19.4s, v28.4s
-	WORD $0x6e21df81 // fmul v1.4s, v28.4s, v1.4s
-	WORD $0x4e21d694 // fadd v20.4s, v20.4s, v1.4s
-	WORD $0x6e20df9c // fmul v28.4s, v28.4s, v0.4s
-	WORD $0x4e3cd6b5 // fadd v21.4s, v21.4s, v28.4s
-	FMOVQ 48(R1), F0
-	WORD $0x4eb6d401 // fsub v1.4s, v0.4s, v22.4s
-	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4eb8f421 // fmin v1.4s, v1.4s, v24.4s
-	FMOVQ F1, 48(R0)
-	FMOVQ 48(R2), F28
-	WORD $0x6e21df9c // fmul v28.4s, v28.4s, v1.4s
-	WORD $0x4e3cd739 // fadd v25.4s, v25.4s, v28.4s
-	WORD $0x6e21df81 // fmul v1.4s, v28.4s, v1.4s
-	WORD $0x4e21d75a // fadd v26.4s, v26.4s, v1.4s
-	WORD $0x6e20df9c // fmul v28.4s, v28.4s, v0.4s
-	WORD $0x4e3cd77b // fadd v27.4s, v27.4s, v28.4s
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	SUB $1, R5, R5
-	CBNZ R5, loop
-	FMOVQ F10, (R4)
-	FMOVQ F9, 64(R4)
-	FMOVQ F8, 128(R4)
-	FMOVQ F4, 16(R4)
-	FMOVQ F3, 80(R4)
-	FMOVQ F2, 144(R4)
-	FMOVQ F19, 32(R4)
-	FMOVQ F20, 96(R4)
-	FMOVQ F21, 160(R4)
-	FMOVQ F25, 48(R4)
-	FMOVQ F26, 112(R4)
-	FMOVQ F27, 176(R4)
-	RET
-
-// func SymmetricSumsNEON(x *float32, w *float32, params *float32, sums *float32, n int)
-
-TEXT ·SymmetricSumsNEON(SB), NOSPLIT, $0-40
-	// R0 x, R1 w, R2 params, R3 sums, R4 n
-	MOVD x+0(FP), R0
-	MOVD w+8(FP), R1
-	MOVD params+16(FP), R2
-	MOVD sums+24(FP), R3
-	MOVD n+32(FP), R4
-	FMOVQ (R2), F15
-	MOVD $1262485504, R16
-	VDUP R16, V14.S4
-	FMOVQ 128(R2), F13
-	FMOVQ 64(R2), F12
-	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
-	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	FMOVQ 16(R2), F9
-	FMOVQ 144(R2), F8
-	FMOVQ 80(R2), F7
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	FMOVQ 32(R2), F4
-	FMOVQ 160(R2), F3
-	FMOVQ 96(R2), F2
-	WORD $0x6f00e410 // movi v16.2d, #0000000000000000
-	WORD $0x6f00e411 // movi v17.2d, #0000000000000000
-	FMOVQ 48(R2), F18
-	FMOVQ 176(R2), F19
-	FMOVQ 112(R2), F20
-	WORD $0x6f00e415 // movi v21.2d, #0000000000000000
-	WORD $0x6f00e416 // movi v22.2d, #0000000000000000
-loop:
-	FMOVQ (R1), F0
-	FMOVQ (R0), F1
-	WORD $0x6e21dc17 // fmul v23.4s, v0.4s, v1.4s
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x6e21def7 // fmul v23.4s, v23.4s, v1.4s
-	WORD $0x4e37d56b // fadd v11.4s, v11.4s, v23.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R0), F1
-	WORD $0x6e21dc17 // fmul v23.4s, v0.4s, v1.4s
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4ea8f421 // fmin v1.4s, v1.4s, v8.4s
-	WORD $0x4e27f421 // fmax v1.4s, v1.4s, v7.4s
-	WORD $0x6e21def7 // fmul v23.4s, v23.4s, v1.4s
-	WORD $0x4e37d4c6 // fadd v6.4s, v6.4s, v23.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d4a5 // fadd v5.4s, v5.4s, v0.4s
-	FMOVQ 32(R1), F0
-	FMOVQ 32(R0), F1
-	WORD $0x6e21dc17 // fmul v23.4s, v0.4s, v1.4s
-	WORD $0x6e24dc21 // fmul v1.4s, v1.4s, v4.4s
-	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4ea3f421 // fmin v1.4s, v1.4s, v3.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x6e21def7 // fmul v23.4s, v23.4s, v1.4s
-	WORD $0x4e37d610 // fadd v16.4s, v16.4s, v23.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d631 // fadd v17.4s, v17.4s, v0.4s
-	FMOVQ 48(R1), F0
-	FMOVQ 48(R0), F1
-	WORD $0x6e21dc17 // fmul v23.4s, v0.4s, v1.4s
-	WORD $0x6e32dc21 // fmul v1.4s, v1.4s, v18.4s
-	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
-	WORD $0x4e34f421 // fmax v1.4s, v1.4s, v20.4s
-	WORD $0x6e21def7 // fmul v23.4s, v23.4s, v1.4s
-	WORD $0x4e37d6b5 // fadd v21.4s, v21.4s, v23.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d6d6 // fadd v22.4s, v22.4s, v0.4s
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	SUB $1, R4, R4
-	CBNZ R4, loop
-	FMOVQ F11, (R3)
-	FMOVQ F10, 64(R3)
-	FMOVQ F6, 16(R3)
-	FMOVQ F5, 80(R3)
-	FMOVQ F16, 32(R3)
-	FMOVQ F17, 96(R3)
-	FMOVQ F21, 48(R3)
-	FMOVQ F22, 112(R3)
-	RET
-
-// func RangedErrorSquaredNEON(l *float32, x *float32, w *float32, params *float32, sums *float32, n int)
-
-TEXT ·RangedErrorSquaredNEON(SB), NOSPLIT, $0-48
-	// R0 l, R1 x, R2 w, R3 params, R4 sums, R5 n
-	MOVD l+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD w+16(FP), R2
+	FMOVQ 16(R2), F2
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
+	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	ADD $256, R0, R0
+	ADD $256, R1, R1
+	ADD $256, R2, R2
+	SUB $1, R6, R6
+	CBNZ R6, row10
+	FMOVQ F10, 2816(R3)
+	FMOVQ F9, 3072(R3)
+	FMOVQ F8, 3328(R3)
+	FMOVQ F5, 2832(R3)
+	FMOVQ F4, 3088(R3)
+	FMOVQ F3, 3344(R3)
 	MOVD params+24(FP), R3
-	MOVD sums+32(FP), R4
-	MOVD n+40(FP), R5
-	FMOVQ (R3), F15
-	FMOVQ 64(R3), F14
+	ADD R9, R3, R3
+	SUB R6, R6, R6
+	ADD $2, R6, R6
+number11:
+	FMOVS 8(R4), F15
+	VDUP V15.S[0], V15.S4
+	FMOVQ 3072(R3), F14
+	FMOVQ 1280(R3), F13
+	FMOVQ 2816(R3), F12
+	FMOVQ 3328(R3), F11
+	FMOVQ 1024(R3), F10
+	MOVD $0, R16
+	VDUP R16, V9.S4
+	FMOVQ 1792(R3), F8
+	FMOVQ 1536(R3), F7
+	FMOVQ 512(R3), F6
+	MOVD $4286578688, R16
+	VDUP R16, V5.S4
+	WORD $0x6e2dddc0 // fmul v0.4s, v14.4s, v13.4s
+	WORD $0x6e2bdd81 // fmul v1.4s, v12.4s, v11.4s
+	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
+	WORD $0x6e2edd41 // fmul v1.4s, v10.4s, v14.4s
+	WORD $0x6e2cdd82 // fmul v2.4s, v12.4s, v12.4s
+	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
+	WORD $0x6e2efd62 // fdiv v2.4s, v11.4s, v14.4s
+	WORD $0x6e2bdd43 // fmul v3.4s, v10.4s, v11.4s
+	WORD $0x6e2cdda4 // fmul v4.4s, v13.4s, v12.4s
+	WORD $0x4ea4d463 // fsub v3.4s, v3.4s, v4.4s
+	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
+	WORD $0x6ea9e404 // fcmgt v4.4s, v0.4s, v9.4s
+	VBSL V3.B16, V2.B16, V4.B16
+	WORD $0x6ea9e5e2 // fcmgt v2.4s, v15.4s, v9.4s
+	VBSL V4.B16, V8.B16, V2.B16
+	FMOVQ F2, 3584(R3)
+	WORD $0x6ea9e402 // fcmgt v2.4s, v0.4s, v9.4s
+	VBSL V0.B16, V9.B16, V2.B16
+	WORD $0x6ea9e5e0 // fcmgt v0.4s, v15.4s, v9.4s
+	VBSL V2.B16, V7.B16, V0.B16
+	FMOVQ F0, 3840(R3)
+	WORD $0x6ea9e421 // fcmgt v1.4s, v1.4s, v9.4s
+	VBSL V5.B16, V6.B16, V1.B16
+	WORD $0x6ea9e5e0 // fcmgt v0.4s, v15.4s, v9.4s
+	VBSL V1.B16, V6.B16, V0.B16
+	FMOVQ F0, 4352(R3)
+	ADD $16, R3, R3
+	SUB $1, R6, R6
+	CBNZ R6, number11
+	ADD $32, R9, R9
+	CMP R7, R9
+	BLT strip1
+	SUB R9, R9, R9
+strip2:
+	CBNZ R8, other20
+	MOVD params+24(FP), R3
+	ADD R9, R3, R3
+	MOVD l+0(FP), R0
+	ADD R9, R0, R0
+	MOVD x+8(FP), R1
+	ADD R9, R1, R1
+	MOVD w+16(FP), R2
+	ADD R9, R2, R2
+	FMOVQ 3584(R3), F15
+	FMOVQ 3840(R3), F14
 	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	FMOVQ 16(R3), F12
-	FMOVQ 80(R3), F11
+	FMOVQ 3600(R3), F12
+	FMOVQ 3856(R3), F11
 	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	FMOVQ 32(R3), F9
-	FMOVQ 96(R3), F8
-	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
-	FMOVQ 48(R3), F6
-	FMOVQ 112(R3), F5
-	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
-loop:
+	MOVD n+48(FP), R6
+row20:
 	FMOVQ (R2), F0
 	FMOVQ (R0), F1
 	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
@@ -261,815 +503,567 @@ loop:
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R0), F1
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4e28d421 // fadd v1.4s, v1.4s, v8.4s
-	FMOVQ 32(R1), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R0), F1
-	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
-	WORD $0x4e25d421 // fadd v1.4s, v1.4s, v5.4s
-	FMOVQ 48(R1), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d484 // fadd v4.4s, v4.4s, v0.4s
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	SUB $1, R5, R5
-	CBNZ R5, loop
-	FMOVQ F13, (R4)
-	FMOVQ F10, 16(R4)
-	FMOVQ F7, 32(R4)
-	FMOVQ F4, 48(R4)
-	RET
-
-// func RangedErrorAbsoluteNEON(l *float32, x *float32, w *float32, params *float32, sums *float32, n int)
-
-TEXT ·RangedErrorAbsoluteNEON(SB), NOSPLIT, $0-48
-	// R0 l, R1 x, R2 w, R3 params, R4 sums, R5 n
-	MOVD l+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD w+16(FP), R2
+	ADD $256, R0, R0
+	ADD $256, R1, R1
+	ADD $256, R2, R2
+	SUB $1, R6, R6
+	CBNZ R6, row20
+	FMOVQ F13, 4096(R3)
+	FMOVQ F10, 4112(R3)
+	B end20
+other20:
 	MOVD params+24(FP), R3
-	MOVD sums+32(FP), R4
-	MOVD n+40(FP), R5
-	FMOVQ (R3), F15
-	FMOVQ 64(R3), F14
-	MOVD $3212836864, R16
+	ADD R9, R3, R3
+	MOVD l+0(FP), R0
+	ADD R9, R0, R0
+	MOVD x+8(FP), R1
+	ADD R9, R1, R1
+	MOVD w+16(FP), R2
+	ADD R9, R2, R2
+	FMOVQ 3584(R3), F15
+	FMOVQ 3840(R3), F14
+	MOVD $2147483647, R16
 	VDUP R16, V13.S4
-	WORD $0x6f00e40c // movi v12.2d, #0000000000000000
-	FMOVQ 16(R3), F11
-	FMOVQ 80(R3), F10
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	FMOVQ 32(R3), F8
-	FMOVQ 96(R3), F7
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	FMOVQ 48(R3), F5
-	FMOVQ 112(R3), F4
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-loop:
+	MOVD $0, R16
+	VDUP R16, V12.S4
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
+	FMOVQ 3600(R3), F10
+	FMOVQ 3856(R3), F9
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	MOVD n+48(FP), R6
+rowother20:
 	FMOVQ (R2), F0
 	FMOVQ (R0), F1
 	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
 	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
 	FMOVQ (R1), F2
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	VAND V13.B16, V1.B16, V1.B16
+	VORR V12.B16, V1.B16, V1.B16
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
+	WORD $0x4e20d56b // fadd v11.4s, v11.4s, v0.4s
 	FMOVQ 16(R2), F0
 	FMOVQ 16(R0), F1
-	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
-	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
 	FMOVQ 16(R1), F2
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d529 // fadd v9.4s, v9.4s, v0.4s
-	FMOVQ 32(R2), F0
-	FMOVQ 32(R0), F1
-	WORD $0x6e28dc21 // fmul v1.4s, v1.4s, v8.4s
-	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	FMOVQ 32(R1), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
-	FMOVQ 48(R2), F0
-	FMOVQ 48(R0), F1
-	WORD $0x6e25dc21 // fmul v1.4s, v1.4s, v5.4s
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	FMOVQ 48(R1), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e2ddc22 // fmul v2.4s, v1.4s, v13.4s
-	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	ADD $64, R2, R2
-	SUB $1, R5, R5
-	CBNZ R5, loop
-	FMOVQ F12, (R4)
-	FMOVQ F9, 16(R4)
-	FMOVQ F6, 32(R4)
-	FMOVQ F3, 48(R4)
-	RET
-
-// func SquareSumsNEON(x *float32, params *float32, sums *float32, n int)
-
-TEXT ·SquareSumsNEON(SB), NOSPLIT, $0-32
-	// R0 x, R1 params, R2 sums, R3 n
-	MOVD x+0(FP), R0
-	MOVD params+8(FP), R1
-	MOVD sums+16(FP), R2
-	MOVD n+24(FP), R3
-	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
-	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	WORD $0x6f00e40c // movi v12.2d, #0000000000000000
-loop:
-	FMOVQ (R0), F0
-	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x4e20d5ef // fadd v15.4s, v15.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
-	FMOVQ 32(R0), F0
-	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x4e20d5ad // fadd v13.4s, v13.4s, v0.4s
-	FMOVQ 48(R0), F0
-	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
-	ADD $64, R0, R0
-	SUB $1, R3, R3
-	CBNZ R3, loop
-	FMOVQ F15, (R2)
-	FMOVQ F14, 16(R2)
-	FMOVQ F13, 32(R2)
-	FMOVQ F12, 48(R2)
-	RET
-
-// func MomentsNEON(x *float32, w *float32, params *float32, sums *float32, n int)
-
-TEXT ·MomentsNEON(SB), NOSPLIT, $0-40
-	// R0 x, R1 w, R2 params, R3 sums, R4 n
-	MOVD x+0(FP), R0
-	MOVD w+8(FP), R1
-	MOVD params+16(FP), R2
-	MOVD sums+24(FP), R3
-	MOVD n+32(FP), R4
-	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
-	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	WORD $0x6f00e40c // movi v12.2d, #0000000000000000
-	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
-	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-loop:
-	FMOVQ (R1), F0
-	WORD $0x4e20d5ef // fadd v15.4s, v15.4s, v0.4s
-	FMOVQ (R0), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
-	FMOVQ 16(R1), F0
-	WORD $0x4e20d5ad // fadd v13.4s, v13.4s, v0.4s
-	FMOVQ 16(R0), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
-	FMOVQ 32(R1), F0
-	WORD $0x4e20d56b // fadd v11.4s, v11.4s, v0.4s
-	FMOVQ 32(R0), F1
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
-	FMOVQ 48(R1), F0
-	WORD $0x4e20d529 // fadd v9.4s, v9.4s, v0.4s
-	FMOVQ 48(R0), F1
+	VAND V13.B16, V1.B16, V1.B16
+	VORR V12.B16, V1.B16, V1.B16
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
 	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	SUB $1, R4, R4
-	CBNZ R4, loop
-	FMOVQ F15, (R3)
-	FMOVQ F14, 64(R3)
-	FMOVQ F13, 16(R3)
-	FMOVQ F12, 80(R3)
-	FMOVQ F11, 32(R3)
-	FMOVQ F10, 96(R3)
-	FMOVQ F9, 48(R3)
-	FMOVQ F8, 112(R3)
+	ADD $256, R0, R0
+	ADD $256, R1, R1
+	ADD $256, R2, R2
+	SUB $1, R6, R6
+	CBNZ R6, rowother20
+	FMOVQ F11, 4096(R3)
+	FMOVQ F8, 4112(R3)
+end20:
+	MOVD params+24(FP), R3
+	ADD R9, R3, R3
+	SUB R6, R6, R6
+	ADD $2, R6, R6
+number21:
+	FMOVQ 4352(R3), F15
+	FMOVQ 4096(R3), F14
+	FMOVQ 3584(R3), F13
+	FMOVQ 1792(R3), F12
+	FMOVQ 2560(R3), F11
+	FMOVQ 2048(R3), F10
+	FMOVQ 1536(R3), F9
+	FMOVQ 2304(R3), F8
+	FMOVQ 512(R3), F7
+	FMOVQ 3840(R3), F6
+	FMOVS 16(R4), F5
+	VDUP V5.S[0], V5.S4
+	FMOVQ 256(R3), F4
+	FMOVQ (R3), F3
+	MOVD $2147483647, R16
+	VDUP R16, V2.S4
+	MOVD $0, R16
+	VDUP R16, V16.S4
+	MOVD $2139095039, R16
+	VDUP R16, V17.S4
+	FMOVQ 768(R3), F18
+	MOVD $3396209024, R16
+	VDUP R16, V19.S4
+	WORD $0x6eaee5e0 // fcmgt v0.4s, v15.4s, v14.4s
+	VBSL V12.B16, V13.B16, V0.B16
+	FMOVQ F0, 1792(R3)
+	WORD $0x6eaee5e0 // fcmgt v0.4s, v15.4s, v14.4s
+	VBSL V10.B16, V11.B16, V0.B16
+	FMOVQ F0, 2048(R3)
+	WORD $0x6eaee5e0 // fcmgt v0.4s, v15.4s, v14.4s
+	VBSL V8.B16, V9.B16, V0.B16
+	FMOVQ F0, 2304(R3)
+	WORD $0x6eaee5e0 // fcmgt v0.4s, v15.4s, v14.4s
+	VBSL V7.B16, V14.B16, V0.B16
+	FMOVQ F0, 512(R3)
+	WORD $0x6eaee5e1 // fcmgt v1.4s, v15.4s, v14.4s
+	VBSL V9.B16, V6.B16, V1.B16
+	FMOVQ F1, 1536(R3)
+	WORD $0x4ea1d494 // fsub v20.4s, v4.4s, v1.4s
+	WORD $0x6e34fcb5 // fdiv v21.4s, v5.4s, v20.4s
+	FMOVQ F21, 2560(R3)
+	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
+	WORD $0x6e21dea1 // fmul v1.4s, v21.4s, v1.4s
+	VAND V2.B16, V21.B16, V21.B16
+	VORR V16.B16, V21.B16, V21.B16
+	VAND V2.B16, V0.B16, V0.B16
+	VORR V16.B16, V0.B16, V0.B16
+	WORD $0x6e20e620 // fcmge v0.4s, v17.4s, v0.4s
+	VBSL V16.B16, V18.B16, V0.B16
+	WORD $0x6e35e635 // fcmge v21.4s, v17.4s, v21.4s
+	VBSL V16.B16, V0.B16, V21.B16
+	WORD $0x6eb0e694 // fcmgt v20.4s, v20.4s, v16.4s
+	VBSL V16.B16, V21.B16, V20.B16
+	WORD $0x6e33e421 // fcmge v1.4s, v1.4s, v19.4s
+	VBSL V16.B16, V20.B16, V1.B16
+	FMOVQ F1, 768(R3)
+	ADD $16, R3, R3
+	SUB $1, R6, R6
+	CBNZ R6, number21
+	ADD $32, R9, R9
+	CMP R7, R9
+	BLT strip2
+	ADD $16, R4, R4
+	SUB $1, R5, R5
+	CBNZ R5, try
 	RET
 
-// func RootMomentsNEON(w *float32, x *float32, params *float32, sums *float32, n int)
+// func ScaleSearchNEON(x *float32, w *float32, params *float32, tries *float32, count int, n int, groups int, choice int)
 
-TEXT ·RootMomentsNEON(SB), NOSPLIT, $0-40
-	// R0 w, R1 x, R2 params, R3 sums, R4 n
-	MOVD w+0(FP), R0
-	MOVD x+8(FP), R1
+TEXT ·ScaleSearchNEON(SB), NOSPLIT, $0-64
+	// R0 x, R1 w, R2 params, R3 tries, R4 count, R5 n, R6 groups, R7 choice, R8 the strip
+	MOVD tries+24(FP), R3
+	MOVD count+32(FP), R4
+	MOVD groups+48(FP), R6
+	MOVD choice+56(FP), R7
+	SUB R8, R8, R8
+strip0:
 	MOVD params+16(FP), R2
-	MOVD sums+24(FP), R3
-	MOVD n+32(FP), R4
+	ADD R8, R2, R2
+	MOVD x+0(FP), R0
+	ADD R8, R0, R0
+	MOVD w+8(FP), R1
+	ADD R8, R1, R1
 	MOVD $2147483647, R16
 	VDUP R16, V15.S4
 	MOVD $0, R16
 	VDUP R16, V14.S4
 	FMOVQ (R2), F13
 	WORD $0x6f00e40c // movi v12.2d, #0000000000000000
-	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
-	FMOVQ 16(R2), F10
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
-	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	FMOVQ 32(R2), F7
-	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
-	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
-	FMOVQ 48(R2), F4
-	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
-	WORD $0x6f00e402 // movi v2.2d, #0000000000000000
-loop:
+	FMOVQ 16(R2), F11
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
+	MOVD n+40(FP), R5
+row00:
+	FMOVQ (R0), F0
+	VAND V15.B16, V0.B16, V1.B16
+	VORR V14.B16, V1.B16, V1.B16
+	VAND V15.B16, V13.B16, V2.B16
+	VORR V14.B16, V2.B16, V2.B16
+	WORD $0x6ea2e421 // fcmgt v1.4s, v1.4s, v2.4s
+	VBSL V13.B16, V0.B16, V1.B16
+	VMOV V1.B16, V13.B16
 	FMOVQ (R1), F0
+	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
+	FMOVQ 16(R0), F0
 	VAND V15.B16, V0.B16, V1.B16
 	VORR V14.B16, V1.B16, V1.B16
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	FMOVQ F1, (R0)
-	WORD $0x4e21d58c // fadd v12.4s, v12.4s, v1.4s
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x4e21d56b // fadd v11.4s, v11.4s, v1.4s
+	VAND V15.B16, V11.B16, V2.B16
+	VORR V14.B16, V2.B16, V2.B16
+	WORD $0x6ea2e421 // fcmgt v1.4s, v1.4s, v2.4s
+	VBSL V11.B16, V0.B16, V1.B16
+	VMOV V1.B16, V11.B16
 	FMOVQ 16(R1), F0
-	VAND V15.B16, V0.B16, V1.B16
-	VORR V14.B16, V1.B16, V1.B16
-	WORD $0x4e2ad421 // fadd v1.4s, v1.4s, v10.4s
-	FMOVQ F1, 16(R0)
-	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
-	FMOVQ 32(R1), F0
-	VAND V15.B16, V0.B16, V1.B16
-	VORR V14.B16, V1.B16, V1.B16
-	WORD $0x4e27d421 // fadd v1.4s, v1.4s, v7.4s
-	FMOVQ F1, 32(R0)
-	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	FMOVQ 48(R1), F0
-	VAND V15.B16, V0.B16, V1.B16
-	VORR V14.B16, V1.B16, V1.B16
-	WORD $0x4e24d421 // fadd v1.4s, v1.4s, v4.4s
-	FMOVQ F1, 48(R0)
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	ADD $64, R0, R0
-	ADD $64, R1, R1
-	SUB $1, R4, R4
-	CBNZ R4, loop
-	FMOVQ F12, (R3)
-	FMOVQ F11, 64(R3)
-	FMOVQ F9, 16(R3)
-	FMOVQ F8, 80(R3)
-	FMOVQ F6, 32(R3)
-	FMOVQ F5, 96(R3)
-	FMOVQ F3, 48(R3)
-	FMOVQ F2, 112(R3)
-	RET
-
-// func RangedFitNEON(params *float32, sums *float32, n int)
-
-TEXT ·RangedFitNEON(SB), NOSPLIT, $0-24
-	// R0 params, R1 sums, R2 n
-	MOVD params+0(FP), R0
-	MOVD sums+8(FP), R1
-	MOVD n+16(FP), R2
-	FMOVQ 256(R0), F15
-	FMOVQ 640(R0), F14
-	FMOVQ 192(R0), F13
-	FMOVQ 320(R0), F12
-	FMOVQ 576(R0), F11
-	MOVD $1, R16
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	ADD $256, R0, R0
+	ADD $256, R1, R1
+	SUB $1, R5, R5
+	CBNZ R5, row00
+	FMOVQ F13, (R2)
+	FMOVQ F12, 768(R2)
+	FMOVQ F11, 16(R2)
+	FMOVQ F10, 784(R2)
+	MOVD params+16(FP), R2
+	ADD R8, R2, R2
+	SUB R5, R5, R5
+	ADD $2, R5, R5
+number01:
+	FMOVQ (R2), F15
+	MOVD $2147483647, R16
+	VDUP R16, V14.S4
+	MOVD $0, R16
+	VDUP R16, V13.S4
+	MOVD $2139095039, R16
+	VDUP R16, V12.S4
+	MOVD $1065353216, R16
+	VDUP R16, V11.S4
+	MOVD $646978941, R16
 	VDUP R16, V10.S4
-	FMOVQ 272(R0), F9
-	FMOVQ 656(R0), F8
-	FMOVQ 208(R0), F7
-	FMOVQ 336(R0), F6
-	FMOVQ 592(R0), F5
-	FMOVQ 288(R0), F4
-	FMOVQ 672(R0), F3
-	FMOVQ 224(R0), F2
-	FMOVQ 352(R0), F16
-	FMOVQ 608(R0), F17
-	FMOVQ 304(R0), F18
-	FMOVQ 688(R0), F19
-	FMOVQ 240(R0), F20
-	FMOVQ 368(R0), F21
-	FMOVQ 624(R0), F22
-loop:
-	WORD $0x6e2edde0 // fmul v0.4s, v15.4s, v14.4s
-	WORD $0x6e2cdda1 // fmul v1.4s, v13.4s, v12.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x6e2fdd61 // fmul v1.4s, v11.4s, v15.4s
-	WORD $0x6e2dddb7 // fmul v23.4s, v13.4s, v13.4s
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x6e2ffd97 // fdiv v23.4s, v12.4s, v15.4s
-	WORD $0x6e2cdd78 // fmul v24.4s, v11.4s, v12.4s
-	WORD $0x6e2dddd9 // fmul v25.4s, v14.4s, v13.4s
-	WORD $0x4eb9d718 // fsub v24.4s, v24.4s, v25.4s
-	WORD $0x6e21ff18 // fdiv v24.4s, v24.4s, v1.4s
-	WORD $0x6e2ae419 // fcmge v25.4s, v0.4s, v10.4s
-	VBSL V24.B16, V23.B16, V25.B16
-	FMOVQ F25, 384(R0)
-	MOVD $0, R16
-	VDUP R16, V23.S4
-	WORD $0x6e2ae418 // fcmge v24.4s, v0.4s, v10.4s
-	VBSL V0.B16, V23.B16, V24.B16
-	FMOVQ F24, 448(R0)
-	FMOVQ 704(R0), F0
-	MOVD $4286578688, R16
-	VDUP R16, V23.S4
-	WORD $0x6e2ae421 // fcmge v1.4s, v1.4s, v10.4s
-	VBSL V23.B16, V0.B16, V1.B16
-	FMOVQ F1, 768(R0)
-	WORD $0x6e28dd20 // fmul v0.4s, v9.4s, v8.4s
-	WORD $0x6e26dce1 // fmul v1.4s, v7.4s, v6.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x6e29dca1 // fmul v1.4s, v5.4s, v9.4s
-	WORD $0x6e27dcf7 // fmul v23.4s, v7.4s, v7.4s
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x6e29fcd7 // fdiv v23.4s, v6.4s, v9.4s
-	WORD $0x6e26dcb8 // fmul v24.4s, v5.4s, v6.4s
-	WORD $0x6e27dd19 // fmul v25.4s, v8.4s, v7.4s
-	WORD $0x4eb9d718 // fsub v24.4s, v24.4s, v25.4s
-	WORD $0x6e21ff18 // fdiv v24.4s, v24.4s, v1.4s
-	WORD $0x6e2ae419 // fcmge v25.4s, v0.4s, v10.4s
-	VBSL V24.B16, V23.B16, V25.B16
-	FMOVQ F25, 400(R0)
-	MOVD $0, R16
-	VDUP R16, V23.S4
-	WORD $0x6e2ae418 // fcmge v24.4s, v0.4s, v10.4s
-	VBSL V0.B16, V23.B16, V24.B16
-	FMOVQ F24, 464(R0)
-	FMOVQ 720(R0), F0
-	MOVD $4286578688, R16
-	VDUP R16, V23.S4
-	WORD $0x6e2ae421 // fcmge v1.4s, v1.4s, v10.4s
-	VBSL V23.B16, V0.B16, V1.B16
-	FMOVQ F1, 784(R0)
-	WORD $0x6e23dc80 // fmul v0.4s, v4.4s, v3.4s
-	WORD $0x6e30dc41 // fmul v1.4s, v2.4s, v16.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x6e24de21 // fmul v1.4s, v17.4s, v4.4s
-	WORD $0x6e22dc57 // fmul v23.4s, v2.4s, v2.4s
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x6e24fe17 // fdiv v23.4s, v16.4s, v4.4s
-	WORD $0x6e30de38 // fmul v24.4s, v17.4s, v16.4s
-	WORD $0x6e22dc79 // fmul v25.4s, v3.4s, v2.4s
-	WORD $0x4eb9d718 // fsub v24.4s, v24.4s, v25.4s
-	WORD $0x6e21ff18 // fdiv v24.4s, v24.4s, v1.4s
-	WORD $0x6e2ae419 // fcmge v25.4s, v0.4s, v10.4s
-	VBSL V24.B16, V23.B16, V25.B16
-	FMOVQ F25, 416(R0)
-	MOVD $0, R16
-	VDUP R16, V23.S4
-	WORD $0x6e2ae418 // fcmge v24.4s, v0.4s, v10.4s
-	VBSL V0.B16, V23.B16, V24.B16
-	FMOVQ F24, 480(R0)
-	FMOVQ 736(R0), F0
-	MOVD $4286578688, R16
-	VDUP R16, V23.S4
-	WORD $0x6e2ae421 // fcmge v1.4s, v1.4s, v10.4s
-	VBSL V23.B16, V0.B16, V1.B16
-	FMOVQ F1, 800(R0)
-	WORD $0x6e33de40 // fmul v0.4s, v18.4s, v19.4s
-	WORD $0x6e35de81 // fmul v1.4s, v20.4s, v21.4s
-	WORD $0x4ea1d400 // fsub v0.4s, v0.4s, v1.4s
-	WORD $0x6e32dec1 // fmul v1.4s, v22.4s, v18.4s
-	WORD $0x6e34de97 // fmul v23.4s, v20.4s, v20.4s
-	WORD $0x4eb7d421 // fsub v1.4s, v1.4s, v23.4s
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x6e32feb7 // fdiv v23.4s, v21.4s, v18.4s
-	WORD $0x6e35ded8 // fmul v24.4s, v22.4s, v21.4s
-	WORD $0x6e34de79 // fmul v25.4s, v19.4s, v20.4s
-	WORD $0x4eb9d718 // fsub v24.4s, v24.4s, v25.4s
-	WORD $0x6e21ff18 // fdiv v24.4s, v24.4s, v1.4s
-	WORD $0x6e2ae419 // fcmge v25.4s, v0.4s, v10.4s
-	VBSL V24.B16, V23.B16, V25.B16
-	FMOVQ F25, 432(R0)
-	MOVD $0, R16
-	VDUP R16, V23.S4
-	WORD $0x6e2ae418 // fcmge v24.4s, v0.4s, v10.4s
-	VBSL V0.B16, V23.B16, V24.B16
-	FMOVQ F24, 496(R0)
-	FMOVQ 752(R0), F0
-	MOVD $4286578688, R16
-	VDUP R16, V23.S4
-	WORD $0x6e2ae421 // fcmge v1.4s, v1.4s, v10.4s
-	VBSL V23.B16, V0.B16, V1.B16
-	FMOVQ F1, 816(R0)
-	SUB $1, R2, R2
-	CBNZ R2, loop
-	RET
-
-// func RangedAcceptNEON(params *float32, sums *float32, n int)
-
-TEXT ·RangedAcceptNEON(SB), NOSPLIT, $0-24
-	// R0 params, R1 sums, R2 n
-	MOVD params+0(FP), R0
-	MOVD sums+8(FP), R1
-	MOVD n+16(FP), R2
-	FMOVQ 512(R0), F15
-	FMOVQ 768(R0), F14
-	FMOVQ 64(R0), F13
+	FMOVS 4(R3), F9
+	VDUP V9.S[0], V9.S4
+	FMOVS (R3), F8
+	VDUP V8.S[0], V8.S4
+	VAND V14.B16, V15.B16, V0.B16
+	VORR V13.B16, V0.B16, V0.B16
+	WORD $0x6e20e581 // fcmge v1.4s, v12.4s, v0.4s
+	VBSL V13.B16, V11.B16, V1.B16
+	WORD $0x6e2ae400 // fcmge v0.4s, v0.4s, v10.4s
+	VBSL V13.B16, V1.B16, V0.B16
+	FMOVQ F0, 512(R2)
+	WORD $0x6e29fde0 // fdiv v0.4s, v15.4s, v9.4s
+	WORD $0x6e20fd60 // fdiv v0.4s, v11.4s, v0.4s
+	WORD $0x6e2ffd01 // fdiv v1.4s, v8.4s, v15.4s
+	WORD $0x6eade522 // fcmgt v2.4s, v9.4s, v13.4s
+	VBSL V1.B16, V0.B16, V2.B16
+	FMOVQ F2, 1536(R2)
+	ADD $16, R2, R2
+	SUB $1, R5, R5
+	CBNZ R5, number01
+	ADD $32, R8, R8
+	CMP R6, R8
+	BLT strip0
+try:
+	SUB R8, R8, R8
+strip1:
+	CBNZ R7, other10
+	MOVD params+16(FP), R2
+	ADD R8, R2, R2
+	MOVD x+0(FP), R0
+	ADD R8, R0, R0
+	MOVD w+8(FP), R1
+	ADD R8, R1, R1
+	FMOVQ 1536(R2), F15
+	MOVD $1262485504, R16
+	VDUP R16, V14.S4
+	FMOVS 8(R3), F13
+	VDUP V13.S[0], V13.S4
+	FMOVS 12(R3), F12
+	VDUP V12.S[0], V12.S4
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
+	FMOVQ 1552(R2), F9
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	MOVD n+40(FP), R5
+row10:
+	FMOVQ (R1), F0
+	FMOVQ (R0), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e22d56b // fadd v11.4s, v11.4s, v2.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	FMOVQ 16(R1), F0
+	FMOVQ 16(R0), F1
+	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
+	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
+	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
+	ADD $256, R0, R0
+	ADD $256, R1, R1
+	SUB $1, R5, R5
+	CBNZ R5, row10
+	FMOVQ F11, 1792(R2)
+	FMOVQ F10, 2048(R2)
+	FMOVQ F8, 1808(R2)
+	FMOVQ F7, 2064(R2)
+	B end10
+other10:
+	MOVD params+16(FP), R2
+	ADD R8, R2, R2
+	MOVD x+0(FP), R0
+	ADD R8, R0, R0
+	MOVD w+8(FP), R1
+	ADD R8, R1, R1
+	WORD $0x6f00e40f // movi v15.2d, #0000000000000000
+	WORD $0x6f00e40e // movi v14.2d, #0000000000000000
+	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
+	WORD $0x6f00e40c // movi v12.2d, #0000000000000000
+	MOVD n+40(FP), R5
+rowother10:
+	FMOVQ (R1), F0
+	FMOVQ (R0), F1
+	FMOVQ 1536(R2), F2
+	WORD $0x6e22dc22 // fmul v2.4s, v1.4s, v2.4s
+	MOVD $3269918720, R16
+	VDUP R16, V3.S4
+	MOVD $3268411392, R16
+	VDUP R16, V4.S4
+	MOVD $3271426048, R16
+	VDUP R16, V5.S4
+	WORD $0x6e23e443 // fcmge v3.4s, v2.4s, v3.4s
+	VBSL V5.B16, V4.B16, V3.B16
+	MOVD $3267035136, R16
+	VDUP R16, V4.S4
+	MOVD $3265658880, R16
+	VDUP R16, V5.S4
+	WORD $0x6e24e444 // fcmge v4.4s, v2.4s, v4.4s
+	VBSL V3.B16, V5.B16, V4.B16
+	MOVD $3264479232, R16
+	VDUP R16, V3.S4
+	MOVD $3263299584, R16
+	VDUP R16, V5.S4
+	WORD $0x6e23e443 // fcmge v3.4s, v2.4s, v3.4s
+	VBSL V4.B16, V5.B16, V3.B16
+	MOVD $3261333504, R16
+	VDUP R16, V4.S4
+	MOVD $3259236352, R16
+	VDUP R16, V5.S4
+	WORD $0x6e24e444 // fcmge v4.4s, v2.4s, v4.4s
+	VBSL V3.B16, V5.B16, V4.B16
+	MOVD $3257401344, R16
+	VDUP R16, V3.S4
+	MOVD $3255566336, R16
+	VDUP R16, V5.S4
+	WORD $0x6e23e443 // fcmge v3.4s, v2.4s, v3.4s
+	VBSL V4.B16, V5.B16, V3.B16
+	MOVD $3252944896, R16
+	VDUP R16, V4.S4
+	MOVD $3249537024, R16
+	VDUP R16, V5.S4
+	WORD $0x6e24e444 // fcmge v4.4s, v2.4s, v4.4s
+	VBSL V3.B16, V5.B16, V4.B16
+	MOVD $3246391296, R16
+	VDUP R16, V3.S4
+	MOVD $3240099840, R16
+	VDUP R16, V5.S4
+	WORD $0x6e23e443 // fcmge v3.4s, v2.4s, v3.4s
+	VBSL V4.B16, V5.B16, V3.B16
+	MOVD $3230662656, R16
+	VDUP R16, V4.S4
+	MOVD $1065353216, R16
+	VDUP R16, V5.S4
+	WORD $0x6e24e444 // fcmge v4.4s, v2.4s, v4.4s
+	VBSL V3.B16, V5.B16, V4.B16
+	MOVD $1088421888, R16
+	VDUP R16, V3.S4
+	MOVD $1095761920, R16
+	VDUP R16, V5.S4
+	WORD $0x6e23e443 // fcmge v3.4s, v2.4s, v3.4s
+	VBSL V4.B16, V5.B16, V3.B16
+	MOVD $1100480512, R16
+	VDUP R16, V4.S4
+	MOVD $1103626240, R16
+	VDUP R16, V5.S4
+	WORD $0x6e24e444 // fcmge v4.4s, v2.4s, v4.4s
+	VBSL V3.B16, V5.B16, V4.B16
+	MOVD $1107034112, R16
+	VDUP R16, V3.S4
+	MOVD $1108869120, R16
+	VDUP R16, V5.S4
+	WORD $0x6e23e443 // fcmge v3.4s, v2.4s, v3.4s
+	VBSL V4.B16, V5.B16, V3.B16
+	MOVD $1110835200, R16
+	VDUP R16, V4.S4
+	MOVD $1112801280, R16
+	VDUP R16, V5.S4
+	WORD $0x6e24e444 // fcmge v4.4s, v2.4s, v4.4s
+	VBSL V3.B16, V5.B16, V4.B16
+	MOVD $1114898432, R16
+	VDUP R16, V3.S4
+	MOVD $1116340224, R16
+	VDUP R16, V5.S4
+	WORD $0x6e23e443 // fcmge v3.4s, v2.4s, v3.4s
+	VBSL V4.B16, V5.B16, V3.B16
+	MOVD $1117650944, R16
+	VDUP R16, V4.S4
+	MOVD $1118961664, R16
+	VDUP R16, V5.S4
+	WORD $0x6e24e444 // fcmge v4.4s, v2.4s, v4.4s
+	VBSL V3.B16, V5.B16, V4.B16
+	MOVD $1120534528, R16
+	VDUP R16, V3.S4
+	MOVD $1122107392, R16
+	VDUP R16, V5.S4
+	WORD $0x6e23e442 // fcmge v2.4s, v2.4s, v3.4s
+	VBSL V4.B16, V5.B16, V2.B16
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e21dc01 // fmul v1.4s, v0.4s, v1.4s
+	WORD $0x4e21d5ef // fadd v15.4s, v15.4s, v1.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
+	FMOVQ 16(R1), F0
+	FMOVQ 16(R0), F1
+	FMOVQ 1552(R2), F2
+	WORD $0x6e22dc22 // fmul v2.4s, v1.4s, v2.4s
+	MOVD $3269918720, R16
+	VDUP R16, V3.S4
+	MOVD $3268411392, R16
+	VDUP R16, V4.S4
+	MOVD $3271426048, R16
+	VDUP R16, V5.S4
+	WORD $0x6e23e443 // fcmge v3.4s, v2.4s, v3.4s
+	VBSL V5.B16, V4.B16, V3.B16
+	MOVD $3267035136, R16
+	VDUP R16, V4.S4
+	MOVD $3265658880, R16
+	VDUP R16, V5.S4
+	WORD $0x6e24e444 // fcmge v4.4s, v2.4s, v4.4s
+	VBSL V3.B16, V5.B16, V4.B16
+	MOVD $3264479232, R16
+	VDUP R16, V3.S4
+	MOVD $3263299584, R16
+	VDUP R16, V5.S4
+	WORD $0x6e23e443 // fcmge v3.4s, v2.4s, v3.4s
+	VBSL V4.B16, V5.B16, V3.B16
+	MOVD $3261333504, R16
+	VDUP R16, V4.S4
+	MOVD $3259236352, R16
+	VDUP R16, V5.S4
+	WORD $0x6e24e444 // fcmge v4.4s, v2.4s, v4.4s
+	VBSL V3.B16, V5.B16, V4.B16
+	MOVD $3257401344, R16
+	VDUP R16, V3.S4
+	MOVD $3255566336, R16
+	VDUP R16, V5.S4
+	WORD $0x6e23e443 // fcmge v3.4s, v2.4s, v3.4s
+	VBSL V4.B16, V5.B16, V3.B16
+	MOVD $3252944896, R16
+	VDUP R16, V4.S4
+	MOVD $3249537024, R16
+	VDUP R16, V5.S4
+	WORD $0x6e24e444 // fcmge v4.4s, v2.4s, v4.4s
+	VBSL V3.B16, V5.B16, V4.B16
+	MOVD $3246391296, R16
+	VDUP R16, V3.S4
+	MOVD $3240099840, R16
+	VDUP R16, V5.S4
+	WORD $0x6e23e443 // fcmge v3.4s, v2.4s, v3.4s
+	VBSL V4.B16, V5.B16, V3.B16
+	MOVD $3230662656, R16
+	VDUP R16, V4.S4
+	MOVD $1065353216, R16
+	VDUP R16, V5.S4
+	WORD $0x6e24e444 // fcmge v4.4s, v2.4s, v4.4s
+	VBSL V3.B16, V5.B16, V4.B16
+	MOVD $1088421888, R16
+	VDUP R16, V3.S4
+	MOVD $1095761920, R16
+	VDUP R16, V5.S4
+	WORD $0x6e23e443 // fcmge v3.4s, v2.4s, v3.4s
+	VBSL V4.B16, V5.B16, V3.B16
+	MOVD $1100480512, R16
+	VDUP R16, V4.S4
+	MOVD $1103626240, R16
+	VDUP R16, V5.S4
+	WORD $0x6e24e444 // fcmge v4.4s, v2.4s, v4.4s
+	VBSL V3.B16, V5.B16, V4.B16
+	MOVD $1107034112, R16
+	VDUP R16, V3.S4
+	MOVD $1108869120, R16
+	VDUP R16, V5.S4
+	WORD $0x6e23e443 // fcmge v3.4s, v2.4s, v3.4s
+	VBSL V4.B16, V5.B16, V3.B16
+	MOVD $1110835200, R16
+	VDUP R16, V4.S4
+	MOVD $1112801280, R16
+	VDUP R16, V5.S4
+	WORD $0x6e24e444 // fcmge v4.4s, v2.4s, v4.4s
+	VBSL V3.B16, V5.B16, V4.B16
+	MOVD $1114898432, R16
+	VDUP R16, V3.S4
+	MOVD $1116340224, R16
+	VDUP R16, V5.S4
+	WORD $0x6e23e443 // fcmge v3.4s, v2.4s, v3.4s
+	VBSL V4.B16, V5.B16, V3.B16
+	MOVD $1117650944, R16
+	VDUP R16, V4.S4
+	MOVD $1118961664, R16
+	VDUP R16, V5.S4
+	WORD $0x6e24e444 // fcmge v4.4s, v2.4s, v4.4s
+	VBSL V3.B16, V5.B16, V4.B16
+	MOVD $1120534528, R16
+	VDUP R16, V3.S4
+	MOVD $1122107392, R16
+	VDUP R16, V5.S4
+	WORD $0x6e23e442 // fcmge v2.4s, v2.4s, v3.4s
+	VBSL V4.B16, V5.B16, V2.B16
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x6e21dc01 // fmul v1.4s, v0.4s, v1.4s
+	WORD $0x4e21d5ad // fadd v13.4s, v13.4s, v1.4s
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
+	ADD $256, R0, R0
+	ADD $256, R1, R1
+	SUB $1, R5, R5
+	CBNZ R5, rowother10
+	FMOVQ F15, 1792(R2)
+	FMOVQ F14, 2048(R2)
+	FMOVQ F13, 1808(R2)
+	FMOVQ F12, 2064(R2)
+end10:
+	MOVD params+16(FP), R2
+	ADD R8, R2, R2
+	SUB R5, R5, R5
+	ADD $2, R5, R5
+number11:
+	FMOVQ 1792(R2), F15
+	FMOVQ 256(R2), F14
+	FMOVQ 2048(R2), F13
 	MOVD $0, R16
 	VDUP R16, V12.S4
-	FMOVQ 528(R0), F11
-	FMOVQ 784(R0), F10
-	FMOVQ 80(R0), F9
-	FMOVQ 544(R0), F8
-	FMOVQ 800(R0), F7
-	FMOVQ 96(R0), F6
-	FMOVQ 560(R0), F5
-	FMOVQ 816(R0), F4
-	FMOVQ 112(R0), F3
-loop:
-	FMOVQ 1024(R0), F0
-	FMOVQ 384(R0), F1
-	FMOVQ 1024(R0), F2
-	WORD $0x6e2fe5d0 // fcmge v16.4s, v14.4s, v15.4s
-	VBSL V2.B16, V1.B16, V16.B16
-	WORD $0x6e2ee5e1 // fcmge v1.4s, v15.4s, v14.4s
-	VBSL V16.B16, V0.B16, V1.B16
-	FMOVQ F1, 1024(R0)
-	FMOVQ 1088(R0), F0
-	FMOVQ (R0), F1
-	FMOVQ 1088(R0), F2
-	WORD $0x6e2fe5d0 // fcmge v16.4s, v14.4s, v15.4s
-	VBSL V2.B16, V1.B16, V16.B16
-	WORD $0x6e2ee5e1 // fcmge v1.4s, v15.4s, v14.4s
-	VBSL V16.B16, V0.B16, V1.B16
-	FMOVQ F1, 1088(R0)
-	FMOVQ 1152(R0), F0
-	FMOVQ 1152(R0), F1
-	WORD $0x6e2fe5c2 // fcmge v2.4s, v14.4s, v15.4s
-	VBSL V1.B16, V13.B16, V2.B16
-	WORD $0x6e2ee5e1 // fcmge v1.4s, v15.4s, v14.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 1152(R0)
-	FMOVQ 704(R0), F0
-	FMOVQ 704(R0), F1
-	WORD $0x6e2fe5c2 // fcmge v2.4s, v14.4s, v15.4s
-	VBSL V1.B16, V15.B16, V2.B16
-	WORD $0x6e2ee5e1 // fcmge v1.4s, v15.4s, v14.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 704(R0)
-	FMOVQ 448(R0), F0
-	WORD $0x6e2fe5c1 // fcmge v1.4s, v14.4s, v15.4s
-	VBSL V13.B16, V0.B16, V1.B16
-	WORD $0x6e2ee5e0 // fcmge v0.4s, v15.4s, v14.4s
-	VBSL V1.B16, V13.B16, V0.B16
-	FMOVQ F0, 64(R0)
-	FMOVQ 1216(R0), F1
-	FMOVQ 896(R0), F2
-	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	FMOVQ F1, (R0)
-	MOVD $1, R16
-	VDUP R16, V16.S4
-	FMOVQ 832(R0), F17
-	WORD $0x4ea0d631 // fsub v17.4s, v17.4s, v0.4s
-	WORD $0x6e31dc31 // fmul v17.4s, v1.4s, v17.4s
-	MOVD $3396209024, R16
-	VDUP R16, V0.S4
-	MOVD $2139095039, R16
-	VDUP R16, V18.S4
-	FMOVQ 960(R0), F19
-	WORD $0x6e21e652 // fcmge v18.4s, v18.4s, v1.4s
-	VBSL V12.B16, V19.B16, V18.B16
-	WORD $0x6e20e631 // fcmge v17.4s, v17.4s, v0.4s
-	VBSL V12.B16, V18.B16, V17.B16
-	WORD $0x6e30e442 // fcmge v2.4s, v2.4s, v16.4s
-	VBSL V12.B16, V17.B16, V2.B16
-	FMOVQ F2, 960(R0)
-	FMOVQ 1040(R0), F0
-	FMOVQ 400(R0), F1
-	FMOVQ 1040(R0), F2
-	WORD $0x6e2be550 // fcmge v16.4s, v10.4s, v11.4s
-	VBSL V2.B16, V1.B16, V16.B16
-	WORD $0x6e2ae561 // fcmge v1.4s, v11.4s, v10.4s
-	VBSL V16.B16, V0.B16, V1.B16
-	FMOVQ F1, 1040(R0)
-	FMOVQ 1104(R0), F0
-	FMOVQ 16(R0), F1
-	FMOVQ 1104(R0), F2
-	WORD $0x6e2be550 // fcmge v16.4s, v10.4s, v11.4s
-	VBSL V2.B16, V1.B16, V16.B16
-	WORD $0x6e2ae561 // fcmge v1.4s, v11.4s, v10.4s
-	VBSL V16.B16, V0.B16, V1.B16
-	FMOVQ F1, 1104(R0)
-	FMOVQ 1168(R0), F0
-	FMOVQ 1168(R0), F1
-	WORD $0x6e2be542 // fcmge v2.4s, v10.4s, v11.4s
-	VBSL V1.B16, V9.B16, V2.B16
-	WORD $0x6e2ae561 // fcmge v1.4s, v11.4s, v10.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 1168(R0)
-	FMOVQ 720(R0), F0
-	FMOVQ 720(R0), F1
-	WORD $0x6e2be542 // fcmge v2.4s, v10.4s, v11.4s
-	VBSL V1.B16, V11.B16, V2.B16
-	WORD $0x6e2ae561 // fcmge v1.4s, v11.4s, v10.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 720(R0)
-	FMOVQ 464(R0), F0
-	WORD $0x6e2be541 // fcmge v1.4s, v10.4s, v11.4s
-	VBSL V9.B16, V0.B16, V1.B16
-	WORD $0x6e2ae560 // fcmge v0.4s, v11.4s, v10.4s
-	VBSL V1.B16, V9.B16, V0.B16
-	FMOVQ F0, 80(R0)
-	FMOVQ 1232(R0), F1
-	FMOVQ 912(R0), F2
-	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	FMOVQ F1, 16(R0)
-	MOVD $1, R16
-	VDUP R16, V16.S4
-	FMOVQ 848(R0), F17
-	WORD $0x4ea0d631 // fsub v17.4s, v17.4s, v0.4s
-	WORD $0x6e31dc31 // fmul v17.4s, v1.4s, v17.4s
-	MOVD $3396209024, R16
-	VDUP R16, V0.S4
-	MOVD $2139095039, R16
-	VDUP R16, V18.S4
-	FMOVQ 976(R0), F19
-	WORD $0x6e21e652 // fcmge v18.4s, v18.4s, v1.4s
-	VBSL V12.B16, V19.B16, V18.B16
-	WORD $0x6e20e631 // fcmge v17.4s, v17.4s, v0.4s
-	VBSL V12.B16, V18.B16, V17.B16
-	WORD $0x6e30e442 // fcmge v2.4s, v2.4s, v16.4s
-	VBSL V12.B16, V17.B16, V2.B16
-	FMOVQ F2, 976(R0)
-	FMOVQ 1056(R0), F0
-	FMOVQ 416(R0), F1
-	FMOVQ 1056(R0), F2
-	WORD $0x6e28e4f0 // fcmge v16.4s, v7.4s, v8.4s
-	VBSL V2.B16, V1.B16, V16.B16
-	WORD $0x6e27e501 // fcmge v1.4s, v8.4s, v7.4s
-	VBSL V16.B16, V0.B16, V1.B16
-	FMOVQ F1, 1056(R0)
-	FMOVQ 1120(R0), F0
-	FMOVQ 32(R0), F1
-	FMOVQ 1120(R0), F2
-	WORD $0x6e28e4f0 // fcmge v16.4s, v7.4s, v8.4s
-	VBSL V2.B16, V1.B16, V16.B16
-	WORD $0x6e27e501 // fcmge v1.4s, v8.4s, v7.4s
-	VBSL V16.B16, V0.B16, V1.B16
-	FMOVQ F1, 1120(R0)
-	FMOVQ 1184(R0), F0
-	FMOVQ 1184(R0), F1
-	WORD $0x6e28e4e2 // fcmge v2.4s, v7.4s, v8.4s
-	VBSL V1.B16, V6.B16, V2.B16
-	WORD $0x6e27e501 // fcmge v1.4s, v8.4s, v7.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 1184(R0)
-	FMOVQ 736(R0), F0
-	FMOVQ 736(R0), F1
-	WORD $0x6e28e4e2 // fcmge v2.4s, v7.4s, v8.4s
-	VBSL V1.B16, V8.B16, V2.B16
-	WORD $0x6e27e501 // fcmge v1.4s, v8.4s, v7.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 736(R0)
-	FMOVQ 480(R0), F0
-	WORD $0x6e28e4e1 // fcmge v1.4s, v7.4s, v8.4s
-	VBSL V6.B16, V0.B16, V1.B16
-	WORD $0x6e27e500 // fcmge v0.4s, v8.4s, v7.4s
-	VBSL V1.B16, V6.B16, V0.B16
-	FMOVQ F0, 96(R0)
-	FMOVQ 1248(R0), F1
-	FMOVQ 928(R0), F2
-	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	FMOVQ F1, 32(R0)
-	MOVD $1, R16
-	VDUP R16, V16.S4
-	FMOVQ 864(R0), F17
-	WORD $0x4ea0d631 // fsub v17.4s, v17.4s, v0.4s
-	WORD $0x6e31dc31 // fmul v17.4s, v1.4s, v17.4s
-	MOVD $3396209024, R16
-	VDUP R16, V0.S4
-	MOVD $2139095039, R16
-	VDUP R16, V18.S4
-	FMOVQ 992(R0), F19
-	WORD $0x6e21e652 // fcmge v18.4s, v18.4s, v1.4s
-	VBSL V12.B16, V19.B16, V18.B16
-	WORD $0x6e20e631 // fcmge v17.4s, v17.4s, v0.4s
-	VBSL V12.B16, V18.B16, V17.B16
-	WORD $0x6e30e442 // fcmge v2.4s, v2.4s, v16.4s
-	VBSL V12.B16, V17.B16, V2.B16
-	FMOVQ F2, 992(R0)
-	FMOVQ 1072(R0), F0
-	FMOVQ 432(R0), F1
-	FMOVQ 1072(R0), F2
-	WORD $0x6e25e490 // fcmge v16.4s, v4.4s, v5.4s
-	VBSL V2.B16, V1.B16, V16.B16
-	WORD $0x6e24e4a1 // fcmge v1.4s, v5.4s, v4.4s
-	VBSL V16.B16, V0.B16, V1.B16
-	FMOVQ F1, 1072(R0)
-	FMOVQ 1136(R0), F0
-	FMOVQ 48(R0), F1
-	FMOVQ 1136(R0), F2
-	WORD $0x6e25e490 // fcmge v16.4s, v4.4s, v5.4s
-	VBSL V2.B16, V1.B16, V16.B16
-	WORD $0x6e24e4a1 // fcmge v1.4s, v5.4s, v4.4s
-	VBSL V16.B16, V0.B16, V1.B16
-	FMOVQ F1, 1136(R0)
-	FMOVQ 1200(R0), F0
-	FMOVQ 1200(R0), F1
-	WORD $0x6e25e482 // fcmge v2.4s, v4.4s, v5.4s
-	VBSL V1.B16, V3.B16, V2.B16
-	WORD $0x6e24e4a1 // fcmge v1.4s, v5.4s, v4.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 1200(R0)
-	FMOVQ 752(R0), F0
-	FMOVQ 752(R0), F1
-	WORD $0x6e25e482 // fcmge v2.4s, v4.4s, v5.4s
-	VBSL V1.B16, V5.B16, V2.B16
-	WORD $0x6e24e4a1 // fcmge v1.4s, v5.4s, v4.4s
-	VBSL V2.B16, V0.B16, V1.B16
-	FMOVQ F1, 752(R0)
-	FMOVQ 496(R0), F0
-	WORD $0x6e25e481 // fcmge v1.4s, v4.4s, v5.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	WORD $0x6e24e4a0 // fcmge v0.4s, v5.4s, v4.4s
-	VBSL V1.B16, V3.B16, V0.B16
-	FMOVQ F0, 112(R0)
-	FMOVQ 1264(R0), F1
-	FMOVQ 944(R0), F2
-	WORD $0x4ea0d442 // fsub v2.4s, v2.4s, v0.4s
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	FMOVQ F1, 48(R0)
-	MOVD $1, R16
-	VDUP R16, V16.S4
-	FMOVQ 880(R0), F17
-	WORD $0x4ea0d631 // fsub v17.4s, v17.4s, v0.4s
-	WORD $0x6e31dc31 // fmul v17.4s, v1.4s, v17.4s
-	MOVD $3396209024, R16
-	VDUP R16, V0.S4
-	MOVD $2139095039, R16
-	VDUP R16, V18.S4
-	FMOVQ 1008(R0), F19
-	WORD $0x6e21e652 // fcmge v18.4s, v18.4s, v1.4s
-	VBSL V12.B16, V19.B16, V18.B16
-	WORD $0x6e20e631 // fcmge v17.4s, v17.4s, v0.4s
-	VBSL V12.B16, V18.B16, V17.B16
-	WORD $0x6e30e442 // fcmge v2.4s, v2.4s, v16.4s
-	VBSL V12.B16, V17.B16, V2.B16
-	FMOVQ F2, 1008(R0)
-	SUB $1, R2, R2
-	CBNZ R2, loop
-	RET
-
-// func SymmetricAcceptNEON(params *float32, sums *float32, n int)
-
-TEXT ·SymmetricAcceptNEON(SB), NOSPLIT, $0-24
-	// R0 params, R1 sums, R2 n
-	MOVD params+0(FP), R0
-	MOVD sums+8(FP), R1
-	MOVD n+16(FP), R2
-	FMOVQ 256(R0), F15
-	MOVD $1, R16
-	VDUP R16, V14.S4
-	FMOVQ 320(R0), F13
-	FMOVQ 192(R0), F12
-	FMOVQ 384(R0), F11
-	FMOVQ 448(R0), F10
-	FMOVQ 272(R0), F9
-	FMOVQ 336(R0), F8
-	FMOVQ 208(R0), F7
-	FMOVQ 400(R0), F6
-	FMOVQ 464(R0), F5
-	FMOVQ 288(R0), F4
-	FMOVQ 352(R0), F3
-	FMOVQ 224(R0), F2
-	FMOVQ 416(R0), F16
-	FMOVQ 480(R0), F17
-	FMOVQ 304(R0), F18
-	FMOVQ 368(R0), F19
-	FMOVQ 240(R0), F20
-	FMOVQ 432(R0), F21
-	FMOVQ 496(R0), F22
-loop:
-	WORD $0x6e2fdda0 // fmul v0.4s, v13.4s, v15.4s
-	WORD $0x6e2cdd81 // fmul v1.4s, v12.4s, v12.4s
-	WORD $0x6e2ffd97 // fdiv v23.4s, v12.4s, v15.4s
-	WORD $0x6e20e438 // fcmge v24.4s, v1.4s, v0.4s
-	VBSL V11.B16, V23.B16, V24.B16
-	WORD $0x6e21e419 // fcmge v25.4s, v0.4s, v1.4s
-	VBSL V24.B16, V11.B16, V25.B16
-	WORD $0x6e2ee5f8 // fcmge v24.4s, v15.4s, v14.4s
-	VBSL V11.B16, V25.B16, V24.B16
-	FMOVQ F24, 384(R0)
-	FMOVQ (R0), F24
-	WORD $0x6e20e439 // fcmge v25.4s, v1.4s, v0.4s
-	VBSL V10.B16, V24.B16, V25.B16
-	WORD $0x6e21e418 // fcmge v24.4s, v0.4s, v1.4s
-	VBSL V25.B16, V10.B16, V24.B16
-	WORD $0x6e2ee5f9 // fcmge v25.4s, v15.4s, v14.4s
-	VBSL V10.B16, V24.B16, V25.B16
-	FMOVQ F25, 448(R0)
-	WORD $0x6e2cdef7 // fmul v23.4s, v23.4s, v12.4s
-	WORD $0x6e20e438 // fcmge v24.4s, v1.4s, v0.4s
-	VBSL V13.B16, V23.B16, V24.B16
-	WORD $0x6e21e400 // fcmge v0.4s, v0.4s, v1.4s
-	VBSL V24.B16, V13.B16, V0.B16
-	WORD $0x6e2ee5e1 // fcmge v1.4s, v15.4s, v14.4s
-	VBSL V13.B16, V0.B16, V1.B16
-	FMOVQ F1, 320(R0)
-	FMOVQ 576(R0), F0
-	FMOVQ 512(R0), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R0)
-	WORD $0x6e29dd00 // fmul v0.4s, v8.4s, v9.4s
-	WORD $0x6e27dce1 // fmul v1.4s, v7.4s, v7.4s
-	WORD $0x6e29fcf7 // fdiv v23.4s, v7.4s, v9.4s
-	WORD $0x6e20e438 // fcmge v24.4s, v1.4s, v0.4s
-	VBSL V6.B16, V23.B16, V24.B16
-	WORD $0x6e21e419 // fcmge v25.4s, v0.4s, v1.4s
-	VBSL V24.B16, V6.B16, V25.B16
-	WORD $0x6e2ee538 // fcmge v24.4s, v9.4s, v14.4s
-	VBSL V6.B16, V25.B16, V24.B16
-	FMOVQ F24, 400(R0)
-	FMOVQ 16(R0), F24
-	WORD $0x6e20e439 // fcmge v25.4s, v1.4s, v0.4s
-	VBSL V5.B16, V24.B16, V25.B16
-	WORD $0x6e21e418 // fcmge v24.4s, v0.4s, v1.4s
-	VBSL V25.B16, V5.B16, V24.B16
-	WORD $0x6e2ee539 // fcmge v25.4s, v9.4s, v14.4s
-	VBSL V5.B16, V24.B16, V25.B16
-	FMOVQ F25, 464(R0)
-	WORD $0x6e27def7 // fmul v23.4s, v23.4s, v7.4s
-	WORD $0x6e20e438 // fcmge v24.4s, v1.4s, v0.4s
-	VBSL V8.B16, V23.B16, V24.B16
-	WORD $0x6e21e400 // fcmge v0.4s, v0.4s, v1.4s
-	VBSL V24.B16, V8.B16, V0.B16
-	WORD $0x6e2ee521 // fcmge v1.4s, v9.4s, v14.4s
-	VBSL V8.B16, V0.B16, V1.B16
-	FMOVQ F1, 336(R0)
-	FMOVQ 592(R0), F0
-	FMOVQ 528(R0), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 16(R0)
-	WORD $0x6e24dc60 // fmul v0.4s, v3.4s, v4.4s
-	WORD $0x6e22dc41 // fmul v1.4s, v2.4s, v2.4s
-	WORD $0x6e24fc57 // fdiv v23.4s, v2.4s, v4.4s
-	WORD $0x6e20e438 // fcmge v24.4s, v1.4s, v0.4s
-	VBSL V16.B16, V23.B16, V24.B16
-	WORD $0x6e21e419 // fcmge v25.4s, v0.4s, v1.4s
-	VBSL V24.B16, V16.B16, V25.B16
-	WORD $0x6e2ee498 // fcmge v24.4s, v4.4s, v14.4s
-	VBSL V16.B16, V25.B16, V24.B16
-	FMOVQ F24, 416(R0)
-	FMOVQ 32(R0), F24
-	WORD $0x6e20e439 // fcmge v25.4s, v1.4s, v0.4s
-	VBSL V17.B16, V24.B16, V25.B16
-	WORD $0x6e21e418 // fcmge v24.4s, v0.4s, v1.4s
-	VBSL V25.B16, V17.B16, V24.B16
-	WORD $0x6e2ee499 // fcmge v25.4s, v4.4s, v14.4s
-	VBSL V17.B16, V24.B16, V25.B16
-	FMOVQ F25, 480(R0)
-	WORD $0x6e22def7 // fmul v23.4s, v23.4s, v2.4s
-	WORD $0x6e20e438 // fcmge v24.4s, v1.4s, v0.4s
-	VBSL V3.B16, V23.B16, V24.B16
-	WORD $0x6e21e400 // fcmge v0.4s, v0.4s, v1.4s
-	VBSL V24.B16, V3.B16, V0.B16
-	WORD $0x6e2ee481 // fcmge v1.4s, v4.4s, v14.4s
-	VBSL V3.B16, V0.B16, V1.B16
-	FMOVQ F1, 352(R0)
-	FMOVQ 608(R0), F0
-	FMOVQ 544(R0), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 32(R0)
-	WORD $0x6e32de60 // fmul v0.4s, v19.4s, v18.4s
-	WORD $0x6e34de81 // fmul v1.4s, v20.4s, v20.4s
-	WORD $0x6e32fe97 // fdiv v23.4s, v20.4s, v18.4s
-	WORD $0x6e20e438 // fcmge v24.4s, v1.4s, v0.4s
-	VBSL V21.B16, V23.B16, V24.B16
-	WORD $0x6e21e419 // fcmge v25.4s, v0.4s, v1.4s
-	VBSL V24.B16, V21.B16, V25.B16
-	WORD $0x6e2ee658 // fcmge v24.4s, v18.4s, v14.4s
-	VBSL V21.B16, V25.B16, V24.B16
-	FMOVQ F24, 432(R0)
-	FMOVQ 48(R0), F24
-	WORD $0x6e20e439 // fcmge v25.4s, v1.4s, v0.4s
-	VBSL V22.B16, V24.B16, V25.B16
-	WORD $0x6e21e418 // fcmge v24.4s, v0.4s, v1.4s
-	VBSL V25.B16, V22.B16, V24.B16
-	WORD $0x6e2ee659 // fcmge v25.4s, v18.4s, v14.4s
-	VBSL V22.B16, V24.B16, V25.B16
-	FMOVQ F25, 496(R0)
-	WORD $0x6e34def7 // fmul v23.4s, v23.4s, v20.4s
-	WORD $0x6e20e438 // fcmge v24.4s, v1.4s, v0.4s
-	VBSL V19.B16, V23.B16, V24.B16
-	WORD $0x6e21e400 // fcmge v0.4s, v0.4s, v1.4s
-	VBSL V24.B16, V19.B16, V0.B16
-	WORD $0x6e2ee641 // fcmge v1.4s, v18.4s, v14.4s
-	VBSL V19.B16, V0.B16, V1.B16
-	FMOVQ F1, 368(R0)
-	FMOVQ 624(R0), F0
-	FMOVQ 560(R0), F1
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 48(R0)
-	SUB $1, R2, R2
-	CBNZ R2, loop
+	MOVD $2139095040, R16
+	VDUP R16, V11.S4
+	FMOVQ 1024(R2), F10
+	FMOVQ 1536(R2), F9
+	FMOVQ 1280(R2), F8
+	MOVD $4286578688, R16
+	VDUP R16, V7.S4
+	FMOVQ 512(R2), F6
+	FMOVS 20(R3), F5
+	VDUP V5.S[0], V5.S4
+	FMOVQ (R2), F4
+	MOVD $1065353216, R16
+	VDUP R16, V3.S4
+	FMOVS 16(R3), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e2fdde0 // fmul v0.4s, v15.4s, v15.4s
+	WORD $0x6e2dddc1 // fmul v1.4s, v14.4s, v13.4s
+	WORD $0x6eace5b0 // fcmgt v16.4s, v13.4s, v12.4s
+	VBSL V11.B16, V1.B16, V16.B16
+	WORD $0x6e2dfde1 // fdiv v1.4s, v15.4s, v13.4s
+	WORD $0x6eb0e411 // fcmgt v17.4s, v0.4s, v16.4s
+	VBSL V10.B16, V1.B16, V17.B16
+	FMOVQ F17, 1024(R2)
+	WORD $0x6eb0e411 // fcmgt v17.4s, v0.4s, v16.4s
+	VBSL V8.B16, V9.B16, V17.B16
+	FMOVQ F17, 1280(R2)
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x6eb0e400 // fcmgt v0.4s, v0.4s, v16.4s
+	VBSL V14.B16, V1.B16, V0.B16
+	FMOVQ F0, 256(R2)
+	WORD $0x6ea7e400 // fcmgt v0.4s, v0.4s, v7.4s
+	VBSL V12.B16, V6.B16, V0.B16
+	FMOVQ F0, 512(R2)
+	WORD $0x6e25fc80 // fdiv v0.4s, v4.4s, v5.4s
+	WORD $0x6e20fc60 // fdiv v0.4s, v3.4s, v0.4s
+	WORD $0x6e24fc41 // fdiv v1.4s, v2.4s, v4.4s
+	WORD $0x6eace4b0 // fcmgt v16.4s, v5.4s, v12.4s
+	VBSL V1.B16, V0.B16, V16.B16
+	FMOVQ F16, 1536(R2)
+	ADD $16, R2, R2
+	SUB $1, R5, R5
+	CBNZ R5, number11
+	ADD $32, R8, R8
+	CMP R6, R8
+	BLT strip1
+	ADD $16, R3, R3
+	SUB $1, R4, R4
+	CBNZ R4, try
 	RET

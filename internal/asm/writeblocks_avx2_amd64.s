@@ -36,8 +36,8 @@ loop:
 	VCVTPS2PH $0x00, Y1, (DI)
 	VPAND     Y14, Y1, Y0
 	VPOR      Y13, Y0, Y0
-	VDIVPS    Y1, Y10, Y2
-	VCMPPS    $0x1d, Y11, Y0, Y3
+	VDIVPS    Y1, Y11, Y2
+	VCMPPS    $0x1d, Y10, Y0, Y3
 	VBLENDVPS Y3, Y2, Y13, Y3
 	VMOVUPS   Y3, (SI)
 	VMULPS    Y13, Y1, Y1
@@ -55,8 +55,8 @@ loop:
 	VCVTPS2PH $0x00, Y1, 16(DI)
 	VPAND     Y14, Y1, Y0
 	VPOR      Y13, Y0, Y0
-	VDIVPS    Y1, Y10, Y2
-	VCMPPS    $0x1d, Y11, Y0, Y3
+	VDIVPS    Y1, Y11, Y2
+	VCMPPS    $0x1d, Y10, Y0, Y3
 	VBLENDVPS Y3, Y2, Y13, Y3
 	VMOVUPS   Y3, 32(SI)
 	VMULPS    Y13, Y1, Y1
@@ -107,10 +107,10 @@ loop:
 	VPAND        Y5, Y4, Y6
 	VPOR         Y15, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VDIVPS       Y4, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VDIVPS       Y4, Y7, Y7
-	VCMPPS       $0x1d, Y5, Y6, Y8
-	VBLENDVPS    Y8, Y7, Y15, Y8
+	VCMPPS       $0x1d, Y7, Y6, Y8
+	VBLENDVPS    Y8, Y5, Y15, Y8
 	VMOVUPS      Y8, (SI)
 	VCMPPS       $0x1d, Y1, Y2, Y5
 	VBLENDVPS    Y5, Y2, Y0, Y5
@@ -136,10 +136,10 @@ loop:
 	VPAND        Y5, Y4, Y6
 	VPOR         Y15, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VDIVPS       Y4, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VDIVPS       Y4, Y7, Y7
-	VCMPPS       $0x1d, Y5, Y6, Y8
-	VBLENDVPS    Y8, Y7, Y15, Y8
+	VCMPPS       $0x1d, Y7, Y6, Y8
+	VBLENDVPS    Y8, Y5, Y15, Y8
 	VMOVUPS      Y8, 32(SI)
 	VCMPPS       $0x1d, Y1, Y2, Y5
 	VBLENDVPS    Y5, Y2, Y0, Y5
@@ -195,10 +195,10 @@ loop:
 	VPAND        Y5, Y4, Y6
 	VPOR         Y15, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VDIVPS       Y4, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VDIVPS       Y4, Y7, Y7
-	VCMPPS       $0x1d, Y5, Y6, Y8
-	VBLENDVPS    Y8, Y7, Y15, Y8
+	VCMPPS       $0x1d, Y7, Y6, Y8
+	VBLENDVPS    Y8, Y5, Y15, Y8
 	VMOVUPS      Y8, (SI)
 	VCMPPS       $0x1d, Y1, Y2, Y5
 	VBLENDVPS    Y5, Y2, Y0, Y5
@@ -224,10 +224,10 @@ loop:
 	VPAND        Y5, Y4, Y6
 	VPOR         Y15, Y6, Y6
 	VBROADCASTSS constantsAVX2<>+16(SB), Y5
+	VDIVPS       Y4, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+20(SB), Y7
-	VDIVPS       Y4, Y7, Y7
-	VCMPPS       $0x1d, Y5, Y6, Y8
-	VBLENDVPS    Y8, Y7, Y15, Y8
+	VCMPPS       $0x1d, Y7, Y6, Y8
+	VBLENDVPS    Y8, Y5, Y15, Y8
 	VMOVUPS      Y8, 32(SI)
 	VCMPPS       $0x1d, Y1, Y2, Y5
 	VBLENDVPS    Y5, Y2, Y0, Y5
@@ -284,13 +284,13 @@ loop:
 	VCVTPS2PH $0x00, Y1, (SI)
 	VPAND     Y14, Y1, Y2
 	VPOR      Y13, Y2, Y2
-	VDIVPS    Y1, Y11, Y3
-	VCMPPS    $0x1d, Y12, Y2, Y4
+	VDIVPS    Y1, Y12, Y3
+	VCMPPS    $0x1d, Y11, Y2, Y4
 	VBLENDVPS Y4, Y3, Y13, Y4
 	VMOVUPS   Y4, (DX)
 	VPAND     Y14, Y0, Y2
 	VPOR      Y13, Y2, Y2
-	VCMPPS    $0x1d, Y12, Y2, Y3
+	VCMPPS    $0x1d, Y11, Y2, Y3
 	VBLENDVPS Y3, Y13, Y10, Y3
 	VMULPS    Y13, Y0, Y0
 	VADDPS    Y0, Y3, Y3
@@ -308,13 +308,13 @@ loop:
 	VCVTPS2PH $0x00, Y1, 16(SI)
 	VPAND     Y14, Y1, Y2
 	VPOR      Y13, Y2, Y2
-	VDIVPS    Y1, Y11, Y3
-	VCMPPS    $0x1d, Y12, Y2, Y4
+	VDIVPS    Y1, Y12, Y3
+	VCMPPS    $0x1d, Y11, Y2, Y4
 	VBLENDVPS Y4, Y3, Y13, Y4
 	VMOVUPS   Y4, 32(DX)
 	VPAND     Y14, Y0, Y2
 	VPOR      Y13, Y2, Y2
-	VCMPPS    $0x1d, Y12, Y2, Y3
+	VCMPPS    $0x1d, Y11, Y2, Y3
 	VBLENDVPS Y3, Y13, Y10, Y3
 	VMULPS    Y13, Y0, Y0
 	VADDPS    Y0, Y3, Y3
@@ -369,13 +369,13 @@ loop:
 	VCVTPS2PH $0x00, Y1, (SI)
 	VPAND     Y14, Y1, Y2
 	VPOR      Y13, Y2, Y2
-	VDIVPS    Y1, Y11, Y3
-	VCMPPS    $0x1d, Y12, Y2, Y4
+	VDIVPS    Y1, Y12, Y3
+	VCMPPS    $0x1d, Y11, Y2, Y4
 	VBLENDVPS Y4, Y3, Y13, Y4
 	VMOVUPS   Y4, (DX)
 	VPAND     Y14, Y0, Y2
 	VPOR      Y13, Y2, Y2
-	VCMPPS    $0x1d, Y12, Y2, Y3
+	VCMPPS    $0x1d, Y11, Y2, Y3
 	VBLENDVPS Y3, Y13, Y10, Y3
 	VMULPS    Y13, Y0, Y0
 	VADDPS    Y0, Y3, Y3
@@ -393,13 +393,13 @@ loop:
 	VCVTPS2PH $0x00, Y1, 16(SI)
 	VPAND     Y14, Y1, Y2
 	VPOR      Y13, Y2, Y2
-	VDIVPS    Y1, Y11, Y3
-	VCMPPS    $0x1d, Y12, Y2, Y4
+	VDIVPS    Y1, Y12, Y3
+	VCMPPS    $0x1d, Y11, Y2, Y4
 	VBLENDVPS Y4, Y3, Y13, Y4
 	VMOVUPS   Y4, 32(DX)
 	VPAND     Y14, Y0, Y2
 	VPOR      Y13, Y2, Y2
-	VCMPPS    $0x1d, Y12, Y2, Y3
+	VCMPPS    $0x1d, Y11, Y2, Y3
 	VBLENDVPS Y3, Y13, Y10, Y3
 	VMULPS    Y13, Y0, Y0
 	VADDPS    Y0, Y3, Y3
@@ -435,10 +435,10 @@ TEXT ·BlockParamsMXFP4AVX2(SB), NOSPLIT, $0-64
 	MOVQ         params+40(FP), R9
 	MOVQ         sums+48(FP), R10
 	MOVQ         n+56(FP), R11
-	VBROADCASTSS constantsAVX2<>+44(SB), Y15
-	VBROADCASTSS constantsAVX2<>+0(SB), Y14
-	VBROADCASTSS constantsAVX2<>+4(SB), Y13
-	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VBROADCASTSS constantsAVX2<>+8(SB), Y13
+	VBROADCASTSS constantsAVX2<>+44(SB), Y12
 	VBROADCASTSS constantsAVX2<>+48(SB), Y11
 	VBROADCASTSS constantsAVX2<>+52(SB), Y10
 	VBROADCASTSS constantsAVX2<>+56(SB), Y9
@@ -450,47 +450,47 @@ TEXT ·BlockParamsMXFP4AVX2(SB), NOSPLIT, $0-64
 loop:
 	VMOVUPS   (BX), Y0
 	VMOVUPS   (R8), Y1
-	VMULPS    Y14, Y1, Y1
+	VMULPS    Y15, Y1, Y1
 	VMAXPS    Y1, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPOR      Y12, Y1, Y1
-	VPAND     Y11, Y1, Y0
-	VPOR      Y12, Y0, Y0
-	VDIVPS    Y0, Y15, Y2
+	VPAND     Y14, Y0, Y1
+	VPOR      Y13, Y1, Y1
+	VPAND     Y12, Y1, Y0
+	VPOR      Y13, Y0, Y0
+	VDIVPS    Y0, Y11, Y2
 	VMOVUPS   Y2, (DI)
 	VMULPS    Y10, Y0, Y2
 	VPSRLD    $0x17, Y2, Y2
 	VMOVUPS   Y2, (SI)
 	VCMPPS    $0x1d, Y9, Y1, Y2
-	VBLENDVPS Y2, Y12, Y8, Y2
+	VBLENDVPS Y2, Y13, Y8, Y2
 	VMULPS    Y7, Y0, Y0
 	VCMPPS    $0x1d, Y1, Y0, Y3
-	VBLENDVPS Y3, Y12, Y8, Y3
+	VBLENDVPS Y3, Y13, Y8, Y3
 	VADDPS    Y3, Y2, Y2
-	VMULPS    Y12, Y1, Y1
+	VMULPS    Y13, Y1, Y1
 	VADDPS    Y1, Y2, Y2
 	VMOVUPS   Y2, (DX)
 	VADDPS    Y2, Y6, Y6
 	VMOVUPS   32(BX), Y0
 	VMOVUPS   32(R8), Y1
-	VMULPS    Y14, Y1, Y1
+	VMULPS    Y15, Y1, Y1
 	VMAXPS    Y1, Y0, Y0
-	VPAND     Y13, Y0, Y1
-	VPOR      Y12, Y1, Y1
-	VPAND     Y11, Y1, Y0
-	VPOR      Y12, Y0, Y0
-	VDIVPS    Y0, Y15, Y2
+	VPAND     Y14, Y0, Y1
+	VPOR      Y13, Y1, Y1
+	VPAND     Y12, Y1, Y0
+	VPOR      Y13, Y0, Y0
+	VDIVPS    Y0, Y11, Y2
 	VMOVUPS   Y2, 32(DI)
 	VMULPS    Y10, Y0, Y2
 	VPSRLD    $0x17, Y2, Y2
 	VMOVUPS   Y2, 32(SI)
 	VCMPPS    $0x1d, Y9, Y1, Y2
-	VBLENDVPS Y2, Y12, Y8, Y2
+	VBLENDVPS Y2, Y13, Y8, Y2
 	VMULPS    Y7, Y0, Y0
 	VCMPPS    $0x1d, Y1, Y0, Y3
-	VBLENDVPS Y3, Y12, Y8, Y3
+	VBLENDVPS Y3, Y13, Y8, Y3
 	VADDPS    Y3, Y2, Y2
-	VMULPS    Y12, Y1, Y1
+	VMULPS    Y13, Y1, Y1
 	VADDPS    Y1, Y2, Y2
 	VMOVUPS   Y2, 32(DX)
 	VADDPS    Y2, Y5, Y5
@@ -539,14 +539,14 @@ loop:
 	VBROADCASTSS constantsAVX2<>+76(SB), Y0
 	VMINPS       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VPADDD       Y1, Y0, Y1
+	VPSRLD       $0x14, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VBROADCASTSS constantsAVX2<>+88(SB), Y4
-	VPADDD       Y4, Y0, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VCMPPS       $0x1d, Y1, Y0, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
+	VPADDD       Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y3
+	VBROADCASTSS constantsAVX2<>+92(SB), Y4
+	VCMPPS       $0x1d, Y3, Y0, Y5
+	VBLENDVPS    Y5, Y4, Y1, Y5
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VMULPS       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y3
@@ -592,14 +592,14 @@ loop:
 	VBROADCASTSS constantsAVX2<>+76(SB), Y0
 	VMINPS       Y0, Y2, Y0
 	VBROADCASTSS constantsAVX2<>+80(SB), Y1
+	VPADDD       Y1, Y0, Y1
+	VPSRLD       $0x14, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VBROADCASTSS constantsAVX2<>+88(SB), Y4
-	VPADDD       Y4, Y0, Y4
-	VPSRLD       $0x14, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+92(SB), Y5
-	VPADDD       Y5, Y4, Y4
-	VCMPPS       $0x1d, Y1, Y0, Y5
-	VBLENDVPS    Y5, Y3, Y4, Y5
+	VPADDD       Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y3
+	VBROADCASTSS constantsAVX2<>+92(SB), Y4
+	VCMPPS       $0x1d, Y3, Y0, Y5
+	VBLENDVPS    Y5, Y4, Y1, Y5
 	VBROADCASTSS constantsAVX2<>+96(SB), Y1
 	VMULPS       Y1, Y0, Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y3
@@ -1435,8 +1435,8 @@ TEXT ·QuantizeBlocksMXFP4AVX2(SB), NOSPLIT, $0-40
 	MOVQ    scales+24(FP), BX
 	MOVQ    n+32(FP), R8
 	VMOVUPS constantsAVX2<>+268(SB), Y15
-	VMOVUPS constantsAVX2<>+300(SB), Y14
-	VMOVUPS constantsAVX2<>+168(SB), Y13
+	VMOVUPS constantsAVX2<>+168(SB), Y14
+	VMOVUPS constantsAVX2<>+300(SB), Y13
 	VMOVUPS constantsAVX2<>+332(SB), Y12
 	VMOVUPS constantsAVX2<>+364(SB), Y11
 	VMOVUPS constantsAVX2<>+396(SB), Y10
@@ -1461,10 +1461,10 @@ loop:
 	VPACKSSDW    Y2, Y0, Y0
 	VPACKSSDW    Y5, Y3, Y3
 	VPACKSSWB    Y3, Y0, Y0
-	VPSUBB       Y0, Y14, Y2
+	VPSUBB       Y0, Y15, Y2
 	VPMAXSB      Y2, Y0, Y2
-	VPMINSB      Y13, Y2, Y3
-	VPSHUFB      Y3, Y15, Y3
+	VPMINSB      Y14, Y2, Y3
+	VPSHUFB      Y3, Y13, Y3
 	VPSUBB       Y12, Y2, Y2
 	VPAND        Y11, Y2, Y5
 	VPCMPEQB     Y11, Y5, Y5
@@ -1489,10 +1489,10 @@ loop:
 	VPACKSSDW    Y2, Y0, Y0
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
-	VPSUBB       Y0, Y14, Y1
+	VPSUBB       Y0, Y15, Y1
 	VPMAXSB      Y1, Y0, Y1
-	VPMINSB      Y13, Y1, Y2
-	VPSHUFB      Y2, Y15, Y2
+	VPMINSB      Y14, Y1, Y2
+	VPSHUFB      Y2, Y13, Y2
 	VPSUBB       Y12, Y1, Y1
 	VPAND        Y11, Y1, Y4
 	VPCMPEQB     Y11, Y4, Y4
@@ -1524,10 +1524,10 @@ loop:
 	VPACKSSDW    Y2, Y0, Y0
 	VPACKSSDW    Y5, Y3, Y3
 	VPACKSSWB    Y3, Y0, Y0
-	VPSUBB       Y0, Y14, Y2
+	VPSUBB       Y0, Y15, Y2
 	VPMAXSB      Y2, Y0, Y2
-	VPMINSB      Y13, Y2, Y3
-	VPSHUFB      Y3, Y15, Y3
+	VPMINSB      Y14, Y2, Y3
+	VPSHUFB      Y3, Y13, Y3
 	VPSUBB       Y12, Y2, Y2
 	VPAND        Y11, Y2, Y5
 	VPCMPEQB     Y11, Y5, Y5
@@ -1552,10 +1552,10 @@ loop:
 	VPACKSSDW    Y2, Y0, Y0
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
-	VPSUBB       Y0, Y14, Y1
+	VPSUBB       Y0, Y15, Y1
 	VPMAXSB      Y1, Y0, Y1
-	VPMINSB      Y13, Y1, Y2
-	VPSHUFB      Y2, Y15, Y2
+	VPMINSB      Y14, Y1, Y2
+	VPSHUFB      Y2, Y13, Y2
 	VPSUBB       Y12, Y1, Y1
 	VPAND        Y11, Y1, Y4
 	VPCMPEQB     Y11, Y4, Y4
@@ -1597,12 +1597,12 @@ TEXT ·QuantizeBlocksNVFP4AVX2(SB), NOSPLIT, $0-40
 	MOVQ    factors+16(FP), DX
 	MOVQ    scales+24(FP), BX
 	MOVQ    n+32(FP), R8
-	VMOVUPS constantsAVX2<>+268(SB), Y15
-	VMOVUPS constantsAVX2<>+132(SB), Y14
-	VMOVUPS constantsAVX2<>+204(SB), Y13
-	VMOVUPS constantsAVX2<>+460(SB), Y12
-	VMOVUPS constantsAVX2<>+300(SB), Y11
-	VMOVUPS constantsAVX2<>+168(SB), Y10
+	VMOVUPS constantsAVX2<>+132(SB), Y15
+	VMOVUPS constantsAVX2<>+204(SB), Y14
+	VMOVUPS constantsAVX2<>+460(SB), Y13
+	VMOVUPS constantsAVX2<>+268(SB), Y12
+	VMOVUPS constantsAVX2<>+168(SB), Y11
+	VMOVUPS constantsAVX2<>+300(SB), Y10
 	VMOVUPS constantsAVX2<>+332(SB), Y9
 	VMOVUPS constantsAVX2<>+364(SB), Y8
 	VMOVUPS constantsAVX2<>+396(SB), Y7
@@ -1626,13 +1626,13 @@ loop:
 	VPACKSSDW    Y2, Y0, Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMINSB      Y13, Y0, Y0
-	VPMAXSB      Y12, Y0, Y0
-	VPSUBB       Y0, Y11, Y1
+	VPERMD       Y0, Y15, Y0
+	VPMINSB      Y14, Y0, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPSUBB       Y0, Y12, Y1
 	VPMAXSB      Y1, Y0, Y1
-	VPMINSB      Y10, Y1, Y2
-	VPSHUFB      Y2, Y15, Y2
+	VPMINSB      Y11, Y1, Y2
+	VPSHUFB      Y2, Y10, Y2
 	VPSUBB       Y9, Y1, Y1
 	VPAND        Y8, Y1, Y3
 	VPCMPEQB     Y8, Y3, Y3
@@ -1659,13 +1659,13 @@ loop:
 	VPACKSSDW    Y3, Y0, Y0
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMINSB      Y13, Y0, Y0
-	VPMAXSB      Y12, Y0, Y0
-	VPSUBB       Y0, Y11, Y1
+	VPERMD       Y0, Y15, Y0
+	VPMINSB      Y14, Y0, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPSUBB       Y0, Y12, Y1
 	VPMAXSB      Y1, Y0, Y1
-	VPMINSB      Y10, Y1, Y3
-	VPSHUFB      Y3, Y15, Y3
+	VPMINSB      Y11, Y1, Y3
+	VPSHUFB      Y3, Y10, Y3
 	VPSUBB       Y9, Y1, Y1
 	VPAND        Y8, Y1, Y4
 	VPCMPEQB     Y8, Y4, Y4
@@ -1699,13 +1699,13 @@ loop:
 	VPACKSSDW    Y2, Y0, Y0
 	VPACKSSDW    Y4, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMINSB      Y13, Y0, Y0
-	VPMAXSB      Y12, Y0, Y0
-	VPSUBB       Y0, Y11, Y1
+	VPERMD       Y0, Y15, Y0
+	VPMINSB      Y14, Y0, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPSUBB       Y0, Y12, Y1
 	VPMAXSB      Y1, Y0, Y1
-	VPMINSB      Y10, Y1, Y2
-	VPSHUFB      Y2, Y15, Y2
+	VPMINSB      Y11, Y1, Y2
+	VPSHUFB      Y2, Y10, Y2
 	VPSUBB       Y9, Y1, Y1
 	VPAND        Y8, Y1, Y3
 	VPCMPEQB     Y8, Y3, Y3
@@ -1732,13 +1732,13 @@ loop:
 	VPACKSSDW    Y3, Y0, Y0
 	VPACKSSDW    Y5, Y1, Y1
 	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y14, Y0
-	VPMINSB      Y13, Y0, Y0
-	VPMAXSB      Y12, Y0, Y0
-	VPSUBB       Y0, Y11, Y1
+	VPERMD       Y0, Y15, Y0
+	VPMINSB      Y14, Y0, Y0
+	VPMAXSB      Y13, Y0, Y0
+	VPSUBB       Y0, Y12, Y1
 	VPMAXSB      Y1, Y0, Y1
-	VPMINSB      Y10, Y1, Y3
-	VPSHUFB      Y3, Y15, Y3
+	VPMINSB      Y11, Y1, Y3
+	VPSHUFB      Y3, Y10, Y3
 	VPSUBB       Y9, Y1, Y1
 	VPAND        Y8, Y1, Y4
 	VPCMPEQB     Y8, Y4, Y4
@@ -1781,18 +1781,18 @@ loop:
 	VZEROUPPER
 	RET
 
-// func LevelCodesQ2_KAVX2(blocks *uint8, x *float32, offsets *float32, scales *float32, n int)
+// func LevelCodesAVX2(blocks *uint8, x *float32, offsets *float32, scales *float32, levels *float32, n int)
 // Requires: AVX, AVX2
-TEXT ·LevelCodesQ2_KAVX2(SB), NOSPLIT, $0-40
-	// DI blocks, SI x, DX offsets, BX scales, R8 n
+TEXT ·LevelCodesAVX2(SB), NOSPLIT, $0-48
+	// DI blocks, SI x, DX offsets, BX scales, R8 levels, R9 n
 	MOVQ         blocks+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         offsets+16(FP), DX
 	MOVQ         scales+24(FP), BX
-	MOVQ         n+32(FP), R8
+	MOVQ         levels+32(FP), R8
+	MOVQ         n+40(FP), R9
 	VBROADCASTSS constantsAVX2<>+492(SB), Y15
-	VBROADCASTSS constantsAVX2<>+8(SB), Y14
-	VMOVUPS      constantsAVX2<>+132(SB), Y13
+	VMOVUPS      constantsAVX2<>+132(SB), Y14
 
 loop:
 	VMOVUPS      (SI), Y0
@@ -1800,705 +1800,174 @@ loop:
 	VADDPS       Y1, Y0, Y0
 	VBROADCASTSS (BX), Y2
 	VDIVPS       Y2, Y0, Y0
-	VMINPS       Y15, Y0, Y0
-	VMAXPS       Y14, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VMOVUPS      32(SI), Y3
-	VADDPS       Y1, Y3, Y3
-	VDIVPS       Y2, Y3, Y3
-	VMINPS       Y15, Y3, Y3
-	VMAXPS       Y14, Y3, Y3
-	VCVTPS2DQ    Y3, Y3
+	VBROADCASTSS (R8), Y3
+	VMAXPS       Y3, Y0, Y0
+	VBROADCASTSS 4(R8), Y4
+	VMINPS       Y4, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VBROADCASTSS 8(R8), Y5
+	VSUBPS       Y5, Y0, Y0
+	VCVTTPS2DQ   Y0, Y0
+	VMOVUPS      32(SI), Y6
+	VADDPS       Y1, Y6, Y6
+	VDIVPS       Y2, Y6, Y6
+	VMAXPS       Y3, Y6, Y6
+	VMINPS       Y4, Y6, Y6
+	VADDPS       Y15, Y6, Y6
+	VSUBPS       Y5, Y6, Y6
+	VCVTTPS2DQ   Y6, Y6
 	VMOVUPS      64(SI), Y1
 	VBROADCASTSS 4(DX), Y2
 	VADDPS       Y2, Y1, Y1
-	VBROADCASTSS 4(BX), Y4
-	VDIVPS       Y4, Y1, Y1
-	VMINPS       Y15, Y1, Y1
-	VMAXPS       Y14, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      96(SI), Y5
-	VADDPS       Y2, Y5, Y5
-	VDIVPS       Y4, Y5, Y5
-	VMINPS       Y15, Y5, Y5
-	VMAXPS       Y14, Y5, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y3, Y0, Y0
-	VPACKSSDW    Y5, Y1, Y1
+	VBROADCASTSS 4(BX), Y7
+	VDIVPS       Y7, Y1, Y1
+	VMAXPS       Y3, Y1, Y1
+	VMINPS       Y4, Y1, Y1
+	VADDPS       Y15, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VMOVUPS      96(SI), Y8
+	VADDPS       Y2, Y8, Y8
+	VDIVPS       Y7, Y8, Y8
+	VMAXPS       Y3, Y8, Y8
+	VMINPS       Y4, Y8, Y8
+	VADDPS       Y15, Y8, Y8
+	VSUBPS       Y5, Y8, Y8
+	VCVTTPS2DQ   Y8, Y8
+	VPACKSSDW    Y6, Y0, Y0
+	VPACKSSDW    Y8, Y1, Y1
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y13, Y0
+	VPERMD       Y0, Y14, Y0
 	VMOVUPS      Y0, (DI)
 	VMOVUPS      128(SI), Y0
 	VBROADCASTSS 8(DX), Y1
 	VADDPS       Y1, Y0, Y0
 	VBROADCASTSS 8(BX), Y2
 	VDIVPS       Y2, Y0, Y0
-	VMINPS       Y15, Y0, Y0
-	VMAXPS       Y14, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VMOVUPS      160(SI), Y3
-	VADDPS       Y1, Y3, Y3
-	VDIVPS       Y2, Y3, Y3
-	VMINPS       Y15, Y3, Y3
-	VMAXPS       Y14, Y3, Y3
-	VCVTPS2DQ    Y3, Y3
+	VMAXPS       Y3, Y0, Y0
+	VMINPS       Y4, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VCVTTPS2DQ   Y0, Y0
+	VMOVUPS      160(SI), Y6
+	VADDPS       Y1, Y6, Y6
+	VDIVPS       Y2, Y6, Y6
+	VMAXPS       Y3, Y6, Y6
+	VMINPS       Y4, Y6, Y6
+	VADDPS       Y15, Y6, Y6
+	VSUBPS       Y5, Y6, Y6
+	VCVTTPS2DQ   Y6, Y6
 	VMOVUPS      192(SI), Y1
 	VBROADCASTSS 12(DX), Y2
 	VADDPS       Y2, Y1, Y1
-	VBROADCASTSS 12(BX), Y4
-	VDIVPS       Y4, Y1, Y1
-	VMINPS       Y15, Y1, Y1
-	VMAXPS       Y14, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      224(SI), Y5
-	VADDPS       Y2, Y5, Y5
-	VDIVPS       Y4, Y5, Y5
-	VMINPS       Y15, Y5, Y5
-	VMAXPS       Y14, Y5, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y3, Y0, Y0
-	VPACKSSDW    Y5, Y1, Y1
+	VBROADCASTSS 12(BX), Y7
+	VDIVPS       Y7, Y1, Y1
+	VMAXPS       Y3, Y1, Y1
+	VMINPS       Y4, Y1, Y1
+	VADDPS       Y15, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VMOVUPS      224(SI), Y8
+	VADDPS       Y2, Y8, Y8
+	VDIVPS       Y7, Y8, Y8
+	VMAXPS       Y3, Y8, Y8
+	VMINPS       Y4, Y8, Y8
+	VADDPS       Y15, Y8, Y8
+	VSUBPS       Y5, Y8, Y8
+	VCVTTPS2DQ   Y8, Y8
+	VPACKSSDW    Y6, Y0, Y0
+	VPACKSSDW    Y8, Y1, Y1
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y13, Y0
+	VPERMD       Y0, Y14, Y0
 	VMOVUPS      Y0, 32(DI)
 	VMOVUPS      256(SI), Y0
 	VBROADCASTSS 16(DX), Y1
 	VADDPS       Y1, Y0, Y0
 	VBROADCASTSS 16(BX), Y2
 	VDIVPS       Y2, Y0, Y0
-	VMINPS       Y15, Y0, Y0
-	VMAXPS       Y14, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VMOVUPS      288(SI), Y3
-	VADDPS       Y1, Y3, Y3
-	VDIVPS       Y2, Y3, Y3
-	VMINPS       Y15, Y3, Y3
-	VMAXPS       Y14, Y3, Y3
-	VCVTPS2DQ    Y3, Y3
+	VMAXPS       Y3, Y0, Y0
+	VMINPS       Y4, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VCVTTPS2DQ   Y0, Y0
+	VMOVUPS      288(SI), Y6
+	VADDPS       Y1, Y6, Y6
+	VDIVPS       Y2, Y6, Y6
+	VMAXPS       Y3, Y6, Y6
+	VMINPS       Y4, Y6, Y6
+	VADDPS       Y15, Y6, Y6
+	VSUBPS       Y5, Y6, Y6
+	VCVTTPS2DQ   Y6, Y6
 	VMOVUPS      320(SI), Y1
 	VBROADCASTSS 20(DX), Y2
 	VADDPS       Y2, Y1, Y1
-	VBROADCASTSS 20(BX), Y4
-	VDIVPS       Y4, Y1, Y1
-	VMINPS       Y15, Y1, Y1
-	VMAXPS       Y14, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      352(SI), Y5
-	VADDPS       Y2, Y5, Y5
-	VDIVPS       Y4, Y5, Y5
-	VMINPS       Y15, Y5, Y5
-	VMAXPS       Y14, Y5, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y3, Y0, Y0
-	VPACKSSDW    Y5, Y1, Y1
+	VBROADCASTSS 20(BX), Y7
+	VDIVPS       Y7, Y1, Y1
+	VMAXPS       Y3, Y1, Y1
+	VMINPS       Y4, Y1, Y1
+	VADDPS       Y15, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VMOVUPS      352(SI), Y8
+	VADDPS       Y2, Y8, Y8
+	VDIVPS       Y7, Y8, Y8
+	VMAXPS       Y3, Y8, Y8
+	VMINPS       Y4, Y8, Y8
+	VADDPS       Y15, Y8, Y8
+	VSUBPS       Y5, Y8, Y8
+	VCVTTPS2DQ   Y8, Y8
+	VPACKSSDW    Y6, Y0, Y0
+	VPACKSSDW    Y8, Y1, Y1
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y13, Y0
+	VPERMD       Y0, Y14, Y0
 	VMOVUPS      Y0, 64(DI)
 	VMOVUPS      384(SI), Y0
 	VBROADCASTSS 24(DX), Y1
 	VADDPS       Y1, Y0, Y0
 	VBROADCASTSS 24(BX), Y2
 	VDIVPS       Y2, Y0, Y0
-	VMINPS       Y15, Y0, Y0
-	VMAXPS       Y14, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VMOVUPS      416(SI), Y3
-	VADDPS       Y1, Y3, Y3
-	VDIVPS       Y2, Y3, Y3
-	VMINPS       Y15, Y3, Y3
-	VMAXPS       Y14, Y3, Y3
-	VCVTPS2DQ    Y3, Y3
+	VMAXPS       Y3, Y0, Y0
+	VMINPS       Y4, Y0, Y0
+	VADDPS       Y15, Y0, Y0
+	VSUBPS       Y5, Y0, Y0
+	VCVTTPS2DQ   Y0, Y0
+	VMOVUPS      416(SI), Y6
+	VADDPS       Y1, Y6, Y6
+	VDIVPS       Y2, Y6, Y6
+	VMAXPS       Y3, Y6, Y6
+	VMINPS       Y4, Y6, Y6
+	VADDPS       Y15, Y6, Y6
+	VSUBPS       Y5, Y6, Y6
+	VCVTTPS2DQ   Y6, Y6
 	VMOVUPS      448(SI), Y1
 	VBROADCASTSS 28(DX), Y2
 	VADDPS       Y2, Y1, Y1
-	VBROADCASTSS 28(BX), Y4
-	VDIVPS       Y4, Y1, Y1
-	VMINPS       Y15, Y1, Y1
-	VMAXPS       Y14, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      480(SI), Y5
-	VADDPS       Y2, Y5, Y5
-	VDIVPS       Y4, Y5, Y5
-	VMINPS       Y15, Y5, Y5
-	VMAXPS       Y14, Y5, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y3, Y0, Y0
-	VPACKSSDW    Y5, Y1, Y1
+	VBROADCASTSS 28(BX), Y7
+	VDIVPS       Y7, Y1, Y1
+	VMAXPS       Y3, Y1, Y1
+	VMINPS       Y4, Y1, Y1
+	VADDPS       Y15, Y1, Y1
+	VSUBPS       Y5, Y1, Y1
+	VCVTTPS2DQ   Y1, Y1
+	VMOVUPS      480(SI), Y8
+	VADDPS       Y2, Y8, Y8
+	VDIVPS       Y7, Y8, Y8
+	VMAXPS       Y3, Y8, Y8
+	VMINPS       Y4, Y8, Y8
+	VADDPS       Y15, Y8, Y8
+	VSUBPS       Y5, Y8, Y8
+	VCVTTPS2DQ   Y8, Y8
+	VPACKSSDW    Y6, Y0, Y0
+	VPACKSSDW    Y8, Y1, Y1
 	VPACKUSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y13, Y0
+	VPERMD       Y0, Y14, Y0
 	VMOVUPS      Y0, 96(DI)
 	ADDQ         $+128, DI
 	ADDQ         $+512, SI
 	ADDQ         $+32, DX
 	ADDQ         $+32, BX
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
-	JNE          loop
-	VZEROUPPER
-	RET
-
-// func LevelCodesQ3_KAVX2(blocks *uint8, x *float32, scales *float32, n int)
-// Requires: AVX, AVX2
-TEXT ·LevelCodesQ3_KAVX2(SB), NOSPLIT, $0-32
-	// DI blocks, SI x, DX scales, BX n
-	MOVQ         blocks+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scales+16(FP), DX
-	MOVQ         n+24(FP), BX
-	VBROADCASTSS constantsAVX2<>+492(SB), Y15
-	VBROADCASTSS constantsAVX2<>+496(SB), Y14
-	VMOVUPS      constantsAVX2<>+132(SB), Y13
-	VMOVUPS      constantsAVX2<>+500(SB), Y12
-
-loop:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMINPS       Y15, Y0, Y0
-	VMAXPS       Y14, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VMOVUPS      32(SI), Y2
-	VDIVPS       Y1, Y2, Y2
-	VMINPS       Y15, Y2, Y2
-	VMAXPS       Y14, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      64(SI), Y1
-	VBROADCASTSS 4(DX), Y3
-	VDIVPS       Y3, Y1, Y1
-	VMINPS       Y15, Y1, Y1
-	VMAXPS       Y14, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      96(SI), Y4
-	VDIVPS       Y3, Y4, Y4
-	VMINPS       Y15, Y4, Y4
-	VMAXPS       Y14, Y4, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y2, Y0, Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VPSUBB       Y12, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      128(SI), Y0
-	VBROADCASTSS 8(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMINPS       Y15, Y0, Y0
-	VMAXPS       Y14, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VMOVUPS      160(SI), Y2
-	VDIVPS       Y1, Y2, Y2
-	VMINPS       Y15, Y2, Y2
-	VMAXPS       Y14, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      192(SI), Y1
-	VBROADCASTSS 12(DX), Y3
-	VDIVPS       Y3, Y1, Y1
-	VMINPS       Y15, Y1, Y1
-	VMAXPS       Y14, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      224(SI), Y4
-	VDIVPS       Y3, Y4, Y4
-	VMINPS       Y15, Y4, Y4
-	VMAXPS       Y14, Y4, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y2, Y0, Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VPSUBB       Y12, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      256(SI), Y0
-	VBROADCASTSS 16(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMINPS       Y15, Y0, Y0
-	VMAXPS       Y14, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VMOVUPS      288(SI), Y2
-	VDIVPS       Y1, Y2, Y2
-	VMINPS       Y15, Y2, Y2
-	VMAXPS       Y14, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      320(SI), Y1
-	VBROADCASTSS 20(DX), Y3
-	VDIVPS       Y3, Y1, Y1
-	VMINPS       Y15, Y1, Y1
-	VMAXPS       Y14, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      352(SI), Y4
-	VDIVPS       Y3, Y4, Y4
-	VMINPS       Y15, Y4, Y4
-	VMAXPS       Y14, Y4, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y2, Y0, Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VPSUBB       Y12, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      384(SI), Y0
-	VBROADCASTSS 24(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMINPS       Y15, Y0, Y0
-	VMAXPS       Y14, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VMOVUPS      416(SI), Y2
-	VDIVPS       Y1, Y2, Y2
-	VMINPS       Y15, Y2, Y2
-	VMAXPS       Y14, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      448(SI), Y1
-	VBROADCASTSS 28(DX), Y3
-	VDIVPS       Y3, Y1, Y1
-	VMINPS       Y15, Y1, Y1
-	VMAXPS       Y14, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      480(SI), Y4
-	VDIVPS       Y3, Y4, Y4
-	VMINPS       Y15, Y4, Y4
-	VMAXPS       Y14, Y4, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y2, Y0, Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VPSUBB       Y12, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+512, SI
-	ADDQ         $+32, DX
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
-	JNE          loop
-	VZEROUPPER
-	RET
-
-// func LevelCodesQ4_KAVX2(blocks *uint8, x *float32, offsets *float32, scales *float32, n int)
-// Requires: AVX, AVX2
-TEXT ·LevelCodesQ4_KAVX2(SB), NOSPLIT, $0-40
-	// DI blocks, SI x, DX offsets, BX scales, R8 n
-	MOVQ         blocks+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         offsets+16(FP), DX
-	MOVQ         scales+24(FP), BX
-	MOVQ         n+32(FP), R8
-	VBROADCASTSS constantsAVX2<>+36(SB), Y15
-	VBROADCASTSS constantsAVX2<>+8(SB), Y14
-	VMOVUPS      constantsAVX2<>+132(SB), Y13
-
-loop:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VADDPS       Y1, Y0, Y0
-	VBROADCASTSS (BX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMINPS       Y15, Y0, Y0
-	VMAXPS       Y14, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VMOVUPS      32(SI), Y3
-	VADDPS       Y1, Y3, Y3
-	VDIVPS       Y2, Y3, Y3
-	VMINPS       Y15, Y3, Y3
-	VMAXPS       Y14, Y3, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      64(SI), Y4
-	VADDPS       Y1, Y4, Y4
-	VDIVPS       Y2, Y4, Y4
-	VMINPS       Y15, Y4, Y4
-	VMAXPS       Y14, Y4, Y4
-	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      96(SI), Y5
-	VADDPS       Y1, Y5, Y5
-	VDIVPS       Y2, Y5, Y5
-	VMINPS       Y15, Y5, Y5
-	VMAXPS       Y14, Y5, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y3, Y0, Y0
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y4, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      128(SI), Y0
-	VBROADCASTSS 4(DX), Y1
-	VADDPS       Y1, Y0, Y0
-	VBROADCASTSS 4(BX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMINPS       Y15, Y0, Y0
-	VMAXPS       Y14, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VMOVUPS      160(SI), Y3
-	VADDPS       Y1, Y3, Y3
-	VDIVPS       Y2, Y3, Y3
-	VMINPS       Y15, Y3, Y3
-	VMAXPS       Y14, Y3, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      192(SI), Y4
-	VADDPS       Y1, Y4, Y4
-	VDIVPS       Y2, Y4, Y4
-	VMINPS       Y15, Y4, Y4
-	VMAXPS       Y14, Y4, Y4
-	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      224(SI), Y5
-	VADDPS       Y1, Y5, Y5
-	VDIVPS       Y2, Y5, Y5
-	VMINPS       Y15, Y5, Y5
-	VMAXPS       Y14, Y5, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y3, Y0, Y0
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y4, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      256(SI), Y0
-	VBROADCASTSS 8(DX), Y1
-	VADDPS       Y1, Y0, Y0
-	VBROADCASTSS 8(BX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMINPS       Y15, Y0, Y0
-	VMAXPS       Y14, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VMOVUPS      288(SI), Y3
-	VADDPS       Y1, Y3, Y3
-	VDIVPS       Y2, Y3, Y3
-	VMINPS       Y15, Y3, Y3
-	VMAXPS       Y14, Y3, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      320(SI), Y4
-	VADDPS       Y1, Y4, Y4
-	VDIVPS       Y2, Y4, Y4
-	VMINPS       Y15, Y4, Y4
-	VMAXPS       Y14, Y4, Y4
-	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      352(SI), Y5
-	VADDPS       Y1, Y5, Y5
-	VDIVPS       Y2, Y5, Y5
-	VMINPS       Y15, Y5, Y5
-	VMAXPS       Y14, Y5, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y3, Y0, Y0
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y4, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      384(SI), Y0
-	VBROADCASTSS 12(DX), Y1
-	VADDPS       Y1, Y0, Y0
-	VBROADCASTSS 12(BX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMINPS       Y15, Y0, Y0
-	VMAXPS       Y14, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VMOVUPS      416(SI), Y3
-	VADDPS       Y1, Y3, Y3
-	VDIVPS       Y2, Y3, Y3
-	VMINPS       Y15, Y3, Y3
-	VMAXPS       Y14, Y3, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      448(SI), Y4
-	VADDPS       Y1, Y4, Y4
-	VDIVPS       Y2, Y4, Y4
-	VMINPS       Y15, Y4, Y4
-	VMAXPS       Y14, Y4, Y4
-	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      480(SI), Y5
-	VADDPS       Y1, Y5, Y5
-	VDIVPS       Y2, Y5, Y5
-	VMINPS       Y15, Y5, Y5
-	VMAXPS       Y14, Y5, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y3, Y0, Y0
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y4, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+512, SI
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
-	JNE          loop
-	VZEROUPPER
-	RET
-
-// func LevelCodesQ5_KAVX2(blocks *uint8, x *float32, offsets *float32, scales *float32, n int)
-// Requires: AVX, AVX2
-TEXT ·LevelCodesQ5_KAVX2(SB), NOSPLIT, $0-40
-	// DI blocks, SI x, DX offsets, BX scales, R8 n
-	MOVQ         blocks+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         offsets+16(FP), DX
-	MOVQ         scales+24(FP), BX
-	MOVQ         n+32(FP), R8
-	VBROADCASTSS constantsAVX2<>+40(SB), Y15
-	VBROADCASTSS constantsAVX2<>+8(SB), Y14
-	VMOVUPS      constantsAVX2<>+132(SB), Y13
-
-loop:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VADDPS       Y1, Y0, Y0
-	VBROADCASTSS (BX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMINPS       Y15, Y0, Y0
-	VMAXPS       Y14, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VMOVUPS      32(SI), Y3
-	VADDPS       Y1, Y3, Y3
-	VDIVPS       Y2, Y3, Y3
-	VMINPS       Y15, Y3, Y3
-	VMAXPS       Y14, Y3, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      64(SI), Y4
-	VADDPS       Y1, Y4, Y4
-	VDIVPS       Y2, Y4, Y4
-	VMINPS       Y15, Y4, Y4
-	VMAXPS       Y14, Y4, Y4
-	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      96(SI), Y5
-	VADDPS       Y1, Y5, Y5
-	VDIVPS       Y2, Y5, Y5
-	VMINPS       Y15, Y5, Y5
-	VMAXPS       Y14, Y5, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y3, Y0, Y0
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y4, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      128(SI), Y0
-	VBROADCASTSS 4(DX), Y1
-	VADDPS       Y1, Y0, Y0
-	VBROADCASTSS 4(BX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMINPS       Y15, Y0, Y0
-	VMAXPS       Y14, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VMOVUPS      160(SI), Y3
-	VADDPS       Y1, Y3, Y3
-	VDIVPS       Y2, Y3, Y3
-	VMINPS       Y15, Y3, Y3
-	VMAXPS       Y14, Y3, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      192(SI), Y4
-	VADDPS       Y1, Y4, Y4
-	VDIVPS       Y2, Y4, Y4
-	VMINPS       Y15, Y4, Y4
-	VMAXPS       Y14, Y4, Y4
-	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      224(SI), Y5
-	VADDPS       Y1, Y5, Y5
-	VDIVPS       Y2, Y5, Y5
-	VMINPS       Y15, Y5, Y5
-	VMAXPS       Y14, Y5, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y3, Y0, Y0
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y4, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      256(SI), Y0
-	VBROADCASTSS 8(DX), Y1
-	VADDPS       Y1, Y0, Y0
-	VBROADCASTSS 8(BX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMINPS       Y15, Y0, Y0
-	VMAXPS       Y14, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VMOVUPS      288(SI), Y3
-	VADDPS       Y1, Y3, Y3
-	VDIVPS       Y2, Y3, Y3
-	VMINPS       Y15, Y3, Y3
-	VMAXPS       Y14, Y3, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      320(SI), Y4
-	VADDPS       Y1, Y4, Y4
-	VDIVPS       Y2, Y4, Y4
-	VMINPS       Y15, Y4, Y4
-	VMAXPS       Y14, Y4, Y4
-	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      352(SI), Y5
-	VADDPS       Y1, Y5, Y5
-	VDIVPS       Y2, Y5, Y5
-	VMINPS       Y15, Y5, Y5
-	VMAXPS       Y14, Y5, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y3, Y0, Y0
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y4, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      384(SI), Y0
-	VBROADCASTSS 12(DX), Y1
-	VADDPS       Y1, Y0, Y0
-	VBROADCASTSS 12(BX), Y2
-	VDIVPS       Y2, Y0, Y0
-	VMINPS       Y15, Y0, Y0
-	VMAXPS       Y14, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VMOVUPS      416(SI), Y3
-	VADDPS       Y1, Y3, Y3
-	VDIVPS       Y2, Y3, Y3
-	VMINPS       Y15, Y3, Y3
-	VMAXPS       Y14, Y3, Y3
-	VCVTPS2DQ    Y3, Y3
-	VMOVUPS      448(SI), Y4
-	VADDPS       Y1, Y4, Y4
-	VDIVPS       Y2, Y4, Y4
-	VMINPS       Y15, Y4, Y4
-	VMAXPS       Y14, Y4, Y4
-	VCVTPS2DQ    Y4, Y4
-	VMOVUPS      480(SI), Y5
-	VADDPS       Y1, Y5, Y5
-	VDIVPS       Y2, Y5, Y5
-	VMINPS       Y15, Y5, Y5
-	VMAXPS       Y14, Y5, Y5
-	VCVTPS2DQ    Y5, Y5
-	VPACKSSDW    Y3, Y0, Y0
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y4, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+512, SI
-	ADDQ         $+16, DX
-	ADDQ         $+16, BX
-	SUBQ         $+1, R8
-	TESTQ        R8, R8
-	JNE          loop
-	VZEROUPPER
-	RET
-
-// func LevelCodesQ6_KAVX2(blocks *uint8, x *float32, scales *float32, n int)
-// Requires: AVX, AVX2
-TEXT ·LevelCodesQ6_KAVX2(SB), NOSPLIT, $0-32
-	// DI blocks, SI x, DX scales, BX n
-	MOVQ         blocks+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scales+16(FP), DX
-	MOVQ         n+24(FP), BX
-	VBROADCASTSS constantsAVX2<>+40(SB), Y15
-	VBROADCASTSS constantsAVX2<>+532(SB), Y14
-	VMOVUPS      constantsAVX2<>+132(SB), Y13
-	VMOVUPS      constantsAVX2<>+536(SB), Y12
-
-loop:
-	VMOVUPS      (SI), Y0
-	VBROADCASTSS (DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMINPS       Y15, Y0, Y0
-	VMAXPS       Y14, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VMOVUPS      32(SI), Y2
-	VDIVPS       Y1, Y2, Y2
-	VMINPS       Y15, Y2, Y2
-	VMAXPS       Y14, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      64(SI), Y1
-	VBROADCASTSS 4(DX), Y3
-	VDIVPS       Y3, Y1, Y1
-	VMINPS       Y15, Y1, Y1
-	VMAXPS       Y14, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      96(SI), Y4
-	VDIVPS       Y3, Y4, Y4
-	VMINPS       Y15, Y4, Y4
-	VMAXPS       Y14, Y4, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y2, Y0, Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VPSUBB       Y12, Y0, Y0
-	VMOVUPS      Y0, (DI)
-	VMOVUPS      128(SI), Y0
-	VBROADCASTSS 8(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMINPS       Y15, Y0, Y0
-	VMAXPS       Y14, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VMOVUPS      160(SI), Y2
-	VDIVPS       Y1, Y2, Y2
-	VMINPS       Y15, Y2, Y2
-	VMAXPS       Y14, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      192(SI), Y1
-	VBROADCASTSS 12(DX), Y3
-	VDIVPS       Y3, Y1, Y1
-	VMINPS       Y15, Y1, Y1
-	VMAXPS       Y14, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      224(SI), Y4
-	VDIVPS       Y3, Y4, Y4
-	VMINPS       Y15, Y4, Y4
-	VMAXPS       Y14, Y4, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y2, Y0, Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VPSUBB       Y12, Y0, Y0
-	VMOVUPS      Y0, 32(DI)
-	VMOVUPS      256(SI), Y0
-	VBROADCASTSS 16(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMINPS       Y15, Y0, Y0
-	VMAXPS       Y14, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VMOVUPS      288(SI), Y2
-	VDIVPS       Y1, Y2, Y2
-	VMINPS       Y15, Y2, Y2
-	VMAXPS       Y14, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      320(SI), Y1
-	VBROADCASTSS 20(DX), Y3
-	VDIVPS       Y3, Y1, Y1
-	VMINPS       Y15, Y1, Y1
-	VMAXPS       Y14, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      352(SI), Y4
-	VDIVPS       Y3, Y4, Y4
-	VMINPS       Y15, Y4, Y4
-	VMAXPS       Y14, Y4, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y2, Y0, Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VPSUBB       Y12, Y0, Y0
-	VMOVUPS      Y0, 64(DI)
-	VMOVUPS      384(SI), Y0
-	VBROADCASTSS 24(DX), Y1
-	VDIVPS       Y1, Y0, Y0
-	VMINPS       Y15, Y0, Y0
-	VMAXPS       Y14, Y0, Y0
-	VCVTPS2DQ    Y0, Y0
-	VMOVUPS      416(SI), Y2
-	VDIVPS       Y1, Y2, Y2
-	VMINPS       Y15, Y2, Y2
-	VMAXPS       Y14, Y2, Y2
-	VCVTPS2DQ    Y2, Y2
-	VMOVUPS      448(SI), Y1
-	VBROADCASTSS 28(DX), Y3
-	VDIVPS       Y3, Y1, Y1
-	VMINPS       Y15, Y1, Y1
-	VMAXPS       Y14, Y1, Y1
-	VCVTPS2DQ    Y1, Y1
-	VMOVUPS      480(SI), Y4
-	VDIVPS       Y3, Y4, Y4
-	VMINPS       Y15, Y4, Y4
-	VMAXPS       Y14, Y4, Y4
-	VCVTPS2DQ    Y4, Y4
-	VPACKSSDW    Y2, Y0, Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSWB    Y1, Y0, Y0
-	VPERMD       Y0, Y13, Y0
-	VPSUBB       Y12, Y0, Y0
-	VMOVUPS      Y0, 96(DI)
-	ADDQ         $+128, DI
-	ADDQ         $+512, SI
-	ADDQ         $+32, DX
-	SUBQ         $+1, BX
-	TESTQ        BX, BX
+	SUBQ         $+1, R9
+	TESTQ        R9, R9
 	JNE          loop
 	VZEROUPPER
 	RET
@@ -2507,15 +1976,15 @@ DATA constantsAVX2<>+0(SB)/4, $0xbf800000
 DATA constantsAVX2<>+4(SB)/4, $0x7fffffff
 DATA constantsAVX2<>+8(SB)/4, $0x00000000
 DATA constantsAVX2<>+12(SB)/4, $0x42fe0000
-DATA constantsAVX2<>+16(SB)/4, $0x00000001
-DATA constantsAVX2<>+20(SB)/4, $0x3f800000
+DATA constantsAVX2<>+16(SB)/4, $0x3f800000
+DATA constantsAVX2<>+20(SB)/4, $0x00000001
 DATA constantsAVX2<>+24(SB)/4, $0xbe000000
 DATA constantsAVX2<>+28(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+32(SB)/4, $0xbd800000
 DATA constantsAVX2<>+36(SB)/4, $0x41700000
 DATA constantsAVX2<>+40(SB)/4, $0x41f80000
-DATA constantsAVX2<>+44(SB)/4, $0x417fffff
-DATA constantsAVX2<>+48(SB)/4, $0x7f800000
+DATA constantsAVX2<>+44(SB)/4, $0x7f800000
+DATA constantsAVX2<>+48(SB)/4, $0x417fffff
 DATA constantsAVX2<>+52(SB)/4, $0x3e800000
 DATA constantsAVX2<>+56(SB)/4, $0x02800000
 DATA constantsAVX2<>+60(SB)/4, $0x3fffffd3
@@ -2523,10 +1992,10 @@ DATA constantsAVX2<>+64(SB)/4, $0x3c800000
 DATA constantsAVX2<>+68(SB)/4, $0x3b000000
 DATA constantsAVX2<>+72(SB)/4, $0x40c00000
 DATA constantsAVX2<>+76(SB)/4, $0x43e00000
-DATA constantsAVX2<>+80(SB)/4, $0x43780000
-DATA constantsAVX2<>+84(SB)/4, $0x0000007e
-DATA constantsAVX2<>+88(SB)/4, $0x00080000
-DATA constantsAVX2<>+92(SB)/4, $0xfffffc40
+DATA constantsAVX2<>+80(SB)/4, $0x00080000
+DATA constantsAVX2<>+84(SB)/4, $0xfffffc40
+DATA constantsAVX2<>+88(SB)/4, $0x43780000
+DATA constantsAVX2<>+92(SB)/4, $0x0000007e
 DATA constantsAVX2<>+96(SB)/4, $0x44000000
 DATA constantsAVX2<>+100(SB)/4, $0x3f000000
 DATA constantsAVX2<>+104(SB)/4, $0x40f00000
@@ -2570,22 +2039,22 @@ DATA constantsAVX2<>+252(SB)/4, $0x10101010
 DATA constantsAVX2<>+256(SB)/4, $0x10101010
 DATA constantsAVX2<>+260(SB)/4, $0x10101010
 DATA constantsAVX2<>+264(SB)/4, $0x10101010
-DATA constantsAVX2<>+268(SB)/4, $0x02010100
-DATA constantsAVX2<>+272(SB)/4, $0x04030302
-DATA constantsAVX2<>+276(SB)/4, $0x05050404
-DATA constantsAVX2<>+280(SB)/4, $0x06060505
-DATA constantsAVX2<>+284(SB)/4, $0x02010100
-DATA constantsAVX2<>+288(SB)/4, $0x04030302
-DATA constantsAVX2<>+292(SB)/4, $0x05050404
-DATA constantsAVX2<>+296(SB)/4, $0x06060505
-DATA constantsAVX2<>+300(SB)/4, $0x00000000
-DATA constantsAVX2<>+304(SB)/4, $0x00000000
-DATA constantsAVX2<>+308(SB)/4, $0x00000000
-DATA constantsAVX2<>+312(SB)/4, $0x00000000
-DATA constantsAVX2<>+316(SB)/4, $0x00000000
-DATA constantsAVX2<>+320(SB)/4, $0x00000000
-DATA constantsAVX2<>+324(SB)/4, $0x00000000
-DATA constantsAVX2<>+328(SB)/4, $0x00000000
+DATA constantsAVX2<>+268(SB)/4, $0x00000000
+DATA constantsAVX2<>+272(SB)/4, $0x00000000
+DATA constantsAVX2<>+276(SB)/4, $0x00000000
+DATA constantsAVX2<>+280(SB)/4, $0x00000000
+DATA constantsAVX2<>+284(SB)/4, $0x00000000
+DATA constantsAVX2<>+288(SB)/4, $0x00000000
+DATA constantsAVX2<>+292(SB)/4, $0x00000000
+DATA constantsAVX2<>+296(SB)/4, $0x00000000
+DATA constantsAVX2<>+300(SB)/4, $0x02010100
+DATA constantsAVX2<>+304(SB)/4, $0x04030302
+DATA constantsAVX2<>+308(SB)/4, $0x05050404
+DATA constantsAVX2<>+312(SB)/4, $0x06060505
+DATA constantsAVX2<>+316(SB)/4, $0x02010100
+DATA constantsAVX2<>+320(SB)/4, $0x04030302
+DATA constantsAVX2<>+324(SB)/4, $0x05050404
+DATA constantsAVX2<>+328(SB)/4, $0x06060505
 DATA constantsAVX2<>+332(SB)/4, $0x94949494
 DATA constantsAVX2<>+336(SB)/4, $0x94949494
 DATA constantsAVX2<>+340(SB)/4, $0x94949494
@@ -2626,23 +2095,5 @@ DATA constantsAVX2<>+476(SB)/4, $0xe1e1e1e1
 DATA constantsAVX2<>+480(SB)/4, $0xe1e1e1e1
 DATA constantsAVX2<>+484(SB)/4, $0xe1e1e1e1
 DATA constantsAVX2<>+488(SB)/4, $0xe1e1e1e1
-DATA constantsAVX2<>+492(SB)/4, $0x40400000
-DATA constantsAVX2<>+496(SB)/4, $0xc0800000
-DATA constantsAVX2<>+500(SB)/4, $0xfcfcfcfc
-DATA constantsAVX2<>+504(SB)/4, $0xfcfcfcfc
-DATA constantsAVX2<>+508(SB)/4, $0xfcfcfcfc
-DATA constantsAVX2<>+512(SB)/4, $0xfcfcfcfc
-DATA constantsAVX2<>+516(SB)/4, $0xfcfcfcfc
-DATA constantsAVX2<>+520(SB)/4, $0xfcfcfcfc
-DATA constantsAVX2<>+524(SB)/4, $0xfcfcfcfc
-DATA constantsAVX2<>+528(SB)/4, $0xfcfcfcfc
-DATA constantsAVX2<>+532(SB)/4, $0xc2000000
-DATA constantsAVX2<>+536(SB)/4, $0xe0e0e0e0
-DATA constantsAVX2<>+540(SB)/4, $0xe0e0e0e0
-DATA constantsAVX2<>+544(SB)/4, $0xe0e0e0e0
-DATA constantsAVX2<>+548(SB)/4, $0xe0e0e0e0
-DATA constantsAVX2<>+552(SB)/4, $0xe0e0e0e0
-DATA constantsAVX2<>+556(SB)/4, $0xe0e0e0e0
-DATA constantsAVX2<>+560(SB)/4, $0xe0e0e0e0
-DATA constantsAVX2<>+564(SB)/4, $0xe0e0e0e0
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $568
+DATA constantsAVX2<>+492(SB)/4, $0x4b400000
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $496

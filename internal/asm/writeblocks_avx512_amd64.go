@@ -81,32 +81,8 @@ func QuantizeBlocksMXFP4AVX512(blocks *uint8, x *float32, factors *float32, scal
 //go:noescape
 func QuantizeBlocksNVFP4AVX512(blocks *uint8, x *float32, factors *float32, scales *uint8, n int)
 
-// LevelCodesQ2_KAVX512 writes the codes of n >= 1 times 128 elements, a byte each, with a scale for each group: code = min(max(round((x+offset)/scale), 0), n).
-// Quotients are below 2^31.
+// LevelCodesAVX512 writes the codes of n >= 1 times 128 elements, a byte each, with a scale for each sixteen: code = min(max(round((x+offset)/scale), least), most) - zero.
+// The levels are least and most, and 12582912 + zero, zero being even. Quotients are below 2^31.
 //
 //go:noescape
-func LevelCodesQ2_KAVX512(blocks *uint8, x *float32, offsets *float32, scales *float32, n int)
-
-// LevelCodesQ3_KAVX512 writes the codes of n >= 1 times 128 elements, a byte each, with a scale for each group: code = min(max(round(x/scale), -n), n-1) + n.
-// Quotients are below 2^31.
-//
-//go:noescape
-func LevelCodesQ3_KAVX512(blocks *uint8, x *float32, scales *float32, n int)
-
-// LevelCodesQ4_KAVX512 writes the codes of n >= 1 times 128 elements, a byte each, with a scale for each group: code = min(max(round((x+offset)/scale), 0), n).
-// Quotients are below 2^31.
-//
-//go:noescape
-func LevelCodesQ4_KAVX512(blocks *uint8, x *float32, offsets *float32, scales *float32, n int)
-
-// LevelCodesQ5_KAVX512 writes the codes of n >= 1 times 128 elements, a byte each, with a scale for each group: code = min(max(round((x+offset)/scale), 0), n).
-// Quotients are below 2^31.
-//
-//go:noescape
-func LevelCodesQ5_KAVX512(blocks *uint8, x *float32, offsets *float32, scales *float32, n int)
-
-// LevelCodesQ6_KAVX512 writes the codes of n >= 1 times 128 elements, a byte each, with a scale for each group: code = min(max(round(x/scale), -n), n-1) + n.
-// Quotients are below 2^31.
-//
-//go:noescape
-func LevelCodesQ6_KAVX512(blocks *uint8, x *float32, scales *float32, n int)
+func LevelCodesAVX512(blocks *uint8, x *float32, offsets *float32, scales *float32, levels *float32, n int)

@@ -34,8 +34,8 @@ loop:
 	VCVTPS2PH  $0x00, Z0, (DI)
 	VMOVUPS    Z0, Z1
 	VPTERNLOGD $0xea, Z13, Z14, Z1
-	VDIVPS     Z0, Z10, Z2
-	VCMPPS     $0x1d, Z11, Z1, K1
+	VDIVPS     Z0, Z11, Z2
+	VCMPPS     $0x1d, Z10, Z1, K1
 	VBLENDMPS  Z2, Z13, K1, Z2
 	VMOVUPS    Z2, (SI)
 	VMULPS     Z13, Z0, Z0
@@ -86,8 +86,8 @@ loop:
 	VCVTPS2PH  $0x00, Z4, (DI)
 	VMOVUPS    Z4, Z5
 	VPTERNLOGD $0xea, Z12, Z13, Z5
-	VDIVPS     Z4, Z10, Z6
-	VCMPPS     $0x1d, Z11, Z5, K1
+	VDIVPS     Z4, Z11, Z6
+	VCMPPS     $0x1d, Z10, Z5, K1
 	VBLENDMPS  Z6, Z12, K1, Z6
 	VMOVUPS    Z6, (SI)
 	VCMPPS     $0x1d, Z1, Z2, K1
@@ -143,8 +143,8 @@ loop:
 	VCVTPS2PH  $0x00, Z4, (DI)
 	VMOVUPS    Z4, Z5
 	VPTERNLOGD $0xea, Z12, Z13, Z5
-	VDIVPS     Z4, Z10, Z6
-	VCMPPS     $0x1d, Z11, Z5, K1
+	VDIVPS     Z4, Z11, Z6
+	VCMPPS     $0x1d, Z10, Z5, K1
 	VBLENDMPS  Z6, Z12, K1, Z6
 	VMOVUPS    Z6, (SI)
 	VCMPPS     $0x1d, Z1, Z2, K1
@@ -199,13 +199,13 @@ loop:
 	VCVTPS2PH  $0x00, Z1, (SI)
 	VMOVUPS    Z1, Z2
 	VPTERNLOGD $0xea, Z13, Z14, Z2
-	VDIVPS     Z1, Z11, Z3
-	VCMPPS     $0x1d, Z12, Z2, K1
+	VDIVPS     Z1, Z12, Z3
+	VCMPPS     $0x1d, Z11, Z2, K1
 	VBLENDMPS  Z3, Z13, K1, Z3
 	VMOVUPS    Z3, (DX)
 	VMOVUPS    Z0, Z2
 	VPTERNLOGD $0xea, Z13, Z14, Z2
-	VCMPPS     $0x1d, Z12, Z2, K1
+	VCMPPS     $0x1d, Z11, Z2, K1
 	VBLENDMPS  Z13, Z10, K1, Z2
 	VMULPS     Z13, Z0, Z0
 	VADDPS     Z0, Z2, Z2
@@ -258,13 +258,13 @@ loop:
 	VCVTPS2PH  $0x00, Z1, (SI)
 	VMOVUPS    Z1, Z2
 	VPTERNLOGD $0xea, Z13, Z14, Z2
-	VDIVPS     Z1, Z11, Z3
-	VCMPPS     $0x1d, Z12, Z2, K1
+	VDIVPS     Z1, Z12, Z3
+	VCMPPS     $0x1d, Z11, Z2, K1
 	VBLENDMPS  Z3, Z13, K1, Z3
 	VMOVUPS    Z3, (DX)
 	VMOVUPS    Z0, Z2
 	VPTERNLOGD $0xea, Z13, Z14, Z2
-	VCMPPS     $0x1d, Z12, Z2, K1
+	VCMPPS     $0x1d, Z11, Z2, K1
 	VBLENDMPS  Z13, Z10, K1, Z2
 	VMULPS     Z13, Z0, Z0
 	VADDPS     Z0, Z2, Z2
@@ -299,10 +299,10 @@ TEXT ·BlockParamsMXFP4AVX512(SB), NOSPLIT, $0-64
 	MOVQ         params+40(FP), R9
 	MOVQ         sums+48(FP), R10
 	MOVQ         n+56(FP), R11
-	VBROADCASTSS constantsAVX512<>+44(SB), Z15
-	VBROADCASTSS constantsAVX512<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512<>+4(SB), Z13
-	VBROADCASTSS constantsAVX512<>+8(SB), Z12
+	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VBROADCASTSS constantsAVX512<>+8(SB), Z13
+	VBROADCASTSS constantsAVX512<>+44(SB), Z12
 	VBROADCASTSS constantsAVX512<>+48(SB), Z11
 	VBROADCASTSS constantsAVX512<>+52(SB), Z10
 	VBROADCASTSS constantsAVX512<>+56(SB), Z9
@@ -313,23 +313,23 @@ TEXT ·BlockParamsMXFP4AVX512(SB), NOSPLIT, $0-64
 loop:
 	VMOVUPS    (BX), Z0
 	VMOVUPS    (R8), Z1
-	VMULPS     Z14, Z1, Z1
+	VMULPS     Z15, Z1, Z1
 	VMAXPS     Z1, Z0, Z0
-	VPTERNLOGD $0xea, Z12, Z13, Z0
+	VPTERNLOGD $0xea, Z13, Z14, Z0
 	VMOVUPS    Z0, Z1
-	VPTERNLOGD $0xea, Z12, Z11, Z1
-	VDIVPS     Z1, Z15, Z2
+	VPTERNLOGD $0xea, Z13, Z12, Z1
+	VDIVPS     Z1, Z11, Z2
 	VMOVUPS    Z2, (DI)
 	VMULPS     Z10, Z1, Z2
 	VPSRLD     $0x17, Z2, Z2
 	VMOVUPS    Z2, (SI)
 	VCMPPS     $0x1d, Z9, Z0, K1
-	VBLENDMPS  Z12, Z8, K1, Z2
+	VBLENDMPS  Z13, Z8, K1, Z2
 	VMULPS     Z7, Z1, Z1
 	VCMPPS     $0x1d, Z0, Z1, K1
-	VBLENDMPS  Z12, Z8, K1, Z1
+	VBLENDMPS  Z13, Z8, K1, Z1
 	VADDPS     Z1, Z2, Z2
-	VMULPS     Z12, Z0, Z0
+	VMULPS     Z13, Z0, Z0
 	VADDPS     Z0, Z2, Z2
 	VMOVUPS    Z2, (DX)
 	VADDPS     Z2, Z6, Z6
@@ -386,23 +386,23 @@ loop:
 	VPTERNLOGD $0xea, Z13, Z14, Z0
 	VDIVPS     Z12, Z0, Z0
 	VMINPS     Z11, Z0, Z1
-	VPADDD     Z7, Z1, Z22
+	VPADDD     Z10, Z1, Z22
 	VPSRLD     $0x14, Z22, Z22
-	VPADDD     Z6, Z22, Z22
-	VCMPPS     $0x1d, Z9, Z1, K1
-	VBLENDMPS  Z8, Z22, K1, Z22
-	VMULPS     Z5, Z1, Z23
-	VADDPS     Z4, Z23, Z23
-	VMINPS     Z3, Z23, Z23
+	VPADDD     Z9, Z22, Z22
+	VCMPPS     $0x1d, Z8, Z1, K1
+	VBLENDMPS  Z7, Z22, K1, Z22
+	VMULPS     Z6, Z1, Z23
+	VADDPS     Z5, Z23, Z23
+	VMINPS     Z4, Z23, Z23
 	VCVTTPS2DQ Z23, Z23
-	VCMPPS     $0x1d, Z10, Z1, K1
+	VCMPPS     $0x1d, Z3, Z1, K1
 	VBLENDMPS  Z22, Z23, K1, Z24
 	VMOVUPS    Z24, (DI)
 	VPSLLD     $0x14, Z22, Z22
 	VPADDD     Z2, Z22, Z22
 	VCVTDQ2PS  Z23, Z23
 	VMULPS     Z16, Z23, Z23
-	VCMPPS     $0x1d, Z10, Z1, K1
+	VCMPPS     $0x1d, Z3, Z1, K1
 	VBLENDMPS  Z22, Z23, K1, Z22
 	VDIVPS     Z22, Z17, Z1
 	VPADDD     Z18, Z1, Z1
@@ -723,7 +723,7 @@ TEXT ·QuantizeBlocksQ4_1AVX512(SB), NOSPLIT, $0-56
 	MOVQ         scales+32(FP), R8
 	MOVQ         minima+40(FP), R9
 	MOVQ         n+48(FP), R10
-	VBROADCASTSS constantsAVX512<>+96(SB), Z15
+	VBROADCASTSS constantsAVX512<>+92(SB), Z15
 	VMOVUPS      constantsAVX512<>+132(SB), Z14
 
 loop:
@@ -827,7 +827,7 @@ TEXT ·QuantizeBlocksQ5_1AVX512(SB), NOSPLIT, $0-56
 	MOVQ         scales+32(FP), R8
 	MOVQ         minima+40(FP), R9
 	MOVQ         n+48(FP), R10
-	VBROADCASTSS constantsAVX512<>+96(SB), Z15
+	VBROADCASTSS constantsAVX512<>+92(SB), Z15
 	VMOVUPS      constantsAVX512<>+132(SB), Z14
 	VMOVUPS      constantsAVX512<>+332(SB), Z13
 	VMOVUPS      constantsAVX512<>+200(SB), Z12
@@ -953,8 +953,8 @@ TEXT ·QuantizeBlocksMXFP4AVX512(SB), NOSPLIT, $0-40
 	MOVQ    scales+24(FP), BX
 	MOVQ    n+32(FP), R8
 	VMOVUPS constantsAVX512<>+396(SB), Z15
-	VMOVUPS constantsAVX512<>+460(SB), Z14
-	VMOVUPS constantsAVX512<>+200(SB), Z13
+	VMOVUPS constantsAVX512<>+200(SB), Z14
+	VMOVUPS constantsAVX512<>+460(SB), Z13
 	VMOVUPS constantsAVX512<>+524(SB), Z12
 	VMOVUPS constantsAVX512<>+588(SB), Z11
 	VMOVUPS constantsAVX512<>+652(SB), Z10
@@ -981,10 +981,10 @@ loop:
 	VPACKSSDW     Z2, Z0, Z0
 	VPACKSSDW     Z6, Z4, Z4
 	VPACKSSWB     Z4, Z0, Z0
-	VPSUBB        Z0, Z14, Z2
+	VPSUBB        Z0, Z15, Z2
 	VPMAXSB       Z2, Z0, Z2
-	VPMINSB       Z13, Z2, Z4
-	VPSHUFB       Z4, Z15, Z4
+	VPMINSB       Z14, Z2, Z4
+	VPSHUFB       Z4, Z13, Z4
 	VPSUBB        Z12, Z2, Z2
 	VPTESTMB      Z11, Z2, K1
 	VMOVDQU8.Z    Z10, K1, Z2
@@ -1007,10 +1007,10 @@ loop:
 	VPACKSSDW     Z1, Z0, Z0
 	VPACKSSDW     Z3, Z2, Z2
 	VPACKSSWB     Z2, Z0, Z0
-	VPSUBB        Z0, Z14, Z1
+	VPSUBB        Z0, Z15, Z1
 	VPMAXSB       Z1, Z0, Z1
-	VPMINSB       Z13, Z1, Z2
-	VPSHUFB       Z2, Z15, Z2
+	VPMINSB       Z14, Z1, Z2
+	VPSHUFB       Z2, Z13, Z2
 	VPSUBB        Z12, Z1, Z1
 	VPTESTMB      Z11, Z1, K1
 	VMOVDQU8.Z    Z10, K1, Z1
@@ -1052,12 +1052,12 @@ TEXT ·QuantizeBlocksNVFP4AVX512(SB), NOSPLIT, $0-40
 	MOVQ    factors+16(FP), DX
 	MOVQ    scales+24(FP), BX
 	MOVQ    n+32(FP), R8
-	VMOVUPS constantsAVX512<>+396(SB), Z15
-	VMOVUPS constantsAVX512<>+132(SB), Z14
-	VMOVUPS constantsAVX512<>+268(SB), Z13
-	VMOVUPS constantsAVX512<>+780(SB), Z12
-	VMOVUPS constantsAVX512<>+460(SB), Z11
-	VMOVUPS constantsAVX512<>+200(SB), Z10
+	VMOVUPS constantsAVX512<>+132(SB), Z15
+	VMOVUPS constantsAVX512<>+268(SB), Z14
+	VMOVUPS constantsAVX512<>+780(SB), Z13
+	VMOVUPS constantsAVX512<>+396(SB), Z12
+	VMOVUPS constantsAVX512<>+200(SB), Z11
+	VMOVUPS constantsAVX512<>+460(SB), Z10
 	VMOVUPS constantsAVX512<>+524(SB), Z9
 	VMOVUPS constantsAVX512<>+588(SB), Z8
 	VMOVUPS constantsAVX512<>+652(SB), Z7
@@ -1084,13 +1084,13 @@ loop:
 	VPACKSSDW     Z1, Z0, Z0
 	VPACKSSDW     Z3, Z2, Z2
 	VPACKSSWB     Z2, Z0, Z0
-	VPERMD        Z0, Z14, Z0
-	VPMINSB       Z13, Z0, Z0
-	VPMAXSB       Z12, Z0, Z0
-	VPSUBB        Z0, Z11, Z1
+	VPERMD        Z0, Z15, Z0
+	VPMINSB       Z14, Z0, Z0
+	VPMAXSB       Z13, Z0, Z0
+	VPSUBB        Z0, Z12, Z1
 	VPMAXSB       Z1, Z0, Z1
-	VPMINSB       Z10, Z1, Z2
-	VPSHUFB       Z2, Z15, Z2
+	VPMINSB       Z11, Z1, Z2
+	VPSHUFB       Z2, Z10, Z2
 	VPSUBB        Z9, Z1, Z1
 	VPTESTMB      Z8, Z1, K1
 	VMOVDQU8.Z    Z7, K1, Z1
@@ -1117,13 +1117,13 @@ loop:
 	VPACKSSDW     Z1, Z0, Z0
 	VPACKSSDW     Z4, Z3, Z3
 	VPACKSSWB     Z3, Z0, Z0
-	VPERMD        Z0, Z14, Z0
-	VPMINSB       Z13, Z0, Z0
-	VPMAXSB       Z12, Z0, Z0
-	VPSUBB        Z0, Z11, Z1
+	VPERMD        Z0, Z15, Z0
+	VPMINSB       Z14, Z0, Z0
+	VPMAXSB       Z13, Z0, Z0
+	VPSUBB        Z0, Z12, Z1
 	VPMAXSB       Z1, Z0, Z1
-	VPMINSB       Z10, Z1, Z3
-	VPSHUFB       Z3, Z15, Z3
+	VPMINSB       Z11, Z1, Z3
+	VPSHUFB       Z3, Z10, Z3
 	VPSUBB        Z9, Z1, Z1
 	VPTESTMB      Z8, Z1, K1
 	VMOVDQU8.Z    Z7, K1, Z1
@@ -1164,18 +1164,18 @@ loop:
 	VZEROUPPER
 	RET
 
-// func LevelCodesQ2_KAVX512(blocks *uint8, x *float32, offsets *float32, scales *float32, n int)
+// func LevelCodesAVX512(blocks *uint8, x *float32, offsets *float32, scales *float32, levels *float32, n int)
 // Requires: AVX, AVX512BW, AVX512F
-TEXT ·LevelCodesQ2_KAVX512(SB), NOSPLIT, $0-40
-	// DI blocks, SI x, DX offsets, BX scales, R8 n
+TEXT ·LevelCodesAVX512(SB), NOSPLIT, $0-48
+	// DI blocks, SI x, DX offsets, BX scales, R8 levels, R9 n
 	MOVQ         blocks+0(FP), DI
 	MOVQ         x+8(FP), SI
 	MOVQ         offsets+16(FP), DX
 	MOVQ         scales+24(FP), BX
-	MOVQ         n+32(FP), R8
+	MOVQ         levels+32(FP), R8
+	MOVQ         n+40(FP), R9
 	VBROADCASTSS constantsAVX512<>+908(SB), Z15
-	VBROADCASTSS constantsAVX512<>+8(SB), Z14
-	VMOVUPS      constantsAVX512<>+132(SB), Z13
+	VMOVUPS      constantsAVX512<>+132(SB), Z14
 
 loop:
 	VMOVUPS       (SI), Z0
@@ -1183,437 +1183,102 @@ loop:
 	VADDPS        Z1, Z0, Z0
 	VBROADCASTSS  (BX), Z1
 	VDIVPS        Z1, Z0, Z0
-	VMINPS        Z15, Z0, Z0
-	VMAXPS        Z14, Z0, Z0
-	VCVTPS2DQ     Z0, Z0
-	VMOVUPS       64(SI), Z1
-	VBROADCASTSS  4(DX), Z2
-	VADDPS        Z2, Z1, Z1
-	VBROADCASTSS  4(BX), Z2
-	VDIVPS        Z2, Z1, Z1
-	VMINPS        Z15, Z1, Z1
-	VMAXPS        Z14, Z1, Z1
-	VCVTPS2DQ     Z1, Z1
-	VMOVUPS       128(SI), Z2
-	VBROADCASTSS  8(DX), Z3
-	VADDPS        Z3, Z2, Z2
-	VBROADCASTSS  8(BX), Z3
-	VDIVPS        Z3, Z2, Z2
-	VMINPS        Z15, Z2, Z2
-	VMAXPS        Z14, Z2, Z2
-	VCVTPS2DQ     Z2, Z2
-	VMOVUPS       192(SI), Z3
-	VBROADCASTSS  12(DX), Z4
-	VADDPS        Z4, Z3, Z3
-	VBROADCASTSS  12(BX), Z4
-	VDIVPS        Z4, Z3, Z3
-	VMINPS        Z15, Z3, Z3
-	VMAXPS        Z14, Z3, Z3
-	VCVTPS2DQ     Z3, Z3
-	VPACKSSDW     Z1, Z0, Z0
-	VPACKSSDW     Z3, Z2, Z2
-	VPACKUSWB     Z2, Z0, Z0
-	VPERMD        Z0, Z13, Z0
+	VBROADCASTSS  (R8), Z1
+	VMAXPS        Z1, Z0, Z0
+	VBROADCASTSS  4(R8), Z2
+	VMINPS        Z2, Z0, Z0
+	VADDPS        Z15, Z0, Z0
+	VBROADCASTSS  8(R8), Z3
+	VSUBPS        Z3, Z0, Z0
+	VCVTTPS2DQ    Z0, Z0
+	VMOVUPS       64(SI), Z4
+	VBROADCASTSS  4(DX), Z5
+	VADDPS        Z5, Z4, Z4
+	VBROADCASTSS  4(BX), Z5
+	VDIVPS        Z5, Z4, Z4
+	VMAXPS        Z1, Z4, Z4
+	VMINPS        Z2, Z4, Z4
+	VADDPS        Z15, Z4, Z4
+	VSUBPS        Z3, Z4, Z4
+	VCVTTPS2DQ    Z4, Z4
+	VMOVUPS       128(SI), Z5
+	VBROADCASTSS  8(DX), Z6
+	VADDPS        Z6, Z5, Z5
+	VBROADCASTSS  8(BX), Z6
+	VDIVPS        Z6, Z5, Z5
+	VMAXPS        Z1, Z5, Z5
+	VMINPS        Z2, Z5, Z5
+	VADDPS        Z15, Z5, Z5
+	VSUBPS        Z3, Z5, Z5
+	VCVTTPS2DQ    Z5, Z5
+	VMOVUPS       192(SI), Z6
+	VBROADCASTSS  12(DX), Z7
+	VADDPS        Z7, Z6, Z6
+	VBROADCASTSS  12(BX), Z7
+	VDIVPS        Z7, Z6, Z6
+	VMAXPS        Z1, Z6, Z6
+	VMINPS        Z2, Z6, Z6
+	VADDPS        Z15, Z6, Z6
+	VSUBPS        Z3, Z6, Z6
+	VCVTTPS2DQ    Z6, Z6
+	VPACKSSDW     Z4, Z0, Z0
+	VPACKSSDW     Z6, Z5, Z5
+	VPACKUSWB     Z5, Z0, Z0
+	VPERMD        Z0, Z14, Z0
 	VMOVUPS       Y0, (DI)
 	VEXTRACTF64X4 $0x01, Z0, 32(DI)
 	VMOVUPS       256(SI), Z0
-	VBROADCASTSS  16(DX), Z1
-	VADDPS        Z1, Z0, Z0
-	VBROADCASTSS  16(BX), Z1
-	VDIVPS        Z1, Z0, Z0
-	VMINPS        Z15, Z0, Z0
-	VMAXPS        Z14, Z0, Z0
-	VCVTPS2DQ     Z0, Z0
-	VMOVUPS       320(SI), Z1
-	VBROADCASTSS  20(DX), Z2
-	VADDPS        Z2, Z1, Z1
-	VBROADCASTSS  20(BX), Z2
-	VDIVPS        Z2, Z1, Z1
-	VMINPS        Z15, Z1, Z1
-	VMAXPS        Z14, Z1, Z1
-	VCVTPS2DQ     Z1, Z1
-	VMOVUPS       384(SI), Z2
-	VBROADCASTSS  24(DX), Z3
-	VADDPS        Z3, Z2, Z2
-	VBROADCASTSS  24(BX), Z3
-	VDIVPS        Z3, Z2, Z2
-	VMINPS        Z15, Z2, Z2
-	VMAXPS        Z14, Z2, Z2
-	VCVTPS2DQ     Z2, Z2
-	VMOVUPS       448(SI), Z3
-	VBROADCASTSS  28(DX), Z4
-	VADDPS        Z4, Z3, Z3
-	VBROADCASTSS  28(BX), Z4
-	VDIVPS        Z4, Z3, Z3
-	VMINPS        Z15, Z3, Z3
-	VMAXPS        Z14, Z3, Z3
-	VCVTPS2DQ     Z3, Z3
-	VPACKSSDW     Z1, Z0, Z0
-	VPACKSSDW     Z3, Z2, Z2
-	VPACKUSWB     Z2, Z0, Z0
-	VPERMD        Z0, Z13, Z0
+	VBROADCASTSS  16(DX), Z4
+	VADDPS        Z4, Z0, Z0
+	VBROADCASTSS  16(BX), Z4
+	VDIVPS        Z4, Z0, Z0
+	VMAXPS        Z1, Z0, Z0
+	VMINPS        Z2, Z0, Z0
+	VADDPS        Z15, Z0, Z0
+	VSUBPS        Z3, Z0, Z0
+	VCVTTPS2DQ    Z0, Z0
+	VMOVUPS       320(SI), Z4
+	VBROADCASTSS  20(DX), Z5
+	VADDPS        Z5, Z4, Z4
+	VBROADCASTSS  20(BX), Z5
+	VDIVPS        Z5, Z4, Z4
+	VMAXPS        Z1, Z4, Z4
+	VMINPS        Z2, Z4, Z4
+	VADDPS        Z15, Z4, Z4
+	VSUBPS        Z3, Z4, Z4
+	VCVTTPS2DQ    Z4, Z4
+	VMOVUPS       384(SI), Z5
+	VBROADCASTSS  24(DX), Z6
+	VADDPS        Z6, Z5, Z5
+	VBROADCASTSS  24(BX), Z6
+	VDIVPS        Z6, Z5, Z5
+	VMAXPS        Z1, Z5, Z5
+	VMINPS        Z2, Z5, Z5
+	VADDPS        Z15, Z5, Z5
+	VSUBPS        Z3, Z5, Z5
+	VCVTTPS2DQ    Z5, Z5
+	VMOVUPS       448(SI), Z6
+	VBROADCASTSS  28(DX), Z7
+	VADDPS        Z7, Z6, Z6
+	VBROADCASTSS  28(BX), Z7
+	VDIVPS        Z7, Z6, Z6
+	VMAXPS        Z1, Z6, Z6
+	VMINPS        Z2, Z6, Z6
+	VADDPS        Z15, Z6, Z6
+	VSUBPS        Z3, Z6, Z6
+	VCVTTPS2DQ    Z6, Z6
+	VPACKSSDW     Z4, Z0, Z0
+	VPACKSSDW     Z6, Z5, Z5
+	VPACKUSWB     Z5, Z0, Z0
+	VPERMD        Z0, Z14, Z0
 	VMOVUPS       Y0, 64(DI)
 	VEXTRACTF64X4 $0x01, Z0, 96(DI)
 	ADDQ          $+128, DI
 	ADDQ          $+512, SI
 	ADDQ          $+32, DX
 	ADDQ          $+32, BX
-	SUBQ          $+1, R8
-	TESTQ         R8, R8
-	JNE           loop
-	VZEROUPPER
-	RET
-
-// func LevelCodesQ3_KAVX512(blocks *uint8, x *float32, scales *float32, n int)
-// Requires: AVX, AVX512BW, AVX512F
-TEXT ·LevelCodesQ3_KAVX512(SB), NOSPLIT, $0-32
-	// DI blocks, SI x, DX scales, BX n
-	MOVQ         blocks+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scales+16(FP), DX
-	MOVQ         n+24(FP), BX
-	VBROADCASTSS constantsAVX512<>+908(SB), Z15
-	VBROADCASTSS constantsAVX512<>+912(SB), Z14
-	VMOVUPS      constantsAVX512<>+132(SB), Z13
-	VMOVUPS      constantsAVX512<>+916(SB), Z12
-
-loop:
-	VMOVUPS       (SI), Z0
-	VBROADCASTSS  (DX), Z1
-	VDIVPS        Z1, Z0, Z0
-	VMINPS        Z15, Z0, Z0
-	VMAXPS        Z14, Z0, Z0
-	VCVTPS2DQ     Z0, Z0
-	VMOVUPS       64(SI), Z1
-	VBROADCASTSS  4(DX), Z2
-	VDIVPS        Z2, Z1, Z1
-	VMINPS        Z15, Z1, Z1
-	VMAXPS        Z14, Z1, Z1
-	VCVTPS2DQ     Z1, Z1
-	VMOVUPS       128(SI), Z2
-	VBROADCASTSS  8(DX), Z3
-	VDIVPS        Z3, Z2, Z2
-	VMINPS        Z15, Z2, Z2
-	VMAXPS        Z14, Z2, Z2
-	VCVTPS2DQ     Z2, Z2
-	VMOVUPS       192(SI), Z3
-	VBROADCASTSS  12(DX), Z4
-	VDIVPS        Z4, Z3, Z3
-	VMINPS        Z15, Z3, Z3
-	VMAXPS        Z14, Z3, Z3
-	VCVTPS2DQ     Z3, Z3
-	VPACKSSDW     Z1, Z0, Z0
-	VPACKSSDW     Z3, Z2, Z2
-	VPACKSSWB     Z2, Z0, Z0
-	VPERMD        Z0, Z13, Z0
-	VPSUBB        Z12, Z0, Z0
-	VMOVUPS       Y0, (DI)
-	VEXTRACTF64X4 $0x01, Z0, 32(DI)
-	VMOVUPS       256(SI), Z0
-	VBROADCASTSS  16(DX), Z1
-	VDIVPS        Z1, Z0, Z0
-	VMINPS        Z15, Z0, Z0
-	VMAXPS        Z14, Z0, Z0
-	VCVTPS2DQ     Z0, Z0
-	VMOVUPS       320(SI), Z1
-	VBROADCASTSS  20(DX), Z2
-	VDIVPS        Z2, Z1, Z1
-	VMINPS        Z15, Z1, Z1
-	VMAXPS        Z14, Z1, Z1
-	VCVTPS2DQ     Z1, Z1
-	VMOVUPS       384(SI), Z2
-	VBROADCASTSS  24(DX), Z3
-	VDIVPS        Z3, Z2, Z2
-	VMINPS        Z15, Z2, Z2
-	VMAXPS        Z14, Z2, Z2
-	VCVTPS2DQ     Z2, Z2
-	VMOVUPS       448(SI), Z3
-	VBROADCASTSS  28(DX), Z4
-	VDIVPS        Z4, Z3, Z3
-	VMINPS        Z15, Z3, Z3
-	VMAXPS        Z14, Z3, Z3
-	VCVTPS2DQ     Z3, Z3
-	VPACKSSDW     Z1, Z0, Z0
-	VPACKSSDW     Z3, Z2, Z2
-	VPACKSSWB     Z2, Z0, Z0
-	VPERMD        Z0, Z13, Z0
-	VPSUBB        Z12, Z0, Z0
-	VMOVUPS       Y0, 64(DI)
-	VEXTRACTF64X4 $0x01, Z0, 96(DI)
-	ADDQ          $+128, DI
-	ADDQ          $+512, SI
-	ADDQ          $+32, DX
-	SUBQ          $+1, BX
-	TESTQ         BX, BX
-	JNE           loop
-	VZEROUPPER
-	RET
-
-// func LevelCodesQ4_KAVX512(blocks *uint8, x *float32, offsets *float32, scales *float32, n int)
-// Requires: AVX, AVX512BW, AVX512F
-TEXT ·LevelCodesQ4_KAVX512(SB), NOSPLIT, $0-40
-	// DI blocks, SI x, DX offsets, BX scales, R8 n
-	MOVQ         blocks+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         offsets+16(FP), DX
-	MOVQ         scales+24(FP), BX
-	MOVQ         n+32(FP), R8
-	VBROADCASTSS constantsAVX512<>+36(SB), Z15
-	VBROADCASTSS constantsAVX512<>+8(SB), Z14
-	VMOVUPS      constantsAVX512<>+132(SB), Z13
-
-loop:
-	VMOVUPS       (SI), Z0
-	VBROADCASTSS  (DX), Z1
-	VADDPS        Z1, Z0, Z0
-	VBROADCASTSS  (BX), Z2
-	VDIVPS        Z2, Z0, Z0
-	VMINPS        Z15, Z0, Z0
-	VMAXPS        Z14, Z0, Z0
-	VCVTPS2DQ     Z0, Z0
-	VMOVUPS       64(SI), Z3
-	VADDPS        Z1, Z3, Z3
-	VDIVPS        Z2, Z3, Z3
-	VMINPS        Z15, Z3, Z3
-	VMAXPS        Z14, Z3, Z3
-	VCVTPS2DQ     Z3, Z3
-	VMOVUPS       128(SI), Z1
-	VBROADCASTSS  4(DX), Z2
-	VADDPS        Z2, Z1, Z1
-	VBROADCASTSS  4(BX), Z4
-	VDIVPS        Z4, Z1, Z1
-	VMINPS        Z15, Z1, Z1
-	VMAXPS        Z14, Z1, Z1
-	VCVTPS2DQ     Z1, Z1
-	VMOVUPS       192(SI), Z5
-	VADDPS        Z2, Z5, Z5
-	VDIVPS        Z4, Z5, Z5
-	VMINPS        Z15, Z5, Z5
-	VMAXPS        Z14, Z5, Z5
-	VCVTPS2DQ     Z5, Z5
-	VPACKSSDW     Z3, Z0, Z0
-	VPACKSSDW     Z5, Z1, Z1
-	VPACKUSWB     Z1, Z0, Z0
-	VPERMD        Z0, Z13, Z0
-	VMOVUPS       Y0, (DI)
-	VEXTRACTF64X4 $0x01, Z0, 32(DI)
-	VMOVUPS       256(SI), Z0
-	VBROADCASTSS  8(DX), Z1
-	VADDPS        Z1, Z0, Z0
-	VBROADCASTSS  8(BX), Z2
-	VDIVPS        Z2, Z0, Z0
-	VMINPS        Z15, Z0, Z0
-	VMAXPS        Z14, Z0, Z0
-	VCVTPS2DQ     Z0, Z0
-	VMOVUPS       320(SI), Z3
-	VADDPS        Z1, Z3, Z3
-	VDIVPS        Z2, Z3, Z3
-	VMINPS        Z15, Z3, Z3
-	VMAXPS        Z14, Z3, Z3
-	VCVTPS2DQ     Z3, Z3
-	VMOVUPS       384(SI), Z1
-	VBROADCASTSS  12(DX), Z2
-	VADDPS        Z2, Z1, Z1
-	VBROADCASTSS  12(BX), Z4
-	VDIVPS        Z4, Z1, Z1
-	VMINPS        Z15, Z1, Z1
-	VMAXPS        Z14, Z1, Z1
-	VCVTPS2DQ     Z1, Z1
-	VMOVUPS       448(SI), Z5
-	VADDPS        Z2, Z5, Z5
-	VDIVPS        Z4, Z5, Z5
-	VMINPS        Z15, Z5, Z5
-	VMAXPS        Z14, Z5, Z5
-	VCVTPS2DQ     Z5, Z5
-	VPACKSSDW     Z3, Z0, Z0
-	VPACKSSDW     Z5, Z1, Z1
-	VPACKUSWB     Z1, Z0, Z0
-	VPERMD        Z0, Z13, Z0
-	VMOVUPS       Y0, 64(DI)
-	VEXTRACTF64X4 $0x01, Z0, 96(DI)
-	ADDQ          $+128, DI
-	ADDQ          $+512, SI
-	ADDQ          $+16, DX
-	ADDQ          $+16, BX
-	SUBQ          $+1, R8
-	TESTQ         R8, R8
-	JNE           loop
-	VZEROUPPER
-	RET
-
-// func LevelCodesQ5_KAVX512(blocks *uint8, x *float32, offsets *float32, scales *float32, n int)
-// Requires: AVX, AVX512BW, AVX512F
-TEXT ·LevelCodesQ5_KAVX512(SB), NOSPLIT, $0-40
-	// DI blocks, SI x, DX offsets, BX scales, R8 n
-	MOVQ         blocks+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         offsets+16(FP), DX
-	MOVQ         scales+24(FP), BX
-	MOVQ         n+32(FP), R8
-	VBROADCASTSS constantsAVX512<>+40(SB), Z15
-	VBROADCASTSS constantsAVX512<>+8(SB), Z14
-	VMOVUPS      constantsAVX512<>+132(SB), Z13
-
-loop:
-	VMOVUPS       (SI), Z0
-	VBROADCASTSS  (DX), Z1
-	VADDPS        Z1, Z0, Z0
-	VBROADCASTSS  (BX), Z2
-	VDIVPS        Z2, Z0, Z0
-	VMINPS        Z15, Z0, Z0
-	VMAXPS        Z14, Z0, Z0
-	VCVTPS2DQ     Z0, Z0
-	VMOVUPS       64(SI), Z3
-	VADDPS        Z1, Z3, Z3
-	VDIVPS        Z2, Z3, Z3
-	VMINPS        Z15, Z3, Z3
-	VMAXPS        Z14, Z3, Z3
-	VCVTPS2DQ     Z3, Z3
-	VMOVUPS       128(SI), Z1
-	VBROADCASTSS  4(DX), Z2
-	VADDPS        Z2, Z1, Z1
-	VBROADCASTSS  4(BX), Z4
-	VDIVPS        Z4, Z1, Z1
-	VMINPS        Z15, Z1, Z1
-	VMAXPS        Z14, Z1, Z1
-	VCVTPS2DQ     Z1, Z1
-	VMOVUPS       192(SI), Z5
-	VADDPS        Z2, Z5, Z5
-	VDIVPS        Z4, Z5, Z5
-	VMINPS        Z15, Z5, Z5
-	VMAXPS        Z14, Z5, Z5
-	VCVTPS2DQ     Z5, Z5
-	VPACKSSDW     Z3, Z0, Z0
-	VPACKSSDW     Z5, Z1, Z1
-	VPACKUSWB     Z1, Z0, Z0
-	VPERMD        Z0, Z13, Z0
-	VMOVUPS       Y0, (DI)
-	VEXTRACTF64X4 $0x01, Z0, 32(DI)
-	VMOVUPS       256(SI), Z0
-	VBROADCASTSS  8(DX), Z1
-	VADDPS        Z1, Z0, Z0
-	VBROADCASTSS  8(BX), Z2
-	VDIVPS        Z2, Z0, Z0
-	VMINPS        Z15, Z0, Z0
-	VMAXPS        Z14, Z0, Z0
-	VCVTPS2DQ     Z0, Z0
-	VMOVUPS       320(SI), Z3
-	VADDPS        Z1, Z3, Z3
-	VDIVPS        Z2, Z3, Z3
-	VMINPS        Z15, Z3, Z3
-	VMAXPS        Z14, Z3, Z3
-	VCVTPS2DQ     Z3, Z3
-	VMOVUPS       384(SI), Z1
-	VBROADCASTSS  12(DX), Z2
-	VADDPS        Z2, Z1, Z1
-	VBROADCASTSS  12(BX), Z4
-	VDIVPS        Z4, Z1, Z1
-	VMINPS        Z15, Z1, Z1
-	VMAXPS        Z14, Z1, Z1
-	VCVTPS2DQ     Z1, Z1
-	VMOVUPS       448(SI), Z5
-	VADDPS        Z2, Z5, Z5
-	VDIVPS        Z4, Z5, Z5
-	VMINPS        Z15, Z5, Z5
-	VMAXPS        Z14, Z5, Z5
-	VCVTPS2DQ     Z5, Z5
-	VPACKSSDW     Z3, Z0, Z0
-	VPACKSSDW     Z5, Z1, Z1
-	VPACKUSWB     Z1, Z0, Z0
-	VPERMD        Z0, Z13, Z0
-	VMOVUPS       Y0, 64(DI)
-	VEXTRACTF64X4 $0x01, Z0, 96(DI)
-	ADDQ          $+128, DI
-	ADDQ          $+512, SI
-	ADDQ          $+16, DX
-	ADDQ          $+16, BX
-	SUBQ          $+1, R8
-	TESTQ         R8, R8
-	JNE           loop
-	VZEROUPPER
-	RET
-
-// func LevelCodesQ6_KAVX512(blocks *uint8, x *float32, scales *float32, n int)
-// Requires: AVX, AVX512BW, AVX512F
-TEXT ·LevelCodesQ6_KAVX512(SB), NOSPLIT, $0-32
-	// DI blocks, SI x, DX scales, BX n
-	MOVQ         blocks+0(FP), DI
-	MOVQ         x+8(FP), SI
-	MOVQ         scales+16(FP), DX
-	MOVQ         n+24(FP), BX
-	VBROADCASTSS constantsAVX512<>+40(SB), Z15
-	VBROADCASTSS constantsAVX512<>+980(SB), Z14
-	VMOVUPS      constantsAVX512<>+132(SB), Z13
-	VMOVUPS      constantsAVX512<>+984(SB), Z12
-
-loop:
-	VMOVUPS       (SI), Z0
-	VBROADCASTSS  (DX), Z1
-	VDIVPS        Z1, Z0, Z0
-	VMINPS        Z15, Z0, Z0
-	VMAXPS        Z14, Z0, Z0
-	VCVTPS2DQ     Z0, Z0
-	VMOVUPS       64(SI), Z1
-	VBROADCASTSS  4(DX), Z2
-	VDIVPS        Z2, Z1, Z1
-	VMINPS        Z15, Z1, Z1
-	VMAXPS        Z14, Z1, Z1
-	VCVTPS2DQ     Z1, Z1
-	VMOVUPS       128(SI), Z2
-	VBROADCASTSS  8(DX), Z3
-	VDIVPS        Z3, Z2, Z2
-	VMINPS        Z15, Z2, Z2
-	VMAXPS        Z14, Z2, Z2
-	VCVTPS2DQ     Z2, Z2
-	VMOVUPS       192(SI), Z3
-	VBROADCASTSS  12(DX), Z4
-	VDIVPS        Z4, Z3, Z3
-	VMINPS        Z15, Z3, Z3
-	VMAXPS        Z14, Z3, Z3
-	VCVTPS2DQ     Z3, Z3
-	VPACKSSDW     Z1, Z0, Z0
-	VPACKSSDW     Z3, Z2, Z2
-	VPACKSSWB     Z2, Z0, Z0
-	VPERMD        Z0, Z13, Z0
-	VPSUBB        Z12, Z0, Z0
-	VMOVUPS       Y0, (DI)
-	VEXTRACTF64X4 $0x01, Z0, 32(DI)
-	VMOVUPS       256(SI), Z0
-	VBROADCASTSS  16(DX), Z1
-	VDIVPS        Z1, Z0, Z0
-	VMINPS        Z15, Z0, Z0
-	VMAXPS        Z14, Z0, Z0
-	VCVTPS2DQ     Z0, Z0
-	VMOVUPS       320(SI), Z1
-	VBROADCASTSS  20(DX), Z2
-	VDIVPS        Z2, Z1, Z1
-	VMINPS        Z15, Z1, Z1
-	VMAXPS        Z14, Z1, Z1
-	VCVTPS2DQ     Z1, Z1
-	VMOVUPS       384(SI), Z2
-	VBROADCASTSS  24(DX), Z3
-	VDIVPS        Z3, Z2, Z2
-	VMINPS        Z15, Z2, Z2
-	VMAXPS        Z14, Z2, Z2
-	VCVTPS2DQ     Z2, Z2
-	VMOVUPS       448(SI), Z3
-	VBROADCASTSS  28(DX), Z4
-	VDIVPS        Z4, Z3, Z3
-	VMINPS        Z15, Z3, Z3
-	VMAXPS        Z14, Z3, Z3
-	VCVTPS2DQ     Z3, Z3
-	VPACKSSDW     Z1, Z0, Z0
-	VPACKSSDW     Z3, Z2, Z2
-	VPACKSSWB     Z2, Z0, Z0
-	VPERMD        Z0, Z13, Z0
-	VPSUBB        Z12, Z0, Z0
-	VMOVUPS       Y0, 64(DI)
-	VEXTRACTF64X4 $0x01, Z0, 96(DI)
-	ADDQ          $+128, DI
-	ADDQ          $+512, SI
-	ADDQ          $+32, DX
-	SUBQ          $+1, BX
-	TESTQ         BX, BX
+	SUBQ          $+1, R9
+	TESTQ         R9, R9
 	JNE           loop
 	VZEROUPPER
 	RET
@@ -1622,28 +1287,28 @@ DATA constantsAVX512<>+0(SB)/4, $0xbf800000
 DATA constantsAVX512<>+4(SB)/4, $0x7fffffff
 DATA constantsAVX512<>+8(SB)/4, $0x00000000
 DATA constantsAVX512<>+12(SB)/4, $0x42fe0000
-DATA constantsAVX512<>+16(SB)/4, $0x00000001
-DATA constantsAVX512<>+20(SB)/4, $0x3f800000
+DATA constantsAVX512<>+16(SB)/4, $0x3f800000
+DATA constantsAVX512<>+20(SB)/4, $0x00000001
 DATA constantsAVX512<>+24(SB)/4, $0xbe000000
 DATA constantsAVX512<>+28(SB)/4, $0x7fc00000
 DATA constantsAVX512<>+32(SB)/4, $0xbd800000
 DATA constantsAVX512<>+36(SB)/4, $0x41700000
 DATA constantsAVX512<>+40(SB)/4, $0x41f80000
-DATA constantsAVX512<>+44(SB)/4, $0x417fffff
-DATA constantsAVX512<>+48(SB)/4, $0x7f800000
+DATA constantsAVX512<>+44(SB)/4, $0x7f800000
+DATA constantsAVX512<>+48(SB)/4, $0x417fffff
 DATA constantsAVX512<>+52(SB)/4, $0x3e800000
 DATA constantsAVX512<>+56(SB)/4, $0x02800000
 DATA constantsAVX512<>+60(SB)/4, $0x3fffffd3
 DATA constantsAVX512<>+64(SB)/4, $0x40c00000
 DATA constantsAVX512<>+68(SB)/4, $0x43e00000
-DATA constantsAVX512<>+72(SB)/4, $0x3c800000
-DATA constantsAVX512<>+76(SB)/4, $0x43780000
-DATA constantsAVX512<>+80(SB)/4, $0x0000007e
-DATA constantsAVX512<>+84(SB)/4, $0x00080000
-DATA constantsAVX512<>+88(SB)/4, $0xfffffc40
-DATA constantsAVX512<>+92(SB)/4, $0x44000000
-DATA constantsAVX512<>+96(SB)/4, $0x3f000000
-DATA constantsAVX512<>+100(SB)/4, $0x40f00000
+DATA constantsAVX512<>+72(SB)/4, $0x00080000
+DATA constantsAVX512<>+76(SB)/4, $0xfffffc40
+DATA constantsAVX512<>+80(SB)/4, $0x43780000
+DATA constantsAVX512<>+84(SB)/4, $0x0000007e
+DATA constantsAVX512<>+88(SB)/4, $0x44000000
+DATA constantsAVX512<>+92(SB)/4, $0x3f000000
+DATA constantsAVX512<>+96(SB)/4, $0x40f00000
+DATA constantsAVX512<>+100(SB)/4, $0x3c800000
 DATA constantsAVX512<>+104(SB)/4, $0x3c000000
 DATA constantsAVX512<>+108(SB)/4, $0x3b000000
 DATA constantsAVX512<>+112(SB)/4, $0x40800000
@@ -1717,38 +1382,38 @@ DATA constantsAVX512<>+380(SB)/4, $0x10101010
 DATA constantsAVX512<>+384(SB)/4, $0x10101010
 DATA constantsAVX512<>+388(SB)/4, $0x10101010
 DATA constantsAVX512<>+392(SB)/4, $0x10101010
-DATA constantsAVX512<>+396(SB)/4, $0x02010100
-DATA constantsAVX512<>+400(SB)/4, $0x04030302
-DATA constantsAVX512<>+404(SB)/4, $0x05050404
-DATA constantsAVX512<>+408(SB)/4, $0x06060505
-DATA constantsAVX512<>+412(SB)/4, $0x02010100
-DATA constantsAVX512<>+416(SB)/4, $0x04030302
-DATA constantsAVX512<>+420(SB)/4, $0x05050404
-DATA constantsAVX512<>+424(SB)/4, $0x06060505
-DATA constantsAVX512<>+428(SB)/4, $0x02010100
-DATA constantsAVX512<>+432(SB)/4, $0x04030302
-DATA constantsAVX512<>+436(SB)/4, $0x05050404
-DATA constantsAVX512<>+440(SB)/4, $0x06060505
-DATA constantsAVX512<>+444(SB)/4, $0x02010100
-DATA constantsAVX512<>+448(SB)/4, $0x04030302
-DATA constantsAVX512<>+452(SB)/4, $0x05050404
-DATA constantsAVX512<>+456(SB)/4, $0x06060505
-DATA constantsAVX512<>+460(SB)/4, $0x00000000
-DATA constantsAVX512<>+464(SB)/4, $0x00000000
-DATA constantsAVX512<>+468(SB)/4, $0x00000000
-DATA constantsAVX512<>+472(SB)/4, $0x00000000
-DATA constantsAVX512<>+476(SB)/4, $0x00000000
-DATA constantsAVX512<>+480(SB)/4, $0x00000000
-DATA constantsAVX512<>+484(SB)/4, $0x00000000
-DATA constantsAVX512<>+488(SB)/4, $0x00000000
-DATA constantsAVX512<>+492(SB)/4, $0x00000000
-DATA constantsAVX512<>+496(SB)/4, $0x00000000
-DATA constantsAVX512<>+500(SB)/4, $0x00000000
-DATA constantsAVX512<>+504(SB)/4, $0x00000000
-DATA constantsAVX512<>+508(SB)/4, $0x00000000
-DATA constantsAVX512<>+512(SB)/4, $0x00000000
-DATA constantsAVX512<>+516(SB)/4, $0x00000000
-DATA constantsAVX512<>+520(SB)/4, $0x00000000
+DATA constantsAVX512<>+396(SB)/4, $0x00000000
+DATA constantsAVX512<>+400(SB)/4, $0x00000000
+DATA constantsAVX512<>+404(SB)/4, $0x00000000
+DATA constantsAVX512<>+408(SB)/4, $0x00000000
+DATA constantsAVX512<>+412(SB)/4, $0x00000000
+DATA constantsAVX512<>+416(SB)/4, $0x00000000
+DATA constantsAVX512<>+420(SB)/4, $0x00000000
+DATA constantsAVX512<>+424(SB)/4, $0x00000000
+DATA constantsAVX512<>+428(SB)/4, $0x00000000
+DATA constantsAVX512<>+432(SB)/4, $0x00000000
+DATA constantsAVX512<>+436(SB)/4, $0x00000000
+DATA constantsAVX512<>+440(SB)/4, $0x00000000
+DATA constantsAVX512<>+444(SB)/4, $0x00000000
+DATA constantsAVX512<>+448(SB)/4, $0x00000000
+DATA constantsAVX512<>+452(SB)/4, $0x00000000
+DATA constantsAVX512<>+456(SB)/4, $0x00000000
+DATA constantsAVX512<>+460(SB)/4, $0x02010100
+DATA constantsAVX512<>+464(SB)/4, $0x04030302
+DATA constantsAVX512<>+468(SB)/4, $0x05050404
+DATA constantsAVX512<>+472(SB)/4, $0x06060505
+DATA constantsAVX512<>+476(SB)/4, $0x02010100
+DATA constantsAVX512<>+480(SB)/4, $0x04030302
+DATA constantsAVX512<>+484(SB)/4, $0x05050404
+DATA constantsAVX512<>+488(SB)/4, $0x06060505
+DATA constantsAVX512<>+492(SB)/4, $0x02010100
+DATA constantsAVX512<>+496(SB)/4, $0x04030302
+DATA constantsAVX512<>+500(SB)/4, $0x05050404
+DATA constantsAVX512<>+504(SB)/4, $0x06060505
+DATA constantsAVX512<>+508(SB)/4, $0x02010100
+DATA constantsAVX512<>+512(SB)/4, $0x04030302
+DATA constantsAVX512<>+516(SB)/4, $0x05050404
+DATA constantsAVX512<>+520(SB)/4, $0x06060505
 DATA constantsAVX512<>+524(SB)/4, $0x94949494
 DATA constantsAVX512<>+528(SB)/4, $0x94949494
 DATA constantsAVX512<>+532(SB)/4, $0x94949494
@@ -1845,39 +1510,5 @@ DATA constantsAVX512<>+892(SB)/4, $0x00000005
 DATA constantsAVX512<>+896(SB)/4, $0x00000000
 DATA constantsAVX512<>+900(SB)/4, $0x00000007
 DATA constantsAVX512<>+904(SB)/4, $0x00000000
-DATA constantsAVX512<>+908(SB)/4, $0x40400000
-DATA constantsAVX512<>+912(SB)/4, $0xc0800000
-DATA constantsAVX512<>+916(SB)/4, $0xfcfcfcfc
-DATA constantsAVX512<>+920(SB)/4, $0xfcfcfcfc
-DATA constantsAVX512<>+924(SB)/4, $0xfcfcfcfc
-DATA constantsAVX512<>+928(SB)/4, $0xfcfcfcfc
-DATA constantsAVX512<>+932(SB)/4, $0xfcfcfcfc
-DATA constantsAVX512<>+936(SB)/4, $0xfcfcfcfc
-DATA constantsAVX512<>+940(SB)/4, $0xfcfcfcfc
-DATA constantsAVX512<>+944(SB)/4, $0xfcfcfcfc
-DATA constantsAVX512<>+948(SB)/4, $0xfcfcfcfc
-DATA constantsAVX512<>+952(SB)/4, $0xfcfcfcfc
-DATA constantsAVX512<>+956(SB)/4, $0xfcfcfcfc
-DATA constantsAVX512<>+960(SB)/4, $0xfcfcfcfc
-DATA constantsAVX512<>+964(SB)/4, $0xfcfcfcfc
-DATA constantsAVX512<>+968(SB)/4, $0xfcfcfcfc
-DATA constantsAVX512<>+972(SB)/4, $0xfcfcfcfc
-DATA constantsAVX512<>+976(SB)/4, $0xfcfcfcfc
-DATA constantsAVX512<>+980(SB)/4, $0xc2000000
-DATA constantsAVX512<>+984(SB)/4, $0xe0e0e0e0
-DATA constantsAVX512<>+988(SB)/4, $0xe0e0e0e0
-DATA constantsAVX512<>+992(SB)/4, $0xe0e0e0e0
-DATA constantsAVX512<>+996(SB)/4, $0xe0e0e0e0
-DATA constantsAVX512<>+1000(SB)/4, $0xe0e0e0e0
-DATA constantsAVX512<>+1004(SB)/4, $0xe0e0e0e0
-DATA constantsAVX512<>+1008(SB)/4, $0xe0e0e0e0
-DATA constantsAVX512<>+1012(SB)/4, $0xe0e0e0e0
-DATA constantsAVX512<>+1016(SB)/4, $0xe0e0e0e0
-DATA constantsAVX512<>+1020(SB)/4, $0xe0e0e0e0
-DATA constantsAVX512<>+1024(SB)/4, $0xe0e0e0e0
-DATA constantsAVX512<>+1028(SB)/4, $0xe0e0e0e0
-DATA constantsAVX512<>+1032(SB)/4, $0xe0e0e0e0
-DATA constantsAVX512<>+1036(SB)/4, $0xe0e0e0e0
-DATA constantsAVX512<>+1040(SB)/4, $0xe0e0e0e0
-DATA constantsAVX512<>+1044(SB)/4, $0xe0e0e0e0
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $1048
+DATA constantsAVX512<>+908(SB)/4, $0x4b400000
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $912

@@ -24,9 +24,9 @@ TEXT ·BlockParamsQ8_0NEON(SB), NOSPLIT, $0-64
 	VDUP R16, V13.S4
 	MOVD $1123942400, R16
 	VDUP R16, V12.S4
-	MOVD $1, R16
-	VDUP R16, V11.S4
 	MOVD $1065353216, R16
+	VDUP R16, V11.S4
+	MOVD $1, R16
 	VDUP R16, V10.S4
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
@@ -44,8 +44,8 @@ loop:
 	FMOVD F1, (R0)
 	VAND V14.B16, V0.B16, V1.B16
 	VORR V13.B16, V1.B16, V1.B16
-	WORD $0x6e20fd42 // fdiv v2.4s, v10.4s, v0.4s
-	WORD $0x6e2be421 // fcmge v1.4s, v1.4s, v11.4s
+	WORD $0x6e20fd62 // fdiv v2.4s, v11.4s, v0.4s
+	WORD $0x6e2ae421 // fcmge v1.4s, v1.4s, v10.4s
 	VBSL V13.B16, V2.B16, V1.B16
 	FMOVQ F1, (R1)
 	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
@@ -64,8 +64,8 @@ loop:
 	FMOVD F1, 8(R0)
 	VAND V14.B16, V0.B16, V1.B16
 	VORR V13.B16, V1.B16, V1.B16
-	WORD $0x6e20fd42 // fdiv v2.4s, v10.4s, v0.4s
-	WORD $0x6e2be421 // fcmge v1.4s, v1.4s, v11.4s
+	WORD $0x6e20fd62 // fdiv v2.4s, v11.4s, v0.4s
+	WORD $0x6e2ae421 // fcmge v1.4s, v1.4s, v10.4s
 	VBSL V13.B16, V2.B16, V1.B16
 	FMOVQ F1, 16(R1)
 	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
@@ -84,8 +84,8 @@ loop:
 	FMOVD F1, 16(R0)
 	VAND V14.B16, V0.B16, V1.B16
 	VORR V13.B16, V1.B16, V1.B16
-	WORD $0x6e20fd42 // fdiv v2.4s, v10.4s, v0.4s
-	WORD $0x6e2be421 // fcmge v1.4s, v1.4s, v11.4s
+	WORD $0x6e20fd62 // fdiv v2.4s, v11.4s, v0.4s
+	WORD $0x6e2ae421 // fcmge v1.4s, v1.4s, v10.4s
 	VBSL V13.B16, V2.B16, V1.B16
 	FMOVQ F1, 32(R1)
 	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
@@ -104,8 +104,8 @@ loop:
 	FMOVD F1, 24(R0)
 	VAND V14.B16, V0.B16, V1.B16
 	VORR V13.B16, V1.B16, V1.B16
-	WORD $0x6e20fd42 // fdiv v2.4s, v10.4s, v0.4s
-	WORD $0x6e2be421 // fcmge v1.4s, v1.4s, v11.4s
+	WORD $0x6e20fd62 // fdiv v2.4s, v11.4s, v0.4s
+	WORD $0x6e2ae421 // fcmge v1.4s, v1.4s, v10.4s
 	VBSL V13.B16, V2.B16, V1.B16
 	FMOVQ F1, 48(R1)
 	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
@@ -146,9 +146,9 @@ TEXT ·BlockParamsQ4_0NEON(SB), NOSPLIT, $0-64
 	VDUP R16, V13.S4
 	MOVD $0, R16
 	VDUP R16, V12.S4
-	MOVD $1, R16
-	VDUP R16, V11.S4
 	MOVD $1065353216, R16
+	VDUP R16, V11.S4
+	MOVD $1, R16
 	VDUP R16, V10.S4
 	MOVD $2143289344, R16
 	VDUP R16, V9.S4
@@ -167,8 +167,8 @@ loop:
 	FMOVD F16, (R0)
 	VAND V13.B16, V4.B16, V16.B16
 	VORR V12.B16, V16.B16, V16.B16
-	WORD $0x6e24fd51 // fdiv v17.4s, v10.4s, v4.4s
-	WORD $0x6e2be610 // fcmge v16.4s, v16.4s, v11.4s
+	WORD $0x6e24fd71 // fdiv v17.4s, v11.4s, v4.4s
+	WORD $0x6e2ae610 // fcmge v16.4s, v16.4s, v10.4s
 	VBSL V12.B16, V17.B16, V16.B16
 	FMOVQ F16, (R1)
 	WORD $0x6e21e441 // fcmge v1.4s, v2.4s, v1.4s
@@ -191,8 +191,8 @@ loop:
 	FMOVD F16, 8(R0)
 	VAND V13.B16, V4.B16, V16.B16
 	VORR V12.B16, V16.B16, V16.B16
-	WORD $0x6e24fd51 // fdiv v17.4s, v10.4s, v4.4s
-	WORD $0x6e2be610 // fcmge v16.4s, v16.4s, v11.4s
+	WORD $0x6e24fd71 // fdiv v17.4s, v11.4s, v4.4s
+	WORD $0x6e2ae610 // fcmge v16.4s, v16.4s, v10.4s
 	VBSL V12.B16, V17.B16, V16.B16
 	FMOVQ F16, 16(R1)
 	WORD $0x6e21e441 // fcmge v1.4s, v2.4s, v1.4s
@@ -215,8 +215,8 @@ loop:
 	FMOVD F16, 16(R0)
 	VAND V13.B16, V4.B16, V16.B16
 	VORR V12.B16, V16.B16, V16.B16
-	WORD $0x6e24fd51 // fdiv v17.4s, v10.4s, v4.4s
-	WORD $0x6e2be610 // fcmge v16.4s, v16.4s, v11.4s
+	WORD $0x6e24fd71 // fdiv v17.4s, v11.4s, v4.4s
+	WORD $0x6e2ae610 // fcmge v16.4s, v16.4s, v10.4s
 	VBSL V12.B16, V17.B16, V16.B16
 	FMOVQ F16, 32(R1)
 	WORD $0x6e21e441 // fcmge v1.4s, v2.4s, v1.4s
@@ -239,8 +239,8 @@ loop:
 	FMOVD F16, 24(R0)
 	VAND V13.B16, V4.B16, V16.B16
 	VORR V12.B16, V16.B16, V16.B16
-	WORD $0x6e24fd51 // fdiv v17.4s, v10.4s, v4.4s
-	WORD $0x6e2be610 // fcmge v16.4s, v16.4s, v11.4s
+	WORD $0x6e24fd71 // fdiv v17.4s, v11.4s, v4.4s
+	WORD $0x6e2ae610 // fcmge v16.4s, v16.4s, v10.4s
 	VBSL V12.B16, V17.B16, V16.B16
 	FMOVQ F16, 48(R1)
 	WORD $0x6e21e441 // fcmge v1.4s, v2.4s, v1.4s
@@ -286,9 +286,9 @@ TEXT ·BlockParamsQ5_0NEON(SB), NOSPLIT, $0-64
 	VDUP R16, V13.S4
 	MOVD $0, R16
 	VDUP R16, V12.S4
-	MOVD $1, R16
-	VDUP R16, V11.S4
 	MOVD $1065353216, R16
+	VDUP R16, V11.S4
+	MOVD $1, R16
 	VDUP R16, V10.S4
 	MOVD $2143289344, R16
 	VDUP R16, V9.S4
@@ -307,8 +307,8 @@ loop:
 	FMOVD F16, (R0)
 	VAND V13.B16, V4.B16, V16.B16
 	VORR V12.B16, V16.B16, V16.B16
-	WORD $0x6e24fd51 // fdiv v17.4s, v10.4s, v4.4s
-	WORD $0x6e2be610 // fcmge v16.4s, v16.4s, v11.4s
+	WORD $0x6e24fd71 // fdiv v17.4s, v11.4s, v4.4s
+	WORD $0x6e2ae610 // fcmge v16.4s, v16.4s, v10.4s
 	VBSL V12.B16, V17.B16, V16.B16
 	FMOVQ F16, (R1)
 	WORD $0x6e21e441 // fcmge v1.4s, v2.4s, v1.4s
@@ -331,8 +331,8 @@ loop:
 	FMOVD F16, 8(R0)
 	VAND V13.B16, V4.B16, V16.B16
 	VORR V12.B16, V16.B16, V16.B16
-	WORD $0x6e24fd51 // fdiv v17.4s, v10.4s, v4.4s
-	WORD $0x6e2be610 // fcmge v16.4s, v16.4s, v11.4s
+	WORD $0x6e24fd71 // fdiv v17.4s, v11.4s, v4.4s
+	WORD $0x6e2ae610 // fcmge v16.4s, v16.4s, v10.4s
 	VBSL V12.B16, V17.B16, V16.B16
 	FMOVQ F16, 16(R1)
 	WORD $0x6e21e441 // fcmge v1.4s, v2.4s, v1.4s
@@ -355,8 +355,8 @@ loop:
 	FMOVD F16, 16(R0)
 	VAND V13.B16, V4.B16, V16.B16
 	VORR V12.B16, V16.B16, V16.B16
-	WORD $0x6e24fd51 // fdiv v17.4s, v10.4s, v4.4s
-	WORD $0x6e2be610 // fcmge v16.4s, v16.4s, v11.4s
+	WORD $0x6e24fd71 // fdiv v17.4s, v11.4s, v4.4s
+	WORD $0x6e2ae610 // fcmge v16.4s, v16.4s, v10.4s
 	VBSL V12.B16, V17.B16, V16.B16
 	FMOVQ F16, 32(R1)
 	WORD $0x6e21e441 // fcmge v1.4s, v2.4s, v1.4s
@@ -379,8 +379,8 @@ loop:
 	FMOVD F16, 24(R0)
 	VAND V13.B16, V4.B16, V16.B16
 	VORR V12.B16, V16.B16, V16.B16
-	WORD $0x6e24fd51 // fdiv v17.4s, v10.4s, v4.4s
-	WORD $0x6e2be610 // fcmge v16.4s, v16.4s, v11.4s
+	WORD $0x6e24fd71 // fdiv v17.4s, v11.4s, v4.4s
+	WORD $0x6e2ae610 // fcmge v16.4s, v16.4s, v10.4s
 	VBSL V12.B16, V17.B16, V16.B16
 	FMOVQ F16, 48(R1)
 	WORD $0x6e21e441 // fcmge v1.4s, v2.4s, v1.4s
@@ -425,9 +425,9 @@ TEXT ·BlockParamsQ4_1NEON(SB), NOSPLIT, $0-72
 	VDUP R16, V14.S4
 	MOVD $0, R16
 	VDUP R16, V13.S4
-	MOVD $1, R16
-	VDUP R16, V12.S4
 	MOVD $1065353216, R16
+	VDUP R16, V12.S4
+	MOVD $1, R16
 	VDUP R16, V11.S4
 	MOVD $2143289344, R16
 	VDUP R16, V10.S4
@@ -446,13 +446,13 @@ loop:
 	FMOVD F2, (R1)
 	VAND V14.B16, V1.B16, V2.B16
 	VORR V13.B16, V2.B16, V2.B16
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	WORD $0x6e2ce442 // fcmge v2.4s, v2.4s, v12.4s
+	WORD $0x6e21fd83 // fdiv v3.4s, v12.4s, v1.4s
+	WORD $0x6e2be442 // fcmge v2.4s, v2.4s, v11.4s
 	VBSL V13.B16, V3.B16, V2.B16
 	FMOVQ F2, (R2)
 	VAND V14.B16, V0.B16, V3.B16
 	VORR V13.B16, V3.B16, V3.B16
-	WORD $0x6e2ce463 // fcmge v3.4s, v3.4s, v12.4s
+	WORD $0x6e2be463 // fcmge v3.4s, v3.4s, v11.4s
 	VBSL V10.B16, V13.B16, V3.B16
 	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
 	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
@@ -472,13 +472,13 @@ loop:
 	FMOVD F2, 8(R1)
 	VAND V14.B16, V1.B16, V2.B16
 	VORR V13.B16, V2.B16, V2.B16
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	WORD $0x6e2ce442 // fcmge v2.4s, v2.4s, v12.4s
+	WORD $0x6e21fd83 // fdiv v3.4s, v12.4s, v1.4s
+	WORD $0x6e2be442 // fcmge v2.4s, v2.4s, v11.4s
 	VBSL V13.B16, V3.B16, V2.B16
 	FMOVQ F2, 16(R2)
 	VAND V14.B16, V0.B16, V3.B16
 	VORR V13.B16, V3.B16, V3.B16
-	WORD $0x6e2ce463 // fcmge v3.4s, v3.4s, v12.4s
+	WORD $0x6e2be463 // fcmge v3.4s, v3.4s, v11.4s
 	VBSL V10.B16, V13.B16, V3.B16
 	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
 	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
@@ -498,13 +498,13 @@ loop:
 	FMOVD F2, 16(R1)
 	VAND V14.B16, V1.B16, V2.B16
 	VORR V13.B16, V2.B16, V2.B16
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	WORD $0x6e2ce442 // fcmge v2.4s, v2.4s, v12.4s
+	WORD $0x6e21fd83 // fdiv v3.4s, v12.4s, v1.4s
+	WORD $0x6e2be442 // fcmge v2.4s, v2.4s, v11.4s
 	VBSL V13.B16, V3.B16, V2.B16
 	FMOVQ F2, 32(R2)
 	VAND V14.B16, V0.B16, V3.B16
 	VORR V13.B16, V3.B16, V3.B16
-	WORD $0x6e2ce463 // fcmge v3.4s, v3.4s, v12.4s
+	WORD $0x6e2be463 // fcmge v3.4s, v3.4s, v11.4s
 	VBSL V10.B16, V13.B16, V3.B16
 	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
 	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
@@ -524,13 +524,13 @@ loop:
 	FMOVD F2, 24(R1)
 	VAND V14.B16, V1.B16, V2.B16
 	VORR V13.B16, V2.B16, V2.B16
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	WORD $0x6e2ce442 // fcmge v2.4s, v2.4s, v12.4s
+	WORD $0x6e21fd83 // fdiv v3.4s, v12.4s, v1.4s
+	WORD $0x6e2be442 // fcmge v2.4s, v2.4s, v11.4s
 	VBSL V13.B16, V3.B16, V2.B16
 	FMOVQ F2, 48(R2)
 	VAND V14.B16, V0.B16, V3.B16
 	VORR V13.B16, V3.B16, V3.B16
-	WORD $0x6e2ce463 // fcmge v3.4s, v3.4s, v12.4s
+	WORD $0x6e2be463 // fcmge v3.4s, v3.4s, v11.4s
 	VBSL V10.B16, V13.B16, V3.B16
 	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
 	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
@@ -573,9 +573,9 @@ TEXT ·BlockParamsQ5_1NEON(SB), NOSPLIT, $0-72
 	VDUP R16, V14.S4
 	MOVD $0, R16
 	VDUP R16, V13.S4
-	MOVD $1, R16
-	VDUP R16, V12.S4
 	MOVD $1065353216, R16
+	VDUP R16, V12.S4
+	MOVD $1, R16
 	VDUP R16, V11.S4
 	MOVD $2143289344, R16
 	VDUP R16, V10.S4
@@ -594,13 +594,13 @@ loop:
 	FMOVD F2, (R1)
 	VAND V14.B16, V1.B16, V2.B16
 	VORR V13.B16, V2.B16, V2.B16
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	WORD $0x6e2ce442 // fcmge v2.4s, v2.4s, v12.4s
+	WORD $0x6e21fd83 // fdiv v3.4s, v12.4s, v1.4s
+	WORD $0x6e2be442 // fcmge v2.4s, v2.4s, v11.4s
 	VBSL V13.B16, V3.B16, V2.B16
 	FMOVQ F2, (R2)
 	VAND V14.B16, V0.B16, V3.B16
 	VORR V13.B16, V3.B16, V3.B16
-	WORD $0x6e2ce463 // fcmge v3.4s, v3.4s, v12.4s
+	WORD $0x6e2be463 // fcmge v3.4s, v3.4s, v11.4s
 	VBSL V10.B16, V13.B16, V3.B16
 	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
 	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
@@ -620,13 +620,13 @@ loop:
 	FMOVD F2, 8(R1)
 	VAND V14.B16, V1.B16, V2.B16
 	VORR V13.B16, V2.B16, V2.B16
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	WORD $0x6e2ce442 // fcmge v2.4s, v2.4s, v12.4s
+	WORD $0x6e21fd83 // fdiv v3.4s, v12.4s, v1.4s
+	WORD $0x6e2be442 // fcmge v2.4s, v2.4s, v11.4s
 	VBSL V13.B16, V3.B16, V2.B16
 	FMOVQ F2, 16(R2)
 	VAND V14.B16, V0.B16, V3.B16
 	VORR V13.B16, V3.B16, V3.B16
-	WORD $0x6e2ce463 // fcmge v3.4s, v3.4s, v12.4s
+	WORD $0x6e2be463 // fcmge v3.4s, v3.4s, v11.4s
 	VBSL V10.B16, V13.B16, V3.B16
 	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
 	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
@@ -646,13 +646,13 @@ loop:
 	FMOVD F2, 16(R1)
 	VAND V14.B16, V1.B16, V2.B16
 	VORR V13.B16, V2.B16, V2.B16
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	WORD $0x6e2ce442 // fcmge v2.4s, v2.4s, v12.4s
+	WORD $0x6e21fd83 // fdiv v3.4s, v12.4s, v1.4s
+	WORD $0x6e2be442 // fcmge v2.4s, v2.4s, v11.4s
 	VBSL V13.B16, V3.B16, V2.B16
 	FMOVQ F2, 32(R2)
 	VAND V14.B16, V0.B16, V3.B16
 	VORR V13.B16, V3.B16, V3.B16
-	WORD $0x6e2ce463 // fcmge v3.4s, v3.4s, v12.4s
+	WORD $0x6e2be463 // fcmge v3.4s, v3.4s, v11.4s
 	VBSL V10.B16, V13.B16, V3.B16
 	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
 	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
@@ -672,13 +672,13 @@ loop:
 	FMOVD F2, 24(R1)
 	VAND V14.B16, V1.B16, V2.B16
 	VORR V13.B16, V2.B16, V2.B16
-	WORD $0x6e21fd63 // fdiv v3.4s, v11.4s, v1.4s
-	WORD $0x6e2ce442 // fcmge v2.4s, v2.4s, v12.4s
+	WORD $0x6e21fd83 // fdiv v3.4s, v12.4s, v1.4s
+	WORD $0x6e2be442 // fcmge v2.4s, v2.4s, v11.4s
 	VBSL V13.B16, V3.B16, V2.B16
 	FMOVQ F2, 48(R2)
 	VAND V14.B16, V0.B16, V3.B16
 	VORR V13.B16, V3.B16, V3.B16
-	WORD $0x6e2ce463 // fcmge v3.4s, v3.4s, v12.4s
+	WORD $0x6e2be463 // fcmge v3.4s, v3.4s, v11.4s
 	VBSL V10.B16, V13.B16, V3.B16
 	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
 	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
@@ -714,15 +714,15 @@ TEXT ·BlockParamsMXFP4NEON(SB), NOSPLIT, $0-64
 	MOVD params+40(FP), R5
 	MOVD sums+48(FP), R6
 	MOVD n+56(FP), R7
-	MOVD $1098907647, R16
-	VDUP R16, V15.S4
 	MOVD $3212836864, R16
-	VDUP R16, V14.S4
+	VDUP R16, V15.S4
 	MOVD $2147483647, R16
-	VDUP R16, V13.S4
+	VDUP R16, V14.S4
 	MOVD $0, R16
-	VDUP R16, V12.S4
+	VDUP R16, V13.S4
 	MOVD $2139095040, R16
+	VDUP R16, V12.S4
+	MOVD $1098907647, R16
 	VDUP R16, V11.S4
 	MOVD $1048576000, R16
 	VDUP R16, V10.S4
@@ -739,93 +739,93 @@ TEXT ·BlockParamsMXFP4NEON(SB), NOSPLIT, $0-64
 loop:
 	FMOVQ (R3), F0
 	FMOVQ (R4), F1
-	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	VAND V13.B16, V0.B16, V0.B16
-	VORR V12.B16, V0.B16, V0.B16
-	VAND V11.B16, V0.B16, V1.B16
-	VORR V12.B16, V1.B16, V1.B16
-	WORD $0x6e21fde2 // fdiv v2.4s, v15.4s, v1.4s
+	VAND V14.B16, V0.B16, V0.B16
+	VORR V13.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V1.B16
+	VORR V13.B16, V1.B16, V1.B16
+	WORD $0x6e21fd62 // fdiv v2.4s, v11.4s, v1.4s
 	FMOVQ F2, (R0)
 	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VUSHR $23, V2.S4, V2.S4
 	FMOVQ F2, (R1)
 	WORD $0x6e29e402 // fcmge v2.4s, v0.4s, v9.4s
-	VBSL V8.B16, V12.B16, V2.B16
+	VBSL V8.B16, V13.B16, V2.B16
 	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
 	WORD $0x6e20e421 // fcmge v1.4s, v1.4s, v0.4s
-	VBSL V8.B16, V12.B16, V1.B16
+	VBSL V8.B16, V13.B16, V1.B16
 	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
 	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
 	FMOVQ F2, (R2)
 	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	FMOVQ 16(R3), F0
 	FMOVQ 16(R4), F1
-	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	VAND V13.B16, V0.B16, V0.B16
-	VORR V12.B16, V0.B16, V0.B16
-	VAND V11.B16, V0.B16, V1.B16
-	VORR V12.B16, V1.B16, V1.B16
-	WORD $0x6e21fde2 // fdiv v2.4s, v15.4s, v1.4s
+	VAND V14.B16, V0.B16, V0.B16
+	VORR V13.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V1.B16
+	VORR V13.B16, V1.B16, V1.B16
+	WORD $0x6e21fd62 // fdiv v2.4s, v11.4s, v1.4s
 	FMOVQ F2, 16(R0)
 	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VUSHR $23, V2.S4, V2.S4
 	FMOVQ F2, 16(R1)
 	WORD $0x6e29e402 // fcmge v2.4s, v0.4s, v9.4s
-	VBSL V8.B16, V12.B16, V2.B16
+	VBSL V8.B16, V13.B16, V2.B16
 	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
 	WORD $0x6e20e421 // fcmge v1.4s, v1.4s, v0.4s
-	VBSL V8.B16, V12.B16, V1.B16
+	VBSL V8.B16, V13.B16, V1.B16
 	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
 	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
 	FMOVQ F2, 16(R2)
 	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
 	FMOVQ 32(R3), F0
 	FMOVQ 32(R4), F1
-	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	VAND V13.B16, V0.B16, V0.B16
-	VORR V12.B16, V0.B16, V0.B16
-	VAND V11.B16, V0.B16, V1.B16
-	VORR V12.B16, V1.B16, V1.B16
-	WORD $0x6e21fde2 // fdiv v2.4s, v15.4s, v1.4s
+	VAND V14.B16, V0.B16, V0.B16
+	VORR V13.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V1.B16
+	VORR V13.B16, V1.B16, V1.B16
+	WORD $0x6e21fd62 // fdiv v2.4s, v11.4s, v1.4s
 	FMOVQ F2, 32(R0)
 	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VUSHR $23, V2.S4, V2.S4
 	FMOVQ F2, 32(R1)
 	WORD $0x6e29e402 // fcmge v2.4s, v0.4s, v9.4s
-	VBSL V8.B16, V12.B16, V2.B16
+	VBSL V8.B16, V13.B16, V2.B16
 	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
 	WORD $0x6e20e421 // fcmge v1.4s, v1.4s, v0.4s
-	VBSL V8.B16, V12.B16, V1.B16
+	VBSL V8.B16, V13.B16, V1.B16
 	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
 	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
 	FMOVQ F2, 32(R2)
 	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
 	FMOVQ 48(R3), F0
 	FMOVQ 48(R4), F1
-	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
+	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	VAND V13.B16, V0.B16, V0.B16
-	VORR V12.B16, V0.B16, V0.B16
-	VAND V11.B16, V0.B16, V1.B16
-	VORR V12.B16, V1.B16, V1.B16
-	WORD $0x6e21fde2 // fdiv v2.4s, v15.4s, v1.4s
+	VAND V14.B16, V0.B16, V0.B16
+	VORR V13.B16, V0.B16, V0.B16
+	VAND V12.B16, V0.B16, V1.B16
+	VORR V13.B16, V1.B16, V1.B16
+	WORD $0x6e21fd62 // fdiv v2.4s, v11.4s, v1.4s
 	FMOVQ F2, 48(R0)
 	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
 	VUSHR $23, V2.S4, V2.S4
 	FMOVQ F2, 48(R1)
 	WORD $0x6e29e402 // fcmge v2.4s, v0.4s, v9.4s
-	VBSL V8.B16, V12.B16, V2.B16
+	VBSL V8.B16, V13.B16, V2.B16
 	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
 	WORD $0x6e20e421 // fcmge v1.4s, v1.4s, v0.4s
-	VBSL V8.B16, V12.B16, V1.B16
+	VBSL V8.B16, V13.B16, V1.B16
 	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
+	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
 	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
 	FMOVQ F2, 48(R2)
 	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
@@ -864,21 +864,21 @@ TEXT ·BlockParamsNVFP4NEON(SB), NOSPLIT, $0-64
 	VDUP R16, V12.S4
 	MOVD $1138753536, R16
 	VDUP R16, V11.S4
-	MOVD $1015021568, R16
-	VDUP R16, V10.S4
-	MOVD $1131937792, R16
-	VDUP R16, V9.S4
-	MOVD $126, R16
-	VDUP R16, V8.S4
 	MOVD $524288, R16
-	VDUP R16, V7.S4
+	VDUP R16, V10.S4
 	MOVD $4294966336, R16
-	VDUP R16, V6.S4
+	VDUP R16, V9.S4
+	MOVD $1131937792, R16
+	VDUP R16, V8.S4
+	MOVD $126, R16
+	VDUP R16, V7.S4
 	MOVD $1140850688, R16
-	VDUP R16, V5.S4
+	VDUP R16, V6.S4
 	MOVD $1056964608, R16
-	VDUP R16, V4.S4
+	VDUP R16, V5.S4
 	MOVD $1089470464, R16
+	VDUP R16, V4.S4
+	MOVD $1015021568, R16
 	VDUP R16, V3.S4
 	MOVD $1006632960, R16
 	VDUP R16, V2.S4
@@ -905,23 +905,23 @@ loop:
 	VORR V13.B16, V0.B16, V0.B16
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4eabf401 // fmin v1.4s, v0.4s, v11.4s
-	VADD V7.S4, V1.S4, V25.S4
+	VADD V10.S4, V1.S4, V25.S4
 	VUSHR $20, V25.S4, V25.S4
-	VADD V6.S4, V25.S4, V25.S4
-	WORD $0x6e29e43a // fcmge v26.4s, v1.4s, v9.4s
-	VBSL V25.B16, V8.B16, V26.B16
-	WORD $0x6e25dc39 // fmul v25.4s, v1.4s, v5.4s
-	WORD $0x4e24d739 // fadd v25.4s, v25.4s, v4.4s
-	WORD $0x4ea3f739 // fmin v25.4s, v25.4s, v3.4s
+	VADD V9.S4, V25.S4, V25.S4
+	WORD $0x6e28e43a // fcmge v26.4s, v1.4s, v8.4s
+	VBSL V25.B16, V7.B16, V26.B16
+	WORD $0x6e26dc39 // fmul v25.4s, v1.4s, v6.4s
+	WORD $0x4e25d739 // fadd v25.4s, v25.4s, v5.4s
+	WORD $0x4ea4f739 // fmin v25.4s, v25.4s, v4.4s
 	WORD $0x4ea1bb39 // fcvtzs v25.4s, v25.4s
-	WORD $0x6e2ae43b // fcmge v27.4s, v1.4s, v10.4s
+	WORD $0x6e23e43b // fcmge v27.4s, v1.4s, v3.4s
 	VBSL V25.B16, V26.B16, V27.B16
 	FMOVQ F27, (R0)
 	VSHL $20, V26.S4, V26.S4
 	VADD V2.S4, V26.S4, V26.S4
 	WORD $0x4e21db39 // scvtf v25.4s, v25.4s
 	WORD $0x6e30df39 // fmul v25.4s, v25.4s, v16.4s
-	WORD $0x6e2ae421 // fcmge v1.4s, v1.4s, v10.4s
+	WORD $0x6e23e421 // fcmge v1.4s, v1.4s, v3.4s
 	VBSL V25.B16, V26.B16, V1.B16
 	WORD $0x6e21fe39 // fdiv v25.4s, v17.4s, v1.4s
 	VADD V18.S4, V25.S4, V25.S4
@@ -942,23 +942,23 @@ loop:
 	VORR V13.B16, V0.B16, V0.B16
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4eabf401 // fmin v1.4s, v0.4s, v11.4s
-	VADD V7.S4, V1.S4, V25.S4
+	VADD V10.S4, V1.S4, V25.S4
 	VUSHR $20, V25.S4, V25.S4
-	VADD V6.S4, V25.S4, V25.S4
-	WORD $0x6e29e43a // fcmge v26.4s, v1.4s, v9.4s
-	VBSL V25.B16, V8.B16, V26.B16
-	WORD $0x6e25dc39 // fmul v25.4s, v1.4s, v5.4s
-	WORD $0x4e24d739 // fadd v25.4s, v25.4s, v4.4s
-	WORD $0x4ea3f739 // fmin v25.4s, v25.4s, v3.4s
+	VADD V9.S4, V25.S4, V25.S4
+	WORD $0x6e28e43a // fcmge v26.4s, v1.4s, v8.4s
+	VBSL V25.B16, V7.B16, V26.B16
+	WORD $0x6e26dc39 // fmul v25.4s, v1.4s, v6.4s
+	WORD $0x4e25d739 // fadd v25.4s, v25.4s, v5.4s
+	WORD $0x4ea4f739 // fmin v25.4s, v25.4s, v4.4s
 	WORD $0x4ea1bb39 // fcvtzs v25.4s, v25.4s
-	WORD $0x6e2ae43b // fcmge v27.4s, v1.4s, v10.4s
+	WORD $0x6e23e43b // fcmge v27.4s, v1.4s, v3.4s
 	VBSL V25.B16, V26.B16, V27.B16
 	FMOVQ F27, 16(R0)
 	VSHL $20, V26.S4, V26.S4
 	VADD V2.S4, V26.S4, V26.S4
 	WORD $0x4e21db39 // scvtf v25.4s, v25.4s
 	WORD $0x6e30df39 // fmul v25.4s, v25.4s, v16.4s
-	WORD $0x6e2ae421 // fcmge v1.4s, v1.4s, v10.4s
+	WORD $0x6e23e421 // fcmge v1.4s, v1.4s, v3.4s
 	VBSL V25.B16, V26.B16, V1.B16
 	WORD $0x6e21fe39 // fdiv v25.4s, v17.4s, v1.4s
 	VADD V18.S4, V25.S4, V25.S4
@@ -979,23 +979,23 @@ loop:
 	VORR V13.B16, V0.B16, V0.B16
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4eabf401 // fmin v1.4s, v0.4s, v11.4s
-	VADD V7.S4, V1.S4, V25.S4
+	VADD V10.S4, V1.S4, V25.S4
 	VUSHR $20, V25.S4, V25.S4
-	VADD V6.S4, V25.S4, V25.S4
-	WORD $0x6e29e43a // fcmge v26.4s, v1.4s, v9.4s
-	VBSL V25.B16, V8.B16, V26.B16
-	WORD $0x6e25dc39 // fmul v25.4s, v1.4s, v5.4s
-	WORD $0x4e24d739 // fadd v25.4s, v25.4s, v4.4s
-	WORD $0x4ea3f739 // fmin v25.4s, v25.4s, v3.4s
+	VADD V9.S4, V25.S4, V25.S4
+	WORD $0x6e28e43a // fcmge v26.4s, v1.4s, v8.4s
+	VBSL V25.B16, V7.B16, V26.B16
+	WORD $0x6e26dc39 // fmul v25.4s, v1.4s, v6.4s
+	WORD $0x4e25d739 // fadd v25.4s, v25.4s, v5.4s
+	WORD $0x4ea4f739 // fmin v25.4s, v25.4s, v4.4s
 	WORD $0x4ea1bb39 // fcvtzs v25.4s, v25.4s
-	WORD $0x6e2ae43b // fcmge v27.4s, v1.4s, v10.4s
+	WORD $0x6e23e43b // fcmge v27.4s, v1.4s, v3.4s
 	VBSL V25.B16, V26.B16, V27.B16
 	FMOVQ F27, 32(R0)
 	VSHL $20, V26.S4, V26.S4
 	VADD V2.S4, V26.S4, V26.S4
 	WORD $0x4e21db39 // scvtf v25.4s, v25.4s
 	WORD $0x6e30df39 // fmul v25.4s, v25.4s, v16.4s
-	WORD $0x6e2ae421 // fcmge v1.4s, v1.4s, v10.4s
+	WORD $0x6e23e421 // fcmge v1.4s, v1.4s, v3.4s
 	VBSL V25.B16, V26.B16, V1.B16
 	WORD $0x6e21fe39 // fdiv v25.4s, v17.4s, v1.4s
 	VADD V18.S4, V25.S4, V25.S4
@@ -1016,23 +1016,23 @@ loop:
 	VORR V13.B16, V0.B16, V0.B16
 	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
 	WORD $0x4eabf401 // fmin v1.4s, v0.4s, v11.4s
-	VADD V7.S4, V1.S4, V25.S4
+	VADD V10.S4, V1.S4, V25.S4
 	VUSHR $20, V25.S4, V25.S4
-	VADD V6.S4, V25.S4, V25.S4
-	WORD $0x6e29e43a // fcmge v26.4s, v1.4s, v9.4s
-	VBSL V25.B16, V8.B16, V26.B16
-	WORD $0x6e25dc39 // fmul v25.4s, v1.4s, v5.4s
-	WORD $0x4e24d739 // fadd v25.4s, v25.4s, v4.4s
-	WORD $0x4ea3f739 // fmin v25.4s, v25.4s, v3.4s
+	VADD V9.S4, V25.S4, V25.S4
+	WORD $0x6e28e43a // fcmge v26.4s, v1.4s, v8.4s
+	VBSL V25.B16, V7.B16, V26.B16
+	WORD $0x6e26dc39 // fmul v25.4s, v1.4s, v6.4s
+	WORD $0x4e25d739 // fadd v25.4s, v25.4s, v5.4s
+	WORD $0x4ea4f739 // fmin v25.4s, v25.4s, v4.4s
 	WORD $0x4ea1bb39 // fcvtzs v25.4s, v25.4s
-	WORD $0x6e2ae43b // fcmge v27.4s, v1.4s, v10.4s
+	WORD $0x6e23e43b // fcmge v27.4s, v1.4s, v3.4s
 	VBSL V25.B16, V26.B16, V27.B16
 	FMOVQ F27, 48(R0)
 	VSHL $20, V26.S4, V26.S4
 	VADD V2.S4, V26.S4, V26.S4
 	WORD $0x4e21db39 // scvtf v25.4s, v25.4s
 	WORD $0x6e30df39 // fmul v25.4s, v25.4s, v16.4s
-	WORD $0x6e2ae421 // fcmge v1.4s, v1.4s, v10.4s
+	WORD $0x6e23e421 // fcmge v1.4s, v1.4s, v3.4s
 	VBSL V25.B16, V26.B16, V1.B16
 	WORD $0x6e21fe39 // fdiv v25.4s, v17.4s, v1.4s
 	VADD V18.S4, V25.S4, V25.S4
@@ -2369,9 +2369,9 @@ TEXT ·QuantizeBlocksMXFP4NEON(SB), NOSPLIT, $0-40
 	MOVD factors+16(FP), R2
 	MOVD scales+24(FP), R3
 	MOVD n+32(FP), R4
-	VMOVQ $0x0403030202010100, $0x0606050505050404, V15
-	VMOVQ $0x0000000000000000, $0x0000000000000000, V14
-	VMOVQ $0x0f0f0f0f0f0f0f0f, $0x0f0f0f0f0f0f0f0f, V13
+	VMOVQ $0x0000000000000000, $0x0000000000000000, V15
+	VMOVQ $0x0f0f0f0f0f0f0f0f, $0x0f0f0f0f0f0f0f0f, V14
+	VMOVQ $0x0403030202010100, $0x0606050505050404, V13
 	VMOVQ $0x9494949494949494, $0x9494949494949494, V12
 	VMOVQ $0x8080808080808080, $0x8080808080808080, V11
 	VMOVQ $0x0101010101010101, $0x0101010101010101, V10
@@ -2394,10 +2394,10 @@ loop:
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V0.B16, V0.B16
-	VSUB V0.B16, V14.B16, V2.B16
+	VSUB V0.B16, V15.B16, V2.B16
 	WORD $0x4e226402 // smax v2.16b, v0.16b, v2.16b
-	WORD $0x4e2d6c43 // smin v3.16b, v2.16b, v13.16b
-	VTBL V3.B16, [V15.B16], V3.B16
+	WORD $0x4e2e6c43 // smin v3.16b, v2.16b, v14.16b
+	VTBL V3.B16, [V13.B16], V3.B16
 	VSUB V12.B16, V2.B16, V2.B16
 	VCMTST V11.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
@@ -2420,10 +2420,10 @@ loop:
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V0.B16, V0.B16
-	VSUB V0.B16, V14.B16, V1.B16
+	VSUB V0.B16, V15.B16, V1.B16
 	WORD $0x4e216401 // smax v1.16b, v0.16b, v1.16b
-	WORD $0x4e2d6c22 // smin v2.16b, v1.16b, v13.16b
-	VTBL V2.B16, [V15.B16], V2.B16
+	WORD $0x4e2e6c22 // smin v2.16b, v1.16b, v14.16b
+	VTBL V2.B16, [V13.B16], V2.B16
 	VSUB V12.B16, V1.B16, V1.B16
 	VCMTST V11.B16, V1.B16, V1.B16
 	VAND V10.B16, V1.B16, V1.B16
@@ -2451,10 +2451,10 @@ loop:
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V0.B16, V0.B16
-	VSUB V0.B16, V14.B16, V2.B16
+	VSUB V0.B16, V15.B16, V2.B16
 	WORD $0x4e226402 // smax v2.16b, v0.16b, v2.16b
-	WORD $0x4e2d6c43 // smin v3.16b, v2.16b, v13.16b
-	VTBL V3.B16, [V15.B16], V3.B16
+	WORD $0x4e2e6c43 // smin v3.16b, v2.16b, v14.16b
+	VTBL V3.B16, [V13.B16], V3.B16
 	VSUB V12.B16, V2.B16, V2.B16
 	VCMTST V11.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
@@ -2477,10 +2477,10 @@ loop:
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V0.B16, V0.B16
-	VSUB V0.B16, V14.B16, V1.B16
+	VSUB V0.B16, V15.B16, V1.B16
 	WORD $0x4e216401 // smax v1.16b, v0.16b, v1.16b
-	WORD $0x4e2d6c22 // smin v2.16b, v1.16b, v13.16b
-	VTBL V2.B16, [V15.B16], V2.B16
+	WORD $0x4e2e6c22 // smin v2.16b, v1.16b, v14.16b
+	VTBL V2.B16, [V13.B16], V2.B16
 	VSUB V12.B16, V1.B16, V1.B16
 	VCMTST V11.B16, V1.B16, V1.B16
 	VAND V10.B16, V1.B16, V1.B16
@@ -2508,10 +2508,10 @@ loop:
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V0.B16, V0.B16
-	VSUB V0.B16, V14.B16, V2.B16
+	VSUB V0.B16, V15.B16, V2.B16
 	WORD $0x4e226402 // smax v2.16b, v0.16b, v2.16b
-	WORD $0x4e2d6c43 // smin v3.16b, v2.16b, v13.16b
-	VTBL V3.B16, [V15.B16], V3.B16
+	WORD $0x4e2e6c43 // smin v3.16b, v2.16b, v14.16b
+	VTBL V3.B16, [V13.B16], V3.B16
 	VSUB V12.B16, V2.B16, V2.B16
 	VCMTST V11.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
@@ -2534,10 +2534,10 @@ loop:
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V0.B16, V0.B16
-	VSUB V0.B16, V14.B16, V1.B16
+	VSUB V0.B16, V15.B16, V1.B16
 	WORD $0x4e216401 // smax v1.16b, v0.16b, v1.16b
-	WORD $0x4e2d6c22 // smin v2.16b, v1.16b, v13.16b
-	VTBL V2.B16, [V15.B16], V2.B16
+	WORD $0x4e2e6c22 // smin v2.16b, v1.16b, v14.16b
+	VTBL V2.B16, [V13.B16], V2.B16
 	VSUB V12.B16, V1.B16, V1.B16
 	VCMTST V11.B16, V1.B16, V1.B16
 	VAND V10.B16, V1.B16, V1.B16
@@ -2565,10 +2565,10 @@ loop:
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V0.B16, V0.B16
-	VSUB V0.B16, V14.B16, V2.B16
+	VSUB V0.B16, V15.B16, V2.B16
 	WORD $0x4e226402 // smax v2.16b, v0.16b, v2.16b
-	WORD $0x4e2d6c43 // smin v3.16b, v2.16b, v13.16b
-	VTBL V3.B16, [V15.B16], V3.B16
+	WORD $0x4e2e6c43 // smin v3.16b, v2.16b, v14.16b
+	VTBL V3.B16, [V13.B16], V3.B16
 	VSUB V12.B16, V2.B16, V2.B16
 	VCMTST V11.B16, V2.B16, V2.B16
 	VAND V10.B16, V2.B16, V2.B16
@@ -2591,10 +2591,10 @@ loop:
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V0.B16, V0.B16
-	VSUB V0.B16, V14.B16, V1.B16
+	VSUB V0.B16, V15.B16, V1.B16
 	WORD $0x4e216401 // smax v1.16b, v0.16b, v1.16b
-	WORD $0x4e2d6c22 // smin v2.16b, v1.16b, v13.16b
-	VTBL V2.B16, [V15.B16], V2.B16
+	WORD $0x4e2e6c22 // smin v2.16b, v1.16b, v14.16b
+	VTBL V2.B16, [V13.B16], V2.B16
 	VSUB V12.B16, V1.B16, V1.B16
 	VCMTST V11.B16, V1.B16, V1.B16
 	VAND V10.B16, V1.B16, V1.B16
@@ -2630,11 +2630,11 @@ TEXT ·QuantizeBlocksNVFP4NEON(SB), NOSPLIT, $0-40
 	MOVD factors+16(FP), R2
 	MOVD scales+24(FP), R3
 	MOVD n+32(FP), R4
-	VMOVQ $0x0403030202010100, $0x0606050505050404, V15
-	VMOVQ $0x1f1f1f1f1f1f1f1f, $0x1f1f1f1f1f1f1f1f, V14
-	VMOVQ $0xe1e1e1e1e1e1e1e1, $0xe1e1e1e1e1e1e1e1, V13
-	VMOVQ $0x0000000000000000, $0x0000000000000000, V12
-	VMOVQ $0x0f0f0f0f0f0f0f0f, $0x0f0f0f0f0f0f0f0f, V11
+	VMOVQ $0x1f1f1f1f1f1f1f1f, $0x1f1f1f1f1f1f1f1f, V15
+	VMOVQ $0xe1e1e1e1e1e1e1e1, $0xe1e1e1e1e1e1e1e1, V14
+	VMOVQ $0x0000000000000000, $0x0000000000000000, V13
+	VMOVQ $0x0f0f0f0f0f0f0f0f, $0x0f0f0f0f0f0f0f0f, V12
+	VMOVQ $0x0403030202010100, $0x0606050505050404, V11
 	VMOVQ $0x9494949494949494, $0x9494949494949494, V10
 	VMOVQ $0x8080808080808080, $0x8080808080808080, V9
 	VMOVQ $0x0101010101010101, $0x0101010101010101, V8
@@ -2657,12 +2657,12 @@ loop:
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V0.B16, V0.B16
-	WORD $0x4e2e6c00 // smin v0.16b, v0.16b, v14.16b
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	VSUB V0.B16, V12.B16, V1.B16
+	WORD $0x4e2f6c00 // smin v0.16b, v0.16b, v15.16b
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	VSUB V0.B16, V13.B16, V1.B16
 	WORD $0x4e216401 // smax v1.16b, v0.16b, v1.16b
-	WORD $0x4e2b6c22 // smin v2.16b, v1.16b, v11.16b
-	VTBL V2.B16, [V15.B16], V2.B16
+	WORD $0x4e2c6c22 // smin v2.16b, v1.16b, v12.16b
+	VTBL V2.B16, [V11.B16], V2.B16
 	VSUB V10.B16, V1.B16, V1.B16
 	VCMTST V9.B16, V1.B16, V1.B16
 	VAND V8.B16, V1.B16, V1.B16
@@ -2687,12 +2687,12 @@ loop:
 	VUZP1 V3.H8, V0.H8, V0.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V0.B16, V0.B16
-	WORD $0x4e2e6c00 // smin v0.16b, v0.16b, v14.16b
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	VSUB V0.B16, V12.B16, V1.B16
+	WORD $0x4e2f6c00 // smin v0.16b, v0.16b, v15.16b
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	VSUB V0.B16, V13.B16, V1.B16
 	WORD $0x4e216401 // smax v1.16b, v0.16b, v1.16b
-	WORD $0x4e2b6c23 // smin v3.16b, v1.16b, v11.16b
-	VTBL V3.B16, [V15.B16], V3.B16
+	WORD $0x4e2c6c23 // smin v3.16b, v1.16b, v12.16b
+	VTBL V3.B16, [V11.B16], V3.B16
 	VSUB V10.B16, V1.B16, V1.B16
 	VCMTST V9.B16, V1.B16, V1.B16
 	VAND V8.B16, V1.B16, V1.B16
@@ -2724,12 +2724,12 @@ loop:
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V0.B16, V0.B16
-	WORD $0x4e2e6c00 // smin v0.16b, v0.16b, v14.16b
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	VSUB V0.B16, V12.B16, V1.B16
+	WORD $0x4e2f6c00 // smin v0.16b, v0.16b, v15.16b
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	VSUB V0.B16, V13.B16, V1.B16
 	WORD $0x4e216401 // smax v1.16b, v0.16b, v1.16b
-	WORD $0x4e2b6c22 // smin v2.16b, v1.16b, v11.16b
-	VTBL V2.B16, [V15.B16], V2.B16
+	WORD $0x4e2c6c22 // smin v2.16b, v1.16b, v12.16b
+	VTBL V2.B16, [V11.B16], V2.B16
 	VSUB V10.B16, V1.B16, V1.B16
 	VCMTST V9.B16, V1.B16, V1.B16
 	VAND V8.B16, V1.B16, V1.B16
@@ -2754,12 +2754,12 @@ loop:
 	VUZP1 V3.H8, V0.H8, V0.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V0.B16, V0.B16
-	WORD $0x4e2e6c00 // smin v0.16b, v0.16b, v14.16b
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	VSUB V0.B16, V12.B16, V1.B16
+	WORD $0x4e2f6c00 // smin v0.16b, v0.16b, v15.16b
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	VSUB V0.B16, V13.B16, V1.B16
 	WORD $0x4e216401 // smax v1.16b, v0.16b, v1.16b
-	WORD $0x4e2b6c23 // smin v3.16b, v1.16b, v11.16b
-	VTBL V3.B16, [V15.B16], V3.B16
+	WORD $0x4e2c6c23 // smin v3.16b, v1.16b, v12.16b
+	VTBL V3.B16, [V11.B16], V3.B16
 	VSUB V10.B16, V1.B16, V1.B16
 	VCMTST V9.B16, V1.B16, V1.B16
 	VAND V8.B16, V1.B16, V1.B16
@@ -2791,12 +2791,12 @@ loop:
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V0.B16, V0.B16
-	WORD $0x4e2e6c00 // smin v0.16b, v0.16b, v14.16b
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	VSUB V0.B16, V12.B16, V1.B16
+	WORD $0x4e2f6c00 // smin v0.16b, v0.16b, v15.16b
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	VSUB V0.B16, V13.B16, V1.B16
 	WORD $0x4e216401 // smax v1.16b, v0.16b, v1.16b
-	WORD $0x4e2b6c22 // smin v2.16b, v1.16b, v11.16b
-	VTBL V2.B16, [V15.B16], V2.B16
+	WORD $0x4e2c6c22 // smin v2.16b, v1.16b, v12.16b
+	VTBL V2.B16, [V11.B16], V2.B16
 	VSUB V10.B16, V1.B16, V1.B16
 	VCMTST V9.B16, V1.B16, V1.B16
 	VAND V8.B16, V1.B16, V1.B16
@@ -2821,12 +2821,12 @@ loop:
 	VUZP1 V3.H8, V0.H8, V0.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V0.B16, V0.B16
-	WORD $0x4e2e6c00 // smin v0.16b, v0.16b, v14.16b
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	VSUB V0.B16, V12.B16, V1.B16
+	WORD $0x4e2f6c00 // smin v0.16b, v0.16b, v15.16b
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	VSUB V0.B16, V13.B16, V1.B16
 	WORD $0x4e216401 // smax v1.16b, v0.16b, v1.16b
-	WORD $0x4e2b6c23 // smin v3.16b, v1.16b, v11.16b
-	VTBL V3.B16, [V15.B16], V3.B16
+	WORD $0x4e2c6c23 // smin v3.16b, v1.16b, v12.16b
+	VTBL V3.B16, [V11.B16], V3.B16
 	VSUB V10.B16, V1.B16, V1.B16
 	VCMTST V9.B16, V1.B16, V1.B16
 	VAND V8.B16, V1.B16, V1.B16
@@ -2858,12 +2858,12 @@ loop:
 	VUZP1 V2.H8, V0.H8, V0.H8
 	VUZP1 V4.H8, V3.H8, V3.H8
 	VUZP1 V3.B16, V0.B16, V0.B16
-	WORD $0x4e2e6c00 // smin v0.16b, v0.16b, v14.16b
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	VSUB V0.B16, V12.B16, V1.B16
+	WORD $0x4e2f6c00 // smin v0.16b, v0.16b, v15.16b
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	VSUB V0.B16, V13.B16, V1.B16
 	WORD $0x4e216401 // smax v1.16b, v0.16b, v1.16b
-	WORD $0x4e2b6c22 // smin v2.16b, v1.16b, v11.16b
-	VTBL V2.B16, [V15.B16], V2.B16
+	WORD $0x4e2c6c22 // smin v2.16b, v1.16b, v12.16b
+	VTBL V2.B16, [V11.B16], V2.B16
 	VSUB V10.B16, V1.B16, V1.B16
 	VCMTST V9.B16, V1.B16, V1.B16
 	VAND V8.B16, V1.B16, V1.B16
@@ -2888,12 +2888,12 @@ loop:
 	VUZP1 V3.H8, V0.H8, V0.H8
 	VUZP1 V5.H8, V4.H8, V4.H8
 	VUZP1 V4.B16, V0.B16, V0.B16
-	WORD $0x4e2e6c00 // smin v0.16b, v0.16b, v14.16b
-	WORD $0x4e2d6400 // smax v0.16b, v0.16b, v13.16b
-	VSUB V0.B16, V12.B16, V1.B16
+	WORD $0x4e2f6c00 // smin v0.16b, v0.16b, v15.16b
+	WORD $0x4e2e6400 // smax v0.16b, v0.16b, v14.16b
+	VSUB V0.B16, V13.B16, V1.B16
 	WORD $0x4e216401 // smax v1.16b, v0.16b, v1.16b
-	WORD $0x4e2b6c23 // smin v3.16b, v1.16b, v11.16b
-	VTBL V3.B16, [V15.B16], V3.B16
+	WORD $0x4e2c6c23 // smin v3.16b, v1.16b, v12.16b
+	VTBL V3.B16, [V11.B16], V3.B16
 	VSUB V10.B16, V1.B16, V1.B16
 	VCMTST V9.B16, V1.B16, V1.B16
 	VAND V8.B16, V1.B16, V1.B16
@@ -2932,19 +2932,18 @@ loop:
 	CBNZ R4, loop
 	RET
 
-// func LevelCodesQ2_KNEON(blocks *uint8, x *float32, offsets *float32, scales *float32, n int)
+// func LevelCodesNEON(blocks *uint8, x *float32, offsets *float32, scales *float32, levels *float32, n int)
 
-TEXT ·LevelCodesQ2_KNEON(SB), NOSPLIT, $0-40
-	// R0 blocks, R1 x, R2 offsets, R3 scales, R4 n
+TEXT ·LevelCodesNEON(SB), NOSPLIT, $0-48
+	// R0 blocks, R1 x, R2 offsets, R3 scales, R4 levels, R5 n
 	MOVD blocks+0(FP), R0
 	MOVD x+8(FP), R1
 	MOVD offsets+16(FP), R2
 	MOVD scales+24(FP), R3
-	MOVD n+32(FP), R4
-	MOVD $1077936128, R16
+	MOVD levels+32(FP), R4
+	MOVD n+40(FP), R5
+	MOVD $1262485504, R16
 	VDUP R16, V15.S4
-	MOVD $0, R16
-	VDUP R16, V14.S4
 loop:
 	FMOVQ (R1), F0
 	FMOVS (R2), F1
@@ -2953,61 +2952,83 @@ loop:
 	FMOVS (R3), F2
 	VDUP V2.S[0], V2.S4
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	FMOVQ 16(R1), F3
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 32(R1), F4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 48(R1), F5
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VUZP1 V3.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
+	FMOVS (R4), F3
+	VDUP V3.S[0], V3.S4
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	FMOVS 4(R4), F4
+	VDUP V4.S[0], V4.S4
+	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
+	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
+	FMOVS 8(R4), F5
+	VDUP V5.S[0], V5.S4
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x4ea1b800 // fcvtzs v0.4s, v0.4s
+	FMOVQ 16(R1), F6
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e2fd4c6 // fadd v6.4s, v6.4s, v15.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	WORD $0x4ea1b8c6 // fcvtzs v6.4s, v6.4s
+	FMOVQ 32(R1), F7
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	WORD $0x6e22fce7 // fdiv v7.4s, v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
+	WORD $0x4ea1b8e7 // fcvtzs v7.4s, v7.4s
+	FMOVQ 48(R1), F8
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	WORD $0x6e22fd08 // fdiv v8.4s, v8.4s, v2.4s
+	WORD $0x4e23f508 // fmax v8.4s, v8.4s, v3.4s
+	WORD $0x4ea4f508 // fmin v8.4s, v8.4s, v4.4s
+	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
+	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
+	WORD $0x4ea1b908 // fcvtzs v8.4s, v8.4s
+	VUZP1 V6.H8, V0.H8, V0.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V0.B16, V0.B16
 	FMOVQ 64(R1), F1
 	FMOVS 4(R2), F2
 	VDUP V2.S[0], V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVS 4(R3), F3
-	VDUP V3.S[0], V3.S4
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
-	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ 80(R1), F4
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	WORD $0x6e23fc84 // fdiv v4.4s, v4.4s, v3.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 96(R1), F5
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x6e23fca5 // fdiv v5.4s, v5.4s, v3.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	FMOVQ 112(R1), F6
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x6e23fcc6 // fdiv v6.4s, v6.4s, v3.4s
-	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
-	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
+	FMOVS 4(R3), F6
+	VDUP V6.S[0], V6.S4
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea1b821 // fcvtzs v1.4s, v1.4s
+	FMOVQ 80(R1), F7
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	WORD $0x6e26fce7 // fdiv v7.4s, v7.4s, v6.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
+	WORD $0x4ea1b8e7 // fcvtzs v7.4s, v7.4s
+	FMOVQ 96(R1), F8
+	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
+	WORD $0x6e26fd08 // fdiv v8.4s, v8.4s, v6.4s
+	WORD $0x4e23f508 // fmax v8.4s, v8.4s, v3.4s
+	WORD $0x4ea4f508 // fmin v8.4s, v8.4s, v4.4s
+	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
+	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
+	WORD $0x4ea1b908 // fcvtzs v8.4s, v8.4s
+	FMOVQ 112(R1), F9
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x6e26fd29 // fdiv v9.4s, v9.4s, v6.4s
+	WORD $0x4e23f529 // fmax v9.4s, v9.4s, v3.4s
+	WORD $0x4ea4f529 // fmin v9.4s, v9.4s, v4.4s
+	WORD $0x4e2fd529 // fadd v9.4s, v9.4s, v15.4s
+	WORD $0x4ea5d529 // fsub v9.4s, v9.4s, v5.4s
+	WORD $0x4ea1b929 // fcvtzs v9.4s, v9.4s
+	VUZP1 V7.H8, V1.H8, V1.H8
+	VUZP1 V9.H8, V8.H8, V8.H8
+	VUZP1 V8.B16, V1.B16, V1.B16
 	FMOVQ F0, (R0)
 	FMOVQ F1, 16(R0)
 	FMOVQ 128(R1), F0
@@ -3017,61 +3038,77 @@ loop:
 	FMOVS 8(R3), F2
 	VDUP V2.S[0], V2.S4
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	FMOVQ 144(R1), F3
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 160(R1), F4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 176(R1), F5
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VUZP1 V3.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
+	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x4ea1b800 // fcvtzs v0.4s, v0.4s
+	FMOVQ 144(R1), F6
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e2fd4c6 // fadd v6.4s, v6.4s, v15.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	WORD $0x4ea1b8c6 // fcvtzs v6.4s, v6.4s
+	FMOVQ 160(R1), F7
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	WORD $0x6e22fce7 // fdiv v7.4s, v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
+	WORD $0x4ea1b8e7 // fcvtzs v7.4s, v7.4s
+	FMOVQ 176(R1), F8
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	WORD $0x6e22fd08 // fdiv v8.4s, v8.4s, v2.4s
+	WORD $0x4e23f508 // fmax v8.4s, v8.4s, v3.4s
+	WORD $0x4ea4f508 // fmin v8.4s, v8.4s, v4.4s
+	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
+	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
+	WORD $0x4ea1b908 // fcvtzs v8.4s, v8.4s
+	VUZP1 V6.H8, V0.H8, V0.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V0.B16, V0.B16
 	FMOVQ 192(R1), F1
 	FMOVS 12(R2), F2
 	VDUP V2.S[0], V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVS 12(R3), F3
-	VDUP V3.S[0], V3.S4
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
-	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ 208(R1), F4
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	WORD $0x6e23fc84 // fdiv v4.4s, v4.4s, v3.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 224(R1), F5
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x6e23fca5 // fdiv v5.4s, v5.4s, v3.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	FMOVQ 240(R1), F6
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x6e23fcc6 // fdiv v6.4s, v6.4s, v3.4s
-	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
-	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
+	FMOVS 12(R3), F6
+	VDUP V6.S[0], V6.S4
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea1b821 // fcvtzs v1.4s, v1.4s
+	FMOVQ 208(R1), F7
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	WORD $0x6e26fce7 // fdiv v7.4s, v7.4s, v6.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
+	WORD $0x4ea1b8e7 // fcvtzs v7.4s, v7.4s
+	FMOVQ 224(R1), F8
+	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
+	WORD $0x6e26fd08 // fdiv v8.4s, v8.4s, v6.4s
+	WORD $0x4e23f508 // fmax v8.4s, v8.4s, v3.4s
+	WORD $0x4ea4f508 // fmin v8.4s, v8.4s, v4.4s
+	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
+	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
+	WORD $0x4ea1b908 // fcvtzs v8.4s, v8.4s
+	FMOVQ 240(R1), F9
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x6e26fd29 // fdiv v9.4s, v9.4s, v6.4s
+	WORD $0x4e23f529 // fmax v9.4s, v9.4s, v3.4s
+	WORD $0x4ea4f529 // fmin v9.4s, v9.4s, v4.4s
+	WORD $0x4e2fd529 // fadd v9.4s, v9.4s, v15.4s
+	WORD $0x4ea5d529 // fsub v9.4s, v9.4s, v5.4s
+	WORD $0x4ea1b929 // fcvtzs v9.4s, v9.4s
+	VUZP1 V7.H8, V1.H8, V1.H8
+	VUZP1 V9.H8, V8.H8, V8.H8
+	VUZP1 V8.B16, V1.B16, V1.B16
 	FMOVQ F0, 32(R0)
 	FMOVQ F1, 48(R0)
 	FMOVQ 256(R1), F0
@@ -3081,61 +3118,77 @@ loop:
 	FMOVS 16(R3), F2
 	VDUP V2.S[0], V2.S4
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	FMOVQ 272(R1), F3
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 288(R1), F4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 304(R1), F5
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VUZP1 V3.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
+	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x4ea1b800 // fcvtzs v0.4s, v0.4s
+	FMOVQ 272(R1), F6
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e2fd4c6 // fadd v6.4s, v6.4s, v15.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	WORD $0x4ea1b8c6 // fcvtzs v6.4s, v6.4s
+	FMOVQ 288(R1), F7
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	WORD $0x6e22fce7 // fdiv v7.4s, v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
+	WORD $0x4ea1b8e7 // fcvtzs v7.4s, v7.4s
+	FMOVQ 304(R1), F8
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	WORD $0x6e22fd08 // fdiv v8.4s, v8.4s, v2.4s
+	WORD $0x4e23f508 // fmax v8.4s, v8.4s, v3.4s
+	WORD $0x4ea4f508 // fmin v8.4s, v8.4s, v4.4s
+	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
+	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
+	WORD $0x4ea1b908 // fcvtzs v8.4s, v8.4s
+	VUZP1 V6.H8, V0.H8, V0.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V0.B16, V0.B16
 	FMOVQ 320(R1), F1
 	FMOVS 20(R2), F2
 	VDUP V2.S[0], V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVS 20(R3), F3
-	VDUP V3.S[0], V3.S4
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
-	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ 336(R1), F4
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	WORD $0x6e23fc84 // fdiv v4.4s, v4.4s, v3.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 352(R1), F5
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x6e23fca5 // fdiv v5.4s, v5.4s, v3.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	FMOVQ 368(R1), F6
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x6e23fcc6 // fdiv v6.4s, v6.4s, v3.4s
-	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
-	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
+	FMOVS 20(R3), F6
+	VDUP V6.S[0], V6.S4
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea1b821 // fcvtzs v1.4s, v1.4s
+	FMOVQ 336(R1), F7
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	WORD $0x6e26fce7 // fdiv v7.4s, v7.4s, v6.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
+	WORD $0x4ea1b8e7 // fcvtzs v7.4s, v7.4s
+	FMOVQ 352(R1), F8
+	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
+	WORD $0x6e26fd08 // fdiv v8.4s, v8.4s, v6.4s
+	WORD $0x4e23f508 // fmax v8.4s, v8.4s, v3.4s
+	WORD $0x4ea4f508 // fmin v8.4s, v8.4s, v4.4s
+	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
+	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
+	WORD $0x4ea1b908 // fcvtzs v8.4s, v8.4s
+	FMOVQ 368(R1), F9
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x6e26fd29 // fdiv v9.4s, v9.4s, v6.4s
+	WORD $0x4e23f529 // fmax v9.4s, v9.4s, v3.4s
+	WORD $0x4ea4f529 // fmin v9.4s, v9.4s, v4.4s
+	WORD $0x4e2fd529 // fadd v9.4s, v9.4s, v15.4s
+	WORD $0x4ea5d529 // fsub v9.4s, v9.4s, v5.4s
+	WORD $0x4ea1b929 // fcvtzs v9.4s, v9.4s
+	VUZP1 V7.H8, V1.H8, V1.H8
+	VUZP1 V9.H8, V8.H8, V8.H8
+	VUZP1 V8.B16, V1.B16, V1.B16
 	FMOVQ F0, 64(R0)
 	FMOVQ F1, 80(R0)
 	FMOVQ 384(R1), F0
@@ -3145,1065 +3198,83 @@ loop:
 	FMOVS 24(R3), F2
 	VDUP V2.S[0], V2.S4
 	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	FMOVQ 400(R1), F3
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 416(R1), F4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 432(R1), F5
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VUZP1 V3.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
+	WORD $0x4e23f400 // fmax v0.4s, v0.4s, v3.4s
+	WORD $0x4ea4f400 // fmin v0.4s, v0.4s, v4.4s
+	WORD $0x4e2fd400 // fadd v0.4s, v0.4s, v15.4s
+	WORD $0x4ea5d400 // fsub v0.4s, v0.4s, v5.4s
+	WORD $0x4ea1b800 // fcvtzs v0.4s, v0.4s
+	FMOVQ 400(R1), F6
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
+	WORD $0x4e23f4c6 // fmax v6.4s, v6.4s, v3.4s
+	WORD $0x4ea4f4c6 // fmin v6.4s, v6.4s, v4.4s
+	WORD $0x4e2fd4c6 // fadd v6.4s, v6.4s, v15.4s
+	WORD $0x4ea5d4c6 // fsub v6.4s, v6.4s, v5.4s
+	WORD $0x4ea1b8c6 // fcvtzs v6.4s, v6.4s
+	FMOVQ 416(R1), F7
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	WORD $0x6e22fce7 // fdiv v7.4s, v7.4s, v2.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
+	WORD $0x4ea1b8e7 // fcvtzs v7.4s, v7.4s
+	FMOVQ 432(R1), F8
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
+	WORD $0x6e22fd08 // fdiv v8.4s, v8.4s, v2.4s
+	WORD $0x4e23f508 // fmax v8.4s, v8.4s, v3.4s
+	WORD $0x4ea4f508 // fmin v8.4s, v8.4s, v4.4s
+	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
+	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
+	WORD $0x4ea1b908 // fcvtzs v8.4s, v8.4s
+	VUZP1 V6.H8, V0.H8, V0.H8
+	VUZP1 V8.H8, V7.H8, V7.H8
+	VUZP1 V7.B16, V0.B16, V0.B16
 	FMOVQ 448(R1), F1
 	FMOVS 28(R2), F2
 	VDUP V2.S[0], V2.S4
 	WORD $0x4e22d421 // fadd v1.4s, v1.4s, v2.4s
-	FMOVS 28(R3), F3
-	VDUP V3.S[0], V3.S4
-	WORD $0x6e23fc21 // fdiv v1.4s, v1.4s, v3.4s
-	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ 464(R1), F4
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	WORD $0x6e23fc84 // fdiv v4.4s, v4.4s, v3.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 480(R1), F5
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x6e23fca5 // fdiv v5.4s, v5.4s, v3.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	FMOVQ 496(R1), F6
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	WORD $0x6e23fcc6 // fdiv v6.4s, v6.4s, v3.4s
-	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
-	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VUZP1 V4.H8, V1.H8, V1.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V1.B16, V1.B16
+	FMOVS 28(R3), F6
+	VDUP V6.S[0], V6.S4
+	WORD $0x6e26fc21 // fdiv v1.4s, v1.4s, v6.4s
+	WORD $0x4e23f421 // fmax v1.4s, v1.4s, v3.4s
+	WORD $0x4ea4f421 // fmin v1.4s, v1.4s, v4.4s
+	WORD $0x4e2fd421 // fadd v1.4s, v1.4s, v15.4s
+	WORD $0x4ea5d421 // fsub v1.4s, v1.4s, v5.4s
+	WORD $0x4ea1b821 // fcvtzs v1.4s, v1.4s
+	FMOVQ 464(R1), F7
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	WORD $0x6e26fce7 // fdiv v7.4s, v7.4s, v6.4s
+	WORD $0x4e23f4e7 // fmax v7.4s, v7.4s, v3.4s
+	WORD $0x4ea4f4e7 // fmin v7.4s, v7.4s, v4.4s
+	WORD $0x4e2fd4e7 // fadd v7.4s, v7.4s, v15.4s
+	WORD $0x4ea5d4e7 // fsub v7.4s, v7.4s, v5.4s
+	WORD $0x4ea1b8e7 // fcvtzs v7.4s, v7.4s
+	FMOVQ 480(R1), F8
+	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
+	WORD $0x6e26fd08 // fdiv v8.4s, v8.4s, v6.4s
+	WORD $0x4e23f508 // fmax v8.4s, v8.4s, v3.4s
+	WORD $0x4ea4f508 // fmin v8.4s, v8.4s, v4.4s
+	WORD $0x4e2fd508 // fadd v8.4s, v8.4s, v15.4s
+	WORD $0x4ea5d508 // fsub v8.4s, v8.4s, v5.4s
+	WORD $0x4ea1b908 // fcvtzs v8.4s, v8.4s
+	FMOVQ 496(R1), F9
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x6e26fd29 // fdiv v9.4s, v9.4s, v6.4s
+	WORD $0x4e23f529 // fmax v9.4s, v9.4s, v3.4s
+	WORD $0x4ea4f529 // fmin v9.4s, v9.4s, v4.4s
+	WORD $0x4e2fd529 // fadd v9.4s, v9.4s, v15.4s
+	WORD $0x4ea5d529 // fsub v9.4s, v9.4s, v5.4s
+	WORD $0x4ea1b929 // fcvtzs v9.4s, v9.4s
+	VUZP1 V7.H8, V1.H8, V1.H8
+	VUZP1 V9.H8, V8.H8, V8.H8
+	VUZP1 V8.B16, V1.B16, V1.B16
 	FMOVQ F0, 96(R0)
 	FMOVQ F1, 112(R0)
 	ADD $128, R0, R0
 	ADD $512, R1, R1
 	ADD $32, R2, R2
 	ADD $32, R3, R3
-	SUB $1, R4, R4
-	CBNZ R4, loop
-	RET
-
-// func LevelCodesQ3_KNEON(blocks *uint8, x *float32, scales *float32, n int)
-
-TEXT ·LevelCodesQ3_KNEON(SB), NOSPLIT, $0-32
-	// R0 blocks, R1 x, R2 scales, R3 n
-	MOVD blocks+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scales+16(FP), R2
-	MOVD n+24(FP), R3
-	MOVD $1077936128, R16
-	VDUP R16, V15.S4
-	MOVD $3229614080, R16
-	VDUP R16, V14.S4
-	VMOVQ $0xfcfcfcfcfcfcfcfc, $0xfcfcfcfcfcfcfcfc, V13
-loop:
-	FMOVQ (R1), F0
-	FMOVS (R2), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	FMOVQ 16(R1), F2
-	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0x4eaff442 // fmin v2.4s, v2.4s, v15.4s
-	WORD $0x4e2ef442 // fmax v2.4s, v2.4s, v14.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ 32(R1), F3
-	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 48(R1), F4
-	WORD $0x6e21fc84 // fdiv v4.4s, v4.4s, v1.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VSUB V13.B16, V0.B16, V0.B16
-	FMOVQ 64(R1), F1
-	FMOVS 4(R2), F2
-	VDUP V2.S[0], V2.S4
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ 80(R1), F3
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 96(R1), F4
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 112(R1), F5
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	VSUB V13.B16, V1.B16, V1.B16
-	FMOVQ F0, (R0)
-	FMOVQ F1, 16(R0)
-	FMOVQ 128(R1), F0
-	FMOVS 8(R2), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0x4eaff442 // fmin v2.4s, v2.4s, v15.4s
-	WORD $0x4e2ef442 // fmax v2.4s, v2.4s, v14.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ 160(R1), F3
-	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 176(R1), F4
-	WORD $0x6e21fc84 // fdiv v4.4s, v4.4s, v1.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VSUB V13.B16, V0.B16, V0.B16
-	FMOVQ 192(R1), F1
-	FMOVS 12(R2), F2
-	VDUP V2.S[0], V2.S4
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ 208(R1), F3
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 224(R1), F4
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 240(R1), F5
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	VSUB V13.B16, V1.B16, V1.B16
-	FMOVQ F0, 32(R0)
-	FMOVQ F1, 48(R0)
-	FMOVQ 256(R1), F0
-	FMOVS 16(R2), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	FMOVQ 272(R1), F2
-	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0x4eaff442 // fmin v2.4s, v2.4s, v15.4s
-	WORD $0x4e2ef442 // fmax v2.4s, v2.4s, v14.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ 288(R1), F3
-	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 304(R1), F4
-	WORD $0x6e21fc84 // fdiv v4.4s, v4.4s, v1.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VSUB V13.B16, V0.B16, V0.B16
-	FMOVQ 320(R1), F1
-	FMOVS 20(R2), F2
-	VDUP V2.S[0], V2.S4
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ 336(R1), F3
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 352(R1), F4
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 368(R1), F5
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	VSUB V13.B16, V1.B16, V1.B16
-	FMOVQ F0, 64(R0)
-	FMOVQ F1, 80(R0)
-	FMOVQ 384(R1), F0
-	FMOVS 24(R2), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	FMOVQ 400(R1), F2
-	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0x4eaff442 // fmin v2.4s, v2.4s, v15.4s
-	WORD $0x4e2ef442 // fmax v2.4s, v2.4s, v14.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ 416(R1), F3
-	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 432(R1), F4
-	WORD $0x6e21fc84 // fdiv v4.4s, v4.4s, v1.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VSUB V13.B16, V0.B16, V0.B16
-	FMOVQ 448(R1), F1
-	FMOVS 28(R2), F2
-	VDUP V2.S[0], V2.S4
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ 464(R1), F3
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 480(R1), F4
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 496(R1), F5
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	VSUB V13.B16, V1.B16, V1.B16
-	FMOVQ F0, 96(R0)
-	FMOVQ F1, 112(R0)
-	ADD $128, R0, R0
-	ADD $512, R1, R1
-	ADD $32, R2, R2
-	SUB $1, R3, R3
-	CBNZ R3, loop
-	RET
-
-// func LevelCodesQ4_KNEON(blocks *uint8, x *float32, offsets *float32, scales *float32, n int)
-
-TEXT ·LevelCodesQ4_KNEON(SB), NOSPLIT, $0-40
-	// R0 blocks, R1 x, R2 offsets, R3 scales, R4 n
-	MOVD blocks+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD offsets+16(FP), R2
-	MOVD scales+24(FP), R3
-	MOVD n+32(FP), R4
-	MOVD $1097859072, R16
-	VDUP R16, V15.S4
-	MOVD $0, R16
-	VDUP R16, V14.S4
-loop:
-	FMOVQ (R1), F0
-	FMOVS (R2), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVS (R3), F2
-	VDUP V2.S[0], V2.S4
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	FMOVQ 16(R1), F3
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 32(R1), F4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 48(R1), F5
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VUZP1 V3.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	FMOVQ 64(R1), F3
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 80(R1), F4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 96(R1), F5
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	FMOVQ 112(R1), F6
-	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
-	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
-	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
-	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	FMOVQ F0, (R0)
-	FMOVQ F3, 16(R0)
-	FMOVQ 128(R1), F0
-	FMOVS 4(R2), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVS 4(R3), F2
-	VDUP V2.S[0], V2.S4
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	FMOVQ 144(R1), F3
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 160(R1), F4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 176(R1), F5
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VUZP1 V3.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	FMOVQ 192(R1), F3
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 208(R1), F4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 224(R1), F5
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	FMOVQ 240(R1), F6
-	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
-	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
-	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
-	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	FMOVQ F0, 32(R0)
-	FMOVQ F3, 48(R0)
-	FMOVQ 256(R1), F0
-	FMOVS 8(R2), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVS 8(R3), F2
-	VDUP V2.S[0], V2.S4
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	FMOVQ 272(R1), F3
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 288(R1), F4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 304(R1), F5
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VUZP1 V3.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	FMOVQ 320(R1), F3
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 336(R1), F4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 352(R1), F5
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	FMOVQ 368(R1), F6
-	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
-	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
-	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
-	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	FMOVQ F0, 64(R0)
-	FMOVQ F3, 80(R0)
-	FMOVQ 384(R1), F0
-	FMOVS 12(R2), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVS 12(R3), F2
-	VDUP V2.S[0], V2.S4
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	FMOVQ 400(R1), F3
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 416(R1), F4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 432(R1), F5
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VUZP1 V3.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	FMOVQ 448(R1), F3
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 464(R1), F4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 480(R1), F5
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	FMOVQ 496(R1), F6
-	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
-	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
-	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
-	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	FMOVQ F0, 96(R0)
-	FMOVQ F3, 112(R0)
-	ADD $128, R0, R0
-	ADD $512, R1, R1
-	ADD $16, R2, R2
-	ADD $16, R3, R3
-	SUB $1, R4, R4
-	CBNZ R4, loop
-	RET
-
-// func LevelCodesQ5_KNEON(blocks *uint8, x *float32, offsets *float32, scales *float32, n int)
-
-TEXT ·LevelCodesQ5_KNEON(SB), NOSPLIT, $0-40
-	// R0 blocks, R1 x, R2 offsets, R3 scales, R4 n
-	MOVD blocks+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD offsets+16(FP), R2
-	MOVD scales+24(FP), R3
-	MOVD n+32(FP), R4
-	MOVD $1106771968, R16
-	VDUP R16, V15.S4
-	MOVD $0, R16
-	VDUP R16, V14.S4
-loop:
-	FMOVQ (R1), F0
-	FMOVS (R2), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVS (R3), F2
-	VDUP V2.S[0], V2.S4
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	FMOVQ 16(R1), F3
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 32(R1), F4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 48(R1), F5
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VUZP1 V3.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	FMOVQ 64(R1), F3
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 80(R1), F4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 96(R1), F5
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	FMOVQ 112(R1), F6
-	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
-	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
-	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
-	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	FMOVQ F0, (R0)
-	FMOVQ F3, 16(R0)
-	FMOVQ 128(R1), F0
-	FMOVS 4(R2), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVS 4(R3), F2
-	VDUP V2.S[0], V2.S4
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	FMOVQ 144(R1), F3
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 160(R1), F4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 176(R1), F5
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VUZP1 V3.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	FMOVQ 192(R1), F3
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 208(R1), F4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 224(R1), F5
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	FMOVQ 240(R1), F6
-	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
-	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
-	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
-	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	FMOVQ F0, 32(R0)
-	FMOVQ F3, 48(R0)
-	FMOVQ 256(R1), F0
-	FMOVS 8(R2), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVS 8(R3), F2
-	VDUP V2.S[0], V2.S4
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	FMOVQ 272(R1), F3
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 288(R1), F4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 304(R1), F5
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VUZP1 V3.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	FMOVQ 320(R1), F3
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 336(R1), F4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 352(R1), F5
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	FMOVQ 368(R1), F6
-	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
-	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
-	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
-	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	FMOVQ F0, 64(R0)
-	FMOVQ F3, 80(R0)
-	FMOVQ 384(R1), F0
-	FMOVS 12(R2), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVS 12(R3), F2
-	VDUP V2.S[0], V2.S4
-	WORD $0x6e22fc00 // fdiv v0.4s, v0.4s, v2.4s
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	FMOVQ 400(R1), F3
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 416(R1), F4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 432(R1), F5
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VUZP1 V3.H8, V0.H8, V0.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V0.B16, V0.B16
-	FMOVQ 448(R1), F3
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 464(R1), F4
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 480(R1), F5
-	WORD $0x4e21d4a5 // fadd v5.4s, v5.4s, v1.4s
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	FMOVQ 496(R1), F6
-	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
-	WORD $0x6e22fcc6 // fdiv v6.4s, v6.4s, v2.4s
-	WORD $0x4eaff4c6 // fmin v6.4s, v6.4s, v15.4s
-	WORD $0x4e2ef4c6 // fmax v6.4s, v6.4s, v14.4s
-	WORD $0x4e21a8c6 // fcvtns v6.4s, v6.4s
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V6.H8, V5.H8, V5.H8
-	VUZP1 V5.B16, V3.B16, V3.B16
-	FMOVQ F0, 96(R0)
-	FMOVQ F3, 112(R0)
-	ADD $128, R0, R0
-	ADD $512, R1, R1
-	ADD $16, R2, R2
-	ADD $16, R3, R3
-	SUB $1, R4, R4
-	CBNZ R4, loop
-	RET
-
-// func LevelCodesQ6_KNEON(blocks *uint8, x *float32, scales *float32, n int)
-
-TEXT ·LevelCodesQ6_KNEON(SB), NOSPLIT, $0-32
-	// R0 blocks, R1 x, R2 scales, R3 n
-	MOVD blocks+0(FP), R0
-	MOVD x+8(FP), R1
-	MOVD scales+16(FP), R2
-	MOVD n+24(FP), R3
-	MOVD $1106771968, R16
-	VDUP R16, V15.S4
-	MOVD $3254779904, R16
-	VDUP R16, V14.S4
-	VMOVQ $0xe0e0e0e0e0e0e0e0, $0xe0e0e0e0e0e0e0e0, V13
-loop:
-	FMOVQ (R1), F0
-	FMOVS (R2), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	FMOVQ 16(R1), F2
-	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0x4eaff442 // fmin v2.4s, v2.4s, v15.4s
-	WORD $0x4e2ef442 // fmax v2.4s, v2.4s, v14.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ 32(R1), F3
-	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 48(R1), F4
-	WORD $0x6e21fc84 // fdiv v4.4s, v4.4s, v1.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VSUB V13.B16, V0.B16, V0.B16
-	FMOVQ 64(R1), F1
-	FMOVS 4(R2), F2
-	VDUP V2.S[0], V2.S4
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ 80(R1), F3
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 96(R1), F4
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 112(R1), F5
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	VSUB V13.B16, V1.B16, V1.B16
-	FMOVQ F0, (R0)
-	FMOVQ F1, 16(R0)
-	FMOVQ 128(R1), F0
-	FMOVS 8(R2), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	FMOVQ 144(R1), F2
-	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0x4eaff442 // fmin v2.4s, v2.4s, v15.4s
-	WORD $0x4e2ef442 // fmax v2.4s, v2.4s, v14.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ 160(R1), F3
-	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 176(R1), F4
-	WORD $0x6e21fc84 // fdiv v4.4s, v4.4s, v1.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VSUB V13.B16, V0.B16, V0.B16
-	FMOVQ 192(R1), F1
-	FMOVS 12(R2), F2
-	VDUP V2.S[0], V2.S4
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ 208(R1), F3
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 224(R1), F4
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 240(R1), F5
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	VSUB V13.B16, V1.B16, V1.B16
-	FMOVQ F0, 32(R0)
-	FMOVQ F1, 48(R0)
-	FMOVQ 256(R1), F0
-	FMOVS 16(R2), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	FMOVQ 272(R1), F2
-	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0x4eaff442 // fmin v2.4s, v2.4s, v15.4s
-	WORD $0x4e2ef442 // fmax v2.4s, v2.4s, v14.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ 288(R1), F3
-	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 304(R1), F4
-	WORD $0x6e21fc84 // fdiv v4.4s, v4.4s, v1.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VSUB V13.B16, V0.B16, V0.B16
-	FMOVQ 320(R1), F1
-	FMOVS 20(R2), F2
-	VDUP V2.S[0], V2.S4
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ 336(R1), F3
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 352(R1), F4
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 368(R1), F5
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	VSUB V13.B16, V1.B16, V1.B16
-	FMOVQ F0, 64(R0)
-	FMOVQ F1, 80(R0)
-	FMOVQ 384(R1), F0
-	FMOVS 24(R2), F1
-	VDUP V1.S[0], V1.S4
-	WORD $0x6e21fc00 // fdiv v0.4s, v0.4s, v1.4s
-	WORD $0x4eaff400 // fmin v0.4s, v0.4s, v15.4s
-	WORD $0x4e2ef400 // fmax v0.4s, v0.4s, v14.4s
-	WORD $0x4e21a800 // fcvtns v0.4s, v0.4s
-	FMOVQ 400(R1), F2
-	WORD $0x6e21fc42 // fdiv v2.4s, v2.4s, v1.4s
-	WORD $0x4eaff442 // fmin v2.4s, v2.4s, v15.4s
-	WORD $0x4e2ef442 // fmax v2.4s, v2.4s, v14.4s
-	WORD $0x4e21a842 // fcvtns v2.4s, v2.4s
-	FMOVQ 416(R1), F3
-	WORD $0x6e21fc63 // fdiv v3.4s, v3.4s, v1.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 432(R1), F4
-	WORD $0x6e21fc84 // fdiv v4.4s, v4.4s, v1.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	VUZP1 V2.H8, V0.H8, V0.H8
-	VUZP1 V4.H8, V3.H8, V3.H8
-	VUZP1 V3.B16, V0.B16, V0.B16
-	VSUB V13.B16, V0.B16, V0.B16
-	FMOVQ 448(R1), F1
-	FMOVS 28(R2), F2
-	VDUP V2.S[0], V2.S4
-	WORD $0x6e22fc21 // fdiv v1.4s, v1.4s, v2.4s
-	WORD $0x4eaff421 // fmin v1.4s, v1.4s, v15.4s
-	WORD $0x4e2ef421 // fmax v1.4s, v1.4s, v14.4s
-	WORD $0x4e21a821 // fcvtns v1.4s, v1.4s
-	FMOVQ 464(R1), F3
-	WORD $0x6e22fc63 // fdiv v3.4s, v3.4s, v2.4s
-	WORD $0x4eaff463 // fmin v3.4s, v3.4s, v15.4s
-	WORD $0x4e2ef463 // fmax v3.4s, v3.4s, v14.4s
-	WORD $0x4e21a863 // fcvtns v3.4s, v3.4s
-	FMOVQ 480(R1), F4
-	WORD $0x6e22fc84 // fdiv v4.4s, v4.4s, v2.4s
-	WORD $0x4eaff484 // fmin v4.4s, v4.4s, v15.4s
-	WORD $0x4e2ef484 // fmax v4.4s, v4.4s, v14.4s
-	WORD $0x4e21a884 // fcvtns v4.4s, v4.4s
-	FMOVQ 496(R1), F5
-	WORD $0x6e22fca5 // fdiv v5.4s, v5.4s, v2.4s
-	WORD $0x4eaff4a5 // fmin v5.4s, v5.4s, v15.4s
-	WORD $0x4e2ef4a5 // fmax v5.4s, v5.4s, v14.4s
-	WORD $0x4e21a8a5 // fcvtns v5.4s, v5.4s
-	VUZP1 V3.H8, V1.H8, V1.H8
-	VUZP1 V5.H8, V4.H8, V4.H8
-	VUZP1 V4.B16, V1.B16, V1.B16
-	VSUB V13.B16, V1.B16, V1.B16
-	FMOVQ F0, 96(R0)
-	FMOVQ F1, 112(R0)
-	ADD $128, R0, R0
-	ADD $512, R1, R1
-	ADD $32, R2, R2
-	SUB $1, R3, R3
-	CBNZ R3, loop
+	SUB $1, R5, R5
+	CBNZ R5, loop
 	RET

@@ -116,6 +116,7 @@ func tests() []instruction {
 	v2("FMAXV", "fmaxv s{d}, v{n}.4s", (*Printer).FMAXV)
 	v2("FMINV", "fminv s{d}, v{n}.4s", (*Printer).FMINV)
 	v2("FCMP", "fcmp s{d}, s{n}", (*Printer).FCMP)
+	v3("FCMGT", "fcmgt v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FCMGT)
 	v3("FCMGE", "fcmge v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FCMGE)
 	v3("FCMEQ", "fcmeq v{d}.4s, v{n}.4s, v{m}.4s", (*Printer).FCMEQ)
 	v2("FCVTZS", "fcvtzs v{d}.4s, v{n}.4s", (*Printer).FCVTZS)

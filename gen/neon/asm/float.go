@@ -63,6 +63,9 @@ func (p *Printer) FCMP(d, n V) { p.op("FCMPS", n.float(), d.float()) }
 // FCMEQ is d = all ones where n == m, else 0; with a NaN it does not hold.
 func (p *Printer) FCMEQ(d, n, m V) { p.three(0x4e20e400, "fcmeq", S, d, n, m) }
 
+// FCMGT is d = all ones where n > m, else 0.
+func (p *Printer) FCMGT(d, n, m V) { p.three(0x6ea0e400, "fcmgt", S, d, n, m) }
+
 // FCMGE is d = all ones where n >= m, else 0.
 func (p *Printer) FCMGE(d, n, m V) { p.three(0x6e20e400, "fcmge", S, d, n, m) }
 

@@ -1,0 +1,93 @@
+package ir
+
+// SearchGroups is how many groups a search has side by side in memory. A machine does as many at a time as two of its
+// registers hold, a strip.
+const SearchGroups = 64
+
+// TryNumbers is how many numbers a try has.
+const TryNumbers = 4
+
+// Search is a kernel that tries numbers for groups side by side. Its steps have formulas of their own: some run over the
+// rows, which are the same element of all groups, and some once, and what they find they leave among the numbers of the
+// groups (StoreLane). It does all steps of a stage for one strip before the next, so that what waits in one is hidden by
+// another, and the tried stages, which are the last ones, again for every try.
+type Search struct {
+	Stages []*Stage
+	Choice bool // an argument says which of two steps is done
+	k      *Kernel
+}
+
+// Stage is a part of a search.
+type Stage struct {
+	Tried bool
+	Steps []*Block
+	s     *Search
+}
+
+// NewSearch begins such a kernel. Its arguments are the rows, the numbers of the groups, those of the tries and how many there
+// are, the number of rows, and four times the number of groups.
+func NewSearch(file, family, doc string, variants ...Variant) (*Kernel, *Search) {
+	k := New(file, family, doc, variants...)
+	k.Search = &Search{k: k}
+	return k, k.Search
+}
+
+// Stage begins a stage.
+func (s *Search) Stage(tried bool) *Stage {
+	g := &Stage{Tried: tried, s: s}
+	s.Stages = append(s.Stages, g)
+	return g
+}
+
+func (g *Stage) step(rows bool) *Block {
+	b := g.s.block(rows)
+	g.Steps = append(g.Steps, b)
+	return b
+}
+
+func (s *Search) block(rows bool) *Block {
+	return &Block{Groups: SearchGroups, Rows: rows, memo: map[string]*BlockNode{}, steps: map[string]int{}, k: s.k}
+}
+
+// Rows adds a step over the rows, and Numbers one without.
+func (g *Stage) Rows() *Block    { return g.step(true) }
+func (g *Stage) Numbers() *Block { return g.step(false) }
+
+// Either adds two steps over the rows: one is done where the argument choice is 0, and the other elsewhere.
+func (g *Stage) Either() (one, other *Block) {
+	one, other = g.Rows(), g.s.block(true)
+	one.Other, g.s.Choice = other, true
+	return one, other
+}
+
+// Try is number i of the try.
+func (b *Block) Try(i int) *BlockNode {
+	return b.add(BlockNode{Op: BlockElement, Type: BlockNumber, Name: "tries", Off: 4 * i})
+}
+
+// Carry is number i of each group as the rows so far have left it.
+func (b *Block) Carry(i int) *BlockNode {
+	return b.add(BlockNode{Op: BlockCarry, Type: BlockFloats, Off: 4 * b.Groups * i})
+}
+
+// Carried sets what is carried to the next row; the formula sees what was before.
+func (n *BlockNode) Carried(v *BlockNode) {
+	v.want("Carried", BlockFloats)
+	n.b.add(BlockNode{Op: BlockCarried, Args: []*BlockNode{n, v}, Off: n.Off})
+}
+
+// Sqrt is the square root.
+func (n *BlockNode) Sqrt() *BlockNode {
+	n.want("Sqrt", BlockFloats)
+	return n.b.add(BlockNode{Op: BlockSqrt, Type: BlockFloats, Args: []*BlockNode{n}})
+}
+
+// Uses tells whether a step loads or stores rows of a stream.
+func (b *Block) Uses(stream string) bool {
+	for _, n := range b.Nodes {
+		if n.Name == stream && (n.Op == BlockRow || n.Op == BlockStore) {
+			return true
+		}
+	}
+	return false
+}

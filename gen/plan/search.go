@@ -1,0 +1,142 @@
+package plan
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/lowbit-go/lowbit/gen/ir"
+)
+
+// A search is a loop over tries, whose stages are loops over strips of two registers, whose steps are straight-line code or
+// loops over rows. What lives longer than a step is in memory: it is in the first cache, and few.
+
+// stripRegisters is how many registers a strip has: sums of two are computed at the same time.
+const stripRegisters = 2
+
+// searchCode is what the steps of a search have in common.
+type searchCode struct {
+	k      *ir.Kernel
+	m      BlockMachine
+	at     map[string]GPR
+	offset GPR // of the strip from the first
+	steps  map[*ir.Block]*blocks
+	places map[*ir.Block]map[*Seg]assignment
+}
+
+// GenerateSearch prints a search as one function of the machine.
+func GenerateSearch(k *ir.Kernel, m BlockMachine) error {
+	g := &searchCode{k: k, m: m, at: map[string]GPR{}, steps: map[*ir.Block]*blocks{}, places: map[*ir.Block]map[*Seg]assignment{}}
+	args := Args(k)
+	for i, a := range args {
+		g.at[a.Name] = m.GPRs()[i]
+	}
+	g.offset = m.GPRs()[len(args)]
+	for _, stage := range k.Search.Stages {
+		for _, step := range stage.Steps {
+			for ; step != nil; step = step.Other {
+				registers := 1
+				if step.Rows {
+					registers = stripRegisters
+				}
+				b := newBlocks(k, step, m, registers)
+				b.at = g.at
+				places, err := b.allocate()
+				if err != nil {
+					return err
+				}
+				g.steps[step], g.places[step] = b, places
+			}
+		}
+	}
+
+	f := &Func{Kernel: k, Name: k.Name + m.Name(), Args: args}
+	f.Doc = strings.Split(f.Name+" "+k.Doc, "\n")
+	m.Begin(f)
+	var names []string
+	for _, a := range args {
+		names = append(names, m.GPRName(g.at[a.Name])+" "+a.Name)
+	}
+	m.Comment(strings.Join(append(names, m.GPRName(g.offset)+" the strip"), ", "))
+	for _, name := range []string{"tries", "count", "groups", "choice"} {
+		if r, ok := g.at[name]; ok {
+			m.Arg(r, name)
+		}
+	}
+	tried := false
+	for i, stage := range k.Search.Stages {
+		if stage.Tried && !tried {
+			tried = true
+			m.Label("try")
+		}
+		g.stage(i, stage)
+	}
+	if tried {
+		m.AddImm(g.at["tries"], 4*ir.TryNumbers)
+		m.AddImm(g.at["count"], -1)
+		m.Branch(g.at["count"], NotEqual, 0, "try")
+	}
+	m.Ret()
+	return nil
+}
+
+// stage prints the loop over the strips of a stage.
+func (g *searchCode) stage(number int, stage *ir.Stage) {
+	m, strip := g.m, fmt.Sprintf("strip%d", number)
+	m.Sub(g.offset, g.offset)
+	m.LoopHead(strip)
+	for i, step := range stage.Steps {
+		name := fmt.Sprintf("%d%d", number, i)
+		if step.Other == nil {
+			g.step(name, step)
+			continue
+		}
+		m.Branch(g.at["choice"], NotEqual, 0, "other"+name)
+		g.step(name, step)
+		m.Jump("end" + name)
+		m.Label("other" + name)
+		g.step("other"+name, step.Other)
+		m.Label("end" + name)
+	}
+	m.AddImm(g.offset, 4*m.Width()*stripRegisters)
+	m.BranchBelow(g.offset, g.at["groups"], strip)
+}
+
+// step prints a step for a strip: over the rows both registers side by side, and else one behind the other.
+func (g *searchCode) step(name string, step *ir.Block) {
+	m, b, places, n := g.m, g.steps[step], g.places[step], g.at["n"]
+	g.point("params")
+	if !step.Rows {
+		m.Sub(n, n)
+		m.AddImm(n, stripRegisters)
+		m.LoopHead("number" + name)
+		b.call.print(places[b.call])
+		b.body.print(places[b.body])
+		m.AddImm(g.at["params"], 4*m.Width())
+		m.AddImm(n, -1)
+		m.Branch(n, NotEqual, 0, "number"+name)
+		return
+	}
+	var rows []string
+	for _, s := range Streams(g.k) {
+		if step.Uses(s.Name) {
+			rows = append(rows, s.Name)
+			g.point(s.Name)
+		}
+	}
+	b.call.print(places[b.call])
+	m.Arg(n, "n")
+	m.LoopHead("row" + name)
+	b.body.print(places[b.body])
+	for _, name := range rows {
+		m.AddImm(g.at[name], step.Step(name))
+	}
+	m.AddImm(n, -1)
+	m.Branch(n, NotEqual, 0, "row"+name)
+	b.after.print(places[b.after])
+}
+
+// point sets a pointer to the strip.
+func (g *searchCode) point(name string) {
+	g.m.Arg(g.at[name], name)
+	g.m.Add(g.at[name], g.offset)
+}
