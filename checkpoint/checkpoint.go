@@ -46,6 +46,21 @@ const (
 	GGUF                   // a GGUF file
 )
 
+// String returns file, index, folder or gguf.
+func (k Kind) String() string {
+	switch k {
+	case File:
+		return "file"
+	case Index:
+		return "index"
+	case Folder:
+		return "folder"
+	case GGUF:
+		return "gguf"
+	}
+	return fmt.Sprintf("Kind(%d)", uint8(k))
+}
+
 // Open opens a checkpoint: a safetensors file, the index of a sharded one (X.index.json), a folder with one of the two, or a
 // GGUF file. What a file is, is told by its first bytes. A config.json beside the weights says how they are quantized.
 //
@@ -131,7 +146,7 @@ func (c *Checkpoint) Kind() Kind { return c.kind }
 func (c *Checkpoint) Shards() []*safetensors.File { return c.shards }
 
 // Method names what the weights are quantized by, as config.json's quant_method has it: compressed-tensors, fp8, mxfp4, gptq, awq,
-// bitsandbytes; gguf; "" if no tensor is quantized.
+// bitsandbytes; gguf; lowbit; "" if no tensor is quantized.
 func (c *Checkpoint) Method() string { return c.method }
 
 // Tensors returns the model's tensors in the order of the shards and of the tensors in them; a quantized one is one tensor, at the place

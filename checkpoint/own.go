@@ -84,6 +84,19 @@ func (b *builder) resolveOwn(record *Record, known map[likeness]*alike) {
 	}
 	b.scheme.Bits = record.Spec.DType.Bits()
 	b.shape, b.dtype = record.Shape.Dims(), record.DType
+	block, err := record.Spec.Granularity.Blocks(b.shape, quant.Weight)
+	if err != nil {
+		b.fail(b.name, "%w", err)
+		return
+	}
+	b.scheme.Rows, b.scheme.Cols = 1, 1
+	for axis, n := range block {
+		if axis == len(block)-1 {
+			b.scheme.Cols = n
+		} else {
+			b.scheme.Rows *= n
+		}
+	}
 	if known[like] == nil {
 		a, err := newAlike(record, like.groups.Dims())
 		if err != nil {

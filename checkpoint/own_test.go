@@ -139,11 +139,32 @@ func headMetadata(t *testing.T, head []byte) map[string]string {
 	return header.Metadata
 }
 
+func TestOwnScheme(t *testing.T) {
+	for want, spec := range map[string]quant.Spec{
+		"lowbit int8, 8 bits, groups of 24x8":        {},
+		"lowbit uint4, 4 bits, groups of 4x8":        {DType: quant.Uint4, Granularity: quant.PerChannel(0)},
+		"lowbit int2, 2 bits, groups of 6x4":         {DType: quant.Int2, Granularity: quant.PerBlocks(3, 2, 4)},
+		"lowbit int4, 4 bits, groups of 24x5":        {DType: quant.Int4, Granularity: quant.PerBlocks(-1, -1, 5).Partial()},
+		"lowbit float8_e5m2, 8 bits, groups of 24x8": {DType: quant.Float8E5M2, Granularity: quant.PerBlocks(99, -1, -1).Partial()},
+	} {
+		all, record, _ := writeOwn[float32](t, spec, []int{6, 4, 8}, true, false)
+		metadata, err := Records{"w": &record}.Metadata(nil)
+		require.NoError(t, err)
+		path := filepath.Join(t.TempDir(), "own.safetensors")
+		writeFile(t, path, metadata, all)
+		c := open(t, path)
+		assert.Equal(t, want, lookup(t, c, "w").Scheme().String())
+		assert.Equal(t, "file", c.Kind().String())
+	}
+}
+
 func TestOwnScalar(t *testing.T) {
 	all, record, want := writeOwn[float32](t, quant.Spec{DType: quant.Int4}, nil, true, false)
 	metadata, err := Records{"w": &record}.Metadata(nil)
 	require.NoError(t, err)
 	path := filepath.Join(t.TempDir(), "own.safetensors")
 	writeFile(t, path, metadata, all)
-	assert.Equal(t, want, readAs(t, lookup(t, open(t, path), "w"), safetensors.F32, 1))
+	w := lookup(t, open(t, path), "w")
+	assert.Equal(t, want, readAs(t, w, safetensors.F32, 1))
+	assert.Equal(t, "lowbit int4, 4 bits, groups of 1x1", w.Scheme().String())
 }

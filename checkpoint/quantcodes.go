@@ -6,9 +6,9 @@ import (
 	"github.com/lowbit-go/lowbit/quant"
 )
 
-// ReadCodes reads the codes and parameters of a quantized tensor, as package quant has them. Codes that it has no formula for (in any order
-// along a row, of 3, 5, 6 or 7 bits, of nvfp4, of a table, transposed, in the blocks of GGUF), scales that are not positive and groups that do
-// not divide the tensor are an error; ReadRows gives their values, and Tensor.Parts what is stored.
+// ReadCodes reads the codes and parameters of a quantized tensor, as package quant has them. Codes that it has no formula for (another
+// library's in any order along a row, of 3, 5, 6 or 7 bits, of nvfp4, of a table or transposed, and the blocks of GGUF), scales that are not
+// positive and groups that do not divide the tensor are an error; ReadRows gives their values, and Tensor.Parts what is stored.
 func (t *Tensor) ReadCodes() (quant.Codes, error) {
 	if t.Err() != nil {
 		return quant.Codes{}, t.Err()

@@ -35,8 +35,8 @@ type Scheme struct {
 	Method string // as Checkpoint.Method; "" if the tensor is not quantized
 	Format string // what the method calls the layout: pack-quantized, gptq_v2, nf4, ...
 	Bits   int    // of a code
-	Rows   int    // of a group: 1 where each row has groups of its own
-	Cols   int    // of a group
+	Rows   int    // of a group, all axes but the last: 1 where each row has groups of its own
+	Cols   int    // of a group, along the last axis
 }
 
 // String is one line that says it all.

@@ -36,5 +36,5 @@
 //
 // Tensors hold two numbers in a byte, the first in the low nibble: see Pair.
 // Package kernels converts slices to pairs (EncodeE2M1Pairs) and to one code per
-// byte (EncodeE2M1), and back; its QuantizeFp divides by scales on the way.
+// byte (EncodeE2M1), and back; its QuantizeFloat divides by scales on the way.
 package fp4

@@ -25,7 +25,7 @@
 // computed in float32 and rounded once on the way out, half to even.
 //
 // NaN: y is NaN, the mask 0, an integer code 0, the code of a float format NaN;
-// E2M1Packed has no NaN and has the nibble 0. Infinity is clamped, its mask is
+// E2M1Packed, E2M3 and E3M2 have no NaN and have the code 0. Infinity is clamped, its mask is
 // 0. An integer format gives -0 only by rounding to a two-byte type or from a
 // minval of -0, a float format keeps the sign of zero. A scale that is zero, negative, infinite or NaN is no error:
 // the result is what IEEE arithmetic makes of it.
@@ -108,16 +108,18 @@
 // # Codes
 //
 // A [Format] says what codes are and how they lie in memory. Codes of every format
-// can be written to and read from []byte: those of Int4, Uint4, Int2, Uint2 and
-// E2M1Packed several to a byte, the first in the lowest bits. Where a Go type is a
-// code, slices of it do too: []int8, []uint8, []fp8.E4M3FN, []fp8.E5M2 and
-// []fp4.Pair. Pack and Unpack are for integer codes that exist already.
+// can be written to and read from []byte: those of less than eight bits, but for
+// E2M1, E2M3 and E3M2, several to a byte, the first in the lowest bits; those of
+// Int16 and Uint16 in two bytes, the low one first. Where a Go type is a code, slices
+// of it do too: []int8, []uint8, []int16, []uint16, []fp8.E4M3FN, []fp8.E5M2,
+// []fp6.E2M3, []fp6.E3M2 and []fp4.Pair. Pack and Unpack are for integer codes that
+// exist already.
 //
 // # Bytes
 //
 // Kernels take numbers as the machine has them: float32, int32, float16.Float16
 // and bf16.BFloat16 in its own byte order, aligned to their size, as Go allocates
-// them. Codes are bytes and have neither. Files have numbers in little-endian order:
+// them, and so codes in []int16 and []uint16. All other codes are bytes and have neither. Files have numbers in little-endian order:
 // [View] and [ViewBytes] view bytes as a slice of any of these types, and back,
 // where the machine has the same order.
 //

@@ -8,7 +8,7 @@ import (
 
 // Codes is a quantized tensor, with all that it takes to get its values back.
 //
-// Unpacked, each code has a byte: a two's complement int8, a uint8, or the bits of the float8 format that DType.Storage names; codes of 16
+// Unpacked, each code has a byte: a two's complement int8, a uint8, or the bits of the float format that DType.Storage names; codes of 16
 // bits have two, little-endian. Packed, codes of 6 bits are four to three bytes, codes of 4 bits two to a byte and codes of 2 bits four to a
 // byte, a stream of bits with the first element in the lowest; each row (the last axis) begins at a byte, and is padded with zeros.
 type Codes struct {

@@ -22,7 +22,7 @@
 //	q = clamp(r, quant_min, quant_max)
 //	y = (q - quant_offset) * scale + float_offset
 //
-// For float8 and float4, r = x / scale, q = cast(clamp(r)), y = q * scale. The mask is quant_min <= r <= quant_max, and the
+// For float8, float6 and float4, r = x / scale, q = cast(clamp(r)), y = q * scale. The mask is quant_min <= r <= quant_max, and the
 // straight-through gradient dx = dy * mask. Division is that of IEEE 754, rounding is half to even, each operation is rounded by itself to
 // float32, and the result once to the tensor's own type. A NaN stays a NaN, with mask 0; as a code it is 0 in a format without NaN.
 //

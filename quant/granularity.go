@@ -103,6 +103,24 @@ func (g Granularity) Groups(shape []int, target Target) ([]int, error) {
 	return g.groups(nil, shape, target)
 }
 
+// Blocks returns the number of elements of a group along each axis of a tensor of that shape, of the first one where the last is shorter. The
+// errors are those of Groups.
+func (g Granularity) Blocks(shape []int, target Target) ([]int, error) {
+	groups, err := g.Groups(shape, target)
+	if err != nil {
+		return nil, err
+	}
+	blocks := g.blocks(shape, groups)
+	for i, d := range shape {
+		if blocks != nil {
+			groups[i] = min(blocks[i], d)
+		} else {
+			groups[i] = d / max(1, groups[i])
+		}
+	}
+	return groups, nil
+}
+
 // groups is Groups, in dst's memory if it has room.
 func (g Granularity) groups(dst, shape []int, target Target) ([]int, error) {
 	if _, err := elements("shape", "", shape); err != nil {

@@ -12,7 +12,8 @@ import (
 )
 
 // FakeQuantizer quantizes the tensors that pass through one place of a model: a weight, an activation, a lookup table.
-// It observes their ranges, keeps the parameters, and uses them. Make one with New or NewGiven, for each place one.
+// It observes their ranges, keeps the parameters, and uses them. Make one with New or NewGiven, for each place one; that of
+// no constructor passes tensors unchanged.
 //
 // FakeQuantize, Quantize, QuantizeValues and Observe are forward passes: while the observer is on, each observes its tensor first.
 // The parameters' shape is that of the first tensor observed; a later tensor that has another number of groups is an error, unless

@@ -288,7 +288,7 @@ func (c Codec[T]) vectors(name string, elements int) (int, error) {
 // check holds a number of bytes against n records.
 func (c Codec[T]) check(name string, bytes, n int) error {
 	if n > 0 && (bytes < HeaderBytes+c.Dim || (bytes-HeaderBytes-c.Dim)/c.stride() < n-1) {
-		return fmt.Errorf("record: len(%s)=%d, want %d records of %d bytes each %d", name, bytes, n, HeaderBytes+c.Dim, c.stride())
+		return fmt.Errorf("record: len(%s)=%d, want room for %d records of %d bytes, %d bytes apart", name, bytes, n, HeaderBytes+c.Dim, c.stride())
 	}
 	return nil
 }

@@ -166,8 +166,8 @@ func TestMistakes(t *testing.T) {
 		{Codec[float32]{Dim: 8, Stride: 15}, x, dst, "record: Stride=15, want 16 at least, or 0"},
 		{Codec[float32]{Dim: 8, Code: 3}, x, dst, "record: Code=3, want Int8, Int8Asymmetric or Uint8"},
 		{Codec[float32]{Dim: 3}, x, dst, "want a multiple of Dim=3"},
-		{Codec[float32]{Dim: 4}, x, dst[:23], "=23, want 2 records of 12 bytes each 12"},
-		{Codec[float32]{Dim: 4, Stride: math.MaxInt}, x, dst, "want 2 records"},
+		{Codec[float32]{Dim: 4}, x, dst[:23], "=23, want room for 2 records of 12 bytes, 12 bytes apart"},
+		{Codec[float32]{Dim: 4, Stride: math.MaxInt}, x, dst, "want room for 2 records"},
 	} {
 		err := c.codec.Quantize(c.dst, c.x)
 		require.ErrorContains(t, err, c.want)

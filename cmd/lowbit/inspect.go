@@ -198,12 +198,11 @@ type partEntry struct {
 
 // inspectJSON prints an object, a line for each tensor.
 func inspectJSON(t *tool, in *checkpoint.Checkpoint) error {
-	kinds := map[checkpoint.Kind]string{checkpoint.File: "file", checkpoint.Index: "index", checkpoint.Folder: "folder"}
 	var shards []map[string]any
 	for _, f := range in.Shards() {
 		shards = append(shards, map[string]any{"name": filepath.Base(f.Name()), "tensors": len(f.Tensors()), "bytes": size(f.Tensors()), "metadata": f.Metadata()})
 	}
-	head := map[string]any{"path": in.Path(), "kind": kinds[in.Kind()], "shards": shards}
+	head := map[string]any{"path": in.Path(), "kind": in.Kind().String(), "shards": shards}
 	if method := in.Method(); method != "" {
 		head["method"], head["bits_per_weight"] = method, bitsPerWeight(in)
 	}
