@@ -139,8 +139,8 @@ type comparisons struct {
 
 // comparisonTable prints a table.
 func comparisonTable(w io.Writer) comparisons {
-	list := newTable(w, column{head: "TENSOR", most: 48}, column{head: "DTYPE", most: 18}, column{head: "SHAPE", most: 24}, column{head: "BITS", most: 26},
-		column{head: ">MAX ABS ERROR", most: 13}, column{head: ">SQNR", most: 11}, column{head: ">COSINE", most: 9}, column{head: "NOT FINITE", most: 36})
+	list := newTable(w, column{head: "TENSOR", most: 46}, column{head: "DTYPE", most: 24}, column{head: "SHAPE", most: 20}, column{head: "BITS", most: 28},
+		column{head: ">MAX ABS ERROR", most: 13}, column{head: ">SQNR", most: 11}, column{head: ">COSINE", most: 9}, column{head: "NOT FINITE", most: 35})
 	return comparisons{
 		add: func(c *comparison) error {
 			list.add(c.cells()...)

@@ -69,7 +69,7 @@ func (c *inspectCommand) Run(t *tool) error {
 		return nil
 	}
 	fmt.Fprintln(t.stdout)
-	columns := []column{{head: "TENSOR", most: 68}, {head: "DTYPE", most: 12}, {head: "SHAPE", most: 26}, {head: ">ELEMENTS", most: 16}, {head: ">BYTES", most: 16}, {head: "QUANTIZED", most: 52}}
+	columns := []column{{head: "TENSOR", most: 60}, {head: "DTYPE", most: 11}, {head: "SHAPE", most: 24}, {head: ">ELEMENTS", most: 13}, {head: ">BYTES", most: 13}, {head: "QUANTIZED", most: 69}}
 	if in.Method() == "" {
 		columns = columns[:5]
 	}
@@ -80,7 +80,7 @@ func (c *inspectCommand) Run(t *tool) error {
 			if in.Method() != "" {
 				how := ""
 				if i == 0 && tensor.Quantized() {
-					how = schemeText(tensor)
+					how = schemeText(tensor, columns[5].most)
 				}
 				cells = append(cells, how)
 			}
@@ -110,18 +110,17 @@ func printSpecs(t *tool, in *checkpoint.Checkpoint) error {
 	return nil
 }
 
-// schemeText says how a tensor is quantized.
-func schemeText(t *checkpoint.Tensor) string {
+// schemeText says how a tensor is quantized, and what it was if there is room for that.
+func schemeText(t *checkpoint.Tensor, most int) string {
 	s := t.Scheme()
-	text := s.Format
-	if s.Method != "lowbit" {
-		text = s.Method + " " + s.Format
-	}
-	text += fmt.Sprintf(" from %v %s, %.3f bits", t.DType(), shapeText(t.Shape()), tensorBits(t))
+	text := fmt.Sprintf(", %.3f bits, groups %dx%d", tensorBits(t), s.Rows, s.Cols)
 	if scale, ok := t.Part(checkpoint.Scale); ok {
-		text += fmt.Sprintf(", scales %v %v", scale.DType, scale.Shape)
+		text += fmt.Sprintf(", scales %v", scale.DType)
 	}
-	return text
+	if whole := fmt.Sprintf("%s of %v %s%s", s.Format, t.DType(), shapeText(t.Shape()), text); len(whole) <= most {
+		return whole
+	}
+	return s.Format + text
 }
 
 // tensorBits counts the bits per weight of a tensor, with all that belongs to it.
@@ -185,6 +184,7 @@ type schemeDetails struct {
 	Method        string      `json:"method"`
 	Format        string      `json:"format"`
 	Bits          int         `json:"bits"`
+	Group         [2]int      `json:"group"` // rows and columns
 	BitsPerWeight float64     `json:"bits_per_weight"`
 	Parts         []partEntry `json:"parts"`
 }
@@ -221,7 +221,7 @@ func inspectJSON(t *tool, in *checkpoint.Checkpoint) error {
 			}
 			if tensor.Quantized() {
 				s := tensor.Scheme()
-				i.Quantized = &schemeDetails{s.Method, s.Format, s.Bits, tensorBits(tensor), parts}
+				i.Quantized = &schemeDetails{s.Method, s.Format, s.Bits, [2]int{s.Rows, s.Cols}, tensorBits(tensor), parts}
 			}
 			if !yield(i) {
 				return
@@ -292,9 +292,5 @@ func dtypeText(t *checkpoint.Tensor) string {
 	if !t.Quantized() {
 		return t.DType().String()
 	}
-	s := t.Scheme()
-	if s.Method == "lowbit" {
-		return s.Format
-	}
-	return s.Method + " " + s.Format
+	return t.Scheme().Format
 }

@@ -38,7 +38,7 @@ fnuz             F8_E4M3FNUZ  [1]           1      1
 	works(t, "quantize", "--pack", "--include", "w", "--spec", int4Blocks, "-o", codes, in)
 	text := works(t, "inspect", codes)
 	assert.Contains(t, text, `quantized by: {"dtype":"int4"`)
-	assert.Regexp(t, `\nw +U8 +\[2,4\] +8 +8 +int4 from F32 \[2,8\], 12\.000 bits, scales F32 \[2,2\]\n`, text)
+	assert.Regexp(t, `\nw +U8 +\[2,4\] +8 +8 +int4 of F32 \[2,8\], 12\.000 bits, groups 1x4, scales F32\n`, text)
 	assert.Regexp(t, `\nw\.scale +F32 +\[2,2\] +4 +16\n`, text)
 	assert.NotContains(t, text, "tensors\":", "what is for the tool is not printed")
 
