@@ -14,8 +14,8 @@ import (
 
 // EncodeFloat16 converts as float16.Fromfloat32: from 65520 on to infinity.
 func EncodeFloat16(dst []float16.Float16, src []float32) {
-	if impl := elementwise(dst, src); impl != generic {
-		asm.Encode(impl, asm.F16, (*uint16)(&dst[0]), &src[0], len(src), 0)
+	if impl := atOnce(len(src)); impl != generic && len(dst) == len(src) && apart(dst, src) {
+		asm.Encode(impl, asm.F16, (*uint16)(unsafe.SliceData(dst)), unsafe.SliceData(src), len(src), 0)
 		return
 	}
 	encode("EncodeFloat16", dst, src, float16.Fromfloat32, nil)
@@ -23,8 +23,8 @@ func EncodeFloat16(dst []float16.Float16, src []float32) {
 
 // DecodeFloat16 converts as float16.Float16.Float32.
 func DecodeFloat16(dst []float32, src []float16.Float16) {
-	if impl := elementwise(dst, src); impl != generic {
-		asm.Decode(impl, asm.F16, &dst[0], (*uint16)(&src[0]), len(src), 0)
+	if impl := atOnce(len(src)); impl != generic && len(dst) == len(src) && apart(dst, src) {
+		asm.Decode(impl, asm.F16, unsafe.SliceData(dst), (*uint16)(unsafe.SliceData(src)), len(src), 0)
 		return
 	}
 	decode("DecodeFloat16", dst, src, float16.Float16.Float32)
@@ -32,8 +32,8 @@ func DecodeFloat16(dst []float32, src []float16.Float16) {
 
 // EncodeBFloat16 converts as bf16.FromFloat32.
 func EncodeBFloat16(dst []bf16.BFloat16, src []float32) {
-	if impl := elementwise(dst, src); impl != generic {
-		asm.Encode(impl, asm.BF16, (*uint16)(&dst[0]), &src[0], len(src), 0)
+	if impl := atOnce(len(src)); impl != generic && len(dst) == len(src) && apart(dst, src) {
+		asm.Encode(impl, asm.BF16, (*uint16)(unsafe.SliceData(dst)), unsafe.SliceData(src), len(src), 0)
 		return
 	}
 	encode("EncodeBFloat16", dst, src, bf16.FromFloat32, nil)
@@ -41,8 +41,8 @@ func EncodeBFloat16(dst []bf16.BFloat16, src []float32) {
 
 // DecodeBFloat16 converts as bf16.BFloat16.Float32.
 func DecodeBFloat16(dst []float32, src []bf16.BFloat16) {
-	if impl := elementwise(dst, src); impl != generic {
-		asm.Decode(impl, asm.BF16, &dst[0], (*uint16)(&src[0]), len(src), 0)
+	if impl := atOnce(len(src)); impl != generic && len(dst) == len(src) && apart(dst, src) {
+		asm.Decode(impl, asm.BF16, unsafe.SliceData(dst), (*uint16)(unsafe.SliceData(src)), len(src), 0)
 		return
 	}
 	decode("DecodeBFloat16", dst, src, bf16.BFloat16.Float32)
@@ -161,10 +161,15 @@ type small interface {
 
 // encode converts by one, or by assembly, which is told of the format if it is one of fp8.
 func encode[D small](kernel string, dst []D, src []float32, one func(float32) D, f *float8) {
-	if impl := elementwise(dst, src); impl != generic {
-		encodePiece[D](impl, unsafe.Pointer(&dst[0]), &src[0], f, len(src), 0)
+	if impl := atOnce(len(src)); impl != generic && len(dst) == len(src) && apart(dst, src) {
+		encodePiece[D](impl, unsafe.Pointer(unsafe.SliceData(dst)), unsafe.SliceData(src), f, len(src), 0)
 		return
 	}
+	encodeLong(kernel, dst, src, one, f)
+}
+
+// encodeLong is encode the long way.
+func encodeLong[D small](kernel string, dst []D, src []float32, one func(float32) D, f *float8) {
 	checkLen(kernel, "dst", len(dst), len(src))
 	checkApart(kernel, memory("dst", dst), memory("src", src))
 	if impl := current(); impl != generic && len(src) > 0 {
@@ -186,10 +191,15 @@ func encodeE8M0(kernel string, dst []fp8.E8M0, src []float32, one func(float32) 
 }
 
 func decode[S small](kernel string, dst []float32, src []S, one func(S) float32) {
-	if impl := elementwise(dst, src); impl != generic {
-		decodePiece[S](impl, &dst[0], unsafe.Pointer(&src[0]), len(src), 0)
+	if impl := atOnce(len(src)); impl != generic && len(dst) == len(src) && apart(dst, src) {
+		decodePiece[S](impl, unsafe.SliceData(dst), unsafe.Pointer(unsafe.SliceData(src)), len(src), 0)
 		return
 	}
+	decodeLong(kernel, dst, src, one)
+}
+
+// decodeLong is decode the long way.
+func decodeLong[S small](kernel string, dst []float32, src []S, one func(S) float32) {
 	checkLen(kernel, "dst", len(dst), len(src))
 	checkApart(kernel, memory("dst", dst), memory("src", src))
 	if impl := current(); impl != generic && len(src) > 0 {

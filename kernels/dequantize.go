@@ -14,18 +14,25 @@ import (
 // Bytes(len(dst)) bytes. A code outside Min..Max is no error. Groups of packed codes
 // need not begin at a byte, but those that do are faster.
 func DequantizeInt[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) {
-	const kernel = "DequantizeInt"
 	if impl := atOnce(len(dst)); impl != generic && g.isVector(len(dst)) && len(src) == len(dst) && apart(dst, src) && !tabled[T](impl, 8, len(dst)) {
-		y, q := unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0])
-		if code, ok := p.smallCode(ownFormat[C](), y, len(dst)*int(unsafe.Sizeof(*new(T)))); ok {
-			if p.ZeroPoint != nil {
-				asm.DequantizeZeroPoint[T](impl, code, elemOf[T](), y, q, &p.Scale[0], &p.ZeroPoint[0], 0, 1, len(dst), 0)
-			} else {
+		y, q := unsafe.Pointer(unsafe.SliceData(dst)), unsafe.Pointer(unsafe.SliceData(src))
+		if code, least, most := smallRange[C](p.Format); p.small(least, most) && p.clear(y, len(dst)*int(unsafe.Sizeof(*new(T)))) {
+			switch {
+			case p.ZeroPoint == nil:
 				asm.Dequantize[T](impl, code, elemOf[T](), y, q, &p.Scale[0], 0, 1, len(dst), 0)
+				return
+			case p.smallZero():
+				asm.DequantizeZeroPoint[T](impl, code, elemOf[T](), y, q, &p.Scale[0], &p.ZeroPoint[0], 0, 1, len(dst), 0)
+				return
 			}
-			return
 		}
 	}
+	dequantizeIntLong(dst, src, g, p)
+}
+
+// dequantizeIntLong is DequantizeInt the long way.
+func dequantizeIntLong[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) {
+	const kernel = "DequantizeInt"
 	g.check(kernel, "dst", len(dst))
 	if p.check(kernel, g.Groups) {
 		plain := *p

@@ -15,7 +15,6 @@ import (
 //
 // dst may be src.
 func FakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p *IntParams) {
-	const kernel = "FakeQuantizeInt"
 	if impl := atOnce(len(src)); impl != generic && g.isVector(len(src)) && len(dst) == len(src) &&
 		(&dst[0] == &src[0] || apart(dst, src)) && smallFake(dst, mask, src, p) {
 		y, x, flags, kind := unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.SliceData(mask.data), int32(asmMasks[mask.kind])
@@ -28,6 +27,12 @@ func FakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p *IntParams)
 		}
 		return
 	}
+	fakeQuantizeIntLong(dst, mask, src, g, p)
+}
+
+// fakeQuantizeIntLong is FakeQuantizeInt the long way.
+func fakeQuantizeIntLong[T Float](dst []T, mask Mask, src []T, g Grid, p *IntParams) {
+	const kernel = "FakeQuantizeInt"
 	checkFakeQuantize(kernel, dst, mask, src, g)
 	p.apart(kernel, memory("dst", dst))
 	p.apart(kernel, memory("mask", mask.data))

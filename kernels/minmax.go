@@ -14,11 +14,16 @@ import (
 // A group without elements has neither: MinMax panics if Rows or Len is 0 and
 // Groups is not.
 func MinMax[T Float](min, max []T, src []T, g Grid) {
-	const kernel = "MinMax"
 	if impl := atOnce(len(src)); impl != generic && g.isVector(len(src)) && len(min) == 1 && len(max) == 1 && apart(min, max) && apart(min, src) && apart(max, src) {
-		asm.MinMax[T](impl, elemOf[T](), unsafe.Pointer(&src[0]), unsafe.Pointer(&min[0]), unsafe.Pointer(&max[0]), 1, len(src))
+		asm.MinMax[T](impl, elemOf[T](), unsafe.Pointer(unsafe.SliceData(src)), unsafe.Pointer(&min[0]), unsafe.Pointer(&max[0]), 1, len(src))
 		return
 	}
+	minMaxLong(min, max, src, g)
+}
+
+// minMaxLong is MinMax the long way.
+func minMaxLong[T Float](min, max []T, src []T, g Grid) {
+	const kernel = "MinMax"
 	g.checkObserved(kernel, len(src))
 	checkLen(kernel, "min", len(min), g.Groups)
 	checkLen(kernel, "max", len(max), g.Groups)

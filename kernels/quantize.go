@@ -14,23 +14,30 @@ import (
 // Bytes(len(src)) bytes. Groups of packed codes need not begin at a byte, but those
 // that do are faster.
 func QuantizeInt[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams) {
-	const kernel = "QuantizeInt"
 	if impl := atOnce(len(src)); impl != generic && g.isVector(len(src)) && len(dst) == len(src) && apart(dst, src) {
-		q, x := unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0])
-		if code, ok := p.smallCode(ownFormat[C](), q, len(dst)); ok {
+		q, x := unsafe.Pointer(unsafe.SliceData(dst)), unsafe.Pointer(unsafe.SliceData(src))
+		if code, least, most := smallRange[C](p.Format); p.small(least, most) && p.clear(q, len(dst)) {
 			scale := &p.Scale[0]
 			recip := 1 / *scale
 			switch {
-			case p.ZeroPoint != nil:
-				asm.QuantizeZeroPoint[T](impl, code, elemOf[T](), q, x, scale, &recip, &p.ZeroPoint[0], int32(p.Min), int32(p.Max), 1, len(src), 0)
-			case code == asm.Int8 && p.Min == -128 && p.Max == 127:
+			case p.ZeroPoint == nil && code == asm.Int8 && p.Min == -128 && p.Max == 127:
 				asm.QuantizeWhole[T](impl, code, elemOf[T](), (*int8)(q), x, scale, &recip, 1, len(src), 0)
-			default:
+				return
+			case p.ZeroPoint == nil:
 				asm.Quantize[T](impl, code, elemOf[T](), q, x, scale, &recip, int32(p.Min), int32(p.Max), 1, len(src), 0)
+				return
+			case p.smallZero():
+				asm.QuantizeZeroPoint[T](impl, code, elemOf[T](), q, x, scale, &recip, &p.ZeroPoint[0], int32(p.Min), int32(p.Max), 1, len(src), 0)
+				return
 			}
-			return
 		}
 	}
+	quantizeIntLong(dst, src, g, p)
+}
+
+// quantizeIntLong is QuantizeInt the long way.
+func quantizeIntLong[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams) {
+	const kernel = "QuantizeInt"
 	g.check(kernel, "src", len(src))
 	if p.check(kernel, g.Groups) {
 		plain := *p

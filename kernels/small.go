@@ -11,7 +11,8 @@ import (
 // each call of a function takes as long as some thirty of them. So the first question
 // is whether a call is small and ordinary; if it is, one call of assembly does it. The
 // question only says yes: what it does not like, a mistake too, goes the long way,
-// which reports mistakes. TestSmall holds one way against the other.
+// which reports mistakes. TestSmall holds one way against the other. The long way is a
+// function of its own: what it needs would be put by for it in every call.
 
 // atOnce returns the implementation if one call of assembly can do n elements and
 // writes nothing past the caches, and otherwise generic.
@@ -38,58 +39,48 @@ func smallMost(impl isa) int {
 // isVector reports whether a grid is one group of n elements.
 func (g Grid) isVector(n int) bool { return g.Rows == 1 && g.Groups == 1 && g.Len == n }
 
-// apart reports whether slices share no memory.
+// apart reports whether slices share no memory; it may deny it of an empty one.
 func apart[A, B any](a []A, b []B) bool {
+	m, n := uintptr(len(a))*unsafe.Sizeof(*new(A)), uintptr(len(b))*unsafe.Sizeof(*new(B))
 	p, q := uintptr(unsafe.Pointer(unsafe.SliceData(a))), uintptr(unsafe.Pointer(unsafe.SliceData(b)))
-	return p+uintptr(len(a))*unsafe.Sizeof(*new(A)) <= q || q+uintptr(len(b))*unsafe.Sizeof(*new(B)) <= p
+	return q-p+n-1 >= m+n-1 // modulo 1<<64: one comparison for both sides
 }
 
-// elementwise is atOnce for a kernel that makes each element of one.
-func elementwise[D, S any](dst []D, src []S) isa {
-	if len(dst) != len(src) || !apart(dst, src) {
-		return generic
-	}
-	return atOnce(len(src))
+// beside reports whether a number of four bytes is not among n bytes.
+func beside(number, out unsafe.Pointer, n int) bool {
+	return uintptr(number)-uintptr(out)+3 >= uintptr(n)+3
 }
 
-// small reports whether parameters are those of one ordinary group, of which nothing
-// is among n bytes that are written: codes from least to most, no dialect, a scale
-// that need not be divided by, no minval.
-func (p *IntParams) small(least, most int, out unsafe.Pointer, n int) bool {
-	if p.Min < least || p.Max > most || p.Min >= p.Max || p.Dialect != Reference || p.Minval != nil || len(p.Scale) != 1 {
-		return false
-	}
-	start, scale := uintptr(out), uintptr(unsafe.Pointer(&p.Scale[0]))
-	end := start + uintptr(n)
-	if scale+4 > start && scale < end || !(p.Scale[0] >= 0x1p-80 && p.Scale[0] <= 0x1p100) {
-		return false
-	}
-	if p.ZeroPoint == nil {
-		return true
-	}
-	if len(p.ZeroPoint) != 1 {
-		return false
-	}
-	zero, z := uintptr(unsafe.Pointer(&p.ZeroPoint[0])), int(p.ZeroPoint[0])
-	return z >= p.Min && z <= p.Max && (zero+4 <= start || zero >= end)
+// small reports whether parameters are those of one ordinary group but for the zero
+// point: codes from least to most, no dialect, no minval, a scale that need not be
+// divided by.
+func (p *IntParams) small(least, most int) bool {
+	return p.Min >= least && p.Max <= most && p.Min < p.Max && p.Dialect == Reference && p.Minval == nil && len(p.Scale) == 1 &&
+		p.Scale[0] >= 0x1p-80 && p.Scale[0] <= 0x1p100
 }
 
-// smallCode returns what the assembly calls codes of a byte in a slice whose own
-// format is that, if parameters are small with them.
-func (p *IntParams) smallCode(own Format, out unsafe.Pointer, n int) (code asm.Code, ok bool) {
-	f := p.Format
-	if f == 0 {
-		f = own
-	}
+// smallZero reports the same of a zero point.
+func (p *IntParams) smallZero() bool {
+	return len(p.ZeroPoint) == 1 && int(p.ZeroPoint[0]) >= p.Min && int(p.ZeroPoint[0]) <= p.Max
+}
+
+// clear reports whether neither a small scale nor a small zero point is among n bytes that are written.
+func (p *IntParams) clear(out unsafe.Pointer, n int) bool {
+	return beside(unsafe.Pointer(unsafe.SliceData(p.Scale)), out, n) &&
+		(p.ZeroPoint == nil || beside(unsafe.Pointer(unsafe.SliceData(p.ZeroPoint)), out, n))
+}
+
+// smallRange returns what the assembly calls codes of a byte in a slice of C, and the
+// least and the greatest: none if the codes of a format are others.
+func smallRange[C IntCode](f Format) (code asm.Code, least, most int) {
+	own := ownFormat[C]()
 	switch {
-	case f != own && own != Uint8:
-		return 0, false
-	case f == Int8:
-		return asm.Int8, p.small(-128, 127, out, n)
-	case f == Uint8:
-		return asm.Uint8, p.small(0, 255, out, n)
+	case own == Int8 && f == 0, f == Int8 && own <= Uint8:
+		return asm.Int8, -128, 127
+	case own == Uint8 && (f == 0 || f == Uint8):
+		return asm.Uint8, 0, 255
 	}
-	return 0, false
+	return 0, 0, 0
 }
 
 // smallFake reports whether parameters are small for fake-quantizing, and the mask is
@@ -102,7 +93,7 @@ func smallFake[T Float](dst []T, mask Mask, src []T, p *IntParams) bool {
 	case p.Format > Int8:
 		return false
 	}
-	if !p.small(least, most, unsafe.Pointer(&dst[0]), len(dst)*int(unsafe.Sizeof(*new(T)))) {
+	if !p.small(least, most) || p.ZeroPoint != nil && !p.smallZero() || !p.clear(unsafe.Pointer(&dst[0]), len(dst)*int(unsafe.Sizeof(*new(T)))) {
 		return false
 	}
 	switch mask.kind {
@@ -117,5 +108,5 @@ func smallFake[T Float](dst []T, mask Mask, src []T, p *IntParams) bool {
 			return false
 		}
 	}
-	return apart(mask.data, src) && apart(mask.data, dst) && p.small(least, most, unsafe.Pointer(&mask.data[0]), len(mask.data))
+	return apart(mask.data, src) && apart(mask.data, dst) && p.clear(unsafe.Pointer(&mask.data[0]), len(mask.data))
 }
