@@ -75,7 +75,7 @@ func (r *IntRule) ends() bool { return r.Asymmetric || r.Scales > ScaleE8M0 || r
 func chooseFloats[T Float](impl isa, c findings, r *FloatRule, first, n int) {
 	if r.Dialect != Reference || r.Factor != nil {
 		part := r.part(first, n)
-		chooseDialect[T](impl, &part, part.Scale, c.recip)
+		chooseDialect[T](impl, &part, part.Scale, c.recip, c.recip)
 		return
 	}
 	if r.Scales == ScaleE8M0 {

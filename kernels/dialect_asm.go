@@ -1,9 +1,11 @@
 package kernels
 
 import (
+	"math"
 	"unsafe"
 
 	"github.com/lowbit-go/lowbit/fp4"
+	"github.com/lowbit-go/lowbit/fp8"
 	"github.com/lowbit-go/lowbit/internal/asm"
 )
 
@@ -40,8 +42,11 @@ func (m *method) infinite() bool {
 
 // multipliesAlone reports whether codes are those of products with the factors. To
 // round a product with a power of two to the type of the element changes nothing but
-// what is far below every format, and with it the zeros.
-func (m *method) multipliesAlone() bool { return m.multiplies() && m.plain() && !m.infinite() }
+// what is far below every format, and with it the zeros. E2M1 with a byte to each code
+// has no kernel for that.
+func (m *method) multipliesAlone() bool {
+	return m.multiplies() && m.plain() && !m.infinite() && !(m.fp4 && m.format.bits == 8)
+}
 
 // quantizeFloatBy quantizes as dialects other than the reference do.
 func quantizeFloatBy[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParams) {
@@ -51,23 +56,121 @@ func quantizeFloatBy[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatPar
 		portableQuantizeFloat(dst, src, g, p)
 	case p.Format.isSix():
 		quantizeFloatSixes(impl, dst, src, g, p)
-	case !m.plain() || !m.multiplies() && narrows[T](p.Dialect):
-		quantizeFloatBefore(impl, dst, src, g, p)
-	case !m.multiplies(): // the factors are the scales
-		quantizeFloatAsm(impl, dst, src, g, &FloatParams{Format: p.Format, Scale: p.Scale})
-	default:
+	case m.multipliesAlone():
+		var room [someGroups]float32
 		to := streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), unsafe.Pointer(&dst[0]), p.Format.Bits(), NoMask)
-		var factor [someGroups]float32
-		for base := 0; base < g.Groups; base += len(factor) {
-			f := factor[:min(len(factor), g.Groups-base)]
-			if p.Factor != nil {
-				f = p.Factor[base:][:len(f)]
-			} else {
-				for i := range f {
-					f[i] = factorAt[T](p, &m, base+i)
+		for base := 0; base < g.Groups; base += len(room) {
+			factor := factors[T](p, &m, base, min(len(room), g.Groups-base), room[:])
+			quantizeFloatGroups(impl, dst, src, g, p.Format, base, nil, factor, to)
+		}
+	case p.Format == E2M1Packed:
+		quantizeFours(impl, dst, src, g, p)
+	case m.multiplies() || !m.plain() || narrows[T](p.Dialect):
+		quantizeFloatBefore(impl, dst, src, g, p, 0, g.Groups)
+	default: // the factors are the scales
+		quantizeFloatAsm(impl, dst, src, g, &FloatParams{Format: p.Format, Scale: p.Scale})
+	}
+}
+
+// factors are what the elements of some groups from base on are multiplied with or
+// divided by, in room unless they are the parameters' own.
+func factors[T Float](p *FloatParams, m *method, base, n int, room []float32) []float32 {
+	if p.Factor != nil {
+		return p.Factor[base:][:n]
+	}
+	room = room[:n]
+	for i := range room {
+		room[i] = factorAt[T](p, m, base+i)
+	}
+	return room
+}
+
+// fours are what the assembly is told of E2M1Packed: the words of asm.QuantizeE2M1PowerOfTwo.
+type fours struct {
+	instead, tie float32
+	flip         int32
+}
+
+// fours are those of the method's codes. Where signs are flipped, elements are to have the other one.
+func (m *method) fours() fours {
+	f := fours{instead: nan32, tie: 0x1p-22}
+	if m.dialect == ModelOpt { // NaN has the code of the largest value
+		f.instead = float32(math.Inf(1))
+	}
+	if m.towardZero() { // a zero is +0 first
+		f = fours{-f.instead, math.Nextafter32(f.tie, 0), 0x08080808}
+	}
+	return f
+}
+
+// quantizeFoursOf quantizes the groups from base on, as quantizeFloatGroups does: there are no
+// other kernels than those for float32.
+func quantizeFoursOf[T Float](impl isa, dst []byte, src []T, g Grid, base int, scale, recip []float32, f *fours, to streaming) {
+	s := spans{g: g, base: base, n: len(recip), most: mostElements, to: to}
+	wide := unsafe.Sizeof(*new(T)) == 4
+	var buf [widenedLen]float32
+	if !wide {
+		s.most = len(buf)
+	}
+	for s.advance() {
+		q, x := &dst[s.off/2], &buf[0]
+		if first := unsafe.Pointer(&src[s.off]); wide {
+			x = (*float32)(first)
+		} else {
+			asm.Decode(impl, elemOf[T](), x, (*uint16)(first), s.groups*s.length, 0)
+		}
+		if recip := &recip[s.first]; scale == nil {
+			asm.QuantizeE2M1PowerOfTwo(impl, q, x, recip, f.instead, f.tie, f.flip, s.groups, s.length, s.ahead)
+		} else {
+			asm.QuantizeE2M1(impl, q, x, &scale[s.first], recip, f.instead, s.groups, s.length, s.ahead)
+		}
+	}
+}
+
+// quantizeFours quantizes to E2M1Packed where zeros or ties are the library's own. The
+// assembly is right where no quotient but that of zero becomes zero: with factors that are
+// less than 1 quotients come first, and by scales of 2 and more it divides.
+func quantizeFours[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParams) {
+	m := p.method()
+	words := m.fours()
+	var room [someGroups]float32
+	var recip [manyGroups]float32
+	step := len(room)
+	if p.Factor != nil {
+		step = len(recip)
+	}
+	to := streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), unsafe.Pointer(&dst[0]), p.Format.Bits(), NoMask)
+	if unsafe.Sizeof(src[0]) == 2 {
+		to = streaming{}
+	}
+	for base := 0; base < g.Groups; base += step {
+		n := min(step, g.Groups-base)
+		var factor []float32
+		if p.Factor == nil && !m.multiplies() {
+			factor = room[:n]
+			m.values(impl, factor, p.Scale[base:][:n])
+		} else {
+			factor = factors[T](p, &m, base, n, room[:])
+		}
+		var least, most float32
+		asm.MinMax[float32](impl, asm.F32, unsafe.Pointer(&factor[0]), unsafe.Pointer(&least), unsafe.Pointer(&most), 1, n)
+		switch {
+		case !m.multiplies():
+			asm.Prepare(impl, &recip[0], &factor[0], n)
+			for i := 0; i < n && !(most <= belowTwo); i++ {
+				if factor[i] > belowTwo {
+					recip[i] = nan32
 				}
 			}
-			quantizeFloatGroups(impl, dst, src, g, p, base, f, true, to)
+			quantizeFoursOf(impl, dst, src, g, base, factor, recip[:n], &words, to)
+		case !(least >= 1):
+			quantizeFloatBefore(impl, dst, src, g, p, base, n)
+		case words.flip != 0:
+			minus := float32(-1)
+			asm.Product(impl, &recip[0], &factor[0], &minus, minusZeros[0], nan32, 1, n, 0)
+			quantizeFoursOf(impl, dst, src, g, base, nil, recip[:n], &words, to)
+		default:
+			quantizeFoursOf(impl, dst, src, g, base, nil, factor, &words, to)
 		}
 	}
 }
@@ -107,8 +210,9 @@ func (m *method) values(impl isa, dst, scale []float32) {
 }
 
 // chooseDialect chooses scales from the largest magnitudes, which may lie where the
-// scales will be, and factors, which go to factor and to the rule's own.
-func chooseDialect[T Float](impl isa, r *FloatRule, most, factor []float32) {
+// scales will be, and factors, which go to factor and to the rule's own. It reports
+// whether recip takes the reciprocals of factors by which E2M1 is divided.
+func chooseDialect[T Float](impl isa, r *FloatRule, most, factor, recip []float32) (reciprocals bool) {
 	m := r.method()
 	factor = factor[:len(most)]
 	switch {
@@ -116,7 +220,8 @@ func chooseDialect[T Float](impl isa, r *FloatRule, most, factor []float32) {
 	case r.Scales == ScaleE8M0 && choosePowers[T](impl, &m, r.Scale, factor, most):
 	case r.Scales == ScaleE8M0 && exponentsOf(&m, r.Format) != nil:
 		exponentsOf(&m, r.Format).choose(r.Scale, factor, most)
-	case chooseE4M3s[T](impl, &m, r.Scale, factor, most):
+	case chooseE4M3s[T](impl, &m, r.Scale, factor, recip, most):
+		reciprocals = !m.multiplies()
 	default:
 		for i, most := range most {
 			if r.Dialect == Reference {
@@ -130,6 +235,7 @@ func chooseDialect[T Float](impl isa, r *FloatRule, most, factor []float32) {
 		}
 	}
 	copy(r.Factor, factor)
+	return reciprocals
 }
 
 // choosePowers chooses powers of two, if the magnitudes are not special ones to the dialect.
@@ -157,40 +263,40 @@ func choosePowers[T Float](impl isa, m *method, scale, factor, most []float32) b
 	return true
 }
 
-// chooseE4M3s chooses scales of E4M3FN, unless the global one is extreme.
-func chooseE4M3s[T Float](impl isa, m *method, scale, factor, most []float32) bool {
+// chooseE4M3s chooses scales of E4M3FN, unless the global one is extreme. Where elements
+// are divided by factors recip takes their reciprocals, as asm.QuantizeE2M1 wants them.
+func chooseE4M3s[T Float](impl isa, m *method, scale, factor, recip, most []float32) bool {
 	n, g := len(most), m.global
 	const six = fp4.E2M1Max
 	switch {
 	case m.scales == ScaleE4M3FN:
-		asm.ParamsE4M3[float32](impl, asm.F32, &scale[0], &factor[0], &most[0], six, 1, 1, 0, 0x1p-6, 0x1p-6, 1, n)
-		return true
+		asm.ParamsE4M3[float32](impl, asm.F32, &scale[0], &factor[0], &scale[0], &most[0], six, 1, 1, 0, 0x1p-6, 0x1p-6, 1, 1, fp8.E4M3FNMax, 1, n)
 	case m.scales != ScaleE4M3FNGlobal || !(g >= 0x1p-60 && g <= 0x1p100):
 		return false
 	case m.dialect == TorchAO:
-		asm.ParamsE4M3[float32](impl, asm.F32, &scale[0], &factor[0], &most[0], six, g, 1, 0, 0x1p-6, 0x1p-6, 1/g, n)
-		return true
+		asm.ParamsE4M3[float32](impl, asm.F32, &scale[0], &factor[0], &scale[0], &most[0], six, g, 1, 0, 0x1p-6, 0x1p-6, 1, 1, fp8.E4M3FNMax, 1/g, n)
 	case m.dialect == ModelOpt:
-		asm.ParamsE4M3[float32](impl, asm.F32, &scale[0], &factor[0], &most[0], six*g, 1, 1, 0, 1, 0x1p-9, 1, n)
+		asm.ParamsE4M3[float32](impl, asm.F32, &scale[0], &recip[0], &factor[0], &most[0], six*g, 1, 1, 0, 1, 0x1p-9, 1, g, belowTwo, 1, n)
 	default:
-		asm.ParamsE4M3[T](impl, elemOf[T](), &scale[0], &factor[0], &most[0], six, 1, g, 0x1p-10, 0.125, 0, 1, n)
+		asm.ParamsE4M3[T](impl, elemOf[T](), &scale[0], &recip[0], &factor[0], &most[0], six, 1, g, 0x1p-10, 0.125, 0, g, 1, belowTwo, 1, n)
 	}
-	m.values(impl, factor, scale[:n])
 	return true
 }
 
 // dynamicFloatBy observes and quantizes some groups at a time.
 func dynamicFloatBy[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRule) {
 	if g.Groups <= fewChosen {
-		var factor [fewChosen]float32
-		dynamicFloatsBy(impl, dst, src, g, r, factor[:])
+		var factor, recip [fewChosen]float32
+		dynamicFloatsBy(impl, dst, src, g, r, factor[:], recip[:])
 	} else {
-		var factor [manyChosen]float32
-		dynamicFloatsBy(impl, dst, src, g, r, factor[:])
+		var factor, recip [manyChosen]float32
+		dynamicFloatsBy(impl, dst, src, g, r, factor[:], recip[:])
 	}
 }
 
-func dynamicFloatsBy[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRule, factor []float32) {
+func dynamicFloatsBy[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRule, factor, recip []float32) {
+	m := r.method()
+	words := m.fours()
 	step := max(1, min(len(factor), dynamicPiece/g.Len))
 	if n := perByte(r.Format.Bits()); g.Len%n != 0 {
 		step = step / n * n
@@ -202,11 +308,16 @@ func dynamicFloatsBy[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRul
 		n := min(step, g.Groups-first)
 		x, part := src[first*g.Len:][:n*g.Len], r.part(first, n)
 		adjacent(impl, x, g.Len, nil, part.Scale, false)
-		chooseDialect[T](impl, &part, part.Scale, factor)
+		reciprocals := chooseDialect[T](impl, &part, part.Scale, factor, recip)
+		q, grid := dst[r.Format.Bytes(first*g.Len):][:r.Format.Bytes(n*g.Len)], Grid{1, n, g.Len}
+		if reciprocals && r.Format == E2M1Packed {
+			quantizeFoursOf(impl, q, x, grid, 0, factor[:n], recip[:n], &words, streaming{})
+			continue
+		}
 		p := part.params(0, n)
 		if p.Dialect != Reference {
 			p.Factor = factor[:n]
 		}
-		quantizeFloat(impl, dst[r.Format.Bytes(first*g.Len):][:r.Format.Bytes(n*g.Len)], x, Grid{1, n, g.Len}, &p)
+		quantizeFloat(impl, q, x, grid, &p)
 	}
 }

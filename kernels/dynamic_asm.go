@@ -49,11 +49,15 @@ func dynamicFloatAsm[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRul
 func dynamicFloats[T Float](impl isa, dst []byte, src []T, g Grid, r *FloatRule, recip []float32) {
 	c := findings{recip: recip}
 	to := streamingTo(impl, len(src), 8*int(unsafe.Sizeof(src[0])), unsafe.Pointer(&dst[0]), r.Format.Bits(), NoMask)
-	p, step := r.params(0, g.Groups), max(1, min(len(recip), dynamicPiece/g.Len))
+	step := max(1, min(len(recip), dynamicPiece/g.Len))
 	for first := 0; first < g.Groups; first += step {
 		n := min(step, g.Groups-first)
 		adjacent(impl, src[first*g.Len:][:n*g.Len], g.Len, nil, r.Scale[first:][:n], false)
 		chooseFloats[T](impl, c, r, first, n)
-		quantizeFloatGroups(impl, dst, src, g, &p, first, recip[:n], r.Scales == ScaleE8M0 || r.Dialect != Reference, to)
+		scale := r.Scale[first:][:n]
+		if r.Dialect != Reference || r.Scales == ScaleE8M0 && r.Format != E2M1 {
+			scale = nil // recip will do
+		}
+		quantizeFloatGroups(impl, dst, src, g, r.Format, first, scale, recip[:n], to)
 	}
 }

@@ -140,23 +140,22 @@ func quantizeFloatRuns[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatP
 	for base := 0; base < g.Groups; base += len(recip) {
 		n := min(len(recip), g.Groups-base)
 		asm.Prepare(impl, &recip[0], &p.Scale[base], n)
-		quantizeFloatGroups(impl, dst, src, g, p, base, recip[:n], false, to)
+		quantizeFloatGroups(impl, dst, src, g, p.Format, base, p.Scale[base:][:n], recip[:n], to)
 	}
 }
 
-// quantizeFloatGroups quantizes the groups from base on, with the reciprocals of
-// their scales, which may be known to be powers of two.
-func quantizeFloatGroups[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParams, base int, recip []float32, powersOfTwo bool, to streaming) {
-	d, elem := &formats[p.Format], elemOf[T]()
+// quantizeFloatGroups quantizes the groups from base on, with their scales and the
+// reciprocals of these. Without scales it multiplies; E2M1 with a byte to each has them.
+func quantizeFloatGroups[T Float](impl isa, dst []byte, src []T, g Grid, format Format, base int, scale, recip []float32, to streaming) {
+	d, elem := &formats[format], elemOf[T]()
 	code, f := d.write, &d.float8
 	s := spans{g: g, base: base, n: len(recip), most: mostElements, to: to}
 	for s.advance() {
-		if !powersOfTwo && hasProducts[T](impl, s.length) {
+		if scale != nil && hasProducts[T](impl, s.length) {
 			for i := range s.groups {
-				group, off := base+s.first+i, s.off+i*s.length
-				scale := &p.Scale[group]
-				q, x := &dst[off*p.Format.Bits()/8], unsafe.Pointer(&src[off])
-				if r, ok := product(impl, elem, *scale, p.Format.middles(), 0); ok {
+				off, scale := s.off+i*s.length, &scale[s.first+i]
+				q, x := &dst[off*d.bits/8], unsafe.Pointer(&src[off])
+				if r, ok := product(impl, elem, *scale, format.middles(), 0); ok {
 					asm.QuantizeFpProduct(impl, code, elem, q, (*uint16)(x), *scale, r, f.least, f.ruler, f.weights, f.top, f.nan, s.length, s.ahead)
 				} else {
 					asm.QuantizeFp[T](impl, code, elem, q, x, scale, &recip[s.first+i], f.least, f.ruler, f.weights, f.top, f.nan, 1, s.length, s.ahead)
@@ -164,11 +163,11 @@ func quantizeFloatGroups[T Float](impl isa, dst []byte, src []T, g Grid, p *Floa
 			}
 			continue
 		}
-		q, x, recip := &dst[s.off*p.Format.Bits()/8], unsafe.Pointer(&src[s.off]), &recip[s.first]
-		if powersOfTwo {
+		q, x, recip := &dst[s.off*d.bits/8], unsafe.Pointer(&src[s.off]), &recip[s.first]
+		if scale == nil {
 			asm.QuantizeFpPowerOfTwo[T](impl, code, elem, q, x, recip, f.least, f.ruler, f.weights, f.top, f.nan, s.groups, s.length, s.ahead)
 		} else {
-			asm.QuantizeFp[T](impl, code, elem, q, x, &p.Scale[base+s.first], recip, f.least, f.ruler, f.weights, f.top, f.nan, s.groups, s.length, s.ahead)
+			asm.QuantizeFp[T](impl, code, elem, q, x, &scale[s.first], recip, f.least, f.ruler, f.weights, f.top, f.nan, s.groups, s.length, s.ahead)
 		}
 	}
 }

@@ -34,7 +34,7 @@ type before struct {
 	scale, recip, offset [someGroups]float32
 }
 
-// ofFloats prepares n groups of a float format from base on. A NaN becomes nan.
+// ofFloats prepares n groups, someGroups at most, of a float format from base on. A NaN becomes nan.
 func ofFloats[T Float](b *before, impl isa, p *FloatParams, base, n int, nan float32) {
 	m := p.method()
 	b.nan, b.half, b.zero, b.keep = nan, asm.F32, minusZeros[0], math.MaxInt32
@@ -143,27 +143,36 @@ func towardZero(v []float32) {
 	}
 }
 
-// quantizeFloatBefore writes codes that are bytes or E2M1Packed.
-func quantizeFloatBefore[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParams) {
+// quantizeFloatBefore writes codes of n groups from base on, of a byte or E2M1Packed.
+func quantizeFloatBefore[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParams, base, n int) {
 	var b before
 	var buf [widenedLen]float32
-	m, nan := p.method(), nan32
-	if m.dialect == ModelOpt && m.format.bits == 4 { // which has the code of the largest value
-		nan = float32(math.Inf(1))
+	m := p.method()
+	words, one, nan := m.fours(), float32(1), nan32
+	if m.format.write == asm.E2M1Packed {
+		if nan = words.instead; words.flip != 0 {
+			nan, one = -nan, -1
+		}
 	}
-	f := &m.format.float8
-	for base := 0; base < g.Groups; base += someGroups {
-		n := min(someGroups, g.Groups-base)
+	for end := base + n; base < end; base += someGroups {
+		n := min(someGroups, end-base)
 		ofFloats[T](&b, impl, p, base, n, nan)
 		s := spans{g: g, base: base, n: n, most: widenedLen}
 		for s.advance() {
 			runBefore[T](&b, impl, &buf, unsafe.Pointer(&src[s.off]), s.first, s.groups, s.length)
-			v := buf[:s.groups*s.length]
-			if m.towardZero() {
-				towardZero(v)
+			v, f := buf[:s.groups*s.length], p.Format
+			all, to := Grid{1, 1, len(v)}, dst[f.Bytes(s.off):]
+			switch {
+			case m.format.write == asm.E2M1Packed:
+				quantizeFoursOf(impl, to, v, all, 0, nil, []float32{one}, &words, streaming{})
+			case m.fp4:
+				if m.towardZero() {
+					towardZero(v)
+				}
+				quantizeFloatGroups(impl, to, v, all, f, 0, ones()[:1], ones()[:1], streaming{})
+			default:
+				quantizeFloatGroups(impl, to, v, all, f, 0, nil, ones()[:1], streaming{})
 			}
-			asm.QuantizeFpPowerOfTwo[float32](impl, m.format.write, asm.F32, &dst[s.off*m.format.bits/8], unsafe.Pointer(&v[0]), &ones()[0],
-				f.least, f.ruler, f.weights, f.top, f.nan, 1, len(v), 0)
 		}
 	}
 }

@@ -159,13 +159,6 @@ func sixesOf[T Float](impl isa, codes []byte, src []T, g Grid, p *FloatParams, f
 		quantizeFloatAsm(impl, codes, src, g, p)
 	} else { // those that multiply
 		m := p.method()
-		if p.Factor != nil {
-			factor = p.Factor
-		} else {
-			for i := range factor {
-				factor[i] = factorAt[T](p, &m, i)
-			}
-		}
-		quantizeFloatGroups(impl, codes, src, g, p, 0, factor, true, streaming{})
+		quantizeFloatGroups(impl, codes, src, g, p.Format, 0, nil, factors[T](p, &m, 0, len(factor), factor), streaming{})
 	}
 }

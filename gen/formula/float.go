@@ -126,6 +126,7 @@ type encoder struct {
 	least, ruler *ir.Node
 	weights, top *ir.Node // of a Float8
 	nan          *ir.Node // nil if there is none
+	tie, flip    *ir.Node // nil if ties go to even and signs stay
 }
 
 func (q fpCode) encoder(k *ir.Kernel) encoder {
@@ -137,7 +138,7 @@ func (q fpCode) encoder(k *ir.Kernel) encoder {
 		return e
 	}
 	bytes := func(name string) *ir.Node { return k.Word(name, ir.MemI32).As(ir.I8) }
-	return encoder{q, k, k.Word("least", ir.MemI32), k.Word("ruler", ir.MemF32), k.Word("weights", ir.MemI32), bytes("top"), bytes("nan")}
+	return encoder{fpCode: q, k: k, least: k.Word("least", ir.MemI32), ruler: k.Word("ruler", ir.MemF32), weights: k.Word("weights", ir.MemI32), top: bytes("top"), nan: bytes("nan")}
 }
 
 // ruler is what an exponent field is multiplied by to make the power of two whose
@@ -152,7 +153,20 @@ func (f format) ruler() uint32 {
 // power of two whose last place is the grid's step at v, |v|+M counts steps in its
 // lower half, and has M's exponent in its upper one.
 func (e encoder) steps(v *ir.Node) *ir.Node {
+	if e.tie != nil {
+		return e.stepsByTie(v)
+	}
 	return exponent(e.k, v).UMax(e.least).As(ir.F32).MulAdd(e.ruler, v.Magnitude()).As(ir.I32)
+}
+
+// stepsByTie is steps of E2M1 with |v| times a word instead of 1. So that this costs no
+// product, M is the power of two of v's own exponent, and the word is what makes |v| as
+// much less: 2^-22, or the number below that, so that ties go toward zero. What it takes
+// from a float32 above a tie is less than a last place: no tie has more than two mantissa bits.
+func (e encoder) stepsByTie(v *ir.Node) *ir.Node {
+	base := -e2m1.least << e2m1.mantissa & 0xffff
+	m := e.k.Int(base).OrAnd(v.As(ir.I32), e.k.Int(0x7f800000)).UMax(e.k.Int(e2m1.least<<23 | base))
+	return v.Magnitude().MulAdd(e.tie, m.As(ir.F32)).As(ir.I32)
 }
 
 // codes is the codes that steps stand for, with the sign of x; not in order. Codes
@@ -160,7 +174,11 @@ func (e encoder) steps(v *ir.Node) *ir.Node {
 // values, as there are four to a lane; those of e2m1 by saturation.
 func (e encoder) codes(steps, x *ir.Node) *ir.Node {
 	if e.weights == nil {
-		c := steps.Halves(7-e2m1.mantissa, 3).ShuffledU8().OrAnd(x.Signs().Shr(4), e.k.Byte(8))
+		sign := x.Signs().Shr(4)
+		if e.flip != nil {
+			sign = sign.Xor(e.flip)
+		}
+		c := steps.Halves(7-e2m1.mantissa, 3).ShuffledU8().OrAnd(sign, e.k.Byte(8))
 		if e.other != nil {
 			c = c.LookUp(*e.other)
 		}
@@ -210,6 +228,9 @@ recip is Prepare's.`+float8Words, Codes.Of(q.name), Elems.Of(t.name))
 		e.quantize(t.quotient(x, s, r, signedQuotient(x, s, r)), func() *ir.Node { return x.Div(s) })
 		ks = append(ks, k)
 
+		if q.name == "E2M1" { // what divides will do
+			continue
+		}
 		k = ir.New("quantizefp"+t.name, "QuantizeFpPowerOfTwo", `is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.`,
 			Codes.Of(q.name), Elems.Of(t.name))
 		e = q.encoder(k)
@@ -218,6 +239,30 @@ recip is Prepare's.`+float8Words, Codes.Of(q.name), Elems.Of(t.name))
 		ks = append(ks, k)
 	}
 	return ks
+}
+
+// quantizeE2M1 is QuantizeFp of E2M1Packed as libraries other than the reference have it.
+func quantizeE2M1() []*ir.Kernel {
+	k := ir.New("quantizefp", "QuantizeE2M1", `sets q to the E2M1 code of x/scale, clipped and rounded, with +0 for -0; a NaN counts as instead.
+recip is Prepare's.`)
+	zero, instead := k.Const(0), k.Word("instead", ir.MemF32)
+	x, s, r := k.Load("x", ir.MemF32), k.Param("scale", ir.MemF32), k.Param("recip", ir.MemF32)
+	fpCodes[2].encoder(k).quantize(quotient(x, s, r), func() *ir.Node {
+		v := x.Div(s).Add(zero)
+		return v.Ordered().Select(v, instead)
+	})
+
+	p := ir.New("quantizefp", "QuantizeE2M1PowerOfTwo", `is QuantizeE2M1 with scales that are powers of two, 1/factor: then the product is the quotient.
+tie is 2^-22, or the number below that if ties go toward zero; and a sign is flipped where flip, a byte four times, has the bit of a code's sign.`)
+	zero, instead = p.Const(0), p.Word("instead", ir.MemF32)
+	x, r = p.Load("x", ir.MemF32), p.Param("factor", ir.MemF32)
+	e := fpCodes[2].encoder(p)
+	e.tie, e.flip = p.Word("tie", ir.MemF32), p.Word("flip", ir.MemI32).As(ir.I8)
+	e.quantize(x.MulAdd(r, zero), func() *ir.Node {
+		v := x.Mul(r).Add(zero)
+		return v.Ordered().Select(v, instead)
+	})
+	return []*ir.Kernel{k, p}
 }
 
 // scaled stores the values of codes times s, which is finite, to y. E4M3 is read as

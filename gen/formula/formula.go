@@ -19,6 +19,7 @@ func All() []*ir.Kernel {
 		ks = append(ks, dequantizeFp(t, []format{e4m3, e5m2, e2m1}, false)...)
 		ks = append(ks, backward(t)...)
 	}
+	ks = append(ks, quantizeE2M1()...)
 	ks = append(ks, quotients()...)
 	ks = append(ks, convert()...)
 	ks = append(ks, pack()...)

@@ -106,8 +106,9 @@ recip = 1/scale, exact; for scale = 2^-127 it is of. most is the largest magnitu
 // scalesE4M3 are the scales of NVFP4.
 func (t tensor) scalesE4M3() *ir.Kernel {
 	k := ir.New("params", "ParamsE4M3", `sets scale to the E4M3 of v = min(max(most/over/global*times, least), 448), or of instead where that is no more than nothing,
-and factor = one/scale. The first quotient is rounded to the element type; global and times are not both other than 1. global is within [2^-60, 2^100].
-most is the largest magnitude of a group.`, Elems.Of(t.name))
+value = scale*by/under, and recip = one/value, or NaN if value is not within [2^-80, greatest]. The first quotient is rounded to the element type;
+global and times are not both other than 1, nor by and under. global and under are within [2^-60, 2^100]. most is the largest magnitude of a group.
+value may be where scale is, if by and under are 1, or where recip is, which is lost then.`, Elems.Of(t.name))
 	v := t.round(k, k.Load("most", ir.MemF32).Div(k.Word("over", ir.MemF32)))
 	if t.mem == ir.MemF32 {
 		global := k.Word("global", ir.MemF32)
@@ -120,7 +121,10 @@ most is the largest magnitude of a group.`, Elems.Of(t.name))
 	v = v.Max(nothing).Eq(nothing).Select(k.Word("instead", ir.MemF32), v.Max(k.Word("least", ir.MemF32)).Min(k.Const(448)))
 	s := oneNaN(k, onGrid(k, v, k.Int(e4m3.least<<23), k.Int(int32(23-e4m3.mantissa)<<23)))
 	k.Store("scale", ir.MemF32, s)
-	k.Store("factor", ir.MemF32, oneNaN(k, k.Word("one", ir.MemF32).Div(s)))
+	under := k.Word("under", ir.MemF32)
+	value := oneNaN(k, quotient(s.Mul(k.Word("by", ir.MemF32)), under, k.Const(1).Div(under)))
+	k.Store("recip", ir.MemF32, reciprocalWithin(k, value, k.Const(leastSafeScale), k.Word("greatest", ir.MemF32), k.Word("one", ir.MemF32)))
+	k.Store("value", ir.MemF32, value)
 	return k
 }
 
@@ -129,6 +133,6 @@ func value() *ir.Kernel {
 	k := ir.New("params", "ParamsValue", `sets value = scale*times/over, each operation rounded, and recip = 1/value, or NaN if value is not within [2^-80, most].`)
 	v := k.Load("scale", ir.MemF32).Mul(k.Word("times", ir.MemF32)).Div(k.Word("over", ir.MemF32))
 	k.Store("value", ir.MemF32, oneNaN(k, v))
-	k.Store("recip", ir.MemF32, reciprocalWithin(k, v, k.Const(leastSafeScale), k.Word("most", ir.MemF32)))
+	k.Store("recip", ir.MemF32, reciprocalWithin(k, v, k.Const(leastSafeScale), k.Word("most", ir.MemF32), k.Const(1)))
 	return k
 }

@@ -26,9 +26,9 @@ func prepare() *ir.Kernel {
 // reciprocal is 1/s, or NaN where that would not do: it makes every quotient
 // NaN, and so sends every tile the rare way.
 func reciprocal(k *ir.Kernel, s *ir.Node) *ir.Node {
-	return reciprocalWithin(k, s, k.Const(leastSafeScale), k.Const(mostSafeScale))
+	return reciprocalWithin(k, s, k.Const(leastSafeScale), k.Const(mostSafeScale), k.Const(1))
 }
 
-func reciprocalWithin(k *ir.Kernel, s, least, most *ir.Node) *ir.Node {
-	return s.Max(least).Min(most).Eq(s).Select(k.Const(1).Div(s), k.Const(float32(math.NaN())))
+func reciprocalWithin(k *ir.Kernel, s, least, most, one *ir.Node) *ir.Node {
+	return s.Max(least).Min(most).Eq(s).Select(one.Div(s), k.Const(float32(math.NaN())))
 }

@@ -394,9 +394,6 @@ func QuantizeFpPowerOfTwo[T Float](isa ISA, codeKind Code, elemKind Elem, q *uin
 		case int(NEON)<<16 | int(Float8)<<0 | int(F32)<<4:
 			QuantizeFpPowerOfTwoFloat8NEON(q, (*float32)(x), recip, least, ruler, weights, top, nan, groups, length, ahead)
 			return
-		case int(NEON)<<16 | int(E2M1)<<0 | int(F32)<<4:
-			QuantizeFpPowerOfTwoE2M1NEON(q, (*float32)(x), recip, groups, length, ahead)
-			return
 		case int(NEON)<<16 | int(E2M1Packed)<<0 | int(F32)<<4:
 			QuantizeFpPowerOfTwoE2M1PackedNEON(q, (*float32)(x), recip, groups, length, ahead)
 			return
@@ -406,17 +403,11 @@ func QuantizeFpPowerOfTwo[T Float](isa ISA, codeKind Code, elemKind Elem, q *uin
 		case int(NEON)<<16 | int(Float8)<<0 | int(F16)<<4:
 			QuantizeFpPowerOfTwoFloat8F16NEON(q, (*uint16)(x), recip, least, ruler, weights, top, nan, groups, length, ahead)
 			return
-		case int(NEON)<<16 | int(E2M1)<<0 | int(F16)<<4:
-			QuantizeFpPowerOfTwoE2M1F16NEON(q, (*uint16)(x), recip, groups, length, ahead)
-			return
 		case int(NEON)<<16 | int(E2M1Packed)<<0 | int(F16)<<4:
 			QuantizeFpPowerOfTwoE2M1PackedF16NEON(q, (*uint16)(x), recip, groups, length, ahead)
 			return
 		case int(NEON)<<16 | int(Float8)<<0 | int(BF16)<<4:
 			QuantizeFpPowerOfTwoFloat8BF16NEON(q, (*uint16)(x), recip, least, ruler, weights, top, nan, groups, length, ahead)
-			return
-		case int(NEON)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-			QuantizeFpPowerOfTwoE2M1BF16NEON(q, (*uint16)(x), recip, groups, length, ahead)
 			return
 		case int(NEON)<<16 | int(E2M1Packed)<<0 | int(BF16)<<4:
 			QuantizeFpPowerOfTwoE2M1PackedBF16NEON(q, (*uint16)(x), recip, groups, length, ahead)
@@ -493,6 +484,28 @@ func Backward[T Float](isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer,
 		}
 	}
 	panic("asm: no such implementation of Backward")
+}
+
+// QuantizeE2M1 sets q to the E2M1 code of x/scale, clipped and rounded, with +0 for -0; a NaN counts as instead.
+// recip is Prepare's.
+func QuantizeE2M1(isa ISA, q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int) {
+	switch int(isa) << 16 {
+	case int(NEON) << 16:
+		QuantizeE2M1NEON(q, x, scale, recip, instead, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of QuantizeE2M1")
+}
+
+// QuantizeE2M1PowerOfTwo is QuantizeE2M1 with scales that are powers of two, 1/factor: then the product is the quotient.
+// tie is 2^-22, or the number below that if ties go toward zero; and a sign is flipped where flip, a byte four times, has the bit of a code's sign.
+func QuantizeE2M1PowerOfTwo(isa ISA, q *uint8, x *float32, factor *float32, instead float32, tie float32, flip int32, groups int, length int, ahead int) {
+	switch int(isa) << 16 {
+	case int(NEON) << 16:
+		QuantizeE2M1PowerOfTwoNEON(q, x, factor, instead, tie, flip, groups, length, ahead)
+		return
+	}
+	panic("asm: no such implementation of QuantizeE2M1PowerOfTwo")
 }
 
 // Quotient sets y = x/scale + offset, each operation rounded, or nan for NaN. Of y only the bits keep are its own: the others,
@@ -828,22 +841,23 @@ func ParamsAsymmetric[T Float](isa ISA, elemKind Elem, scale *float32, recip *fl
 }
 
 // ParamsE4M3 sets scale to the E4M3 of v = min(max(most/over/global*times, least), 448), or of instead where that is no more than nothing,
-// and factor = one/scale. The first quotient is rounded to the element type; global and times are not both other than 1. global is within [2^-60, 2^100].
-// most is the largest magnitude of a group.
-func ParamsE4M3[T Float](isa ISA, elemKind Elem, scale *float32, factor *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, one float32, n int) {
+// value = scale*by/under, and recip = one/value, or NaN if value is not within [2^-80, greatest]. The first quotient is rounded to the element type;
+// global and times are not both other than 1, nor by and under. global and under are within [2^-60, 2^100]. most is the largest magnitude of a group.
+// value may be where scale is, if by and under are 1, or where recip is, which is lost then.
+func ParamsE4M3[T Float](isa ISA, elemKind Elem, scale *float32, recip *float32, value *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
 		switch int(isa)<<16 | int(elemKind)<<0 {
 		case int(NEON)<<16 | int(F32)<<0:
-			ParamsE4M3NEON(scale, factor, most, over, global, times, nothing, instead, least, one, n)
+			ParamsE4M3NEON(scale, recip, value, most, over, global, times, nothing, instead, least, under, by, greatest, one, n)
 			return
 		}
 	} else {
 		switch int(isa)<<16 | int(elemKind)<<0 {
 		case int(NEON)<<16 | int(F16)<<0:
-			ParamsE4M3F16NEON(scale, factor, most, over, times, nothing, instead, least, one, n)
+			ParamsE4M3F16NEON(scale, recip, value, most, over, times, nothing, instead, least, under, by, greatest, one, n)
 			return
 		case int(NEON)<<16 | int(BF16)<<0:
-			ParamsE4M3BF16NEON(scale, factor, most, over, times, nothing, instead, least, one, n)
+			ParamsE4M3BF16NEON(scale, recip, value, most, over, times, nothing, instead, least, under, by, greatest, one, n)
 			return
 		}
 	}

@@ -99,6 +99,18 @@ func Backward[T Float](isa ISA, maskKind Mask, elemKind Elem, dx unsafe.Pointer,
 	panic("asm: no such implementation of Backward")
 }
 
+// QuantizeE2M1 sets q to the E2M1 code of x/scale, clipped and rounded, with +0 for -0; a NaN counts as instead.
+// recip is Prepare's.
+func QuantizeE2M1(isa ISA, q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int) {
+	panic("asm: no such implementation of QuantizeE2M1")
+}
+
+// QuantizeE2M1PowerOfTwo is QuantizeE2M1 with scales that are powers of two, 1/factor: then the product is the quotient.
+// tie is 2^-22, or the number below that if ties go toward zero; and a sign is flipped where flip, a byte four times, has the bit of a code's sign.
+func QuantizeE2M1PowerOfTwo(isa ISA, q *uint8, x *float32, factor *float32, instead float32, tie float32, flip int32, groups int, length int, ahead int) {
+	panic("asm: no such implementation of QuantizeE2M1PowerOfTwo")
+}
+
 // Quotient sets y = x/scale + offset, each operation rounded, or nan for NaN. Of y only the bits keep are its own: the others,
 // above, are those of x + offset. recip is Prepare's. An offset of -0 changes nothing, and one of +0 makes +0 of -0. In place (y == x) is allowed.
 func Quotient(isa ISA, y *float32, x *float32, scale *float32, recip *float32, offset *float32, keep int32, nan float32, groups int, length int, ahead int) {
@@ -210,9 +222,10 @@ func ParamsAsymmetric[T Float](isa ISA, elemKind Elem, scale *float32, recip *fl
 }
 
 // ParamsE4M3 sets scale to the E4M3 of v = min(max(most/over/global*times, least), 448), or of instead where that is no more than nothing,
-// and factor = one/scale. The first quotient is rounded to the element type; global and times are not both other than 1. global is within [2^-60, 2^100].
-// most is the largest magnitude of a group.
-func ParamsE4M3[T Float](isa ISA, elemKind Elem, scale *float32, factor *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, one float32, n int) {
+// value = scale*by/under, and recip = one/value, or NaN if value is not within [2^-80, greatest]. The first quotient is rounded to the element type;
+// global and times are not both other than 1, nor by and under. global and under are within [2^-60, 2^100]. most is the largest magnitude of a group.
+// value may be where scale is, if by and under are 1, or where recip is, which is lost then.
+func ParamsE4M3[T Float](isa ISA, elemKind Elem, scale *float32, recip *float32, value *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int) {
 	panic("asm: no such implementation of ParamsE4M3")
 }
 

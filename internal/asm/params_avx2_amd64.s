@@ -515,143 +515,202 @@ lanestage:
 	LEAQ 640(SP), R10
 	JMP  laneloop
 
-// func ParamsE4M3AVX2(scale *float32, factor *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, one float32, n int)
+// func ParamsE4M3AVX2(scale *float32, recip *float32, value *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·ParamsE4M3AVX2(SB), $432-64
-	// pointers: SI scale, DX factor, BX most, DI elements left
-	// per call: Y15 over, Y14 global, Y0 0x3f800000, Y13 Div, Y12 times, Y11 nothing, Y10 instead, Y9 least, Y8 0x43e00000, Y7 0x3c800000, Y0 0xa000000, Y6 0x7f800000, Y1 0x400000, Y5 IAdd, Y4 0x7fc00000, Y3 one
+TEXT ·ParamsE4M3AVX2(SB), $560-80
+	// pointers: SI scale, DX recip, BX value, R8 most, DI elements left
+	// per call: Y15 global, Y0 0x3f800000, Y14 Div, Y13 nothing, Y12 0x3c800000, Y1 0xa000000, Y11 0x7f800000, Y2 0x400000, Y10 IAdd, Y9 0x7fc00000, Y8 under, Y7 by, Y6 Div, Y5 0x17800000, Y4 greatest, Y3 one
+	// loaded at each use: over, times, instead, least, 0x43e00000
 	// vector registers in use at once: 16
 	MOVQ         scale+0(FP), SI
-	MOVQ         factor+8(FP), DX
-	MOVQ         most+16(FP), BX
-	VBROADCASTSS over+24(FP), Y15
-	VBROADCASTSS global+28(FP), Y14
+	MOVQ         recip+8(FP), DX
+	MOVQ         value+16(FP), BX
+	MOVQ         most+24(FP), R8
+	VBROADCASTSS global+36(FP), Y15
 	VBROADCASTSS constantsAVX2<>+0(SB), Y0
-	VDIVPS       Y14, Y0, Y13
-	VBROADCASTSS times+32(FP), Y12
-	VBROADCASTSS nothing+36(FP), Y11
-	VBROADCASTSS instead+40(FP), Y10
-	VBROADCASTSS least+44(FP), Y9
-	VBROADCASTSS constantsAVX2<>+20(SB), Y8
-	VBROADCASTSS constantsAVX2<>+24(SB), Y7
-	VBROADCASTSS constantsAVX2<>+28(SB), Y6
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPADDD       Y1, Y0, Y5
-	VBROADCASTSS constantsAVX2<>+8(SB), Y4
-	VBROADCASTSS one+48(FP), Y3
-	MOVQ         n+56(FP), DI
+	VDIVPS       Y15, Y0, Y14
+	VBROADCASTSS nothing+44(FP), Y13
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12
+	VBROADCASTSS constantsAVX2<>+24(SB), Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y1
+	VBROADCASTSS constantsAVX2<>+32(SB), Y2
+	VPADDD       Y2, Y1, Y10
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS under+56(FP), Y8
+	VBROADCASTSS by+60(FP), Y7
+	VDIVPS       Y8, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS greatest+64(FP), Y4
+	VBROADCASTSS one+68(FP), Y3
+	MOVQ         n+72(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
 
 laneloop:
-	VMOVUPS      (BX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y1
+	VMOVUPS      (R8), Y0
+	VBROADCASTSS over+32(FP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VMULPS       Y14, Y0, Y1
 	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
+	VFNMADD231PS Y15, Y1, Y2
+	VFMADD231PS  Y14, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMULPS       Y12, Y2, Y2
-	VMAXPS       Y2, Y11, Y0
-	VCMPPS       $0x00, Y11, Y0, Y0
-	VMAXPS       Y2, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VBLENDVPS    Y0, Y10, Y2, Y0
-	VPAND        Y6, Y0, Y1
-	VPMAXUD      Y7, Y1, Y1
-	VPADDD       Y5, Y1, Y1
+	VBROADCASTSS times+40(FP), Y0
+	VMULPS       Y0, Y2, Y2
+	VMAXPS       Y2, Y13, Y0
+	VCMPPS       $0x00, Y13, Y0, Y0
+	VBROADCASTSS least+52(FP), Y1
+	VMAXPS       Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VMINPS       Y2, Y1, Y2
+	VBROADCASTSS instead+48(FP), Y1
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y12, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y4, Y1
+	VBLENDVPS    Y1, Y0, Y9, Y1
 	VMOVUPS      Y1, (SI)
-	VDIVPS       Y1, Y3, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y4, Y0
+	VMULPS       Y7, Y1, Y1
+	VMULPS       Y6, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VFMADD231PS  Y6, Y1, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMAXPS       Y1, Y5, Y0
+	VMINPS       Y0, Y4, Y0
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VDIVPS       Y1, Y3, Y2
+	VBLENDVPS    Y0, Y2, Y9, Y0
 	VMOVUPS      Y0, (DX)
-	VMOVUPS      32(BX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y1
+	VMOVUPS      Y1, (BX)
+	VMOVUPS      32(R8), Y0
+	VBROADCASTSS over+32(FP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VMULPS       Y14, Y0, Y1
 	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
+	VFNMADD231PS Y15, Y1, Y2
+	VFMADD231PS  Y14, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMULPS       Y12, Y2, Y2
-	VMAXPS       Y2, Y11, Y0
-	VCMPPS       $0x00, Y11, Y0, Y0
-	VMAXPS       Y2, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VBLENDVPS    Y0, Y10, Y2, Y0
-	VPAND        Y6, Y0, Y1
-	VPMAXUD      Y7, Y1, Y1
-	VPADDD       Y5, Y1, Y1
+	VBROADCASTSS times+40(FP), Y0
+	VMULPS       Y0, Y2, Y2
+	VMAXPS       Y2, Y13, Y0
+	VCMPPS       $0x00, Y13, Y0, Y0
+	VBROADCASTSS least+52(FP), Y1
+	VMAXPS       Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VMINPS       Y2, Y1, Y2
+	VBROADCASTSS instead+48(FP), Y1
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y12, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y4, Y1
+	VBLENDVPS    Y1, Y0, Y9, Y1
 	VMOVUPS      Y1, 32(SI)
-	VDIVPS       Y1, Y3, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y4, Y0
+	VMULPS       Y7, Y1, Y1
+	VMULPS       Y6, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VFMADD231PS  Y6, Y1, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMAXPS       Y1, Y5, Y0
+	VMINPS       Y0, Y4, Y0
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VDIVPS       Y1, Y3, Y2
+	VBLENDVPS    Y0, Y2, Y9, Y0
 	VMOVUPS      Y0, 32(DX)
-	VMOVUPS      64(BX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y1
+	VMOVUPS      Y1, 32(BX)
+	VMOVUPS      64(R8), Y0
+	VBROADCASTSS over+32(FP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VMULPS       Y14, Y0, Y1
 	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
+	VFNMADD231PS Y15, Y1, Y2
+	VFMADD231PS  Y14, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMULPS       Y12, Y2, Y2
-	VMAXPS       Y2, Y11, Y0
-	VCMPPS       $0x00, Y11, Y0, Y0
-	VMAXPS       Y2, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VBLENDVPS    Y0, Y10, Y2, Y0
-	VPAND        Y6, Y0, Y1
-	VPMAXUD      Y7, Y1, Y1
-	VPADDD       Y5, Y1, Y1
+	VBROADCASTSS times+40(FP), Y0
+	VMULPS       Y0, Y2, Y2
+	VMAXPS       Y2, Y13, Y0
+	VCMPPS       $0x00, Y13, Y0, Y0
+	VBROADCASTSS least+52(FP), Y1
+	VMAXPS       Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VMINPS       Y2, Y1, Y2
+	VBROADCASTSS instead+48(FP), Y1
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y12, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y4, Y1
+	VBLENDVPS    Y1, Y0, Y9, Y1
 	VMOVUPS      Y1, 64(SI)
-	VDIVPS       Y1, Y3, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y4, Y0
+	VMULPS       Y7, Y1, Y1
+	VMULPS       Y6, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VFMADD231PS  Y6, Y1, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMAXPS       Y1, Y5, Y0
+	VMINPS       Y0, Y4, Y0
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VDIVPS       Y1, Y3, Y2
+	VBLENDVPS    Y0, Y2, Y9, Y0
 	VMOVUPS      Y0, 64(DX)
-	VMOVUPS      96(BX), Y0
-	VDIVPS       Y15, Y0, Y0
-	VMULPS       Y13, Y0, Y1
+	VMOVUPS      Y1, 64(BX)
+	VMOVUPS      96(R8), Y0
+	VBROADCASTSS over+32(FP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VMULPS       Y14, Y0, Y1
 	VMOVAPS      Y0, Y2
-	VFNMADD231PS Y14, Y1, Y2
-	VFMADD231PS  Y13, Y2, Y1
+	VFNMADD231PS Y15, Y1, Y2
+	VFMADD231PS  Y14, Y2, Y1
 	VCMPPS       $0x07, Y1, Y1, Y2
 	VBLENDVPS    Y2, Y1, Y0, Y2
-	VMULPS       Y12, Y2, Y2
-	VMAXPS       Y2, Y11, Y0
-	VCMPPS       $0x00, Y11, Y0, Y0
-	VMAXPS       Y2, Y9, Y2
-	VMINPS       Y2, Y8, Y2
-	VBLENDVPS    Y0, Y10, Y2, Y0
-	VPAND        Y6, Y0, Y1
-	VPMAXUD      Y7, Y1, Y1
-	VPADDD       Y5, Y1, Y1
+	VBROADCASTSS times+40(FP), Y0
+	VMULPS       Y0, Y2, Y2
+	VMAXPS       Y2, Y13, Y0
+	VCMPPS       $0x00, Y13, Y0, Y0
+	VBROADCASTSS least+52(FP), Y1
+	VMAXPS       Y2, Y1, Y2
+	VBROADCASTSS constantsAVX2<>+36(SB), Y1
+	VMINPS       Y2, Y1, Y2
+	VBROADCASTSS instead+48(FP), Y1
+	VBLENDVPS    Y0, Y1, Y2, Y0
+	VPAND        Y11, Y0, Y1
+	VPMAXUD      Y12, Y1, Y1
+	VPADDD       Y10, Y1, Y1
 	VADDPS       Y1, Y0, Y0
 	VSUBPS       Y1, Y0, Y0
 	VCMPPS       $0x07, Y0, Y0, Y1
-	VBLENDVPS    Y1, Y0, Y4, Y1
+	VBLENDVPS    Y1, Y0, Y9, Y1
 	VMOVUPS      Y1, 96(SI)
-	VDIVPS       Y1, Y3, Y1
-	VCMPPS       $0x07, Y1, Y1, Y0
-	VBLENDVPS    Y0, Y1, Y4, Y0
+	VMULPS       Y7, Y1, Y1
+	VMULPS       Y6, Y1, Y0
+	VFNMADD231PS Y8, Y0, Y1
+	VFMADD231PS  Y6, Y1, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBLENDVPS    Y1, Y0, Y9, Y1
+	VMAXPS       Y1, Y5, Y0
+	VMINPS       Y0, Y4, Y0
+	VCMPPS       $0x00, Y1, Y0, Y0
+	VDIVPS       Y1, Y3, Y2
+	VBLENDVPS    Y0, Y2, Y9, Y0
 	VMOVUPS      Y0, 96(DX)
+	VMOVUPS      Y1, 96(BX)
 	ADDQ         $+128, SI
 	ADDQ         $+128, DX
 	ADDQ         $+128, BX
+	ADDQ         $+128, R8
 	SUBQ         $+32, DI
 	CMPQ         DI, $+32
 	JGE          laneloop
@@ -660,30 +719,36 @@ laneloop:
 	CMPQ         DI, $+0
 	JGE          lanestage
 	ADDQ         $+32, DI
-	MOVQ         384(SP), SI
+	MOVQ         512(SP), SI
 	LEAQ         (SP), AX
 	MOVQ         SI, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         392(SP), DX
+	MOVQ         520(SP), DX
 	LEAQ         128(SP), AX
 	MOVQ         DX, CX
 	CALL         ·stageOut32AVX2(SB)
-	MOVQ         400(SP), BX
+	MOVQ         528(SP), BX
+	LEAQ         256(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         536(SP), R8
 
 laneend:
 	VZEROUPPER
 	RET
 
 lanestage:
-	MOVQ SI, 384(SP)
+	MOVQ SI, 512(SP)
 	LEAQ (SP), SI
-	MOVQ DX, 392(SP)
+	MOVQ DX, 520(SP)
 	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 400(SP)
+	MOVQ BX, 528(SP)
 	LEAQ 256(SP), BX
+	LEAQ 384(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 384(SP), R8
 	JMP  laneloop
 
 // func ParamsScaleF16AVX2(scale *float32, recip *float32, most *float32, half float32, n int)
@@ -1253,156 +1318,216 @@ lanestage:
 	LEAQ 640(SP), R10
 	JMP  laneloop
 
-// func ParamsE4M3F16AVX2(scale *float32, factor *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, one float32, n int)
-// Requires: AVX, AVX2, F16C
-TEXT ·ParamsE4M3F16AVX2(SB), $432-56
-	// pointers: SI scale, DX factor, BX most, DI elements left
-	// per call: Y15 over, Y14 times, Y13 nothing, Y12 instead, Y11 least, Y10 0x43e00000, Y9 0x3c800000, Y0 0xa000000, Y8 0x7f800000, Y1 0x400000, Y7 IAdd, Y6 0x7fc00000, Y5 one
-	// vector registers in use at once: 13
+// func ParamsE4M3F16AVX2(scale *float32, recip *float32, value *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
+// Requires: AVX, AVX2, F16C, FMA3
+TEXT ·ParamsE4M3F16AVX2(SB), $560-80
+	// pointers: SI scale, DX recip, BX value, R8 most, DI elements left
+	// per call: Y15 nothing, Y14 least, Y13 0x43e00000, Y12 0x3c800000, Y0 0xa000000, Y11 0x7f800000, Y1 0x400000, Y10 IAdd, Y9 0x7fc00000, Y8 under, Y7 by, Y0 0x3f800000, Y6 Div, Y5 0x17800000, Y4 greatest, Y3 one
+	// loaded at each use: over, times, instead
+	// vector registers in use at once: 16
 	MOVQ         scale+0(FP), SI
-	MOVQ         factor+8(FP), DX
-	MOVQ         most+16(FP), BX
-	VBROADCASTSS over+24(FP), Y15
-	VBROADCASTSS times+28(FP), Y14
-	VBROADCASTSS nothing+32(FP), Y13
-	VBROADCASTSS instead+36(FP), Y12
-	VBROADCASTSS least+40(FP), Y11
-	VBROADCASTSS constantsAVX2<>+20(SB), Y10
-	VBROADCASTSS constantsAVX2<>+24(SB), Y9
-	VBROADCASTSS constantsAVX2<>+28(SB), Y8
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPADDD       Y1, Y0, Y7
-	VBROADCASTSS constantsAVX2<>+8(SB), Y6
-	VBROADCASTSS one+44(FP), Y5
-	MOVQ         n+48(FP), DI
+	MOVQ         recip+8(FP), DX
+	MOVQ         value+16(FP), BX
+	MOVQ         most+24(FP), R8
+	VBROADCASTSS nothing+40(FP), Y15
+	VBROADCASTSS least+48(FP), Y14
+	VBROADCASTSS constantsAVX2<>+36(SB), Y13
+	VBROADCASTSS constantsAVX2<>+20(SB), Y12
+	VBROADCASTSS constantsAVX2<>+24(SB), Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VPADDD       Y1, Y0, Y10
+	VBROADCASTSS constantsAVX2<>+8(SB), Y9
+	VBROADCASTSS under+52(FP), Y8
+	VBROADCASTSS by+56(FP), Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VDIVPS       Y8, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS greatest+60(FP), Y4
+	VBROADCASTSS one+64(FP), Y3
+	MOVQ         n+72(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
 
 laneloop:
-	VMOVUPS   (BX), Y0
-	VDIVPS    Y15, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMAXPS    Y0, Y13, Y1
-	VCMPPS    $0x00, Y13, Y1, Y1
-	VMAXPS    Y0, Y11, Y0
-	VMINPS    Y0, Y10, Y0
-	VBLENDVPS Y1, Y12, Y0, Y1
-	VPAND     Y8, Y1, Y0
-	VPMAXUD   Y9, Y0, Y0
-	VPADDD    Y7, Y0, Y0
-	VADDPS    Y0, Y1, Y1
-	VSUBPS    Y0, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y6, Y0
-	VMOVUPS   Y0, (SI)
-	VDIVPS    Y0, Y5, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VBLENDVPS Y1, Y0, Y6, Y1
-	VMOVUPS   Y1, (DX)
-	VMOVUPS   32(BX), Y0
-	VDIVPS    Y15, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMAXPS    Y0, Y13, Y1
-	VCMPPS    $0x00, Y13, Y1, Y1
-	VMAXPS    Y0, Y11, Y0
-	VMINPS    Y0, Y10, Y0
-	VBLENDVPS Y1, Y12, Y0, Y1
-	VPAND     Y8, Y1, Y0
-	VPMAXUD   Y9, Y0, Y0
-	VPADDD    Y7, Y0, Y0
-	VADDPS    Y0, Y1, Y1
-	VSUBPS    Y0, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y6, Y0
-	VMOVUPS   Y0, 32(SI)
-	VDIVPS    Y0, Y5, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VBLENDVPS Y1, Y0, Y6, Y1
-	VMOVUPS   Y1, 32(DX)
-	VMOVUPS   64(BX), Y0
-	VDIVPS    Y15, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMAXPS    Y0, Y13, Y1
-	VCMPPS    $0x00, Y13, Y1, Y1
-	VMAXPS    Y0, Y11, Y0
-	VMINPS    Y0, Y10, Y0
-	VBLENDVPS Y1, Y12, Y0, Y1
-	VPAND     Y8, Y1, Y0
-	VPMAXUD   Y9, Y0, Y0
-	VPADDD    Y7, Y0, Y0
-	VADDPS    Y0, Y1, Y1
-	VSUBPS    Y0, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y6, Y0
-	VMOVUPS   Y0, 64(SI)
-	VDIVPS    Y0, Y5, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VBLENDVPS Y1, Y0, Y6, Y1
-	VMOVUPS   Y1, 64(DX)
-	VMOVUPS   96(BX), Y0
-	VDIVPS    Y15, Y0, Y0
-	VCVTPS2PH $0x00, Y0, X0
-	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
-	VMAXPS    Y0, Y13, Y1
-	VCMPPS    $0x00, Y13, Y1, Y1
-	VMAXPS    Y0, Y11, Y0
-	VMINPS    Y0, Y10, Y0
-	VBLENDVPS Y1, Y12, Y0, Y1
-	VPAND     Y8, Y1, Y0
-	VPMAXUD   Y9, Y0, Y0
-	VPADDD    Y7, Y0, Y0
-	VADDPS    Y0, Y1, Y1
-	VSUBPS    Y0, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y6, Y0
-	VMOVUPS   Y0, 96(SI)
-	VDIVPS    Y0, Y5, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VBLENDVPS Y1, Y0, Y6, Y1
-	VMOVUPS   Y1, 96(DX)
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
-	ADDQ      $+128, BX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       laneloop
-	TESTQ     DI, DI
-	JEQ       laneend
-	CMPQ      DI, $+0
-	JGE       lanestage
-	ADDQ      $+32, DI
-	MOVQ      384(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
-	CALL      ·stageOut32AVX2(SB)
-	MOVQ      392(SP), DX
-	LEAQ      128(SP), AX
-	MOVQ      DX, CX
-	CALL      ·stageOut32AVX2(SB)
-	MOVQ      400(SP), BX
+	VMOVUPS      (R8), Y0
+	VBROADCASTSS over+32(FP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VBROADCASTSS times+36(FP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VCMPPS       $0x00, Y15, Y1, Y1
+	VMAXPS       Y0, Y14, Y0
+	VMINPS       Y0, Y13, Y0
+	VBROADCASTSS instead+44(FP), Y2
+	VBLENDVPS    Y1, Y2, Y0, Y1
+	VPAND        Y11, Y1, Y0
+	VPMAXUD      Y12, Y0, Y0
+	VPADDD       Y10, Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y9, Y0
+	VMOVUPS      Y0, (SI)
+	VMULPS       Y7, Y0, Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y9, Y0
+	VMAXPS       Y0, Y5, Y1
+	VMINPS       Y1, Y4, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y3, Y2
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VMOVUPS      Y1, (DX)
+	VMOVUPS      Y0, (BX)
+	VMOVUPS      32(R8), Y0
+	VBROADCASTSS over+32(FP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VBROADCASTSS times+36(FP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VCMPPS       $0x00, Y15, Y1, Y1
+	VMAXPS       Y0, Y14, Y0
+	VMINPS       Y0, Y13, Y0
+	VBROADCASTSS instead+44(FP), Y2
+	VBLENDVPS    Y1, Y2, Y0, Y1
+	VPAND        Y11, Y1, Y0
+	VPMAXUD      Y12, Y0, Y0
+	VPADDD       Y10, Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y9, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMULPS       Y7, Y0, Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y9, Y0
+	VMAXPS       Y0, Y5, Y1
+	VMINPS       Y1, Y4, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y3, Y2
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VMOVUPS      Y1, 32(DX)
+	VMOVUPS      Y0, 32(BX)
+	VMOVUPS      64(R8), Y0
+	VBROADCASTSS over+32(FP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VBROADCASTSS times+36(FP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VCMPPS       $0x00, Y15, Y1, Y1
+	VMAXPS       Y0, Y14, Y0
+	VMINPS       Y0, Y13, Y0
+	VBROADCASTSS instead+44(FP), Y2
+	VBLENDVPS    Y1, Y2, Y0, Y1
+	VPAND        Y11, Y1, Y0
+	VPMAXUD      Y12, Y0, Y0
+	VPADDD       Y10, Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y9, Y0
+	VMOVUPS      Y0, 64(SI)
+	VMULPS       Y7, Y0, Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y9, Y0
+	VMAXPS       Y0, Y5, Y1
+	VMINPS       Y1, Y4, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y3, Y2
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VMOVUPS      Y1, 64(DX)
+	VMOVUPS      Y0, 64(BX)
+	VMOVUPS      96(R8), Y0
+	VBROADCASTSS over+32(FP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VCVTPS2PH    $0x00, Y0, X0
+	VCVTPH2PS    X0, Y0
+	VBROADCASTSS times+36(FP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMAXPS       Y0, Y15, Y1
+	VCMPPS       $0x00, Y15, Y1, Y1
+	VMAXPS       Y0, Y14, Y0
+	VMINPS       Y0, Y13, Y0
+	VBROADCASTSS instead+44(FP), Y2
+	VBLENDVPS    Y1, Y2, Y0, Y1
+	VPAND        Y11, Y1, Y0
+	VPMAXUD      Y12, Y0, Y0
+	VPADDD       Y10, Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y9, Y0
+	VMOVUPS      Y0, 96(SI)
+	VMULPS       Y7, Y0, Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y9, Y0
+	VMAXPS       Y0, Y5, Y1
+	VMINPS       Y1, Y4, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y3, Y2
+	VBLENDVPS    Y1, Y2, Y9, Y1
+	VMOVUPS      Y1, 96(DX)
+	VMOVUPS      Y0, 96(BX)
+	ADDQ         $+128, SI
+	ADDQ         $+128, DX
+	ADDQ         $+128, BX
+	ADDQ         $+128, R8
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
+	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         512(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         520(SP), DX
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         528(SP), BX
+	LEAQ         256(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         536(SP), R8
 
 laneend:
 	VZEROUPPER
 	RET
 
 lanestage:
-	MOVQ SI, 384(SP)
+	MOVQ SI, 512(SP)
 	LEAQ (SP), SI
-	MOVQ DX, 392(SP)
+	MOVQ DX, 520(SP)
 	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 400(SP)
+	MOVQ BX, 528(SP)
 	LEAQ 256(SP), BX
+	LEAQ 384(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 384(SP), R8
 	JMP  laneloop
 
 // func ParamsScaleBF16AVX2(scale *float32, recip *float32, most *float32, half float32, n int)
@@ -2125,179 +2250,248 @@ lanestage:
 	LEAQ 640(SP), R10
 	JMP  laneloop
 
-// func ParamsE4M3BF16AVX2(scale *float32, factor *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, one float32, n int)
-// Requires: AVX, AVX2
-TEXT ·ParamsE4M3BF16AVX2(SB), $432-56
-	// pointers: SI scale, DX factor, BX most, DI elements left
-	// per call: Y15 over, Y14 0x1, Y13 0x7fff, Y12 0xffff0000, Y11 0x7fc00000, Y10 times, Y9 nothing, Y8 instead, Y7 least, Y6 0x43e00000, Y5 0x3c800000, Y0 0xa000000, Y4 0x7f800000, Y1 0x400000, Y3 IAdd, Y2 one
+// func ParamsE4M3BF16AVX2(scale *float32, recip *float32, value *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
+// Requires: AVX, AVX2, FMA3
+TEXT ·ParamsE4M3BF16AVX2(SB), $560-80
+	// pointers: SI scale, DX recip, BX value, R8 most, DI elements left
+	// per call: Y15 0x7fc00000, Y14 nothing, Y13 least, Y12 0x43e00000, Y11 0x3c800000, Y0 0xa000000, Y10 0x7f800000, Y1 0x400000, Y9 IAdd, Y8 under, Y7 by, Y0 0x3f800000, Y6 Div, Y5 0x17800000, Y4 greatest, Y3 one
+	// loaded at each use: over, 0x1, 0x7fff, 0xffff0000, times, instead
 	// vector registers in use at once: 16
 	MOVQ         scale+0(FP), SI
-	MOVQ         factor+8(FP), DX
-	MOVQ         most+16(FP), BX
-	VBROADCASTSS over+24(FP), Y15
-	VBROADCASTSS constantsAVX2<>+40(SB), Y14
-	VBROADCASTSS constantsAVX2<>+44(SB), Y13
-	VBROADCASTSS constantsAVX2<>+48(SB), Y12
-	VBROADCASTSS constantsAVX2<>+8(SB), Y11
-	VBROADCASTSS times+28(FP), Y10
-	VBROADCASTSS nothing+32(FP), Y9
-	VBROADCASTSS instead+36(FP), Y8
-	VBROADCASTSS least+40(FP), Y7
-	VBROADCASTSS constantsAVX2<>+20(SB), Y6
-	VBROADCASTSS constantsAVX2<>+24(SB), Y5
-	VBROADCASTSS constantsAVX2<>+28(SB), Y4
-	VBROADCASTSS constantsAVX2<>+32(SB), Y0
-	VBROADCASTSS constantsAVX2<>+36(SB), Y1
-	VPADDD       Y1, Y0, Y3
-	VBROADCASTSS one+44(FP), Y2
-	MOVQ         n+48(FP), DI
+	MOVQ         recip+8(FP), DX
+	MOVQ         value+16(FP), BX
+	MOVQ         most+24(FP), R8
+	VBROADCASTSS constantsAVX2<>+8(SB), Y15
+	VBROADCASTSS nothing+40(FP), Y14
+	VBROADCASTSS least+48(FP), Y13
+	VBROADCASTSS constantsAVX2<>+36(SB), Y12
+	VBROADCASTSS constantsAVX2<>+20(SB), Y11
+	VBROADCASTSS constantsAVX2<>+24(SB), Y10
+	VBROADCASTSS constantsAVX2<>+28(SB), Y0
+	VBROADCASTSS constantsAVX2<>+32(SB), Y1
+	VPADDD       Y1, Y0, Y9
+	VBROADCASTSS under+52(FP), Y8
+	VBROADCASTSS by+56(FP), Y7
+	VBROADCASTSS constantsAVX2<>+0(SB), Y0
+	VDIVPS       Y8, Y0, Y6
+	VBROADCASTSS constantsAVX2<>+12(SB), Y5
+	VBROADCASTSS greatest+60(FP), Y4
+	VBROADCASTSS one+64(FP), Y3
+	MOVQ         n+72(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
 
 laneloop:
-	VMOVUPS   (BX), Y0
-	VDIVPS    Y15, Y0, Y0
-	VPSRLD    $0x10, Y0, Y1
-	VPAND     Y14, Y1, Y1
-	VPADDD    Y1, Y0, Y1
-	VPADDD    Y13, Y1, Y1
-	VPAND     Y12, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y1, Y11, Y0
-	VMULPS    Y10, Y0, Y0
-	VMAXPS    Y0, Y9, Y1
-	VCMPPS    $0x00, Y9, Y1, Y1
-	VMAXPS    Y0, Y7, Y0
-	VMINPS    Y0, Y6, Y0
-	VBLENDVPS Y1, Y8, Y0, Y1
-	VPAND     Y4, Y1, Y0
-	VPMAXUD   Y5, Y0, Y0
-	VPADDD    Y3, Y0, Y0
-	VADDPS    Y0, Y1, Y1
-	VSUBPS    Y0, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y11, Y0
-	VMOVUPS   Y0, (SI)
-	VDIVPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VBLENDVPS Y1, Y0, Y11, Y1
-	VMOVUPS   Y1, (DX)
-	VMOVUPS   32(BX), Y0
-	VDIVPS    Y15, Y0, Y0
-	VPSRLD    $0x10, Y0, Y1
-	VPAND     Y14, Y1, Y1
-	VPADDD    Y1, Y0, Y1
-	VPADDD    Y13, Y1, Y1
-	VPAND     Y12, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y1, Y11, Y0
-	VMULPS    Y10, Y0, Y0
-	VMAXPS    Y0, Y9, Y1
-	VCMPPS    $0x00, Y9, Y1, Y1
-	VMAXPS    Y0, Y7, Y0
-	VMINPS    Y0, Y6, Y0
-	VBLENDVPS Y1, Y8, Y0, Y1
-	VPAND     Y4, Y1, Y0
-	VPMAXUD   Y5, Y0, Y0
-	VPADDD    Y3, Y0, Y0
-	VADDPS    Y0, Y1, Y1
-	VSUBPS    Y0, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y11, Y0
-	VMOVUPS   Y0, 32(SI)
-	VDIVPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VBLENDVPS Y1, Y0, Y11, Y1
-	VMOVUPS   Y1, 32(DX)
-	VMOVUPS   64(BX), Y0
-	VDIVPS    Y15, Y0, Y0
-	VPSRLD    $0x10, Y0, Y1
-	VPAND     Y14, Y1, Y1
-	VPADDD    Y1, Y0, Y1
-	VPADDD    Y13, Y1, Y1
-	VPAND     Y12, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y1, Y11, Y0
-	VMULPS    Y10, Y0, Y0
-	VMAXPS    Y0, Y9, Y1
-	VCMPPS    $0x00, Y9, Y1, Y1
-	VMAXPS    Y0, Y7, Y0
-	VMINPS    Y0, Y6, Y0
-	VBLENDVPS Y1, Y8, Y0, Y1
-	VPAND     Y4, Y1, Y0
-	VPMAXUD   Y5, Y0, Y0
-	VPADDD    Y3, Y0, Y0
-	VADDPS    Y0, Y1, Y1
-	VSUBPS    Y0, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y11, Y0
-	VMOVUPS   Y0, 64(SI)
-	VDIVPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VBLENDVPS Y1, Y0, Y11, Y1
-	VMOVUPS   Y1, 64(DX)
-	VMOVUPS   96(BX), Y0
-	VDIVPS    Y15, Y0, Y0
-	VPSRLD    $0x10, Y0, Y1
-	VPAND     Y14, Y1, Y1
-	VPADDD    Y1, Y0, Y1
-	VPADDD    Y13, Y1, Y1
-	VPAND     Y12, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VBLENDVPS Y0, Y1, Y11, Y0
-	VMULPS    Y10, Y0, Y0
-	VMAXPS    Y0, Y9, Y1
-	VCMPPS    $0x00, Y9, Y1, Y1
-	VMAXPS    Y0, Y7, Y0
-	VMINPS    Y0, Y6, Y0
-	VBLENDVPS Y1, Y8, Y0, Y1
-	VPAND     Y4, Y1, Y0
-	VPMAXUD   Y5, Y0, Y0
-	VPADDD    Y3, Y0, Y0
-	VADDPS    Y0, Y1, Y1
-	VSUBPS    Y0, Y1, Y1
-	VCMPPS    $0x07, Y1, Y1, Y0
-	VBLENDVPS Y0, Y1, Y11, Y0
-	VMOVUPS   Y0, 96(SI)
-	VDIVPS    Y0, Y2, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VBLENDVPS Y1, Y0, Y11, Y1
-	VMOVUPS   Y1, 96(DX)
-	ADDQ      $+128, SI
-	ADDQ      $+128, DX
-	ADDQ      $+128, BX
-	SUBQ      $+32, DI
-	CMPQ      DI, $+32
-	JGE       laneloop
-	TESTQ     DI, DI
-	JEQ       laneend
-	CMPQ      DI, $+0
-	JGE       lanestage
-	ADDQ      $+32, DI
-	MOVQ      384(SP), SI
-	LEAQ      (SP), AX
-	MOVQ      SI, CX
-	CALL      ·stageOut32AVX2(SB)
-	MOVQ      392(SP), DX
-	LEAQ      128(SP), AX
-	MOVQ      DX, CX
-	CALL      ·stageOut32AVX2(SB)
-	MOVQ      400(SP), BX
+	VMOVUPS      (R8), Y0
+	VBROADCASTSS over+32(FP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VPSRLD       $0x10, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y2, Y1, Y1
+	VPADDD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
+	VPADDD       Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VPAND        Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y1, Y15, Y0
+	VBROADCASTSS times+36(FP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMAXPS       Y0, Y14, Y1
+	VCMPPS       $0x00, Y14, Y1, Y1
+	VMAXPS       Y0, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VBROADCASTSS instead+44(FP), Y2
+	VBLENDVPS    Y1, Y2, Y0, Y1
+	VPAND        Y10, Y1, Y0
+	VPMAXUD      Y11, Y0, Y0
+	VPADDD       Y9, Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y15, Y0
+	VMOVUPS      Y0, (SI)
+	VMULPS       Y7, Y0, Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y15, Y0
+	VMAXPS       Y0, Y5, Y1
+	VMINPS       Y1, Y4, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y3, Y2
+	VBLENDVPS    Y1, Y2, Y15, Y1
+	VMOVUPS      Y1, (DX)
+	VMOVUPS      Y0, (BX)
+	VMOVUPS      32(R8), Y0
+	VBROADCASTSS over+32(FP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VPSRLD       $0x10, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y2, Y1, Y1
+	VPADDD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
+	VPADDD       Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VPAND        Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y1, Y15, Y0
+	VBROADCASTSS times+36(FP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMAXPS       Y0, Y14, Y1
+	VCMPPS       $0x00, Y14, Y1, Y1
+	VMAXPS       Y0, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VBROADCASTSS instead+44(FP), Y2
+	VBLENDVPS    Y1, Y2, Y0, Y1
+	VPAND        Y10, Y1, Y0
+	VPMAXUD      Y11, Y0, Y0
+	VPADDD       Y9, Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y15, Y0
+	VMOVUPS      Y0, 32(SI)
+	VMULPS       Y7, Y0, Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y15, Y0
+	VMAXPS       Y0, Y5, Y1
+	VMINPS       Y1, Y4, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y3, Y2
+	VBLENDVPS    Y1, Y2, Y15, Y1
+	VMOVUPS      Y1, 32(DX)
+	VMOVUPS      Y0, 32(BX)
+	VMOVUPS      64(R8), Y0
+	VBROADCASTSS over+32(FP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VPSRLD       $0x10, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y2, Y1, Y1
+	VPADDD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
+	VPADDD       Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VPAND        Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y1, Y15, Y0
+	VBROADCASTSS times+36(FP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMAXPS       Y0, Y14, Y1
+	VCMPPS       $0x00, Y14, Y1, Y1
+	VMAXPS       Y0, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VBROADCASTSS instead+44(FP), Y2
+	VBLENDVPS    Y1, Y2, Y0, Y1
+	VPAND        Y10, Y1, Y0
+	VPMAXUD      Y11, Y0, Y0
+	VPADDD       Y9, Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y15, Y0
+	VMOVUPS      Y0, 64(SI)
+	VMULPS       Y7, Y0, Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y15, Y0
+	VMAXPS       Y0, Y5, Y1
+	VMINPS       Y1, Y4, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y3, Y2
+	VBLENDVPS    Y1, Y2, Y15, Y1
+	VMOVUPS      Y1, 64(DX)
+	VMOVUPS      Y0, 64(BX)
+	VMOVUPS      96(R8), Y0
+	VBROADCASTSS over+32(FP), Y1
+	VDIVPS       Y1, Y0, Y0
+	VPSRLD       $0x10, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+40(SB), Y2
+	VPAND        Y2, Y1, Y1
+	VPADDD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+44(SB), Y2
+	VPADDD       Y2, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+48(SB), Y2
+	VPAND        Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VBLENDVPS    Y0, Y1, Y15, Y0
+	VBROADCASTSS times+36(FP), Y1
+	VMULPS       Y1, Y0, Y0
+	VMAXPS       Y0, Y14, Y1
+	VCMPPS       $0x00, Y14, Y1, Y1
+	VMAXPS       Y0, Y13, Y0
+	VMINPS       Y0, Y12, Y0
+	VBROADCASTSS instead+44(FP), Y2
+	VBLENDVPS    Y1, Y2, Y0, Y1
+	VPAND        Y10, Y1, Y0
+	VPMAXUD      Y11, Y0, Y0
+	VPADDD       Y9, Y0, Y0
+	VADDPS       Y0, Y1, Y1
+	VSUBPS       Y0, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y15, Y0
+	VMOVUPS      Y0, 96(SI)
+	VMULPS       Y7, Y0, Y0
+	VMULPS       Y6, Y0, Y1
+	VFNMADD231PS Y8, Y1, Y0
+	VFMADD231PS  Y6, Y0, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBLENDVPS    Y0, Y1, Y15, Y0
+	VMAXPS       Y0, Y5, Y1
+	VMINPS       Y1, Y4, Y1
+	VCMPPS       $0x00, Y0, Y1, Y1
+	VDIVPS       Y0, Y3, Y2
+	VBLENDVPS    Y1, Y2, Y15, Y1
+	VMOVUPS      Y1, 96(DX)
+	VMOVUPS      Y0, 96(BX)
+	ADDQ         $+128, SI
+	ADDQ         $+128, DX
+	ADDQ         $+128, BX
+	ADDQ         $+128, R8
+	SUBQ         $+32, DI
+	CMPQ         DI, $+32
+	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
+	CMPQ         DI, $+0
+	JGE          lanestage
+	ADDQ         $+32, DI
+	MOVQ         512(SP), SI
+	LEAQ         (SP), AX
+	MOVQ         SI, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         520(SP), DX
+	LEAQ         128(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         528(SP), BX
+	LEAQ         256(SP), AX
+	MOVQ         BX, CX
+	CALL         ·stageOut32AVX2(SB)
+	MOVQ         536(SP), R8
 
 laneend:
 	VZEROUPPER
 	RET
 
 lanestage:
-	MOVQ SI, 384(SP)
+	MOVQ SI, 512(SP)
 	LEAQ (SP), SI
-	MOVQ DX, 392(SP)
+	MOVQ DX, 520(SP)
 	LEAQ 128(SP), DX
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 400(SP)
+	MOVQ BX, 528(SP)
 	LEAQ 256(SP), BX
+	LEAQ 384(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 536(SP)
+	LEAQ 384(SP), R8
 	JMP  laneloop
 
 // func ParamsPowerOfTwoAVX2(scale *float32, recip *float32, most *float32, round int32, maxExp int32, least int32, one int32, n int)
@@ -2313,7 +2507,7 @@ TEXT ·ParamsPowerOfTwoAVX2(SB), $432-48
 	VBROADCASTSS round+24(FP), Y14
 	VBROADCASTSS maxExp+28(FP), Y13
 	VBROADCASTSS least+32(FP), Y12
-	VBROADCASTSS constantsAVX2<>+36(SB), Y11
+	VBROADCASTSS constantsAVX2<>+32(SB), Y11
 	VBROADCASTSS constantsAVX2<>+56(SB), Y10
 	VBROADCASTSS one+36(FP), Y9
 	MOVQ         n+40(FP), DI
@@ -2422,13 +2616,13 @@ TEXT ·ParamsLogarithmAVX2(SB), $432-40
 	VBROADCASTSS largest+24(FP), Y15
 	VBROADCASTSS constantsAVX2<>+60(SB), Y14
 	VBROADCASTSS constantsAVX2<>+64(SB), Y13
-	VBROADCASTSS constantsAVX2<>+28(SB), Y12
+	VBROADCASTSS constantsAVX2<>+24(SB), Y12
 	VBROADCASTSS constantsAVX2<>+68(SB), Y11
 	VBROADCASTSS constantsAVX2<>+72(SB), Y10
 	VXORPS       Y9, Y9, Y9
 	VBROADCASTSS constantsAVX2<>+76(SB), Y8
 	VBROADCASTSS constantsAVX2<>+80(SB), Y7
-	VBROADCASTSS constantsAVX2<>+36(SB), Y6
+	VBROADCASTSS constantsAVX2<>+32(SB), Y6
 	VBROADCASTSS of+28(FP), Y5
 	VBROADCASTSS constantsAVX2<>+56(SB), Y4
 	MOVQ         n+32(FP), DI
@@ -2759,11 +2953,11 @@ DATA constantsAVX2<>+4(SB)/4, $0x34000000
 DATA constantsAVX2<>+8(SB)/4, $0x7fc00000
 DATA constantsAVX2<>+12(SB)/4, $0x17800000
 DATA constantsAVX2<>+16(SB)/4, $0x71800000
-DATA constantsAVX2<>+20(SB)/4, $0x43e00000
-DATA constantsAVX2<>+24(SB)/4, $0x3c800000
-DATA constantsAVX2<>+28(SB)/4, $0x7f800000
-DATA constantsAVX2<>+32(SB)/4, $0x0a000000
-DATA constantsAVX2<>+36(SB)/4, $0x00400000
+DATA constantsAVX2<>+20(SB)/4, $0x3c800000
+DATA constantsAVX2<>+24(SB)/4, $0x7f800000
+DATA constantsAVX2<>+28(SB)/4, $0x0a000000
+DATA constantsAVX2<>+32(SB)/4, $0x00400000
+DATA constantsAVX2<>+36(SB)/4, $0x43e00000
 DATA constantsAVX2<>+40(SB)/4, $0x00000001
 DATA constantsAVX2<>+44(SB)/4, $0x00007fff
 DATA constantsAVX2<>+48(SB)/4, $0xffff0000

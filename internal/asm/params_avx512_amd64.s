@@ -753,42 +753,48 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func ParamsE4M3AVX512(scale *float32, factor *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, one float32, n int)
+// func ParamsE4M3AVX512(scale *float32, recip *float32, value *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·ParamsE4M3AVX512(SB), NOSPLIT, $0-64
-	// pointers: SI scale, DX factor, BX most, DI elements left
-	// per call: Z15 over, Z14 global, Z0 0x3f800000, Z13 Div, Z12 times, Z11 nothing, Z10 instead, Z9 least, Z8 0x43e00000, Z7 0x3c800000, Z0 0xa000000, Z6 0x7f800000, Z1 0x400000, Z5 IAdd, Z4 0x7fc00000, Z3 one
-	// vector registers in use at once: 16
+TEXT ·ParamsE4M3AVX512(SB), NOSPLIT, $0-80
+	// pointers: SI scale, DX recip, BX value, R8 most, DI elements left
+	// per call: Z15 over, Z14 global, Z0 0x3f800000, Z13 Div, Z12 times, Z11 nothing, Z10 instead, Z9 least, Z8 0x43e00000, Z7 0x3c800000, Z1 0xa000000, Z6 0x7f800000, Z20 0x400000, Z5 IAdd, Z4 0x7fc00000, Z3 under, Z2 by, Z16 Div, Z17 0x17800000, Z18 greatest, Z19 one
+	// vector registers in use at once: 21
 	MOVQ         scale+0(FP), SI
-	MOVQ         factor+8(FP), DX
-	MOVQ         most+16(FP), BX
-	VBROADCASTSS over+24(FP), Z15
-	VBROADCASTSS global+28(FP), Z14
+	MOVQ         recip+8(FP), DX
+	MOVQ         value+16(FP), BX
+	MOVQ         most+24(FP), R8
+	VBROADCASTSS over+32(FP), Z15
+	VBROADCASTSS global+36(FP), Z14
 	VBROADCASTSS constantsAVX512<>+0(SB), Z0
 	VDIVPS       Z14, Z0, Z13
-	VBROADCASTSS times+32(FP), Z12
-	VBROADCASTSS nothing+36(FP), Z11
-	VBROADCASTSS instead+40(FP), Z10
-	VBROADCASTSS least+44(FP), Z9
+	VBROADCASTSS times+40(FP), Z12
+	VBROADCASTSS nothing+44(FP), Z11
+	VBROADCASTSS instead+48(FP), Z10
+	VBROADCASTSS least+52(FP), Z9
 	VBROADCASTSS constantsAVX512<>+20(SB), Z8
 	VBROADCASTSS constantsAVX512<>+24(SB), Z7
 	VBROADCASTSS constantsAVX512<>+28(SB), Z6
-	VBROADCASTSS constantsAVX512<>+32(SB), Z0
-	VBROADCASTSS constantsAVX512<>+36(SB), Z1
-	VPADDD       Z1, Z0, Z5
+	VBROADCASTSS constantsAVX512<>+32(SB), Z1
+	VBROADCASTSS constantsAVX512<>+36(SB), Z20
+	VPADDD       Z20, Z1, Z5
 	VBROADCASTSS constantsAVX512<>+8(SB), Z4
-	VBROADCASTSS one+48(FP), Z3
-	MOVQ         n+56(FP), DI
+	VBROADCASTSS under+56(FP), Z3
+	VBROADCASTSS by+60(FP), Z2
+	VDIVPS       Z3, Z0, Z16
+	VBROADCASTSS constantsAVX512<>+12(SB), Z17
+	VBROADCASTSS greatest+64(FP), Z18
+	VBROADCASTSS one+68(FP), Z19
+	MOVQ         n+72(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
 
 laneloop:
-	VMOVUPS      (BX), Z0
+	VMOVUPS      (R8), Z0
 	VDIVPS       Z15, Z0, Z0
 	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z14, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
+	VMOVAPS      Z0, Z20
+	VFNMADD231PS Z14, Z1, Z20
+	VFMADD231PS  Z13, Z20, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMULPS       Z12, Z1, Z1
@@ -805,16 +811,25 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z4, K1, Z1
 	VMOVUPS      Z1, (SI)
-	VDIVPS       Z1, Z3, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
+	VMULPS       Z2, Z1, Z1
+	VMULPS       Z16, Z1, Z0
+	VFNMADD231PS Z3, Z0, Z1
+	VFMADD231PS  Z16, Z1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z4, K1, Z0
+	VMAXPS       Z0, Z17, Z1
+	VMINPS       Z1, Z18, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z19, Z1
 	VBLENDMPS    Z1, Z4, K1, Z1
 	VMOVUPS      Z1, (DX)
-	VMOVUPS      64(BX), Z0
+	VMOVUPS      Z0, (BX)
+	VMOVUPS      64(R8), Z0
 	VDIVPS       Z15, Z0, Z0
 	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z14, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
+	VMOVAPS      Z0, Z20
+	VFNMADD231PS Z14, Z1, Z20
+	VFMADD231PS  Z13, Z20, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMULPS       Z12, Z1, Z1
@@ -831,16 +846,25 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z4, K1, Z1
 	VMOVUPS      Z1, 64(SI)
-	VDIVPS       Z1, Z3, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
+	VMULPS       Z2, Z1, Z1
+	VMULPS       Z16, Z1, Z0
+	VFNMADD231PS Z3, Z0, Z1
+	VFMADD231PS  Z16, Z1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z4, K1, Z0
+	VMAXPS       Z0, Z17, Z1
+	VMINPS       Z1, Z18, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z19, Z1
 	VBLENDMPS    Z1, Z4, K1, Z1
 	VMOVUPS      Z1, 64(DX)
-	VMOVUPS      128(BX), Z0
+	VMOVUPS      Z0, 64(BX)
+	VMOVUPS      128(R8), Z0
 	VDIVPS       Z15, Z0, Z0
 	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z14, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
+	VMOVAPS      Z0, Z20
+	VFNMADD231PS Z14, Z1, Z20
+	VFMADD231PS  Z13, Z20, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMULPS       Z12, Z1, Z1
@@ -857,16 +881,25 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z4, K1, Z1
 	VMOVUPS      Z1, 128(SI)
-	VDIVPS       Z1, Z3, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
+	VMULPS       Z2, Z1, Z1
+	VMULPS       Z16, Z1, Z0
+	VFNMADD231PS Z3, Z0, Z1
+	VFMADD231PS  Z16, Z1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z4, K1, Z0
+	VMAXPS       Z0, Z17, Z1
+	VMINPS       Z1, Z18, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z19, Z1
 	VBLENDMPS    Z1, Z4, K1, Z1
 	VMOVUPS      Z1, 128(DX)
-	VMOVUPS      192(BX), Z0
+	VMOVUPS      Z0, 128(BX)
+	VMOVUPS      192(R8), Z0
 	VDIVPS       Z15, Z0, Z0
 	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z14, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
+	VMOVAPS      Z0, Z20
+	VFNMADD231PS Z14, Z1, Z20
+	VFMADD231PS  Z13, Z20, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMULPS       Z12, Z1, Z1
@@ -883,13 +916,23 @@ laneloop:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z4, K1, Z1
 	VMOVUPS      Z1, 192(SI)
-	VDIVPS       Z1, Z3, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
+	VMULPS       Z2, Z1, Z1
+	VMULPS       Z16, Z1, Z0
+	VFNMADD231PS Z3, Z0, Z1
+	VFMADD231PS  Z16, Z1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z4, K1, Z0
+	VMAXPS       Z0, Z17, Z1
+	VMINPS       Z1, Z18, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z19, Z1
 	VBLENDMPS    Z1, Z4, K1, Z1
 	VMOVUPS      Z1, 192(DX)
+	VMOVUPS      Z0, 192(BX)
 	ADDQ         $+256, SI
 	ADDQ         $+256, DX
 	ADDQ         $+256, BX
+	ADDQ         $+256, R8
 	SUBQ         $+64, DI
 	CMPQ         DI, $+64
 	JGE          laneloop
@@ -901,12 +944,12 @@ lanerest:
 	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
-	VMOVUPS.Z    (BX), K7, Z0
+	VMOVUPS.Z    (R8), K7, Z0
 	VDIVPS       Z15, Z0, Z0
 	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z14, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
+	VMOVAPS      Z0, Z20
+	VFNMADD231PS Z14, Z1, Z20
+	VFMADD231PS  Z13, Z20, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMULPS       Z12, Z1, Z1
@@ -923,19 +966,28 @@ lanerest:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z4, K1, Z1
 	VMOVUPS      Z1, K7, (SI)
-	VDIVPS       Z1, Z3, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
+	VMULPS       Z2, Z1, Z1
+	VMULPS       Z16, Z1, Z0
+	VFNMADD231PS Z3, Z0, Z1
+	VFMADD231PS  Z16, Z1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z4, K1, Z0
+	VMAXPS       Z0, Z17, Z1
+	VMINPS       Z1, Z18, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z19, Z1
 	VBLENDMPS    Z1, Z4, K1, Z1
 	VMOVUPS      Z1, K7, (DX)
+	VMOVUPS      Z0, K7, (BX)
 	CMPQ         DI, $+17
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(BX), K7, Z0
+	VMOVUPS.Z    64(R8), K7, Z0
 	VDIVPS       Z15, Z0, Z0
 	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z14, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
+	VMOVAPS      Z0, Z20
+	VFNMADD231PS Z14, Z1, Z20
+	VFMADD231PS  Z13, Z20, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMULPS       Z12, Z1, Z1
@@ -952,19 +1004,28 @@ lanerest:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z4, K1, Z1
 	VMOVUPS      Z1, K7, 64(SI)
-	VDIVPS       Z1, Z3, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
+	VMULPS       Z2, Z1, Z1
+	VMULPS       Z16, Z1, Z0
+	VFNMADD231PS Z3, Z0, Z1
+	VFMADD231PS  Z16, Z1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z4, K1, Z0
+	VMAXPS       Z0, Z17, Z1
+	VMINPS       Z1, Z18, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z19, Z1
 	VBLENDMPS    Z1, Z4, K1, Z1
 	VMOVUPS      Z1, K7, 64(DX)
+	VMOVUPS      Z0, K7, 64(BX)
 	CMPQ         DI, $+33
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(BX), K7, Z0
+	VMOVUPS.Z    128(R8), K7, Z0
 	VDIVPS       Z15, Z0, Z0
 	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z14, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
+	VMOVAPS      Z0, Z20
+	VFNMADD231PS Z14, Z1, Z20
+	VFMADD231PS  Z13, Z20, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMULPS       Z12, Z1, Z1
@@ -981,19 +1042,28 @@ lanerest:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z4, K1, Z1
 	VMOVUPS      Z1, K7, 128(SI)
-	VDIVPS       Z1, Z3, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
+	VMULPS       Z2, Z1, Z1
+	VMULPS       Z16, Z1, Z0
+	VFNMADD231PS Z3, Z0, Z1
+	VFMADD231PS  Z16, Z1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z4, K1, Z0
+	VMAXPS       Z0, Z17, Z1
+	VMINPS       Z1, Z18, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z19, Z1
 	VBLENDMPS    Z1, Z4, K1, Z1
 	VMOVUPS      Z1, K7, 128(DX)
+	VMOVUPS      Z0, K7, 128(BX)
 	CMPQ         DI, $+49
 	JLT          lanetailnarrow
 	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(BX), K7, Z0
+	VMOVUPS.Z    192(R8), K7, Z0
 	VDIVPS       Z15, Z0, Z0
 	VMULPS       Z13, Z0, Z1
-	VMOVAPS      Z0, Z2
-	VFNMADD231PS Z14, Z1, Z2
-	VFMADD231PS  Z13, Z2, Z1
+	VMOVAPS      Z0, Z20
+	VFNMADD231PS Z14, Z1, Z20
+	VFMADD231PS  Z13, Z20, Z1
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z0, K1, Z1
 	VMULPS       Z12, Z1, Z1
@@ -1010,10 +1080,19 @@ lanerest:
 	VCMPPS       $0x07, Z1, Z1, K1
 	VBLENDMPS    Z1, Z4, K1, Z1
 	VMOVUPS      Z1, K7, 192(SI)
-	VDIVPS       Z1, Z3, Z1
-	VCMPPS       $0x07, Z1, Z1, K1
+	VMULPS       Z2, Z1, Z1
+	VMULPS       Z16, Z1, Z0
+	VFNMADD231PS Z3, Z0, Z1
+	VFMADD231PS  Z16, Z1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z4, K1, Z0
+	VMAXPS       Z0, Z17, Z1
+	VMINPS       Z1, Z18, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z19, Z1
 	VBLENDMPS    Z1, Z4, K1, Z1
 	VMOVUPS      Z1, K7, 192(DX)
+	VMOVUPS      Z0, K7, 192(BX)
 
 lanetailnarrow:
 laneend:
@@ -1881,20 +1960,21 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func ParamsE4M3F16AVX512(scale *float32, factor *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, one float32, n int)
+// func ParamsE4M3F16AVX512(scale *float32, recip *float32, value *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·ParamsE4M3F16AVX512(SB), NOSPLIT, $0-56
-	// pointers: SI scale, DX factor, BX most, DI elements left
-	// per call: Z15 over, Z14 times, Z13 nothing, Z12 instead, Z11 least, Z10 0x43e00000, Z9 0x3c800000, Z0 0xa000000, Z8 0x7f800000, Z1 0x400000, Z7 IAdd, Z6 0x7fc00000, Z5 one
-	// vector registers in use at once: 13
+TEXT ·ParamsE4M3F16AVX512(SB), NOSPLIT, $0-80
+	// pointers: SI scale, DX recip, BX value, R8 most, DI elements left
+	// per call: Z15 over, Z14 times, Z13 nothing, Z12 instead, Z11 least, Z10 0x43e00000, Z9 0x3c800000, Z0 0xa000000, Z8 0x7f800000, Z1 0x400000, Z7 IAdd, Z6 0x7fc00000, Z5 under, Z4 by, Z0 0x3f800000, Z3 Div, Z2 0x17800000, Z16 greatest, Z17 one
+	// vector registers in use at once: 18
 	MOVQ         scale+0(FP), SI
-	MOVQ         factor+8(FP), DX
-	MOVQ         most+16(FP), BX
-	VBROADCASTSS over+24(FP), Z15
-	VBROADCASTSS times+28(FP), Z14
-	VBROADCASTSS nothing+32(FP), Z13
-	VBROADCASTSS instead+36(FP), Z12
-	VBROADCASTSS least+40(FP), Z11
+	MOVQ         recip+8(FP), DX
+	MOVQ         value+16(FP), BX
+	MOVQ         most+24(FP), R8
+	VBROADCASTSS over+32(FP), Z15
+	VBROADCASTSS times+36(FP), Z14
+	VBROADCASTSS nothing+40(FP), Z13
+	VBROADCASTSS instead+44(FP), Z12
+	VBROADCASTSS least+48(FP), Z11
 	VBROADCASTSS constantsAVX512<>+20(SB), Z10
 	VBROADCASTSS constantsAVX512<>+24(SB), Z9
 	VBROADCASTSS constantsAVX512<>+28(SB), Z8
@@ -1902,211 +1982,290 @@ TEXT ·ParamsE4M3F16AVX512(SB), NOSPLIT, $0-56
 	VBROADCASTSS constantsAVX512<>+36(SB), Z1
 	VPADDD       Z1, Z0, Z7
 	VBROADCASTSS constantsAVX512<>+8(SB), Z6
-	VBROADCASTSS one+44(FP), Z5
-	MOVQ         n+48(FP), DI
+	VBROADCASTSS under+52(FP), Z5
+	VBROADCASTSS by+56(FP), Z4
+	VBROADCASTSS constantsAVX512<>+0(SB), Z0
+	VDIVPS       Z5, Z0, Z3
+	VBROADCASTSS constantsAVX512<>+12(SB), Z2
+	VBROADCASTSS greatest+60(FP), Z16
+	VBROADCASTSS one+64(FP), Z17
+	MOVQ         n+72(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
 
 laneloop:
-	VMOVUPS   (BX), Z0
-	VDIVPS    Z15, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VCVTPH2PS Y0, Z0
-	VMULPS    Z14, Z0, Z0
-	VMAXPS    Z0, Z13, Z1
-	VCMPPS    $0x00, Z13, Z1, K1
-	VMAXPS    Z0, Z11, Z0
-	VMINPS    Z0, Z10, Z0
-	VBLENDMPS Z12, Z0, K1, Z0
-	VPANDD    Z8, Z0, Z1
-	VPMAXUD   Z9, Z1, Z1
-	VPADDD    Z7, Z1, Z1
-	VADDPS    Z1, Z0, Z0
-	VSUBPS    Z1, Z0, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z6, K1, Z0
-	VMOVUPS   Z0, (SI)
-	VDIVPS    Z0, Z5, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z6, K1, Z0
-	VMOVUPS   Z0, (DX)
-	VMOVUPS   64(BX), Z0
-	VDIVPS    Z15, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VCVTPH2PS Y0, Z0
-	VMULPS    Z14, Z0, Z0
-	VMAXPS    Z0, Z13, Z1
-	VCMPPS    $0x00, Z13, Z1, K1
-	VMAXPS    Z0, Z11, Z0
-	VMINPS    Z0, Z10, Z0
-	VBLENDMPS Z12, Z0, K1, Z0
-	VPANDD    Z8, Z0, Z1
-	VPMAXUD   Z9, Z1, Z1
-	VPADDD    Z7, Z1, Z1
-	VADDPS    Z1, Z0, Z0
-	VSUBPS    Z1, Z0, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z6, K1, Z0
-	VMOVUPS   Z0, 64(SI)
-	VDIVPS    Z0, Z5, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z6, K1, Z0
-	VMOVUPS   Z0, 64(DX)
-	VMOVUPS   128(BX), Z0
-	VDIVPS    Z15, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VCVTPH2PS Y0, Z0
-	VMULPS    Z14, Z0, Z0
-	VMAXPS    Z0, Z13, Z1
-	VCMPPS    $0x00, Z13, Z1, K1
-	VMAXPS    Z0, Z11, Z0
-	VMINPS    Z0, Z10, Z0
-	VBLENDMPS Z12, Z0, K1, Z0
-	VPANDD    Z8, Z0, Z1
-	VPMAXUD   Z9, Z1, Z1
-	VPADDD    Z7, Z1, Z1
-	VADDPS    Z1, Z0, Z0
-	VSUBPS    Z1, Z0, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z6, K1, Z0
-	VMOVUPS   Z0, 128(SI)
-	VDIVPS    Z0, Z5, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z6, K1, Z0
-	VMOVUPS   Z0, 128(DX)
-	VMOVUPS   192(BX), Z0
-	VDIVPS    Z15, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VCVTPH2PS Y0, Z0
-	VMULPS    Z14, Z0, Z0
-	VMAXPS    Z0, Z13, Z1
-	VCMPPS    $0x00, Z13, Z1, K1
-	VMAXPS    Z0, Z11, Z0
-	VMINPS    Z0, Z10, Z0
-	VBLENDMPS Z12, Z0, K1, Z0
-	VPANDD    Z8, Z0, Z1
-	VPMAXUD   Z9, Z1, Z1
-	VPADDD    Z7, Z1, Z1
-	VADDPS    Z1, Z0, Z0
-	VSUBPS    Z1, Z0, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z6, K1, Z0
-	VMOVUPS   Z0, 192(SI)
-	VDIVPS    Z0, Z5, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z6, K1, Z0
-	VMOVUPS   Z0, 192(DX)
-	ADDQ      $+256, SI
-	ADDQ      $+256, DX
-	ADDQ      $+256, BX
-	SUBQ      $+64, DI
-	CMPQ      DI, $+64
-	JGE       laneloop
-	TESTQ     DI, DI
-	JEQ       laneend
+	VMOVUPS      (R8), Z0
+	VDIVPS       Z15, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z14, Z0, Z0
+	VMAXPS       Z0, Z13, Z1
+	VCMPPS       $0x00, Z13, Z1, K1
+	VMAXPS       Z0, Z11, Z0
+	VMINPS       Z0, Z10, Z0
+	VBLENDMPS    Z12, Z0, K1, Z0
+	VPANDD       Z8, Z0, Z1
+	VPMAXUD      Z9, Z1, Z1
+	VPADDD       Z7, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z6, K1, Z0
+	VMOVUPS      Z0, (SI)
+	VMULPS       Z4, Z0, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z6, K1, Z1
+	VMAXPS       Z1, Z2, Z0
+	VMINPS       Z0, Z16, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z17, Z0
+	VBLENDMPS    Z0, Z6, K1, Z0
+	VMOVUPS      Z0, (DX)
+	VMOVUPS      Z1, (BX)
+	VMOVUPS      64(R8), Z0
+	VDIVPS       Z15, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z14, Z0, Z0
+	VMAXPS       Z0, Z13, Z1
+	VCMPPS       $0x00, Z13, Z1, K1
+	VMAXPS       Z0, Z11, Z0
+	VMINPS       Z0, Z10, Z0
+	VBLENDMPS    Z12, Z0, K1, Z0
+	VPANDD       Z8, Z0, Z1
+	VPMAXUD      Z9, Z1, Z1
+	VPADDD       Z7, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z6, K1, Z0
+	VMOVUPS      Z0, 64(SI)
+	VMULPS       Z4, Z0, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z6, K1, Z1
+	VMAXPS       Z1, Z2, Z0
+	VMINPS       Z0, Z16, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z17, Z0
+	VBLENDMPS    Z0, Z6, K1, Z0
+	VMOVUPS      Z0, 64(DX)
+	VMOVUPS      Z1, 64(BX)
+	VMOVUPS      128(R8), Z0
+	VDIVPS       Z15, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z14, Z0, Z0
+	VMAXPS       Z0, Z13, Z1
+	VCMPPS       $0x00, Z13, Z1, K1
+	VMAXPS       Z0, Z11, Z0
+	VMINPS       Z0, Z10, Z0
+	VBLENDMPS    Z12, Z0, K1, Z0
+	VPANDD       Z8, Z0, Z1
+	VPMAXUD      Z9, Z1, Z1
+	VPADDD       Z7, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z6, K1, Z0
+	VMOVUPS      Z0, 128(SI)
+	VMULPS       Z4, Z0, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z6, K1, Z1
+	VMAXPS       Z1, Z2, Z0
+	VMINPS       Z0, Z16, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z17, Z0
+	VBLENDMPS    Z0, Z6, K1, Z0
+	VMOVUPS      Z0, 128(DX)
+	VMOVUPS      Z1, 128(BX)
+	VMOVUPS      192(R8), Z0
+	VDIVPS       Z15, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z14, Z0, Z0
+	VMAXPS       Z0, Z13, Z1
+	VCMPPS       $0x00, Z13, Z1, K1
+	VMAXPS       Z0, Z11, Z0
+	VMINPS       Z0, Z10, Z0
+	VBLENDMPS    Z12, Z0, K1, Z0
+	VPANDD       Z8, Z0, Z1
+	VPMAXUD      Z9, Z1, Z1
+	VPADDD       Z7, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z6, K1, Z0
+	VMOVUPS      Z0, 192(SI)
+	VMULPS       Z4, Z0, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z6, K1, Z1
+	VMAXPS       Z1, Z2, Z0
+	VMINPS       Z0, Z16, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z17, Z0
+	VBLENDMPS    Z0, Z6, K1, Z0
+	VMOVUPS      Z0, 192(DX)
+	VMOVUPS      Z1, 192(BX)
+	ADDQ         $+256, SI
+	ADDQ         $+256, DX
+	ADDQ         $+256, BX
+	ADDQ         $+256, R8
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
+	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
 
 lanerest:
-	MOVQ      $-1, AX
-	BZHIQ     DI, AX, AX
-	KMOVQ     AX, K0
-	KMOVQ     K0, K7
-	VMOVUPS.Z (BX), K7, Z0
-	VDIVPS    Z15, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VCVTPH2PS Y0, Z0
-	VMULPS    Z14, Z0, Z0
-	VMAXPS    Z0, Z13, Z1
-	VCMPPS    $0x00, Z13, Z1, K1
-	VMAXPS    Z0, Z11, Z0
-	VMINPS    Z0, Z10, Z0
-	VBLENDMPS Z12, Z0, K1, Z0
-	VPANDD    Z8, Z0, Z1
-	VPMAXUD   Z9, Z1, Z1
-	VPADDD    Z7, Z1, Z1
-	VADDPS    Z1, Z0, Z0
-	VSUBPS    Z1, Z0, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z6, K1, Z0
-	VMOVUPS   Z0, K7, (SI)
-	VDIVPS    Z0, Z5, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z6, K1, Z0
-	VMOVUPS   Z0, K7, (DX)
-	CMPQ      DI, $+17
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x10, K0, K7
-	VMOVUPS.Z 64(BX), K7, Z0
-	VDIVPS    Z15, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VCVTPH2PS Y0, Z0
-	VMULPS    Z14, Z0, Z0
-	VMAXPS    Z0, Z13, Z1
-	VCMPPS    $0x00, Z13, Z1, K1
-	VMAXPS    Z0, Z11, Z0
-	VMINPS    Z0, Z10, Z0
-	VBLENDMPS Z12, Z0, K1, Z0
-	VPANDD    Z8, Z0, Z1
-	VPMAXUD   Z9, Z1, Z1
-	VPADDD    Z7, Z1, Z1
-	VADDPS    Z1, Z0, Z0
-	VSUBPS    Z1, Z0, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z6, K1, Z0
-	VMOVUPS   Z0, K7, 64(SI)
-	VDIVPS    Z0, Z5, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z6, K1, Z0
-	VMOVUPS   Z0, K7, 64(DX)
-	CMPQ      DI, $+33
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x20, K0, K7
-	VMOVUPS.Z 128(BX), K7, Z0
-	VDIVPS    Z15, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VCVTPH2PS Y0, Z0
-	VMULPS    Z14, Z0, Z0
-	VMAXPS    Z0, Z13, Z1
-	VCMPPS    $0x00, Z13, Z1, K1
-	VMAXPS    Z0, Z11, Z0
-	VMINPS    Z0, Z10, Z0
-	VBLENDMPS Z12, Z0, K1, Z0
-	VPANDD    Z8, Z0, Z1
-	VPMAXUD   Z9, Z1, Z1
-	VPADDD    Z7, Z1, Z1
-	VADDPS    Z1, Z0, Z0
-	VSUBPS    Z1, Z0, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z6, K1, Z0
-	VMOVUPS   Z0, K7, 128(SI)
-	VDIVPS    Z0, Z5, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z6, K1, Z0
-	VMOVUPS   Z0, K7, 128(DX)
-	CMPQ      DI, $+49
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x30, K0, K7
-	VMOVUPS.Z 192(BX), K7, Z0
-	VDIVPS    Z15, Z0, Z0
-	VCVTPS2PH $0x00, Z0, Y0
-	VCVTPH2PS Y0, Z0
-	VMULPS    Z14, Z0, Z0
-	VMAXPS    Z0, Z13, Z1
-	VCMPPS    $0x00, Z13, Z1, K1
-	VMAXPS    Z0, Z11, Z0
-	VMINPS    Z0, Z10, Z0
-	VBLENDMPS Z12, Z0, K1, Z0
-	VPANDD    Z8, Z0, Z1
-	VPMAXUD   Z9, Z1, Z1
-	VPADDD    Z7, Z1, Z1
-	VADDPS    Z1, Z0, Z0
-	VSUBPS    Z1, Z0, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z6, K1, Z0
-	VMOVUPS   Z0, K7, 192(SI)
-	VDIVPS    Z0, Z5, Z0
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z0, Z6, K1, Z0
-	VMOVUPS   Z0, K7, 192(DX)
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (R8), K7, Z0
+	VDIVPS       Z15, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z14, Z0, Z0
+	VMAXPS       Z0, Z13, Z1
+	VCMPPS       $0x00, Z13, Z1, K1
+	VMAXPS       Z0, Z11, Z0
+	VMINPS       Z0, Z10, Z0
+	VBLENDMPS    Z12, Z0, K1, Z0
+	VPANDD       Z8, Z0, Z1
+	VPMAXUD      Z9, Z1, Z1
+	VPADDD       Z7, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z6, K1, Z0
+	VMOVUPS      Z0, K7, (SI)
+	VMULPS       Z4, Z0, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z6, K1, Z1
+	VMAXPS       Z1, Z2, Z0
+	VMINPS       Z0, Z16, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z17, Z0
+	VBLENDMPS    Z0, Z6, K1, Z0
+	VMOVUPS      Z0, K7, (DX)
+	VMOVUPS      Z1, K7, (BX)
+	CMPQ         DI, $+17
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(R8), K7, Z0
+	VDIVPS       Z15, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z14, Z0, Z0
+	VMAXPS       Z0, Z13, Z1
+	VCMPPS       $0x00, Z13, Z1, K1
+	VMAXPS       Z0, Z11, Z0
+	VMINPS       Z0, Z10, Z0
+	VBLENDMPS    Z12, Z0, K1, Z0
+	VPANDD       Z8, Z0, Z1
+	VPMAXUD      Z9, Z1, Z1
+	VPADDD       Z7, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z6, K1, Z0
+	VMOVUPS      Z0, K7, 64(SI)
+	VMULPS       Z4, Z0, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z6, K1, Z1
+	VMAXPS       Z1, Z2, Z0
+	VMINPS       Z0, Z16, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z17, Z0
+	VBLENDMPS    Z0, Z6, K1, Z0
+	VMOVUPS      Z0, K7, 64(DX)
+	VMOVUPS      Z1, K7, 64(BX)
+	CMPQ         DI, $+33
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(R8), K7, Z0
+	VDIVPS       Z15, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z14, Z0, Z0
+	VMAXPS       Z0, Z13, Z1
+	VCMPPS       $0x00, Z13, Z1, K1
+	VMAXPS       Z0, Z11, Z0
+	VMINPS       Z0, Z10, Z0
+	VBLENDMPS    Z12, Z0, K1, Z0
+	VPANDD       Z8, Z0, Z1
+	VPMAXUD      Z9, Z1, Z1
+	VPADDD       Z7, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z6, K1, Z0
+	VMOVUPS      Z0, K7, 128(SI)
+	VMULPS       Z4, Z0, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z6, K1, Z1
+	VMAXPS       Z1, Z2, Z0
+	VMINPS       Z0, Z16, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z17, Z0
+	VBLENDMPS    Z0, Z6, K1, Z0
+	VMOVUPS      Z0, K7, 128(DX)
+	VMOVUPS      Z1, K7, 128(BX)
+	CMPQ         DI, $+49
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(R8), K7, Z0
+	VDIVPS       Z15, Z0, Z0
+	VCVTPS2PH    $0x00, Z0, Y0
+	VCVTPH2PS    Y0, Z0
+	VMULPS       Z14, Z0, Z0
+	VMAXPS       Z0, Z13, Z1
+	VCMPPS       $0x00, Z13, Z1, K1
+	VMAXPS       Z0, Z11, Z0
+	VMINPS       Z0, Z10, Z0
+	VBLENDMPS    Z12, Z0, K1, Z0
+	VPANDD       Z8, Z0, Z1
+	VPMAXUD      Z9, Z1, Z1
+	VPADDD       Z7, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VSUBPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z6, K1, Z0
+	VMOVUPS      Z0, K7, 192(SI)
+	VMULPS       Z4, Z0, Z0
+	VMULPS       Z3, Z0, Z1
+	VFNMADD231PS Z5, Z1, Z0
+	VFMADD231PS  Z3, Z0, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z6, K1, Z1
+	VMAXPS       Z1, Z2, Z0
+	VMINPS       Z0, Z16, Z0
+	VCMPPS       $0x00, Z1, Z0, K1
+	VDIVPS       Z1, Z17, Z0
+	VBLENDMPS    Z0, Z6, K1, Z0
+	VMOVUPS      Z0, K7, 192(DX)
+	VMOVUPS      Z1, K7, 192(BX)
 
 lanetailnarrow:
 laneend:
@@ -3263,275 +3422,355 @@ laneend:
 	VZEROUPPER
 	RET
 
-// func ParamsE4M3BF16AVX512(scale *float32, factor *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, one float32, n int)
+// func ParamsE4M3BF16AVX512(scale *float32, recip *float32, value *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
-TEXT ·ParamsE4M3BF16AVX512(SB), NOSPLIT, $0-56
-	// pointers: SI scale, DX factor, BX most, DI elements left
-	// per call: Z15 over, Z14 0x1, Z13 0x7fff, Z12 0xffff0000, Z11 0x7fc00000, Z10 times, Z9 nothing, Z8 instead, Z7 least, Z6 0x43e00000, Z5 0x3c800000, Z0 0xa000000, Z4 0x7f800000, Z1 0x400000, Z3 IAdd, Z2 one
-	// vector registers in use at once: 16
+TEXT ·ParamsE4M3BF16AVX512(SB), NOSPLIT, $0-80
+	// pointers: SI scale, DX recip, BX value, R8 most, DI elements left
+	// per call: Z15 over, Z14 0x1, Z13 0x7fff, Z12 0xffff0000, Z11 0x7fc00000, Z10 times, Z9 nothing, Z8 instead, Z7 least, Z6 0x43e00000, Z5 0x3c800000, Z0 0xa000000, Z4 0x7f800000, Z1 0x400000, Z3 IAdd, Z2 under, Z16 by, Z0 0x3f800000, Z17 Div, Z18 0x17800000, Z19 greatest, Z20 one
+	// vector registers in use at once: 21
 	MOVQ         scale+0(FP), SI
-	MOVQ         factor+8(FP), DX
-	MOVQ         most+16(FP), BX
-	VBROADCASTSS over+24(FP), Z15
+	MOVQ         recip+8(FP), DX
+	MOVQ         value+16(FP), BX
+	MOVQ         most+24(FP), R8
+	VBROADCASTSS over+32(FP), Z15
 	VBROADCASTSS constantsAVX512<>+40(SB), Z14
 	VBROADCASTSS constantsAVX512<>+44(SB), Z13
 	VBROADCASTSS constantsAVX512<>+48(SB), Z12
 	VBROADCASTSS constantsAVX512<>+8(SB), Z11
-	VBROADCASTSS times+28(FP), Z10
-	VBROADCASTSS nothing+32(FP), Z9
-	VBROADCASTSS instead+36(FP), Z8
-	VBROADCASTSS least+40(FP), Z7
+	VBROADCASTSS times+36(FP), Z10
+	VBROADCASTSS nothing+40(FP), Z9
+	VBROADCASTSS instead+44(FP), Z8
+	VBROADCASTSS least+48(FP), Z7
 	VBROADCASTSS constantsAVX512<>+20(SB), Z6
 	VBROADCASTSS constantsAVX512<>+24(SB), Z5
 	VBROADCASTSS constantsAVX512<>+28(SB), Z4
 	VBROADCASTSS constantsAVX512<>+32(SB), Z0
 	VBROADCASTSS constantsAVX512<>+36(SB), Z1
 	VPADDD       Z1, Z0, Z3
-	VBROADCASTSS one+44(FP), Z2
-	MOVQ         n+48(FP), DI
+	VBROADCASTSS under+52(FP), Z2
+	VBROADCASTSS by+56(FP), Z16
+	VBROADCASTSS constantsAVX512<>+0(SB), Z0
+	VDIVPS       Z2, Z0, Z17
+	VBROADCASTSS constantsAVX512<>+12(SB), Z18
+	VBROADCASTSS greatest+60(FP), Z19
+	VBROADCASTSS one+64(FP), Z20
+	MOVQ         n+72(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
 
 laneloop:
-	VMOVUPS   (BX), Z0
-	VDIVPS    Z15, Z0, Z0
-	VPSRLD    $0x10, Z0, Z1
-	VPANDD    Z14, Z1, Z1
-	VPADDD    Z1, Z0, Z1
-	VPADDD    Z13, Z1, Z1
-	VPANDD    Z12, Z1, Z1
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMULPS    Z10, Z1, Z1
-	VMAXPS    Z1, Z9, Z0
-	VCMPPS    $0x00, Z9, Z0, K1
-	VMAXPS    Z1, Z7, Z1
-	VMINPS    Z1, Z6, Z1
-	VBLENDMPS Z8, Z1, K1, Z1
-	VPANDD    Z4, Z1, Z0
-	VPMAXUD   Z5, Z0, Z0
-	VPADDD    Z3, Z0, Z0
-	VADDPS    Z0, Z1, Z1
-	VSUBPS    Z0, Z1, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMOVUPS   Z1, (SI)
-	VDIVPS    Z1, Z2, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMOVUPS   Z1, (DX)
-	VMOVUPS   64(BX), Z0
-	VDIVPS    Z15, Z0, Z0
-	VPSRLD    $0x10, Z0, Z1
-	VPANDD    Z14, Z1, Z1
-	VPADDD    Z1, Z0, Z1
-	VPADDD    Z13, Z1, Z1
-	VPANDD    Z12, Z1, Z1
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMULPS    Z10, Z1, Z1
-	VMAXPS    Z1, Z9, Z0
-	VCMPPS    $0x00, Z9, Z0, K1
-	VMAXPS    Z1, Z7, Z1
-	VMINPS    Z1, Z6, Z1
-	VBLENDMPS Z8, Z1, K1, Z1
-	VPANDD    Z4, Z1, Z0
-	VPMAXUD   Z5, Z0, Z0
-	VPADDD    Z3, Z0, Z0
-	VADDPS    Z0, Z1, Z1
-	VSUBPS    Z0, Z1, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMOVUPS   Z1, 64(SI)
-	VDIVPS    Z1, Z2, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMOVUPS   Z1, 64(DX)
-	VMOVUPS   128(BX), Z0
-	VDIVPS    Z15, Z0, Z0
-	VPSRLD    $0x10, Z0, Z1
-	VPANDD    Z14, Z1, Z1
-	VPADDD    Z1, Z0, Z1
-	VPADDD    Z13, Z1, Z1
-	VPANDD    Z12, Z1, Z1
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMULPS    Z10, Z1, Z1
-	VMAXPS    Z1, Z9, Z0
-	VCMPPS    $0x00, Z9, Z0, K1
-	VMAXPS    Z1, Z7, Z1
-	VMINPS    Z1, Z6, Z1
-	VBLENDMPS Z8, Z1, K1, Z1
-	VPANDD    Z4, Z1, Z0
-	VPMAXUD   Z5, Z0, Z0
-	VPADDD    Z3, Z0, Z0
-	VADDPS    Z0, Z1, Z1
-	VSUBPS    Z0, Z1, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMOVUPS   Z1, 128(SI)
-	VDIVPS    Z1, Z2, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMOVUPS   Z1, 128(DX)
-	VMOVUPS   192(BX), Z0
-	VDIVPS    Z15, Z0, Z0
-	VPSRLD    $0x10, Z0, Z1
-	VPANDD    Z14, Z1, Z1
-	VPADDD    Z1, Z0, Z1
-	VPADDD    Z13, Z1, Z1
-	VPANDD    Z12, Z1, Z1
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMULPS    Z10, Z1, Z1
-	VMAXPS    Z1, Z9, Z0
-	VCMPPS    $0x00, Z9, Z0, K1
-	VMAXPS    Z1, Z7, Z1
-	VMINPS    Z1, Z6, Z1
-	VBLENDMPS Z8, Z1, K1, Z1
-	VPANDD    Z4, Z1, Z0
-	VPMAXUD   Z5, Z0, Z0
-	VPADDD    Z3, Z0, Z0
-	VADDPS    Z0, Z1, Z1
-	VSUBPS    Z0, Z1, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMOVUPS   Z1, 192(SI)
-	VDIVPS    Z1, Z2, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMOVUPS   Z1, 192(DX)
-	ADDQ      $+256, SI
-	ADDQ      $+256, DX
-	ADDQ      $+256, BX
-	SUBQ      $+64, DI
-	CMPQ      DI, $+64
-	JGE       laneloop
-	TESTQ     DI, DI
-	JEQ       laneend
+	VMOVUPS      (R8), Z0
+	VDIVPS       Z15, Z0, Z0
+	VPSRLD       $0x10, Z0, Z1
+	VPANDD       Z14, Z1, Z1
+	VPADDD       Z1, Z0, Z1
+	VPADDD       Z13, Z1, Z1
+	VPANDD       Z12, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMULPS       Z10, Z1, Z1
+	VMAXPS       Z1, Z9, Z0
+	VCMPPS       $0x00, Z9, Z0, K1
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VBLENDMPS    Z8, Z1, K1, Z1
+	VPANDD       Z4, Z1, Z0
+	VPMAXUD      Z5, Z0, Z0
+	VPADDD       Z3, Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, (SI)
+	VMULPS       Z16, Z1, Z1
+	VMULPS       Z17, Z1, Z0
+	VFNMADD231PS Z2, Z0, Z1
+	VFMADD231PS  Z17, Z1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z11, K1, Z0
+	VMAXPS       Z0, Z18, Z1
+	VMINPS       Z1, Z19, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z20, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, (DX)
+	VMOVUPS      Z0, (BX)
+	VMOVUPS      64(R8), Z0
+	VDIVPS       Z15, Z0, Z0
+	VPSRLD       $0x10, Z0, Z1
+	VPANDD       Z14, Z1, Z1
+	VPADDD       Z1, Z0, Z1
+	VPADDD       Z13, Z1, Z1
+	VPANDD       Z12, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMULPS       Z10, Z1, Z1
+	VMAXPS       Z1, Z9, Z0
+	VCMPPS       $0x00, Z9, Z0, K1
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VBLENDMPS    Z8, Z1, K1, Z1
+	VPANDD       Z4, Z1, Z0
+	VPMAXUD      Z5, Z0, Z0
+	VPADDD       Z3, Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, 64(SI)
+	VMULPS       Z16, Z1, Z1
+	VMULPS       Z17, Z1, Z0
+	VFNMADD231PS Z2, Z0, Z1
+	VFMADD231PS  Z17, Z1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z11, K1, Z0
+	VMAXPS       Z0, Z18, Z1
+	VMINPS       Z1, Z19, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z20, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, 64(DX)
+	VMOVUPS      Z0, 64(BX)
+	VMOVUPS      128(R8), Z0
+	VDIVPS       Z15, Z0, Z0
+	VPSRLD       $0x10, Z0, Z1
+	VPANDD       Z14, Z1, Z1
+	VPADDD       Z1, Z0, Z1
+	VPADDD       Z13, Z1, Z1
+	VPANDD       Z12, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMULPS       Z10, Z1, Z1
+	VMAXPS       Z1, Z9, Z0
+	VCMPPS       $0x00, Z9, Z0, K1
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VBLENDMPS    Z8, Z1, K1, Z1
+	VPANDD       Z4, Z1, Z0
+	VPMAXUD      Z5, Z0, Z0
+	VPADDD       Z3, Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, 128(SI)
+	VMULPS       Z16, Z1, Z1
+	VMULPS       Z17, Z1, Z0
+	VFNMADD231PS Z2, Z0, Z1
+	VFMADD231PS  Z17, Z1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z11, K1, Z0
+	VMAXPS       Z0, Z18, Z1
+	VMINPS       Z1, Z19, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z20, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, 128(DX)
+	VMOVUPS      Z0, 128(BX)
+	VMOVUPS      192(R8), Z0
+	VDIVPS       Z15, Z0, Z0
+	VPSRLD       $0x10, Z0, Z1
+	VPANDD       Z14, Z1, Z1
+	VPADDD       Z1, Z0, Z1
+	VPADDD       Z13, Z1, Z1
+	VPANDD       Z12, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMULPS       Z10, Z1, Z1
+	VMAXPS       Z1, Z9, Z0
+	VCMPPS       $0x00, Z9, Z0, K1
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VBLENDMPS    Z8, Z1, K1, Z1
+	VPANDD       Z4, Z1, Z0
+	VPMAXUD      Z5, Z0, Z0
+	VPADDD       Z3, Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, 192(SI)
+	VMULPS       Z16, Z1, Z1
+	VMULPS       Z17, Z1, Z0
+	VFNMADD231PS Z2, Z0, Z1
+	VFMADD231PS  Z17, Z1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z11, K1, Z0
+	VMAXPS       Z0, Z18, Z1
+	VMINPS       Z1, Z19, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z20, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, 192(DX)
+	VMOVUPS      Z0, 192(BX)
+	ADDQ         $+256, SI
+	ADDQ         $+256, DX
+	ADDQ         $+256, BX
+	ADDQ         $+256, R8
+	SUBQ         $+64, DI
+	CMPQ         DI, $+64
+	JGE          laneloop
+	TESTQ        DI, DI
+	JEQ          laneend
 
 lanerest:
-	MOVQ      $-1, AX
-	BZHIQ     DI, AX, AX
-	KMOVQ     AX, K0
-	KMOVQ     K0, K7
-	VMOVUPS.Z (BX), K7, Z0
-	VDIVPS    Z15, Z0, Z0
-	VPSRLD    $0x10, Z0, Z1
-	VPANDD    Z14, Z1, Z1
-	VPADDD    Z1, Z0, Z1
-	VPADDD    Z13, Z1, Z1
-	VPANDD    Z12, Z1, Z1
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMULPS    Z10, Z1, Z1
-	VMAXPS    Z1, Z9, Z0
-	VCMPPS    $0x00, Z9, Z0, K1
-	VMAXPS    Z1, Z7, Z1
-	VMINPS    Z1, Z6, Z1
-	VBLENDMPS Z8, Z1, K1, Z1
-	VPANDD    Z4, Z1, Z0
-	VPMAXUD   Z5, Z0, Z0
-	VPADDD    Z3, Z0, Z0
-	VADDPS    Z0, Z1, Z1
-	VSUBPS    Z0, Z1, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMOVUPS   Z1, K7, (SI)
-	VDIVPS    Z1, Z2, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMOVUPS   Z1, K7, (DX)
-	CMPQ      DI, $+17
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x10, K0, K7
-	VMOVUPS.Z 64(BX), K7, Z0
-	VDIVPS    Z15, Z0, Z0
-	VPSRLD    $0x10, Z0, Z1
-	VPANDD    Z14, Z1, Z1
-	VPADDD    Z1, Z0, Z1
-	VPADDD    Z13, Z1, Z1
-	VPANDD    Z12, Z1, Z1
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMULPS    Z10, Z1, Z1
-	VMAXPS    Z1, Z9, Z0
-	VCMPPS    $0x00, Z9, Z0, K1
-	VMAXPS    Z1, Z7, Z1
-	VMINPS    Z1, Z6, Z1
-	VBLENDMPS Z8, Z1, K1, Z1
-	VPANDD    Z4, Z1, Z0
-	VPMAXUD   Z5, Z0, Z0
-	VPADDD    Z3, Z0, Z0
-	VADDPS    Z0, Z1, Z1
-	VSUBPS    Z0, Z1, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMOVUPS   Z1, K7, 64(SI)
-	VDIVPS    Z1, Z2, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMOVUPS   Z1, K7, 64(DX)
-	CMPQ      DI, $+33
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x20, K0, K7
-	VMOVUPS.Z 128(BX), K7, Z0
-	VDIVPS    Z15, Z0, Z0
-	VPSRLD    $0x10, Z0, Z1
-	VPANDD    Z14, Z1, Z1
-	VPADDD    Z1, Z0, Z1
-	VPADDD    Z13, Z1, Z1
-	VPANDD    Z12, Z1, Z1
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMULPS    Z10, Z1, Z1
-	VMAXPS    Z1, Z9, Z0
-	VCMPPS    $0x00, Z9, Z0, K1
-	VMAXPS    Z1, Z7, Z1
-	VMINPS    Z1, Z6, Z1
-	VBLENDMPS Z8, Z1, K1, Z1
-	VPANDD    Z4, Z1, Z0
-	VPMAXUD   Z5, Z0, Z0
-	VPADDD    Z3, Z0, Z0
-	VADDPS    Z0, Z1, Z1
-	VSUBPS    Z0, Z1, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMOVUPS   Z1, K7, 128(SI)
-	VDIVPS    Z1, Z2, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMOVUPS   Z1, K7, 128(DX)
-	CMPQ      DI, $+49
-	JLT       lanetailnarrow
-	KSHIFTRQ  $0x30, K0, K7
-	VMOVUPS.Z 192(BX), K7, Z0
-	VDIVPS    Z15, Z0, Z0
-	VPSRLD    $0x10, Z0, Z1
-	VPANDD    Z14, Z1, Z1
-	VPADDD    Z1, Z0, Z1
-	VPADDD    Z13, Z1, Z1
-	VPANDD    Z12, Z1, Z1
-	VCMPPS    $0x07, Z0, Z0, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMULPS    Z10, Z1, Z1
-	VMAXPS    Z1, Z9, Z0
-	VCMPPS    $0x00, Z9, Z0, K1
-	VMAXPS    Z1, Z7, Z1
-	VMINPS    Z1, Z6, Z1
-	VBLENDMPS Z8, Z1, K1, Z1
-	VPANDD    Z4, Z1, Z0
-	VPMAXUD   Z5, Z0, Z0
-	VPADDD    Z3, Z0, Z0
-	VADDPS    Z0, Z1, Z1
-	VSUBPS    Z0, Z1, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMOVUPS   Z1, K7, 192(SI)
-	VDIVPS    Z1, Z2, Z1
-	VCMPPS    $0x07, Z1, Z1, K1
-	VBLENDMPS Z1, Z11, K1, Z1
-	VMOVUPS   Z1, K7, 192(DX)
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (R8), K7, Z0
+	VDIVPS       Z15, Z0, Z0
+	VPSRLD       $0x10, Z0, Z1
+	VPANDD       Z14, Z1, Z1
+	VPADDD       Z1, Z0, Z1
+	VPADDD       Z13, Z1, Z1
+	VPANDD       Z12, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMULPS       Z10, Z1, Z1
+	VMAXPS       Z1, Z9, Z0
+	VCMPPS       $0x00, Z9, Z0, K1
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VBLENDMPS    Z8, Z1, K1, Z1
+	VPANDD       Z4, Z1, Z0
+	VPMAXUD      Z5, Z0, Z0
+	VPADDD       Z3, Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, K7, (SI)
+	VMULPS       Z16, Z1, Z1
+	VMULPS       Z17, Z1, Z0
+	VFNMADD231PS Z2, Z0, Z1
+	VFMADD231PS  Z17, Z1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z11, K1, Z0
+	VMAXPS       Z0, Z18, Z1
+	VMINPS       Z1, Z19, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z20, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, K7, (DX)
+	VMOVUPS      Z0, K7, (BX)
+	CMPQ         DI, $+17
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(R8), K7, Z0
+	VDIVPS       Z15, Z0, Z0
+	VPSRLD       $0x10, Z0, Z1
+	VPANDD       Z14, Z1, Z1
+	VPADDD       Z1, Z0, Z1
+	VPADDD       Z13, Z1, Z1
+	VPANDD       Z12, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMULPS       Z10, Z1, Z1
+	VMAXPS       Z1, Z9, Z0
+	VCMPPS       $0x00, Z9, Z0, K1
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VBLENDMPS    Z8, Z1, K1, Z1
+	VPANDD       Z4, Z1, Z0
+	VPMAXUD      Z5, Z0, Z0
+	VPADDD       Z3, Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, K7, 64(SI)
+	VMULPS       Z16, Z1, Z1
+	VMULPS       Z17, Z1, Z0
+	VFNMADD231PS Z2, Z0, Z1
+	VFMADD231PS  Z17, Z1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z11, K1, Z0
+	VMAXPS       Z0, Z18, Z1
+	VMINPS       Z1, Z19, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z20, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, K7, 64(DX)
+	VMOVUPS      Z0, K7, 64(BX)
+	CMPQ         DI, $+33
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(R8), K7, Z0
+	VDIVPS       Z15, Z0, Z0
+	VPSRLD       $0x10, Z0, Z1
+	VPANDD       Z14, Z1, Z1
+	VPADDD       Z1, Z0, Z1
+	VPADDD       Z13, Z1, Z1
+	VPANDD       Z12, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMULPS       Z10, Z1, Z1
+	VMAXPS       Z1, Z9, Z0
+	VCMPPS       $0x00, Z9, Z0, K1
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VBLENDMPS    Z8, Z1, K1, Z1
+	VPANDD       Z4, Z1, Z0
+	VPMAXUD      Z5, Z0, Z0
+	VPADDD       Z3, Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, K7, 128(SI)
+	VMULPS       Z16, Z1, Z1
+	VMULPS       Z17, Z1, Z0
+	VFNMADD231PS Z2, Z0, Z1
+	VFMADD231PS  Z17, Z1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z11, K1, Z0
+	VMAXPS       Z0, Z18, Z1
+	VMINPS       Z1, Z19, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z20, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, K7, 128(DX)
+	VMOVUPS      Z0, K7, 128(BX)
+	CMPQ         DI, $+49
+	JLT          lanetailnarrow
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(R8), K7, Z0
+	VDIVPS       Z15, Z0, Z0
+	VPSRLD       $0x10, Z0, Z1
+	VPANDD       Z14, Z1, Z1
+	VPADDD       Z1, Z0, Z1
+	VPADDD       Z13, Z1, Z1
+	VPANDD       Z12, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMULPS       Z10, Z1, Z1
+	VMAXPS       Z1, Z9, Z0
+	VCMPPS       $0x00, Z9, Z0, K1
+	VMAXPS       Z1, Z7, Z1
+	VMINPS       Z1, Z6, Z1
+	VBLENDMPS    Z8, Z1, K1, Z1
+	VPANDD       Z4, Z1, Z0
+	VPMAXUD      Z5, Z0, Z0
+	VPADDD       Z3, Z0, Z0
+	VADDPS       Z0, Z1, Z1
+	VSUBPS       Z0, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, K7, 192(SI)
+	VMULPS       Z16, Z1, Z1
+	VMULPS       Z17, Z1, Z0
+	VFNMADD231PS Z2, Z0, Z1
+	VFMADD231PS  Z17, Z1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBLENDMPS    Z0, Z11, K1, Z0
+	VMAXPS       Z0, Z18, Z1
+	VMINPS       Z1, Z19, Z1
+	VCMPPS       $0x00, Z0, Z1, K1
+	VDIVPS       Z0, Z20, Z1
+	VBLENDMPS    Z1, Z11, K1, Z1
+	VMOVUPS      Z1, K7, 192(DX)
+	VMOVUPS      Z0, K7, 192(BX)
 
 lanetailnarrow:
 laneend:

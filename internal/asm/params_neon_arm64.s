@@ -524,29 +524,30 @@ lanestage:
 	ADD $336, RSP, R6
 	B laneloop
 
-// func ParamsE4M3NEON(scale *float32, factor *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, one float32, n int)
+// func ParamsE4M3NEON(scale *float32, recip *float32, value *float32, most *float32, over float32, global float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
 
-TEXT ·ParamsE4M3NEON(SB), NOSPLIT, $248-64
-	// pointers: R1 scale, R2 factor, R3 most, R0 elements left
-	// per call: V15 over, V14 global, V0 0x3f800000, V13 Div, V12 times, V11 nothing, V10 instead, V9 least, V8 0x43e00000, V7 0x3c800000, V0 0xa000000, V6 0x7f800000, V1 0x400000, V5 IAdd, V4 0x7fc00000, V3 one
-	// vector registers in use at once: 16
+TEXT ·ParamsE4M3NEON(SB), NOSPLIT, $312-80
+	// pointers: R1 scale, R2 recip, R3 value, R4 most, R0 elements left
+	// per call: V15 over, V14 global, V0 0x3f800000, V13 Div, V12 times, V11 nothing, V10 instead, V9 least, V8 0x43e00000, V7 0x3c800000, V1 0xa000000, V6 0x7f800000, V20 0x400000, V5 IAdd, V4 0x7fc00000, V3 under, V2 by, V16 Div, V17 0x17800000, V18 greatest, V19 one
+	// vector registers in use at once: 21
 	MOVD scale+0(FP), R1
-	MOVD factor+8(FP), R2
-	MOVD most+16(FP), R3
-	FMOVS over+24(FP), F15
+	MOVD recip+8(FP), R2
+	MOVD value+16(FP), R3
+	MOVD most+24(FP), R4
+	FMOVS over+32(FP), F15
 	VDUP V15.S[0], V15.S4
-	FMOVS global+28(FP), F14
+	FMOVS global+36(FP), F14
 	VDUP V14.S[0], V14.S4
 	MOVD $1065353216, R16
 	VDUP R16, V0.S4
 	WORD $0x6e2efc0d // fdiv v13.4s, v0.4s, v14.4s
-	FMOVS times+32(FP), F12
+	FMOVS times+40(FP), F12
 	VDUP V12.S[0], V12.S4
-	FMOVS nothing+36(FP), F11
+	FMOVS nothing+44(FP), F11
 	VDUP V11.S[0], V11.S4
-	FMOVS instead+40(FP), F10
+	FMOVS instead+48(FP), F10
 	VDUP V10.S[0], V10.S4
-	FMOVS least+44(FP), F9
+	FMOVS least+52(FP), F9
 	VDUP V9.S[0], V9.S4
 	MOVD $1138753536, R16
 	VDUP R16, V8.S4
@@ -555,32 +556,41 @@ TEXT ·ParamsE4M3NEON(SB), NOSPLIT, $248-64
 	MOVD $2139095040, R16
 	VDUP R16, V6.S4
 	MOVD $167772160, R16
-	VDUP R16, V0.S4
-	MOVD $4194304, R16
 	VDUP R16, V1.S4
-	VADD V1.S4, V0.S4, V5.S4
+	MOVD $4194304, R16
+	VDUP R16, V20.S4
+	VADD V20.S4, V1.S4, V5.S4
 	MOVD $2143289344, R16
 	VDUP R16, V4.S4
-	FMOVS one+48(FP), F3
+	FMOVS under+56(FP), F3
 	VDUP V3.S[0], V3.S4
-	MOVD n+56(FP), R0
+	FMOVS by+60(FP), F2
+	VDUP V2.S[0], V2.S4
+	WORD $0x6e23fc10 // fdiv v16.4s, v0.4s, v3.4s
+	MOVD $394264576, R16
+	VDUP R16, V17.S4
+	FMOVS greatest+64(FP), F18
+	VDUP V18.S[0], V18.S4
+	FMOVS one+68(FP), F19
+	VDUP V19.S[0], V19.S4
+	MOVD n+72(FP), R0
 	CMP $16, R0
 	BLT lanestage
 laneloop:
-	FMOVQ (R3), F0
+	FMOVQ (R4), F0
 	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V14.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
-	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
+	VMOV V0.B16, V20.B16
+	VFMLS V14.S4, V1.S4, V20.S4
+	VFMLA V13.S4, V20.S4, V1.S4
+	WORD $0x4e21e434 // fcmeq v20.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V20.B16
+	WORD $0x6e2cde94 // fmul v20.4s, v20.4s, v12.4s
+	WORD $0x4e2bf680 // fmax v0.4s, v20.4s, v11.4s
 	WORD $0x4e2be400 // fcmeq v0.4s, v0.4s, v11.4s
-	WORD $0x4e29f442 // fmax v2.4s, v2.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	VBSL V2.B16, V10.B16, V0.B16
+	WORD $0x4e29f694 // fmax v20.4s, v20.4s, v9.4s
+	WORD $0x4ea8f694 // fmin v20.4s, v20.4s, v8.4s
+	VBSL V20.B16, V10.B16, V0.B16
 	VAND V6.B16, V0.B16, V1.B16
 	VUMAX V7.S4, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
@@ -589,24 +599,33 @@ laneloop:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V4.B16, V0.B16, V1.B16
 	FMOVQ F1, (R1)
-	WORD $0x6e21fc61 // fdiv v1.4s, v3.4s, v1.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V0.B16
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x6e30dc20 // fmul v0.4s, v1.4s, v16.4s
+	VFMLS V3.S4, V0.S4, V1.S4
+	VFMLA V16.S4, V1.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V1.B16
+	WORD $0x4e31f420 // fmax v0.4s, v1.4s, v17.4s
+	WORD $0x4eb2f400 // fmin v0.4s, v0.4s, v18.4s
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x6e21fe74 // fdiv v20.4s, v19.4s, v1.4s
+	VBSL V4.B16, V20.B16, V0.B16
 	FMOVQ F0, (R2)
-	FMOVQ 16(R3), F0
+	FMOVQ F1, (R3)
+	FMOVQ 16(R4), F0
 	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V14.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
-	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
+	VMOV V0.B16, V20.B16
+	VFMLS V14.S4, V1.S4, V20.S4
+	VFMLA V13.S4, V20.S4, V1.S4
+	WORD $0x4e21e434 // fcmeq v20.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V20.B16
+	WORD $0x6e2cde94 // fmul v20.4s, v20.4s, v12.4s
+	WORD $0x4e2bf680 // fmax v0.4s, v20.4s, v11.4s
 	WORD $0x4e2be400 // fcmeq v0.4s, v0.4s, v11.4s
-	WORD $0x4e29f442 // fmax v2.4s, v2.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	VBSL V2.B16, V10.B16, V0.B16
+	WORD $0x4e29f694 // fmax v20.4s, v20.4s, v9.4s
+	WORD $0x4ea8f694 // fmin v20.4s, v20.4s, v8.4s
+	VBSL V20.B16, V10.B16, V0.B16
 	VAND V6.B16, V0.B16, V1.B16
 	VUMAX V7.S4, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
@@ -615,24 +634,33 @@ laneloop:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V4.B16, V0.B16, V1.B16
 	FMOVQ F1, 16(R1)
-	WORD $0x6e21fc61 // fdiv v1.4s, v3.4s, v1.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V0.B16
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x6e30dc20 // fmul v0.4s, v1.4s, v16.4s
+	VFMLS V3.S4, V0.S4, V1.S4
+	VFMLA V16.S4, V1.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V1.B16
+	WORD $0x4e31f420 // fmax v0.4s, v1.4s, v17.4s
+	WORD $0x4eb2f400 // fmin v0.4s, v0.4s, v18.4s
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x6e21fe74 // fdiv v20.4s, v19.4s, v1.4s
+	VBSL V4.B16, V20.B16, V0.B16
 	FMOVQ F0, 16(R2)
-	FMOVQ 32(R3), F0
+	FMOVQ F1, 16(R3)
+	FMOVQ 32(R4), F0
 	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V14.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
-	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
+	VMOV V0.B16, V20.B16
+	VFMLS V14.S4, V1.S4, V20.S4
+	VFMLA V13.S4, V20.S4, V1.S4
+	WORD $0x4e21e434 // fcmeq v20.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V20.B16
+	WORD $0x6e2cde94 // fmul v20.4s, v20.4s, v12.4s
+	WORD $0x4e2bf680 // fmax v0.4s, v20.4s, v11.4s
 	WORD $0x4e2be400 // fcmeq v0.4s, v0.4s, v11.4s
-	WORD $0x4e29f442 // fmax v2.4s, v2.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	VBSL V2.B16, V10.B16, V0.B16
+	WORD $0x4e29f694 // fmax v20.4s, v20.4s, v9.4s
+	WORD $0x4ea8f694 // fmin v20.4s, v20.4s, v8.4s
+	VBSL V20.B16, V10.B16, V0.B16
 	VAND V6.B16, V0.B16, V1.B16
 	VUMAX V7.S4, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
@@ -641,24 +669,33 @@ laneloop:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V4.B16, V0.B16, V1.B16
 	FMOVQ F1, 32(R1)
-	WORD $0x6e21fc61 // fdiv v1.4s, v3.4s, v1.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V0.B16
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x6e30dc20 // fmul v0.4s, v1.4s, v16.4s
+	VFMLS V3.S4, V0.S4, V1.S4
+	VFMLA V16.S4, V1.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V1.B16
+	WORD $0x4e31f420 // fmax v0.4s, v1.4s, v17.4s
+	WORD $0x4eb2f400 // fmin v0.4s, v0.4s, v18.4s
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x6e21fe74 // fdiv v20.4s, v19.4s, v1.4s
+	VBSL V4.B16, V20.B16, V0.B16
 	FMOVQ F0, 32(R2)
-	FMOVQ 48(R3), F0
+	FMOVQ F1, 32(R3)
+	FMOVQ 48(R4), F0
 	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
 	WORD $0x6e2ddc01 // fmul v1.4s, v0.4s, v13.4s
-	VMOV V0.B16, V2.B16
-	VFMLS V14.S4, V1.S4, V2.S4
-	VFMLA V13.S4, V2.S4, V1.S4
-	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
-	VBSL V0.B16, V1.B16, V2.B16
-	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
-	WORD $0x4e2bf440 // fmax v0.4s, v2.4s, v11.4s
+	VMOV V0.B16, V20.B16
+	VFMLS V14.S4, V1.S4, V20.S4
+	VFMLA V13.S4, V20.S4, V1.S4
+	WORD $0x4e21e434 // fcmeq v20.4s, v1.4s, v1.4s
+	VBSL V0.B16, V1.B16, V20.B16
+	WORD $0x6e2cde94 // fmul v20.4s, v20.4s, v12.4s
+	WORD $0x4e2bf680 // fmax v0.4s, v20.4s, v11.4s
 	WORD $0x4e2be400 // fcmeq v0.4s, v0.4s, v11.4s
-	WORD $0x4e29f442 // fmax v2.4s, v2.4s, v9.4s
-	WORD $0x4ea8f442 // fmin v2.4s, v2.4s, v8.4s
-	VBSL V2.B16, V10.B16, V0.B16
+	WORD $0x4e29f694 // fmax v20.4s, v20.4s, v9.4s
+	WORD $0x4ea8f694 // fmin v20.4s, v20.4s, v8.4s
+	VBSL V20.B16, V10.B16, V0.B16
 	VAND V6.B16, V0.B16, V1.B16
 	VUMAX V7.S4, V1.S4, V1.S4
 	VADD V5.S4, V1.S4, V1.S4
@@ -667,13 +704,23 @@ laneloop:
 	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
 	VBSL V4.B16, V0.B16, V1.B16
 	FMOVQ F1, 48(R1)
-	WORD $0x6e21fc61 // fdiv v1.4s, v3.4s, v1.4s
-	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
-	VBSL V4.B16, V1.B16, V0.B16
+	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
+	WORD $0x6e30dc20 // fmul v0.4s, v1.4s, v16.4s
+	VFMLS V3.S4, V0.S4, V1.S4
+	VFMLA V16.S4, V1.S4, V0.S4
+	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
+	VBSL V4.B16, V0.B16, V1.B16
+	WORD $0x4e31f420 // fmax v0.4s, v1.4s, v17.4s
+	WORD $0x4eb2f400 // fmin v0.4s, v0.4s, v18.4s
+	WORD $0x4e21e400 // fcmeq v0.4s, v0.4s, v1.4s
+	WORD $0x6e21fe74 // fdiv v20.4s, v19.4s, v1.4s
+	VBSL V4.B16, V20.B16, V0.B16
 	FMOVQ F0, 48(R2)
+	FMOVQ F1, 48(R3)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
+	ADD $64, R4, R4
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
@@ -682,27 +729,33 @@ lanetail:
 	CMP $0, R0
 	BGE lanestage
 	ADD $16, R0, R0
-	MOVD 208(RSP), R1
+	MOVD 272(RSP), R1
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 216(RSP), R2
+	MOVD 280(RSP), R2
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 224(RSP), R3
+	MOVD 288(RSP), R3
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 296(RSP), R4
 laneend:
 	RET
 lanestage:
-	MOVD R1, 208(RSP)
+	MOVD R1, 272(RSP)
 	ADD $16, RSP, R1
-	MOVD R2, 216(RSP)
+	MOVD R2, 280(RSP)
 	ADD $80, RSP, R2
-	ADD $144, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 224(RSP)
+	MOVD R3, 288(RSP)
 	ADD $144, RSP, R3
+	ADD $208, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 296(RSP)
+	ADD $208, RSP, R4
 	B laneloop
 
 // func ParamsScaleF16NEON(scale *float32, recip *float32, most *float32, half float32, n int)
@@ -1281,24 +1334,25 @@ lanestage:
 	ADD $336, RSP, R6
 	B laneloop
 
-// func ParamsE4M3F16NEON(scale *float32, factor *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, one float32, n int)
+// func ParamsE4M3F16NEON(scale *float32, recip *float32, value *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
 
-TEXT ·ParamsE4M3F16NEON(SB), NOSPLIT, $248-56
-	// pointers: R1 scale, R2 factor, R3 most, R0 elements left
-	// per call: V15 over, V14 times, V13 nothing, V12 instead, V11 least, V10 0x43e00000, V9 0x3c800000, V0 0xa000000, V8 0x7f800000, V1 0x400000, V7 IAdd, V6 0x7fc00000, V5 one
-	// vector registers in use at once: 13
+TEXT ·ParamsE4M3F16NEON(SB), NOSPLIT, $312-80
+	// pointers: R1 scale, R2 recip, R3 value, R4 most, R0 elements left
+	// per call: V15 over, V14 times, V13 nothing, V12 instead, V11 least, V10 0x43e00000, V9 0x3c800000, V0 0xa000000, V8 0x7f800000, V1 0x400000, V7 IAdd, V6 0x7fc00000, V5 under, V4 by, V0 0x3f800000, V3 Div, V2 0x17800000, V16 greatest, V17 one
+	// vector registers in use at once: 19
 	MOVD scale+0(FP), R1
-	MOVD factor+8(FP), R2
-	MOVD most+16(FP), R3
-	FMOVS over+24(FP), F15
+	MOVD recip+8(FP), R2
+	MOVD value+16(FP), R3
+	MOVD most+24(FP), R4
+	FMOVS over+32(FP), F15
 	VDUP V15.S[0], V15.S4
-	FMOVS times+28(FP), F14
+	FMOVS times+36(FP), F14
 	VDUP V14.S[0], V14.S4
-	FMOVS nothing+32(FP), F13
+	FMOVS nothing+40(FP), F13
 	VDUP V13.S[0], V13.S4
-	FMOVS instead+36(FP), F12
+	FMOVS instead+44(FP), F12
 	VDUP V12.S[0], V12.S4
-	FMOVS least+40(FP), F11
+	FMOVS least+48(FP), F11
 	VDUP V11.S[0], V11.S4
 	MOVD $1138753536, R16
 	VDUP R16, V10.S4
@@ -1313,13 +1367,24 @@ TEXT ·ParamsE4M3F16NEON(SB), NOSPLIT, $248-56
 	VADD V1.S4, V0.S4, V7.S4
 	MOVD $2143289344, R16
 	VDUP R16, V6.S4
-	FMOVS one+44(FP), F5
+	FMOVS under+52(FP), F5
 	VDUP V5.S[0], V5.S4
-	MOVD n+48(FP), R0
+	FMOVS by+56(FP), F4
+	VDUP V4.S[0], V4.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	WORD $0x6e25fc03 // fdiv v3.4s, v0.4s, v5.4s
+	MOVD $394264576, R16
+	VDUP R16, V2.S4
+	FMOVS greatest+60(FP), F16
+	VDUP V16.S[0], V16.S4
+	FMOVS one+64(FP), F17
+	VDUP V17.S[0], V17.S4
+	MOVD n+72(FP), R0
 	CMP $16, R0
 	BLT lanestage
 laneloop:
-	FMOVQ (R3), F0
+	FMOVQ (R4), F0
 	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
@@ -1337,11 +1402,20 @@ laneloop:
 	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
 	VBSL V6.B16, V1.B16, V0.B16
 	FMOVQ F0, (R1)
-	WORD $0x6e20fca0 // fdiv v0.4s, v5.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V6.B16, V0.B16, V1.B16
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x6e23dc01 // fmul v1.4s, v0.4s, v3.4s
+	VFMLS V5.S4, V1.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V6.B16, V1.B16, V0.B16
+	WORD $0x4e22f401 // fmax v1.4s, v0.4s, v2.4s
+	WORD $0x4eb0f421 // fmin v1.4s, v1.4s, v16.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fe32 // fdiv v18.4s, v17.4s, v0.4s
+	VBSL V6.B16, V18.B16, V1.B16
 	FMOVQ F1, (R2)
-	FMOVQ 16(R3), F0
+	FMOVQ F0, (R3)
+	FMOVQ 16(R4), F0
 	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
@@ -1359,11 +1433,20 @@ laneloop:
 	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
 	VBSL V6.B16, V1.B16, V0.B16
 	FMOVQ F0, 16(R1)
-	WORD $0x6e20fca0 // fdiv v0.4s, v5.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V6.B16, V0.B16, V1.B16
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x6e23dc01 // fmul v1.4s, v0.4s, v3.4s
+	VFMLS V5.S4, V1.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V6.B16, V1.B16, V0.B16
+	WORD $0x4e22f401 // fmax v1.4s, v0.4s, v2.4s
+	WORD $0x4eb0f421 // fmin v1.4s, v1.4s, v16.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fe32 // fdiv v18.4s, v17.4s, v0.4s
+	VBSL V6.B16, V18.B16, V1.B16
 	FMOVQ F1, 16(R2)
-	FMOVQ 32(R3), F0
+	FMOVQ F0, 16(R3)
+	FMOVQ 32(R4), F0
 	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
@@ -1381,11 +1464,20 @@ laneloop:
 	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
 	VBSL V6.B16, V1.B16, V0.B16
 	FMOVQ F0, 32(R1)
-	WORD $0x6e20fca0 // fdiv v0.4s, v5.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V6.B16, V0.B16, V1.B16
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x6e23dc01 // fmul v1.4s, v0.4s, v3.4s
+	VFMLS V5.S4, V1.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V6.B16, V1.B16, V0.B16
+	WORD $0x4e22f401 // fmax v1.4s, v0.4s, v2.4s
+	WORD $0x4eb0f421 // fmin v1.4s, v1.4s, v16.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fe32 // fdiv v18.4s, v17.4s, v0.4s
+	VBSL V6.B16, V18.B16, V1.B16
 	FMOVQ F1, 32(R2)
-	FMOVQ 48(R3), F0
+	FMOVQ F0, 32(R3)
+	FMOVQ 48(R4), F0
 	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	WORD $0x0e217800 // fcvtl v0.4s, v0.4h
@@ -1403,13 +1495,23 @@ laneloop:
 	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
 	VBSL V6.B16, V1.B16, V0.B16
 	FMOVQ F0, 48(R1)
-	WORD $0x6e20fca0 // fdiv v0.4s, v5.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V6.B16, V0.B16, V1.B16
+	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	WORD $0x6e23dc01 // fmul v1.4s, v0.4s, v3.4s
+	VFMLS V5.S4, V1.S4, V0.S4
+	VFMLA V3.S4, V0.S4, V1.S4
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V6.B16, V1.B16, V0.B16
+	WORD $0x4e22f401 // fmax v1.4s, v0.4s, v2.4s
+	WORD $0x4eb0f421 // fmin v1.4s, v1.4s, v16.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fe32 // fdiv v18.4s, v17.4s, v0.4s
+	VBSL V6.B16, V18.B16, V1.B16
 	FMOVQ F1, 48(R2)
+	FMOVQ F0, 48(R3)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
+	ADD $64, R4, R4
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
@@ -1418,27 +1520,33 @@ lanetail:
 	CMP $0, R0
 	BGE lanestage
 	ADD $16, R0, R0
-	MOVD 208(RSP), R1
+	MOVD 272(RSP), R1
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 216(RSP), R2
+	MOVD 280(RSP), R2
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 224(RSP), R3
+	MOVD 288(RSP), R3
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 296(RSP), R4
 laneend:
 	RET
 lanestage:
-	MOVD R1, 208(RSP)
+	MOVD R1, 272(RSP)
 	ADD $16, RSP, R1
-	MOVD R2, 216(RSP)
+	MOVD R2, 280(RSP)
 	ADD $80, RSP, R2
-	ADD $144, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 224(RSP)
+	MOVD R3, 288(RSP)
 	ADD $144, RSP, R3
+	ADD $208, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 296(RSP)
+	ADD $208, RSP, R4
 	B laneloop
 
 // func ParamsScaleBF16NEON(scale *float32, recip *float32, most *float32, half float32, n int)
@@ -2175,16 +2283,17 @@ lanestage:
 	ADD $336, RSP, R6
 	B laneloop
 
-// func ParamsE4M3BF16NEON(scale *float32, factor *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, one float32, n int)
+// func ParamsE4M3BF16NEON(scale *float32, recip *float32, value *float32, most *float32, over float32, times float32, nothing float32, instead float32, least float32, under float32, by float32, greatest float32, one float32, n int)
 
-TEXT ·ParamsE4M3BF16NEON(SB), NOSPLIT, $248-56
-	// pointers: R1 scale, R2 factor, R3 most, R0 elements left
-	// per call: V15 over, V14 0x1, V13 0x7fff, V12 0xffff0000, V11 0x7fc00000, V10 times, V9 nothing, V8 instead, V7 least, V6 0x43e00000, V5 0x3c800000, V0 0xa000000, V4 0x7f800000, V1 0x400000, V3 IAdd, V2 one
-	// vector registers in use at once: 16
+TEXT ·ParamsE4M3BF16NEON(SB), NOSPLIT, $312-80
+	// pointers: R1 scale, R2 recip, R3 value, R4 most, R0 elements left
+	// per call: V15 over, V14 0x1, V13 0x7fff, V12 0xffff0000, V11 0x7fc00000, V10 times, V9 nothing, V8 instead, V7 least, V6 0x43e00000, V5 0x3c800000, V0 0xa000000, V4 0x7f800000, V1 0x400000, V3 IAdd, V2 under, V16 by, V0 0x3f800000, V17 Div, V18 0x17800000, V19 greatest, V20 one
+	// vector registers in use at once: 22
 	MOVD scale+0(FP), R1
-	MOVD factor+8(FP), R2
-	MOVD most+16(FP), R3
-	FMOVS over+24(FP), F15
+	MOVD recip+8(FP), R2
+	MOVD value+16(FP), R3
+	MOVD most+24(FP), R4
+	FMOVS over+32(FP), F15
 	VDUP V15.S[0], V15.S4
 	MOVD $1, R16
 	VDUP R16, V14.S4
@@ -2194,13 +2303,13 @@ TEXT ·ParamsE4M3BF16NEON(SB), NOSPLIT, $248-56
 	VDUP R16, V12.S4
 	MOVD $2143289344, R16
 	VDUP R16, V11.S4
-	FMOVS times+28(FP), F10
+	FMOVS times+36(FP), F10
 	VDUP V10.S[0], V10.S4
-	FMOVS nothing+32(FP), F9
+	FMOVS nothing+40(FP), F9
 	VDUP V9.S[0], V9.S4
-	FMOVS instead+36(FP), F8
+	FMOVS instead+44(FP), F8
 	VDUP V8.S[0], V8.S4
-	FMOVS least+40(FP), F7
+	FMOVS least+48(FP), F7
 	VDUP V7.S[0], V7.S4
 	MOVD $1138753536, R16
 	VDUP R16, V6.S4
@@ -2213,13 +2322,24 @@ TEXT ·ParamsE4M3BF16NEON(SB), NOSPLIT, $248-56
 	MOVD $4194304, R16
 	VDUP R16, V1.S4
 	VADD V1.S4, V0.S4, V3.S4
-	FMOVS one+44(FP), F2
+	FMOVS under+52(FP), F2
 	VDUP V2.S[0], V2.S4
-	MOVD n+48(FP), R0
+	FMOVS by+56(FP), F16
+	VDUP V16.S[0], V16.S4
+	MOVD $1065353216, R16
+	VDUP R16, V0.S4
+	WORD $0x6e22fc11 // fdiv v17.4s, v0.4s, v2.4s
+	MOVD $394264576, R16
+	VDUP R16, V18.S4
+	FMOVS greatest+60(FP), F19
+	VDUP V19.S[0], V19.S4
+	FMOVS one+64(FP), F20
+	VDUP V20.S[0], V20.S4
+	MOVD n+72(FP), R0
 	CMP $16, R0
 	BLT lanestage
 laneloop:
-	FMOVQ (R3), F0
+	FMOVQ (R4), F0
 	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
 	VUSHR $16, V0.S4, V1.S4
 	VAND V14.B16, V1.B16, V1.B16
@@ -2242,11 +2362,20 @@ laneloop:
 	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
 	VBSL V11.B16, V1.B16, V0.B16
 	FMOVQ F0, (R1)
-	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V11.B16, V0.B16, V1.B16
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e31dc01 // fmul v1.4s, v0.4s, v17.4s
+	VFMLS V2.S4, V1.S4, V0.S4
+	VFMLA V17.S4, V0.S4, V1.S4
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V11.B16, V1.B16, V0.B16
+	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
+	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fe95 // fdiv v21.4s, v20.4s, v0.4s
+	VBSL V11.B16, V21.B16, V1.B16
 	FMOVQ F1, (R2)
-	FMOVQ 16(R3), F0
+	FMOVQ F0, (R3)
+	FMOVQ 16(R4), F0
 	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
 	VUSHR $16, V0.S4, V1.S4
 	VAND V14.B16, V1.B16, V1.B16
@@ -2269,11 +2398,20 @@ laneloop:
 	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
 	VBSL V11.B16, V1.B16, V0.B16
 	FMOVQ F0, 16(R1)
-	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V11.B16, V0.B16, V1.B16
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e31dc01 // fmul v1.4s, v0.4s, v17.4s
+	VFMLS V2.S4, V1.S4, V0.S4
+	VFMLA V17.S4, V0.S4, V1.S4
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V11.B16, V1.B16, V0.B16
+	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
+	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fe95 // fdiv v21.4s, v20.4s, v0.4s
+	VBSL V11.B16, V21.B16, V1.B16
 	FMOVQ F1, 16(R2)
-	FMOVQ 32(R3), F0
+	FMOVQ F0, 16(R3)
+	FMOVQ 32(R4), F0
 	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
 	VUSHR $16, V0.S4, V1.S4
 	VAND V14.B16, V1.B16, V1.B16
@@ -2296,11 +2434,20 @@ laneloop:
 	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
 	VBSL V11.B16, V1.B16, V0.B16
 	FMOVQ F0, 32(R1)
-	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V11.B16, V0.B16, V1.B16
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e31dc01 // fmul v1.4s, v0.4s, v17.4s
+	VFMLS V2.S4, V1.S4, V0.S4
+	VFMLA V17.S4, V0.S4, V1.S4
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V11.B16, V1.B16, V0.B16
+	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
+	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fe95 // fdiv v21.4s, v20.4s, v0.4s
+	VBSL V11.B16, V21.B16, V1.B16
 	FMOVQ F1, 32(R2)
-	FMOVQ 48(R3), F0
+	FMOVQ F0, 32(R3)
+	FMOVQ 48(R4), F0
 	WORD $0x6e2ffc00 // fdiv v0.4s, v0.4s, v15.4s
 	VUSHR $16, V0.S4, V1.S4
 	VAND V14.B16, V1.B16, V1.B16
@@ -2323,13 +2470,23 @@ laneloop:
 	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
 	VBSL V11.B16, V1.B16, V0.B16
 	FMOVQ F0, 48(R1)
-	WORD $0x6e20fc40 // fdiv v0.4s, v2.4s, v0.4s
-	WORD $0x4e20e401 // fcmeq v1.4s, v0.4s, v0.4s
-	VBSL V11.B16, V0.B16, V1.B16
+	WORD $0x6e30dc00 // fmul v0.4s, v0.4s, v16.4s
+	WORD $0x6e31dc01 // fmul v1.4s, v0.4s, v17.4s
+	VFMLS V2.S4, V1.S4, V0.S4
+	VFMLA V17.S4, V0.S4, V1.S4
+	WORD $0x4e21e420 // fcmeq v0.4s, v1.4s, v1.4s
+	VBSL V11.B16, V1.B16, V0.B16
+	WORD $0x4e32f401 // fmax v1.4s, v0.4s, v18.4s
+	WORD $0x4eb3f421 // fmin v1.4s, v1.4s, v19.4s
+	WORD $0x4e20e421 // fcmeq v1.4s, v1.4s, v0.4s
+	WORD $0x6e20fe95 // fdiv v21.4s, v20.4s, v0.4s
+	VBSL V11.B16, V21.B16, V1.B16
 	FMOVQ F1, 48(R2)
+	FMOVQ F0, 48(R3)
 	ADD $64, R1, R1
 	ADD $64, R2, R2
 	ADD $64, R3, R3
+	ADD $64, R4, R4
 	SUB $16, R0, R0
 	CMP $16, R0
 	BGE laneloop
@@ -2338,27 +2495,33 @@ lanetail:
 	CMP $0, R0
 	BGE lanestage
 	ADD $16, R0, R0
-	MOVD 208(RSP), R1
+	MOVD 272(RSP), R1
 	ADD $16, RSP, R16
 	MOVD R1, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 216(RSP), R2
+	MOVD 280(RSP), R2
 	ADD $80, RSP, R16
 	MOVD R2, R17
 	CALL ·stageOut32NEON(SB)
-	MOVD 224(RSP), R3
+	MOVD 288(RSP), R3
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·stageOut32NEON(SB)
+	MOVD 296(RSP), R4
 laneend:
 	RET
 lanestage:
-	MOVD R1, 208(RSP)
+	MOVD R1, 272(RSP)
 	ADD $16, RSP, R1
-	MOVD R2, 216(RSP)
+	MOVD R2, 280(RSP)
 	ADD $80, RSP, R2
-	ADD $144, RSP, R16
-	MOVD R3, R17
-	CALL ·stageIn32NEON(SB)
-	MOVD R3, 224(RSP)
+	MOVD R3, 288(RSP)
 	ADD $144, RSP, R3
+	ADD $208, RSP, R16
+	MOVD R4, R17
+	CALL ·stageIn32NEON(SB)
+	MOVD R4, 296(RSP)
+	ADD $208, RSP, R4
 	B laneloop
 
 // func ParamsPowerOfTwoNEON(scale *float32, recip *float32, most *float32, round int32, maxExp int32, least int32, one int32, n int)

@@ -2030,11 +2030,11 @@ grouploop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -2043,14 +2043,14 @@ grouploop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -2133,11 +2133,11 @@ groupmeet3:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -2146,14 +2146,14 @@ groupmeet3:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -2289,11 +2289,11 @@ longloop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -2302,14 +2302,14 @@ longloop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -2397,11 +2397,11 @@ short2loop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -2410,14 +2410,14 @@ short2loop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -2492,11 +2492,11 @@ laneloop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y3, Y2, Y2
 	VPMADDWD     Y11, Y1, Y1
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
-	VPACKSSDW    Y3, Y2, Y2
 	VPAND        Y13, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y3
@@ -2505,14 +2505,14 @@ laneloop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y5, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y5, Y4, Y4
 	VPMADDWD     Y11, Y3, Y3
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
 	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y3, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
+	VPACKUSWB    Y3, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
@@ -2598,11 +2598,11 @@ fetched2:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -2611,14 +2611,14 @@ fetched2:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -2747,11 +2747,11 @@ fetched4:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -2760,14 +2760,14 @@ fetched4:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -2855,11 +2855,11 @@ fetched6:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -2868,14 +2868,14 @@ fetched6:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -2962,12 +2962,12 @@ rare:
 	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+96(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPMADDWD     Y2, Y3, Y3
+	VPMADDWD     Y2, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
 	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
 	VPMOVZXWD    32(DX), Y2
 	VPSLLD       $0x10, Y2, Y2
 	VMOVUPS      64(BX), Y5
@@ -2998,15 +2998,15 @@ rare:
 	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+96(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+96(SB), Y6
+	VPMADDWD     Y6, Y7, Y7
+	VPMADDWD     Y6, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
+	VPACKUSWB    Y7, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
@@ -3063,849 +3063,6 @@ longresume:
 short2resume:
 	MOVQ 368(SP), BX
 	MOVQ 376(SP), R8
-	JMP  short2back
-
-// func QuantizeFpPowerOfTwoE2M1BF16AVX2(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1BF16AVX2(SB), $272-48
-	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
-	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table, Y9 table
-	// per group: Y8 recip
-	// loaded at each use: 0x7f7f7f7f, 0x8080808, 0x1010101
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         recip+16(FP), BX
-	VBROADCASTSS constantsAVX2<>+48(SB), Y15
-	VBROADCASTSS constantsAVX2<>+92(SB), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+96(SB), Y11
-	VMOVUPS      constantsAVX2<>+104(SB), Y10
-	VMOVUPS      constantsAVX2<>+12(SB), Y9
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y8
-	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y8, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPSHUFB      Y5, Y10, Y5
-	VPERMD       Y5, Y9, Y5
-	VMOVUPS      Y5, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R8, $+0
-	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Y8
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMULPS    Y8, Y0, Y0
-	SUBQ      $+8, R8
-	JLT       groupmeet1cross
-
-groupmeet1:
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMULPS    Y8, Y1, Y1
-	SUBQ      $+8, R8
-	JLT       groupmeet2cross
-
-groupmeet2:
-	VPMOVZXWD 32(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMULPS    Y8, Y2, Y2
-	SUBQ      $+8, R8
-	JLT       groupmeet3cross
-
-groupmeet3:
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y8, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPSHUFB      Y5, Y10, Y5
-	VPERMD       Y5, Y9, Y5
-	VMOVUPS      Y5, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, DI
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
-	VBROADCASTSS (BX), Y8
-	MOVQ         SI, 224(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn16AVX2(SB)
-	MOVQ         DX, 232(SP)
-	LEAQ         32(SP), DX
-	MOVQ         R8, 248(SP)
-	SUBQ         R8, R8
-	JMP          grouploop
-
-groupstaged:
-	MOVQ  224(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  232(SP), DX
-	LEAQ  (DX)(DI*2), DX
-	MOVQ  248(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   groupdone
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-	MOVQ ahead+40(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y7, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPSHUFB      Y5, Y10, Y5
-	VPERMD       Y5, Y9, Y5
-	VMOVUPS      Y5, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+32, SI
-	ADDQ $+64, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, DI
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y1, Y0, Y0
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMOVUPS      32(BX), Y2
-	VMULPS       Y2, Y1, Y1
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMOVUPS      64(BX), Y3
-	VMULPS       Y3, Y2, Y2
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      96(BX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPSHUFB      Y5, Y10, Y5
-	VPERMD       Y5, Y9, Y5
-	VMOVUPS      Y5, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	ADDQ  $+64, DX
-	ADDQ  $+128, BX
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  224(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  232(SP), DX
-	MOVQ  240(SP), BX
-
-laneend:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y8, Y2, Y2
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y8, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPSHUFB      Y5, Y10, Y5
-	VPERMD       Y5, Y9, Y5
-	VMOVNTPS     Y5, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 256(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
-	JMP  rare
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+56(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R8, $-7
-	JGE  groupmeet0mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+56(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R8, $-7
-	JGE  groupmeet1mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+56(SB), Y3
-	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y2, Y3, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R8, $-7
-	JGE  groupmeet2mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+56(SB), Y4
-	VPCMPGTD     Y3, Y4, Y3
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y3, Y4, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R8, $-7
-	JGE  groupmeet3mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet3mixed:
-	JMP groupmeet3
-
-groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+32, R11
-	JMP  grouppieces
-
-short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMULPS       Y8, Y0, Y0
-	VPMOVZXWD    16(DX), Y1
-	VPSLLD       $0x10, Y1, Y1
-	VMULPS       Y8, Y1, Y1
-	VPMOVZXWD    32(DX), Y2
-	VPSLLD       $0x10, Y2, Y2
-	VMULPS       Y7, Y2, Y2
-	VPMOVZXWD    48(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMULPS       Y7, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPSHUFB      Y5, Y10, Y5
-	VPERMD       Y5, Y9, Y5
-	VMOVNTPS     Y5, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+32, SI
-	ADDQ         $+64, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	MOVQ $+2, 256(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
-	JMP  rare
-
-lanerare:
-	MOVQ $+3, 256(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 224(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX2(SB)
-	MOVQ DX, 232(SP)
-	LEAQ 32(SP), DX
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
-	JMP  laneloop
-
-rare:
-	VPMOVZXWD    (DX), Y0
-	VPSLLD       $0x10, Y0, Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+48(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VPMOVZXWD    16(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      32(BX), Y4
-	VMULPS       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+92(SB), Y6
-	VFMADD231PS  Y6, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+96(SB), Y6
-	VPMADDWD     Y6, Y2, Y2
-	VPMADDWD     Y6, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VPMOVZXWD    32(DX), Y3
-	VPSLLD       $0x10, Y3, Y3
-	VMOVUPS      64(BX), Y5
-	VMULPS       Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+48(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+92(SB), Y7
-	VFMADD231PS  Y7, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VPMOVZXWD    48(DX), Y7
-	VPSLLD       $0x10, Y7, Y7
-	VMOVUPS      96(BX), Y8
-	VMULPS       Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+48(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y9
-	VPAND        Y9, Y7, Y9
-	VBROADCASTSS constantsAVX2<>+92(SB), Y10
-	VFMADD231PS  Y10, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+96(SB), Y10
-	VPMADDWD     Y10, Y6, Y6
-	VPMADDWD     Y10, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x0c, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+104(SB), Y0
-	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+88(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+136(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	VBROADCASTSS constantsAVX2<>+48(SB), Y15
-	VBROADCASTSS constantsAVX2<>+92(SB), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+96(SB), Y11
-	VMOVUPS      constantsAVX2<>+104(SB), Y10
-	VMOVUPS      constantsAVX2<>+12(SB), Y9
-	CMPQ         256(SP), $+1
-	JEQ          groupresume
-	CMPQ         256(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         240(SP), BX
-	VBROADCASTSS (BX), Y8
-	JMP          groupback
-
-short2resume:
-	MOVQ 240(SP), BX
 	JMP  short2back
 
 // func QuantizeFpE2M1PackedBF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
@@ -3990,11 +3147,11 @@ grouploop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -4003,14 +3160,14 @@ grouploop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -4095,11 +3252,11 @@ groupmeet3:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -4108,14 +3265,14 @@ groupmeet3:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -4255,11 +3412,11 @@ longloop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -4268,14 +3425,14 @@ longloop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -4367,11 +3524,11 @@ short2loop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -4380,14 +3537,14 @@ short2loop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -4464,11 +3621,11 @@ laneloop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y3, Y2, Y2
 	VPMADDWD     Y11, Y1, Y1
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
-	VPACKSSDW    Y3, Y2, Y2
 	VPAND        Y13, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y3
@@ -4477,14 +3634,14 @@ laneloop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y5, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y5, Y4, Y4
 	VPMADDWD     Y11, Y3, Y3
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
 	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y3, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
+	VPACKUSWB    Y3, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
@@ -4572,11 +3729,11 @@ fetched2:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -4585,14 +3742,14 @@ fetched2:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -4723,11 +3880,11 @@ fetched4:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -4736,14 +3893,14 @@ fetched4:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -4833,11 +3990,11 @@ fetched6:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -4846,14 +4003,14 @@ fetched6:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -4934,11 +4091,11 @@ rare:
 	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y3, Y3
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
 	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y1, Y1
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      64(BX), Y2
@@ -4961,14 +4118,14 @@ rare:
 	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y4, Y7
 	VANDPS       Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKUSWB    Y5, Y3, Y3
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y5, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -5081,11 +4238,11 @@ grouploop:
 	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y14, Y4, Y6
+	VPACKSSDW    Y1, Y0, Y0
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y13, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
@@ -5094,14 +4251,14 @@ grouploop:
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y14, Y1, Y6
+	VPACKSSDW    Y3, Y2, Y2
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
+	VPACKUSWB    Y4, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
@@ -5175,11 +4332,11 @@ groupmeet3:
 	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y14, Y4, Y6
+	VPACKSSDW    Y1, Y0, Y0
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y13, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
@@ -5188,14 +4345,14 @@ groupmeet3:
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y14, Y1, Y6
+	VPACKSSDW    Y3, Y2, Y2
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
+	VPACKUSWB    Y4, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
@@ -5318,11 +4475,11 @@ short2loop:
 	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y14, Y4, Y6
+	VPACKSSDW    Y1, Y0, Y0
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y13, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
@@ -5331,14 +4488,14 @@ short2loop:
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y14, Y1, Y6
+	VPACKSSDW    Y3, Y2, Y2
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
+	VPACKUSWB    Y4, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
@@ -5400,11 +4557,11 @@ laneloop:
 	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y14, Y4, Y6
+	VPACKSSDW    Y1, Y0, Y0
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y13, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
@@ -5413,14 +4570,14 @@ laneloop:
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y14, Y1, Y6
+	VPACKSSDW    Y3, Y2, Y2
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
+	VPACKUSWB    Y4, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
@@ -5496,11 +4653,11 @@ fetched2:
 	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y14, Y4, Y6
+	VPACKSSDW    Y1, Y0, Y0
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y13, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
@@ -5509,14 +4666,14 @@ fetched2:
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y14, Y1, Y6
+	VPACKSSDW    Y3, Y2, Y2
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
+	VPACKUSWB    Y4, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
@@ -5688,11 +4845,11 @@ fetched4:
 	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y14, Y4, Y6
+	VPACKSSDW    Y1, Y0, Y0
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y13, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
@@ -5701,14 +4858,14 @@ fetched4:
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y14, Y1, Y6
+	VPACKSSDW    Y3, Y2, Y2
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
+	VPACKUSWB    Y4, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+100(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
@@ -5776,11 +4933,11 @@ rare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y1, Y1
 	VPMOVZXWD    32(DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMOVUPS      64(BX), Y3
@@ -5803,14 +4960,14 @@ rare:
 	VCMPPS       $0x07, Y0, Y0, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y0, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKUSWB    Y4, Y2, Y2
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y4, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+100(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2

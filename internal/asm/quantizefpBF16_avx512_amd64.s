@@ -3171,6 +3171,10 @@ groupahead:
 	VFMADD231PS  Z14, Z21, Z25
 	VFMADD231PS  Z14, Z22, Z26
 	VFMADD231PS  Z14, Z23, Z27
+	VPACKSSDW    Z2, Z3, Z0
+	VPACKSSDW    Z17, Z16, Z21
+	VPACKSSWB    Z21, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
 	VPMADDWD     Z8, Z24, Z24
 	VPMADDWD     Z8, Z25, Z25
 	VPACKSSDW    Z25, Z24, Z24
@@ -3180,10 +3184,6 @@ groupahead:
 	VPACKSSDW    Z27, Z26, Z26
 	VPSRLW       $0x0c, Z26, Z26
 	VPACKUSWB    Z26, Z24, Z24
-	VPACKSSDW    Z2, Z3, Z0
-	VPACKSSDW    Z17, Z16, Z21
-	VPACKSSWB    Z21, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z0, Z24
 	VPSHUFB      Z24, Z7, Z24
 	VPERMD       Z24, Z6, Z24
@@ -3241,6 +3241,10 @@ groupturn:
 	VFMADD231PS       Z14, Z21, Z25
 	VFMADD231PS       Z14, Z22, Z26
 	VFMADD231PS       Z14, Z23, Z27
+	VPACKSSDW         Z2, Z3, Z0
+	VPACKSSDW         Z17, Z16, Z21
+	VPACKSSWB         Z21, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
 	VPMADDWD          Z8, Z24, Z24
 	VPMADDWD          Z8, Z25, Z25
 	VPACKSSDW         Z25, Z24, Z24
@@ -3250,10 +3254,6 @@ groupturn:
 	VPACKSSDW         Z27, Z26, Z26
 	VPSRLW            $0x0c, Z26, Z26
 	VPACKUSWB         Z26, Z24, Z24
-	VPACKSSDW         Z2, Z3, Z0
-	VPACKSSDW         Z17, Z16, Z21
-	VPACKSSWB         Z21, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z0, Z24
 	VPSHUFB           Z24, Z7, Z24
 	VPERMD            Z24, Z6, Z24
@@ -3308,11 +3308,11 @@ grouploop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z18
 	VFMADD231PS  Z14, Z0, Z18
+	VPACKSSDW    Z2, Z1, Z1
 	VPMADDWD     Z8, Z17, Z17
 	VPMADDWD     Z8, Z18, Z18
 	VPACKSSDW    Z18, Z17, Z17
 	VPSRLW       $0x0c, Z17, Z17
-	VPACKSSDW    Z2, Z1, Z1
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
@@ -3321,14 +3321,14 @@ grouploop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z16, Z18
 	VFMADD231PS  Z14, Z0, Z18
+	VPACKSSDW    Z16, Z3, Z3
 	VPMADDWD     Z8, Z2, Z2
 	VPMADDWD     Z8, Z18, Z18
 	VPACKSSDW    Z18, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z16, Z3, Z3
-	VPACKUSWB    Z2, Z17, Z17
 	VPACKSSWB    Z3, Z1, Z1
 	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z2, Z17, Z17
 	VPTERNLOGD   $0xf8, Z11, Z1, Z17
 	VPSHUFB      Z17, Z7, Z17
 	VPERMD       Z17, Z6, Z17
@@ -3401,11 +3401,11 @@ groupmeet3:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z18
 	VFMADD231PS  Z14, Z0, Z18
+	VPACKSSDW    Z2, Z1, Z1
 	VPMADDWD     Z8, Z17, Z17
 	VPMADDWD     Z8, Z18, Z18
 	VPACKSSDW    Z18, Z17, Z17
 	VPSRLW       $0x0c, Z17, Z17
-	VPACKSSDW    Z2, Z1, Z1
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
@@ -3414,14 +3414,14 @@ groupmeet3:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z16, Z18
 	VFMADD231PS  Z14, Z0, Z18
+	VPACKSSDW    Z16, Z3, Z3
 	VPMADDWD     Z8, Z2, Z2
 	VPMADDWD     Z8, Z18, Z18
 	VPACKSSDW    Z18, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z16, Z3, Z3
-	VPACKUSWB    Z2, Z17, Z17
 	VPACKSSWB    Z3, Z1, Z1
 	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z2, Z17, Z17
 	VPTERNLOGD   $0xf8, Z11, Z1, Z17
 	VPSHUFB      Z17, Z7, Z17
 	VPERMD       Z17, Z6, Z17
@@ -3521,19 +3521,19 @@ grouppiece:
 	VFMADD231PS  Z14, Z0, Z20
 
 grouptailnarrow:
+	VPACKSSDW  Z2, Z1, Z1
 	VPMADDWD   Z8, Z17, Z17
 	VPMADDWD   Z8, Z18, Z18
 	VPACKSSDW  Z18, Z17, Z17
 	VPSRLW     $0x0c, Z17, Z17
-	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z16, Z3, Z3
 	VPMADDWD   Z8, Z19, Z19
 	VPMADDWD   Z8, Z20, Z20
 	VPACKSSDW  Z20, Z19, Z19
 	VPSRLW     $0x0c, Z19, Z19
-	VPACKSSDW  Z16, Z3, Z3
-	VPACKUSWB  Z19, Z17, Z17
 	VPACKSSWB  Z3, Z1, Z1
 	VPSRLW     $0x04, Z1, Z1
+	VPACKUSWB  Z19, Z17, Z17
 	VPTERNLOGD $0xf8, Z11, Z1, Z17
 	VPSHUFB    Z17, Z7, Z17
 	VPERMD     Z17, Z6, Z17
@@ -3634,6 +3634,10 @@ longahead:
 	VFMADD231PS Z14, Z21, Z25
 	VFMADD231PS Z14, Z22, Z26
 	VFMADD231PS Z14, Z23, Z27
+	VPACKSSDW   Z2, Z3, Z0
+	VPACKSSDW   Z17, Z16, Z21
+	VPACKSSWB   Z21, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
 	VPMADDWD    Z8, Z24, Z24
 	VPMADDWD    Z8, Z25, Z25
 	VPACKSSDW   Z25, Z24, Z24
@@ -3643,10 +3647,6 @@ longahead:
 	VPACKSSDW   Z27, Z26, Z26
 	VPSRLW      $0x0c, Z26, Z26
 	VPACKUSWB   Z26, Z24, Z24
-	VPACKSSDW   Z2, Z3, Z0
-	VPACKSSDW   Z17, Z16, Z21
-	VPACKSSWB   Z21, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
 	VPTERNLOGD  $0xf8, Z11, Z0, Z24
 	VPSHUFB     Z24, Z7, Z24
 	VPERMD      Z24, Z6, Z24
@@ -3686,11 +3686,11 @@ longloop:
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z2, Z18
 	VFMADD231PS Z14, Z0, Z18
+	VPACKSSDW   Z2, Z1, Z1
 	VPMADDWD    Z8, Z17, Z17
 	VPMADDWD    Z8, Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
 	VPSRLW      $0x0c, Z17, Z17
-	VPACKSSDW   Z2, Z1, Z1
 	VPANDD      Z13, Z3, Z0
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z3, Z2
@@ -3699,14 +3699,14 @@ longloop:
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z16, Z18
 	VFMADD231PS Z14, Z0, Z18
+	VPACKSSDW   Z16, Z3, Z3
 	VPMADDWD    Z8, Z2, Z2
 	VPMADDWD    Z8, Z18, Z18
 	VPACKSSDW   Z18, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z16, Z3, Z3
-	VPACKUSWB   Z2, Z17, Z17
 	VPACKSSWB   Z3, Z1, Z1
 	VPSRLW      $0x04, Z1, Z1
+	VPACKUSWB   Z2, Z17, Z17
 	VPTERNLOGD  $0xf8, Z11, Z1, Z17
 	VPSHUFB     Z17, Z7, Z17
 	VPERMD      Z17, Z6, Z17
@@ -3781,19 +3781,19 @@ longrest:
 	VFMADD231PS Z14, Z0, Z20
 
 longtailnarrow:
+	VPACKSSDW  Z2, Z1, Z1
 	VPMADDWD   Z8, Z17, Z17
 	VPMADDWD   Z8, Z18, Z18
 	VPACKSSDW  Z18, Z17, Z17
 	VPSRLW     $0x0c, Z17, Z17
-	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z16, Z3, Z3
 	VPMADDWD   Z8, Z19, Z19
 	VPMADDWD   Z8, Z20, Z20
 	VPACKSSDW  Z20, Z19, Z19
 	VPSRLW     $0x0c, Z19, Z19
-	VPACKSSDW  Z16, Z3, Z3
-	VPACKUSWB  Z19, Z17, Z17
 	VPACKSSWB  Z3, Z1, Z1
 	VPSRLW     $0x04, Z1, Z1
+	VPACKUSWB  Z19, Z17, Z17
 	VPTERNLOGD $0xf8, Z11, Z1, Z17
 	VPSHUFB    Z17, Z7, Z17
 	VPERMD     Z17, Z6, Z17
@@ -3879,6 +3879,10 @@ short2ahead:
 	VFMADD231PS       Z14, Z19, Z23
 	VFMADD231PS       Z14, Z20, Z24
 	VFMADD231PS       Z14, Z21, Z25
+	VPACKSSDW         Z4, Z5, Z0
+	VPACKSSDW         Z2, Z3, Z19
+	VPACKSSWB         Z19, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
 	VPMADDWD          Z8, Z22, Z22
 	VPMADDWD          Z8, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
@@ -3888,10 +3892,6 @@ short2ahead:
 	VPACKSSDW         Z25, Z24, Z24
 	VPSRLW            $0x0c, Z24, Z24
 	VPACKUSWB         Z24, Z22, Z22
-	VPACKSSDW         Z4, Z5, Z0
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z0, Z22
 	VPSHUFB           Z22, Z7, Z22
 	VPERMD            Z22, Z6, Z22
@@ -3937,11 +3937,11 @@ short2loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z16
 	VFMADD231PS       Z14, Z0, Z16
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z8, Z5, Z5
 	VPMADDWD          Z8, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -3950,14 +3950,14 @@ short2loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z16
 	VFMADD231PS       Z14, Z0, Z16
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z8, Z2, Z2
 	VPMADDWD          Z8, Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPSHUFB           Z5, Z7, Z5
 	VPERMD            Z5, Z6, Z5
@@ -4046,6 +4046,10 @@ short4ahead:
 	VFMADD231PS       Z14, Z19, Z23
 	VFMADD231PS       Z14, Z20, Z24
 	VFMADD231PS       Z14, Z21, Z25
+	VPACKSSDW         Z4, Z5, Z0
+	VPACKSSDW         Z2, Z3, Z19
+	VPACKSSWB         Z19, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
 	VPMADDWD          Z8, Z22, Z22
 	VPMADDWD          Z8, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
@@ -4055,10 +4059,6 @@ short4ahead:
 	VPACKSSDW         Z25, Z24, Z24
 	VPSRLW            $0x0c, Z24, Z24
 	VPACKUSWB         Z24, Z22, Z22
-	VPACKSSDW         Z4, Z5, Z0
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z0, Z22
 	VPSHUFB           Z22, Z7, Z22
 	VPERMD            Z22, Z6, Z22
@@ -4104,11 +4104,11 @@ short4loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z16
 	VFMADD231PS       Z14, Z0, Z16
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z8, Z5, Z5
 	VPMADDWD          Z8, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -4117,14 +4117,14 @@ short4loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z16
 	VFMADD231PS       Z14, Z0, Z16
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z8, Z2, Z2
 	VPMADDWD          Z8, Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPSHUFB           Z5, Z7, Z5
 	VPERMD            Z5, Z6, Z5
@@ -4189,11 +4189,11 @@ laneloop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z3, Z2, Z2
 	VPMADDWD     Z8, Z1, Z1
 	VPMADDWD     Z8, Z16, Z16
 	VPACKSSDW    Z16, Z1, Z1
 	VPSRLW       $0x0c, Z1, Z1
-	VPACKSSDW    Z3, Z2, Z2
 	VPANDD       Z13, Z4, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z3
@@ -4202,14 +4202,14 @@ laneloop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z5, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z5, Z4, Z4
 	VPMADDWD     Z8, Z3, Z3
 	VPMADDWD     Z8, Z16, Z16
 	VPACKSSDW    Z16, Z3, Z3
 	VPSRLW       $0x0c, Z3, Z3
-	VPACKSSDW    Z5, Z4, Z4
-	VPACKUSWB    Z3, Z1, Z1
 	VPACKSSWB    Z4, Z2, Z2
 	VPSRLW       $0x04, Z2, Z2
+	VPACKUSWB    Z3, Z1, Z1
 	VPTERNLOGD   $0xf8, Z11, Z2, Z1
 	VPSHUFB      Z1, Z7, Z1
 	VPERMD       Z1, Z6, Z1
@@ -4287,11 +4287,11 @@ fetched2:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z18
 	VFMADD231PS  Z14, Z0, Z18
+	VPACKSSDW    Z2, Z1, Z1
 	VPMADDWD     Z8, Z17, Z17
 	VPMADDWD     Z8, Z18, Z18
 	VPACKSSDW    Z18, Z17, Z17
 	VPSRLW       $0x0c, Z17, Z17
-	VPACKSSDW    Z2, Z1, Z1
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
@@ -4300,14 +4300,14 @@ fetched2:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z16, Z18
 	VFMADD231PS  Z14, Z0, Z18
+	VPACKSSDW    Z16, Z3, Z3
 	VPMADDWD     Z8, Z2, Z2
 	VPMADDWD     Z8, Z18, Z18
 	VPACKSSDW    Z18, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z16, Z3, Z3
-	VPACKUSWB    Z2, Z17, Z17
 	VPACKSSWB    Z3, Z1, Z1
 	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z2, Z17, Z17
 	VPTERNLOGD   $0xf8, Z11, Z1, Z17
 	VPSHUFB      Z17, Z7, Z17
 	VPERMD       Z17, Z6, Z17
@@ -4340,6 +4340,10 @@ grouplast:
 	VFMADD231PS Z14, Z1, Z21
 	VFMADD231PS Z14, Z18, Z22
 	VFMADD231PS Z14, Z19, Z23
+	VPACKSSDW   Z2, Z3, Z0
+	VPACKSSDW   Z17, Z16, Z1
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
 	VPMADDWD    Z8, Z20, Z20
 	VPMADDWD    Z8, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
@@ -4349,10 +4353,6 @@ grouplast:
 	VPACKSSDW   Z23, Z22, Z22
 	VPSRLW      $0x0c, Z22, Z22
 	VPACKUSWB   Z22, Z20, Z20
-	VPACKSSDW   Z2, Z3, Z0
-	VPACKSSDW   Z17, Z16, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
 	VPTERNLOGD  $0xf8, Z11, Z0, Z20
 	VPSHUFB     Z20, Z7, Z20
 	VPERMD      Z20, Z6, Z20
@@ -4491,11 +4491,11 @@ fetched4:
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z2, Z18
 	VFMADD231PS Z14, Z0, Z18
+	VPACKSSDW   Z2, Z1, Z1
 	VPMADDWD    Z8, Z17, Z17
 	VPMADDWD    Z8, Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
 	VPSRLW      $0x0c, Z17, Z17
-	VPACKSSDW   Z2, Z1, Z1
 	VPANDD      Z13, Z3, Z0
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z3, Z2
@@ -4504,14 +4504,14 @@ fetched4:
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z16, Z18
 	VFMADD231PS Z14, Z0, Z18
+	VPACKSSDW   Z16, Z3, Z3
 	VPMADDWD    Z8, Z2, Z2
 	VPMADDWD    Z8, Z18, Z18
 	VPACKSSDW   Z18, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z16, Z3, Z3
-	VPACKUSWB   Z2, Z17, Z17
 	VPACKSSWB   Z3, Z1, Z1
 	VPSRLW      $0x04, Z1, Z1
+	VPACKUSWB   Z2, Z17, Z17
 	VPTERNLOGD  $0xf8, Z11, Z1, Z17
 	VPSHUFB     Z17, Z7, Z17
 	VPERMD      Z17, Z6, Z17
@@ -4588,11 +4588,11 @@ fetched6:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z16
 	VFMADD231PS       Z14, Z0, Z16
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z8, Z5, Z5
 	VPMADDWD          Z8, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -4601,14 +4601,14 @@ fetched6:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z16
 	VFMADD231PS       Z14, Z0, Z16
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z8, Z2, Z2
 	VPMADDWD          Z8, Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPSHUFB           Z5, Z7, Z5
 	VPERMD            Z5, Z6, Z5
@@ -4676,11 +4676,11 @@ fetched8:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z16
 	VFMADD231PS       Z14, Z0, Z16
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z8, Z5, Z5
 	VPMADDWD          Z8, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -4689,14 +4689,14 @@ fetched8:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z16
 	VFMADD231PS       Z14, Z0, Z16
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z8, Z2, Z2
 	VPMADDWD          Z8, Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPSHUFB           Z5, Z7, Z5
 	VPERMD            Z5, Z6, Z5
@@ -4779,11 +4779,11 @@ rare:
 	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
+	VPACKSSDW    Z1, Z0, Z0
 	VPMADDWD     Z8, Z2, Z2
 	VPMADDWD     Z8, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
 	VPERMW.Z     64(DX), Z10, K6, Z1
 	VMOVUPS      128(BX), Z3
 	VDIVPS       Z3, Z1, Z1
@@ -4804,14 +4804,14 @@ rare:
 	VFMADD231PS  Z14, Z5, Z16
 	VMOVAPS.Z    Z16, K4, Z16
 	VMOVAPS.Z    Z3, K4, Z3
+	VPACKSSDW    Z3, Z1, Z1
 	VPMADDWD     Z8, Z4, Z4
 	VPMADDWD     Z8, Z16, Z16
 	VPACKSSDW    Z16, Z4, Z4
 	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPSRLW       $0x04, Z0, Z0
+	VPACKUSWB    Z4, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z7, Z2
 	VPERMD       Z2, Z6, Z2
@@ -4864,1264 +4864,6 @@ short2resume:
 short4resume:
 	MOVQ 720(SP), BX
 	MOVQ 728(SP), R8
-	JMP  short4back
-
-// func QuantizeFpPowerOfTwoE2M1BF16AVX512(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1BF16AVX512(SB), $496-48
-	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
-	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 table, Z9 table, K6 Uppers, Z8 0x401000, Z7 table, Z6 table
-	// per group: Z5 recip
-	// vector registers in use at once: 27
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         recip+16(FP), BX
-	VBROADCASTSS constantsAVX512<>+208(SB), Z15
-	VBROADCASTSS constantsAVX512<>+220(SB), Z14
-	VBROADCASTSS constantsAVX512<>+0(SB), Z13
-	VBROADCASTSS constantsAVX512<>+4(SB), Z12
-	VBROADCASTSS constantsAVX512<>+224(SB), Z11
-	VMOVUPS      constantsAVX512<>+12(SB), Z10
-	VMOVUPS      constantsAVX512<>+76(SB), Z9
-	MOVL         $0xaaaaaaaa, AX
-	KMOVD        AX, K6
-	VBROADCASTSS constantsAVX512<>+228(SB), Z8
-	VMOVUPS      constantsAVX512<>+232(SB), Z7
-	VMOVUPS      constantsAVX512<>+140(SB), Z6
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+32
-	JEQ          short2
-	CMPQ         R9, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R8, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z5
-	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R8, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R8
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VPERMW.Z (DX), Z10, K6, Z0
-	VMULPS   Z5, Z0, Z4
-	VPERMW.Z (DX), Z9, K6, Z0
-	VMULPS   Z5, Z0, Z3
-	VPERMW.Z 64(DX), Z10, K6, Z0
-	VMULPS   Z5, Z0, Z2
-	VPERMW.Z 64(DX), Z9, K6, Z0
-	VMULPS   Z5, Z0, Z16
-	CMPQ     R8, $+128
-	JLT      groupends
-
-groupahead:
-	VPERMW.Z    128(DX), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z0
-	VPERMW.Z    128(DX), Z9, K6, Z1
-	VMULPS      Z5, Z1, Z1
-	VPERMW.Z    192(DX), Z10, K6, Z17
-	VMULPS      Z5, Z17, Z17
-	VPERMW.Z    192(DX), Z9, K6, Z18
-	VMULPS      Z5, Z18, Z18
-	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z16, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VPANDD      Z13, Z4, Z19
-	VPANDD      Z13, Z3, Z20
-	VPANDD      Z13, Z2, Z21
-	VPANDD      Z13, Z16, Z22
-	VPMAXUD     Z15, Z19, Z19
-	VPMAXUD     Z15, Z20, Z20
-	VPMAXUD     Z15, Z21, Z21
-	VPMAXUD     Z15, Z22, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VPANDD      Z12, Z2, Z25
-	VPANDD      Z12, Z16, Z26
-	VFMADD231PS Z14, Z19, Z23
-	VFMADD231PS Z14, Z20, Z24
-	VFMADD231PS Z14, Z21, Z25
-	VFMADD231PS Z14, Z22, Z26
-	VPMADDWD    Z8, Z23, Z23
-	VPMADDWD    Z8, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x0c, Z23, Z23
-	VPMADDWD    Z8, Z25, Z25
-	VPMADDWD    Z8, Z26, Z26
-	VPACKSSDW   Z26, Z25, Z25
-	VPSRLW      $0x0c, Z25, Z25
-	VPACKUSWB   Z25, Z23, Z23
-	VPACKSSDW   Z3, Z4, Z19
-	VPACKSSDW   Z16, Z2, Z20
-	VPACKSSWB   Z20, Z19, Z19
-	VPSRLW      $0x04, Z19, Z19
-	VPTERNLOGD  $0xf8, Z11, Z19, Z23
-	VPSHUFB     Z23, Z7, Z23
-	VPERMD      Z23, Z6, Z23
-	VMOVUPS     Z23, (SI)
-	VMOVAPS     Z0, Z4
-	VMOVAPS     Z1, Z3
-	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z16
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
-	JGE         groupahead
-
-groupends:
-	CMPQ  R8, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VPERMW.Z    128(DX), Z10, K6, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
-	VPERMW.Z    128(DX), Z9, K6, Z1
-	VMULPS.BCST 4(BX), Z1, Z1
-	VPERMW.Z    192(DX), Z10, K6, Z17
-	VMULPS.BCST 4(BX), Z17, Z17
-	VPERMW.Z    192(DX), Z9, K6, Z18
-	VMULPS.BCST 4(BX), Z18, Z18
-	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z16, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         groupturned
-	VPANDD      Z13, Z4, Z19
-	VPANDD      Z13, Z3, Z20
-	VPANDD      Z13, Z2, Z21
-	VPANDD      Z13, Z16, Z22
-	VPMAXUD     Z15, Z19, Z19
-	VPMAXUD     Z15, Z20, Z20
-	VPMAXUD     Z15, Z21, Z21
-	VPMAXUD     Z15, Z22, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VPANDD      Z12, Z2, Z25
-	VPANDD      Z12, Z16, Z26
-	VFMADD231PS Z14, Z19, Z23
-	VFMADD231PS Z14, Z20, Z24
-	VFMADD231PS Z14, Z21, Z25
-	VFMADD231PS Z14, Z22, Z26
-	VPMADDWD    Z8, Z23, Z23
-	VPMADDWD    Z8, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x0c, Z23, Z23
-	VPMADDWD    Z8, Z25, Z25
-	VPMADDWD    Z8, Z26, Z26
-	VPACKSSDW   Z26, Z25, Z25
-	VPSRLW      $0x0c, Z25, Z25
-	VPACKUSWB   Z25, Z23, Z23
-	VPACKSSDW   Z3, Z4, Z19
-	VPACKSSDW   Z16, Z2, Z20
-	VPACKSSWB   Z20, Z19, Z19
-	VPSRLW      $0x04, Z19, Z19
-	VPTERNLOGD  $0xf8, Z11, Z19, Z23
-	VPSHUFB     Z23, Z7, Z23
-	VPERMD      Z23, Z6, Z23
-	VMOVUPS     Z23, (SI)
-	VMOVAPS     Z0, Z4
-	VMOVAPS     Z1, Z3
-	VMOVAPS     Z17, Z2
-	VMOVAPS     Z18, Z16
-	ADDQ        $+4, BX
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	MOVQ        R9, R8
-	SUBQ        R8, DI
-	CMPQ        R8, $+64
-	JNE         groupturned
-	TESTQ       DI, DI
-	JNE         groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z5
-	CMPQ         R8, $+128
-	JGE          groupahead
-
-grouploop:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z0
-	VPERMW.Z    (DX), Z9, K6, Z1
-	VMULPS      Z5, Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z2
-	VMULPS      Z5, Z2, Z2
-	VPERMW.Z    64(DX), Z9, K6, Z3
-	VMULPS      Z5, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         grouprare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z16
-	VFMADD231PS Z14, Z4, Z16
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z17
-	VFMADD231PS Z14, Z4, Z17
-	VPMADDWD    Z8, Z16, Z16
-	VPMADDWD    Z8, Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x0c, Z16, Z16
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z17
-	VFMADD231PS Z14, Z1, Z17
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z17, Z17
-	VPACKSSDW   Z17, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z16, Z16
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z16
-	VPSHUFB     Z16, Z7, Z16
-	VPERMD      Z16, Z6, Z16
-	VMOVUPS     Z16, (SI)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R8, $+0
-	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z5
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VPERMW.Z (DX), Z10, K6, Z0
-	VMULPS   Z5, Z0, Z0
-	SUBQ     $+16, R8
-	JLT      groupmeet1cross
-
-groupmeet1:
-	VPERMW.Z (DX), Z9, K6, Z1
-	VMULPS   Z5, Z1, Z1
-	SUBQ     $+16, R8
-	JLT      groupmeet2cross
-
-groupmeet2:
-	VPERMW.Z 64(DX), Z10, K6, Z2
-	VMULPS   Z5, Z2, Z2
-	SUBQ     $+16, R8
-	JLT      groupmeet3cross
-
-groupmeet3:
-	VPERMW.Z    64(DX), Z9, K6, Z3
-	VMULPS      Z5, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         groupmeetrare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z16
-	VFMADD231PS Z14, Z4, Z16
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z17
-	VFMADD231PS Z14, Z4, Z17
-	VPMADDWD    Z8, Z16, Z16
-	VPMADDWD    Z8, Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x0c, Z16, Z16
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z17
-	VFMADD231PS Z14, Z1, Z17
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z17, Z17
-	VPACKSSDW   Z17, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z16, Z16
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z16
-	VPSHUFB     Z16, Z7, Z16
-	VPERMD      Z16, Z6, Z16
-	VMOVUPS     Z16, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
-	VBROADCASTSS (BX), Z5
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VPMOVZXWD    Y0, Z0
-	VPSLLD       $0x10, Z0, Z0
-	VMULPS       Z5, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y1
-	VPMOVZXWD    Y1, Z1
-	VPSLLD       $0x10, Z1, Z1
-	VMULPS       Z5, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y2
-	VPMOVZXWD    Y2, Z2
-	VPSLLD       $0x10, Z2, Z2
-	VMULPS       Z5, Z2, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y3
-	VPMOVZXWD    Y3, Z3
-	VPSLLD       $0x10, Z3, Z3
-	VMULPS       Z5, Z3, Z3
-	VCMPPS       $0x03, Z1, Z0, K1
-	VCMPPS       $0x03, Z3, Z2, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VPANDD       Z13, Z0, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z0, Z16
-	VFMADD231PS  Z14, Z4, Z16
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z1, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z1, Z17
-	VFMADD231PS  Z14, Z4, Z17
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z2, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z2, Z18
-	VFMADD231PS  Z14, Z4, Z18
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z3, Z19
-	VFMADD231PS  Z14, Z4, Z19
-
-grouptailnarrow:
-	VPMADDWD   Z8, Z16, Z16
-	VPMADDWD   Z8, Z17, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x0c, Z16, Z16
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z8, Z18, Z18
-	VPMADDWD   Z8, Z19, Z19
-	VPACKSSDW  Z19, Z18, Z18
-	VPSRLW     $0x0c, Z18, Z18
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z18, Z16, Z16
-	VPACKSSWB  Z2, Z0, Z0
-	VPSRLW     $0x04, Z0, Z0
-	VPTERNLOGD $0xf8, Z11, Z0, Z16
-	VPSHUFB    Z16, Z7, Z16
-	VPERMD     Z16, Z6, Z16
-	KMOVQ      K0, K7
-	VMOVDQU8   Z16, K7, (SI)
-	LEAQ       (SI)(DI*1), SI
-	LEAQ       (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   groupdone
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ        R8, $+2
-	JLT         short2end
-	MOVQ        ahead+40(FP), CX
-	CMPQ        CX, $+1
-	JGT         short2stream
-	CMPQ        R8, $+8
-	JLT         short2loop
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS.BCST (BX), Z0, Z5
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS.BCST (BX), Z0, Z4
-	VPERMW.Z    64(DX), Z10, K6, Z0
-	VMULPS.BCST 4(BX), Z0, Z3
-	VPERMW.Z    64(DX), Z9, K6, Z0
-	VMULPS.BCST 4(BX), Z0, Z2
-
-short2ahead:
-	VPERMW.Z    128(DX), Z10, K6, Z0
-	VMULPS.BCST 8(BX), Z0, Z0
-	VPERMW.Z    128(DX), Z9, K6, Z1
-	VMULPS.BCST 8(BX), Z1, Z1
-	VPERMW.Z    192(DX), Z10, K6, Z16
-	VMULPS.BCST 12(BX), Z16, Z16
-	VPERMW.Z    192(DX), Z9, K6, Z17
-	VMULPS.BCST 12(BX), Z17, Z17
-	VCMPPS      $0x03, Z4, Z5, K1
-	VCMPPS      $0x03, Z2, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         short2loop
-	VPANDD      Z13, Z5, Z18
-	VPANDD      Z13, Z4, Z19
-	VPANDD      Z13, Z3, Z20
-	VPANDD      Z13, Z2, Z21
-	VPMAXUD     Z15, Z18, Z18
-	VPMAXUD     Z15, Z19, Z19
-	VPMAXUD     Z15, Z20, Z20
-	VPMAXUD     Z15, Z21, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VPANDD      Z12, Z2, Z25
-	VFMADD231PS Z14, Z18, Z22
-	VFMADD231PS Z14, Z19, Z23
-	VFMADD231PS Z14, Z20, Z24
-	VFMADD231PS Z14, Z21, Z25
-	VPMADDWD    Z8, Z22, Z22
-	VPMADDWD    Z8, Z23, Z23
-	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x0c, Z22, Z22
-	VPMADDWD    Z8, Z24, Z24
-	VPMADDWD    Z8, Z25, Z25
-	VPACKSSDW   Z25, Z24, Z24
-	VPSRLW      $0x0c, Z24, Z24
-	VPACKUSWB   Z24, Z22, Z22
-	VPACKSSDW   Z4, Z5, Z18
-	VPACKSSDW   Z2, Z3, Z19
-	VPACKSSWB   Z19, Z18, Z18
-	VPSRLW      $0x04, Z18, Z18
-	VPTERNLOGD  $0xf8, Z11, Z18, Z22
-	VPSHUFB     Z22, Z7, Z22
-	VPERMD      Z22, Z6, Z22
-	VMOVUPS     Z22, (SI)
-	VMOVAPS     Z0, Z5
-	VMOVAPS     Z1, Z4
-	VMOVAPS     Z16, Z3
-	VMOVAPS     Z17, Z2
-	ADDQ        $+8, BX
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+4
-	JGE         short2ahead
-
-short2loop:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VPERMW.Z    (DX), Z9, K6, Z1
-	VMULPS.BCST (BX), Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VPERMW.Z    64(DX), Z9, K6, Z3
-	VMULPS.BCST 4(BX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short2rare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z4, Z16
-	VPMADDWD    Z8, Z5, Z5
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z1, Z16
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPSHUFB     Z5, Z7, Z5
-	VPERMD      Z5, Z6, Z5
-	VMOVUPS     Z5, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ        R8, $+4
-	JLT         short4end
-	MOVQ        ahead+40(FP), CX
-	CMPQ        CX, $+1
-	JGT         short4stream
-	CMPQ        R8, $+16
-	JLT         short4loop
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS.BCST (BX), Z0, Z5
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMULPS.BCST 4(BX), Z0, Z4
-	VPERMW.Z    64(DX), Z10, K6, Z0
-	VMULPS.BCST 8(BX), Z0, Z3
-	VPERMW.Z    64(DX), Z9, K6, Z0
-	VMULPS.BCST 12(BX), Z0, Z2
-
-short4ahead:
-	VPERMW.Z    128(DX), Z10, K6, Z0
-	VMULPS.BCST 16(BX), Z0, Z0
-	VPERMW.Z    128(DX), Z9, K6, Z1
-	VMULPS.BCST 20(BX), Z1, Z1
-	VPERMW.Z    192(DX), Z10, K6, Z16
-	VMULPS.BCST 24(BX), Z16, Z16
-	VPERMW.Z    192(DX), Z9, K6, Z17
-	VMULPS.BCST 28(BX), Z17, Z17
-	VCMPPS      $0x03, Z4, Z5, K1
-	VCMPPS      $0x03, Z2, Z3, K2
-	KORTESTQ    K1, K2
-	JNE         short4loop
-	VPANDD      Z13, Z5, Z18
-	VPANDD      Z13, Z4, Z19
-	VPANDD      Z13, Z3, Z20
-	VPANDD      Z13, Z2, Z21
-	VPMAXUD     Z15, Z18, Z18
-	VPMAXUD     Z15, Z19, Z19
-	VPMAXUD     Z15, Z20, Z20
-	VPMAXUD     Z15, Z21, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VPANDD      Z12, Z2, Z25
-	VFMADD231PS Z14, Z18, Z22
-	VFMADD231PS Z14, Z19, Z23
-	VFMADD231PS Z14, Z20, Z24
-	VFMADD231PS Z14, Z21, Z25
-	VPMADDWD    Z8, Z22, Z22
-	VPMADDWD    Z8, Z23, Z23
-	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x0c, Z22, Z22
-	VPMADDWD    Z8, Z24, Z24
-	VPMADDWD    Z8, Z25, Z25
-	VPACKSSDW   Z25, Z24, Z24
-	VPSRLW      $0x0c, Z24, Z24
-	VPACKUSWB   Z24, Z22, Z22
-	VPACKSSDW   Z4, Z5, Z18
-	VPACKSSDW   Z2, Z3, Z19
-	VPACKSSWB   Z19, Z18, Z18
-	VPSRLW      $0x04, Z18, Z18
-	VPTERNLOGD  $0xf8, Z11, Z18, Z22
-	VPSHUFB     Z22, Z7, Z22
-	VPERMD      Z22, Z6, Z22
-	VMOVUPS     Z22, (SI)
-	VMOVAPS     Z0, Z5
-	VMOVAPS     Z1, Z4
-	VMOVAPS     Z16, Z3
-	VMOVAPS     Z17, Z2
-	ADDQ        $+16, BX
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+8
-	JGE         short4ahead
-
-short4loop:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VPERMW.Z    (DX), Z9, K6, Z1
-	VMULPS.BCST 4(BX), Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z2
-	VMULPS.BCST 8(BX), Z2, Z2
-	VPERMW.Z    64(DX), Z9, K6, Z3
-	VMULPS.BCST 12(BX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short4rare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z4, Z16
-	VPMADDWD    Z8, Z5, Z5
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z1, Z16
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPSHUFB     Z5, Z7, Z5
-	VPERMD      Z5, Z6, Z5
-	VMOVUPS     Z5, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+4, R8
-	CMPQ R8, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, DI
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMOVUPS     (BX), Z1
-	VMULPS      Z1, Z0, Z0
-	VPERMW.Z    (DX), Z9, K6, Z1
-	VMOVUPS     64(BX), Z2
-	VMULPS      Z2, Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z2
-	VMOVUPS     128(BX), Z3
-	VMULPS      Z3, Z2, Z2
-	VPERMW.Z    64(DX), Z9, K6, Z3
-	VMOVUPS     192(BX), Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z4, Z16
-	VPMADDWD    Z8, Z5, Z5
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z1, Z16
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPSHUFB     Z5, Z7, Z5
-	VPERMD      Z5, Z6, Z5
-	VMOVUPS     Z5, (SI)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+128, DX
-	ADDQ  $+256, BX
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  448(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  456(SP), DX
-	MOVQ  464(SP), BX
-
-laneend:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS      Z5, Z0, Z0
-	VPERMW.Z    (DX), Z9, K6, Z1
-	VMULPS      Z5, Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z2
-	VMULPS      Z5, Z2, Z2
-	VPERMW.Z    64(DX), Z9, K6, Z3
-	VMULPS      Z5, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         grouprare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z16
-	VFMADD231PS Z14, Z4, Z16
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z17
-	VFMADD231PS Z14, Z4, Z17
-	VPMADDWD    Z8, Z16, Z16
-	VPMADDWD    Z8, Z17, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPSRLW      $0x0c, Z16, Z16
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z17
-	VFMADD231PS Z14, Z1, Z17
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z17, Z17
-	VPACKSSDW   Z17, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z16, Z16
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z16
-	VPSHUFB     Z16, Z7, Z16
-	VPERMD      Z16, Z6, Z16
-	VMOVNTPS    Z16, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         groupstream
-	JMP         groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z3, Z4, K1
-	VCMPPS      $0x03, Z16, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VPANDD      Z13, Z4, Z0
-	VPANDD      Z13, Z3, Z1
-	VPANDD      Z13, Z2, Z17
-	VPANDD      Z13, Z16, Z18
-	VPMAXUD     Z15, Z0, Z0
-	VPMAXUD     Z15, Z1, Z1
-	VPMAXUD     Z15, Z17, Z17
-	VPMAXUD     Z15, Z18, Z18
-	VPANDD      Z12, Z4, Z19
-	VPANDD      Z12, Z3, Z20
-	VPANDD      Z12, Z2, Z21
-	VPANDD      Z12, Z16, Z22
-	VFMADD231PS Z14, Z0, Z19
-	VFMADD231PS Z14, Z1, Z20
-	VFMADD231PS Z14, Z17, Z21
-	VFMADD231PS Z14, Z18, Z22
-	VPMADDWD    Z8, Z19, Z19
-	VPMADDWD    Z8, Z20, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPSRLW      $0x0c, Z19, Z19
-	VPMADDWD    Z8, Z21, Z21
-	VPMADDWD    Z8, Z22, Z22
-	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x0c, Z21, Z21
-	VPACKUSWB   Z21, Z19, Z19
-	VPACKSSDW   Z3, Z4, Z0
-	VPACKSSDW   Z16, Z2, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z19
-	VPSHUFB     Z19, Z7, Z19
-	VPERMD      Z19, Z6, Z19
-	VMOVUPS     Z19, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R8
-	JMP         groupwhole
-
-grouprare:
-	MOVQ $+1, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z5
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
-groupstage:
-	MOVQ SI, 448(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 456(SP)
-	LEAQ 64(SP), DX
-	MOVQ R8, 472(SP)
-	SUBQ R8, R8
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 448(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 456(SP), DX
-	LEAQ (DX)(DI*2), DX
-	MOVQ 472(SP), R8
-	JMP  grouprest
-
-groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
-
-short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VPERMW.Z    (DX), Z9, K6, Z1
-	VMULPS.BCST (BX), Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VPERMW.Z    64(DX), Z9, K6, Z3
-	VMULPS.BCST 4(BX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short2rare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z4, Z16
-	VPMADDWD    Z8, Z5, Z5
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z1, Z16
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPSHUFB     Z5, Z7, Z5
-	VPERMD      Z5, Z6, Z5
-	VMOVNTPS    Z5, (SI)
-	ADDQ        $+8, BX
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
-	JGE         short2stream
-	JMP         short2end
-
-short2rare:
-	MOVQ $+2, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
-
-short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VPERMW.Z    (DX), Z9, K6, Z1
-	VMULPS.BCST 4(BX), Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z2
-	VMULPS.BCST 8(BX), Z2, Z2
-	VPERMW.Z    64(DX), Z9, K6, Z3
-	VMULPS.BCST 12(BX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short4rare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z16
-	VFMADD231PS Z14, Z4, Z16
-	VPMADDWD    Z8, Z5, Z5
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z1, Z16
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPSHUFB     Z5, Z7, Z5
-	VPERMD      Z5, Z6, Z5
-	VMOVNTPS    Z5, (SI)
-	ADDQ        $+16, BX
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
-	JGE         short4stream
-	JMP         short4end
-
-short4rare:
-	MOVQ $+3, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
-
-lanerare:
-	MOVQ $+4, 480(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 448(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 456(SP)
-	LEAQ 64(SP), DX
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  laneloop
-
-rare:
-	VPERMW.Z     (DX), Z10, K6, Z0
-	VMOVUPS      (BX), Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VPERMW.Z     (DX), Z9, K6, Z1
-	VMOVUPS      64(BX), Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z8, Z2, Z2
-	VPMADDWD     Z8, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VPERMW.Z     64(DX), Z10, K6, Z1
-	VMOVUPS      128(BX), Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VPERMW.Z     64(DX), Z9, K6, Z3
-	VMOVUPS      192(BX), Z5
-	VMULPS       Z5, Z3, Z3
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z16
-	VFMADD231PS  Z14, Z5, Z16
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z16, K4, Z16
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z8, Z4, Z4
-	VPMADDWD     Z8, Z16, Z16
-	VPACKSSDW    Z16, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z7, Z2
-	VPERMD       Z2, Z6, Z2
-	VBROADCASTSS constantsAVX512<>+216(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+216(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+296(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (SI)
-	CMPQ         480(SP), $+1
-	JEQ          groupresume
-	CMPQ         480(SP), $+2
-	JEQ          short2resume
-	CMPQ         480(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         464(SP), BX
-	VBROADCASTSS (BX), Z5
-	JMP          groupback
-
-short2resume:
-	MOVQ 464(SP), BX
-	JMP  short2back
-
-short4resume:
-	MOVQ 464(SP), BX
 	JMP  short4back
 
 // func QuantizeFpE2M1PackedBF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
@@ -6248,6 +4990,10 @@ groupahead:
 	VFMADD231PS  Z14, Z21, Z25
 	VFMADD231PS  Z14, Z22, Z26
 	VFMADD231PS  Z14, Z23, Z27
+	VPACKSSDW    Z2, Z3, Z0
+	VPACKSSDW    Z17, Z16, Z21
+	VPACKSSWB    Z21, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
 	VPMADDWD     Z8, Z24, Z24
 	VPMADDWD     Z8, Z25, Z25
 	VPACKSSDW    Z25, Z24, Z24
@@ -6257,10 +5003,6 @@ groupahead:
 	VPACKSSDW    Z27, Z26, Z26
 	VPSRLW       $0x0c, Z26, Z26
 	VPACKUSWB    Z26, Z24, Z24
-	VPACKSSDW    Z2, Z3, Z0
-	VPACKSSDW    Z17, Z16, Z21
-	VPACKSSWB    Z21, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z0, Z24
 	VPERMD       Z24, Z7, Z24
 	VPMADDUBSW   Z6, Z24, Z0
@@ -6319,6 +5061,10 @@ groupturn:
 	VFMADD231PS       Z14, Z21, Z25
 	VFMADD231PS       Z14, Z22, Z26
 	VFMADD231PS       Z14, Z23, Z27
+	VPACKSSDW         Z2, Z3, Z0
+	VPACKSSDW         Z17, Z16, Z21
+	VPACKSSWB         Z21, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
 	VPMADDWD          Z8, Z24, Z24
 	VPMADDWD          Z8, Z25, Z25
 	VPACKSSDW         Z25, Z24, Z24
@@ -6328,10 +5074,6 @@ groupturn:
 	VPACKSSDW         Z27, Z26, Z26
 	VPSRLW            $0x0c, Z26, Z26
 	VPACKUSWB         Z26, Z24, Z24
-	VPACKSSDW         Z2, Z3, Z0
-	VPACKSSDW         Z17, Z16, Z21
-	VPACKSSWB         Z21, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z0, Z24
 	VPERMD            Z24, Z7, Z24
 	VPMADDUBSW        Z6, Z24, Z0
@@ -6387,11 +5129,11 @@ grouploop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z18
 	VFMADD231PS  Z14, Z0, Z18
+	VPACKSSDW    Z2, Z1, Z1
 	VPMADDWD     Z8, Z17, Z17
 	VPMADDWD     Z8, Z18, Z18
 	VPACKSSDW    Z18, Z17, Z17
 	VPSRLW       $0x0c, Z17, Z17
-	VPACKSSDW    Z2, Z1, Z1
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
@@ -6400,14 +5142,14 @@ grouploop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z16, Z18
 	VFMADD231PS  Z14, Z0, Z18
+	VPACKSSDW    Z16, Z3, Z3
 	VPMADDWD     Z8, Z2, Z2
 	VPMADDWD     Z8, Z18, Z18
 	VPACKSSDW    Z18, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z16, Z3, Z3
-	VPACKUSWB    Z2, Z17, Z17
 	VPACKSSWB    Z3, Z1, Z1
 	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z2, Z17, Z17
 	VPTERNLOGD   $0xf8, Z11, Z1, Z17
 	VPERMD       Z17, Z7, Z17
 	VPMADDUBSW   Z6, Z17, Z0
@@ -6481,11 +5223,11 @@ groupmeet3:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z18
 	VFMADD231PS  Z14, Z0, Z18
+	VPACKSSDW    Z2, Z1, Z1
 	VPMADDWD     Z8, Z17, Z17
 	VPMADDWD     Z8, Z18, Z18
 	VPACKSSDW    Z18, Z17, Z17
 	VPSRLW       $0x0c, Z17, Z17
-	VPACKSSDW    Z2, Z1, Z1
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
@@ -6494,14 +5236,14 @@ groupmeet3:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z16, Z18
 	VFMADD231PS  Z14, Z0, Z18
+	VPACKSSDW    Z16, Z3, Z3
 	VPMADDWD     Z8, Z2, Z2
 	VPMADDWD     Z8, Z18, Z18
 	VPACKSSDW    Z18, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z16, Z3, Z3
-	VPACKUSWB    Z2, Z17, Z17
 	VPACKSSWB    Z3, Z1, Z1
 	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z2, Z17, Z17
 	VPTERNLOGD   $0xf8, Z11, Z1, Z17
 	VPERMD       Z17, Z7, Z17
 	VPMADDUBSW   Z6, Z17, Z0
@@ -6602,19 +5344,19 @@ grouppiece:
 	VFMADD231PS  Z14, Z0, Z20
 
 grouptailnarrow:
+	VPACKSSDW  Z2, Z1, Z1
 	VPMADDWD   Z8, Z17, Z17
 	VPMADDWD   Z8, Z18, Z18
 	VPACKSSDW  Z18, Z17, Z17
 	VPSRLW     $0x0c, Z17, Z17
-	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z16, Z3, Z3
 	VPMADDWD   Z8, Z19, Z19
 	VPMADDWD   Z8, Z20, Z20
 	VPACKSSDW  Z20, Z19, Z19
 	VPSRLW     $0x0c, Z19, Z19
-	VPACKSSDW  Z16, Z3, Z3
-	VPACKUSWB  Z19, Z17, Z17
 	VPACKSSWB  Z3, Z1, Z1
 	VPSRLW     $0x04, Z1, Z1
+	VPACKUSWB  Z19, Z17, Z17
 	VPTERNLOGD $0xf8, Z11, Z1, Z17
 	VPERMD     Z17, Z7, Z17
 	KMOVQ      K0, K7
@@ -6724,6 +5466,10 @@ longahead:
 	VFMADD231PS Z14, Z21, Z25
 	VFMADD231PS Z14, Z22, Z26
 	VFMADD231PS Z14, Z23, Z27
+	VPACKSSDW   Z2, Z3, Z0
+	VPACKSSDW   Z17, Z16, Z21
+	VPACKSSWB   Z21, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
 	VPMADDWD    Z8, Z24, Z24
 	VPMADDWD    Z8, Z25, Z25
 	VPACKSSDW   Z25, Z24, Z24
@@ -6733,10 +5479,6 @@ longahead:
 	VPACKSSDW   Z27, Z26, Z26
 	VPSRLW      $0x0c, Z26, Z26
 	VPACKUSWB   Z26, Z24, Z24
-	VPACKSSDW   Z2, Z3, Z0
-	VPACKSSDW   Z17, Z16, Z21
-	VPACKSSWB   Z21, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
 	VPTERNLOGD  $0xf8, Z11, Z0, Z24
 	VPERMD      Z24, Z7, Z24
 	VPMADDUBSW  Z6, Z24, Z0
@@ -6777,11 +5519,11 @@ longloop:
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z2, Z18
 	VFMADD231PS Z14, Z0, Z18
+	VPACKSSDW   Z2, Z1, Z1
 	VPMADDWD    Z8, Z17, Z17
 	VPMADDWD    Z8, Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
 	VPSRLW      $0x0c, Z17, Z17
-	VPACKSSDW   Z2, Z1, Z1
 	VPANDD      Z13, Z3, Z0
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z3, Z2
@@ -6790,14 +5532,14 @@ longloop:
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z16, Z18
 	VFMADD231PS Z14, Z0, Z18
+	VPACKSSDW   Z16, Z3, Z3
 	VPMADDWD    Z8, Z2, Z2
 	VPMADDWD    Z8, Z18, Z18
 	VPACKSSDW   Z18, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z16, Z3, Z3
-	VPACKUSWB   Z2, Z17, Z17
 	VPACKSSWB   Z3, Z1, Z1
 	VPSRLW      $0x04, Z1, Z1
+	VPACKUSWB   Z2, Z17, Z17
 	VPTERNLOGD  $0xf8, Z11, Z1, Z17
 	VPERMD      Z17, Z7, Z17
 	VPMADDUBSW  Z6, Z17, Z0
@@ -6873,19 +5615,19 @@ longrest:
 	VFMADD231PS Z14, Z0, Z20
 
 longtailnarrow:
+	VPACKSSDW  Z2, Z1, Z1
 	VPMADDWD   Z8, Z17, Z17
 	VPMADDWD   Z8, Z18, Z18
 	VPACKSSDW  Z18, Z17, Z17
 	VPSRLW     $0x0c, Z17, Z17
-	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z16, Z3, Z3
 	VPMADDWD   Z8, Z19, Z19
 	VPMADDWD   Z8, Z20, Z20
 	VPACKSSDW  Z20, Z19, Z19
 	VPSRLW     $0x0c, Z19, Z19
-	VPACKSSDW  Z16, Z3, Z3
-	VPACKUSWB  Z19, Z17, Z17
 	VPACKSSWB  Z3, Z1, Z1
 	VPSRLW     $0x04, Z1, Z1
+	VPACKUSWB  Z19, Z17, Z17
 	VPTERNLOGD $0xf8, Z11, Z1, Z17
 	VPERMD     Z17, Z7, Z17
 	KMOVQ      K0, K7
@@ -6980,6 +5722,10 @@ short2ahead:
 	VFMADD231PS       Z14, Z19, Z23
 	VFMADD231PS       Z14, Z20, Z24
 	VFMADD231PS       Z14, Z21, Z25
+	VPACKSSDW         Z4, Z5, Z0
+	VPACKSSDW         Z2, Z3, Z19
+	VPACKSSWB         Z19, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
 	VPMADDWD          Z8, Z22, Z22
 	VPMADDWD          Z8, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
@@ -6989,10 +5735,6 @@ short2ahead:
 	VPACKSSDW         Z25, Z24, Z24
 	VPSRLW            $0x0c, Z24, Z24
 	VPACKUSWB         Z24, Z22, Z22
-	VPACKSSDW         Z4, Z5, Z0
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z0, Z22
 	VPERMD            Z22, Z7, Z22
 	VPMADDUBSW        Z6, Z22, Z0
@@ -7039,11 +5781,11 @@ short2loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z16
 	VFMADD231PS       Z14, Z0, Z16
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z8, Z5, Z5
 	VPMADDWD          Z8, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -7052,14 +5794,14 @@ short2loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z16
 	VFMADD231PS       Z14, Z0, Z16
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z8, Z2, Z2
 	VPMADDWD          Z8, Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPERMD            Z5, Z7, Z5
 	VPMADDUBSW        Z6, Z5, Z0
@@ -7149,6 +5891,10 @@ short4ahead:
 	VFMADD231PS       Z14, Z19, Z23
 	VFMADD231PS       Z14, Z20, Z24
 	VFMADD231PS       Z14, Z21, Z25
+	VPACKSSDW         Z4, Z5, Z0
+	VPACKSSDW         Z2, Z3, Z19
+	VPACKSSWB         Z19, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
 	VPMADDWD          Z8, Z22, Z22
 	VPMADDWD          Z8, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
@@ -7158,10 +5904,6 @@ short4ahead:
 	VPACKSSDW         Z25, Z24, Z24
 	VPSRLW            $0x0c, Z24, Z24
 	VPACKUSWB         Z24, Z22, Z22
-	VPACKSSDW         Z4, Z5, Z0
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z0, Z22
 	VPERMD            Z22, Z7, Z22
 	VPMADDUBSW        Z6, Z22, Z0
@@ -7208,11 +5950,11 @@ short4loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z16
 	VFMADD231PS       Z14, Z0, Z16
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z8, Z5, Z5
 	VPMADDWD          Z8, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -7221,14 +5963,14 @@ short4loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z16
 	VFMADD231PS       Z14, Z0, Z16
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z8, Z2, Z2
 	VPMADDWD          Z8, Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPERMD            Z5, Z7, Z5
 	VPMADDUBSW        Z6, Z5, Z0
@@ -7294,11 +6036,11 @@ laneloop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z3, Z2, Z2
 	VPMADDWD     Z8, Z1, Z1
 	VPMADDWD     Z8, Z16, Z16
 	VPACKSSDW    Z16, Z1, Z1
 	VPSRLW       $0x0c, Z1, Z1
-	VPACKSSDW    Z3, Z2, Z2
 	VPANDD       Z13, Z4, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z3
@@ -7307,14 +6049,14 @@ laneloop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z5, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z5, Z4, Z4
 	VPMADDWD     Z8, Z3, Z3
 	VPMADDWD     Z8, Z16, Z16
 	VPACKSSDW    Z16, Z3, Z3
 	VPSRLW       $0x0c, Z3, Z3
-	VPACKSSDW    Z5, Z4, Z4
-	VPACKUSWB    Z3, Z1, Z1
 	VPACKSSWB    Z4, Z2, Z2
 	VPSRLW       $0x04, Z2, Z2
+	VPACKUSWB    Z3, Z1, Z1
 	VPTERNLOGD   $0xf8, Z11, Z2, Z1
 	VPERMD       Z1, Z7, Z1
 	VPMADDUBSW   Z6, Z1, Z0
@@ -7393,11 +6135,11 @@ fetched2:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z18
 	VFMADD231PS  Z14, Z0, Z18
+	VPACKSSDW    Z2, Z1, Z1
 	VPMADDWD     Z8, Z17, Z17
 	VPMADDWD     Z8, Z18, Z18
 	VPACKSSDW    Z18, Z17, Z17
 	VPSRLW       $0x0c, Z17, Z17
-	VPACKSSDW    Z2, Z1, Z1
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
@@ -7406,14 +6148,14 @@ fetched2:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z16, Z18
 	VFMADD231PS  Z14, Z0, Z18
+	VPACKSSDW    Z16, Z3, Z3
 	VPMADDWD     Z8, Z2, Z2
 	VPMADDWD     Z8, Z18, Z18
 	VPACKSSDW    Z18, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z16, Z3, Z3
-	VPACKUSWB    Z2, Z17, Z17
 	VPACKSSWB    Z3, Z1, Z1
 	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z2, Z17, Z17
 	VPTERNLOGD   $0xf8, Z11, Z1, Z17
 	VPERMD       Z17, Z7, Z17
 	VPMADDUBSW   Z6, Z17, Z0
@@ -7447,6 +6189,10 @@ grouplast:
 	VFMADD231PS Z14, Z1, Z21
 	VFMADD231PS Z14, Z18, Z22
 	VFMADD231PS Z14, Z19, Z23
+	VPACKSSDW   Z2, Z3, Z0
+	VPACKSSDW   Z17, Z16, Z1
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
 	VPMADDWD    Z8, Z20, Z20
 	VPMADDWD    Z8, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
@@ -7456,10 +6202,6 @@ grouplast:
 	VPACKSSDW   Z23, Z22, Z22
 	VPSRLW      $0x0c, Z22, Z22
 	VPACKUSWB   Z22, Z20, Z20
-	VPACKSSDW   Z2, Z3, Z0
-	VPACKSSDW   Z17, Z16, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
 	VPTERNLOGD  $0xf8, Z11, Z0, Z20
 	VPERMD      Z20, Z7, Z20
 	VPMADDUBSW  Z6, Z20, Z0
@@ -7601,11 +6343,11 @@ fetched4:
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z2, Z18
 	VFMADD231PS Z14, Z0, Z18
+	VPACKSSDW   Z2, Z1, Z1
 	VPMADDWD    Z8, Z17, Z17
 	VPMADDWD    Z8, Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
 	VPSRLW      $0x0c, Z17, Z17
-	VPACKSSDW   Z2, Z1, Z1
 	VPANDD      Z13, Z3, Z0
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z3, Z2
@@ -7614,14 +6356,14 @@ fetched4:
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z16, Z18
 	VFMADD231PS Z14, Z0, Z18
+	VPACKSSDW   Z16, Z3, Z3
 	VPMADDWD    Z8, Z2, Z2
 	VPMADDWD    Z8, Z18, Z18
 	VPACKSSDW   Z18, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z16, Z3, Z3
-	VPACKUSWB   Z2, Z17, Z17
 	VPACKSSWB   Z3, Z1, Z1
 	VPSRLW      $0x04, Z1, Z1
+	VPACKUSWB   Z2, Z17, Z17
 	VPTERNLOGD  $0xf8, Z11, Z1, Z17
 	VPERMD      Z17, Z7, Z17
 	VPMADDUBSW  Z6, Z17, Z0
@@ -7701,11 +6443,11 @@ fetched6:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z16
 	VFMADD231PS       Z14, Z0, Z16
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z8, Z5, Z5
 	VPMADDWD          Z8, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -7714,14 +6456,14 @@ fetched6:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z16
 	VFMADD231PS       Z14, Z0, Z16
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z8, Z2, Z2
 	VPMADDWD          Z8, Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPERMD            Z5, Z7, Z5
 	VPMADDUBSW        Z6, Z5, Z0
@@ -7790,11 +6532,11 @@ fetched8:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z16
 	VFMADD231PS       Z14, Z0, Z16
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z8, Z5, Z5
 	VPMADDWD          Z8, Z16, Z16
 	VPACKSSDW         Z16, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -7803,14 +6545,14 @@ fetched8:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z16
 	VFMADD231PS       Z14, Z0, Z16
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z8, Z2, Z2
 	VPMADDWD          Z8, Z16, Z16
 	VPACKSSDW         Z16, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPERMD            Z5, Z7, Z5
 	VPMADDUBSW        Z6, Z5, Z0
@@ -7894,11 +6636,11 @@ rare:
 	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z8, Z2, Z2
 	VPMADDWD    Z8, Z4, Z4
 	VPACKSSDW   Z4, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
 	VPERMW.Z    64(DX), Z10, K6, Z1
 	VMOVUPS     128(BX), Z3
 	VDIVPS      Z3, Z1, Z1
@@ -7919,14 +6661,14 @@ rare:
 	VFMADD231PS Z14, Z5, Z16
 	VMOVAPS.Z   Z16, K1, Z16
 	VMOVAPS.Z   Z3, K1, Z3
+	VPACKSSDW   Z3, Z1, Z1
 	VPMADDWD    Z8, Z4, Z4
 	VPMADDWD    Z8, Z16, Z16
 	VPACKSSDW   Z16, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
 	VPACKSSWB   Z1, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z2, Z2
 	VPTERNLOGD  $0xf8, Z11, Z0, Z2
 	VPERMD      Z2, Z7, Z2
 	VPMADDUBSW  Z6, Z2, Z0
@@ -8068,6 +6810,10 @@ groupahead:
 	VFMADD231PS Z14, Z20, Z24
 	VFMADD231PS Z14, Z21, Z25
 	VFMADD231PS Z14, Z22, Z26
+	VPACKSSDW   Z3, Z4, Z19
+	VPACKSSDW   Z16, Z2, Z20
+	VPACKSSWB   Z20, Z19, Z19
+	VPSRLW      $0x04, Z19, Z19
 	VPMADDWD    Z8, Z23, Z23
 	VPMADDWD    Z8, Z24, Z24
 	VPACKSSDW   Z24, Z23, Z23
@@ -8077,10 +6823,6 @@ groupahead:
 	VPACKSSDW   Z26, Z25, Z25
 	VPSRLW      $0x0c, Z25, Z25
 	VPACKUSWB   Z25, Z23, Z23
-	VPACKSSDW   Z3, Z4, Z19
-	VPACKSSDW   Z16, Z2, Z20
-	VPACKSSWB   Z20, Z19, Z19
-	VPSRLW      $0x04, Z19, Z19
 	VPTERNLOGD  $0xf8, Z11, Z19, Z23
 	VPERMD      Z23, Z7, Z23
 	VPMADDUBSW  Z6, Z23, Z19
@@ -8131,6 +6873,10 @@ groupturn:
 	VFMADD231PS Z14, Z20, Z24
 	VFMADD231PS Z14, Z21, Z25
 	VFMADD231PS Z14, Z22, Z26
+	VPACKSSDW   Z3, Z4, Z19
+	VPACKSSDW   Z16, Z2, Z20
+	VPACKSSWB   Z20, Z19, Z19
+	VPSRLW      $0x04, Z19, Z19
 	VPMADDWD    Z8, Z23, Z23
 	VPMADDWD    Z8, Z24, Z24
 	VPACKSSDW   Z24, Z23, Z23
@@ -8140,10 +6886,6 @@ groupturn:
 	VPACKSSDW   Z26, Z25, Z25
 	VPSRLW      $0x0c, Z25, Z25
 	VPACKUSWB   Z25, Z23, Z23
-	VPACKSSDW   Z3, Z4, Z19
-	VPACKSSDW   Z16, Z2, Z20
-	VPACKSSWB   Z20, Z19, Z19
-	VPSRLW      $0x04, Z19, Z19
 	VPTERNLOGD  $0xf8, Z11, Z19, Z23
 	VPERMD      Z23, Z7, Z23
 	VPMADDUBSW  Z6, Z23, Z19
@@ -8189,11 +6931,11 @@ grouploop:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z17
 	VFMADD231PS Z14, Z4, Z17
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z8, Z16, Z16
 	VPMADDWD    Z8, Z17, Z17
 	VPACKSSDW   Z17, Z16, Z16
 	VPSRLW      $0x0c, Z16, Z16
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -8202,14 +6944,14 @@ grouploop:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z17
 	VFMADD231PS Z14, Z1, Z17
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z8, Z4, Z4
 	VPMADDWD    Z8, Z17, Z17
 	VPACKSSDW   Z17, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z16, Z16
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z16, Z16
 	VPTERNLOGD  $0xf8, Z11, Z0, Z16
 	VPERMD      Z16, Z7, Z16
 	VPMADDUBSW  Z6, Z16, Z0
@@ -8274,11 +7016,11 @@ groupmeet3:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z17
 	VFMADD231PS Z14, Z4, Z17
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z8, Z16, Z16
 	VPMADDWD    Z8, Z17, Z17
 	VPACKSSDW   Z17, Z16, Z16
 	VPSRLW      $0x0c, Z16, Z16
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -8287,14 +7029,14 @@ groupmeet3:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z17
 	VFMADD231PS Z14, Z1, Z17
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z8, Z4, Z4
 	VPMADDWD    Z8, Z17, Z17
 	VPACKSSDW   Z17, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z16, Z16
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z16, Z16
 	VPTERNLOGD  $0xf8, Z11, Z0, Z16
 	VPERMD      Z16, Z7, Z16
 	VPMADDUBSW  Z6, Z16, Z0
@@ -8385,19 +7127,19 @@ grouppiece:
 	VFMADD231PS  Z14, Z4, Z19
 
 grouptailnarrow:
+	VPACKSSDW  Z1, Z0, Z0
 	VPMADDWD   Z8, Z16, Z16
 	VPMADDWD   Z8, Z17, Z17
 	VPACKSSDW  Z17, Z16, Z16
 	VPSRLW     $0x0c, Z16, Z16
-	VPACKSSDW  Z1, Z0, Z0
+	VPACKSSDW  Z3, Z2, Z2
 	VPMADDWD   Z8, Z18, Z18
 	VPMADDWD   Z8, Z19, Z19
 	VPACKSSDW  Z19, Z18, Z18
 	VPSRLW     $0x0c, Z18, Z18
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z18, Z16, Z16
 	VPACKSSWB  Z2, Z0, Z0
 	VPSRLW     $0x04, Z0, Z0
+	VPACKUSWB  Z18, Z16, Z16
 	VPTERNLOGD $0xf8, Z11, Z0, Z16
 	VPERMD     Z16, Z7, Z16
 	KMOVQ      K0, K7
@@ -8484,6 +7226,10 @@ short2ahead:
 	VFMADD231PS Z14, Z19, Z23
 	VFMADD231PS Z14, Z20, Z24
 	VFMADD231PS Z14, Z21, Z25
+	VPACKSSDW   Z4, Z5, Z18
+	VPACKSSDW   Z2, Z3, Z19
+	VPACKSSWB   Z19, Z18, Z18
+	VPSRLW      $0x04, Z18, Z18
 	VPMADDWD    Z8, Z22, Z22
 	VPMADDWD    Z8, Z23, Z23
 	VPACKSSDW   Z23, Z22, Z22
@@ -8493,10 +7239,6 @@ short2ahead:
 	VPACKSSDW   Z25, Z24, Z24
 	VPSRLW      $0x0c, Z24, Z24
 	VPACKUSWB   Z24, Z22, Z22
-	VPACKSSDW   Z4, Z5, Z18
-	VPACKSSDW   Z2, Z3, Z19
-	VPACKSSWB   Z19, Z18, Z18
-	VPSRLW      $0x04, Z18, Z18
 	VPTERNLOGD  $0xf8, Z11, Z18, Z22
 	VPERMD      Z22, Z7, Z22
 	VPMADDUBSW  Z6, Z22, Z18
@@ -8534,11 +7276,11 @@ short2loop:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z16
 	VFMADD231PS Z14, Z4, Z16
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z8, Z5, Z5
 	VPMADDWD    Z8, Z16, Z16
 	VPACKSSDW   Z16, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -8547,14 +7289,14 @@ short2loop:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z16
 	VFMADD231PS Z14, Z1, Z16
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z8, Z4, Z4
 	VPMADDWD    Z8, Z16, Z16
 	VPACKSSDW   Z16, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z7, Z5
 	VPMADDUBSW  Z6, Z5, Z0
@@ -8623,6 +7365,10 @@ short4ahead:
 	VFMADD231PS Z14, Z19, Z23
 	VFMADD231PS Z14, Z20, Z24
 	VFMADD231PS Z14, Z21, Z25
+	VPACKSSDW   Z4, Z5, Z18
+	VPACKSSDW   Z2, Z3, Z19
+	VPACKSSWB   Z19, Z18, Z18
+	VPSRLW      $0x04, Z18, Z18
 	VPMADDWD    Z8, Z22, Z22
 	VPMADDWD    Z8, Z23, Z23
 	VPACKSSDW   Z23, Z22, Z22
@@ -8632,10 +7378,6 @@ short4ahead:
 	VPACKSSDW   Z25, Z24, Z24
 	VPSRLW      $0x0c, Z24, Z24
 	VPACKUSWB   Z24, Z22, Z22
-	VPACKSSDW   Z4, Z5, Z18
-	VPACKSSDW   Z2, Z3, Z19
-	VPACKSSWB   Z19, Z18, Z18
-	VPSRLW      $0x04, Z18, Z18
 	VPTERNLOGD  $0xf8, Z11, Z18, Z22
 	VPERMD      Z22, Z7, Z22
 	VPMADDUBSW  Z6, Z22, Z18
@@ -8673,11 +7415,11 @@ short4loop:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z16
 	VFMADD231PS Z14, Z4, Z16
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z8, Z5, Z5
 	VPMADDWD    Z8, Z16, Z16
 	VPACKSSDW   Z16, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -8686,14 +7428,14 @@ short4loop:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z16
 	VFMADD231PS Z14, Z1, Z16
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z8, Z4, Z4
 	VPMADDWD    Z8, Z16, Z16
 	VPACKSSDW   Z16, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z7, Z5
 	VPMADDUBSW  Z6, Z5, Z0
@@ -8746,11 +7488,11 @@ laneloop:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z16
 	VFMADD231PS Z14, Z4, Z16
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z8, Z5, Z5
 	VPMADDWD    Z8, Z16, Z16
 	VPACKSSDW   Z16, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -8759,14 +7501,14 @@ laneloop:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z16
 	VFMADD231PS Z14, Z1, Z16
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z8, Z4, Z4
 	VPMADDWD    Z8, Z16, Z16
 	VPACKSSDW   Z16, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z7, Z5
 	VPMADDUBSW  Z6, Z5, Z0
@@ -8835,11 +7577,11 @@ fetched2:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z17
 	VFMADD231PS Z14, Z4, Z17
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z8, Z16, Z16
 	VPMADDWD    Z8, Z17, Z17
 	VPACKSSDW   Z17, Z16, Z16
 	VPSRLW      $0x0c, Z16, Z16
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -8848,14 +7590,14 @@ fetched2:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z17
 	VFMADD231PS Z14, Z1, Z17
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z8, Z4, Z4
 	VPMADDWD    Z8, Z17, Z17
 	VPACKSSDW   Z17, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z16, Z16
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z16, Z16
 	VPTERNLOGD  $0xf8, Z11, Z0, Z16
 	VPERMD      Z16, Z7, Z16
 	VPMADDUBSW  Z6, Z16, Z0
@@ -8889,6 +7631,10 @@ grouplast:
 	VFMADD231PS Z14, Z1, Z20
 	VFMADD231PS Z14, Z17, Z21
 	VFMADD231PS Z14, Z18, Z22
+	VPACKSSDW   Z3, Z4, Z0
+	VPACKSSDW   Z16, Z2, Z1
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
 	VPMADDWD    Z8, Z19, Z19
 	VPMADDWD    Z8, Z20, Z20
 	VPACKSSDW   Z20, Z19, Z19
@@ -8898,10 +7644,6 @@ grouplast:
 	VPACKSSDW   Z22, Z21, Z21
 	VPSRLW      $0x0c, Z21, Z21
 	VPACKUSWB   Z21, Z19, Z19
-	VPACKSSDW   Z3, Z4, Z0
-	VPACKSSDW   Z16, Z2, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
 	VPTERNLOGD  $0xf8, Z11, Z0, Z19
 	VPERMD      Z19, Z7, Z19
 	VPMADDUBSW  Z6, Z19, Z0
@@ -9030,11 +7772,11 @@ fetched4:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z16
 	VFMADD231PS Z14, Z4, Z16
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z8, Z5, Z5
 	VPMADDWD    Z8, Z16, Z16
 	VPACKSSDW   Z16, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -9043,14 +7785,14 @@ fetched4:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z16
 	VFMADD231PS Z14, Z1, Z16
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z8, Z4, Z4
 	VPMADDWD    Z8, Z16, Z16
 	VPACKSSDW   Z16, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z7, Z5
 	VPMADDUBSW  Z6, Z5, Z0
@@ -9105,11 +7847,11 @@ fetched6:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z16
 	VFMADD231PS Z14, Z4, Z16
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z8, Z5, Z5
 	VPMADDWD    Z8, Z16, Z16
 	VPACKSSDW   Z16, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -9118,14 +7860,14 @@ fetched6:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z16
 	VFMADD231PS Z14, Z1, Z16
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z8, Z4, Z4
 	VPMADDWD    Z8, Z16, Z16
 	VPACKSSDW   Z16, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z7, Z5
 	VPMADDUBSW  Z6, Z5, Z0
@@ -9188,11 +7930,11 @@ rare:
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z8, Z2, Z2
 	VPMADDWD    Z8, Z4, Z4
 	VPACKSSDW   Z4, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
 	VPERMW.Z    64(DX), Z10, K6, Z1
 	VMOVUPS     128(BX), Z3
 	VMULPS      Z3, Z1, Z1
@@ -9213,14 +7955,14 @@ rare:
 	VCMPPS      $0x07, Z3, Z3, K1
 	VMOVAPS.Z   Z16, K1, Z16
 	VMOVAPS.Z   Z3, K1, Z3
+	VPACKSSDW   Z3, Z1, Z1
 	VPMADDWD    Z8, Z4, Z4
 	VPMADDWD    Z8, Z16, Z16
 	VPACKSSDW   Z16, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
 	VPACKSSWB   Z1, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z2, Z2
 	VPTERNLOGD  $0xf8, Z11, Z0, Z2
 	VPERMD      Z2, Z7, Z2
 	VPMADDUBSW  Z6, Z2, Z0

@@ -35,13 +35,6 @@ func QuantizeFpPowerOfTwoFloat8BF16NEON(q *uint8, x *uint16, recip *float32, lea
 //go:noescape
 func QuantizeFpE2M1BF16NEON(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 
-// QuantizeFpPowerOfTwoE2M1BF16NEON is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-//
-//go:noescape
-func QuantizeFpPowerOfTwoE2M1BF16NEON(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
-
 // QuantizeFpE2M1PackedBF16NEON sets q to the code of x/scale, clipped and rounded to the format.
 // recip is Prepare's.
 // A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is

@@ -3147,6 +3147,10 @@ groupahead:
 	VFMADD231PS  Z14, Z19, Z23
 	VFMADD231PS  Z14, Z20, Z24
 	VFMADD231PS  Z14, Z21, Z25
+	VPACKSSDW    Z4, Z5, Z0
+	VPACKSSDW    Z2, Z3, Z19
+	VPACKSSWB    Z19, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
 	VPMADDWD     Z10, Z22, Z22
 	VPMADDWD     Z10, Z23, Z23
 	VPACKSSDW    Z23, Z22, Z22
@@ -3156,10 +3160,6 @@ groupahead:
 	VPACKSSDW    Z25, Z24, Z24
 	VPSRLW       $0x0c, Z24, Z24
 	VPACKUSWB    Z24, Z22, Z22
-	VPACKSSDW    Z4, Z5, Z0
-	VPACKSSDW    Z2, Z3, Z19
-	VPACKSSWB    Z19, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z0, Z22
 	VPSHUFB      Z22, Z9, Z22
 	VPERMD       Z22, Z8, Z22
@@ -3217,6 +3217,10 @@ groupturn:
 	VFMADD231PS       Z14, Z19, Z23
 	VFMADD231PS       Z14, Z20, Z24
 	VFMADD231PS       Z14, Z21, Z25
+	VPACKSSDW         Z4, Z5, Z0
+	VPACKSSDW         Z2, Z3, Z19
+	VPACKSSWB         Z19, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
 	VPMADDWD          Z10, Z22, Z22
 	VPMADDWD          Z10, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
@@ -3226,10 +3230,6 @@ groupturn:
 	VPACKSSDW         Z25, Z24, Z24
 	VPSRLW            $0x0c, Z24, Z24
 	VPACKUSWB         Z24, Z22, Z22
-	VPACKSSDW         Z4, Z5, Z0
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z0, Z22
 	VPSHUFB           Z22, Z9, Z22
 	VPERMD            Z22, Z8, Z22
@@ -3284,11 +3284,11 @@ grouploop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z2, Z1, Z1
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
-	VPACKSSDW    Z2, Z1, Z1
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
@@ -3297,14 +3297,14 @@ grouploop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z4, Z3, Z3
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z2, Z5, Z5
 	VPACKSSWB    Z3, Z1, Z1
 	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z2, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z1, Z5
 	VPSHUFB      Z5, Z9, Z5
 	VPERMD       Z5, Z8, Z5
@@ -3377,11 +3377,11 @@ groupmeet3:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z2, Z1, Z1
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
-	VPACKSSDW    Z2, Z1, Z1
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
@@ -3390,14 +3390,14 @@ groupmeet3:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z4, Z3, Z3
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z2, Z5, Z5
 	VPACKSSWB    Z3, Z1, Z1
 	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z2, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z1, Z5
 	VPSHUFB      Z5, Z9, Z5
 	VPERMD       Z5, Z8, Z5
@@ -3493,19 +3493,19 @@ grouppiece:
 	VFMADD231PS  Z14, Z0, Z18
 
 grouptailnarrow:
+	VPACKSSDW  Z2, Z1, Z1
 	VPMADDWD   Z10, Z5, Z5
 	VPMADDWD   Z10, Z16, Z16
 	VPACKSSDW  Z16, Z5, Z5
 	VPSRLW     $0x0c, Z5, Z5
-	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z4, Z3, Z3
 	VPMADDWD   Z10, Z17, Z17
 	VPMADDWD   Z10, Z18, Z18
 	VPACKSSDW  Z18, Z17, Z17
 	VPSRLW     $0x0c, Z17, Z17
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z17, Z5, Z5
 	VPACKSSWB  Z3, Z1, Z1
 	VPSRLW     $0x04, Z1, Z1
+	VPACKUSWB  Z17, Z5, Z5
 	VPTERNLOGD $0xf8, Z11, Z1, Z5
 	VPSHUFB    Z5, Z9, Z5
 	VPERMD     Z5, Z8, Z5
@@ -3606,6 +3606,10 @@ longahead:
 	VFMADD231PS Z14, Z19, Z23
 	VFMADD231PS Z14, Z20, Z24
 	VFMADD231PS Z14, Z21, Z25
+	VPACKSSDW   Z4, Z5, Z0
+	VPACKSSDW   Z2, Z3, Z19
+	VPACKSSWB   Z19, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
 	VPMADDWD    Z10, Z22, Z22
 	VPMADDWD    Z10, Z23, Z23
 	VPACKSSDW   Z23, Z22, Z22
@@ -3615,10 +3619,6 @@ longahead:
 	VPACKSSDW   Z25, Z24, Z24
 	VPSRLW      $0x0c, Z24, Z24
 	VPACKUSWB   Z24, Z22, Z22
-	VPACKSSDW   Z4, Z5, Z0
-	VPACKSSDW   Z2, Z3, Z19
-	VPACKSSWB   Z19, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
 	VPTERNLOGD  $0xf8, Z11, Z0, Z22
 	VPSHUFB     Z22, Z9, Z22
 	VPERMD      Z22, Z8, Z22
@@ -3658,11 +3658,11 @@ longloop:
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z2, Z16
 	VFMADD231PS Z14, Z0, Z16
+	VPACKSSDW   Z2, Z1, Z1
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z16, Z16
 	VPACKSSDW   Z16, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z2, Z1, Z1
 	VPANDD      Z13, Z3, Z0
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z3, Z2
@@ -3671,14 +3671,14 @@ longloop:
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z4, Z16
 	VFMADD231PS Z14, Z0, Z16
+	VPACKSSDW   Z4, Z3, Z3
 	VPMADDWD    Z10, Z2, Z2
 	VPMADDWD    Z10, Z16, Z16
 	VPACKSSDW   Z16, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z4, Z3, Z3
-	VPACKUSWB   Z2, Z5, Z5
 	VPACKSSWB   Z3, Z1, Z1
 	VPSRLW      $0x04, Z1, Z1
+	VPACKUSWB   Z2, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z1, Z5
 	VPSHUFB     Z5, Z9, Z5
 	VPERMD      Z5, Z8, Z5
@@ -3749,19 +3749,19 @@ longrest:
 	VFMADD231PS Z14, Z0, Z18
 
 longtailnarrow:
+	VPACKSSDW  Z2, Z1, Z1
 	VPMADDWD   Z10, Z5, Z5
 	VPMADDWD   Z10, Z16, Z16
 	VPACKSSDW  Z16, Z5, Z5
 	VPSRLW     $0x0c, Z5, Z5
-	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z4, Z3, Z3
 	VPMADDWD   Z10, Z17, Z17
 	VPMADDWD   Z10, Z18, Z18
 	VPACKSSDW  Z18, Z17, Z17
 	VPSRLW     $0x0c, Z17, Z17
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z17, Z5, Z5
 	VPACKSSWB  Z3, Z1, Z1
 	VPSRLW     $0x04, Z1, Z1
+	VPACKUSWB  Z17, Z5, Z5
 	VPTERNLOGD $0xf8, Z11, Z1, Z5
 	VPSHUFB    Z5, Z9, Z5
 	VPERMD     Z5, Z8, Z5
@@ -3847,6 +3847,10 @@ short2ahead:
 	VFMADD231PS       Z14, Z17, Z21
 	VFMADD231PS       Z14, Z18, Z22
 	VFMADD231PS       Z14, Z19, Z23
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
 	VPMADDWD          Z10, Z20, Z20
 	VPMADDWD          Z10, Z21, Z21
 	VPACKSSDW         Z21, Z20, Z20
@@ -3856,10 +3860,6 @@ short2ahead:
 	VPACKSSDW         Z23, Z22, Z22
 	VPSRLW            $0x0c, Z22, Z22
 	VPACKUSWB         Z22, Z20, Z20
-	VPACKSSDW         Z6, Z7, Z0
-	VPACKSSDW         Z4, Z5, Z17
-	VPACKSSWB         Z17, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z0, Z20
 	VPSHUFB           Z20, Z9, Z20
 	VPERMD            Z20, Z8, Z20
@@ -3905,11 +3905,11 @@ short2loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -3918,14 +3918,14 @@ short2loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPSHUFB           Z5, Z9, Z5
 	VPERMD            Z5, Z8, Z5
@@ -4014,6 +4014,10 @@ short4ahead:
 	VFMADD231PS       Z14, Z17, Z21
 	VFMADD231PS       Z14, Z18, Z22
 	VFMADD231PS       Z14, Z19, Z23
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
 	VPMADDWD          Z10, Z20, Z20
 	VPMADDWD          Z10, Z21, Z21
 	VPACKSSDW         Z21, Z20, Z20
@@ -4023,10 +4027,6 @@ short4ahead:
 	VPACKSSDW         Z23, Z22, Z22
 	VPSRLW            $0x0c, Z22, Z22
 	VPACKUSWB         Z22, Z20, Z20
-	VPACKSSDW         Z6, Z7, Z0
-	VPACKSSDW         Z4, Z5, Z17
-	VPACKSSWB         Z17, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z0, Z20
 	VPSHUFB           Z20, Z9, Z20
 	VPERMD            Z20, Z8, Z20
@@ -4072,11 +4072,11 @@ short4loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -4085,14 +4085,14 @@ short4loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPSHUFB           Z5, Z9, Z5
 	VPERMD            Z5, Z8, Z5
@@ -4157,11 +4157,11 @@ laneloop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z6
 	VFMADD231PS  Z14, Z0, Z6
+	VPACKSSDW    Z3, Z2, Z2
 	VPMADDWD     Z10, Z1, Z1
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z1, Z1
 	VPSRLW       $0x0c, Z1, Z1
-	VPACKSSDW    Z3, Z2, Z2
 	VPANDD       Z13, Z4, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z3
@@ -4170,14 +4170,14 @@ laneloop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z5, Z6
 	VFMADD231PS  Z14, Z0, Z6
+	VPACKSSDW    Z5, Z4, Z4
 	VPMADDWD     Z10, Z3, Z3
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z3, Z3
 	VPSRLW       $0x0c, Z3, Z3
-	VPACKSSDW    Z5, Z4, Z4
-	VPACKUSWB    Z3, Z1, Z1
 	VPACKSSWB    Z4, Z2, Z2
 	VPSRLW       $0x04, Z2, Z2
+	VPACKUSWB    Z3, Z1, Z1
 	VPTERNLOGD   $0xf8, Z11, Z2, Z1
 	VPSHUFB      Z1, Z9, Z1
 	VPERMD       Z1, Z8, Z1
@@ -4255,11 +4255,11 @@ fetched2:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z2, Z1, Z1
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
-	VPACKSSDW    Z2, Z1, Z1
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
@@ -4268,14 +4268,14 @@ fetched2:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z4, Z3, Z3
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z2, Z5, Z5
 	VPACKSSWB    Z3, Z1, Z1
 	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z2, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z1, Z5
 	VPSHUFB      Z5, Z9, Z5
 	VPERMD       Z5, Z8, Z5
@@ -4308,6 +4308,10 @@ grouplast:
 	VFMADD231PS Z14, Z1, Z19
 	VFMADD231PS Z14, Z16, Z20
 	VFMADD231PS Z14, Z17, Z21
+	VPACKSSDW   Z4, Z5, Z0
+	VPACKSSDW   Z2, Z3, Z1
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
 	VPMADDWD    Z10, Z18, Z18
 	VPMADDWD    Z10, Z19, Z19
 	VPACKSSDW   Z19, Z18, Z18
@@ -4317,10 +4321,6 @@ grouplast:
 	VPACKSSDW   Z21, Z20, Z20
 	VPSRLW      $0x0c, Z20, Z20
 	VPACKUSWB   Z20, Z18, Z18
-	VPACKSSDW   Z4, Z5, Z0
-	VPACKSSDW   Z2, Z3, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
 	VPTERNLOGD  $0xf8, Z11, Z0, Z18
 	VPSHUFB     Z18, Z9, Z18
 	VPERMD      Z18, Z8, Z18
@@ -4459,11 +4459,11 @@ fetched4:
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z2, Z16
 	VFMADD231PS Z14, Z0, Z16
+	VPACKSSDW   Z2, Z1, Z1
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z16, Z16
 	VPACKSSDW   Z16, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z2, Z1, Z1
 	VPANDD      Z13, Z3, Z0
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z3, Z2
@@ -4472,14 +4472,14 @@ fetched4:
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z4, Z16
 	VFMADD231PS Z14, Z0, Z16
+	VPACKSSDW   Z4, Z3, Z3
 	VPMADDWD    Z10, Z2, Z2
 	VPMADDWD    Z10, Z16, Z16
 	VPACKSSDW   Z16, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z4, Z3, Z3
-	VPACKUSWB   Z2, Z5, Z5
 	VPACKSSWB   Z3, Z1, Z1
 	VPSRLW      $0x04, Z1, Z1
+	VPACKUSWB   Z2, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z1, Z5
 	VPSHUFB     Z5, Z9, Z5
 	VPERMD      Z5, Z8, Z5
@@ -4556,11 +4556,11 @@ fetched6:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -4569,14 +4569,14 @@ fetched6:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPSHUFB           Z5, Z9, Z5
 	VPERMD            Z5, Z8, Z5
@@ -4644,11 +4644,11 @@ fetched8:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -4657,14 +4657,14 @@ fetched8:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPSHUFB           Z5, Z9, Z5
 	VPERMD            Z5, Z8, Z5
@@ -4747,11 +4747,11 @@ rare:
 	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
+	VPACKSSDW    Z1, Z0, Z0
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
 	VCVTPH2PS    64(DX), Z1
 	VMOVUPS      128(BX), Z3
 	VDIVPS       Z3, Z1, Z1
@@ -4772,14 +4772,14 @@ rare:
 	VFMADD231PS  Z14, Z5, Z6
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
+	VPACKSSDW    Z3, Z1, Z1
 	VPMADDWD     Z10, Z4, Z4
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
 	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPSRLW       $0x04, Z0, Z0
+	VPACKUSWB    Z4, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
@@ -4832,1256 +4832,6 @@ short2resume:
 short4resume:
 	MOVQ 720(SP), BX
 	MOVQ 728(SP), R8
-	JMP  short4back
-
-// func QuantizeFpPowerOfTwoE2M1F16AVX512(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1F16AVX512(SB), $496-48
-	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
-	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 table
-	// per group: Z7 recip
-	// vector registers in use at once: 25
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         recip+16(FP), BX
-	VBROADCASTSS constantsAVX512<>+80(SB), Z15
-	VBROADCASTSS constantsAVX512<>+92(SB), Z14
-	VBROADCASTSS constantsAVX512<>+0(SB), Z13
-	VBROADCASTSS constantsAVX512<>+4(SB), Z12
-	VBROADCASTSS constantsAVX512<>+96(SB), Z11
-	VBROADCASTSS constantsAVX512<>+100(SB), Z10
-	VMOVUPS      constantsAVX512<>+104(SB), Z9
-	VMOVUPS      constantsAVX512<>+12(SB), Z8
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+32
-	JEQ          short2
-	CMPQ         R9, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R8, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z7
-	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R8, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R8
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VCVTPH2PS (DX), Z0
-	VMULPS    Z7, Z0, Z6
-	VCVTPH2PS 32(DX), Z0
-	VMULPS    Z7, Z0, Z5
-	VCVTPH2PS 64(DX), Z0
-	VMULPS    Z7, Z0, Z4
-	VCVTPH2PS 96(DX), Z0
-	VMULPS    Z7, Z0, Z3
-	CMPQ      R8, $+128
-	JLT       groupends
-
-groupahead:
-	VCVTPH2PS   128(DX), Z0
-	VMULPS      Z7, Z0, Z0
-	VCVTPH2PS   160(DX), Z1
-	VMULPS      Z7, Z1, Z1
-	VCVTPH2PS   192(DX), Z2
-	VMULPS      Z7, Z2, Z2
-	VCVTPH2PS   224(DX), Z16
-	VMULPS      Z7, Z16, Z16
-	VCMPPS      $0x03, Z5, Z6, K1
-	VCMPPS      $0x03, Z3, Z4, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VPANDD      Z13, Z6, Z17
-	VPANDD      Z13, Z5, Z18
-	VPANDD      Z13, Z4, Z19
-	VPANDD      Z13, Z3, Z20
-	VPMAXUD     Z15, Z17, Z17
-	VPMAXUD     Z15, Z18, Z18
-	VPMAXUD     Z15, Z19, Z19
-	VPMAXUD     Z15, Z20, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z14, Z17, Z21
-	VFMADD231PS Z14, Z18, Z22
-	VFMADD231PS Z14, Z19, Z23
-	VFMADD231PS Z14, Z20, Z24
-	VPMADDWD    Z10, Z21, Z21
-	VPMADDWD    Z10, Z22, Z22
-	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x0c, Z21, Z21
-	VPMADDWD    Z10, Z23, Z23
-	VPMADDWD    Z10, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x0c, Z23, Z23
-	VPACKUSWB   Z23, Z21, Z21
-	VPACKSSDW   Z5, Z6, Z17
-	VPACKSSDW   Z3, Z4, Z18
-	VPACKSSWB   Z18, Z17, Z17
-	VPSRLW      $0x04, Z17, Z17
-	VPTERNLOGD  $0xf8, Z11, Z17, Z21
-	VPSHUFB     Z21, Z9, Z21
-	VPERMD      Z21, Z8, Z21
-	VMOVUPS     Z21, (SI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
-	JGE         groupahead
-
-groupends:
-	CMPQ  R8, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VCVTPH2PS   128(DX), Z0
-	VMULPS.BCST 4(BX), Z0, Z0
-	VCVTPH2PS   160(DX), Z1
-	VMULPS.BCST 4(BX), Z1, Z1
-	VCVTPH2PS   192(DX), Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VCVTPH2PS   224(DX), Z16
-	VMULPS.BCST 4(BX), Z16, Z16
-	VCMPPS      $0x03, Z5, Z6, K1
-	VCMPPS      $0x03, Z3, Z4, K2
-	KORTESTQ    K1, K2
-	JNE         groupturned
-	VPANDD      Z13, Z6, Z17
-	VPANDD      Z13, Z5, Z18
-	VPANDD      Z13, Z4, Z19
-	VPANDD      Z13, Z3, Z20
-	VPMAXUD     Z15, Z17, Z17
-	VPMAXUD     Z15, Z18, Z18
-	VPMAXUD     Z15, Z19, Z19
-	VPMAXUD     Z15, Z20, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z14, Z17, Z21
-	VFMADD231PS Z14, Z18, Z22
-	VFMADD231PS Z14, Z19, Z23
-	VFMADD231PS Z14, Z20, Z24
-	VPMADDWD    Z10, Z21, Z21
-	VPMADDWD    Z10, Z22, Z22
-	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x0c, Z21, Z21
-	VPMADDWD    Z10, Z23, Z23
-	VPMADDWD    Z10, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x0c, Z23, Z23
-	VPACKUSWB   Z23, Z21, Z21
-	VPACKSSDW   Z5, Z6, Z17
-	VPACKSSDW   Z3, Z4, Z18
-	VPACKSSWB   Z18, Z17, Z17
-	VPSRLW      $0x04, Z17, Z17
-	VPTERNLOGD  $0xf8, Z11, Z17, Z21
-	VPSHUFB     Z21, Z9, Z21
-	VPERMD      Z21, Z8, Z21
-	VMOVUPS     Z21, (SI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
-	ADDQ        $+4, BX
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	MOVQ        R9, R8
-	SUBQ        R8, DI
-	CMPQ        R8, $+64
-	JNE         groupturned
-	TESTQ       DI, DI
-	JNE         groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z7
-	CMPQ         R8, $+128
-	JGE          groupahead
-
-grouploop:
-	VCVTPH2PS   (DX), Z0
-	VMULPS      Z7, Z0, Z0
-	VCVTPH2PS   32(DX), Z1
-	VMULPS      Z7, Z1, Z1
-	VCVTPH2PS   64(DX), Z2
-	VMULPS      Z7, Z2, Z2
-	VCVTPH2PS   96(DX), Z3
-	VMULPS      Z7, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         grouprare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPSHUFB     Z5, Z9, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (SI)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R8, $+0
-	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z7
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VCVTPH2PS (DX), Z0
-	VMULPS    Z7, Z0, Z0
-	SUBQ      $+16, R8
-	JLT       groupmeet1cross
-
-groupmeet1:
-	VCVTPH2PS 32(DX), Z1
-	VMULPS    Z7, Z1, Z1
-	SUBQ      $+16, R8
-	JLT       groupmeet2cross
-
-groupmeet2:
-	VCVTPH2PS 64(DX), Z2
-	VMULPS    Z7, Z2, Z2
-	SUBQ      $+16, R8
-	JLT       groupmeet3cross
-
-groupmeet3:
-	VCVTPH2PS   96(DX), Z3
-	VMULPS      Z7, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         groupmeetrare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPSHUFB     Z5, Z9, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
-	VBROADCASTSS (BX), Z7
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU16.Z  (DX), K7, Y0
-	VCVTPH2PS    Y0, Z0
-	VMULPS       Z7, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVDQU16.Z  32(DX), K7, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z7, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVDQU16.Z  64(DX), K7, Y2
-	VCVTPH2PS    Y2, Z2
-	VMULPS       Z7, Z2, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVDQU16.Z  96(DX), K7, Y3
-	VCVTPH2PS    Y3, Z3
-	VMULPS       Z7, Z3, Z3
-	VCMPPS       $0x03, Z1, Z0, K1
-	VCMPPS       $0x03, Z3, Z2, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VPANDD       Z13, Z0, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z0, Z5
-	VFMADD231PS  Z14, Z4, Z5
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z1, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z1, Z6
-	VFMADD231PS  Z14, Z4, Z6
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z2, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z14, Z4, Z16
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z14, Z4, Z17
-
-grouptailnarrow:
-	VPMADDWD   Z10, Z5, Z5
-	VPMADDWD   Z10, Z6, Z6
-	VPACKSSDW  Z6, Z5, Z5
-	VPSRLW     $0x0c, Z5, Z5
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z10, Z16, Z16
-	VPMADDWD   Z10, Z17, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x0c, Z16, Z16
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z16, Z5, Z5
-	VPACKSSWB  Z2, Z0, Z0
-	VPSRLW     $0x04, Z0, Z0
-	VPTERNLOGD $0xf8, Z11, Z0, Z5
-	VPSHUFB    Z5, Z9, Z5
-	VPERMD     Z5, Z8, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (SI)
-	LEAQ       (SI)(DI*1), SI
-	LEAQ       (DX)(DI*2), DX
-
-grouprest:
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   groupdone
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ        R8, $+2
-	JLT         short2end
-	MOVQ        ahead+40(FP), CX
-	CMPQ        CX, $+1
-	JGT         short2stream
-	CMPQ        R8, $+8
-	JLT         short2loop
-	VCVTPH2PS   (DX), Z0
-	VMULPS.BCST (BX), Z0, Z7
-	VCVTPH2PS   32(DX), Z0
-	VMULPS.BCST (BX), Z0, Z6
-	VCVTPH2PS   64(DX), Z0
-	VMULPS.BCST 4(BX), Z0, Z5
-	VCVTPH2PS   96(DX), Z0
-	VMULPS.BCST 4(BX), Z0, Z4
-
-short2ahead:
-	VCVTPH2PS   128(DX), Z0
-	VMULPS.BCST 8(BX), Z0, Z0
-	VCVTPH2PS   160(DX), Z1
-	VMULPS.BCST 8(BX), Z1, Z1
-	VCVTPH2PS   192(DX), Z2
-	VMULPS.BCST 12(BX), Z2, Z2
-	VCVTPH2PS   224(DX), Z3
-	VMULPS.BCST 12(BX), Z3, Z3
-	VCMPPS      $0x03, Z6, Z7, K1
-	VCMPPS      $0x03, Z4, Z5, K2
-	KORTESTQ    K1, K2
-	JNE         short2loop
-	VPANDD      Z13, Z7, Z16
-	VPANDD      Z13, Z6, Z17
-	VPANDD      Z13, Z5, Z18
-	VPANDD      Z13, Z4, Z19
-	VPMAXUD     Z15, Z16, Z16
-	VPMAXUD     Z15, Z17, Z17
-	VPMAXUD     Z15, Z18, Z18
-	VPMAXUD     Z15, Z19, Z19
-	VPANDD      Z12, Z7, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z14, Z16, Z20
-	VFMADD231PS Z14, Z17, Z21
-	VFMADD231PS Z14, Z18, Z22
-	VFMADD231PS Z14, Z19, Z23
-	VPMADDWD    Z10, Z20, Z20
-	VPMADDWD    Z10, Z21, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x0c, Z20, Z20
-	VPMADDWD    Z10, Z22, Z22
-	VPMADDWD    Z10, Z23, Z23
-	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x0c, Z22, Z22
-	VPACKUSWB   Z22, Z20, Z20
-	VPACKSSDW   Z6, Z7, Z16
-	VPACKSSDW   Z4, Z5, Z17
-	VPACKSSWB   Z17, Z16, Z16
-	VPSRLW      $0x04, Z16, Z16
-	VPTERNLOGD  $0xf8, Z11, Z16, Z20
-	VPSHUFB     Z20, Z9, Z20
-	VPERMD      Z20, Z8, Z20
-	VMOVUPS     Z20, (SI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
-	ADDQ        $+8, BX
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+4
-	JGE         short2ahead
-
-short2loop:
-	VCVTPH2PS   (DX), Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VCVTPH2PS   32(DX), Z1
-	VMULPS.BCST (BX), Z1, Z1
-	VCVTPH2PS   64(DX), Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VCVTPH2PS   96(DX), Z3
-	VMULPS.BCST 4(BX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short2rare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPSHUFB     Z5, Z9, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ        R8, $+4
-	JLT         short4end
-	MOVQ        ahead+40(FP), CX
-	CMPQ        CX, $+1
-	JGT         short4stream
-	CMPQ        R8, $+16
-	JLT         short4loop
-	VCVTPH2PS   (DX), Z0
-	VMULPS.BCST (BX), Z0, Z7
-	VCVTPH2PS   32(DX), Z0
-	VMULPS.BCST 4(BX), Z0, Z6
-	VCVTPH2PS   64(DX), Z0
-	VMULPS.BCST 8(BX), Z0, Z5
-	VCVTPH2PS   96(DX), Z0
-	VMULPS.BCST 12(BX), Z0, Z4
-
-short4ahead:
-	VCVTPH2PS   128(DX), Z0
-	VMULPS.BCST 16(BX), Z0, Z0
-	VCVTPH2PS   160(DX), Z1
-	VMULPS.BCST 20(BX), Z1, Z1
-	VCVTPH2PS   192(DX), Z2
-	VMULPS.BCST 24(BX), Z2, Z2
-	VCVTPH2PS   224(DX), Z3
-	VMULPS.BCST 28(BX), Z3, Z3
-	VCMPPS      $0x03, Z6, Z7, K1
-	VCMPPS      $0x03, Z4, Z5, K2
-	KORTESTQ    K1, K2
-	JNE         short4loop
-	VPANDD      Z13, Z7, Z16
-	VPANDD      Z13, Z6, Z17
-	VPANDD      Z13, Z5, Z18
-	VPANDD      Z13, Z4, Z19
-	VPMAXUD     Z15, Z16, Z16
-	VPMAXUD     Z15, Z17, Z17
-	VPMAXUD     Z15, Z18, Z18
-	VPMAXUD     Z15, Z19, Z19
-	VPANDD      Z12, Z7, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z14, Z16, Z20
-	VFMADD231PS Z14, Z17, Z21
-	VFMADD231PS Z14, Z18, Z22
-	VFMADD231PS Z14, Z19, Z23
-	VPMADDWD    Z10, Z20, Z20
-	VPMADDWD    Z10, Z21, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x0c, Z20, Z20
-	VPMADDWD    Z10, Z22, Z22
-	VPMADDWD    Z10, Z23, Z23
-	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x0c, Z22, Z22
-	VPACKUSWB   Z22, Z20, Z20
-	VPACKSSDW   Z6, Z7, Z16
-	VPACKSSDW   Z4, Z5, Z17
-	VPACKSSWB   Z17, Z16, Z16
-	VPSRLW      $0x04, Z16, Z16
-	VPTERNLOGD  $0xf8, Z11, Z16, Z20
-	VPSHUFB     Z20, Z9, Z20
-	VPERMD      Z20, Z8, Z20
-	VMOVUPS     Z20, (SI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
-	ADDQ        $+16, BX
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+8
-	JGE         short4ahead
-
-short4loop:
-	VCVTPH2PS   (DX), Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VCVTPH2PS   32(DX), Z1
-	VMULPS.BCST 4(BX), Z1, Z1
-	VCVTPH2PS   64(DX), Z2
-	VMULPS.BCST 8(BX), Z2, Z2
-	VCVTPH2PS   96(DX), Z3
-	VMULPS.BCST 12(BX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short4rare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPSHUFB     Z5, Z9, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+64, SI
-	ADDQ $+128, DX
-	SUBQ $+4, R8
-	CMPQ R8, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, DI
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VCVTPH2PS   (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMULPS      Z1, Z0, Z0
-	VCVTPH2PS   32(DX), Z1
-	VMOVUPS     64(BX), Z2
-	VMULPS      Z2, Z1, Z1
-	VCVTPH2PS   64(DX), Z2
-	VMOVUPS     128(BX), Z3
-	VMULPS      Z3, Z2, Z2
-	VCVTPH2PS   96(DX), Z3
-	VMOVUPS     192(BX), Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPSHUFB     Z5, Z9, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (SI)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+128, DX
-	ADDQ  $+256, BX
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  448(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  456(SP), DX
-	MOVQ  464(SP), BX
-
-laneend:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
-	VCVTPH2PS   (DX), Z0
-	VMULPS      Z7, Z0, Z0
-	VCVTPH2PS   32(DX), Z1
-	VMULPS      Z7, Z1, Z1
-	VCVTPH2PS   64(DX), Z2
-	VMULPS      Z7, Z2, Z2
-	VCVTPH2PS   96(DX), Z3
-	VMULPS      Z7, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         grouprare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPSHUFB     Z5, Z9, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         groupstream
-	JMP         groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z5, Z6, K1
-	VCMPPS      $0x03, Z3, Z4, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VPANDD      Z13, Z6, Z0
-	VPANDD      Z13, Z5, Z1
-	VPANDD      Z13, Z4, Z2
-	VPANDD      Z13, Z3, Z16
-	VPMAXUD     Z15, Z0, Z0
-	VPMAXUD     Z15, Z1, Z1
-	VPMAXUD     Z15, Z2, Z2
-	VPMAXUD     Z15, Z16, Z16
-	VPANDD      Z12, Z6, Z17
-	VPANDD      Z12, Z5, Z18
-	VPANDD      Z12, Z4, Z19
-	VPANDD      Z12, Z3, Z20
-	VFMADD231PS Z14, Z0, Z17
-	VFMADD231PS Z14, Z1, Z18
-	VFMADD231PS Z14, Z2, Z19
-	VFMADD231PS Z14, Z16, Z20
-	VPMADDWD    Z10, Z17, Z17
-	VPMADDWD    Z10, Z18, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPSRLW      $0x0c, Z17, Z17
-	VPMADDWD    Z10, Z19, Z19
-	VPMADDWD    Z10, Z20, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPSRLW      $0x0c, Z19, Z19
-	VPACKUSWB   Z19, Z17, Z17
-	VPACKSSDW   Z5, Z6, Z0
-	VPACKSSDW   Z3, Z4, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z17
-	VPSHUFB     Z17, Z9, Z17
-	VPERMD      Z17, Z8, Z17
-	VMOVUPS     Z17, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+64, R8
-	JMP         groupwhole
-
-grouprare:
-	MOVQ $+1, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
-groupstage:
-	MOVQ SI, 448(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 456(SP)
-	LEAQ 64(SP), DX
-	MOVQ R8, 472(SP)
-	SUBQ R8, R8
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 448(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 456(SP), DX
-	LEAQ (DX)(DI*2), DX
-	MOVQ 472(SP), R8
-	JMP  grouprest
-
-groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
-
-short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
-	VCVTPH2PS   (DX), Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VCVTPH2PS   32(DX), Z1
-	VMULPS.BCST (BX), Z1, Z1
-	VCVTPH2PS   64(DX), Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VCVTPH2PS   96(DX), Z3
-	VMULPS.BCST 4(BX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short2rare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPSHUFB     Z5, Z9, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (SI)
-	ADDQ        $+8, BX
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
-	JGE         short2stream
-	JMP         short2end
-
-short2rare:
-	MOVQ $+2, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
-
-short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
-	VCVTPH2PS   (DX), Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VCVTPH2PS   32(DX), Z1
-	VMULPS.BCST 4(BX), Z1, Z1
-	VCVTPH2PS   64(DX), Z2
-	VMULPS.BCST 8(BX), Z2, Z2
-	VCVTPH2PS   96(DX), Z3
-	VMULPS.BCST 12(BX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short4rare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPSHUFB     Z5, Z9, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (SI)
-	ADDQ        $+16, BX
-	ADDQ        $+64, SI
-	ADDQ        $+128, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
-	JGE         short4stream
-	JMP         short4end
-
-short4rare:
-	MOVQ $+3, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
-
-lanerare:
-	MOVQ $+4, 480(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 448(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn16AVX512(SB)
-	MOVQ DX, 456(SP)
-	LEAQ 64(SP), DX
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  laneloop
-
-rare:
-	VCVTPH2PS    (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VCVTPH2PS    32(DX), Z1
-	VMOVUPS      64(BX), Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VCVTPH2PS    64(DX), Z1
-	VMOVUPS      128(BX), Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VCVTPH2PS    96(DX), Z3
-	VMOVUPS      192(BX), Z5
-	VMULPS       Z5, Z3, Z3
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+88(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+88(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+168(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (SI)
-	CMPQ         480(SP), $+1
-	JEQ          groupresume
-	CMPQ         480(SP), $+2
-	JEQ          short2resume
-	CMPQ         480(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         464(SP), BX
-	VBROADCASTSS (BX), Z7
-	JMP          groupback
-
-short2resume:
-	MOVQ 464(SP), BX
-	JMP  short2back
-
-short4resume:
-	MOVQ 464(SP), BX
 	JMP  short4back
 
 // func QuantizeFpE2M1PackedF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
@@ -6204,6 +4954,10 @@ groupahead:
 	VFMADD231PS  Z14, Z19, Z23
 	VFMADD231PS  Z14, Z20, Z24
 	VFMADD231PS  Z14, Z21, Z25
+	VPACKSSDW    Z4, Z5, Z0
+	VPACKSSDW    Z2, Z3, Z19
+	VPACKSSWB    Z19, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
 	VPMADDWD     Z10, Z22, Z22
 	VPMADDWD     Z10, Z23, Z23
 	VPACKSSDW    Z23, Z22, Z22
@@ -6213,10 +4967,6 @@ groupahead:
 	VPACKSSDW    Z25, Z24, Z24
 	VPSRLW       $0x0c, Z24, Z24
 	VPACKUSWB    Z24, Z22, Z22
-	VPACKSSDW    Z4, Z5, Z0
-	VPACKSSDW    Z2, Z3, Z19
-	VPACKSSWB    Z19, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z0, Z22
 	VPERMD       Z22, Z9, Z22
 	VPMADDUBSW   Z8, Z22, Z0
@@ -6275,6 +5025,10 @@ groupturn:
 	VFMADD231PS       Z14, Z19, Z23
 	VFMADD231PS       Z14, Z20, Z24
 	VFMADD231PS       Z14, Z21, Z25
+	VPACKSSDW         Z4, Z5, Z0
+	VPACKSSDW         Z2, Z3, Z19
+	VPACKSSWB         Z19, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
 	VPMADDWD          Z10, Z22, Z22
 	VPMADDWD          Z10, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
@@ -6284,10 +5038,6 @@ groupturn:
 	VPACKSSDW         Z25, Z24, Z24
 	VPSRLW            $0x0c, Z24, Z24
 	VPACKUSWB         Z24, Z22, Z22
-	VPACKSSDW         Z4, Z5, Z0
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z0, Z22
 	VPERMD            Z22, Z9, Z22
 	VPMADDUBSW        Z8, Z22, Z0
@@ -6343,11 +5093,11 @@ grouploop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z2, Z1, Z1
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
-	VPACKSSDW    Z2, Z1, Z1
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
@@ -6356,14 +5106,14 @@ grouploop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z4, Z3, Z3
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z2, Z5, Z5
 	VPACKSSWB    Z3, Z1, Z1
 	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z2, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z1, Z5
 	VPERMD       Z5, Z9, Z5
 	VPMADDUBSW   Z8, Z5, Z0
@@ -6437,11 +5187,11 @@ groupmeet3:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z2, Z1, Z1
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
-	VPACKSSDW    Z2, Z1, Z1
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
@@ -6450,14 +5200,14 @@ groupmeet3:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z4, Z3, Z3
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z2, Z5, Z5
 	VPACKSSWB    Z3, Z1, Z1
 	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z2, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z1, Z5
 	VPERMD       Z5, Z9, Z5
 	VPMADDUBSW   Z8, Z5, Z0
@@ -6554,19 +5304,19 @@ grouppiece:
 	VFMADD231PS  Z14, Z0, Z18
 
 grouptailnarrow:
+	VPACKSSDW  Z2, Z1, Z1
 	VPMADDWD   Z10, Z5, Z5
 	VPMADDWD   Z10, Z16, Z16
 	VPACKSSDW  Z16, Z5, Z5
 	VPSRLW     $0x0c, Z5, Z5
-	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z4, Z3, Z3
 	VPMADDWD   Z10, Z17, Z17
 	VPMADDWD   Z10, Z18, Z18
 	VPACKSSDW  Z18, Z17, Z17
 	VPSRLW     $0x0c, Z17, Z17
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z17, Z5, Z5
 	VPACKSSWB  Z3, Z1, Z1
 	VPSRLW     $0x04, Z1, Z1
+	VPACKUSWB  Z17, Z5, Z5
 	VPTERNLOGD $0xf8, Z11, Z1, Z5
 	VPERMD     Z5, Z9, Z5
 	KMOVQ      K0, K7
@@ -6676,6 +5426,10 @@ longahead:
 	VFMADD231PS Z14, Z19, Z23
 	VFMADD231PS Z14, Z20, Z24
 	VFMADD231PS Z14, Z21, Z25
+	VPACKSSDW   Z4, Z5, Z0
+	VPACKSSDW   Z2, Z3, Z19
+	VPACKSSWB   Z19, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
 	VPMADDWD    Z10, Z22, Z22
 	VPMADDWD    Z10, Z23, Z23
 	VPACKSSDW   Z23, Z22, Z22
@@ -6685,10 +5439,6 @@ longahead:
 	VPACKSSDW   Z25, Z24, Z24
 	VPSRLW      $0x0c, Z24, Z24
 	VPACKUSWB   Z24, Z22, Z22
-	VPACKSSDW   Z4, Z5, Z0
-	VPACKSSDW   Z2, Z3, Z19
-	VPACKSSWB   Z19, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
 	VPTERNLOGD  $0xf8, Z11, Z0, Z22
 	VPERMD      Z22, Z9, Z22
 	VPMADDUBSW  Z8, Z22, Z0
@@ -6729,11 +5479,11 @@ longloop:
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z2, Z16
 	VFMADD231PS Z14, Z0, Z16
+	VPACKSSDW   Z2, Z1, Z1
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z16, Z16
 	VPACKSSDW   Z16, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z2, Z1, Z1
 	VPANDD      Z13, Z3, Z0
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z3, Z2
@@ -6742,14 +5492,14 @@ longloop:
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z4, Z16
 	VFMADD231PS Z14, Z0, Z16
+	VPACKSSDW   Z4, Z3, Z3
 	VPMADDWD    Z10, Z2, Z2
 	VPMADDWD    Z10, Z16, Z16
 	VPACKSSDW   Z16, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z4, Z3, Z3
-	VPACKUSWB   Z2, Z5, Z5
 	VPACKSSWB   Z3, Z1, Z1
 	VPSRLW      $0x04, Z1, Z1
+	VPACKUSWB   Z2, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z1, Z5
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
@@ -6821,19 +5571,19 @@ longrest:
 	VFMADD231PS Z14, Z0, Z18
 
 longtailnarrow:
+	VPACKSSDW  Z2, Z1, Z1
 	VPMADDWD   Z10, Z5, Z5
 	VPMADDWD   Z10, Z16, Z16
 	VPACKSSDW  Z16, Z5, Z5
 	VPSRLW     $0x0c, Z5, Z5
-	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z4, Z3, Z3
 	VPMADDWD   Z10, Z17, Z17
 	VPMADDWD   Z10, Z18, Z18
 	VPACKSSDW  Z18, Z17, Z17
 	VPSRLW     $0x0c, Z17, Z17
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z17, Z5, Z5
 	VPACKSSWB  Z3, Z1, Z1
 	VPSRLW     $0x04, Z1, Z1
+	VPACKUSWB  Z17, Z5, Z5
 	VPTERNLOGD $0xf8, Z11, Z1, Z5
 	VPERMD     Z5, Z9, Z5
 	KMOVQ      K0, K7
@@ -6928,6 +5678,10 @@ short2ahead:
 	VFMADD231PS       Z14, Z17, Z21
 	VFMADD231PS       Z14, Z18, Z22
 	VFMADD231PS       Z14, Z19, Z23
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
 	VPMADDWD          Z10, Z20, Z20
 	VPMADDWD          Z10, Z21, Z21
 	VPACKSSDW         Z21, Z20, Z20
@@ -6937,10 +5691,6 @@ short2ahead:
 	VPACKSSDW         Z23, Z22, Z22
 	VPSRLW            $0x0c, Z22, Z22
 	VPACKUSWB         Z22, Z20, Z20
-	VPACKSSDW         Z6, Z7, Z0
-	VPACKSSDW         Z4, Z5, Z17
-	VPACKSSWB         Z17, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z0, Z20
 	VPERMD            Z20, Z9, Z20
 	VPMADDUBSW        Z8, Z20, Z0
@@ -6987,11 +5737,11 @@ short2loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -7000,14 +5750,14 @@ short2loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPERMD            Z5, Z9, Z5
 	VPMADDUBSW        Z8, Z5, Z0
@@ -7097,6 +5847,10 @@ short4ahead:
 	VFMADD231PS       Z14, Z17, Z21
 	VFMADD231PS       Z14, Z18, Z22
 	VFMADD231PS       Z14, Z19, Z23
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
 	VPMADDWD          Z10, Z20, Z20
 	VPMADDWD          Z10, Z21, Z21
 	VPACKSSDW         Z21, Z20, Z20
@@ -7106,10 +5860,6 @@ short4ahead:
 	VPACKSSDW         Z23, Z22, Z22
 	VPSRLW            $0x0c, Z22, Z22
 	VPACKUSWB         Z22, Z20, Z20
-	VPACKSSDW         Z6, Z7, Z0
-	VPACKSSDW         Z4, Z5, Z17
-	VPACKSSWB         Z17, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z0, Z20
 	VPERMD            Z20, Z9, Z20
 	VPMADDUBSW        Z8, Z20, Z0
@@ -7156,11 +5906,11 @@ short4loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -7169,14 +5919,14 @@ short4loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPERMD            Z5, Z9, Z5
 	VPMADDUBSW        Z8, Z5, Z0
@@ -7242,11 +5992,11 @@ laneloop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z6
 	VFMADD231PS  Z14, Z0, Z6
+	VPACKSSDW    Z3, Z2, Z2
 	VPMADDWD     Z10, Z1, Z1
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z1, Z1
 	VPSRLW       $0x0c, Z1, Z1
-	VPACKSSDW    Z3, Z2, Z2
 	VPANDD       Z13, Z4, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z3
@@ -7255,14 +6005,14 @@ laneloop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z5, Z6
 	VFMADD231PS  Z14, Z0, Z6
+	VPACKSSDW    Z5, Z4, Z4
 	VPMADDWD     Z10, Z3, Z3
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z3, Z3
 	VPSRLW       $0x0c, Z3, Z3
-	VPACKSSDW    Z5, Z4, Z4
-	VPACKUSWB    Z3, Z1, Z1
 	VPACKSSWB    Z4, Z2, Z2
 	VPSRLW       $0x04, Z2, Z2
+	VPACKUSWB    Z3, Z1, Z1
 	VPTERNLOGD   $0xf8, Z11, Z2, Z1
 	VPERMD       Z1, Z9, Z1
 	VPMADDUBSW   Z8, Z1, Z0
@@ -7341,11 +6091,11 @@ fetched2:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z2, Z1, Z1
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
-	VPACKSSDW    Z2, Z1, Z1
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
@@ -7354,14 +6104,14 @@ fetched2:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z4, Z3, Z3
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z2, Z5, Z5
 	VPACKSSWB    Z3, Z1, Z1
 	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z2, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z1, Z5
 	VPERMD       Z5, Z9, Z5
 	VPMADDUBSW   Z8, Z5, Z0
@@ -7395,6 +6145,10 @@ grouplast:
 	VFMADD231PS Z14, Z1, Z19
 	VFMADD231PS Z14, Z16, Z20
 	VFMADD231PS Z14, Z17, Z21
+	VPACKSSDW   Z4, Z5, Z0
+	VPACKSSDW   Z2, Z3, Z1
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
 	VPMADDWD    Z10, Z18, Z18
 	VPMADDWD    Z10, Z19, Z19
 	VPACKSSDW   Z19, Z18, Z18
@@ -7404,10 +6158,6 @@ grouplast:
 	VPACKSSDW   Z21, Z20, Z20
 	VPSRLW      $0x0c, Z20, Z20
 	VPACKUSWB   Z20, Z18, Z18
-	VPACKSSDW   Z4, Z5, Z0
-	VPACKSSDW   Z2, Z3, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
 	VPTERNLOGD  $0xf8, Z11, Z0, Z18
 	VPERMD      Z18, Z9, Z18
 	VPMADDUBSW  Z8, Z18, Z0
@@ -7549,11 +6299,11 @@ fetched4:
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z2, Z16
 	VFMADD231PS Z14, Z0, Z16
+	VPACKSSDW   Z2, Z1, Z1
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z16, Z16
 	VPACKSSDW   Z16, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z2, Z1, Z1
 	VPANDD      Z13, Z3, Z0
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z3, Z2
@@ -7562,14 +6312,14 @@ fetched4:
 	VPMAXUD     Z15, Z0, Z0
 	VPANDD      Z12, Z4, Z16
 	VFMADD231PS Z14, Z0, Z16
+	VPACKSSDW   Z4, Z3, Z3
 	VPMADDWD    Z10, Z2, Z2
 	VPMADDWD    Z10, Z16, Z16
 	VPACKSSDW   Z16, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z4, Z3, Z3
-	VPACKUSWB   Z2, Z5, Z5
 	VPACKSSWB   Z3, Z1, Z1
 	VPSRLW      $0x04, Z1, Z1
+	VPACKUSWB   Z2, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z1, Z5
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
@@ -7649,11 +6399,11 @@ fetched6:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -7662,14 +6412,14 @@ fetched6:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPERMD            Z5, Z9, Z5
 	VPMADDUBSW        Z8, Z5, Z0
@@ -7738,11 +6488,11 @@ fetched8:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -7751,14 +6501,14 @@ fetched8:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPERMD            Z5, Z9, Z5
 	VPMADDUBSW        Z8, Z5, Z0
@@ -7842,11 +6592,11 @@ rare:
 	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z2, Z2
 	VPMADDWD    Z10, Z4, Z4
 	VPACKSSDW   Z4, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
 	VCVTPH2PS   64(DX), Z1
 	VMOVUPS     128(BX), Z3
 	VDIVPS      Z3, Z1, Z1
@@ -7867,14 +6617,14 @@ rare:
 	VFMADD231PS Z14, Z5, Z6
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
+	VPACKSSDW   Z3, Z1, Z1
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
 	VPACKSSWB   Z1, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z2, Z2
 	VPTERNLOGD  $0xf8, Z11, Z0, Z2
 	VPERMD      Z2, Z9, Z2
 	VPMADDUBSW  Z8, Z2, Z0
@@ -8012,6 +6762,10 @@ groupahead:
 	VFMADD231PS Z14, Z18, Z22
 	VFMADD231PS Z14, Z19, Z23
 	VFMADD231PS Z14, Z20, Z24
+	VPACKSSDW   Z5, Z6, Z17
+	VPACKSSDW   Z3, Z4, Z18
+	VPACKSSWB   Z18, Z17, Z17
+	VPSRLW      $0x04, Z17, Z17
 	VPMADDWD    Z10, Z21, Z21
 	VPMADDWD    Z10, Z22, Z22
 	VPACKSSDW   Z22, Z21, Z21
@@ -8021,10 +6775,6 @@ groupahead:
 	VPACKSSDW   Z24, Z23, Z23
 	VPSRLW      $0x0c, Z23, Z23
 	VPACKUSWB   Z23, Z21, Z21
-	VPACKSSDW   Z5, Z6, Z17
-	VPACKSSDW   Z3, Z4, Z18
-	VPACKSSWB   Z18, Z17, Z17
-	VPSRLW      $0x04, Z17, Z17
 	VPTERNLOGD  $0xf8, Z11, Z17, Z21
 	VPERMD      Z21, Z9, Z21
 	VPMADDUBSW  Z8, Z21, Z17
@@ -8075,6 +6825,10 @@ groupturn:
 	VFMADD231PS Z14, Z18, Z22
 	VFMADD231PS Z14, Z19, Z23
 	VFMADD231PS Z14, Z20, Z24
+	VPACKSSDW   Z5, Z6, Z17
+	VPACKSSDW   Z3, Z4, Z18
+	VPACKSSWB   Z18, Z17, Z17
+	VPSRLW      $0x04, Z17, Z17
 	VPMADDWD    Z10, Z21, Z21
 	VPMADDWD    Z10, Z22, Z22
 	VPACKSSDW   Z22, Z21, Z21
@@ -8084,10 +6838,6 @@ groupturn:
 	VPACKSSDW   Z24, Z23, Z23
 	VPSRLW      $0x0c, Z23, Z23
 	VPACKUSWB   Z23, Z21, Z21
-	VPACKSSDW   Z5, Z6, Z17
-	VPACKSSDW   Z3, Z4, Z18
-	VPACKSSWB   Z18, Z17, Z17
-	VPSRLW      $0x04, Z17, Z17
 	VPTERNLOGD  $0xf8, Z11, Z17, Z21
 	VPERMD      Z21, Z9, Z21
 	VPMADDUBSW  Z8, Z21, Z17
@@ -8133,11 +6883,11 @@ grouploop:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
 	VFMADD231PS Z14, Z4, Z6
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -8146,14 +6896,14 @@ grouploop:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
 	VFMADD231PS Z14, Z1, Z6
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
@@ -8218,11 +6968,11 @@ groupmeet3:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
 	VFMADD231PS Z14, Z4, Z6
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -8231,14 +6981,14 @@ groupmeet3:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
 	VFMADD231PS Z14, Z1, Z6
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
@@ -8325,19 +7075,19 @@ grouppiece:
 	VFMADD231PS  Z14, Z4, Z17
 
 grouptailnarrow:
+	VPACKSSDW  Z1, Z0, Z0
 	VPMADDWD   Z10, Z5, Z5
 	VPMADDWD   Z10, Z6, Z6
 	VPACKSSDW  Z6, Z5, Z5
 	VPSRLW     $0x0c, Z5, Z5
-	VPACKSSDW  Z1, Z0, Z0
+	VPACKSSDW  Z3, Z2, Z2
 	VPMADDWD   Z10, Z16, Z16
 	VPMADDWD   Z10, Z17, Z17
 	VPACKSSDW  Z17, Z16, Z16
 	VPSRLW     $0x0c, Z16, Z16
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z16, Z5, Z5
 	VPACKSSWB  Z2, Z0, Z0
 	VPSRLW     $0x04, Z0, Z0
+	VPACKUSWB  Z16, Z5, Z5
 	VPTERNLOGD $0xf8, Z11, Z0, Z5
 	VPERMD     Z5, Z9, Z5
 	KMOVQ      K0, K7
@@ -8424,6 +7174,10 @@ short2ahead:
 	VFMADD231PS Z14, Z17, Z21
 	VFMADD231PS Z14, Z18, Z22
 	VFMADD231PS Z14, Z19, Z23
+	VPACKSSDW   Z6, Z7, Z16
+	VPACKSSDW   Z4, Z5, Z17
+	VPACKSSWB   Z17, Z16, Z16
+	VPSRLW      $0x04, Z16, Z16
 	VPMADDWD    Z10, Z20, Z20
 	VPMADDWD    Z10, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
@@ -8433,10 +7187,6 @@ short2ahead:
 	VPACKSSDW   Z23, Z22, Z22
 	VPSRLW      $0x0c, Z22, Z22
 	VPACKUSWB   Z22, Z20, Z20
-	VPACKSSDW   Z6, Z7, Z16
-	VPACKSSDW   Z4, Z5, Z17
-	VPACKSSWB   Z17, Z16, Z16
-	VPSRLW      $0x04, Z16, Z16
 	VPTERNLOGD  $0xf8, Z11, Z16, Z20
 	VPERMD      Z20, Z9, Z20
 	VPMADDUBSW  Z8, Z20, Z16
@@ -8474,11 +7224,11 @@ short2loop:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
 	VFMADD231PS Z14, Z4, Z6
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -8487,14 +7237,14 @@ short2loop:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
 	VFMADD231PS Z14, Z1, Z6
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
@@ -8563,6 +7313,10 @@ short4ahead:
 	VFMADD231PS Z14, Z17, Z21
 	VFMADD231PS Z14, Z18, Z22
 	VFMADD231PS Z14, Z19, Z23
+	VPACKSSDW   Z6, Z7, Z16
+	VPACKSSDW   Z4, Z5, Z17
+	VPACKSSWB   Z17, Z16, Z16
+	VPSRLW      $0x04, Z16, Z16
 	VPMADDWD    Z10, Z20, Z20
 	VPMADDWD    Z10, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
@@ -8572,10 +7326,6 @@ short4ahead:
 	VPACKSSDW   Z23, Z22, Z22
 	VPSRLW      $0x0c, Z22, Z22
 	VPACKUSWB   Z22, Z20, Z20
-	VPACKSSDW   Z6, Z7, Z16
-	VPACKSSDW   Z4, Z5, Z17
-	VPACKSSWB   Z17, Z16, Z16
-	VPSRLW      $0x04, Z16, Z16
 	VPTERNLOGD  $0xf8, Z11, Z16, Z20
 	VPERMD      Z20, Z9, Z20
 	VPMADDUBSW  Z8, Z20, Z16
@@ -8613,11 +7363,11 @@ short4loop:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
 	VFMADD231PS Z14, Z4, Z6
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -8626,14 +7376,14 @@ short4loop:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
 	VFMADD231PS Z14, Z1, Z6
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
@@ -8686,11 +7436,11 @@ laneloop:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
 	VFMADD231PS Z14, Z4, Z6
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -8699,14 +7449,14 @@ laneloop:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
 	VFMADD231PS Z14, Z1, Z6
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
@@ -8775,11 +7525,11 @@ fetched2:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
 	VFMADD231PS Z14, Z4, Z6
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -8788,14 +7538,14 @@ fetched2:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
 	VFMADD231PS Z14, Z1, Z6
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
@@ -8829,6 +7579,10 @@ grouplast:
 	VFMADD231PS Z14, Z1, Z18
 	VFMADD231PS Z14, Z2, Z19
 	VFMADD231PS Z14, Z16, Z20
+	VPACKSSDW   Z5, Z6, Z0
+	VPACKSSDW   Z3, Z4, Z1
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
 	VPMADDWD    Z10, Z17, Z17
 	VPMADDWD    Z10, Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
@@ -8838,10 +7592,6 @@ grouplast:
 	VPACKSSDW   Z20, Z19, Z19
 	VPSRLW      $0x0c, Z19, Z19
 	VPACKUSWB   Z19, Z17, Z17
-	VPACKSSDW   Z5, Z6, Z0
-	VPACKSSDW   Z3, Z4, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
 	VPTERNLOGD  $0xf8, Z11, Z0, Z17
 	VPERMD      Z17, Z9, Z17
 	VPMADDUBSW  Z8, Z17, Z0
@@ -8970,11 +7720,11 @@ fetched4:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
 	VFMADD231PS Z14, Z4, Z6
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -8983,14 +7733,14 @@ fetched4:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
 	VFMADD231PS Z14, Z1, Z6
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
@@ -9045,11 +7795,11 @@ fetched6:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
 	VFMADD231PS Z14, Z4, Z6
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -9058,14 +7808,14 @@ fetched6:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
 	VFMADD231PS Z14, Z1, Z6
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
@@ -9128,11 +7878,11 @@ rare:
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z2, Z2
 	VPMADDWD    Z10, Z4, Z4
 	VPACKSSDW   Z4, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
 	VCVTPH2PS   64(DX), Z1
 	VMOVUPS     128(BX), Z3
 	VMULPS      Z3, Z1, Z1
@@ -9153,14 +7903,14 @@ rare:
 	VCMPPS      $0x07, Z3, Z3, K1
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
+	VPACKSSDW   Z3, Z1, Z1
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
 	VPACKSSWB   Z1, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z2, Z2
 	VPTERNLOGD  $0xf8, Z11, Z0, Z2
 	VPERMD      Z2, Z9, Z2
 	VPMADDUBSW  Z8, Z2, Z0

@@ -1742,11 +1742,11 @@ grouploop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -1755,14 +1755,14 @@ grouploop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -1841,11 +1841,11 @@ groupmeet3:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -1854,14 +1854,14 @@ groupmeet3:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -1991,11 +1991,11 @@ short2loop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -2004,14 +2004,14 @@ short2loop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -2082,11 +2082,11 @@ laneloop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y3, Y2, Y2
 	VPMADDWD     Y11, Y1, Y1
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
-	VPACKSSDW    Y3, Y2, Y2
 	VPAND        Y13, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y3
@@ -2095,14 +2095,14 @@ laneloop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y5, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y5, Y4, Y4
 	VPMADDWD     Y11, Y3, Y3
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
 	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y3, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
+	VPACKUSWB    Y3, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
@@ -2186,11 +2186,11 @@ fetched2:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -2199,14 +2199,14 @@ fetched2:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -2341,11 +2341,11 @@ fetched4:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -2354,14 +2354,14 @@ fetched4:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -2446,12 +2446,12 @@ rare:
 	VFMADD231PS  Y7, Y5, Y6
 	VANDPS       Y6, Y4, Y6
 	VANDPS       Y2, Y4, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y5
-	VPMADDWD     Y5, Y3, Y3
-	VPMADDWD     Y5, Y6, Y6
+	VPACKSSDW    Y2, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y2
+	VPMADDWD     Y2, Y3, Y3
+	VPMADDWD     Y2, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
 	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y0, Y0
 	VMOVUPS      64(DX), Y2
 	VMOVUPS      64(BX), Y5
 	VDIVPS       Y5, Y2, Y2
@@ -2480,15 +2480,15 @@ rare:
 	VFMADD231PS  Y11, Y9, Y10
 	VANDPS       Y10, Y8, Y10
 	VANDPS       Y6, Y8, Y6
-	VBROADCASTSS constantsAVX2<>+88(SB), Y9
-	VPMADDWD     Y9, Y7, Y7
-	VPMADDWD     Y9, Y10, Y10
+	VPACKSSDW    Y6, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+88(SB), Y6
+	VPMADDWD     Y6, Y7, Y7
+	VPMADDWD     Y6, Y10, Y10
 	VPACKSSDW    Y10, Y7, Y7
 	VPSRLW       $0x0c, Y7, Y7
-	VPACKSSDW    Y6, Y2, Y2
-	VPACKUSWB    Y7, Y3, Y3
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
+	VPACKUSWB    Y7, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+92(SB), Y2
 	VPAND        Y2, Y0, Y0
 	VPOR         Y0, Y3, Y3
@@ -2529,825 +2529,6 @@ groupresume:
 short2resume:
 	MOVQ 432(SP), BX
 	MOVQ 440(SP), R8
-	JMP  short2back
-
-// func QuantizeFpPowerOfTwoE2M1AVX2(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, FMA3, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1AVX2(SB), $336-48
-	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
-	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000, Y10 table, Y9 table
-	// per group: Y8 recip
-	// loaded at each use: 0x7f7f7f7f, 0x8080808, 0x1010101
-	// vector registers in use at once: 16
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         recip+16(FP), BX
-	VBROADCASTSS constantsAVX2<>+80(SB), Y15
-	VBROADCASTSS constantsAVX2<>+84(SB), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+88(SB), Y11
-	VMOVUPS      constantsAVX2<>+96(SB), Y10
-	VMOVUPS      constantsAVX2<>+12(SB), Y9
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+16
-	JEQ          short2
-
-groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
-
-groupbegin:
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Y8
-	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-
-grouploop:
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMULPS       Y8, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y8, Y2, Y2
-	VMOVUPS      96(DX), Y3
-	VMULPS       Y8, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPSHUFB      Y5, Y10, Y5
-	VPERMD       Y5, Y9, Y5
-	VMOVUPS      Y5, (SI)
-
-groupback:
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+32, R8
-	CMPQ R8, $+32
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R8, $+0
-	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+32
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Y8
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+8, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS (DX), Y0
-	VMULPS  Y8, Y0, Y0
-	SUBQ    $+8, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVUPS 32(DX), Y1
-	VMULPS  Y8, Y1, Y1
-	SUBQ    $+8, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVUPS 64(DX), Y2
-	VMULPS  Y8, Y2, Y2
-	SUBQ    $+8, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVUPS      96(DX), Y3
-	VMULPS       Y8, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          groupmeetrare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPSHUFB      Y5, Y10, Y5
-	VPERMD       Y5, Y9, Y5
-	VMOVUPS      Y5, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, DI
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          groupmeet
-	JMP          groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
-	VBROADCASTSS (BX), Y8
-	MOVQ         SI, 288(SP)
-	LEAQ         (SP), SI
-	LEAQ         32(SP), AX
-	MOVQ         DX, CX
-	CALL         ·stageIn32AVX2(SB)
-	MOVQ         DX, 296(SP)
-	LEAQ         32(SP), DX
-	MOVQ         R8, 312(SP)
-	SUBQ         R8, R8
-	JMP          grouploop
-
-groupstaged:
-	MOVQ  288(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	LEAQ  (SI)(DI*1), SI
-	MOVQ  296(SP), DX
-	LEAQ  (DX)(DI*4), DX
-	MOVQ  312(SP), R8
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   groupdone
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ R8, $+2
-	JLT  short2end
-	MOVQ ahead+40(FP), CX
-	CMPQ CX, $+1
-	JGT  short2stream
-
-short2loop:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMULPS       Y8, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y7, Y2, Y2
-	VMOVUPS      96(DX), Y3
-	VMULPS       Y7, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPSHUFB      Y5, Y10, Y5
-	VPERMD       Y5, Y9, Y5
-	VMOVUPS      Y5, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+32, SI
-	ADDQ $+128, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, DI
-	CMPQ DI, $+32
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y1, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMOVUPS      32(BX), Y2
-	VMULPS       Y2, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMOVUPS      64(BX), Y3
-	VMULPS       Y3, Y2, Y2
-	VMOVUPS      96(DX), Y3
-	VMOVUPS      96(BX), Y4
-	VMULPS       Y4, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          lanerare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPSHUFB      Y5, Y10, Y5
-	VPERMD       Y5, Y9, Y5
-	VMOVUPS      Y5, (SI)
-
-laneback:
-	ADDQ  $+32, SI
-	ADDQ  $+128, DX
-	ADDQ  $+128, BX
-	SUBQ  $+32, DI
-	CMPQ  DI, $+32
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+32, DI
-	MOVQ  288(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX2(SB)
-	MOVQ  296(SP), DX
-	MOVQ  304(SP), BX
-
-laneend:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMULPS       Y8, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y8, Y2, Y2
-	VMOVUPS      96(DX), Y3
-	VMULPS       Y8, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          grouprare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPSHUFB      Y5, Y10, Y5
-	VPERMD       Y5, Y9, Y5
-	VMOVNTPS     Y5, (SI)
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+32, R8
-	CMPQ         R8, $+32
-	JGE          groupstream
-	JMP          groupwhole
-
-grouprare:
-	MOVQ $+1, 320(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 304(SP)
-	LEAQ 160(SP), BX
-	JMP  rare
-
-groupmeet0cross:
-groupmeet0mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+44(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBROADCASTSS 4(BX), Y1
-	VBLENDVPS    Y0, Y1, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet0reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet0mix
-
-groupmeet0reached:
-	CMPQ R8, $-7
-	JGE  groupmeet0mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet0mixed:
-	JMP groupmeet0
-
-groupmeet1cross:
-groupmeet1mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+44(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBROADCASTSS 4(BX), Y2
-	VBLENDVPS    Y1, Y2, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R8, $-7
-	JGE  groupmeet1mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet1mixed:
-	JMP groupmeet1
-
-groupmeet2cross:
-groupmeet2mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+44(SB), Y3
-	VPCMPGTD     Y2, Y3, Y2
-	VBROADCASTSS 4(BX), Y3
-	VBLENDVPS    Y2, Y3, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R8, $-7
-	JGE  groupmeet2mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet2mixed:
-	JMP groupmeet2
-
-groupmeet3cross:
-groupmeet3mix:
-	LEAL         7(R8), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+44(SB), Y4
-	VPCMPGTD     Y3, Y4, Y3
-	VBROADCASTSS 4(BX), Y4
-	VBLENDVPS    Y3, Y4, Y8, Y8
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R8, $-7
-	JGE  groupmeet3mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet3mixed:
-	JMP groupmeet3
-
-groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+32, R11
-	JMP  grouppieces
-
-short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
-	VBROADCASTSS (BX), Y8
-	VBROADCASTSS 4(BX), Y7
-	VMOVUPS      (DX), Y0
-	VMULPS       Y8, Y0, Y0
-	VMOVUPS      32(DX), Y1
-	VMULPS       Y8, Y1, Y1
-	VMOVUPS      64(DX), Y2
-	VMULPS       Y7, Y2, Y2
-	VMOVUPS      96(DX), Y3
-	VMULPS       Y7, Y3, Y3
-	VCMPPS       $0x03, Y1, Y0, Y4
-	VCMPPS       $0x03, Y3, Y2, Y5
-	VORPS        Y5, Y4, Y4
-	VPMOVMSKB    Y4, AX
-	TESTL        AX, AX
-	JNE          short2rare
-	VPAND        Y13, Y0, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y0, Y5
-	VFMADD231PS  Y14, Y4, Y5
-	VPAND        Y13, Y1, Y4
-	VPMAXUD      Y15, Y4, Y4
-	VPAND        Y12, Y1, Y6
-	VFMADD231PS  Y14, Y4, Y6
-	VPMADDWD     Y11, Y5, Y5
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y5, Y5
-	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
-	VPAND        Y13, Y2, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y2, Y4
-	VFMADD231PS  Y14, Y1, Y4
-	VPAND        Y13, Y3, Y1
-	VPMAXUD      Y15, Y1, Y1
-	VPAND        Y12, Y3, Y6
-	VFMADD231PS  Y14, Y1, Y6
-	VPMADDWD     Y11, Y4, Y4
-	VPMADDWD     Y11, Y6, Y6
-	VPACKSSDW    Y6, Y4, Y4
-	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
-	VPACKSSWB    Y2, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y1
-	VPAND        Y1, Y0, Y0
-	VPOR         Y0, Y5, Y5
-	VPSHUFB      Y5, Y10, Y5
-	VPERMD       Y5, Y9, Y5
-	VMOVNTPS     Y5, (SI)
-	ADDQ         $+8, BX
-	ADDQ         $+32, SI
-	ADDQ         $+128, DX
-	SUBQ         $+2, R8
-	CMPQ         R8, $+2
-	JGE          short2stream
-	JMP          short2end
-
-short2rare:
-	MOVQ $+2, 320(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 304(SP)
-	LEAQ 160(SP), BX
-	JMP  rare
-
-lanerare:
-	MOVQ $+3, 320(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 288(SP)
-	LEAQ (SP), SI
-	LEAQ 32(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ DX, 296(SP)
-	LEAQ 32(SP), DX
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX2(SB)
-	MOVQ BX, 304(SP)
-	LEAQ 160(SP), BX
-	JMP  laneloop
-
-rare:
-	VMOVUPS      (DX), Y0
-	VMOVUPS      (BX), Y1
-	VMULPS       Y1, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+0(SB), Y1
-	VPAND        Y1, Y0, Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPMAXUD      Y2, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+4(SB), Y2
-	VPAND        Y2, Y0, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
-	VFMADD231PS  Y3, Y1, Y2
-	VCMPPS       $0x07, Y0, Y0, Y1
-	VANDPS       Y2, Y1, Y2
-	VANDPS       Y0, Y1, Y0
-	VMOVUPS      32(DX), Y3
-	VMOVUPS      32(BX), Y4
-	VMULPS       Y4, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y4
-	VPAND        Y4, Y3, Y4
-	VBROADCASTSS constantsAVX2<>+80(SB), Y5
-	VPMAXUD      Y5, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+4(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+84(SB), Y6
-	VFMADD231PS  Y6, Y4, Y5
-	VCMPPS       $0x07, Y3, Y3, Y4
-	VANDPS       Y5, Y4, Y5
-	VANDPS       Y3, Y4, Y3
-	VBROADCASTSS constantsAVX2<>+88(SB), Y6
-	VPMADDWD     Y6, Y2, Y2
-	VPMADDWD     Y6, Y5, Y5
-	VPACKSSDW    Y5, Y2, Y2
-	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y0, Y0
-	VMOVUPS      64(DX), Y3
-	VMOVUPS      64(BX), Y5
-	VMULPS       Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+0(SB), Y5
-	VPAND        Y5, Y3, Y5
-	VBROADCASTSS constantsAVX2<>+80(SB), Y6
-	VPMAXUD      Y6, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+4(SB), Y6
-	VPAND        Y6, Y3, Y6
-	VBROADCASTSS constantsAVX2<>+84(SB), Y7
-	VFMADD231PS  Y7, Y5, Y6
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VANDPS       Y6, Y5, Y6
-	VANDPS       Y3, Y5, Y3
-	VMOVUPS      96(DX), Y7
-	VMOVUPS      96(BX), Y8
-	VMULPS       Y8, Y7, Y7
-	VBROADCASTSS constantsAVX2<>+0(SB), Y8
-	VPAND        Y8, Y7, Y8
-	VBROADCASTSS constantsAVX2<>+80(SB), Y9
-	VPMAXUD      Y9, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+4(SB), Y9
-	VPAND        Y9, Y7, Y9
-	VBROADCASTSS constantsAVX2<>+84(SB), Y10
-	VFMADD231PS  Y10, Y8, Y9
-	VCMPPS       $0x07, Y7, Y7, Y8
-	VANDPS       Y9, Y8, Y9
-	VANDPS       Y7, Y8, Y7
-	VBROADCASTSS constantsAVX2<>+88(SB), Y10
-	VPMADDWD     Y10, Y6, Y6
-	VPMADDWD     Y10, Y9, Y9
-	VPACKSSDW    Y9, Y6, Y6
-	VPSRLW       $0x0c, Y6, Y6
-	VPACKSSDW    Y7, Y3, Y3
-	VPACKUSWB    Y6, Y2, Y2
-	VPACKSSWB    Y3, Y0, Y0
-	VPSRLW       $0x04, Y0, Y0
-	VBROADCASTSS constantsAVX2<>+92(SB), Y3
-	VPAND        Y3, Y0, Y0
-	VPOR         Y0, Y2, Y2
-	VMOVUPS      constantsAVX2<>+96(SB), Y0
-	VPSHUFB      Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPERMD       Y2, Y0, Y2
-	VMOVUPS      constantsAVX2<>+12(SB), Y0
-	VPACKSSDW    Y4, Y1, Y1
-	VPACKSSDW    Y8, Y5, Y5
-	VPACKSSWB    Y5, Y1, Y1
-	VPERMD       Y1, Y0, Y1
-	VPABSB       Y1, Y1
-	VBROADCASTSS constantsAVX2<>+76(SB), Y0
-	VPSUBB       Y0, Y1, Y1
-	VBROADCASTSS constantsAVX2<>+128(SB), Y0
-	VPAND        Y0, Y1, Y1
-	VPOR         Y1, Y2, Y2
-	VMOVUPS      Y2, (SI)
-	VBROADCASTSS constantsAVX2<>+80(SB), Y15
-	VBROADCASTSS constantsAVX2<>+84(SB), Y14
-	VBROADCASTSS constantsAVX2<>+0(SB), Y13
-	VBROADCASTSS constantsAVX2<>+4(SB), Y12
-	VBROADCASTSS constantsAVX2<>+88(SB), Y11
-	VMOVUPS      constantsAVX2<>+96(SB), Y10
-	VMOVUPS      constantsAVX2<>+12(SB), Y9
-	CMPQ         320(SP), $+1
-	JEQ          groupresume
-	CMPQ         320(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         304(SP), BX
-	VBROADCASTSS (BX), Y8
-	JMP          groupback
-
-short2resume:
-	MOVQ 304(SP), BX
 	JMP  short2back
 
 // func QuantizeFpE2M1PackedAVX2(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
@@ -3422,11 +2603,11 @@ grouploop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -3435,14 +2616,14 @@ grouploop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -3523,11 +2704,11 @@ groupmeet3:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -3536,14 +2717,14 @@ groupmeet3:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -3677,11 +2858,11 @@ short2loop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -3690,14 +2871,14 @@ short2loop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -3770,11 +2951,11 @@ laneloop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y3, Y2, Y2
 	VPMADDWD     Y11, Y1, Y1
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y1, Y1
 	VPSRLW       $0x0c, Y1, Y1
-	VPACKSSDW    Y3, Y2, Y2
 	VPAND        Y13, Y4, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y3
@@ -3783,14 +2964,14 @@ laneloop:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y5, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y5, Y4, Y4
 	VPMADDWD     Y11, Y3, Y3
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y3, Y3
 	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y5, Y4, Y4
-	VPACKUSWB    Y3, Y1, Y1
 	VPACKSSWB    Y4, Y2, Y2
 	VPSRLW       $0x04, Y2, Y2
+	VPACKUSWB    Y3, Y1, Y1
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y2, Y2
 	VPOR         Y2, Y1, Y1
@@ -3876,11 +3057,11 @@ fetched2:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -3889,14 +3070,14 @@ fetched2:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -4033,11 +3214,11 @@ fetched4:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y2, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y2, Y1, Y1
 	VPAND        Y13, Y3, Y0
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y3, Y2
@@ -4046,14 +3227,14 @@ fetched4:
 	VPMAXUD      Y15, Y0, Y0
 	VPAND        Y12, Y4, Y6
 	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y4, Y3, Y3
-	VPACKUSWB    Y2, Y5, Y5
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y5, Y5
@@ -4132,11 +3313,11 @@ rare:
 	VFMADD231PS  Y14, Y4, Y5
 	VANDPS       Y5, Y2, Y5
 	VANDPS       Y0, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
 	VPMADDWD     Y11, Y3, Y3
 	VPMADDWD     Y11, Y5, Y5
 	VPACKSSDW    Y5, Y3, Y3
 	VPSRLW       $0x0c, Y3, Y3
-	VPACKSSDW    Y2, Y1, Y1
 	VMOVUPS      64(DX), Y0
 	VMOVUPS      64(BX), Y2
 	VDIVPS       Y2, Y0, Y0
@@ -4157,14 +3338,14 @@ rare:
 	VFMADD231PS  Y14, Y6, Y7
 	VANDPS       Y7, Y4, Y7
 	VANDPS       Y0, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y7, Y7
 	VPACKSSDW    Y7, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y4, Y2, Y2
-	VPACKUSWB    Y5, Y3, Y3
 	VPACKSSWB    Y2, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y5, Y3, Y3
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y3, Y3
@@ -4257,11 +3438,11 @@ grouploop:
 	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y14, Y4, Y6
+	VPACKSSDW    Y1, Y0, Y0
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y13, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
@@ -4270,14 +3451,14 @@ grouploop:
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y14, Y1, Y6
+	VPACKSSDW    Y3, Y2, Y2
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
+	VPACKUSWB    Y4, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
@@ -4347,11 +3528,11 @@ groupmeet3:
 	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y14, Y4, Y6
+	VPACKSSDW    Y1, Y0, Y0
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y13, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
@@ -4360,14 +3541,14 @@ groupmeet3:
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y14, Y1, Y6
+	VPACKSSDW    Y3, Y2, Y2
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
+	VPACKUSWB    Y4, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
@@ -4486,11 +3667,11 @@ short2loop:
 	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y14, Y4, Y6
+	VPACKSSDW    Y1, Y0, Y0
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y13, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
@@ -4499,14 +3680,14 @@ short2loop:
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y14, Y1, Y6
+	VPACKSSDW    Y3, Y2, Y2
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
+	VPACKUSWB    Y4, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
@@ -4564,11 +3745,11 @@ laneloop:
 	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y14, Y4, Y6
+	VPACKSSDW    Y1, Y0, Y0
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y13, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
@@ -4577,14 +3758,14 @@ laneloop:
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y14, Y1, Y6
+	VPACKSSDW    Y3, Y2, Y2
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
+	VPACKUSWB    Y4, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
@@ -4658,11 +3839,11 @@ fetched2:
 	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y14, Y4, Y6
+	VPACKSSDW    Y1, Y0, Y0
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y13, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
@@ -4671,14 +3852,14 @@ fetched2:
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y14, Y1, Y6
+	VPACKSSDW    Y3, Y2, Y2
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
+	VPACKUSWB    Y4, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
@@ -4848,11 +4029,11 @@ fetched4:
 	VPMAXUD      Y15, Y4, Y4
 	VPAND        Y12, Y1, Y6
 	VFMADD231PS  Y14, Y4, Y6
+	VPACKSSDW    Y1, Y0, Y0
 	VPMADDWD     Y11, Y5, Y5
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y5, Y5
 	VPSRLW       $0x0c, Y5, Y5
-	VPACKSSDW    Y1, Y0, Y0
 	VPAND        Y13, Y2, Y1
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y2, Y4
@@ -4861,14 +4042,14 @@ fetched4:
 	VPMAXUD      Y15, Y1, Y1
 	VPAND        Y12, Y3, Y6
 	VFMADD231PS  Y14, Y1, Y6
+	VPACKSSDW    Y3, Y2, Y2
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y3, Y2, Y2
-	VPACKUSWB    Y4, Y5, Y5
 	VPACKSSWB    Y2, Y0, Y0
 	VPSRLW       $0x04, Y0, Y0
+	VPACKUSWB    Y4, Y5, Y5
 	VBROADCASTSS constantsAVX2<>+92(SB), Y1
 	VPAND        Y1, Y0, Y0
 	VPOR         Y0, Y5, Y5
@@ -4934,11 +4115,11 @@ rare:
 	VCMPPS       $0x07, Y0, Y0, Y3
 	VANDPS       Y4, Y3, Y4
 	VANDPS       Y0, Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
 	VPMADDWD     Y11, Y2, Y2
 	VPMADDWD     Y11, Y4, Y4
 	VPACKSSDW    Y4, Y2, Y2
 	VPSRLW       $0x0c, Y2, Y2
-	VPACKSSDW    Y3, Y1, Y1
 	VMOVUPS      64(DX), Y0
 	VMOVUPS      64(BX), Y3
 	VMULPS       Y3, Y0, Y0
@@ -4959,14 +4140,14 @@ rare:
 	VCMPPS       $0x07, Y0, Y0, Y5
 	VANDPS       Y6, Y5, Y6
 	VANDPS       Y0, Y5, Y5
+	VPACKSSDW    Y5, Y3, Y3
 	VPMADDWD     Y11, Y4, Y4
 	VPMADDWD     Y11, Y6, Y6
 	VPACKSSDW    Y6, Y4, Y4
 	VPSRLW       $0x0c, Y4, Y4
-	VPACKSSDW    Y5, Y3, Y3
-	VPACKUSWB    Y4, Y2, Y2
 	VPACKSSWB    Y3, Y1, Y1
 	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y4, Y2, Y2
 	VBROADCASTSS constantsAVX2<>+92(SB), Y0
 	VPAND        Y0, Y1, Y1
 	VPOR         Y1, Y2, Y2
@@ -4975,6 +4156,1765 @@ rare:
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMQ       $0x08, Y0, Y0
 	VMOVUPS      X0, (SI)
+	CMPQ         304(SP), $+1
+	JEQ          groupresume
+	CMPQ         304(SP), $+2
+	JEQ          short2resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         288(SP), BX
+	VBROADCASTSS (BX), Y8
+	JMP          groupback
+
+short2resume:
+	MOVQ 288(SP), BX
+	JMP  short2back
+
+// func QuantizeE2M1AVX2(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeE2M1AVX2(SB), $448-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+	// per call: Y15 0x3f800000, Y14 0x4a80fed6, Y13 0x7f800000, Y12 0x7fffffff, Y11 0x401000
+	// per group: Y10 scale, Y9 recip
+	// loaded at each use: 0x8080808, table, 0x10011001
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	VBROADCASTSS constantsAVX2<>+80(SB), Y15
+	VBROADCASTSS constantsAVX2<>+84(SB), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VBROADCASTSS constantsAVX2<>+88(SB), Y11
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+16
+	JEQ          short2
+
+groups:
+	MOVQ  R10, DI
+	IMULQ R9, DI
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	SUBQ         R9, DI
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SI)
+
+groupback:
+	ADDQ $+16, SI
+	ADDQ $+128, DX
+	SUBQ $+32, R9
+	CMPQ R9, $+32
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  DI, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Y10
+	VBROADCASTSS (BX), Y9
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ BX, R12
+	SUBQ $+8, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      (DX), Y0
+	VMULPS       Y10, Y0, Y1
+	VFNMADD231PS Y9, Y1, Y0
+	VFMADD231PS  Y10, Y0, Y1
+	SUBQ         $+8, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y10, Y0, Y2
+	VFNMADD231PS Y9, Y2, Y0
+	VFMADD231PS  Y10, Y0, Y2
+	SUBQ         $+8, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y10, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y10, Y0, Y3
+	SUBQ         $+8, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y10, Y0, Y4
+	VFNMADD231PS Y9, Y4, Y0
+	VFMADD231PS  Y10, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R9, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R11
+	MOVQ DI, R12
+
+grouppieces:
+	MOVQ R12, DI
+	CMPQ R9, DI
+	JGE  grouppiece
+	MOVQ R9, DI
+
+grouppiece:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	MOVQ         SI, 400(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 408(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R9, 432(SP)
+	SUBQ         R9, R9
+	JMP          grouploop
+
+groupstaged:
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  DI, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, SI
+	MOVQ  408(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  432(SP), R9
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, DI
+	JMP   groupbegin
+
+groupdone:
+	TESTQ $0x00000001, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R9, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y7, Y0, Y4
+	VFNMADD231PS Y9, Y4, Y0
+	VFMADD231PS  Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+16, SI
+	ADDQ $+128, DX
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTQ $0x00000001, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, DI
+	CMPQ DI, $+32
+	JLT  lanestage
+
+laneloop:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (R8), Y1
+	VMULPS       Y1, Y0, Y2
+	VMOVUPS      (BX), Y3
+	VFNMADD231PS Y3, Y2, Y0
+	VFMADD231PS  Y1, Y0, Y2
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(R8), Y1
+	VMULPS       Y1, Y0, Y3
+	VMOVUPS      32(BX), Y4
+	VFNMADD231PS Y4, Y3, Y0
+	VFMADD231PS  Y1, Y0, Y3
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(R8), Y1
+	VMULPS       Y1, Y0, Y4
+	VMOVUPS      64(BX), Y5
+	VFNMADD231PS Y5, Y4, Y0
+	VFMADD231PS  Y1, Y0, Y4
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(R8), Y1
+	VMULPS       Y1, Y0, Y5
+	VMOVUPS      96(BX), Y6
+	VFNMADD231PS Y6, Y5, Y0
+	VFMADD231PS  Y1, Y0, Y5
+	VCMPPS       $0x03, Y3, Y2, Y0
+	VCMPPS       $0x03, Y5, Y4, Y1
+	VORPS        Y1, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y2, Y1
+	VFMADD231PS  Y14, Y0, Y1
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y3, Y2, Y2
+	VPMADDWD     Y11, Y1, Y1
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y4, Y3
+	VFMADD231PS  Y14, Y0, Y3
+	VPAND        Y13, Y5, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y5, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y5, Y4, Y4
+	VPMADDWD     Y11, Y3, Y3
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y3, Y3
+	VPSRLW       $0x0c, Y3, Y3
+	VPACKSSWB    Y4, Y2, Y2
+	VPSRLW       $0x04, Y2, Y2
+	VPACKUSWB    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPAND        Y0, Y2, Y2
+	VPOR         Y2, Y1, Y1
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y1, Y0, Y1
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VPMADDUBSW   Y0, Y1, Y2
+	VPACKUSWB    Y2, Y2, Y2
+	VPERMQ       $0x08, Y2, Y2
+	VMOVUPS      X2, (SI)
+
+laneback:
+	ADDQ  $+16, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	ADDQ  $+128, R8
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  400(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  408(SP), DX
+	MOVQ  416(SP), BX
+	MOVQ  424(SP), R8
+
+laneend:
+	TESTQ $0x00000001, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
+	VMOVUPS      (DX), Y0
+	VMULPS       Y9, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y9, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y9, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y9, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y9, Y0, Y3
+	VFNMADD231PS Y10, Y3, Y0
+	VFMADD231PS  Y9, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y9, Y0, Y4
+	VFNMADD231PS Y10, Y4, Y0
+	VFMADD231PS  Y9, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R9
+	CMPQ         R9, $+32
+	JGE          groupstream
+	JMP          groupwhole
+
+grouprare:
+	MOVQ $+1, 440(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 272(SP), R8
+	JMP  rare
+
+groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
+	LEAL         7(R9), AX
+	VMOVD        AX, X8
+	VPBROADCASTD X8, Y8
+	VMOVDQU      constantsAVX2<>+44(SB), Y7
+	VPCMPGTD     Y8, Y7, Y8
+	VBROADCASTSS 4(R8), Y7
+	VBLENDVPS    Y8, Y7, Y10, Y10
+	VBROADCASTSS 4(BX), Y7
+	VBLENDVPS    Y8, Y7, Y9, Y9
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeetreached
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeetmix
+
+groupmeetreached:
+	CMPQ R9, $-7
+	JGE  groupmeetmixed
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
+	JMP  groupmeet0
+
+groupmeet1cross:
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
+
+groupmeet2cross:
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
+
+groupmeet3cross:
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ BX, R12
+	ADDQ R12, BX
+	ADDQ R12, R8
+	MOVQ DI, R11
+	SUBQ R12, R12
+	ADDQ $+32, R12
+	JMP  grouppieces
+
+short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS 4(BX), Y9
+	VBROADCASTSS (R8), Y8
+	VBROADCASTSS 4(R8), Y7
+	VMOVUPS      (DX), Y0
+	VMULPS       Y8, Y0, Y1
+	VFNMADD231PS Y10, Y1, Y0
+	VFMADD231PS  Y8, Y0, Y1
+	VMOVUPS      32(DX), Y0
+	VMULPS       Y8, Y0, Y2
+	VFNMADD231PS Y10, Y2, Y0
+	VFMADD231PS  Y8, Y0, Y2
+	VMOVUPS      64(DX), Y0
+	VMULPS       Y7, Y0, Y3
+	VFNMADD231PS Y9, Y3, Y0
+	VFMADD231PS  Y7, Y0, Y3
+	VMOVUPS      96(DX), Y0
+	VMULPS       Y7, Y0, Y4
+	VFNMADD231PS Y9, Y4, Y0
+	VFMADD231PS  Y7, Y0, Y4
+	VCMPPS       $0x03, Y2, Y1, Y0
+	VCMPPS       $0x03, Y4, Y3, Y5
+	VORPS        Y5, Y0, Y0
+	VPMOVMSKB    Y0, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y13, Y1, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y1, Y5
+	VFMADD231PS  Y14, Y0, Y5
+	VPAND        Y13, Y2, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y2, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y2, Y1, Y1
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VPAND        Y13, Y3, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y3, Y2
+	VFMADD231PS  Y14, Y0, Y2
+	VPAND        Y13, Y4, Y0
+	VPMAXUD      Y15, Y0, Y0
+	VPAND        Y12, Y4, Y6
+	VFMADD231PS  Y14, Y0, Y6
+	VPACKSSDW    Y4, Y3, Y3
+	VPMADDWD     Y11, Y2, Y2
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VPACKSSWB    Y3, Y1, Y1
+	VPSRLW       $0x04, Y1, Y1
+	VPACKUSWB    Y2, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+92(SB), Y0
+	VPAND        Y0, Y1, Y1
+	VPOR         Y1, Y5, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+8, R8
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R9
+	CMPQ         R9, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	MOVQ $+2, 440(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 272(SP), R8
+	JMP  rare
+
+lanerare:
+	MOVQ $+3, 440(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 400(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 408(SP)
+	LEAQ 16(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 272(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VBROADCASTSS instead+32(FP), Y3
+	VBLENDVPS    Y2, Y0, Y3, Y2
+	VCMPPS       $0x07, Y2, Y2, Y0
+	VPAND        Y13, Y2, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y2, Y5
+	VFMADD231PS  Y14, Y4, Y5
+	VANDPS       Y5, Y0, Y5
+	VANDPS       Y2, Y0, Y0
+	VMOVUPS      32(DX), Y2
+	VMOVUPS      32(BX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VADDPS       Y1, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y2, Y3, Y4
+	VCMPPS       $0x07, Y4, Y4, Y2
+	VPAND        Y13, Y4, Y6
+	VPMAXUD      Y15, Y6, Y6
+	VPAND        Y12, Y4, Y7
+	VFMADD231PS  Y14, Y6, Y7
+	VANDPS       Y7, Y2, Y7
+	VANDPS       Y4, Y2, Y2
+	VPACKSSDW    Y2, Y0, Y0
+	VPMADDWD     Y11, Y5, Y5
+	VPMADDWD     Y11, Y7, Y7
+	VPACKSSDW    Y7, Y5, Y5
+	VPSRLW       $0x0c, Y5, Y5
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      64(BX), Y4
+	VDIVPS       Y4, Y2, Y2
+	VADDPS       Y1, Y2, Y2
+	VCMPPS       $0x07, Y2, Y2, Y4
+	VBLENDVPS    Y4, Y2, Y3, Y4
+	VCMPPS       $0x07, Y4, Y4, Y2
+	VPAND        Y13, Y4, Y6
+	VPMAXUD      Y15, Y6, Y6
+	VPAND        Y12, Y4, Y7
+	VFMADD231PS  Y14, Y6, Y7
+	VANDPS       Y7, Y2, Y7
+	VANDPS       Y4, Y2, Y2
+	VMOVUPS      96(DX), Y4
+	VMOVUPS      96(BX), Y6
+	VDIVPS       Y6, Y4, Y4
+	VADDPS       Y1, Y4, Y4
+	VCMPPS       $0x07, Y4, Y4, Y1
+	VBLENDVPS    Y1, Y4, Y3, Y1
+	VCMPPS       $0x07, Y1, Y1, Y3
+	VPAND        Y13, Y1, Y4
+	VPMAXUD      Y15, Y4, Y4
+	VPAND        Y12, Y1, Y6
+	VFMADD231PS  Y14, Y4, Y6
+	VANDPS       Y6, Y3, Y6
+	VANDPS       Y1, Y3, Y3
+	VPACKSSDW    Y3, Y2, Y2
+	VPMADDWD     Y11, Y7, Y7
+	VPMADDWD     Y11, Y6, Y6
+	VPACKSSDW    Y6, Y7, Y7
+	VPSRLW       $0x0c, Y7, Y7
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VPACKUSWB    Y7, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y5, Y0, Y5
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VPMADDUBSW   Y0, Y5, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SI)
+	CMPQ         440(SP), $+1
+	JEQ          groupresume
+	CMPQ         440(SP), $+2
+	JEQ          short2resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         416(SP), BX
+	MOVQ         424(SP), R8
+	VBROADCASTSS (BX), Y10
+	VBROADCASTSS (R8), Y9
+	JMP          groupback
+
+short2resume:
+	MOVQ 416(SP), BX
+	MOVQ 424(SP), R8
+	JMP  short2back
+
+// func QuantizeE2M1PowerOfTwoAVX2(q *uint8, x *float32, factor *float32, instead float32, tie float32, flip int32, groups int, length int, ahead int)
+// Requires: AVX, AVX2, FMA3, MMX+
+TEXT ·QuantizeE2M1PowerOfTwoAVX2(SB), $320-64
+	// pointers: SI q, DX x, BX factor, DI elements left, R8 groups left, R9 length
+	// per call: Y15 0x0, Y14 tie, Y13 0xff02, Y12 0x7f800000, Y11 0x3f80ff02, Y10 0x7fffffff, Y9 0x401000
+	// per group: Y8 factor
+	// loaded at each use: flip, 0x8080808, table, 0x10011001
+	// vector registers in use at once: 16
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         factor+16(FP), BX
+	VXORPS       Y15, Y15, Y15
+	VBROADCASTSS tie+28(FP), Y14
+	VBROADCASTSS constantsAVX2<>+136(SB), Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
+	VBROADCASTSS constantsAVX2<>+140(SB), Y11
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VBROADCASTSS constantsAVX2<>+88(SB), Y9
+	MOVQ         groups+40(FP), R8
+	MOVQ         length+48(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+16
+	JEQ          short2
+
+groups:
+	MOVQ  R9, DI
+	IMULQ R8, DI
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Y8
+	SUBQ         R8, DI
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+
+grouploop:
+	VMOVUPS      (DX), Y0
+	VFMADD213PS  Y15, Y8, Y0
+	VMOVUPS      32(DX), Y1
+	VFMADD213PS  Y15, Y8, Y1
+	VMOVUPS      64(DX), Y2
+	VFMADD213PS  Y15, Y8, Y2
+	VMOVUPS      96(DX), Y3
+	VFMADD213PS  Y15, Y8, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y12, Y0, Y4
+	VPOR         Y4, Y13, Y4
+	VPMAXUD      Y11, Y4, Y4
+	VPAND        Y10, Y0, Y5
+	VFMADD231PS  Y14, Y5, Y4
+	VPAND        Y12, Y1, Y5
+	VPOR         Y5, Y13, Y5
+	VPMAXUD      Y11, Y5, Y5
+	VPAND        Y10, Y1, Y6
+	VFMADD231PS  Y14, Y6, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y9, Y4, Y4
+	VPMADDWD     Y9, Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPAND        Y12, Y2, Y1
+	VPOR         Y1, Y13, Y1
+	VPMAXUD      Y11, Y1, Y1
+	VPAND        Y10, Y2, Y5
+	VFMADD231PS  Y14, Y5, Y1
+	VPAND        Y12, Y3, Y5
+	VPOR         Y5, Y13, Y5
+	VPMAXUD      Y11, Y5, Y5
+	VPAND        Y10, Y3, Y6
+	VFMADD231PS  Y14, Y6, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPMADDWD     Y9, Y1, Y1
+	VPMADDWD     Y9, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS flip+32(FP), Y2
+	VPXOR        Y2, Y0, Y0
+	VPACKUSWB    Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y4, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VPMADDUBSW   Y0, Y4, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SI)
+
+groupback:
+	ADDQ $+16, SI
+	ADDQ $+128, DX
+	SUBQ $+32, R8
+	CMPQ R8, $+32
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  DI, $+32
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Y8
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ BX, R11
+	SUBQ $+8, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS     (DX), Y0
+	VFMADD213PS Y15, Y8, Y0
+	SUBQ        $+8, R8
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VMOVUPS     32(DX), Y1
+	VFMADD213PS Y15, Y8, Y1
+	SUBQ        $+8, R8
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VMOVUPS     64(DX), Y2
+	VFMADD213PS Y15, Y8, Y2
+	SUBQ        $+8, R8
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      96(DX), Y3
+	VFMADD213PS  Y15, Y8, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          groupmeetrare
+	VPAND        Y12, Y0, Y4
+	VPOR         Y4, Y13, Y4
+	VPMAXUD      Y11, Y4, Y4
+	VPAND        Y10, Y0, Y5
+	VFMADD231PS  Y14, Y5, Y4
+	VPAND        Y12, Y1, Y5
+	VPOR         Y5, Y13, Y5
+	VPMAXUD      Y11, Y5, Y5
+	VPAND        Y10, Y1, Y6
+	VFMADD231PS  Y14, Y6, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y9, Y4, Y4
+	VPMADDWD     Y9, Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPAND        Y12, Y2, Y1
+	VPOR         Y1, Y13, Y1
+	VPMAXUD      Y11, Y1, Y1
+	VPAND        Y10, Y2, Y5
+	VFMADD231PS  Y14, Y5, Y1
+	VPAND        Y12, Y3, Y5
+	VPOR         Y5, Y13, Y5
+	VPMAXUD      Y11, Y5, Y5
+	VPAND        Y10, Y3, Y6
+	VFMADD231PS  Y14, Y6, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPMADDWD     Y9, Y1, Y1
+	VPMADDWD     Y9, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS flip+32(FP), Y2
+	VPXOR        Y2, Y0, Y0
+	VPACKUSWB    Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y4, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VPMADDUBSW   Y0, Y4, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, DI
+	CMPQ         R8, $+1
+	JLT          groupnext
+	CMPQ         DI, $+32
+	JLT          grouptail
+	CMPQ         R8, $+32
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R10
+	MOVQ DI, R11
+
+grouppieces:
+	MOVQ R11, DI
+	CMPQ R8, DI
+	JGE  grouppiece
+	MOVQ R8, DI
+
+grouppiece:
+	VBROADCASTSS (BX), Y8
+	MOVQ         SI, 272(SP)
+	LEAQ         (SP), SI
+	LEAQ         16(SP), AX
+	MOVQ         DX, CX
+	CALL         ·stageIn32AVX2(SB)
+	MOVQ         DX, 280(SP)
+	LEAQ         16(SP), DX
+	MOVQ         R8, 296(SP)
+	SUBQ         R8, R8
+	JMP          grouploop
+
+groupstaged:
+	MOVQ  272(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  DI, AX
+	SHRQ  $0x01, AX
+	ADDQ  AX, SI
+	MOVQ  280(SP), DX
+	LEAQ  (DX)(DI*4), DX
+	MOVQ  296(SP), R8
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
+	TESTQ R10, R10
+	JEQ   groupdone
+	TESTQ R8, R8
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, BX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, DI
+	JMP   groupbegin
+
+groupdone:
+	TESTQ $0x00000001, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ R8, $+2
+	JLT  short2end
+	MOVQ ahead+56(FP), CX
+	CMPQ CX, $+1
+	JGT  short2stream
+
+short2loop:
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VMOVUPS      (DX), Y0
+	VFMADD213PS  Y15, Y8, Y0
+	VMOVUPS      32(DX), Y1
+	VFMADD213PS  Y15, Y8, Y1
+	VMOVUPS      64(DX), Y2
+	VFMADD213PS  Y15, Y7, Y2
+	VMOVUPS      96(DX), Y3
+	VFMADD213PS  Y15, Y7, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y12, Y0, Y4
+	VPOR         Y4, Y13, Y4
+	VPMAXUD      Y11, Y4, Y4
+	VPAND        Y10, Y0, Y5
+	VFMADD231PS  Y14, Y5, Y4
+	VPAND        Y12, Y1, Y5
+	VPOR         Y5, Y13, Y5
+	VPMAXUD      Y11, Y5, Y5
+	VPAND        Y10, Y1, Y6
+	VFMADD231PS  Y14, Y6, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y9, Y4, Y4
+	VPMADDWD     Y9, Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPAND        Y12, Y2, Y1
+	VPOR         Y1, Y13, Y1
+	VPMAXUD      Y11, Y1, Y1
+	VPAND        Y10, Y2, Y5
+	VFMADD231PS  Y14, Y5, Y1
+	VPAND        Y12, Y3, Y5
+	VPOR         Y5, Y13, Y5
+	VPMAXUD      Y11, Y5, Y5
+	VPAND        Y10, Y3, Y6
+	VFMADD231PS  Y14, Y6, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPMADDWD     Y9, Y1, Y1
+	VPMADDWD     Y9, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS flip+32(FP), Y2
+	VPXOR        Y2, Y0, Y0
+	VPACKUSWB    Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y4, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VPMADDUBSW   Y0, Y4, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+16, SI
+	ADDQ $+128, DX
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTQ $0x00000001, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, DI
+	CMPQ DI, $+32
+	JLT  lanestage
+
+laneloop:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VFMADD213PS  Y15, Y1, Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VFMADD213PS  Y15, Y2, Y1
+	VMOVUPS      64(DX), Y2
+	VMOVUPS      64(BX), Y3
+	VFMADD213PS  Y15, Y3, Y2
+	VMOVUPS      96(DX), Y3
+	VMOVUPS      96(BX), Y4
+	VFMADD213PS  Y15, Y4, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          lanerare
+	VPAND        Y12, Y0, Y4
+	VPOR         Y4, Y13, Y4
+	VPMAXUD      Y11, Y4, Y4
+	VPAND        Y10, Y0, Y5
+	VFMADD231PS  Y14, Y5, Y4
+	VPAND        Y12, Y1, Y5
+	VPOR         Y5, Y13, Y5
+	VPMAXUD      Y11, Y5, Y5
+	VPAND        Y10, Y1, Y6
+	VFMADD231PS  Y14, Y6, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y9, Y4, Y4
+	VPMADDWD     Y9, Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPAND        Y12, Y2, Y1
+	VPOR         Y1, Y13, Y1
+	VPMAXUD      Y11, Y1, Y1
+	VPAND        Y10, Y2, Y5
+	VFMADD231PS  Y14, Y5, Y1
+	VPAND        Y12, Y3, Y5
+	VPOR         Y5, Y13, Y5
+	VPMAXUD      Y11, Y5, Y5
+	VPAND        Y10, Y3, Y6
+	VFMADD231PS  Y14, Y6, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPMADDWD     Y9, Y1, Y1
+	VPMADDWD     Y9, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS flip+32(FP), Y2
+	VPXOR        Y2, Y0, Y0
+	VPACKUSWB    Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y4, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VPMADDUBSW   Y0, Y4, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SI)
+
+laneback:
+	ADDQ  $+16, SI
+	ADDQ  $+128, DX
+	ADDQ  $+128, BX
+	SUBQ  $+32, DI
+	CMPQ  DI, $+32
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+32, DI
+	MOVQ  272(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX2(SB)
+	MOVQ  280(SP), DX
+	MOVQ  288(SP), BX
+
+laneend:
+	TESTQ $0x00000001, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched2:
+	VMOVUPS      (DX), Y0
+	VFMADD213PS  Y15, Y8, Y0
+	VMOVUPS      32(DX), Y1
+	VFMADD213PS  Y15, Y8, Y1
+	VMOVUPS      64(DX), Y2
+	VFMADD213PS  Y15, Y8, Y2
+	VMOVUPS      96(DX), Y3
+	VFMADD213PS  Y15, Y8, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          grouprare
+	VPAND        Y12, Y0, Y4
+	VPOR         Y4, Y13, Y4
+	VPMAXUD      Y11, Y4, Y4
+	VPAND        Y10, Y0, Y5
+	VFMADD231PS  Y14, Y5, Y4
+	VPAND        Y12, Y1, Y5
+	VPOR         Y5, Y13, Y5
+	VPMAXUD      Y11, Y5, Y5
+	VPAND        Y10, Y1, Y6
+	VFMADD231PS  Y14, Y6, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y9, Y4, Y4
+	VPMADDWD     Y9, Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPAND        Y12, Y2, Y1
+	VPOR         Y1, Y13, Y1
+	VPMAXUD      Y11, Y1, Y1
+	VPAND        Y10, Y2, Y5
+	VFMADD231PS  Y14, Y5, Y1
+	VPAND        Y12, Y3, Y5
+	VPOR         Y5, Y13, Y5
+	VPMAXUD      Y11, Y5, Y5
+	VPAND        Y10, Y3, Y6
+	VFMADD231PS  Y14, Y6, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPMADDWD     Y9, Y1, Y1
+	VPMADDWD     Y9, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS flip+32(FP), Y2
+	VPXOR        Y2, Y0, Y0
+	VPACKUSWB    Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y4, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VPMADDUBSW   Y0, Y4, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (SI)
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+32, R8
+	CMPQ         R8, $+32
+	JGE          groupstream
+	JMP          groupwhole
+
+grouprare:
+	MOVQ $+1, 304(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX2(SB)
+	MOVQ BX, 288(SP)
+	LEAQ 144(SP), BX
+	JMP  rare
+
+groupmeet0cross:
+groupmeet0mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X0
+	VPBROADCASTD X0, Y0
+	VMOVDQU      constantsAVX2<>+44(SB), Y1
+	VPCMPGTD     Y0, Y1, Y0
+	VBROADCASTSS 4(BX), Y1
+	VBLENDVPS    Y0, Y1, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet0reached
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	JMP          groupmeet0mix
+
+groupmeet0reached:
+	CMPQ R8, $-7
+	JGE  groupmeet0mixed
+	ADDQ R9, R8
+	ADDQ $+4, BX
+
+groupmeet0mixed:
+	JMP groupmeet0
+
+groupmeet1cross:
+groupmeet1mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X1
+	VPBROADCASTD X1, Y1
+	VMOVDQU      constantsAVX2<>+44(SB), Y2
+	VPCMPGTD     Y1, Y2, Y1
+	VBROADCASTSS 4(BX), Y2
+	VBLENDVPS    Y1, Y2, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet1reached
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	JMP          groupmeet1mix
+
+groupmeet1reached:
+	CMPQ R8, $-7
+	JGE  groupmeet1mixed
+	ADDQ R9, R8
+	ADDQ $+4, BX
+
+groupmeet1mixed:
+	JMP groupmeet1
+
+groupmeet2cross:
+groupmeet2mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X2
+	VPBROADCASTD X2, Y2
+	VMOVDQU      constantsAVX2<>+44(SB), Y3
+	VPCMPGTD     Y2, Y3, Y2
+	VBROADCASTSS 4(BX), Y3
+	VBLENDVPS    Y2, Y3, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet2reached
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	JMP          groupmeet2mix
+
+groupmeet2reached:
+	CMPQ R8, $-7
+	JGE  groupmeet2mixed
+	ADDQ R9, R8
+	ADDQ $+4, BX
+
+groupmeet2mixed:
+	JMP groupmeet2
+
+groupmeet3cross:
+groupmeet3mix:
+	LEAL         7(R8), AX
+	VMOVD        AX, X3
+	VPBROADCASTD X3, Y3
+	VMOVDQU      constantsAVX2<>+44(SB), Y4
+	VPCMPGTD     Y3, Y4, Y3
+	VBROADCASTSS 4(BX), Y4
+	VBLENDVPS    Y3, Y4, Y8, Y8
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeet3reached
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	JMP          groupmeet3mix
+
+groupmeet3reached:
+	CMPQ R8, $-7
+	JGE  groupmeet3mixed
+	ADDQ R9, R8
+	ADDQ $+4, BX
+
+groupmeet3mixed:
+	JMP groupmeet3
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
+	SUBQ R11, R11
+	ADDQ $+32, R11
+	JMP  grouppieces
+
+short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+
+fetched4:
+	VBROADCASTSS (BX), Y8
+	VBROADCASTSS 4(BX), Y7
+	VMOVUPS      (DX), Y0
+	VFMADD213PS  Y15, Y8, Y0
+	VMOVUPS      32(DX), Y1
+	VFMADD213PS  Y15, Y8, Y1
+	VMOVUPS      64(DX), Y2
+	VFMADD213PS  Y15, Y7, Y2
+	VMOVUPS      96(DX), Y3
+	VFMADD213PS  Y15, Y7, Y3
+	VCMPPS       $0x03, Y1, Y0, Y4
+	VCMPPS       $0x03, Y3, Y2, Y5
+	VORPS        Y5, Y4, Y4
+	VPMOVMSKB    Y4, AX
+	TESTL        AX, AX
+	JNE          short2rare
+	VPAND        Y12, Y0, Y4
+	VPOR         Y4, Y13, Y4
+	VPMAXUD      Y11, Y4, Y4
+	VPAND        Y10, Y0, Y5
+	VFMADD231PS  Y14, Y5, Y4
+	VPAND        Y12, Y1, Y5
+	VPOR         Y5, Y13, Y5
+	VPMAXUD      Y11, Y5, Y5
+	VPAND        Y10, Y1, Y6
+	VFMADD231PS  Y14, Y6, Y5
+	VPACKSSDW    Y1, Y0, Y0
+	VPMADDWD     Y9, Y4, Y4
+	VPMADDWD     Y9, Y5, Y5
+	VPACKSSDW    Y5, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPAND        Y12, Y2, Y1
+	VPOR         Y1, Y13, Y1
+	VPMAXUD      Y11, Y1, Y1
+	VPAND        Y10, Y2, Y5
+	VFMADD231PS  Y14, Y5, Y1
+	VPAND        Y12, Y3, Y5
+	VPOR         Y5, Y13, Y5
+	VPMAXUD      Y11, Y5, Y5
+	VPAND        Y10, Y3, Y6
+	VFMADD231PS  Y14, Y6, Y5
+	VPACKSSDW    Y3, Y2, Y2
+	VPMADDWD     Y9, Y1, Y1
+	VPMADDWD     Y9, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPSRLW       $0x0c, Y1, Y1
+	VPACKSSWB    Y2, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS flip+32(FP), Y2
+	VPXOR        Y2, Y0, Y0
+	VPACKUSWB    Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y4, Y4
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y4, Y0, Y4
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VPMADDUBSW   Y0, Y4, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVNTPS     X1, (SI)
+	ADDQ         $+8, BX
+	ADDQ         $+16, SI
+	ADDQ         $+128, DX
+	SUBQ         $+2, R8
+	CMPQ         R8, $+2
+	JGE          short2stream
+	JMP          short2end
+
+short2rare:
+	MOVQ $+2, 304(SP)
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX2(SB)
+	MOVQ BX, 288(SP)
+	LEAQ 144(SP), BX
+	JMP  rare
+
+lanerare:
+	MOVQ $+3, 304(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 272(SP)
+	LEAQ (SP), SI
+	LEAQ 16(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ DX, 280(SP)
+	LEAQ 16(SP), DX
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX2(SB)
+	MOVQ BX, 288(SP)
+	LEAQ 144(SP), BX
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMULPS       Y1, Y0, Y0
+	VXORPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VBROADCASTSS instead+24(FP), Y2
+	VBLENDVPS    Y1, Y0, Y2, Y1
+	VCMPPS       $0x07, Y1, Y1, Y0
+	VBROADCASTSS constantsAVX2<>+136(SB), Y2
+	VBROADCASTSS constantsAVX2<>+0(SB), Y3
+	VPAND        Y3, Y1, Y3
+	VPOR         Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+140(SB), Y3
+	VPMAXUD      Y3, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+4(SB), Y3
+	VPAND        Y3, Y1, Y3
+	VBROADCASTSS tie+28(FP), Y4
+	VFMADD231PS  Y4, Y3, Y2
+	VANDPS       Y2, Y0, Y2
+	VANDPS       Y1, Y0, Y0
+	VMOVUPS      32(DX), Y1
+	VMOVUPS      32(BX), Y3
+	VMULPS       Y3, Y1, Y1
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y3
+	VBROADCASTSS instead+24(FP), Y4
+	VBLENDVPS    Y3, Y1, Y4, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+136(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VPOR         Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+140(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS tie+28(FP), Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VANDPS       Y4, Y1, Y4
+	VANDPS       Y3, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+88(SB), Y1
+	VPMADDWD     Y1, Y2, Y2
+	VPMADDWD     Y1, Y4, Y4
+	VPACKSSDW    Y4, Y2, Y2
+	VPSRLW       $0x0c, Y2, Y2
+	VMOVUPS      64(DX), Y1
+	VMOVUPS      64(BX), Y3
+	VMULPS       Y3, Y1, Y1
+	VXORPS       Y3, Y3, Y3
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y1, Y1, Y3
+	VBROADCASTSS instead+24(FP), Y4
+	VBLENDVPS    Y3, Y1, Y4, Y3
+	VCMPPS       $0x07, Y3, Y3, Y1
+	VBROADCASTSS constantsAVX2<>+136(SB), Y4
+	VBROADCASTSS constantsAVX2<>+0(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VPOR         Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+140(SB), Y5
+	VPMAXUD      Y5, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+4(SB), Y5
+	VPAND        Y5, Y3, Y5
+	VBROADCASTSS tie+28(FP), Y6
+	VFMADD231PS  Y6, Y5, Y4
+	VANDPS       Y4, Y1, Y4
+	VANDPS       Y3, Y1, Y1
+	VMOVUPS      96(DX), Y3
+	VMOVUPS      96(BX), Y5
+	VMULPS       Y5, Y3, Y3
+	VXORPS       Y5, Y5, Y5
+	VADDPS       Y5, Y3, Y3
+	VCMPPS       $0x07, Y3, Y3, Y5
+	VBROADCASTSS instead+24(FP), Y6
+	VBLENDVPS    Y5, Y3, Y6, Y5
+	VCMPPS       $0x07, Y5, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+136(SB), Y6
+	VBROADCASTSS constantsAVX2<>+0(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VPOR         Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+140(SB), Y7
+	VPMAXUD      Y7, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+4(SB), Y7
+	VPAND        Y7, Y5, Y7
+	VBROADCASTSS tie+28(FP), Y8
+	VFMADD231PS  Y8, Y7, Y6
+	VANDPS       Y6, Y3, Y6
+	VANDPS       Y5, Y3, Y3
+	VPACKSSDW    Y3, Y1, Y1
+	VBROADCASTSS constantsAVX2<>+88(SB), Y3
+	VPMADDWD     Y3, Y4, Y4
+	VPMADDWD     Y3, Y6, Y6
+	VPACKSSDW    Y6, Y4, Y4
+	VPSRLW       $0x0c, Y4, Y4
+	VPACKSSWB    Y1, Y0, Y0
+	VPSRLW       $0x04, Y0, Y0
+	VBROADCASTSS flip+32(FP), Y1
+	VPXOR        Y1, Y0, Y0
+	VPACKUSWB    Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+92(SB), Y1
+	VPAND        Y1, Y0, Y0
+	VPOR         Y0, Y2, Y2
+	VMOVUPS      constantsAVX2<>+12(SB), Y0
+	VPERMD       Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+132(SB), Y0
+	VPMADDUBSW   Y0, Y2, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SI)
+	VXORPS       Y15, Y15, Y15
+	VBROADCASTSS tie+28(FP), Y14
+	VBROADCASTSS constantsAVX2<>+136(SB), Y13
+	VBROADCASTSS constantsAVX2<>+0(SB), Y12
+	VBROADCASTSS constantsAVX2<>+140(SB), Y11
+	VBROADCASTSS constantsAVX2<>+4(SB), Y10
+	VBROADCASTSS constantsAVX2<>+88(SB), Y9
 	CMPQ         304(SP), $+1
 	JEQ          groupresume
 	CMPQ         304(SP), $+2
@@ -5024,4 +5964,6 @@ DATA constantsAVX2<>+120(SB)/4, $0xbcb8b080
 DATA constantsAVX2<>+124(SB)/4, $0xccc8c4c0
 DATA constantsAVX2<>+128(SB)/4, $0x7f7f7f7f
 DATA constantsAVX2<>+132(SB)/4, $0x10011001
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $136
+DATA constantsAVX2<>+136(SB)/4, $0x0000ff02
+DATA constantsAVX2<>+140(SB)/4, $0x3f80ff02
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $144

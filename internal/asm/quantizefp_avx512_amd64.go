@@ -41,15 +41,6 @@ func QuantizeFpPowerOfTwoFloat8AVX512(q *uint8, x *float32, recip *float32, leas
 //go:noescape
 func QuantizeFpE2M1AVX512(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 
-// QuantizeFpPowerOfTwoE2M1AVX512 is QuantizeFp with scales that are powers of two, 1/recip: then the product is the quotient.
-// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
-// parameters and results are one per group.
-// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
-// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
-//
-//go:noescape
-func QuantizeFpPowerOfTwoE2M1AVX512(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
-
 // QuantizeFpE2M1PackedAVX512 sets q to the code of x/scale, clipped and rounded to the format.
 // recip is Prepare's.
 // A Float8 is described by words: least, the exponent field of its least normal number in place; ruler, by which a field is
@@ -72,3 +63,23 @@ func QuantizeFpE2M1PackedAVX512(q *uint8, x *float32, scale *float32, recip *flo
 //
 //go:noescape
 func QuantizeFpPowerOfTwoE2M1PackedAVX512(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
+
+// QuantizeE2M1AVX512 sets q to the E2M1 code of x/scale, clipped and rounded, with +0 for -0; a NaN counts as instead.
+// recip is Prepare's.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func QuantizeE2M1AVX512(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
+
+// QuantizeE2M1PowerOfTwoAVX512 is QuantizeE2M1 with scales that are powers of two, 1/factor: then the product is the quotient.
+// tie is 2^-22, or the number below that if ties go toward zero; and a sign is flipped where flip, a byte four times, has the bit of a code's sign.
+// It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
+// parameters and results are one per group.
+// If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
+// and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
+//
+//go:noescape
+func QuantizeE2M1PowerOfTwoAVX512(q *uint8, x *float32, factor *float32, instead float32, tie float32, flip int32, groups int, length int, ahead int)

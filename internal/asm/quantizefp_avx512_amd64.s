@@ -2791,6 +2791,10 @@ groupahead:
 	VFMADD231PS  Z14, Z19, Z23
 	VFMADD231PS  Z14, Z20, Z24
 	VFMADD231PS  Z14, Z21, Z25
+	VPACKSSDW    Z4, Z5, Z0
+	VPACKSSDW    Z2, Z3, Z19
+	VPACKSSWB    Z19, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
 	VPMADDWD     Z10, Z22, Z22
 	VPMADDWD     Z10, Z23, Z23
 	VPACKSSDW    Z23, Z22, Z22
@@ -2800,10 +2804,6 @@ groupahead:
 	VPACKSSDW    Z25, Z24, Z24
 	VPSRLW       $0x0c, Z24, Z24
 	VPACKUSWB    Z24, Z22, Z22
-	VPACKSSDW    Z4, Z5, Z0
-	VPACKSSDW    Z2, Z3, Z19
-	VPACKSSWB    Z19, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z0, Z22
 	VPSHUFB      Z22, Z9, Z22
 	VPERMD       Z22, Z8, Z22
@@ -2861,6 +2861,10 @@ groupturn:
 	VFMADD231PS       Z14, Z19, Z23
 	VFMADD231PS       Z14, Z20, Z24
 	VFMADD231PS       Z14, Z21, Z25
+	VPACKSSDW         Z4, Z5, Z0
+	VPACKSSDW         Z2, Z3, Z19
+	VPACKSSWB         Z19, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
 	VPMADDWD          Z10, Z22, Z22
 	VPMADDWD          Z10, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
@@ -2870,10 +2874,6 @@ groupturn:
 	VPACKSSDW         Z25, Z24, Z24
 	VPSRLW            $0x0c, Z24, Z24
 	VPACKUSWB         Z24, Z22, Z22
-	VPACKSSDW         Z4, Z5, Z0
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z0, Z22
 	VPSHUFB           Z22, Z9, Z22
 	VPERMD            Z22, Z8, Z22
@@ -2928,11 +2928,11 @@ grouploop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z2, Z1, Z1
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
-	VPACKSSDW    Z2, Z1, Z1
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
@@ -2941,14 +2941,14 @@ grouploop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z4, Z3, Z3
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z2, Z5, Z5
 	VPACKSSWB    Z3, Z1, Z1
 	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z2, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z1, Z5
 	VPSHUFB      Z5, Z9, Z5
 	VPERMD       Z5, Z8, Z5
@@ -3021,11 +3021,11 @@ groupmeet3:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z2, Z1, Z1
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
-	VPACKSSDW    Z2, Z1, Z1
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
@@ -3034,14 +3034,14 @@ groupmeet3:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z4, Z3, Z3
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z2, Z5, Z5
 	VPACKSSWB    Z3, Z1, Z1
 	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z2, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z1, Z5
 	VPSHUFB      Z5, Z9, Z5
 	VPERMD       Z5, Z8, Z5
@@ -3133,19 +3133,19 @@ grouppiece:
 	VFMADD231PS  Z14, Z0, Z18
 
 grouptailnarrow:
+	VPACKSSDW  Z2, Z1, Z1
 	VPMADDWD   Z10, Z5, Z5
 	VPMADDWD   Z10, Z16, Z16
 	VPACKSSDW  Z16, Z5, Z5
 	VPSRLW     $0x0c, Z5, Z5
-	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z4, Z3, Z3
 	VPMADDWD   Z10, Z17, Z17
 	VPMADDWD   Z10, Z18, Z18
 	VPACKSSDW  Z18, Z17, Z17
 	VPSRLW     $0x0c, Z17, Z17
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z17, Z5, Z5
 	VPACKSSWB  Z3, Z1, Z1
 	VPSRLW     $0x04, Z1, Z1
+	VPACKUSWB  Z17, Z5, Z5
 	VPTERNLOGD $0xf8, Z11, Z1, Z5
 	VPSHUFB    Z5, Z9, Z5
 	VPERMD     Z5, Z8, Z5
@@ -3244,6 +3244,10 @@ short2ahead:
 	VFMADD231PS       Z14, Z17, Z21
 	VFMADD231PS       Z14, Z18, Z22
 	VFMADD231PS       Z14, Z19, Z23
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
 	VPMADDWD          Z10, Z20, Z20
 	VPMADDWD          Z10, Z21, Z21
 	VPACKSSDW         Z21, Z20, Z20
@@ -3253,10 +3257,6 @@ short2ahead:
 	VPACKSSDW         Z23, Z22, Z22
 	VPSRLW            $0x0c, Z22, Z22
 	VPACKUSWB         Z22, Z20, Z20
-	VPACKSSDW         Z6, Z7, Z0
-	VPACKSSDW         Z4, Z5, Z17
-	VPACKSSWB         Z17, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z0, Z20
 	VPSHUFB           Z20, Z9, Z20
 	VPERMD            Z20, Z8, Z20
@@ -3302,11 +3302,11 @@ short2loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -3315,14 +3315,14 @@ short2loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPSHUFB           Z5, Z9, Z5
 	VPERMD            Z5, Z8, Z5
@@ -3411,6 +3411,10 @@ short4ahead:
 	VFMADD231PS       Z14, Z17, Z21
 	VFMADD231PS       Z14, Z18, Z22
 	VFMADD231PS       Z14, Z19, Z23
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
 	VPMADDWD          Z10, Z20, Z20
 	VPMADDWD          Z10, Z21, Z21
 	VPACKSSDW         Z21, Z20, Z20
@@ -3420,10 +3424,6 @@ short4ahead:
 	VPACKSSDW         Z23, Z22, Z22
 	VPSRLW            $0x0c, Z22, Z22
 	VPACKUSWB         Z22, Z20, Z20
-	VPACKSSDW         Z6, Z7, Z0
-	VPACKSSDW         Z4, Z5, Z17
-	VPACKSSWB         Z17, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z0, Z20
 	VPSHUFB           Z20, Z9, Z20
 	VPERMD            Z20, Z8, Z20
@@ -3469,11 +3469,11 @@ short4loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -3482,14 +3482,14 @@ short4loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPSHUFB           Z5, Z9, Z5
 	VPERMD            Z5, Z8, Z5
@@ -3554,11 +3554,11 @@ laneloop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z6
 	VFMADD231PS  Z14, Z0, Z6
+	VPACKSSDW    Z3, Z2, Z2
 	VPMADDWD     Z10, Z1, Z1
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z1, Z1
 	VPSRLW       $0x0c, Z1, Z1
-	VPACKSSDW    Z3, Z2, Z2
 	VPANDD       Z13, Z4, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z3
@@ -3567,14 +3567,14 @@ laneloop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z5, Z6
 	VFMADD231PS  Z14, Z0, Z6
+	VPACKSSDW    Z5, Z4, Z4
 	VPMADDWD     Z10, Z3, Z3
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z3, Z3
 	VPSRLW       $0x0c, Z3, Z3
-	VPACKSSDW    Z5, Z4, Z4
-	VPACKUSWB    Z3, Z1, Z1
 	VPACKSSWB    Z4, Z2, Z2
 	VPSRLW       $0x04, Z2, Z2
+	VPACKUSWB    Z3, Z1, Z1
 	VPTERNLOGD   $0xf8, Z11, Z2, Z1
 	VPSHUFB      Z1, Z9, Z1
 	VPERMD       Z1, Z8, Z1
@@ -3656,11 +3656,11 @@ fetched2:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z2, Z1, Z1
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
-	VPACKSSDW    Z2, Z1, Z1
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
@@ -3669,14 +3669,14 @@ fetched2:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z4, Z3, Z3
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z2, Z5, Z5
 	VPACKSSWB    Z3, Z1, Z1
 	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z2, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z1, Z5
 	VPSHUFB      Z5, Z9, Z5
 	VPERMD       Z5, Z8, Z5
@@ -3709,6 +3709,10 @@ grouplast:
 	VFMADD231PS Z14, Z1, Z19
 	VFMADD231PS Z14, Z16, Z20
 	VFMADD231PS Z14, Z17, Z21
+	VPACKSSDW   Z4, Z5, Z0
+	VPACKSSDW   Z2, Z3, Z1
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
 	VPMADDWD    Z10, Z18, Z18
 	VPMADDWD    Z10, Z19, Z19
 	VPACKSSDW   Z19, Z18, Z18
@@ -3718,10 +3722,6 @@ grouplast:
 	VPACKSSDW   Z21, Z20, Z20
 	VPSRLW      $0x0c, Z20, Z20
 	VPACKUSWB   Z20, Z18, Z18
-	VPACKSSDW   Z4, Z5, Z0
-	VPACKSSDW   Z2, Z3, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
 	VPTERNLOGD  $0xf8, Z11, Z0, Z18
 	VPSHUFB     Z18, Z9, Z18
 	VPERMD      Z18, Z8, Z18
@@ -3868,11 +3868,11 @@ fetched4:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -3881,14 +3881,14 @@ fetched4:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPSHUFB           Z5, Z9, Z5
 	VPERMD            Z5, Z8, Z5
@@ -3960,11 +3960,11 @@ fetched6:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -3973,14 +3973,14 @@ fetched6:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPSHUFB           Z5, Z9, Z5
 	VPERMD            Z5, Z8, Z5
@@ -4053,11 +4053,11 @@ rare:
 	VFMADD231PS  Z14, Z3, Z4
 	VMOVAPS.Z    Z4, K2, Z4
 	VMOVAPS.Z    Z1, K2, Z1
+	VPACKSSDW    Z1, Z0, Z0
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z4, Z4
 	VPACKSSDW    Z4, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
 	VMOVUPS      128(DX), Z1
 	VMOVUPS      128(BX), Z3
 	VDIVPS       Z3, Z1, Z1
@@ -4078,14 +4078,14 @@ rare:
 	VFMADD231PS  Z14, Z5, Z6
 	VMOVAPS.Z    Z6, K4, Z6
 	VMOVAPS.Z    Z3, K4, Z3
+	VPACKSSDW    Z3, Z1, Z1
 	VPMADDWD     Z10, Z4, Z4
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z4, Z4
 	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
 	VPACKSSWB    Z1, Z0, Z0
 	VPSRLW       $0x04, Z0, Z0
+	VPACKUSWB    Z4, Z2, Z2
 	VPTERNLOGD   $0xf8, Z11, Z0, Z2
 	VPSHUFB      Z2, Z9, Z2
 	VPERMD       Z2, Z8, Z2
@@ -4122,1264 +4122,6 @@ short2resume:
 short4resume:
 	MOVQ 848(SP), BX
 	MOVQ 856(SP), R8
-	JMP  short4back
-
-// func QuantizeFpPowerOfTwoE2M1AVX512(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·QuantizeFpPowerOfTwoE2M1AVX512(SB), $624-48
-	// pointers: SI q, DX x, BX recip, DI elements left, R8 groups left, R9 length
-	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 table
-	// per group: Z7 recip
-	// vector registers in use at once: 25
-	MOVQ         q+0(FP), SI
-	MOVQ         x+8(FP), DX
-	MOVQ         recip+16(FP), BX
-	VBROADCASTSS constantsAVX512<>+80(SB), Z15
-	VBROADCASTSS constantsAVX512<>+84(SB), Z14
-	VBROADCASTSS constantsAVX512<>+0(SB), Z13
-	VBROADCASTSS constantsAVX512<>+4(SB), Z12
-	VBROADCASTSS constantsAVX512<>+88(SB), Z11
-	VBROADCASTSS constantsAVX512<>+92(SB), Z10
-	VMOVUPS      constantsAVX512<>+96(SB), Z9
-	VMOVUPS      constantsAVX512<>+12(SB), Z8
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
-	CMPQ         R9, $+1
-	JEQ          lanes
-	CMPQ         R9, $+32
-	JEQ          short2
-	CMPQ         R9, $+16
-	JEQ          short4
-
-groups:
-	MOVQ  R9, DI
-	IMULQ R8, DI
-	MOVQ  R9, R8
-
-groupbegin:
-	CMPQ         DI, $+64
-	JLT          grouptail
-	CMPQ         R8, $+64
-	JLT          grouptomeet
-	VBROADCASTSS (BX), Z7
-	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
-	CMPQ         CX, $+1
-	JGT          groupstream
-	CMPQ         R8, $+256
-	JGE          groupfirst
-	CMPQ         DI, $+256
-	JLT          grouploop
-	TESTQ        $0x0000003f, R8
-	JEQ          groupfirst
-	JMP          grouploop
-
-groupfirst:
-	VMOVUPS (DX), Z0
-	VMULPS  Z7, Z0, Z6
-	VMOVUPS 64(DX), Z0
-	VMULPS  Z7, Z0, Z5
-	VMOVUPS 128(DX), Z0
-	VMULPS  Z7, Z0, Z4
-	VMOVUPS 192(DX), Z0
-	VMULPS  Z7, Z0, Z3
-	CMPQ    R8, $+128
-	JLT     groupends
-
-groupahead:
-	VMOVUPS     256(DX), Z0
-	VMULPS      Z7, Z0, Z0
-	VMOVUPS     320(DX), Z1
-	VMULPS      Z7, Z1, Z1
-	VMOVUPS     384(DX), Z2
-	VMULPS      Z7, Z2, Z2
-	VMOVUPS     448(DX), Z16
-	VMULPS      Z7, Z16, Z16
-	VCMPPS      $0x03, Z5, Z6, K1
-	VCMPPS      $0x03, Z3, Z4, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VPANDD      Z13, Z6, Z17
-	VPANDD      Z13, Z5, Z18
-	VPANDD      Z13, Z4, Z19
-	VPANDD      Z13, Z3, Z20
-	VPMAXUD     Z15, Z17, Z17
-	VPMAXUD     Z15, Z18, Z18
-	VPMAXUD     Z15, Z19, Z19
-	VPMAXUD     Z15, Z20, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z14, Z17, Z21
-	VFMADD231PS Z14, Z18, Z22
-	VFMADD231PS Z14, Z19, Z23
-	VFMADD231PS Z14, Z20, Z24
-	VPMADDWD    Z10, Z21, Z21
-	VPMADDWD    Z10, Z22, Z22
-	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x0c, Z21, Z21
-	VPMADDWD    Z10, Z23, Z23
-	VPMADDWD    Z10, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x0c, Z23, Z23
-	VPACKUSWB   Z23, Z21, Z21
-	VPACKSSDW   Z5, Z6, Z17
-	VPACKSSDW   Z3, Z4, Z18
-	VPACKSSWB   Z18, Z17, Z17
-	VPSRLW      $0x04, Z17, Z17
-	VPTERNLOGD  $0xf8, Z11, Z17, Z21
-	VPSHUFB     Z21, Z9, Z21
-	VPERMD      Z21, Z8, Z21
-	VMOVUPS     Z21, (SI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+128
-	JGE         groupahead
-
-groupends:
-	CMPQ  R8, $+64
-	JNE   grouplast
-	TESTQ DI, DI
-	JEQ   grouplast
-
-groupturn:
-	VMOVUPS     256(DX), Z0
-	VMULPS.BCST 4(BX), Z0, Z0
-	VMOVUPS     320(DX), Z1
-	VMULPS.BCST 4(BX), Z1, Z1
-	VMOVUPS     384(DX), Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VMOVUPS     448(DX), Z16
-	VMULPS.BCST 4(BX), Z16, Z16
-	VCMPPS      $0x03, Z5, Z6, K1
-	VCMPPS      $0x03, Z3, Z4, K2
-	KORTESTQ    K1, K2
-	JNE         groupturned
-	VPANDD      Z13, Z6, Z17
-	VPANDD      Z13, Z5, Z18
-	VPANDD      Z13, Z4, Z19
-	VPANDD      Z13, Z3, Z20
-	VPMAXUD     Z15, Z17, Z17
-	VPMAXUD     Z15, Z18, Z18
-	VPMAXUD     Z15, Z19, Z19
-	VPMAXUD     Z15, Z20, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VPANDD      Z12, Z3, Z24
-	VFMADD231PS Z14, Z17, Z21
-	VFMADD231PS Z14, Z18, Z22
-	VFMADD231PS Z14, Z19, Z23
-	VFMADD231PS Z14, Z20, Z24
-	VPMADDWD    Z10, Z21, Z21
-	VPMADDWD    Z10, Z22, Z22
-	VPACKSSDW   Z22, Z21, Z21
-	VPSRLW      $0x0c, Z21, Z21
-	VPMADDWD    Z10, Z23, Z23
-	VPMADDWD    Z10, Z24, Z24
-	VPACKSSDW   Z24, Z23, Z23
-	VPSRLW      $0x0c, Z23, Z23
-	VPACKUSWB   Z23, Z21, Z21
-	VPACKSSDW   Z5, Z6, Z17
-	VPACKSSDW   Z3, Z4, Z18
-	VPACKSSWB   Z18, Z17, Z17
-	VPSRLW      $0x04, Z17, Z17
-	VPTERNLOGD  $0xf8, Z11, Z17, Z21
-	VPSHUFB     Z21, Z9, Z21
-	VPERMD      Z21, Z8, Z21
-	VMOVUPS     Z21, (SI)
-	VMOVAPS     Z0, Z6
-	VMOVAPS     Z1, Z5
-	VMOVAPS     Z2, Z4
-	VMOVAPS     Z16, Z3
-	ADDQ        $+4, BX
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	MOVQ        R9, R8
-	SUBQ        R8, DI
-	CMPQ        R8, $+64
-	JNE         groupturned
-	TESTQ       DI, DI
-	JNE         groupturn
-
-groupturned:
-	VBROADCASTSS (BX), Z7
-	CMPQ         R8, $+128
-	JGE          groupahead
-
-grouploop:
-	VMOVUPS     (DX), Z0
-	VMULPS      Z7, Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VMULPS      Z7, Z1, Z1
-	VMOVUPS     128(DX), Z2
-	VMULPS      Z7, Z2, Z2
-	VMOVUPS     192(DX), Z3
-	VMULPS      Z7, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         grouprare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPSHUFB     Z5, Z9, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (SI)
-
-groupback:
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+64, R8
-	CMPQ R8, $+64
-	JGE  grouploop
-
-groupwhole:
-	CMPQ  R8, $+0
-	JLT   groupstaged
-	ADDQ  R8, DI
-	TESTQ R8, R8
-	JEQ   groupnext
-	CMPQ  DI, $+64
-	JLT   grouptail
-
-grouptomeet:
-	VBROADCASTSS (BX), Z7
-
-groupmeet:
-	MOVQ R8, R10
-	MOVQ BX, R11
-	SUBQ $+16, R8
-	JLT  groupmeet0cross
-
-groupmeet0:
-	VMOVUPS (DX), Z0
-	VMULPS  Z7, Z0, Z0
-	SUBQ    $+16, R8
-	JLT     groupmeet1cross
-
-groupmeet1:
-	VMOVUPS 64(DX), Z1
-	VMULPS  Z7, Z1, Z1
-	SUBQ    $+16, R8
-	JLT     groupmeet2cross
-
-groupmeet2:
-	VMOVUPS 128(DX), Z2
-	VMULPS  Z7, Z2, Z2
-	SUBQ    $+16, R8
-	JLT     groupmeet3cross
-
-groupmeet3:
-	VMOVUPS     192(DX), Z3
-	VMULPS      Z7, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         groupmeetrare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPSHUFB     Z5, Z9, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, DI
-	CMPQ        R8, $+1
-	JLT         groupnext
-	CMPQ        DI, $+64
-	JLT         grouptail
-	CMPQ        R8, $+64
-	JLT         groupmeet
-	JMP         groupbegin
-
-groupnext:
-	TESTQ DI, DI
-	JEQ   groupdone
-
-groupskip:
-	ADDQ R9, R8
-	ADDQ $+4, BX
-	CMPQ R8, $+1
-	JLT  groupskip
-	JMP  groupbegin
-
-grouptail:
-	MOVQ DI, R10
-	MOVQ DI, R11
-
-grouppieces:
-	MOVQ R11, DI
-	CMPQ R8, DI
-	JGE  grouppiece
-	MOVQ R8, DI
-
-grouppiece:
-	VBROADCASTSS (BX), Z7
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVUPS.Z    (DX), K7, Z0
-	VMULPS       Z7, Z0, Z0
-	KSHIFTRQ     $0x10, K0, K7
-	VMOVUPS.Z    64(DX), K7, Z1
-	VMULPS       Z7, Z1, Z1
-	KSHIFTRQ     $0x20, K0, K7
-	VMOVUPS.Z    128(DX), K7, Z2
-	VMULPS       Z7, Z2, Z2
-	KSHIFTRQ     $0x30, K0, K7
-	VMOVUPS.Z    192(DX), K7, Z3
-	VMULPS       Z7, Z3, Z3
-	VCMPPS       $0x03, Z1, Z0, K1
-	VCMPPS       $0x03, Z3, Z2, K2
-	KORTESTQ     K1, K2
-	JNE          groupstage
-	VPANDD       Z13, Z0, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z0, Z5
-	VFMADD231PS  Z14, Z4, Z5
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z1, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z1, Z6
-	VFMADD231PS  Z14, Z4, Z6
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z2, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z2, Z16
-	VFMADD231PS  Z14, Z4, Z16
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	VPANDD       Z13, Z3, Z4
-	VPMAXUD      Z15, Z4, Z4
-	VPANDD       Z12, Z3, Z17
-	VFMADD231PS  Z14, Z4, Z17
-
-grouptailnarrow:
-	VPMADDWD   Z10, Z5, Z5
-	VPMADDWD   Z10, Z6, Z6
-	VPACKSSDW  Z6, Z5, Z5
-	VPSRLW     $0x0c, Z5, Z5
-	VPACKSSDW  Z1, Z0, Z0
-	VPMADDWD   Z10, Z16, Z16
-	VPMADDWD   Z10, Z17, Z17
-	VPACKSSDW  Z17, Z16, Z16
-	VPSRLW     $0x0c, Z16, Z16
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z16, Z5, Z5
-	VPACKSSWB  Z2, Z0, Z0
-	VPSRLW     $0x04, Z0, Z0
-	VPTERNLOGD $0xf8, Z11, Z0, Z5
-	VPSHUFB    Z5, Z9, Z5
-	VPERMD     Z5, Z8, Z5
-	KMOVQ      K0, K7
-	VMOVDQU8   Z5, K7, (SI)
-	LEAQ       (SI)(DI*1), SI
-	LEAQ       (DX)(DI*4), DX
-
-grouprest:
-	SUBQ  DI, R8
-	SUBQ  DI, R11
-	SUBQ  DI, R10
-	TESTQ R10, R10
-	JEQ   groupdone
-	TESTQ R8, R8
-	JNE   groupmore
-	MOVQ  R9, R8
-	ADDQ  $+4, BX
-
-groupmore:
-	TESTQ R11, R11
-	JNE   grouppieces
-	MOVQ  R10, DI
-	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short2:
-	CMPQ        R8, $+2
-	JLT         short2end
-	MOVQ        ahead+40(FP), CX
-	CMPQ        CX, $+1
-	JGT         short2stream
-	CMPQ        R8, $+8
-	JLT         short2loop
-	VMOVUPS     (DX), Z0
-	VMULPS.BCST (BX), Z0, Z7
-	VMOVUPS     64(DX), Z0
-	VMULPS.BCST (BX), Z0, Z6
-	VMOVUPS     128(DX), Z0
-	VMULPS.BCST 4(BX), Z0, Z5
-	VMOVUPS     192(DX), Z0
-	VMULPS.BCST 4(BX), Z0, Z4
-
-short2ahead:
-	VMOVUPS     256(DX), Z0
-	VMULPS.BCST 8(BX), Z0, Z0
-	VMOVUPS     320(DX), Z1
-	VMULPS.BCST 8(BX), Z1, Z1
-	VMOVUPS     384(DX), Z2
-	VMULPS.BCST 12(BX), Z2, Z2
-	VMOVUPS     448(DX), Z3
-	VMULPS.BCST 12(BX), Z3, Z3
-	VCMPPS      $0x03, Z6, Z7, K1
-	VCMPPS      $0x03, Z4, Z5, K2
-	KORTESTQ    K1, K2
-	JNE         short2loop
-	VPANDD      Z13, Z7, Z16
-	VPANDD      Z13, Z6, Z17
-	VPANDD      Z13, Z5, Z18
-	VPANDD      Z13, Z4, Z19
-	VPMAXUD     Z15, Z16, Z16
-	VPMAXUD     Z15, Z17, Z17
-	VPMAXUD     Z15, Z18, Z18
-	VPMAXUD     Z15, Z19, Z19
-	VPANDD      Z12, Z7, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z14, Z16, Z20
-	VFMADD231PS Z14, Z17, Z21
-	VFMADD231PS Z14, Z18, Z22
-	VFMADD231PS Z14, Z19, Z23
-	VPMADDWD    Z10, Z20, Z20
-	VPMADDWD    Z10, Z21, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x0c, Z20, Z20
-	VPMADDWD    Z10, Z22, Z22
-	VPMADDWD    Z10, Z23, Z23
-	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x0c, Z22, Z22
-	VPACKUSWB   Z22, Z20, Z20
-	VPACKSSDW   Z6, Z7, Z16
-	VPACKSSDW   Z4, Z5, Z17
-	VPACKSSWB   Z17, Z16, Z16
-	VPSRLW      $0x04, Z16, Z16
-	VPTERNLOGD  $0xf8, Z11, Z16, Z20
-	VPSHUFB     Z20, Z9, Z20
-	VPERMD      Z20, Z8, Z20
-	VMOVUPS     Z20, (SI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
-	ADDQ        $+8, BX
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+4
-	JGE         short2ahead
-
-short2loop:
-	VMOVUPS     (DX), Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VMULPS.BCST (BX), Z1, Z1
-	VMOVUPS     128(DX), Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VMOVUPS     192(DX), Z3
-	VMULPS.BCST 4(BX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short2rare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPSHUFB     Z5, Z9, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (SI)
-
-short2back:
-	ADDQ $+8, BX
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+2, R8
-	CMPQ R8, $+2
-	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-short4:
-	CMPQ        R8, $+4
-	JLT         short4end
-	MOVQ        ahead+40(FP), CX
-	CMPQ        CX, $+1
-	JGT         short4stream
-	CMPQ        R8, $+16
-	JLT         short4loop
-	VMOVUPS     (DX), Z0
-	VMULPS.BCST (BX), Z0, Z7
-	VMOVUPS     64(DX), Z0
-	VMULPS.BCST 4(BX), Z0, Z6
-	VMOVUPS     128(DX), Z0
-	VMULPS.BCST 8(BX), Z0, Z5
-	VMOVUPS     192(DX), Z0
-	VMULPS.BCST 12(BX), Z0, Z4
-
-short4ahead:
-	VMOVUPS     256(DX), Z0
-	VMULPS.BCST 16(BX), Z0, Z0
-	VMOVUPS     320(DX), Z1
-	VMULPS.BCST 20(BX), Z1, Z1
-	VMOVUPS     384(DX), Z2
-	VMULPS.BCST 24(BX), Z2, Z2
-	VMOVUPS     448(DX), Z3
-	VMULPS.BCST 28(BX), Z3, Z3
-	VCMPPS      $0x03, Z6, Z7, K1
-	VCMPPS      $0x03, Z4, Z5, K2
-	KORTESTQ    K1, K2
-	JNE         short4loop
-	VPANDD      Z13, Z7, Z16
-	VPANDD      Z13, Z6, Z17
-	VPANDD      Z13, Z5, Z18
-	VPANDD      Z13, Z4, Z19
-	VPMAXUD     Z15, Z16, Z16
-	VPMAXUD     Z15, Z17, Z17
-	VPMAXUD     Z15, Z18, Z18
-	VPMAXUD     Z15, Z19, Z19
-	VPANDD      Z12, Z7, Z20
-	VPANDD      Z12, Z6, Z21
-	VPANDD      Z12, Z5, Z22
-	VPANDD      Z12, Z4, Z23
-	VFMADD231PS Z14, Z16, Z20
-	VFMADD231PS Z14, Z17, Z21
-	VFMADD231PS Z14, Z18, Z22
-	VFMADD231PS Z14, Z19, Z23
-	VPMADDWD    Z10, Z20, Z20
-	VPMADDWD    Z10, Z21, Z21
-	VPACKSSDW   Z21, Z20, Z20
-	VPSRLW      $0x0c, Z20, Z20
-	VPMADDWD    Z10, Z22, Z22
-	VPMADDWD    Z10, Z23, Z23
-	VPACKSSDW   Z23, Z22, Z22
-	VPSRLW      $0x0c, Z22, Z22
-	VPACKUSWB   Z22, Z20, Z20
-	VPACKSSDW   Z6, Z7, Z16
-	VPACKSSDW   Z4, Z5, Z17
-	VPACKSSWB   Z17, Z16, Z16
-	VPSRLW      $0x04, Z16, Z16
-	VPTERNLOGD  $0xf8, Z11, Z16, Z20
-	VPSHUFB     Z20, Z9, Z20
-	VPERMD      Z20, Z8, Z20
-	VMOVUPS     Z20, (SI)
-	VMOVAPS     Z0, Z7
-	VMOVAPS     Z1, Z6
-	VMOVAPS     Z2, Z5
-	VMOVAPS     Z3, Z4
-	ADDQ        $+16, BX
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+8
-	JGE         short4ahead
-
-short4loop:
-	VMOVUPS     (DX), Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VMULPS.BCST 4(BX), Z1, Z1
-	VMOVUPS     128(DX), Z2
-	VMULPS.BCST 8(BX), Z2, Z2
-	VMOVUPS     192(DX), Z3
-	VMULPS.BCST 12(BX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short4rare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPSHUFB     Z5, Z9, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (SI)
-
-short4back:
-	ADDQ $+16, BX
-	ADDQ $+64, SI
-	ADDQ $+256, DX
-	SUBQ $+4, R8
-	CMPQ R8, $+4
-	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-lanes:
-	MOVQ R8, DI
-	CMPQ DI, $+64
-	JLT  lanestage
-
-laneloop:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMULPS      Z1, Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VMOVUPS     64(BX), Z2
-	VMULPS      Z2, Z1, Z1
-	VMOVUPS     128(DX), Z2
-	VMOVUPS     128(BX), Z3
-	VMULPS      Z3, Z2, Z2
-	VMOVUPS     192(DX), Z3
-	VMOVUPS     192(BX), Z4
-	VMULPS      Z4, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         lanerare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPSHUFB     Z5, Z9, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVUPS     Z5, (SI)
-
-laneback:
-	ADDQ  $+64, SI
-	ADDQ  $+256, DX
-	ADDQ  $+256, BX
-	SUBQ  $+64, DI
-	CMPQ  DI, $+64
-	JGE   laneloop
-	TESTQ DI, DI
-	JEQ   laneend
-	CMPQ  DI, $+0
-	JGE   lanestage
-	ADDQ  $+64, DI
-	MOVQ  576(SP), SI
-	LEAQ  (SP), AX
-	MOVQ  SI, CX
-	CALL  ·stageOut8AVX512(SB)
-	MOVQ  584(SP), DX
-	MOVQ  592(SP), BX
-
-laneend:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
-fence:
-	SFENCE
-	VZEROUPPER
-	RET
-
-groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
-	VMOVUPS     (DX), Z0
-	VMULPS      Z7, Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VMULPS      Z7, Z1, Z1
-	VMOVUPS     128(DX), Z2
-	VMULPS      Z7, Z2, Z2
-	VMOVUPS     192(DX), Z3
-	VMULPS      Z7, Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         grouprare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPSHUFB     Z5, Z9, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, R8
-	CMPQ        R8, $+64
-	JGE         groupstream
-	JMP         groupwhole
-
-grouplast:
-	VCMPPS      $0x03, Z5, Z6, K1
-	VCMPPS      $0x03, Z3, Z4, K2
-	KORTESTQ    K1, K2
-	JNE         grouploop
-	VPANDD      Z13, Z6, Z0
-	VPANDD      Z13, Z5, Z1
-	VPANDD      Z13, Z4, Z2
-	VPANDD      Z13, Z3, Z16
-	VPMAXUD     Z15, Z0, Z0
-	VPMAXUD     Z15, Z1, Z1
-	VPMAXUD     Z15, Z2, Z2
-	VPMAXUD     Z15, Z16, Z16
-	VPANDD      Z12, Z6, Z17
-	VPANDD      Z12, Z5, Z18
-	VPANDD      Z12, Z4, Z19
-	VPANDD      Z12, Z3, Z20
-	VFMADD231PS Z14, Z0, Z17
-	VFMADD231PS Z14, Z1, Z18
-	VFMADD231PS Z14, Z2, Z19
-	VFMADD231PS Z14, Z16, Z20
-	VPMADDWD    Z10, Z17, Z17
-	VPMADDWD    Z10, Z18, Z18
-	VPACKSSDW   Z18, Z17, Z17
-	VPSRLW      $0x0c, Z17, Z17
-	VPMADDWD    Z10, Z19, Z19
-	VPMADDWD    Z10, Z20, Z20
-	VPACKSSDW   Z20, Z19, Z19
-	VPSRLW      $0x0c, Z19, Z19
-	VPACKUSWB   Z19, Z17, Z17
-	VPACKSSDW   Z5, Z6, Z0
-	VPACKSSDW   Z3, Z4, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z17
-	VPSHUFB     Z17, Z9, Z17
-	VPERMD      Z17, Z8, Z17
-	VMOVUPS     Z17, (SI)
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+64, R8
-	JMP         groupwhole
-
-grouprare:
-	MOVQ $+1, 608(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
-	JMP  rare
-
-groupmeet0cross:
-	MOVL $0x00000000, R14
-
-groupmeetmix:
-	MOVL         $0xffffffff, AX
-	SHLXL        R8, AX, AX
-	SHRL         $0x10, AX
-	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z7
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeetreached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeetmix
-
-groupmeetreached:
-	CMPQ R8, $-15
-	JGE  groupmeetmixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeetmixed:
-	CMPL R14, $+1
-	JEQ  groupmeet1
-	CMPL R14, $+2
-	JEQ  groupmeet2
-	CMPL R14, $+3
-	JEQ  groupmeet3
-	JMP  groupmeet0
-
-groupmeet1cross:
-	MOVL $0x00000001, R14
-	JMP  groupmeetmix
-
-groupmeet2cross:
-	MOVL $0x00000002, R14
-	JMP  groupmeetmix
-
-groupmeet3cross:
-	MOVL $0x00000003, R14
-	JMP  groupmeetmix
-
-groupstage:
-	MOVQ SI, 576(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 584(SP)
-	LEAQ 64(SP), DX
-	MOVQ R8, 600(SP)
-	SUBQ R8, R8
-	JMP  grouploop
-
-groupstaged:
-	MOVQ 576(SP), SI
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageOut8AVX512(SB)
-	LEAQ (SI)(DI*1), SI
-	MOVQ 584(SP), DX
-	LEAQ (DX)(DI*4), DX
-	MOVQ 600(SP), R8
-	JMP  grouprest
-
-groupmeetrare:
-	MOVQ R10, R8
-	SUBQ BX, R11
-	ADDQ R11, BX
-	MOVQ DI, R10
-	SUBQ R11, R11
-	ADDQ $+64, R11
-	JMP  grouppieces
-
-short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
-	VMOVUPS     (DX), Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VMULPS.BCST (BX), Z1, Z1
-	VMOVUPS     128(DX), Z2
-	VMULPS.BCST 4(BX), Z2, Z2
-	VMOVUPS     192(DX), Z3
-	VMULPS.BCST 4(BX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short2rare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPSHUFB     Z5, Z9, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (SI)
-	ADDQ        $+8, BX
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+2, R8
-	CMPQ        R8, $+2
-	JGE         short2stream
-	JMP         short2end
-
-short2rare:
-	MOVQ $+2, 608(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
-	JMP  rare
-
-short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
-	VMOVUPS     (DX), Z0
-	VMULPS.BCST (BX), Z0, Z0
-	VMOVUPS     64(DX), Z1
-	VMULPS.BCST 4(BX), Z1, Z1
-	VMOVUPS     128(DX), Z2
-	VMULPS.BCST 8(BX), Z2, Z2
-	VMOVUPS     192(DX), Z3
-	VMULPS.BCST 12(BX), Z3, Z3
-	VCMPPS      $0x03, Z1, Z0, K1
-	VCMPPS      $0x03, Z3, Z2, K2
-	KORTESTQ    K1, K2
-	JNE         short4rare
-	VPANDD      Z13, Z0, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z0, Z5
-	VFMADD231PS Z14, Z4, Z5
-	VPANDD      Z13, Z1, Z4
-	VPMAXUD     Z15, Z4, Z4
-	VPANDD      Z12, Z1, Z6
-	VFMADD231PS Z14, Z4, Z6
-	VPMADDWD    Z10, Z5, Z5
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
-	VPANDD      Z13, Z2, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z2, Z4
-	VFMADD231PS Z14, Z1, Z4
-	VPANDD      Z13, Z3, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z1, Z6
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
-	VPACKSSWB   Z2, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPTERNLOGD  $0xf8, Z11, Z0, Z5
-	VPSHUFB     Z5, Z9, Z5
-	VPERMD      Z5, Z8, Z5
-	VMOVNTPS    Z5, (SI)
-	ADDQ        $+16, BX
-	ADDQ        $+64, SI
-	ADDQ        $+256, DX
-	SUBQ        $+4, R8
-	CMPQ        R8, $+4
-	JGE         short4stream
-	JMP         short4end
-
-short4rare:
-	MOVQ $+3, 608(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
-	JMP  rare
-
-lanerare:
-	MOVQ $+4, 608(SP)
-	JMP  rare
-
-lanestage:
-	MOVQ SI, 576(SP)
-	LEAQ (SP), SI
-	LEAQ 64(SP), AX
-	MOVQ DX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ DX, 584(SP)
-	LEAQ 64(SP), DX
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·stageIn32AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
-	JMP  laneloop
-
-rare:
-	VMOVUPS      (DX), Z0
-	VMOVUPS      (BX), Z1
-	VMULPS       Z1, Z0, Z0
-	VPANDD       Z13, Z0, Z1
-	VPMAXUD      Z15, Z1, Z1
-	VPANDD       Z12, Z0, Z2
-	VFMADD231PS  Z14, Z1, Z2
-	VCMPPS       $0x07, Z0, Z0, K1
-	VMOVAPS.Z    Z2, K1, Z2
-	VMOVAPS.Z    Z0, K1, Z0
-	VMOVUPS      64(DX), Z1
-	VMOVUPS      64(BX), Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K2
-	VMOVAPS.Z    Z4, K2, Z4
-	VMOVAPS.Z    Z1, K2, Z1
-	VPMADDWD     Z10, Z2, Z2
-	VPMADDWD     Z10, Z4, Z4
-	VPACKSSDW    Z4, Z2, Z2
-	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z1, Z0, Z0
-	VMOVUPS      128(DX), Z1
-	VMOVUPS      128(BX), Z3
-	VMULPS       Z3, Z1, Z1
-	VPANDD       Z13, Z1, Z3
-	VPMAXUD      Z15, Z3, Z3
-	VPANDD       Z12, Z1, Z4
-	VFMADD231PS  Z14, Z3, Z4
-	VCMPPS       $0x07, Z1, Z1, K3
-	VMOVAPS.Z    Z4, K3, Z4
-	VMOVAPS.Z    Z1, K3, Z1
-	VMOVUPS      192(DX), Z3
-	VMOVUPS      192(BX), Z5
-	VMULPS       Z5, Z3, Z3
-	VPANDD       Z13, Z3, Z5
-	VPMAXUD      Z15, Z5, Z5
-	VPANDD       Z12, Z3, Z6
-	VFMADD231PS  Z14, Z5, Z6
-	VCMPPS       $0x07, Z3, Z3, K4
-	VMOVAPS.Z    Z6, K4, Z6
-	VMOVAPS.Z    Z3, K4, Z3
-	VPMADDWD     Z10, Z4, Z4
-	VPMADDWD     Z10, Z6, Z6
-	VPACKSSDW    Z6, Z4, Z4
-	VPSRLW       $0x0c, Z4, Z4
-	VPACKSSDW    Z3, Z1, Z1
-	VPACKUSWB    Z4, Z2, Z2
-	VPACKSSWB    Z1, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
-	VPTERNLOGD   $0xf8, Z11, Z0, Z2
-	VPSHUFB      Z2, Z9, Z2
-	VPERMD       Z2, Z8, Z2
-	VBROADCASTSS constantsAVX512<>+76(SB), Z0
-	KUNPCKWD     K1, K2, K1
-	KUNPCKWD     K3, K4, K3
-	KUNPCKDQ     K1, K3, K1
-	VMOVDQU8.Z   Z0, K1, Z0
-	VBROADCASTSS constantsAVX512<>+76(SB), Z1
-	VPSUBB       Z1, Z0, Z0
-	VBROADCASTSS constantsAVX512<>+160(SB), Z1
-	VPTERNLOGD   $0xf8, Z1, Z0, Z2
-	VMOVUPS      Z2, (SI)
-	CMPQ         608(SP), $+1
-	JEQ          groupresume
-	CMPQ         608(SP), $+2
-	JEQ          short2resume
-	CMPQ         608(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
-	MOVQ         592(SP), BX
-	VBROADCASTSS (BX), Z7
-	JMP          groupback
-
-short2resume:
-	MOVQ 592(SP), BX
-	JMP  short2back
-
-short4resume:
-	MOVQ 592(SP), BX
 	JMP  short4back
 
 // func QuantizeFpE2M1PackedAVX512(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
@@ -5495,6 +4237,10 @@ groupahead:
 	VFMADD231PS  Z14, Z19, Z23
 	VFMADD231PS  Z14, Z20, Z24
 	VFMADD231PS  Z14, Z21, Z25
+	VPACKSSDW    Z4, Z5, Z0
+	VPACKSSDW    Z2, Z3, Z19
+	VPACKSSWB    Z19, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
 	VPMADDWD     Z10, Z22, Z22
 	VPMADDWD     Z10, Z23, Z23
 	VPACKSSDW    Z23, Z22, Z22
@@ -5504,10 +4250,6 @@ groupahead:
 	VPACKSSDW    Z25, Z24, Z24
 	VPSRLW       $0x0c, Z24, Z24
 	VPACKUSWB    Z24, Z22, Z22
-	VPACKSSDW    Z4, Z5, Z0
-	VPACKSSDW    Z2, Z3, Z19
-	VPACKSSWB    Z19, Z0, Z0
-	VPSRLW       $0x04, Z0, Z0
 	VPTERNLOGD   $0xf8, Z11, Z0, Z22
 	VPERMD       Z22, Z9, Z22
 	VPMADDUBSW   Z8, Z22, Z0
@@ -5566,6 +4308,10 @@ groupturn:
 	VFMADD231PS       Z14, Z19, Z23
 	VFMADD231PS       Z14, Z20, Z24
 	VFMADD231PS       Z14, Z21, Z25
+	VPACKSSDW         Z4, Z5, Z0
+	VPACKSSDW         Z2, Z3, Z19
+	VPACKSSWB         Z19, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
 	VPMADDWD          Z10, Z22, Z22
 	VPMADDWD          Z10, Z23, Z23
 	VPACKSSDW         Z23, Z22, Z22
@@ -5575,10 +4321,6 @@ groupturn:
 	VPACKSSDW         Z25, Z24, Z24
 	VPSRLW            $0x0c, Z24, Z24
 	VPACKUSWB         Z24, Z22, Z22
-	VPACKSSDW         Z4, Z5, Z0
-	VPACKSSDW         Z2, Z3, Z19
-	VPACKSSWB         Z19, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z0, Z22
 	VPERMD            Z22, Z9, Z22
 	VPMADDUBSW        Z8, Z22, Z0
@@ -5634,11 +4376,11 @@ grouploop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z2, Z1, Z1
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
-	VPACKSSDW    Z2, Z1, Z1
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
@@ -5647,14 +4389,14 @@ grouploop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z4, Z3, Z3
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z2, Z5, Z5
 	VPACKSSWB    Z3, Z1, Z1
 	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z2, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z1, Z5
 	VPERMD       Z5, Z9, Z5
 	VPMADDUBSW   Z8, Z5, Z0
@@ -5728,11 +4470,11 @@ groupmeet3:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z2, Z1, Z1
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
-	VPACKSSDW    Z2, Z1, Z1
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
@@ -5741,14 +4483,14 @@ groupmeet3:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z4, Z3, Z3
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z2, Z5, Z5
 	VPACKSSWB    Z3, Z1, Z1
 	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z2, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z1, Z5
 	VPERMD       Z5, Z9, Z5
 	VPMADDUBSW   Z8, Z5, Z0
@@ -5841,19 +4583,19 @@ grouppiece:
 	VFMADD231PS  Z14, Z0, Z18
 
 grouptailnarrow:
+	VPACKSSDW  Z2, Z1, Z1
 	VPMADDWD   Z10, Z5, Z5
 	VPMADDWD   Z10, Z16, Z16
 	VPACKSSDW  Z16, Z5, Z5
 	VPSRLW     $0x0c, Z5, Z5
-	VPACKSSDW  Z2, Z1, Z1
+	VPACKSSDW  Z4, Z3, Z3
 	VPMADDWD   Z10, Z17, Z17
 	VPMADDWD   Z10, Z18, Z18
 	VPACKSSDW  Z18, Z17, Z17
 	VPSRLW     $0x0c, Z17, Z17
-	VPACKSSDW  Z4, Z3, Z3
-	VPACKUSWB  Z17, Z5, Z5
 	VPACKSSWB  Z3, Z1, Z1
 	VPSRLW     $0x04, Z1, Z1
+	VPACKUSWB  Z17, Z5, Z5
 	VPTERNLOGD $0xf8, Z11, Z1, Z5
 	VPERMD     Z5, Z9, Z5
 	KMOVQ      K0, K7
@@ -5961,6 +4703,10 @@ short2ahead:
 	VFMADD231PS       Z14, Z17, Z21
 	VFMADD231PS       Z14, Z18, Z22
 	VFMADD231PS       Z14, Z19, Z23
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
 	VPMADDWD          Z10, Z20, Z20
 	VPMADDWD          Z10, Z21, Z21
 	VPACKSSDW         Z21, Z20, Z20
@@ -5970,10 +4716,6 @@ short2ahead:
 	VPACKSSDW         Z23, Z22, Z22
 	VPSRLW            $0x0c, Z22, Z22
 	VPACKUSWB         Z22, Z20, Z20
-	VPACKSSDW         Z6, Z7, Z0
-	VPACKSSDW         Z4, Z5, Z17
-	VPACKSSWB         Z17, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z0, Z20
 	VPERMD            Z20, Z9, Z20
 	VPMADDUBSW        Z8, Z20, Z0
@@ -6020,11 +4762,11 @@ short2loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -6033,14 +4775,14 @@ short2loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPERMD            Z5, Z9, Z5
 	VPMADDUBSW        Z8, Z5, Z0
@@ -6130,6 +4872,10 @@ short4ahead:
 	VFMADD231PS       Z14, Z17, Z21
 	VFMADD231PS       Z14, Z18, Z22
 	VFMADD231PS       Z14, Z19, Z23
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
 	VPMADDWD          Z10, Z20, Z20
 	VPMADDWD          Z10, Z21, Z21
 	VPACKSSDW         Z21, Z20, Z20
@@ -6139,10 +4885,6 @@ short4ahead:
 	VPACKSSDW         Z23, Z22, Z22
 	VPSRLW            $0x0c, Z22, Z22
 	VPACKUSWB         Z22, Z20, Z20
-	VPACKSSDW         Z6, Z7, Z0
-	VPACKSSDW         Z4, Z5, Z17
-	VPACKSSWB         Z17, Z0, Z0
-	VPSRLW            $0x04, Z0, Z0
 	VPTERNLOGD        $0xf8, Z11, Z0, Z20
 	VPERMD            Z20, Z9, Z20
 	VPMADDUBSW        Z8, Z20, Z0
@@ -6189,11 +4931,11 @@ short4loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -6202,14 +4944,14 @@ short4loop:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPERMD            Z5, Z9, Z5
 	VPMADDUBSW        Z8, Z5, Z0
@@ -6275,11 +5017,11 @@ laneloop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z6
 	VFMADD231PS  Z14, Z0, Z6
+	VPACKSSDW    Z3, Z2, Z2
 	VPMADDWD     Z10, Z1, Z1
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z1, Z1
 	VPSRLW       $0x0c, Z1, Z1
-	VPACKSSDW    Z3, Z2, Z2
 	VPANDD       Z13, Z4, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z3
@@ -6288,14 +5030,14 @@ laneloop:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z5, Z6
 	VFMADD231PS  Z14, Z0, Z6
+	VPACKSSDW    Z5, Z4, Z4
 	VPMADDWD     Z10, Z3, Z3
 	VPMADDWD     Z10, Z6, Z6
 	VPACKSSDW    Z6, Z3, Z3
 	VPSRLW       $0x0c, Z3, Z3
-	VPACKSSDW    Z5, Z4, Z4
-	VPACKUSWB    Z3, Z1, Z1
 	VPACKSSWB    Z4, Z2, Z2
 	VPSRLW       $0x04, Z2, Z2
+	VPACKUSWB    Z3, Z1, Z1
 	VPTERNLOGD   $0xf8, Z11, Z2, Z1
 	VPERMD       Z1, Z9, Z1
 	VPMADDUBSW   Z8, Z1, Z0
@@ -6378,11 +5120,11 @@ fetched2:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z2, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z2, Z1, Z1
 	VPMADDWD     Z10, Z5, Z5
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z5, Z5
 	VPSRLW       $0x0c, Z5, Z5
-	VPACKSSDW    Z2, Z1, Z1
 	VPANDD       Z13, Z3, Z0
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z3, Z2
@@ -6391,14 +5133,14 @@ fetched2:
 	VPMAXUD      Z15, Z0, Z0
 	VPANDD       Z12, Z4, Z16
 	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z4, Z3, Z3
 	VPMADDWD     Z10, Z2, Z2
 	VPMADDWD     Z10, Z16, Z16
 	VPACKSSDW    Z16, Z2, Z2
 	VPSRLW       $0x0c, Z2, Z2
-	VPACKSSDW    Z4, Z3, Z3
-	VPACKUSWB    Z2, Z5, Z5
 	VPACKSSWB    Z3, Z1, Z1
 	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z2, Z5, Z5
 	VPTERNLOGD   $0xf8, Z11, Z1, Z5
 	VPERMD       Z5, Z9, Z5
 	VPMADDUBSW   Z8, Z5, Z0
@@ -6432,6 +5174,10 @@ grouplast:
 	VFMADD231PS Z14, Z1, Z19
 	VFMADD231PS Z14, Z16, Z20
 	VFMADD231PS Z14, Z17, Z21
+	VPACKSSDW   Z4, Z5, Z0
+	VPACKSSDW   Z2, Z3, Z1
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
 	VPMADDWD    Z10, Z18, Z18
 	VPMADDWD    Z10, Z19, Z19
 	VPACKSSDW   Z19, Z18, Z18
@@ -6441,10 +5187,6 @@ grouplast:
 	VPACKSSDW   Z21, Z20, Z20
 	VPSRLW      $0x0c, Z20, Z20
 	VPACKUSWB   Z20, Z18, Z18
-	VPACKSSDW   Z4, Z5, Z0
-	VPACKSSDW   Z2, Z3, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
 	VPTERNLOGD  $0xf8, Z11, Z0, Z18
 	VPERMD      Z18, Z9, Z18
 	VPMADDUBSW  Z8, Z18, Z0
@@ -6594,11 +5336,11 @@ fetched4:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -6607,14 +5349,14 @@ fetched4:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPERMD            Z5, Z9, Z5
 	VPMADDUBSW        Z8, Z5, Z0
@@ -6687,11 +5429,11 @@ fetched6:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z2, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z2, Z1, Z1
 	VPMADDWD          Z10, Z5, Z5
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z5, Z5
 	VPSRLW            $0x0c, Z5, Z5
-	VPACKSSDW         Z2, Z1, Z1
 	VPANDD            Z13, Z3, Z0
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z3, Z2
@@ -6700,14 +5442,14 @@ fetched6:
 	VPMAXUD           Z15, Z0, Z0
 	VPANDD            Z12, Z4, Z6
 	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z4, Z3, Z3
 	VPMADDWD          Z10, Z2, Z2
 	VPMADDWD          Z10, Z6, Z6
 	VPACKSSDW         Z6, Z2, Z2
 	VPSRLW            $0x0c, Z2, Z2
-	VPACKSSDW         Z4, Z3, Z3
-	VPACKUSWB         Z2, Z5, Z5
 	VPACKSSWB         Z3, Z1, Z1
 	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
 	VPTERNLOGD        $0xf8, Z11, Z1, Z5
 	VPERMD            Z5, Z9, Z5
 	VPMADDUBSW        Z8, Z5, Z0
@@ -6781,11 +5523,11 @@ rare:
 	VFMADD231PS Z14, Z3, Z4
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z2, Z2
 	VPMADDWD    Z10, Z4, Z4
 	VPACKSSDW   Z4, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
 	VMOVUPS     128(DX), Z1
 	VMOVUPS     128(BX), Z3
 	VDIVPS      Z3, Z1, Z1
@@ -6806,14 +5548,14 @@ rare:
 	VFMADD231PS Z14, Z5, Z6
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
+	VPACKSSDW   Z3, Z1, Z1
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
 	VPACKSSWB   Z1, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z2, Z2
 	VPTERNLOGD  $0xf8, Z11, Z0, Z2
 	VPERMD      Z2, Z9, Z2
 	VPMADDUBSW  Z8, Z2, Z0
@@ -6935,6 +5677,10 @@ groupahead:
 	VFMADD231PS Z14, Z18, Z22
 	VFMADD231PS Z14, Z19, Z23
 	VFMADD231PS Z14, Z20, Z24
+	VPACKSSDW   Z5, Z6, Z17
+	VPACKSSDW   Z3, Z4, Z18
+	VPACKSSWB   Z18, Z17, Z17
+	VPSRLW      $0x04, Z17, Z17
 	VPMADDWD    Z10, Z21, Z21
 	VPMADDWD    Z10, Z22, Z22
 	VPACKSSDW   Z22, Z21, Z21
@@ -6944,10 +5690,6 @@ groupahead:
 	VPACKSSDW   Z24, Z23, Z23
 	VPSRLW      $0x0c, Z23, Z23
 	VPACKUSWB   Z23, Z21, Z21
-	VPACKSSDW   Z5, Z6, Z17
-	VPACKSSDW   Z3, Z4, Z18
-	VPACKSSWB   Z18, Z17, Z17
-	VPSRLW      $0x04, Z17, Z17
 	VPTERNLOGD  $0xf8, Z11, Z17, Z21
 	VPERMD      Z21, Z9, Z21
 	VPMADDUBSW  Z8, Z21, Z17
@@ -6998,6 +5740,10 @@ groupturn:
 	VFMADD231PS Z14, Z18, Z22
 	VFMADD231PS Z14, Z19, Z23
 	VFMADD231PS Z14, Z20, Z24
+	VPACKSSDW   Z5, Z6, Z17
+	VPACKSSDW   Z3, Z4, Z18
+	VPACKSSWB   Z18, Z17, Z17
+	VPSRLW      $0x04, Z17, Z17
 	VPMADDWD    Z10, Z21, Z21
 	VPMADDWD    Z10, Z22, Z22
 	VPACKSSDW   Z22, Z21, Z21
@@ -7007,10 +5753,6 @@ groupturn:
 	VPACKSSDW   Z24, Z23, Z23
 	VPSRLW      $0x0c, Z23, Z23
 	VPACKUSWB   Z23, Z21, Z21
-	VPACKSSDW   Z5, Z6, Z17
-	VPACKSSDW   Z3, Z4, Z18
-	VPACKSSWB   Z18, Z17, Z17
-	VPSRLW      $0x04, Z17, Z17
 	VPTERNLOGD  $0xf8, Z11, Z17, Z21
 	VPERMD      Z21, Z9, Z21
 	VPMADDUBSW  Z8, Z21, Z17
@@ -7056,11 +5798,11 @@ grouploop:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
 	VFMADD231PS Z14, Z4, Z6
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -7069,14 +5811,14 @@ grouploop:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
 	VFMADD231PS Z14, Z1, Z6
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
@@ -7141,11 +5883,11 @@ groupmeet3:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
 	VFMADD231PS Z14, Z4, Z6
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -7154,14 +5896,14 @@ groupmeet3:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
 	VFMADD231PS Z14, Z1, Z6
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
@@ -7244,19 +5986,19 @@ grouppiece:
 	VFMADD231PS  Z14, Z4, Z17
 
 grouptailnarrow:
+	VPACKSSDW  Z1, Z0, Z0
 	VPMADDWD   Z10, Z5, Z5
 	VPMADDWD   Z10, Z6, Z6
 	VPACKSSDW  Z6, Z5, Z5
 	VPSRLW     $0x0c, Z5, Z5
-	VPACKSSDW  Z1, Z0, Z0
+	VPACKSSDW  Z3, Z2, Z2
 	VPMADDWD   Z10, Z16, Z16
 	VPMADDWD   Z10, Z17, Z17
 	VPACKSSDW  Z17, Z16, Z16
 	VPSRLW     $0x0c, Z16, Z16
-	VPACKSSDW  Z3, Z2, Z2
-	VPACKUSWB  Z16, Z5, Z5
 	VPACKSSWB  Z2, Z0, Z0
 	VPSRLW     $0x04, Z0, Z0
+	VPACKUSWB  Z16, Z5, Z5
 	VPTERNLOGD $0xf8, Z11, Z0, Z5
 	VPERMD     Z5, Z9, Z5
 	KMOVQ      K0, K7
@@ -7343,6 +6085,10 @@ short2ahead:
 	VFMADD231PS Z14, Z17, Z21
 	VFMADD231PS Z14, Z18, Z22
 	VFMADD231PS Z14, Z19, Z23
+	VPACKSSDW   Z6, Z7, Z16
+	VPACKSSDW   Z4, Z5, Z17
+	VPACKSSWB   Z17, Z16, Z16
+	VPSRLW      $0x04, Z16, Z16
 	VPMADDWD    Z10, Z20, Z20
 	VPMADDWD    Z10, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
@@ -7352,10 +6098,6 @@ short2ahead:
 	VPACKSSDW   Z23, Z22, Z22
 	VPSRLW      $0x0c, Z22, Z22
 	VPACKUSWB   Z22, Z20, Z20
-	VPACKSSDW   Z6, Z7, Z16
-	VPACKSSDW   Z4, Z5, Z17
-	VPACKSSWB   Z17, Z16, Z16
-	VPSRLW      $0x04, Z16, Z16
 	VPTERNLOGD  $0xf8, Z11, Z16, Z20
 	VPERMD      Z20, Z9, Z20
 	VPMADDUBSW  Z8, Z20, Z16
@@ -7393,11 +6135,11 @@ short2loop:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
 	VFMADD231PS Z14, Z4, Z6
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -7406,14 +6148,14 @@ short2loop:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
 	VFMADD231PS Z14, Z1, Z6
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
@@ -7482,6 +6224,10 @@ short4ahead:
 	VFMADD231PS Z14, Z17, Z21
 	VFMADD231PS Z14, Z18, Z22
 	VFMADD231PS Z14, Z19, Z23
+	VPACKSSDW   Z6, Z7, Z16
+	VPACKSSDW   Z4, Z5, Z17
+	VPACKSSWB   Z17, Z16, Z16
+	VPSRLW      $0x04, Z16, Z16
 	VPMADDWD    Z10, Z20, Z20
 	VPMADDWD    Z10, Z21, Z21
 	VPACKSSDW   Z21, Z20, Z20
@@ -7491,10 +6237,6 @@ short4ahead:
 	VPACKSSDW   Z23, Z22, Z22
 	VPSRLW      $0x0c, Z22, Z22
 	VPACKUSWB   Z22, Z20, Z20
-	VPACKSSDW   Z6, Z7, Z16
-	VPACKSSDW   Z4, Z5, Z17
-	VPACKSSWB   Z17, Z16, Z16
-	VPSRLW      $0x04, Z16, Z16
 	VPTERNLOGD  $0xf8, Z11, Z16, Z20
 	VPERMD      Z20, Z9, Z20
 	VPMADDUBSW  Z8, Z20, Z16
@@ -7532,11 +6274,11 @@ short4loop:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
 	VFMADD231PS Z14, Z4, Z6
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -7545,14 +6287,14 @@ short4loop:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
 	VFMADD231PS Z14, Z1, Z6
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
@@ -7605,11 +6347,11 @@ laneloop:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
 	VFMADD231PS Z14, Z4, Z6
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -7618,14 +6360,14 @@ laneloop:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
 	VFMADD231PS Z14, Z1, Z6
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
@@ -7698,11 +6440,11 @@ fetched2:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
 	VFMADD231PS Z14, Z4, Z6
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -7711,14 +6453,14 @@ fetched2:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
 	VFMADD231PS Z14, Z1, Z6
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
@@ -7752,6 +6494,10 @@ grouplast:
 	VFMADD231PS Z14, Z1, Z18
 	VFMADD231PS Z14, Z2, Z19
 	VFMADD231PS Z14, Z16, Z20
+	VPACKSSDW   Z5, Z6, Z0
+	VPACKSSDW   Z3, Z4, Z1
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
 	VPMADDWD    Z10, Z17, Z17
 	VPMADDWD    Z10, Z18, Z18
 	VPACKSSDW   Z18, Z17, Z17
@@ -7761,10 +6507,6 @@ grouplast:
 	VPACKSSDW   Z20, Z19, Z19
 	VPSRLW      $0x0c, Z19, Z19
 	VPACKUSWB   Z19, Z17, Z17
-	VPACKSSDW   Z5, Z6, Z0
-	VPACKSSDW   Z3, Z4, Z1
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
 	VPTERNLOGD  $0xf8, Z11, Z0, Z17
 	VPERMD      Z17, Z9, Z17
 	VPMADDUBSW  Z8, Z17, Z0
@@ -7897,11 +6639,11 @@ fetched4:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
 	VFMADD231PS Z14, Z4, Z6
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -7910,14 +6652,14 @@ fetched4:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
 	VFMADD231PS Z14, Z1, Z6
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
@@ -7976,11 +6718,11 @@ fetched6:
 	VPMAXUD     Z15, Z4, Z4
 	VPANDD      Z12, Z1, Z6
 	VFMADD231PS Z14, Z4, Z6
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z5, Z5
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z5, Z5
 	VPSRLW      $0x0c, Z5, Z5
-	VPACKSSDW   Z1, Z0, Z0
 	VPANDD      Z13, Z2, Z1
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z2, Z4
@@ -7989,14 +6731,14 @@ fetched6:
 	VPMAXUD     Z15, Z1, Z1
 	VPANDD      Z12, Z3, Z6
 	VFMADD231PS Z14, Z1, Z6
+	VPACKSSDW   Z3, Z2, Z2
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z2, Z2
-	VPACKUSWB   Z4, Z5, Z5
 	VPACKSSWB   Z2, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z5, Z5
 	VPTERNLOGD  $0xf8, Z11, Z0, Z5
 	VPERMD      Z5, Z9, Z5
 	VPMADDUBSW  Z8, Z5, Z0
@@ -8059,11 +6801,11 @@ rare:
 	VCMPPS      $0x07, Z1, Z1, K1
 	VMOVAPS.Z   Z4, K1, Z4
 	VMOVAPS.Z   Z1, K1, Z1
+	VPACKSSDW   Z1, Z0, Z0
 	VPMADDWD    Z10, Z2, Z2
 	VPMADDWD    Z10, Z4, Z4
 	VPACKSSDW   Z4, Z2, Z2
 	VPSRLW      $0x0c, Z2, Z2
-	VPACKSSDW   Z1, Z0, Z0
 	VMOVUPS     128(DX), Z1
 	VMOVUPS     128(BX), Z3
 	VMULPS      Z3, Z1, Z1
@@ -8084,14 +6826,14 @@ rare:
 	VCMPPS      $0x07, Z3, Z3, K1
 	VMOVAPS.Z   Z6, K1, Z6
 	VMOVAPS.Z   Z3, K1, Z3
+	VPACKSSDW   Z3, Z1, Z1
 	VPMADDWD    Z10, Z4, Z4
 	VPMADDWD    Z10, Z6, Z6
 	VPACKSSDW   Z6, Z4, Z4
 	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSDW   Z3, Z1, Z1
-	VPACKUSWB   Z4, Z2, Z2
 	VPACKSSWB   Z1, Z0, Z0
 	VPSRLW      $0x04, Z0, Z0
+	VPACKUSWB   Z4, Z2, Z2
 	VPTERNLOGD  $0xf8, Z11, Z0, Z2
 	VPERMD      Z2, Z9, Z2
 	VPMADDUBSW  Z8, Z2, Z0
@@ -8108,6 +6850,2859 @@ rare:
 groupresume:
 	MOVQ         560(SP), BX
 	VBROADCASTSS (BX), Z7
+	JMP          groupback
+
+short2resume:
+	MOVQ 560(SP), BX
+	JMP  short2back
+
+short4resume:
+	MOVQ 560(SP), BX
+	JMP  short4back
+
+// func QuantizeE2M1AVX512(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeE2M1AVX512(SB), $848-64
+	// pointers: SI q, DX x, BX scale, R8 recip, DI elements left, R9 groups left, R10 length
+	// per call: Z15 0x3f800000, Z14 0x4a80fed6, Z13 0x7f800000, Z12 0x7fffffff, Z11 0x8080808, Z10 0x401000, Z9 table, Z8 0x10011001
+	// per group: Z7 scale, Z6 recip
+	// vector registers in use at once: 26
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	MOVQ         recip+24(FP), R8
+	VBROADCASTSS constantsAVX512<>+80(SB), Z15
+	VBROADCASTSS constantsAVX512<>+84(SB), Z14
+	VBROADCASTSS constantsAVX512<>+0(SB), Z13
+	VBROADCASTSS constantsAVX512<>+4(SB), Z12
+	VBROADCASTSS constantsAVX512<>+88(SB), Z11
+	VBROADCASTSS constantsAVX512<>+92(SB), Z10
+	VMOVUPS      constantsAVX512<>+12(SB), Z9
+	VBROADCASTSS constantsAVX512<>+164(SB), Z8
+	MOVQ         groups+40(FP), R9
+	MOVQ         length+48(FP), R10
+	CMPQ         R10, $+1
+	JEQ          lanes
+	CMPQ         R10, $+32
+	JEQ          short2
+	CMPQ         R10, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R10, DI
+	IMULQ R9, DI
+	MOVQ  R10, R9
+
+groupbegin:
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	SUBQ         R9, DI
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R9, $+256
+	JGE          groupfirst
+	CMPQ         DI, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R9
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VMOVUPS      (DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z7, Z1, Z0
+	VMOVAPS      Z1, Z5
+	VFMADD231PS  Z6, Z0, Z5
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z7, Z1, Z0
+	VMOVAPS      Z1, Z4
+	VFMADD231PS  Z6, Z0, Z4
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z7, Z1, Z0
+	VMOVAPS      Z1, Z3
+	VFMADD231PS  Z6, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z7, Z1, Z0
+	VMOVAPS      Z1, Z2
+	VFMADD231PS  Z6, Z0, Z2
+	CMPQ         R9, $+128
+	JLT          groupends
+
+groupahead:
+	VMOVUPS      256(DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z7, Z1, Z0
+	VFMADD231PS  Z6, Z0, Z1
+	VMOVUPS      320(DX), Z0
+	VMULPS       Z6, Z0, Z16
+	VFNMADD231PS Z7, Z16, Z0
+	VFMADD231PS  Z6, Z0, Z16
+	VMOVUPS      384(DX), Z0
+	VMULPS       Z6, Z0, Z17
+	VFNMADD231PS Z7, Z17, Z0
+	VFMADD231PS  Z6, Z0, Z17
+	VMOVUPS      448(DX), Z0
+	VMULPS       Z6, Z0, Z18
+	VFNMADD231PS Z7, Z18, Z0
+	VFMADD231PS  Z6, Z0, Z18
+	VCMPPS       $0x03, Z4, Z5, K1
+	VCMPPS       $0x03, Z2, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouploop
+	VPANDD       Z13, Z5, Z0
+	VPANDD       Z13, Z4, Z19
+	VPANDD       Z13, Z3, Z20
+	VPANDD       Z13, Z2, Z21
+	VPMAXUD      Z15, Z0, Z0
+	VPMAXUD      Z15, Z19, Z19
+	VPMAXUD      Z15, Z20, Z20
+	VPMAXUD      Z15, Z21, Z21
+	VPANDD       Z12, Z5, Z22
+	VPANDD       Z12, Z4, Z23
+	VPANDD       Z12, Z3, Z24
+	VPANDD       Z12, Z2, Z25
+	VFMADD231PS  Z14, Z0, Z22
+	VFMADD231PS  Z14, Z19, Z23
+	VFMADD231PS  Z14, Z20, Z24
+	VFMADD231PS  Z14, Z21, Z25
+	VPACKSSDW    Z4, Z5, Z0
+	VPACKSSDW    Z2, Z3, Z19
+	VPACKSSWB    Z19, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPMADDWD     Z10, Z22, Z22
+	VPMADDWD     Z10, Z23, Z23
+	VPACKSSDW    Z23, Z22, Z22
+	VPSRLW       $0x0c, Z22, Z22
+	VPMADDWD     Z10, Z24, Z24
+	VPMADDWD     Z10, Z25, Z25
+	VPACKSSDW    Z25, Z24, Z24
+	VPSRLW       $0x0c, Z24, Z24
+	VPACKUSWB    Z24, Z22, Z22
+	VPTERNLOGD   $0xf8, Z11, Z0, Z22
+	VPERMD       Z22, Z9, Z22
+	VPMADDUBSW   Z8, Z22, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	VMOVAPS      Z1, Z5
+	VMOVAPS      Z16, Z4
+	VMOVAPS      Z17, Z3
+	VMOVAPS      Z18, Z2
+	ADDQ         $+32, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, R9
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+groupends:
+	CMPQ  R9, $+64
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z16
+	VFNMADD231PS.BCST 4(BX), Z16, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z16
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z17
+	VFNMADD231PS.BCST 4(BX), Z17, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z17
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z18
+	VFNMADD231PS.BCST 4(BX), Z18, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z18
+	VCMPPS            $0x03, Z4, Z5, K1
+	VCMPPS            $0x03, Z2, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               groupturned
+	VPANDD            Z13, Z5, Z0
+	VPANDD            Z13, Z4, Z19
+	VPANDD            Z13, Z3, Z20
+	VPANDD            Z13, Z2, Z21
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z19, Z19
+	VPMAXUD           Z15, Z20, Z20
+	VPMAXUD           Z15, Z21, Z21
+	VPANDD            Z12, Z5, Z22
+	VPANDD            Z12, Z4, Z23
+	VPANDD            Z12, Z3, Z24
+	VPANDD            Z12, Z2, Z25
+	VFMADD231PS       Z14, Z0, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VFMADD231PS       Z14, Z20, Z24
+	VFMADD231PS       Z14, Z21, Z25
+	VPACKSSDW         Z4, Z5, Z0
+	VPACKSSDW         Z2, Z3, Z19
+	VPACKSSWB         Z19, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
+	VPMADDWD          Z10, Z22, Z22
+	VPMADDWD          Z10, Z23, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPSRLW            $0x0c, Z22, Z22
+	VPMADDWD          Z10, Z24, Z24
+	VPMADDWD          Z10, Z25, Z25
+	VPACKSSDW         Z25, Z24, Z24
+	VPSRLW            $0x0c, Z24, Z24
+	VPACKUSWB         Z24, Z22, Z22
+	VPTERNLOGD        $0xf8, Z11, Z0, Z22
+	VPERMD            Z22, Z9, Z22
+	VPMADDUBSW        Z8, Z22, Z0
+	VPMOVWB           Z0, Y0
+	VMOVUPS           Y0, (SI)
+	VMOVAPS           Z1, Z5
+	VMOVAPS           Z16, Z4
+	VMOVAPS           Z17, Z3
+	VMOVAPS           Z18, Z2
+	ADDQ              $+4, BX
+	ADDQ              $+4, R8
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
+	MOVQ              R10, R9
+	SUBQ              R9, DI
+	CMPQ              R9, $+64
+	JNE               groupturned
+	TESTQ             DI, DI
+	JNE               groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	CMPQ         R9, $+128
+	JGE          groupahead
+
+grouploop:
+	VMOVUPS      (DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z7, Z1, Z0
+	VFMADD231PS  Z6, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z6, Z0, Z3
+	VFNMADD231PS Z7, Z3, Z0
+	VFMADD231PS  Z6, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z6, Z0, Z4
+	VFNMADD231PS Z7, Z4, Z0
+	VFMADD231PS  Z6, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VPANDD       Z13, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z1, Z5
+	VFMADD231PS  Z14, Z0, Z5
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z2, Z1, Z1
+	VPMADDWD     Z10, Z5, Z5
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z5, Z5
+	VPSRLW       $0x0c, Z5, Z5
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z4, Z16
+	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z4, Z3, Z3
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSWB    Z3, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z1, Z5
+	VPERMD       Z5, Z9, Z5
+	VPMADDUBSW   Z8, Z5, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+
+groupback:
+	ADDQ $+32, SI
+	ADDQ $+256, DX
+	SUBQ $+64, R9
+	CMPQ R9, $+64
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R9, $+0
+	JLT   groupstaged
+	ADDQ  R9, DI
+	TESTQ R9, R9
+	JEQ   groupnext
+	CMPQ  DI, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (R8), Z7
+	VBROADCASTSS (BX), Z6
+
+groupmeet:
+	MOVQ R9, R11
+	MOVQ BX, R12
+	SUBQ $+16, R9
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS      (DX), Z0
+	VMULPS       Z7, Z0, Z1
+	VFNMADD231PS Z6, Z1, Z0
+	VFMADD231PS  Z7, Z0, Z1
+	SUBQ         $+16, R9
+	JLT          groupmeet1cross
+
+groupmeet1:
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z7, Z0, Z2
+	VFNMADD231PS Z6, Z2, Z0
+	VFMADD231PS  Z7, Z0, Z2
+	SUBQ         $+16, R9
+	JLT          groupmeet2cross
+
+groupmeet2:
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z7, Z0, Z3
+	VFNMADD231PS Z6, Z3, Z0
+	VFMADD231PS  Z7, Z0, Z3
+	SUBQ         $+16, R9
+	JLT          groupmeet3cross
+
+groupmeet3:
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z7, Z0, Z4
+	VFNMADD231PS Z6, Z4, Z0
+	VFMADD231PS  Z7, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          groupmeetrare
+	VPANDD       Z13, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z1, Z5
+	VFMADD231PS  Z14, Z0, Z5
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z2, Z1, Z1
+	VPMADDWD     Z10, Z5, Z5
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z5, Z5
+	VPSRLW       $0x0c, Z5, Z5
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z4, Z16
+	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z4, Z3, Z3
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSWB    Z3, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z1, Z5
+	VPERMD       Z5, Z9, Z5
+	VPMADDUBSW   Z8, Z5, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, DI
+	CMPQ         R9, $+1
+	JLT          groupnext
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R9, $+64
+	JLT          groupmeet
+	JMP          groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+	CMPQ R9, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R11
+	MOVQ DI, R12
+
+grouppieces:
+	MOVQ R12, DI
+	CMPQ R9, DI
+	JGE  grouppiece
+	MOVQ R9, DI
+
+grouppiece:
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z7, Z1, Z0
+	VFMADD231PS  Z6, Z0, Z1
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z0
+	VMULPS       Z6, Z0, Z3
+	VFNMADD231PS Z7, Z3, Z0
+	VFMADD231PS  Z6, Z0, Z3
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z0
+	VMULPS       Z6, Z0, Z4
+	VFNMADD231PS Z7, Z4, Z0
+	VFMADD231PS  Z6, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          groupstage
+	VPANDD       Z13, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z1, Z5
+	VFMADD231PS  Z14, Z0, Z5
+	CMPQ         DI, $+17
+	JLT          grouptailnarrow
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z14, Z0, Z16
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z3, Z17
+	VFMADD231PS  Z14, Z0, Z17
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z4, Z18
+	VFMADD231PS  Z14, Z0, Z18
+
+grouptailnarrow:
+	VPACKSSDW  Z2, Z1, Z1
+	VPMADDWD   Z10, Z5, Z5
+	VPMADDWD   Z10, Z16, Z16
+	VPACKSSDW  Z16, Z5, Z5
+	VPSRLW     $0x0c, Z5, Z5
+	VPACKSSDW  Z4, Z3, Z3
+	VPMADDWD   Z10, Z17, Z17
+	VPMADDWD   Z10, Z18, Z18
+	VPACKSSDW  Z18, Z17, Z17
+	VPSRLW     $0x0c, Z17, Z17
+	VPACKSSWB  Z3, Z1, Z1
+	VPSRLW     $0x04, Z1, Z1
+	VPACKUSWB  Z17, Z5, Z5
+	VPTERNLOGD $0xf8, Z11, Z1, Z5
+	VPERMD     Z5, Z9, Z5
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z5, K7, Z0
+	VPMADDUBSW Z8, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*4), DX
+
+grouprest:
+	SUBQ  DI, R9
+	SUBQ  DI, R12
+	SUBQ  DI, R11
+	TESTQ R11, R11
+	JEQ   groupdone
+	TESTQ R9, R9
+	JNE   groupmore
+	MOVQ  R10, R9
+	ADDQ  $+4, BX
+	ADDQ  $+4, R8
+
+groupmore:
+	TESTQ R12, R12
+	JNE   grouppieces
+	MOVQ  R11, DI
+	JMP   groupbegin
+
+groupdone:
+	TESTQ $0x00000001, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ              R9, $+2
+	JLT               short2end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short2stream
+	CMPQ              R9, $+8
+	JLT               short2loop
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  (R8), Z0, Z7
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  (R8), Z0, Z6
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  4(R8), Z0, Z5
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+
+short2ahead:
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z2
+	VFNMADD231PS.BCST 8(BX), Z2, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z3
+	VFNMADD231PS.BCST 12(BX), Z3, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z16
+	VFNMADD231PS.BCST 12(BX), Z16, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z16
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
+	KORTESTQ          K1, K2
+	JNE               short2loop
+	VPANDD            Z13, Z7, Z0
+	VPANDD            Z13, Z6, Z17
+	VPANDD            Z13, Z5, Z18
+	VPANDD            Z13, Z4, Z19
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z17, Z17
+	VPMAXUD           Z15, Z18, Z18
+	VPMAXUD           Z15, Z19, Z19
+	VPANDD            Z12, Z7, Z20
+	VPANDD            Z12, Z6, Z21
+	VPANDD            Z12, Z5, Z22
+	VPANDD            Z12, Z4, Z23
+	VFMADD231PS       Z14, Z0, Z20
+	VFMADD231PS       Z14, Z17, Z21
+	VFMADD231PS       Z14, Z18, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
+	VPMADDWD          Z10, Z20, Z20
+	VPMADDWD          Z10, Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPSRLW            $0x0c, Z20, Z20
+	VPMADDWD          Z10, Z22, Z22
+	VPMADDWD          Z10, Z23, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPSRLW            $0x0c, Z22, Z22
+	VPACKUSWB         Z22, Z20, Z20
+	VPTERNLOGD        $0xf8, Z11, Z0, Z20
+	VPERMD            Z20, Z9, Z20
+	VPMADDUBSW        Z8, Z20, Z0
+	VPMOVWB           Z0, Y0
+	VMOVUPS           Y0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
+	VMOVAPS           Z16, Z4
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R9
+	CMPQ              R9, $+4
+	JGE               short2ahead
+
+short2loop:
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VPANDD            Z13, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z13, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z2, Z1, Z1
+	VPMADDWD          Z10, Z5, Z5
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z4, Z3, Z3
+	VPMADDWD          Z10, Z2, Z2
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
+	VPSRLW            $0x0c, Z2, Z2
+	VPACKSSWB         Z3, Z1, Z1
+	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPERMD            Z5, Z9, Z5
+	VPMADDUBSW        Z8, Z5, Z0
+	VPMOVWB           Z0, Y0
+	VMOVUPS           Y0, (SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+8, R8
+	ADDQ $+32, SI
+	ADDQ $+256, DX
+	SUBQ $+2, R9
+	CMPQ R9, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTQ $0x00000001, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ              R9, $+4
+	JLT               short4end
+	MOVQ              ahead+56(FP), CX
+	CMPQ              CX, $+1
+	JGT               short4stream
+	CMPQ              R9, $+16
+	JLT               short4loop
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VMOVAPS           Z1, Z7
+	VFMADD231PS.BCST  (R8), Z0, Z7
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z1
+	VFNMADD231PS.BCST 4(BX), Z1, Z0
+	VMOVAPS           Z1, Z6
+	VFMADD231PS.BCST  4(R8), Z0, Z6
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z1
+	VFNMADD231PS.BCST 8(BX), Z1, Z0
+	VMOVAPS           Z1, Z5
+	VFMADD231PS.BCST  8(R8), Z0, Z5
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z1
+	VFNMADD231PS.BCST 12(BX), Z1, Z0
+	VMOVAPS           Z1, Z4
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+
+short4ahead:
+	VMOVUPS           256(DX), Z0
+	VMULPS.BCST       16(R8), Z0, Z1
+	VFNMADD231PS.BCST 16(BX), Z1, Z0
+	VFMADD231PS.BCST  16(R8), Z0, Z1
+	VMOVUPS           320(DX), Z0
+	VMULPS.BCST       20(R8), Z0, Z2
+	VFNMADD231PS.BCST 20(BX), Z2, Z0
+	VFMADD231PS.BCST  20(R8), Z0, Z2
+	VMOVUPS           384(DX), Z0
+	VMULPS.BCST       24(R8), Z0, Z3
+	VFNMADD231PS.BCST 24(BX), Z3, Z0
+	VFMADD231PS.BCST  24(R8), Z0, Z3
+	VMOVUPS           448(DX), Z0
+	VMULPS.BCST       28(R8), Z0, Z16
+	VFNMADD231PS.BCST 28(BX), Z16, Z0
+	VFMADD231PS.BCST  28(R8), Z0, Z16
+	VCMPPS            $0x03, Z6, Z7, K1
+	VCMPPS            $0x03, Z4, Z5, K2
+	KORTESTQ          K1, K2
+	JNE               short4loop
+	VPANDD            Z13, Z7, Z0
+	VPANDD            Z13, Z6, Z17
+	VPANDD            Z13, Z5, Z18
+	VPANDD            Z13, Z4, Z19
+	VPMAXUD           Z15, Z0, Z0
+	VPMAXUD           Z15, Z17, Z17
+	VPMAXUD           Z15, Z18, Z18
+	VPMAXUD           Z15, Z19, Z19
+	VPANDD            Z12, Z7, Z20
+	VPANDD            Z12, Z6, Z21
+	VPANDD            Z12, Z5, Z22
+	VPANDD            Z12, Z4, Z23
+	VFMADD231PS       Z14, Z0, Z20
+	VFMADD231PS       Z14, Z17, Z21
+	VFMADD231PS       Z14, Z18, Z22
+	VFMADD231PS       Z14, Z19, Z23
+	VPACKSSDW         Z6, Z7, Z0
+	VPACKSSDW         Z4, Z5, Z17
+	VPACKSSWB         Z17, Z0, Z0
+	VPSRLW            $0x04, Z0, Z0
+	VPMADDWD          Z10, Z20, Z20
+	VPMADDWD          Z10, Z21, Z21
+	VPACKSSDW         Z21, Z20, Z20
+	VPSRLW            $0x0c, Z20, Z20
+	VPMADDWD          Z10, Z22, Z22
+	VPMADDWD          Z10, Z23, Z23
+	VPACKSSDW         Z23, Z22, Z22
+	VPSRLW            $0x0c, Z22, Z22
+	VPACKUSWB         Z22, Z20, Z20
+	VPTERNLOGD        $0xf8, Z11, Z0, Z20
+	VPERMD            Z20, Z9, Z20
+	VPMADDUBSW        Z8, Z20, Z0
+	VPMOVWB           Z0, Y0
+	VMOVUPS           Y0, (SI)
+	VMOVAPS           Z1, Z7
+	VMOVAPS           Z2, Z6
+	VMOVAPS           Z3, Z5
+	VMOVAPS           Z16, Z4
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R9
+	CMPQ              R9, $+8
+	JGE               short4ahead
+
+short4loop:
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VPANDD            Z13, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z13, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z2, Z1, Z1
+	VPMADDWD          Z10, Z5, Z5
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z4, Z3, Z3
+	VPMADDWD          Z10, Z2, Z2
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
+	VPSRLW            $0x0c, Z2, Z2
+	VPACKSSWB         Z3, Z1, Z1
+	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPERMD            Z5, Z9, Z5
+	VPMADDUBSW        Z8, Z5, Z0
+	VPMOVWB           Z0, Y0
+	VMOVUPS           Y0, (SI)
+
+short4back:
+	ADDQ $+16, BX
+	ADDQ $+16, R8
+	ADDQ $+32, SI
+	ADDQ $+256, DX
+	SUBQ $+4, R9
+	CMPQ R9, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R9, R9
+	JNE   groups
+	TESTQ $0x00000001, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R9, DI
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (R8), Z1
+	VMULPS       Z1, Z0, Z2
+	VMOVUPS      (BX), Z3
+	VFNMADD231PS Z3, Z2, Z0
+	VFMADD231PS  Z1, Z0, Z2
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(R8), Z1
+	VMULPS       Z1, Z0, Z3
+	VMOVUPS      64(BX), Z4
+	VFNMADD231PS Z4, Z3, Z0
+	VFMADD231PS  Z1, Z0, Z3
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(R8), Z1
+	VMULPS       Z1, Z0, Z4
+	VMOVUPS      128(BX), Z5
+	VFNMADD231PS Z5, Z4, Z0
+	VFMADD231PS  Z1, Z0, Z4
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(R8), Z1
+	VMULPS       Z1, Z0, Z5
+	VMOVUPS      192(BX), Z6
+	VFNMADD231PS Z6, Z5, Z0
+	VFMADD231PS  Z1, Z0, Z5
+	VCMPPS       $0x03, Z3, Z2, K1
+	VCMPPS       $0x03, Z5, Z4, K2
+	KORTESTQ     K1, K2
+	JNE          lanerare
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z2, Z1
+	VFMADD231PS  Z14, Z0, Z1
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z14, Z0, Z6
+	VPACKSSDW    Z3, Z2, Z2
+	VPMADDWD     Z10, Z1, Z1
+	VPMADDWD     Z10, Z6, Z6
+	VPACKSSDW    Z6, Z1, Z1
+	VPSRLW       $0x0c, Z1, Z1
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z4, Z3
+	VFMADD231PS  Z14, Z0, Z3
+	VPANDD       Z13, Z5, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z5, Z6
+	VFMADD231PS  Z14, Z0, Z6
+	VPACKSSDW    Z5, Z4, Z4
+	VPMADDWD     Z10, Z3, Z3
+	VPMADDWD     Z10, Z6, Z6
+	VPACKSSDW    Z6, Z3, Z3
+	VPSRLW       $0x0c, Z3, Z3
+	VPACKSSWB    Z4, Z2, Z2
+	VPSRLW       $0x04, Z2, Z2
+	VPACKUSWB    Z3, Z1, Z1
+	VPTERNLOGD   $0xf8, Z11, Z2, Z1
+	VPERMD       Z1, Z9, Z1
+	VPMADDUBSW   Z8, Z1, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+
+laneback:
+	ADDQ  $+32, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	ADDQ  $+256, R8
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  800(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX512(SB)
+	MOVQ  808(SP), DX
+	MOVQ  816(SP), BX
+	MOVQ  824(SP), R8
+
+laneend:
+	TESTQ $0x00000001, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+
+fetched2:
+	VMOVUPS      (DX), Z0
+	VMULPS       Z6, Z0, Z1
+	VFNMADD231PS Z7, Z1, Z0
+	VFMADD231PS  Z6, Z0, Z1
+	VMOVUPS      64(DX), Z0
+	VMULPS       Z6, Z0, Z2
+	VFNMADD231PS Z7, Z2, Z0
+	VFMADD231PS  Z6, Z0, Z2
+	VMOVUPS      128(DX), Z0
+	VMULPS       Z6, Z0, Z3
+	VFNMADD231PS Z7, Z3, Z0
+	VFMADD231PS  Z6, Z0, Z3
+	VMOVUPS      192(DX), Z0
+	VMULPS       Z6, Z0, Z4
+	VFNMADD231PS Z7, Z4, Z0
+	VFMADD231PS  Z6, Z0, Z4
+	VCMPPS       $0x03, Z2, Z1, K1
+	VCMPPS       $0x03, Z4, Z3, K2
+	KORTESTQ     K1, K2
+	JNE          grouprare
+	VPANDD       Z13, Z1, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z1, Z5
+	VFMADD231PS  Z14, Z0, Z5
+	VPANDD       Z13, Z2, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z2, Z16
+	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z2, Z1, Z1
+	VPMADDWD     Z10, Z5, Z5
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z5, Z5
+	VPSRLW       $0x0c, Z5, Z5
+	VPANDD       Z13, Z3, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z3, Z2
+	VFMADD231PS  Z14, Z0, Z2
+	VPANDD       Z13, Z4, Z0
+	VPMAXUD      Z15, Z0, Z0
+	VPANDD       Z12, Z4, Z16
+	VFMADD231PS  Z14, Z0, Z16
+	VPACKSSDW    Z4, Z3, Z3
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z16, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPACKSSWB    Z3, Z1, Z1
+	VPSRLW       $0x04, Z1, Z1
+	VPACKUSWB    Z2, Z5, Z5
+	VPTERNLOGD   $0xf8, Z11, Z1, Z5
+	VPERMD       Z5, Z9, Z5
+	VPMADDUBSW   Z8, Z5, Z0
+	VPMOVWB      Z0, Y0
+	VMOVNTPS     Y0, (SI)
+	ADDQ         $+32, SI
+	ADDQ         $+256, DX
+	SUBQ         $+64, R9
+	CMPQ         R9, $+64
+	JGE          groupstream
+	JMP          groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z4, Z5, K1
+	VCMPPS      $0x03, Z2, Z3, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VPANDD      Z13, Z5, Z0
+	VPANDD      Z13, Z4, Z1
+	VPANDD      Z13, Z3, Z16
+	VPANDD      Z13, Z2, Z17
+	VPMAXUD     Z15, Z0, Z0
+	VPMAXUD     Z15, Z1, Z1
+	VPMAXUD     Z15, Z16, Z16
+	VPMAXUD     Z15, Z17, Z17
+	VPANDD      Z12, Z5, Z18
+	VPANDD      Z12, Z4, Z19
+	VPANDD      Z12, Z3, Z20
+	VPANDD      Z12, Z2, Z21
+	VFMADD231PS Z14, Z0, Z18
+	VFMADD231PS Z14, Z1, Z19
+	VFMADD231PS Z14, Z16, Z20
+	VFMADD231PS Z14, Z17, Z21
+	VPACKSSDW   Z4, Z5, Z0
+	VPACKSSDW   Z2, Z3, Z1
+	VPACKSSWB   Z1, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPMADDWD    Z10, Z18, Z18
+	VPMADDWD    Z10, Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x0c, Z18, Z18
+	VPMADDWD    Z10, Z20, Z20
+	VPMADDWD    Z10, Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPSRLW      $0x0c, Z20, Z20
+	VPACKUSWB   Z20, Z18, Z18
+	VPTERNLOGD  $0xf8, Z11, Z0, Z18
+	VPERMD      Z18, Z9, Z18
+	VPMADDUBSW  Z8, Z18, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, R9
+	JMP         groupwhole
+
+grouprare:
+	MOVQ $+1, 840(SP)
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 816(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ R8, 824(SP)
+	LEAQ 544(SP), R8
+	JMP  rare
+
+groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R9, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(R8), K7, Z7
+	VBROADCASTSS 4(BX), K7, Z6
+	MOVQ         R9, AX
+	ADDQ         R10, AX
+	JGE          groupmeetreached
+	ADDQ         R10, R9
+	ADDQ         $+4, BX
+	ADDQ         $+4, R8
+	JMP          groupmeetmix
+
+groupmeetreached:
+	CMPQ R9, $-15
+	JGE  groupmeetmixed
+	ADDQ R10, R9
+	ADDQ $+4, BX
+	ADDQ $+4, R8
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
+	JMP  groupmeet0
+
+groupmeet1cross:
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
+
+groupmeet2cross:
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
+
+groupmeet3cross:
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
+
+groupstage:
+	MOVQ SI, 800(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 808(SP)
+	LEAQ 32(SP), DX
+	MOVQ R9, 832(SP)
+	SUBQ R9, R9
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 800(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 808(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 832(SP), R9
+	JMP  grouprest
+
+groupmeetrare:
+	MOVQ R11, R9
+	SUBQ BX, R12
+	ADDQ R12, BX
+	ADDQ R12, R8
+	MOVQ DI, R11
+	SUBQ R12, R12
+	ADDQ $+64, R12
+	JMP  grouppieces
+
+short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+
+fetched4:
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       (R8), Z0, Z2
+	VFNMADD231PS.BCST (BX), Z2, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z3
+	VFNMADD231PS.BCST 4(BX), Z3, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z4
+	VFNMADD231PS.BCST 4(BX), Z4, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short2rare
+	VPANDD            Z13, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z13, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z2, Z1, Z1
+	VPMADDWD          Z10, Z5, Z5
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z4, Z3, Z3
+	VPMADDWD          Z10, Z2, Z2
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
+	VPSRLW            $0x0c, Z2, Z2
+	VPACKSSWB         Z3, Z1, Z1
+	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPERMD            Z5, Z9, Z5
+	VPMADDUBSW        Z8, Z5, Z0
+	VPMOVWB           Z0, Y0
+	VMOVNTPS          Y0, (SI)
+	ADDQ              $+8, BX
+	ADDQ              $+8, R8
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
+	SUBQ              $+2, R9
+	CMPQ              R9, $+2
+	JGE               short2stream
+	JMP               short2end
+
+short2rare:
+	MOVQ $+2, 840(SP)
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 816(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ R8, 824(SP)
+	LEAQ 544(SP), R8
+	JMP  rare
+
+short4stream:
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+
+fetched6:
+	VMOVUPS           (DX), Z0
+	VMULPS.BCST       (R8), Z0, Z1
+	VFNMADD231PS.BCST (BX), Z1, Z0
+	VFMADD231PS.BCST  (R8), Z0, Z1
+	VMOVUPS           64(DX), Z0
+	VMULPS.BCST       4(R8), Z0, Z2
+	VFNMADD231PS.BCST 4(BX), Z2, Z0
+	VFMADD231PS.BCST  4(R8), Z0, Z2
+	VMOVUPS           128(DX), Z0
+	VMULPS.BCST       8(R8), Z0, Z3
+	VFNMADD231PS.BCST 8(BX), Z3, Z0
+	VFMADD231PS.BCST  8(R8), Z0, Z3
+	VMOVUPS           192(DX), Z0
+	VMULPS.BCST       12(R8), Z0, Z4
+	VFNMADD231PS.BCST 12(BX), Z4, Z0
+	VFMADD231PS.BCST  12(R8), Z0, Z4
+	VCMPPS            $0x03, Z2, Z1, K1
+	VCMPPS            $0x03, Z4, Z3, K2
+	KORTESTQ          K1, K2
+	JNE               short4rare
+	VPANDD            Z13, Z1, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z1, Z5
+	VFMADD231PS       Z14, Z0, Z5
+	VPANDD            Z13, Z2, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z2, Z6
+	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z2, Z1, Z1
+	VPMADDWD          Z10, Z5, Z5
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z5, Z5
+	VPSRLW            $0x0c, Z5, Z5
+	VPANDD            Z13, Z3, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z3, Z2
+	VFMADD231PS       Z14, Z0, Z2
+	VPANDD            Z13, Z4, Z0
+	VPMAXUD           Z15, Z0, Z0
+	VPANDD            Z12, Z4, Z6
+	VFMADD231PS       Z14, Z0, Z6
+	VPACKSSDW         Z4, Z3, Z3
+	VPMADDWD          Z10, Z2, Z2
+	VPMADDWD          Z10, Z6, Z6
+	VPACKSSDW         Z6, Z2, Z2
+	VPSRLW            $0x0c, Z2, Z2
+	VPACKSSWB         Z3, Z1, Z1
+	VPSRLW            $0x04, Z1, Z1
+	VPACKUSWB         Z2, Z5, Z5
+	VPTERNLOGD        $0xf8, Z11, Z1, Z5
+	VPERMD            Z5, Z9, Z5
+	VPMADDUBSW        Z8, Z5, Z0
+	VPMOVWB           Z0, Y0
+	VMOVNTPS          Y0, (SI)
+	ADDQ              $+16, BX
+	ADDQ              $+16, R8
+	ADDQ              $+32, SI
+	ADDQ              $+256, DX
+	SUBQ              $+4, R9
+	CMPQ              R9, $+4
+	JGE               short4stream
+	JMP               short4end
+
+short4rare:
+	MOVQ $+3, 840(SP)
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 816(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ R8, 824(SP)
+	LEAQ 544(SP), R8
+	JMP  rare
+
+lanerare:
+	MOVQ $+4, 840(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 800(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 808(SP)
+	LEAQ 32(SP), DX
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 816(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ R8, 824(SP)
+	LEAQ 544(SP), R8
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VPXORD       Z1, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS instead+32(FP), Z2
+	VBLENDMPS    Z0, Z2, K1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z13, Z0, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z12, Z0, Z4
+	VFMADD231PS  Z14, Z3, Z4
+	VMOVAPS.Z    Z4, K1, Z4
+	VMOVAPS.Z    Z0, K1, Z0
+	VMOVUPS      64(DX), Z3
+	VMOVUPS      64(BX), Z5
+	VDIVPS       Z5, Z3, Z3
+	VADDPS       Z1, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VMOVAPS.Z    Z3, K1, Z3
+	VPACKSSDW    Z3, Z0, Z0
+	VPMADDWD     Z10, Z4, Z4
+	VPMADDWD     Z10, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VMOVUPS      128(DX), Z3
+	VMOVUPS      128(BX), Z5
+	VDIVPS       Z5, Z3, Z3
+	VADDPS       Z1, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z2, K1, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VMOVAPS.Z    Z3, K1, Z3
+	VMOVUPS      192(DX), Z5
+	VMOVUPS      192(BX), Z7
+	VDIVPS       Z7, Z5, Z5
+	VADDPS       Z1, Z5, Z5
+	VCMPPS       $0x07, Z5, Z5, K1
+	VBLENDMPS    Z5, Z2, K1, Z5
+	VCMPPS       $0x07, Z5, Z5, K1
+	VPANDD       Z13, Z5, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z12, Z5, Z2
+	VFMADD231PS  Z14, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z3, Z3
+	VPMADDWD     Z10, Z6, Z6
+	VPMADDWD     Z10, Z2, Z2
+	VPACKSSDW    Z2, Z6, Z6
+	VPSRLW       $0x0c, Z6, Z6
+	VPACKSSWB    Z3, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPACKUSWB    Z6, Z4, Z4
+	VPTERNLOGD   $0xf8, Z11, Z0, Z4
+	VPERMD       Z4, Z9, Z4
+	VPMADDUBSW   Z8, Z4, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         840(SP), $+1
+	JEQ          groupresume
+	CMPQ         840(SP), $+2
+	JEQ          short2resume
+	CMPQ         840(SP), $+3
+	JEQ          short4resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         816(SP), BX
+	MOVQ         824(SP), R8
+	VBROADCASTSS (BX), Z7
+	VBROADCASTSS (R8), Z6
+	JMP          groupback
+
+short2resume:
+	MOVQ 816(SP), BX
+	MOVQ 824(SP), R8
+	JMP  short2back
+
+short4resume:
+	MOVQ 816(SP), BX
+	MOVQ 824(SP), R8
+	JMP  short4back
+
+// func QuantizeE2M1PowerOfTwoAVX512(q *uint8, x *float32, factor *float32, instead float32, tie float32, flip int32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·QuantizeE2M1PowerOfTwoAVX512(SB), $592-64
+	// pointers: SI q, DX x, BX factor, DI elements left, R8 groups left, R9 length
+	// per call: Z15 0x0, Z14 tie, Z13 flip, Z12 0xff02, Z11 0x7f800000, Z10 0x3f80ff02, Z9 0x7fffffff, Z8 0x8080808, Z7 0x401000, Z6 table, Z5 0x10011001
+	// per group: Z4 factor
+	// vector registers in use at once: 28
+	MOVQ         q+0(FP), SI
+	MOVQ         x+8(FP), DX
+	MOVQ         factor+16(FP), BX
+	VPXORD       Z15, Z15, Z15
+	VBROADCASTSS tie+28(FP), Z14
+	VBROADCASTSS flip+32(FP), Z13
+	VBROADCASTSS constantsAVX512<>+168(SB), Z12
+	VBROADCASTSS constantsAVX512<>+0(SB), Z11
+	VBROADCASTSS constantsAVX512<>+172(SB), Z10
+	VBROADCASTSS constantsAVX512<>+4(SB), Z9
+	VBROADCASTSS constantsAVX512<>+88(SB), Z8
+	VBROADCASTSS constantsAVX512<>+92(SB), Z7
+	VMOVUPS      constantsAVX512<>+12(SB), Z6
+	VBROADCASTSS constantsAVX512<>+164(SB), Z5
+	MOVQ         groups+40(FP), R8
+	MOVQ         length+48(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
+
+groups:
+	MOVQ  R9, DI
+	IMULQ R8, DI
+	MOVQ  R9, R8
+
+groupbegin:
+	CMPQ         DI, $+64
+	JLT          grouptail
+	CMPQ         R8, $+64
+	JLT          grouptomeet
+	VBROADCASTSS (BX), Z4
+	SUBQ         R8, DI
+	MOVQ         ahead+56(FP), CX
+	CMPQ         CX, $+1
+	JGT          groupstream
+	CMPQ         R8, $+256
+	JGE          groupfirst
+	CMPQ         DI, $+256
+	JLT          grouploop
+	TESTQ        $0x0000003f, R8
+	JEQ          groupfirst
+	JMP          grouploop
+
+groupfirst:
+	VMOVUPS     (DX), Z0
+	VMOVAPS     Z15, Z3
+	VFMADD231PS Z4, Z0, Z3
+	VMOVUPS     64(DX), Z0
+	VMOVAPS     Z15, Z2
+	VFMADD231PS Z4, Z0, Z2
+	VMOVUPS     128(DX), Z0
+	VMOVAPS     Z15, Z16
+	VFMADD231PS Z4, Z0, Z16
+	VMOVUPS     192(DX), Z0
+	VMOVAPS     Z15, Z17
+	VFMADD231PS Z4, Z0, Z17
+	CMPQ        R8, $+128
+	JLT         groupends
+
+groupahead:
+	VMOVUPS     256(DX), Z0
+	VFMADD213PS Z15, Z4, Z0
+	VMOVUPS     320(DX), Z1
+	VFMADD213PS Z15, Z4, Z1
+	VMOVUPS     384(DX), Z18
+	VFMADD213PS Z15, Z4, Z18
+	VMOVUPS     448(DX), Z19
+	VFMADD213PS Z15, Z4, Z19
+	VCMPPS      $0x03, Z2, Z3, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VMOVDQA64   Z12, Z20
+	VPTERNLOGD  $0xf8, Z11, Z3, Z20
+	VMOVDQA64   Z12, Z21
+	VPTERNLOGD  $0xf8, Z11, Z2, Z21
+	VMOVDQA64   Z12, Z22
+	VPTERNLOGD  $0xf8, Z11, Z16, Z22
+	VMOVDQA64   Z12, Z23
+	VPTERNLOGD  $0xf8, Z11, Z17, Z23
+	VPMAXUD     Z10, Z20, Z20
+	VPMAXUD     Z10, Z21, Z21
+	VPMAXUD     Z10, Z22, Z22
+	VPMAXUD     Z10, Z23, Z23
+	VPANDD      Z9, Z3, Z24
+	VPANDD      Z9, Z2, Z25
+	VPANDD      Z9, Z16, Z26
+	VPANDD      Z9, Z17, Z27
+	VFMADD231PS Z14, Z24, Z20
+	VFMADD231PS Z14, Z25, Z21
+	VFMADD231PS Z14, Z26, Z22
+	VFMADD231PS Z14, Z27, Z23
+	VPACKSSDW   Z2, Z3, Z24
+	VPACKSSDW   Z17, Z16, Z25
+	VPACKSSWB   Z25, Z24, Z24
+	VPSRLW      $0x04, Z24, Z24
+	VPXORD      Z13, Z24, Z24
+	VPMADDWD    Z7, Z20, Z20
+	VPMADDWD    Z7, Z21, Z21
+	VPACKSSDW   Z21, Z20, Z20
+	VPSRLW      $0x0c, Z20, Z20
+	VPMADDWD    Z7, Z22, Z22
+	VPMADDWD    Z7, Z23, Z23
+	VPACKSSDW   Z23, Z22, Z22
+	VPSRLW      $0x0c, Z22, Z22
+	VPACKUSWB   Z22, Z20, Z20
+	VPTERNLOGD  $0xf8, Z8, Z24, Z20
+	VPERMD      Z20, Z6, Z20
+	VPMADDUBSW  Z5, Z20, Z21
+	VPMOVWB     Z21, Y21
+	VMOVUPS     Y21, (SI)
+	VMOVAPS     Z0, Z3
+	VMOVAPS     Z1, Z2
+	VMOVAPS     Z18, Z16
+	VMOVAPS     Z19, Z17
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, R8
+	CMPQ        R8, $+128
+	JGE         groupahead
+
+groupends:
+	CMPQ  R8, $+64
+	JNE   grouplast
+	TESTQ DI, DI
+	JEQ   grouplast
+
+groupturn:
+	VMOVUPS          256(DX), Z0
+	VFMADD132PS.BCST 4(BX), Z15, Z0
+	VMOVUPS          320(DX), Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
+	VMOVUPS          384(DX), Z18
+	VFMADD132PS.BCST 4(BX), Z15, Z18
+	VMOVUPS          448(DX), Z19
+	VFMADD132PS.BCST 4(BX), Z15, Z19
+	VCMPPS           $0x03, Z2, Z3, K1
+	VCMPPS           $0x03, Z17, Z16, K2
+	KORTESTQ         K1, K2
+	JNE              groupturned
+	VMOVDQA64        Z12, Z20
+	VPTERNLOGD       $0xf8, Z11, Z3, Z20
+	VMOVDQA64        Z12, Z21
+	VPTERNLOGD       $0xf8, Z11, Z2, Z21
+	VMOVDQA64        Z12, Z22
+	VPTERNLOGD       $0xf8, Z11, Z16, Z22
+	VMOVDQA64        Z12, Z23
+	VPTERNLOGD       $0xf8, Z11, Z17, Z23
+	VPMAXUD          Z10, Z20, Z20
+	VPMAXUD          Z10, Z21, Z21
+	VPMAXUD          Z10, Z22, Z22
+	VPMAXUD          Z10, Z23, Z23
+	VPANDD           Z9, Z3, Z24
+	VPANDD           Z9, Z2, Z25
+	VPANDD           Z9, Z16, Z26
+	VPANDD           Z9, Z17, Z27
+	VFMADD231PS      Z14, Z24, Z20
+	VFMADD231PS      Z14, Z25, Z21
+	VFMADD231PS      Z14, Z26, Z22
+	VFMADD231PS      Z14, Z27, Z23
+	VPACKSSDW        Z2, Z3, Z24
+	VPACKSSDW        Z17, Z16, Z25
+	VPACKSSWB        Z25, Z24, Z24
+	VPSRLW           $0x04, Z24, Z24
+	VPXORD           Z13, Z24, Z24
+	VPMADDWD         Z7, Z20, Z20
+	VPMADDWD         Z7, Z21, Z21
+	VPACKSSDW        Z21, Z20, Z20
+	VPSRLW           $0x0c, Z20, Z20
+	VPMADDWD         Z7, Z22, Z22
+	VPMADDWD         Z7, Z23, Z23
+	VPACKSSDW        Z23, Z22, Z22
+	VPSRLW           $0x0c, Z22, Z22
+	VPACKUSWB        Z22, Z20, Z20
+	VPTERNLOGD       $0xf8, Z8, Z24, Z20
+	VPERMD           Z20, Z6, Z20
+	VPMADDUBSW       Z5, Z20, Z21
+	VPMOVWB          Z21, Y21
+	VMOVUPS          Y21, (SI)
+	VMOVAPS          Z0, Z3
+	VMOVAPS          Z1, Z2
+	VMOVAPS          Z18, Z16
+	VMOVAPS          Z19, Z17
+	ADDQ             $+4, BX
+	ADDQ             $+32, SI
+	ADDQ             $+256, DX
+	MOVQ             R9, R8
+	SUBQ             R8, DI
+	CMPQ             R8, $+64
+	JNE              groupturned
+	TESTQ            DI, DI
+	JNE              groupturn
+
+groupturned:
+	VBROADCASTSS (BX), Z4
+	CMPQ         R8, $+128
+	JGE          groupahead
+
+grouploop:
+	VMOVUPS     (DX), Z0
+	VFMADD213PS Z15, Z4, Z0
+	VMOVUPS     64(DX), Z1
+	VFMADD213PS Z15, Z4, Z1
+	VMOVUPS     128(DX), Z2
+	VFMADD213PS Z15, Z4, Z2
+	VMOVUPS     192(DX), Z3
+	VFMADD213PS Z15, Z4, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouprare
+	VMOVDQA64   Z12, Z16
+	VPTERNLOGD  $0xf8, Z11, Z0, Z16
+	VPMAXUD     Z10, Z16, Z16
+	VPANDD      Z9, Z0, Z17
+	VFMADD231PS Z14, Z17, Z16
+	VMOVDQA64   Z12, Z17
+	VPTERNLOGD  $0xf8, Z11, Z1, Z17
+	VPMAXUD     Z10, Z17, Z17
+	VPANDD      Z9, Z1, Z18
+	VFMADD231PS Z14, Z18, Z17
+	VPACKSSDW   Z1, Z0, Z0
+	VPMADDWD    Z7, Z16, Z16
+	VPMADDWD    Z7, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x0c, Z16, Z16
+	VMOVDQA64   Z12, Z1
+	VPTERNLOGD  $0xf8, Z11, Z2, Z1
+	VPMAXUD     Z10, Z1, Z1
+	VPANDD      Z9, Z2, Z17
+	VFMADD231PS Z14, Z17, Z1
+	VMOVDQA64   Z12, Z17
+	VPTERNLOGD  $0xf8, Z11, Z3, Z17
+	VPMAXUD     Z10, Z17, Z17
+	VPANDD      Z9, Z3, Z18
+	VFMADD231PS Z14, Z18, Z17
+	VPACKSSDW   Z3, Z2, Z2
+	VPMADDWD    Z7, Z1, Z1
+	VPMADDWD    Z7, Z17, Z17
+	VPACKSSDW   Z17, Z1, Z1
+	VPSRLW      $0x0c, Z1, Z1
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPXORD      Z13, Z0, Z0
+	VPACKUSWB   Z1, Z16, Z16
+	VPTERNLOGD  $0xf8, Z8, Z0, Z16
+	VPERMD      Z16, Z6, Z16
+	VPMADDUBSW  Z5, Z16, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (SI)
+
+groupback:
+	ADDQ $+32, SI
+	ADDQ $+256, DX
+	SUBQ $+64, R8
+	CMPQ R8, $+64
+	JGE  grouploop
+
+groupwhole:
+	CMPQ  R8, $+0
+	JLT   groupstaged
+	ADDQ  R8, DI
+	TESTQ R8, R8
+	JEQ   groupnext
+	CMPQ  DI, $+64
+	JLT   grouptail
+
+grouptomeet:
+	VBROADCASTSS (BX), Z4
+
+groupmeet:
+	MOVQ R8, R10
+	MOVQ BX, R11
+	SUBQ $+16, R8
+	JLT  groupmeet0cross
+
+groupmeet0:
+	VMOVUPS     (DX), Z0
+	VFMADD213PS Z15, Z4, Z0
+	SUBQ        $+16, R8
+	JLT         groupmeet1cross
+
+groupmeet1:
+	VMOVUPS     64(DX), Z1
+	VFMADD213PS Z15, Z4, Z1
+	SUBQ        $+16, R8
+	JLT         groupmeet2cross
+
+groupmeet2:
+	VMOVUPS     128(DX), Z2
+	VFMADD213PS Z15, Z4, Z2
+	SUBQ        $+16, R8
+	JLT         groupmeet3cross
+
+groupmeet3:
+	VMOVUPS     192(DX), Z3
+	VFMADD213PS Z15, Z4, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         groupmeetrare
+	VMOVDQA64   Z12, Z16
+	VPTERNLOGD  $0xf8, Z11, Z0, Z16
+	VPMAXUD     Z10, Z16, Z16
+	VPANDD      Z9, Z0, Z17
+	VFMADD231PS Z14, Z17, Z16
+	VMOVDQA64   Z12, Z17
+	VPTERNLOGD  $0xf8, Z11, Z1, Z17
+	VPMAXUD     Z10, Z17, Z17
+	VPANDD      Z9, Z1, Z18
+	VFMADD231PS Z14, Z18, Z17
+	VPACKSSDW   Z1, Z0, Z0
+	VPMADDWD    Z7, Z16, Z16
+	VPMADDWD    Z7, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x0c, Z16, Z16
+	VMOVDQA64   Z12, Z1
+	VPTERNLOGD  $0xf8, Z11, Z2, Z1
+	VPMAXUD     Z10, Z1, Z1
+	VPANDD      Z9, Z2, Z17
+	VFMADD231PS Z14, Z17, Z1
+	VMOVDQA64   Z12, Z17
+	VPTERNLOGD  $0xf8, Z11, Z3, Z17
+	VPMAXUD     Z10, Z17, Z17
+	VPANDD      Z9, Z3, Z18
+	VFMADD231PS Z14, Z18, Z17
+	VPACKSSDW   Z3, Z2, Z2
+	VPMADDWD    Z7, Z1, Z1
+	VPMADDWD    Z7, Z17, Z17
+	VPACKSSDW   Z17, Z1, Z1
+	VPSRLW      $0x0c, Z1, Z1
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPXORD      Z13, Z0, Z0
+	VPACKUSWB   Z1, Z16, Z16
+	VPTERNLOGD  $0xf8, Z8, Z0, Z16
+	VPERMD      Z16, Z6, Z16
+	VPMADDUBSW  Z5, Z16, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, DI
+	CMPQ        R8, $+1
+	JLT         groupnext
+	CMPQ        DI, $+64
+	JLT         grouptail
+	CMPQ        R8, $+64
+	JLT         groupmeet
+	JMP         groupbegin
+
+groupnext:
+	TESTQ DI, DI
+	JEQ   groupdone
+
+groupskip:
+	ADDQ R9, R8
+	ADDQ $+4, BX
+	CMPQ R8, $+1
+	JLT  groupskip
+	JMP  groupbegin
+
+grouptail:
+	MOVQ DI, R10
+	MOVQ DI, R11
+
+grouppieces:
+	MOVQ R11, DI
+	CMPQ R8, DI
+	JGE  grouppiece
+	MOVQ R8, DI
+
+grouppiece:
+	VBROADCASTSS (BX), Z4
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VMOVUPS.Z    (DX), K7, Z0
+	VFMADD213PS  Z15, Z4, Z0
+	KSHIFTRQ     $0x10, K0, K7
+	VMOVUPS.Z    64(DX), K7, Z1
+	VFMADD213PS  Z15, Z4, Z1
+	KSHIFTRQ     $0x20, K0, K7
+	VMOVUPS.Z    128(DX), K7, Z2
+	VFMADD213PS  Z15, Z4, Z2
+	KSHIFTRQ     $0x30, K0, K7
+	VMOVUPS.Z    192(DX), K7, Z3
+	VFMADD213PS  Z15, Z4, Z3
+	VCMPPS       $0x03, Z1, Z0, K1
+	VCMPPS       $0x03, Z3, Z2, K2
+	KORTESTQ     K1, K2
+	JNE          groupstage
+	VMOVDQA64    Z12, Z16
+	VPTERNLOGD   $0xf8, Z11, Z0, Z16
+	VPMAXUD      Z10, Z16, Z16
+	VPANDD       Z9, Z0, Z17
+	VFMADD231PS  Z14, Z17, Z16
+	CMPQ         DI, $+17
+	JLT          grouptailnarrow
+	VMOVDQA64    Z12, Z17
+	VPTERNLOGD   $0xf8, Z11, Z1, Z17
+	VPMAXUD      Z10, Z17, Z17
+	VPANDD       Z9, Z1, Z18
+	VFMADD231PS  Z14, Z18, Z17
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	VMOVDQA64    Z12, Z18
+	VPTERNLOGD   $0xf8, Z11, Z2, Z18
+	VPMAXUD      Z10, Z18, Z18
+	VPANDD       Z9, Z2, Z19
+	VFMADD231PS  Z14, Z19, Z18
+	CMPQ         DI, $+49
+	JLT          grouptailnarrow
+	VMOVDQA64    Z12, Z19
+	VPTERNLOGD   $0xf8, Z11, Z3, Z19
+	VPMAXUD      Z10, Z19, Z19
+	VPANDD       Z9, Z3, Z20
+	VFMADD231PS  Z14, Z20, Z19
+
+grouptailnarrow:
+	VPACKSSDW  Z1, Z0, Z0
+	VPMADDWD   Z7, Z16, Z16
+	VPMADDWD   Z7, Z17, Z17
+	VPACKSSDW  Z17, Z16, Z16
+	VPSRLW     $0x0c, Z16, Z16
+	VPACKSSDW  Z3, Z2, Z2
+	VPMADDWD   Z7, Z18, Z18
+	VPMADDWD   Z7, Z19, Z19
+	VPACKSSDW  Z19, Z18, Z18
+	VPSRLW     $0x0c, Z18, Z18
+	VPACKSSWB  Z2, Z0, Z0
+	VPSRLW     $0x04, Z0, Z0
+	VPXORD     Z13, Z0, Z0
+	VPACKUSWB  Z18, Z16, Z16
+	VPTERNLOGD $0xf8, Z8, Z0, Z16
+	VPERMD     Z16, Z6, Z16
+	KMOVQ      K0, K7
+	VMOVDQU8.Z Z16, K7, Z0
+	VPMADDUBSW Z5, Z0, Z0
+	VPMOVWB    Z0, Y0
+	LEAQ       1(DI), CX
+	SHRQ       $0x01, CX
+	MOVQ       $-1, AX
+	BZHIQ      CX, AX, AX
+	KMOVQ      AX, K7
+	VMOVDQU8   Y0, K7, (SI)
+	MOVQ       DI, AX
+	SHRQ       $0x01, AX
+	ADDQ       AX, SI
+	LEAQ       (DX)(DI*4), DX
+
+grouprest:
+	SUBQ  DI, R8
+	SUBQ  DI, R11
+	SUBQ  DI, R10
+	TESTQ R10, R10
+	JEQ   groupdone
+	TESTQ R8, R8
+	JNE   groupmore
+	MOVQ  R9, R8
+	ADDQ  $+4, BX
+
+groupmore:
+	TESTQ R11, R11
+	JNE   grouppieces
+	MOVQ  R10, DI
+	JMP   groupbegin
+
+groupdone:
+	TESTQ $0x00000001, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short2:
+	CMPQ             R8, $+2
+	JLT              short2end
+	MOVQ             ahead+56(FP), CX
+	CMPQ             CX, $+1
+	JGT              short2stream
+	CMPQ             R8, $+8
+	JLT              short2loop
+	VMOVUPS          (DX), Z0
+	VMOVAPS          Z15, Z4
+	VFMADD231PS.BCST (BX), Z0, Z4
+	VMOVUPS          64(DX), Z0
+	VMOVAPS          Z15, Z3
+	VFMADD231PS.BCST (BX), Z0, Z3
+	VMOVUPS          128(DX), Z0
+	VMOVAPS          Z15, Z2
+	VFMADD231PS.BCST 4(BX), Z0, Z2
+	VMOVUPS          192(DX), Z0
+	VMOVAPS          Z15, Z16
+	VFMADD231PS.BCST 4(BX), Z0, Z16
+
+short2ahead:
+	VMOVUPS          256(DX), Z0
+	VFMADD132PS.BCST 8(BX), Z15, Z0
+	VMOVUPS          320(DX), Z1
+	VFMADD132PS.BCST 8(BX), Z15, Z1
+	VMOVUPS          384(DX), Z17
+	VFMADD132PS.BCST 12(BX), Z15, Z17
+	VMOVUPS          448(DX), Z18
+	VFMADD132PS.BCST 12(BX), Z15, Z18
+	VCMPPS           $0x03, Z3, Z4, K1
+	VCMPPS           $0x03, Z16, Z2, K2
+	KORTESTQ         K1, K2
+	JNE              short2loop
+	VMOVDQA64        Z12, Z19
+	VPTERNLOGD       $0xf8, Z11, Z4, Z19
+	VMOVDQA64        Z12, Z20
+	VPTERNLOGD       $0xf8, Z11, Z3, Z20
+	VMOVDQA64        Z12, Z21
+	VPTERNLOGD       $0xf8, Z11, Z2, Z21
+	VMOVDQA64        Z12, Z22
+	VPTERNLOGD       $0xf8, Z11, Z16, Z22
+	VPMAXUD          Z10, Z19, Z19
+	VPMAXUD          Z10, Z20, Z20
+	VPMAXUD          Z10, Z21, Z21
+	VPMAXUD          Z10, Z22, Z22
+	VPANDD           Z9, Z4, Z23
+	VPANDD           Z9, Z3, Z24
+	VPANDD           Z9, Z2, Z25
+	VPANDD           Z9, Z16, Z26
+	VFMADD231PS      Z14, Z23, Z19
+	VFMADD231PS      Z14, Z24, Z20
+	VFMADD231PS      Z14, Z25, Z21
+	VFMADD231PS      Z14, Z26, Z22
+	VPACKSSDW        Z3, Z4, Z23
+	VPACKSSDW        Z16, Z2, Z24
+	VPACKSSWB        Z24, Z23, Z23
+	VPSRLW           $0x04, Z23, Z23
+	VPXORD           Z13, Z23, Z23
+	VPMADDWD         Z7, Z19, Z19
+	VPMADDWD         Z7, Z20, Z20
+	VPACKSSDW        Z20, Z19, Z19
+	VPSRLW           $0x0c, Z19, Z19
+	VPMADDWD         Z7, Z21, Z21
+	VPMADDWD         Z7, Z22, Z22
+	VPACKSSDW        Z22, Z21, Z21
+	VPSRLW           $0x0c, Z21, Z21
+	VPACKUSWB        Z21, Z19, Z19
+	VPTERNLOGD       $0xf8, Z8, Z23, Z19
+	VPERMD           Z19, Z6, Z19
+	VPMADDUBSW       Z5, Z19, Z20
+	VPMOVWB          Z20, Y20
+	VMOVUPS          Y20, (SI)
+	VMOVAPS          Z0, Z4
+	VMOVAPS          Z1, Z3
+	VMOVAPS          Z17, Z2
+	VMOVAPS          Z18, Z16
+	ADDQ             $+8, BX
+	ADDQ             $+32, SI
+	ADDQ             $+256, DX
+	SUBQ             $+2, R8
+	CMPQ             R8, $+4
+	JGE              short2ahead
+
+short2loop:
+	VMOVUPS          (DX), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          64(DX), Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
+	VMOVUPS          128(DX), Z2
+	VFMADD132PS.BCST 4(BX), Z15, Z2
+	VMOVUPS          192(DX), Z3
+	VFMADD132PS.BCST 4(BX), Z15, Z3
+	VCMPPS           $0x03, Z1, Z0, K1
+	VCMPPS           $0x03, Z3, Z2, K2
+	KORTESTQ         K1, K2
+	JNE              short2rare
+	VMOVDQA64        Z12, Z4
+	VPTERNLOGD       $0xf8, Z11, Z0, Z4
+	VPMAXUD          Z10, Z4, Z4
+	VPANDD           Z9, Z0, Z16
+	VFMADD231PS      Z14, Z16, Z4
+	VMOVDQA64        Z12, Z16
+	VPTERNLOGD       $0xf8, Z11, Z1, Z16
+	VPMAXUD          Z10, Z16, Z16
+	VPANDD           Z9, Z1, Z17
+	VFMADD231PS      Z14, Z17, Z16
+	VPACKSSDW        Z1, Z0, Z0
+	VPMADDWD         Z7, Z4, Z4
+	VPMADDWD         Z7, Z16, Z16
+	VPACKSSDW        Z16, Z4, Z4
+	VPSRLW           $0x0c, Z4, Z4
+	VMOVDQA64        Z12, Z1
+	VPTERNLOGD       $0xf8, Z11, Z2, Z1
+	VPMAXUD          Z10, Z1, Z1
+	VPANDD           Z9, Z2, Z16
+	VFMADD231PS      Z14, Z16, Z1
+	VMOVDQA64        Z12, Z16
+	VPTERNLOGD       $0xf8, Z11, Z3, Z16
+	VPMAXUD          Z10, Z16, Z16
+	VPANDD           Z9, Z3, Z17
+	VFMADD231PS      Z14, Z17, Z16
+	VPACKSSDW        Z3, Z2, Z2
+	VPMADDWD         Z7, Z1, Z1
+	VPMADDWD         Z7, Z16, Z16
+	VPACKSSDW        Z16, Z1, Z1
+	VPSRLW           $0x0c, Z1, Z1
+	VPACKSSWB        Z2, Z0, Z0
+	VPSRLW           $0x04, Z0, Z0
+	VPXORD           Z13, Z0, Z0
+	VPACKUSWB        Z1, Z4, Z4
+	VPTERNLOGD       $0xf8, Z8, Z0, Z4
+	VPERMD           Z4, Z6, Z4
+	VPMADDUBSW       Z5, Z4, Z0
+	VPMOVWB          Z0, Y0
+	VMOVUPS          Y0, (SI)
+
+short2back:
+	ADDQ $+8, BX
+	ADDQ $+32, SI
+	ADDQ $+256, DX
+	SUBQ $+2, R8
+	CMPQ R8, $+2
+	JGE  short2loop
+
+short2end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTQ $0x00000001, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+short4:
+	CMPQ             R8, $+4
+	JLT              short4end
+	MOVQ             ahead+56(FP), CX
+	CMPQ             CX, $+1
+	JGT              short4stream
+	CMPQ             R8, $+16
+	JLT              short4loop
+	VMOVUPS          (DX), Z0
+	VMOVAPS          Z15, Z4
+	VFMADD231PS.BCST (BX), Z0, Z4
+	VMOVUPS          64(DX), Z0
+	VMOVAPS          Z15, Z3
+	VFMADD231PS.BCST 4(BX), Z0, Z3
+	VMOVUPS          128(DX), Z0
+	VMOVAPS          Z15, Z2
+	VFMADD231PS.BCST 8(BX), Z0, Z2
+	VMOVUPS          192(DX), Z0
+	VMOVAPS          Z15, Z16
+	VFMADD231PS.BCST 12(BX), Z0, Z16
+
+short4ahead:
+	VMOVUPS          256(DX), Z0
+	VFMADD132PS.BCST 16(BX), Z15, Z0
+	VMOVUPS          320(DX), Z1
+	VFMADD132PS.BCST 20(BX), Z15, Z1
+	VMOVUPS          384(DX), Z17
+	VFMADD132PS.BCST 24(BX), Z15, Z17
+	VMOVUPS          448(DX), Z18
+	VFMADD132PS.BCST 28(BX), Z15, Z18
+	VCMPPS           $0x03, Z3, Z4, K1
+	VCMPPS           $0x03, Z16, Z2, K2
+	KORTESTQ         K1, K2
+	JNE              short4loop
+	VMOVDQA64        Z12, Z19
+	VPTERNLOGD       $0xf8, Z11, Z4, Z19
+	VMOVDQA64        Z12, Z20
+	VPTERNLOGD       $0xf8, Z11, Z3, Z20
+	VMOVDQA64        Z12, Z21
+	VPTERNLOGD       $0xf8, Z11, Z2, Z21
+	VMOVDQA64        Z12, Z22
+	VPTERNLOGD       $0xf8, Z11, Z16, Z22
+	VPMAXUD          Z10, Z19, Z19
+	VPMAXUD          Z10, Z20, Z20
+	VPMAXUD          Z10, Z21, Z21
+	VPMAXUD          Z10, Z22, Z22
+	VPANDD           Z9, Z4, Z23
+	VPANDD           Z9, Z3, Z24
+	VPANDD           Z9, Z2, Z25
+	VPANDD           Z9, Z16, Z26
+	VFMADD231PS      Z14, Z23, Z19
+	VFMADD231PS      Z14, Z24, Z20
+	VFMADD231PS      Z14, Z25, Z21
+	VFMADD231PS      Z14, Z26, Z22
+	VPACKSSDW        Z3, Z4, Z23
+	VPACKSSDW        Z16, Z2, Z24
+	VPACKSSWB        Z24, Z23, Z23
+	VPSRLW           $0x04, Z23, Z23
+	VPXORD           Z13, Z23, Z23
+	VPMADDWD         Z7, Z19, Z19
+	VPMADDWD         Z7, Z20, Z20
+	VPACKSSDW        Z20, Z19, Z19
+	VPSRLW           $0x0c, Z19, Z19
+	VPMADDWD         Z7, Z21, Z21
+	VPMADDWD         Z7, Z22, Z22
+	VPACKSSDW        Z22, Z21, Z21
+	VPSRLW           $0x0c, Z21, Z21
+	VPACKUSWB        Z21, Z19, Z19
+	VPTERNLOGD       $0xf8, Z8, Z23, Z19
+	VPERMD           Z19, Z6, Z19
+	VPMADDUBSW       Z5, Z19, Z20
+	VPMOVWB          Z20, Y20
+	VMOVUPS          Y20, (SI)
+	VMOVAPS          Z0, Z4
+	VMOVAPS          Z1, Z3
+	VMOVAPS          Z17, Z2
+	VMOVAPS          Z18, Z16
+	ADDQ             $+16, BX
+	ADDQ             $+32, SI
+	ADDQ             $+256, DX
+	SUBQ             $+4, R8
+	CMPQ             R8, $+8
+	JGE              short4ahead
+
+short4loop:
+	VMOVUPS          (DX), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          64(DX), Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
+	VMOVUPS          128(DX), Z2
+	VFMADD132PS.BCST 8(BX), Z15, Z2
+	VMOVUPS          192(DX), Z3
+	VFMADD132PS.BCST 12(BX), Z15, Z3
+	VCMPPS           $0x03, Z1, Z0, K1
+	VCMPPS           $0x03, Z3, Z2, K2
+	KORTESTQ         K1, K2
+	JNE              short4rare
+	VMOVDQA64        Z12, Z4
+	VPTERNLOGD       $0xf8, Z11, Z0, Z4
+	VPMAXUD          Z10, Z4, Z4
+	VPANDD           Z9, Z0, Z16
+	VFMADD231PS      Z14, Z16, Z4
+	VMOVDQA64        Z12, Z16
+	VPTERNLOGD       $0xf8, Z11, Z1, Z16
+	VPMAXUD          Z10, Z16, Z16
+	VPANDD           Z9, Z1, Z17
+	VFMADD231PS      Z14, Z17, Z16
+	VPACKSSDW        Z1, Z0, Z0
+	VPMADDWD         Z7, Z4, Z4
+	VPMADDWD         Z7, Z16, Z16
+	VPACKSSDW        Z16, Z4, Z4
+	VPSRLW           $0x0c, Z4, Z4
+	VMOVDQA64        Z12, Z1
+	VPTERNLOGD       $0xf8, Z11, Z2, Z1
+	VPMAXUD          Z10, Z1, Z1
+	VPANDD           Z9, Z2, Z16
+	VFMADD231PS      Z14, Z16, Z1
+	VMOVDQA64        Z12, Z16
+	VPTERNLOGD       $0xf8, Z11, Z3, Z16
+	VPMAXUD          Z10, Z16, Z16
+	VPANDD           Z9, Z3, Z17
+	VFMADD231PS      Z14, Z17, Z16
+	VPACKSSDW        Z3, Z2, Z2
+	VPMADDWD         Z7, Z1, Z1
+	VPMADDWD         Z7, Z16, Z16
+	VPACKSSDW        Z16, Z1, Z1
+	VPSRLW           $0x0c, Z1, Z1
+	VPACKSSWB        Z2, Z0, Z0
+	VPSRLW           $0x04, Z0, Z0
+	VPXORD           Z13, Z0, Z0
+	VPACKUSWB        Z1, Z4, Z4
+	VPTERNLOGD       $0xf8, Z8, Z0, Z4
+	VPERMD           Z4, Z6, Z4
+	VPMADDUBSW       Z5, Z4, Z0
+	VPMOVWB          Z0, Y0
+	VMOVUPS          Y0, (SI)
+
+short4back:
+	ADDQ $+16, BX
+	ADDQ $+32, SI
+	ADDQ $+256, DX
+	SUBQ $+4, R8
+	CMPQ R8, $+4
+	JGE  short4loop
+
+short4end:
+	TESTQ R8, R8
+	JNE   groups
+	TESTQ $0x00000001, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+lanes:
+	MOVQ R8, DI
+	CMPQ DI, $+64
+	JLT  lanestage
+
+laneloop:
+	VMOVUPS     (DX), Z0
+	VMOVUPS     (BX), Z1
+	VFMADD213PS Z15, Z1, Z0
+	VMOVUPS     64(DX), Z1
+	VMOVUPS     64(BX), Z2
+	VFMADD213PS Z15, Z2, Z1
+	VMOVUPS     128(DX), Z2
+	VMOVUPS     128(BX), Z3
+	VFMADD213PS Z15, Z3, Z2
+	VMOVUPS     192(DX), Z3
+	VMOVUPS     192(BX), Z4
+	VFMADD213PS Z15, Z4, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         lanerare
+	VMOVDQA64   Z12, Z4
+	VPTERNLOGD  $0xf8, Z11, Z0, Z4
+	VPMAXUD     Z10, Z4, Z4
+	VPANDD      Z9, Z0, Z16
+	VFMADD231PS Z14, Z16, Z4
+	VMOVDQA64   Z12, Z16
+	VPTERNLOGD  $0xf8, Z11, Z1, Z16
+	VPMAXUD     Z10, Z16, Z16
+	VPANDD      Z9, Z1, Z17
+	VFMADD231PS Z14, Z17, Z16
+	VPACKSSDW   Z1, Z0, Z0
+	VPMADDWD    Z7, Z4, Z4
+	VPMADDWD    Z7, Z16, Z16
+	VPACKSSDW   Z16, Z4, Z4
+	VPSRLW      $0x0c, Z4, Z4
+	VMOVDQA64   Z12, Z1
+	VPTERNLOGD  $0xf8, Z11, Z2, Z1
+	VPMAXUD     Z10, Z1, Z1
+	VPANDD      Z9, Z2, Z16
+	VFMADD231PS Z14, Z16, Z1
+	VMOVDQA64   Z12, Z16
+	VPTERNLOGD  $0xf8, Z11, Z3, Z16
+	VPMAXUD     Z10, Z16, Z16
+	VPANDD      Z9, Z3, Z17
+	VFMADD231PS Z14, Z17, Z16
+	VPACKSSDW   Z3, Z2, Z2
+	VPMADDWD    Z7, Z1, Z1
+	VPMADDWD    Z7, Z16, Z16
+	VPACKSSDW   Z16, Z1, Z1
+	VPSRLW      $0x0c, Z1, Z1
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPXORD      Z13, Z0, Z0
+	VPACKUSWB   Z1, Z4, Z4
+	VPTERNLOGD  $0xf8, Z8, Z0, Z4
+	VPERMD      Z4, Z6, Z4
+	VPMADDUBSW  Z5, Z4, Z0
+	VPMOVWB     Z0, Y0
+	VMOVUPS     Y0, (SI)
+
+laneback:
+	ADDQ  $+32, SI
+	ADDQ  $+256, DX
+	ADDQ  $+256, BX
+	SUBQ  $+64, DI
+	CMPQ  DI, $+64
+	JGE   laneloop
+	TESTQ DI, DI
+	JEQ   laneend
+	CMPQ  DI, $+0
+	JGE   lanestage
+	ADDQ  $+64, DI
+	MOVQ  544(SP), SI
+	LEAQ  (SP), AX
+	MOVQ  SI, CX
+	CALL  ·stageOut4AVX512(SB)
+	MOVQ  552(SP), DX
+	MOVQ  560(SP), BX
+
+laneend:
+	TESTQ $0x00000001, ahead+56(FP)
+	JNE   fence
+	VZEROUPPER
+	RET
+
+fence:
+	SFENCE
+	VZEROUPPER
+	RET
+
+groupstream:
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched2
+
+near1:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+
+fetched2:
+	VMOVUPS     (DX), Z0
+	VFMADD213PS Z15, Z4, Z0
+	VMOVUPS     64(DX), Z1
+	VFMADD213PS Z15, Z4, Z1
+	VMOVUPS     128(DX), Z2
+	VFMADD213PS Z15, Z4, Z2
+	VMOVUPS     192(DX), Z3
+	VFMADD213PS Z15, Z4, Z3
+	VCMPPS      $0x03, Z1, Z0, K1
+	VCMPPS      $0x03, Z3, Z2, K2
+	KORTESTQ    K1, K2
+	JNE         grouprare
+	VMOVDQA64   Z12, Z16
+	VPTERNLOGD  $0xf8, Z11, Z0, Z16
+	VPMAXUD     Z10, Z16, Z16
+	VPANDD      Z9, Z0, Z17
+	VFMADD231PS Z14, Z17, Z16
+	VMOVDQA64   Z12, Z17
+	VPTERNLOGD  $0xf8, Z11, Z1, Z17
+	VPMAXUD     Z10, Z17, Z17
+	VPANDD      Z9, Z1, Z18
+	VFMADD231PS Z14, Z18, Z17
+	VPACKSSDW   Z1, Z0, Z0
+	VPMADDWD    Z7, Z16, Z16
+	VPMADDWD    Z7, Z17, Z17
+	VPACKSSDW   Z17, Z16, Z16
+	VPSRLW      $0x0c, Z16, Z16
+	VMOVDQA64   Z12, Z1
+	VPTERNLOGD  $0xf8, Z11, Z2, Z1
+	VPMAXUD     Z10, Z1, Z1
+	VPANDD      Z9, Z2, Z17
+	VFMADD231PS Z14, Z17, Z1
+	VMOVDQA64   Z12, Z17
+	VPTERNLOGD  $0xf8, Z11, Z3, Z17
+	VPMAXUD     Z10, Z17, Z17
+	VPANDD      Z9, Z3, Z18
+	VFMADD231PS Z14, Z18, Z17
+	VPACKSSDW   Z3, Z2, Z2
+	VPMADDWD    Z7, Z1, Z1
+	VPMADDWD    Z7, Z17, Z17
+	VPACKSSDW   Z17, Z1, Z1
+	VPSRLW      $0x0c, Z1, Z1
+	VPACKSSWB   Z2, Z0, Z0
+	VPSRLW      $0x04, Z0, Z0
+	VPXORD      Z13, Z0, Z0
+	VPACKUSWB   Z1, Z16, Z16
+	VPTERNLOGD  $0xf8, Z8, Z0, Z16
+	VPERMD      Z16, Z6, Z16
+	VPMADDUBSW  Z5, Z16, Z0
+	VPMOVWB     Z0, Y0
+	VMOVNTPS    Y0, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, R8
+	CMPQ        R8, $+64
+	JGE         groupstream
+	JMP         groupwhole
+
+grouplast:
+	VCMPPS      $0x03, Z2, Z3, K1
+	VCMPPS      $0x03, Z17, Z16, K2
+	KORTESTQ    K1, K2
+	JNE         grouploop
+	VMOVDQA64   Z12, Z0
+	VPTERNLOGD  $0xf8, Z11, Z3, Z0
+	VMOVDQA64   Z12, Z1
+	VPTERNLOGD  $0xf8, Z11, Z2, Z1
+	VMOVDQA64   Z12, Z18
+	VPTERNLOGD  $0xf8, Z11, Z16, Z18
+	VMOVDQA64   Z12, Z19
+	VPTERNLOGD  $0xf8, Z11, Z17, Z19
+	VPMAXUD     Z10, Z0, Z0
+	VPMAXUD     Z10, Z1, Z1
+	VPMAXUD     Z10, Z18, Z18
+	VPMAXUD     Z10, Z19, Z19
+	VPANDD      Z9, Z3, Z20
+	VPANDD      Z9, Z2, Z21
+	VPANDD      Z9, Z16, Z22
+	VPANDD      Z9, Z17, Z23
+	VFMADD231PS Z14, Z20, Z0
+	VFMADD231PS Z14, Z21, Z1
+	VFMADD231PS Z14, Z22, Z18
+	VFMADD231PS Z14, Z23, Z19
+	VPACKSSDW   Z2, Z3, Z20
+	VPACKSSDW   Z17, Z16, Z21
+	VPACKSSWB   Z21, Z20, Z20
+	VPSRLW      $0x04, Z20, Z20
+	VPXORD      Z13, Z20, Z20
+	VPMADDWD    Z7, Z0, Z0
+	VPMADDWD    Z7, Z1, Z1
+	VPACKSSDW   Z1, Z0, Z0
+	VPSRLW      $0x0c, Z0, Z0
+	VPMADDWD    Z7, Z18, Z18
+	VPMADDWD    Z7, Z19, Z19
+	VPACKSSDW   Z19, Z18, Z18
+	VPSRLW      $0x0c, Z18, Z18
+	VPACKUSWB   Z18, Z0, Z0
+	VPTERNLOGD  $0xf8, Z8, Z20, Z0
+	VPERMD      Z0, Z6, Z0
+	VPMADDUBSW  Z5, Z0, Z1
+	VPMOVWB     Z1, Y1
+	VMOVUPS     Y1, (SI)
+	ADDQ        $+32, SI
+	ADDQ        $+256, DX
+	SUBQ        $+64, R8
+	JMP         groupwhole
+
+grouprare:
+	MOVQ $+1, 576(SP)
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spread1AVX512(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 288(SP), BX
+	JMP  rare
+
+groupmeet0cross:
+	MOVL $0x00000000, R14
+
+groupmeetmix:
+	MOVL         $0xffffffff, AX
+	SHLXL        R8, AX, AX
+	SHRL         $0x10, AX
+	KMOVW        AX, K7
+	VBROADCASTSS 4(BX), K7, Z4
+	MOVQ         R8, AX
+	ADDQ         R9, AX
+	JGE          groupmeetreached
+	ADDQ         R9, R8
+	ADDQ         $+4, BX
+	JMP          groupmeetmix
+
+groupmeetreached:
+	CMPQ R8, $-15
+	JGE  groupmeetmixed
+	ADDQ R9, R8
+	ADDQ $+4, BX
+
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
+	JMP  groupmeet0
+
+groupmeet1cross:
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
+
+groupmeet2cross:
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
+
+groupmeet3cross:
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
+
+groupstage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 552(SP)
+	LEAQ 32(SP), DX
+	MOVQ R8, 568(SP)
+	SUBQ R8, R8
+	JMP  grouploop
+
+groupstaged:
+	MOVQ 544(SP), SI
+	LEAQ (SP), AX
+	MOVQ SI, CX
+	CALL ·stageOut4AVX512(SB)
+	MOVQ DI, AX
+	SHRQ $0x01, AX
+	ADDQ AX, SI
+	MOVQ 552(SP), DX
+	LEAQ (DX)(DI*4), DX
+	MOVQ 568(SP), R8
+	JMP  grouprest
+
+groupmeetrare:
+	MOVQ R10, R8
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
+	SUBQ R11, R11
+	ADDQ $+64, R11
+	JMP  grouppieces
+
+short2stream:
+	CMPQ       CX, $+8192
+	JLT        near3
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched4
+
+near3:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+
+fetched4:
+	VMOVUPS          (DX), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          64(DX), Z1
+	VFMADD132PS.BCST (BX), Z15, Z1
+	VMOVUPS          128(DX), Z2
+	VFMADD132PS.BCST 4(BX), Z15, Z2
+	VMOVUPS          192(DX), Z3
+	VFMADD132PS.BCST 4(BX), Z15, Z3
+	VCMPPS           $0x03, Z1, Z0, K1
+	VCMPPS           $0x03, Z3, Z2, K2
+	KORTESTQ         K1, K2
+	JNE              short2rare
+	VMOVDQA64        Z12, Z4
+	VPTERNLOGD       $0xf8, Z11, Z0, Z4
+	VPMAXUD          Z10, Z4, Z4
+	VPANDD           Z9, Z0, Z16
+	VFMADD231PS      Z14, Z16, Z4
+	VMOVDQA64        Z12, Z16
+	VPTERNLOGD       $0xf8, Z11, Z1, Z16
+	VPMAXUD          Z10, Z16, Z16
+	VPANDD           Z9, Z1, Z17
+	VFMADD231PS      Z14, Z17, Z16
+	VPACKSSDW        Z1, Z0, Z0
+	VPMADDWD         Z7, Z4, Z4
+	VPMADDWD         Z7, Z16, Z16
+	VPACKSSDW        Z16, Z4, Z4
+	VPSRLW           $0x0c, Z4, Z4
+	VMOVDQA64        Z12, Z1
+	VPTERNLOGD       $0xf8, Z11, Z2, Z1
+	VPMAXUD          Z10, Z1, Z1
+	VPANDD           Z9, Z2, Z16
+	VFMADD231PS      Z14, Z16, Z1
+	VMOVDQA64        Z12, Z16
+	VPTERNLOGD       $0xf8, Z11, Z3, Z16
+	VPMAXUD          Z10, Z16, Z16
+	VPANDD           Z9, Z3, Z17
+	VFMADD231PS      Z14, Z17, Z16
+	VPACKSSDW        Z3, Z2, Z2
+	VPMADDWD         Z7, Z1, Z1
+	VPMADDWD         Z7, Z16, Z16
+	VPACKSSDW        Z16, Z1, Z1
+	VPSRLW           $0x0c, Z1, Z1
+	VPACKSSWB        Z2, Z0, Z0
+	VPSRLW           $0x04, Z0, Z0
+	VPXORD           Z13, Z0, Z0
+	VPACKUSWB        Z1, Z4, Z4
+	VPTERNLOGD       $0xf8, Z8, Z0, Z4
+	VPERMD           Z4, Z6, Z4
+	VPMADDUBSW       Z5, Z4, Z0
+	VPMOVWB          Z0, Y0
+	VMOVNTPS         Y0, (SI)
+	ADDQ             $+8, BX
+	ADDQ             $+32, SI
+	ADDQ             $+256, DX
+	SUBQ             $+2, R8
+	CMPQ             R8, $+2
+	JGE              short2stream
+	JMP              short2end
+
+short2rare:
+	MOVQ $+2, 576(SP)
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spread2AVX512(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 288(SP), BX
+	JMP  rare
+
+short4stream:
+	CMPQ       CX, $+8192
+	JLT        near5
+	PREFETCHT1 (DX)(CX*1)
+	PREFETCHT1 64(DX)(CX*1)
+	PREFETCHT1 128(DX)(CX*1)
+	PREFETCHT1 192(DX)(CX*1)
+	JMP        fetched6
+
+near5:
+	PREFETCHNTA (DX)(CX*1)
+	PREFETCHNTA 64(DX)(CX*1)
+	PREFETCHNTA 128(DX)(CX*1)
+	PREFETCHNTA 192(DX)(CX*1)
+
+fetched6:
+	VMOVUPS          (DX), Z0
+	VFMADD132PS.BCST (BX), Z15, Z0
+	VMOVUPS          64(DX), Z1
+	VFMADD132PS.BCST 4(BX), Z15, Z1
+	VMOVUPS          128(DX), Z2
+	VFMADD132PS.BCST 8(BX), Z15, Z2
+	VMOVUPS          192(DX), Z3
+	VFMADD132PS.BCST 12(BX), Z15, Z3
+	VCMPPS           $0x03, Z1, Z0, K1
+	VCMPPS           $0x03, Z3, Z2, K2
+	KORTESTQ         K1, K2
+	JNE              short4rare
+	VMOVDQA64        Z12, Z4
+	VPTERNLOGD       $0xf8, Z11, Z0, Z4
+	VPMAXUD          Z10, Z4, Z4
+	VPANDD           Z9, Z0, Z16
+	VFMADD231PS      Z14, Z16, Z4
+	VMOVDQA64        Z12, Z16
+	VPTERNLOGD       $0xf8, Z11, Z1, Z16
+	VPMAXUD          Z10, Z16, Z16
+	VPANDD           Z9, Z1, Z17
+	VFMADD231PS      Z14, Z17, Z16
+	VPACKSSDW        Z1, Z0, Z0
+	VPMADDWD         Z7, Z4, Z4
+	VPMADDWD         Z7, Z16, Z16
+	VPACKSSDW        Z16, Z4, Z4
+	VPSRLW           $0x0c, Z4, Z4
+	VMOVDQA64        Z12, Z1
+	VPTERNLOGD       $0xf8, Z11, Z2, Z1
+	VPMAXUD          Z10, Z1, Z1
+	VPANDD           Z9, Z2, Z16
+	VFMADD231PS      Z14, Z16, Z1
+	VMOVDQA64        Z12, Z16
+	VPTERNLOGD       $0xf8, Z11, Z3, Z16
+	VPMAXUD          Z10, Z16, Z16
+	VPANDD           Z9, Z3, Z17
+	VFMADD231PS      Z14, Z17, Z16
+	VPACKSSDW        Z3, Z2, Z2
+	VPMADDWD         Z7, Z1, Z1
+	VPMADDWD         Z7, Z16, Z16
+	VPACKSSDW        Z16, Z1, Z1
+	VPSRLW           $0x0c, Z1, Z1
+	VPACKSSWB        Z2, Z0, Z0
+	VPSRLW           $0x04, Z0, Z0
+	VPXORD           Z13, Z0, Z0
+	VPACKUSWB        Z1, Z4, Z4
+	VPTERNLOGD       $0xf8, Z8, Z0, Z4
+	VPERMD           Z4, Z6, Z4
+	VPMADDUBSW       Z5, Z4, Z0
+	VPMOVWB          Z0, Y0
+	VMOVNTPS         Y0, (SI)
+	ADDQ             $+16, BX
+	ADDQ             $+32, SI
+	ADDQ             $+256, DX
+	SUBQ             $+4, R8
+	CMPQ             R8, $+4
+	JGE              short4stream
+	JMP              short4end
+
+short4rare:
+	MOVQ $+3, 576(SP)
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spread4AVX512(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 288(SP), BX
+	JMP  rare
+
+lanerare:
+	MOVQ $+4, 576(SP)
+	JMP  rare
+
+lanestage:
+	MOVQ SI, 544(SP)
+	LEAQ (SP), SI
+	LEAQ 32(SP), AX
+	MOVQ DX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ DX, 552(SP)
+	LEAQ 32(SP), DX
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·stageIn32AVX512(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 288(SP), BX
+	JMP  laneloop
+
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMULPS       Z1, Z0, Z0
+	VADDPS       Z15, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VBROADCASTSS instead+24(FP), Z1
+	VBLENDMPS    Z0, Z1, K1, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVDQA64    Z12, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPMAXUD      Z10, Z2, Z2
+	VPANDD       Z9, Z0, Z3
+	VFMADD231PS  Z14, Z3, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVAPS.Z    Z0, K1, Z0
+	VMOVUPS      64(DX), Z3
+	VMOVUPS      64(BX), Z4
+	VMULPS       Z4, Z3, Z3
+	VADDPS       Z15, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z1, K1, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VMOVDQA64    Z12, Z4
+	VPTERNLOGD   $0xf8, Z11, Z3, Z4
+	VPMAXUD      Z10, Z4, Z4
+	VPANDD       Z9, Z3, Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VMOVAPS.Z    Z4, K1, Z4
+	VMOVAPS.Z    Z3, K1, Z3
+	VPACKSSDW    Z3, Z0, Z0
+	VPMADDWD     Z7, Z2, Z2
+	VPMADDWD     Z7, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VMOVUPS      128(DX), Z3
+	VMOVUPS      128(BX), Z4
+	VMULPS       Z4, Z3, Z3
+	VADDPS       Z15, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VBLENDMPS    Z3, Z1, K1, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VMOVDQA64    Z12, Z4
+	VPTERNLOGD   $0xf8, Z11, Z3, Z4
+	VPMAXUD      Z10, Z4, Z4
+	VPANDD       Z9, Z3, Z16
+	VFMADD231PS  Z14, Z16, Z4
+	VMOVAPS.Z    Z4, K1, Z4
+	VMOVAPS.Z    Z3, K1, Z3
+	VMOVUPS      192(DX), Z16
+	VMOVUPS      192(BX), Z17
+	VMULPS       Z17, Z16, Z16
+	VADDPS       Z15, Z16, Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VBLENDMPS    Z16, Z1, K1, Z16
+	VCMPPS       $0x07, Z16, Z16, K1
+	VMOVDQA64    Z12, Z1
+	VPTERNLOGD   $0xf8, Z11, Z16, Z1
+	VPMAXUD      Z10, Z1, Z1
+	VPANDD       Z9, Z16, Z17
+	VFMADD231PS  Z14, Z17, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVAPS.Z    Z16, K1, Z16
+	VPACKSSDW    Z16, Z3, Z3
+	VPMADDWD     Z7, Z4, Z4
+	VPMADDWD     Z7, Z1, Z1
+	VPACKSSDW    Z1, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSWB    Z3, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPXORD       Z13, Z0, Z0
+	VPACKUSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z8, Z0, Z2
+	VPERMD       Z2, Z6, Z2
+	VPMADDUBSW   Z5, Z2, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         576(SP), $+1
+	JEQ          groupresume
+	CMPQ         576(SP), $+2
+	JEQ          short2resume
+	CMPQ         576(SP), $+3
+	JEQ          short4resume
+	JMP          laneback
+
+groupresume:
+	MOVQ         560(SP), BX
+	VBROADCASTSS (BX), Z4
 	JMP          groupback
 
 short2resume:
@@ -8160,4 +9755,6 @@ DATA constantsAVX512<>+152(SB)/4, $0xbcb8b080
 DATA constantsAVX512<>+156(SB)/4, $0xccc8c4c0
 DATA constantsAVX512<>+160(SB)/4, $0x7f7f7f7f
 DATA constantsAVX512<>+164(SB)/4, $0x10011001
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $168
+DATA constantsAVX512<>+168(SB)/4, $0x0000ff02
+DATA constantsAVX512<>+172(SB)/4, $0x3f80ff02
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $176
