@@ -8,6 +8,7 @@ import (
 
 	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/internal/asm"
+	"github.com/lowbit-go/lowbit/internal/isa"
 	"github.com/lowbit-go/lowbit/kernels"
 )
 
@@ -28,7 +29,7 @@ func dequantizeBlocks[T kernels.Float](dst []T, src []byte, t Type) {
 	defer scratches.Put(s)
 	impl, most := asm.Generic, pieceLen
 	if t.Quantized() {
-		impl = implementation()
+		impl = isa.Current()
 	}
 	if _, ok := any(*new(T)).(float32); ok && impl != asm.Generic {
 		most = mostAtOnce // no memory of s is needed

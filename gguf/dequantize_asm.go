@@ -2,23 +2,7 @@ package gguf
 
 import (
 	"github.com/lowbit-go/lowbit/internal/asm"
-	"github.com/lowbit-go/lowbit/kernels"
 )
-
-// implementation is the one that package kernels uses.
-func implementation() asm.ISA {
-	switch kernels.Implementation() {
-	case "avx2":
-		return asm.AVX2
-	case "avx512":
-		return asm.AVX512
-	case "avx512vbmi":
-		return asm.AVX512VBMI
-	case "neon":
-		return asm.NEON
-	}
-	return asm.Generic
-}
 
 // blockKernels are the kernels of the types that have blocks.
 var blockKernels = [...]asm.Block{

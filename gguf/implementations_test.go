@@ -13,6 +13,7 @@ import (
 	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/internal/asm"
 	"github.com/lowbit-go/lowbit/internal/guard"
+	"github.com/lowbit-go/lowbit/internal/isa"
 	"github.com/lowbit-go/lowbit/kernels"
 )
 
@@ -28,9 +29,9 @@ func withPortable(f func()) {
 func TestImplementations(t *testing.T) {
 	seen := map[asm.ISA]bool{}
 	forEachImplementation(t, func(t *testing.T) {
-		require.False(t, seen[implementation()])
-		require.Equal(t, kernels.Implementation() == "generic", implementation() == asm.Generic)
-		seen[implementation()] = true
+		require.False(t, seen[isa.Current()])
+		require.Equal(t, kernels.Implementation() == "generic", isa.Current() == asm.Generic)
+		seen[isa.Current()] = true
 	})
 }
 
@@ -62,7 +63,7 @@ func TestDequantizeBits(t *testing.T) {
 	const most = 80 * 32
 	from, to := guard.Bytes(most), guard.Bytes(4*most)
 	forEachImplementation(t, func(t *testing.T) {
-		if implementation() == asm.Generic {
+		if isa.Current() == asm.Generic {
 			t.Skip("the oracle")
 		}
 		rng := rand.New(rand.NewPCG(7, 7))
@@ -190,7 +191,7 @@ func mixed(rng *rand.Rand, n int) []float32 {
 // Every implementation writes the bytes of the portable code for any elements, any number of blocks and any weights that are not negative.
 func TestQuantizeBits(t *testing.T) {
 	forEachImplementation(t, func(t *testing.T) {
-		if implementation() == asm.Generic {
+		if isa.Current() == asm.Generic {
 			t.Skip("the oracle")
 		}
 		rng := rand.New(rand.NewPCG(9, 9))
@@ -221,7 +222,7 @@ func TestQuantizeSimpleBits(t *testing.T) {
 	const most = 4096 + 27*32
 	from, to := guard.Bytes(4*most), guard.Bytes(2*most)
 	forEachImplementation(t, func(t *testing.T) {
-		if implementation() == asm.Generic {
+		if isa.Current() == asm.Generic {
 			t.Skip("the oracle")
 		}
 		rng := rand.New(rand.NewPCG(10, 10))

@@ -1,6 +1,9 @@
 package gguf
 
-import "github.com/lowbit-go/lowbit/internal/asm"
+import (
+	"github.com/lowbit-go/lowbit/internal/asm"
+	"github.com/lowbit-go/lowbit/internal/isa"
+)
 
 // writtenAtOnce is the number of elements of which generated code writes blocks at a time.
 const writtenAtOnce = 128
@@ -17,7 +20,7 @@ type writtenParams struct {
 // quantizeSimple quantizes to a type whose scales need no search. Blocks that are out of the ordinary, and those that are too few for generated
 // code, are left to the portable code, which is the oracle.
 func (s *scratch) quantizeSimple(dst []byte, x []float32, t Type) {
-	impl := implementation()
+	impl := isa.Current()
 	units := len(x) / writtenAtOnce
 	r, p := &s.ranges, &s.written
 	if impl == asm.Generic || units == 0 {

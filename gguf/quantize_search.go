@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/lowbit-go/lowbit/internal/asm"
+	"github.com/lowbit-go/lowbit/internal/isa"
 )
 
 // weigh writes the weights that an importance matrix gives elements: importance * sqrt(mean + x*x).
@@ -96,7 +97,7 @@ type fits struct {
 
 // batches visits the groups of a piece: one by one for the portable code, and as many as are searched side by side for the others.
 func batches(x []float32, length int, one func(x []float32, g int), batch func(impl asm.ISA, x []float32, g int)) {
-	impl, step := implementation(), searchedGroups*length
+	impl, step := isa.Current(), searchedGroups*length
 	if impl == asm.Generic {
 		step = length
 	}
@@ -250,7 +251,7 @@ func (f *fits) quantizeK(dst []byte, x []float32, t Type, im []float32) {
 		f.searchRanged(plain, x, length)
 	}
 	l := &f.leveler
-	l.impl, l.length = implementation(), length
+	l.impl, l.length = isa.Current(), length
 	for i := range len(x) / 256 {
 		g := 256 * i / length
 		l.largest = f.largest[g:]
