@@ -82,32 +82,39 @@ func spread3s(dst *[64]uint8, src *[24]uint8) {
 	binary.LittleEndian.PutUint64(dst[56:], spread3(c>>40))
 }
 
-// spread6 is spread of 6 bits: shifts by numbers that are known cost half of those by others.
-func spread6(v uint64) uint64 {
-	v = v&0x00ffffff | v<<8&0x00ffffff_00000000
-	v = v&0x00000fff_00000fff | v<<4&0x0fff0000_0fff0000
-	return v&0x003f003f_003f003f | v<<2&0x3f003f00_3f003f00
-}
-
 // transposeWords transposes at most columnTile columns of a matrix of words: column j of src, whose rows lie srcStride apart, becomes row j of dst,
-// whose rows lie dstStride apart. Rows are fetched some at a time, so that the processor waits for many of them at once.
+// whose rows lie dstStride apart. Rows are fetched some at a time, so that the processor waits for many of them at once; two words of two rows are
+// moved at a time.
 func transposeWords(s *scratch, dst []uint32, dstStride int, src []uint32, rows, srcStride, cols int) {
-	const most = 128
+	const most = 64
 	tile := lend[uint32](&s.bytes, most*columnTile)
 	for from := 0; from < rows; from += most {
 		n := min(most, rows-from)
 		for k := range n {
 			copy(tile[k*columnTile:][:cols], src[(from+k)*srcStride:])
 		}
-		for j := range cols {
-			column, row := tile[j:], dst[j*dstStride+from:][:n]
-			for ; len(row) >= 4; row = row[4:] {
-				four, to := (*[3*columnTile + 1]uint32)(column), (*[4]uint32)(row)
-				to[0], to[1], to[2], to[3] = four[0], four[columnTile], four[2*columnTile], four[3*columnTile]
-				column = column[min(4*columnTile, len(column)):]
+		for j := 0; j < cols; j += 2 {
+			even := dst[j*dstStride+from:][:n]
+			odd := even // of the last column, which the even one is written over
+			if j+1 < cols {
+				odd = dst[(j+1)*dstStride+from:][:n]
 			}
-			for k := range row {
-				row[k] = column[k*columnTile]
+			k := 0
+			for ; k+8 <= n; k += 8 {
+				x, y, z := (*[7*columnTile + 2]uint32)(tile[k*columnTile+j:]), (*[8]uint32)(even[k:]), (*[8]uint32)(odd[k:])
+				pair := func(i int) uint64 { return uint64(x[i*columnTile]) | uint64(x[i*columnTile+1])<<32 }
+				move := func(i int, a, b uint64) {
+					left, right := a&0xffffffff|b<<32, a>>32|b>>32<<32
+					z[i], z[i+1] = uint32(right), uint32(right>>32)
+					y[i], y[i+1] = uint32(left), uint32(left>>32)
+				}
+				move(0, pair(0), pair(1))
+				move(2, pair(2), pair(3))
+				move(4, pair(4), pair(5))
+				move(6, pair(6), pair(7))
+			}
+			for ; k < n; k++ {
+				odd[k], even[k] = tile[k*columnTile+j+1], tile[k*columnTile+j]
 			}
 		}
 	}
@@ -115,8 +122,7 @@ func transposeWords(s *scratch, dst []uint32, dstStride int, src []uint32, rows,
 
 // transposeNibbles transposes two blocks of eight words of eight nibbles, in the low and in the high halves: nibble k of word j becomes nibble j
 // of word k.
-func transposeNibbles(x *[8]uint64) {
-	a, b, c, d, e, f, g, h := x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7]
+func transposeNibbles(a, b, c, d, e, f, g, h uint64) (_, _, _, _, _, _, _, _ uint64) {
 	a, e = swapNibbles(a, e, 16, 0x0000ffff_0000ffff)
 	b, f = swapNibbles(b, f, 16, 0x0000ffff_0000ffff)
 	c, g = swapNibbles(c, g, 16, 0x0000ffff_0000ffff)
@@ -129,7 +135,7 @@ func transposeNibbles(x *[8]uint64) {
 	c, d = swapNibbles(c, d, 4, 0x0f0f0f0f_0f0f0f0f)
 	e, f = swapNibbles(e, f, 4, 0x0f0f0f0f_0f0f0f0f)
 	g, h = swapNibbles(g, h, 4, 0x0f0f0f0f_0f0f0f0f)
-	x[0], x[1], x[2], x[3], x[4], x[5], x[6], x[7] = a, b, c, d, e, f, g, h
+	return a, b, c, d, e, f, g, h
 }
 
 // swapNibbles swaps the upper parts of a with the lower ones of b, which the mask has.

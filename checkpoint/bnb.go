@@ -12,7 +12,7 @@ type nf4 struct {
 	codes    Stored
 	elements int
 	block    int
-	table    *[16]float32
+	pairs    *[256][2]float32 // the values of both codes of each byte
 	absmax   Stored
 	nested   *nested // nil unless absmax are codes
 }
@@ -61,56 +61,55 @@ func readNF4Blocks[T kernels.Float](l *nf4, s *scratch, dst []T, first int) erro
 	if err := l.readAbsmax(s, absmax, block); err != nil {
 		return err
 	}
-	wide := lend[float32](&s.values, 16*len(absmax))
-	for b, m := range absmax {
-		scaleTable((*[16]float32)(wide[16*b:]), l.table, m)
-	}
-	table, ok := any(wide).([]T)
-	if !ok {
-		table = lend[T](&s.table, len(wide))
-		narrow(table, wide)
-	}
-	at, left := first-2*begin, l.block-first%l.block // of the block at hand: to divide takes long
-	for len(dst) > 0 {
-		n := min(len(dst), left)
-		values := (*[16]T)(table)
-		if at%2 == 0 && n%2 == 0 {
-			lookUpPairs(dst[:n], codes[at/2:][:n/2], values)
-		} else {
-			for i := range n {
-				dst[i] = values[codes[(at+i)/2]>>(4-(at+i)%2*4)&15]
-			}
+	for at := first; len(dst) > 0; {
+		// A part of a block, or some whole ones.
+		n, blocks := min(len(dst), l.block-at%l.block, wideLen), 1
+		if n == l.block {
+			blocks = min(len(dst), wideLen) / n
 		}
-		dst, table = dst[n:], table[16:]
-		at, left = at+n, l.block
+		m := absmax[at/l.block-block:][:blocks]
+		wide, same := any(dst[:n*blocks]).([]float32)
+		if !same {
+			wide = lend[float32](&s.values, n*blocks)
+		}
+		lookUpPairs(wide, codes[at/2-begin:], at%2, l.pairs)
+		multiply(wide, m, n)
+		if !same {
+			narrow(dst[:n*blocks], wide)
+		}
+		dst, at = dst[n*blocks:], at+n*blocks
 	}
 	return nil
 }
 
-// scaleTable has the values of a block's codes.
-func scaleTable(dst, table *[16]float32, m float32) {
-	dst[0], dst[1], dst[2], dst[3] = table[0]*m, table[1]*m, table[2]*m, table[3]*m
-	dst[4], dst[5], dst[6], dst[7] = table[4]*m, table[5]*m, table[6]*m, table[7]*m
-	dst[8], dst[9], dst[10], dst[11] = table[8]*m, table[9]*m, table[10]*m, table[11]*m
-	dst[12], dst[13], dst[14], dst[15] = table[12]*m, table[13]*m, table[14]*m, table[15]*m
+// wideLen is how many elements are computed at a time: their float32 stay in the first cache.
+const wideLen = 1 << 12
+
+// Values of both codes of each byte.
+var nf4Pairs, fp4Pairs = pairsOf(&nf4Table), pairsOf(&fp4Table)
+
+func pairsOf(table *[16]float32) (pairs [256][2]float32) {
+	for c := range pairs {
+		pairs[c] = [2]float32{table[c>>4], table[c&15]}
+	}
+	return pairs
 }
 
-// lookUpPairs looks the values of two codes of each byte up, the first in the high nibble.
-func lookUpPairs[T kernels.Float](dst []T, codes []uint8, values *[16]T) {
-	for len(codes) >= 8 && len(dst) >= 16 {
-		c, y := (*[8]uint8)(codes), (*[16]T)(dst)
-		y[0], y[1] = values[c[0]>>4], values[c[0]&15]
-		y[2], y[3] = values[c[1]>>4], values[c[1]&15]
-		y[4], y[5] = values[c[2]>>4], values[c[2]&15]
-		y[6], y[7] = values[c[3]>>4], values[c[3]&15]
-		y[8], y[9] = values[c[4]>>4], values[c[4]&15]
-		y[10], y[11] = values[c[5]>>4], values[c[5]&15]
-		y[12], y[13] = values[c[6]>>4], values[c[6]&15]
-		y[14], y[15] = values[c[7]>>4], values[c[7]&15]
-		codes, dst = codes[8:], dst[16:]
+// lookUpPairs looks the values of codes up, from the first or the second of a byte on.
+func lookUpPairs(dst []float32, codes []uint8, from int, pairs *[256][2]float32) {
+	if from == 1 {
+		dst[0] = pairs[codes[0]][1]
+		dst, codes = dst[1:], codes[1:]
 	}
-	for i, c := range codes {
-		dst[2*i], dst[2*i+1] = values[c>>4], values[c&15]
+	for ; len(dst) >= 8 && len(codes) >= 4; dst, codes = dst[8:], codes[4:] {
+		y, c := (*[8]float32)(dst), (*[4]uint8)(codes)
+		*(*[2]float32)(y[0:]) = pairs[c[0]]
+		*(*[2]float32)(y[2:]) = pairs[c[1]]
+		*(*[2]float32)(y[4:]) = pairs[c[2]]
+		*(*[2]float32)(y[6:]) = pairs[c[3]]
+	}
+	for i := range dst {
+		dst[i] = pairs[codes[i/2]][i%2]
 	}
 }
 
@@ -143,9 +142,6 @@ type int8Rows struct {
 
 func (*int8Rows) step() int { return 1 }
 
-// int8Len is how many elements are computed at a time: their float32 stay in the first cache.
-const int8Len = 1 << 12
-
 // readInt8Rows reads rows.
 func readInt8Rows[T kernels.Float](l *int8Rows, s *scratch, dst []T, first int) error {
 	for len(dst) > 0 {
@@ -160,14 +156,14 @@ func readInt8Rows[T kernels.Float](l *int8Rows, s *scratch, dst []T, first int) 
 		}
 		first += rows
 		for len(codes) > 0 {
-			some := min(len(scale), max(1, int8Len/l.cols))
+			some := min(len(scale), max(1, wideLen/l.cols))
 			n := some * l.cols
 			wide, same := any(dst[:n]).([]float32)
 			if !same {
 				wide = lend[float32](&s.values, n)
 			}
 			kernels.DequantizeInt(wide, codes[:n], kernels.Grid{Rows: 1, Groups: some, Len: l.cols}, &kernels.IntParams{Min: -128, Max: 127, Scale: scale[:some]})
-			divideBy127(wide)
+			multiply(wide, over127[:], n)
 			if !same {
 				narrow(dst[:n], wide)
 			}
@@ -177,14 +173,5 @@ func readInt8Rows[T kernels.Float](l *int8Rows, s *scratch, dst []T, first int) 
 	return nil
 }
 
-// divideBy127 multiplies by the float32 next to 1/127.
-func divideBy127(x []float32) {
-	for ; len(x) >= 8; x = x[8:] {
-		y := (*[8]float32)(x)
-		y[0], y[1], y[2], y[3] = y[0]*(1.0/127), y[1]*(1.0/127), y[2]*(1.0/127), y[3]*(1.0/127)
-		y[4], y[5], y[6], y[7] = y[4]*(1.0/127), y[5]*(1.0/127), y[6]*(1.0/127), y[7]*(1.0/127)
-	}
-	for i := range x {
-		x[i] *= 1.0 / 127
-	}
-}
+// over127 is the float32 next to 1/127.
+var over127 = [1]float32{1.0 / 127}

@@ -23,12 +23,13 @@ type gptq struct {
 
 func (*gptq) step() int { return 32 } // whole words of zero points
 
-// columnBytes is how much of a transposed matrix is read at a time, fewestCols how little of a row is worth a call, and columnTile how many
-// columns of words are made rows at a time: two cache lines of a row, which processors fetch together. The streams of a tile stay in a core's
-// cache.
+// columnBytes is how much of a transposed matrix is read at a time, fewestCols how little of a row is worth a call, cacheBytes how much of the
+// columns is made rows at once, while a core's cache has it, and columnTile how many columns of words: two cache lines of a row, which processors
+// fetch together.
 const (
 	columnBytes = 4 << 20
 	fewestCols  = 32
+	cacheBytes  = 512 << 10
 	columnTile  = 32
 )
 
@@ -40,23 +41,26 @@ func readGPTQ[T kernels.Float](l *gptq, s *scratch, dst []T, first int) error {
 	words := l.in * l.bits / 32
 	for len(dst) > 0 {
 		n := min(len(dst)/l.in, max(fewestCols, columnBytes/(4*words)))
-		stored := lend[uint32](&s.column, words*n)
-		if err := readColumns(l.codes, s, stored, 0, words, l.out, first, n); err != nil {
-			return err
-		}
 		p, err := l.params(s, first, n)
 		if err != nil {
 			return err
 		}
 		// What was a stream down each column is one along each row.
 		stride := streamStride(words)
-		streams := lend[uint32](&s.codes, columnTile*stride)
-		for c := 0; c < n; c += columnTile {
-			rows := min(columnTile, n-c)
-			transposeWords(s, streams, stride, stored[c:], words, n, rows)
-			for j := range rows {
-				readStream(s, dst[(c+j)*l.in:][:l.in], streams[j*stride:][:words], p.slice((c+j)*l.groups, l.groups), l.bits, l.index, l.size)
+		streams := lend[uint32](&s.codes, n*stride)
+		some := max(1, cacheBytes/(4*n))
+		for w := 0; w < words; w += some {
+			some := min(some, words-w)
+			stored := lend[uint32](&s.column, some*n)
+			if err := readColumns(l.codes, s, stored, w, some, l.out, first, n); err != nil {
+				return err
 			}
+			for c := 0; c < n; c += columnTile {
+				transposeWords(s, streams[c*stride+w:], stride, stored[c:], some, n, min(columnTile, n-c))
+			}
+		}
+		for j := range n {
+			readStream(s, dst[j*l.in:][:l.in], streams[j*stride:][:words], p.slice(j*l.groups, l.groups), l.bits, l.index, l.size)
 		}
 		dst, first = dst[n*l.in:], first+n
 	}
@@ -222,8 +226,11 @@ type awq struct {
 // awqNibble is where a word has each of its eight columns.
 var awqNibble = [8]int{0, 4, 1, 5, 2, 6, 3, 7}
 
-// awqTile is how many words of each input are worked on at a time: a cache line.
-const awqTile = 16
+// awqTile is how many words of so many inputs are worked on at a time: a cache line of each.
+const (
+	awqTile   = 16
+	awqInputs = 128
+)
 
 func (*awq) step() int { return 8 }
 
@@ -233,70 +240,81 @@ func readAWQ[T kernels.Float](l *awq, s *scratch, dst []T, first int) error {
 		n := min(len(dst)/l.in, max(fewestCols, columnBytes*2/l.in))
 		begin, end := first/8, (first+n+7)/8
 		words := end - begin
-		codes := lend[uint32](&s.column, l.in*words)
-		if err := readColumns(l.codes, s, codes, 0, l.in, l.out/8, begin, words); err != nil {
+		p, err := l.params(s, first, n)
+		if err != nil {
 			return err
-		}
-		p := params{zero: lend[int32](&s.zero, l.groups*n)}
-		var err error
-		if p.scale, err = l.scale.readColumns(s, l.groups, l.out, first, n); err != nil {
-			return err
-		}
-		zeros := lend[uint32](&s.stored, l.groups*words)
-		if err := readColumns(l.zeros, s, zeros, 0, l.groups, l.out/8, begin, words); err != nil {
-			return err
-		}
-		for g := range l.groups {
-			for j := range n {
-				o := first + j
-				p.zero[j*l.groups+g] = int32(zeros[g*words+o/8-begin] >> (4 * awqNibble[o%8]) & 15)
-			}
 		}
 		length := (l.in + 7) / 8
-		stride := streamStride(length)
-		streams := lend[uint32](&s.codes, 8*awqTile*stride)
-		for c := 0; c < words; c += awqTile {
-			wide := min(awqTile, words-c)
-			l.gather(s, streams, stride, codes[c:], words, wide)
-			for j := max(0, 8*(begin+c)-first); j < min(n, 8*(begin+c+wide)-first); j++ {
-				at := first + j - 8*(begin+c)
-				readStream(s, dst[j*l.in:][:l.in], streams[at*stride:][:length], p.slice(j*l.groups, l.groups), 4, l.index, l.size)
+		stride := streamStride((length + 15) / 16 * 16)
+		streams := lend[uint32](&s.codes, 8*words*stride)
+		some := max(1, cacheBytes/(4*words)/awqInputs) * awqInputs
+		for i := 0; i < l.in; i += some {
+			some := min(some, l.in-i)
+			codes := lend[uint32](&s.column, some*words)
+			if err := readColumns(l.codes, s, codes, i, some, l.out/8, begin, words); err != nil {
+				return err
 			}
+			for c := 0; c < words; c += awqTile {
+				gatherAWQ(s, streams[8*c*stride+i/8:], stride, codes[c:], some, words, min(awqTile, words-c))
+			}
+		}
+		for j := range n {
+			readStream(s, dst[j*l.in:][:l.in], streams[(first+j-8*begin)*stride:][:length], p.slice(j*l.groups, l.groups), 4, l.index, l.size)
 		}
 		dst, first = dst[n*l.in:], first+n
 	}
 	return nil
 }
 
-// gather makes a stream of each column of some words, of codes of so many words for each input: eight inputs and eight columns at a time are
-// transposed, of two places. Codes that are worked on lie side by side in the first cache.
-func (l *awq) gather(s *scratch, streams []uint32, stride int, codes []uint32, words, wide int) {
-	const most = 256 // inputs
-	tile := lend[uint32](&s.bytes, most*awqTile)
-	for from := 0; from < l.in; from += most {
-		n := min(most, l.in-from)
+// params reads the parameters of some columns: those of all groups of a column, and then of the next.
+func (l *awq) params(s *scratch, first, n int) (params, error) {
+	p := params{zero: lend[int32](&s.zero, l.groups*n)}
+	var err error
+	if p.scale, err = l.scale.readColumns(s, l.groups, l.out, first, n); err != nil {
+		return p, err
+	}
+	begin := first / 8
+	words := (first+n+7)/8 - begin
+	zeros := lend[uint32](&s.stored, l.groups*words)
+	if err := readColumns(l.zeros, s, zeros, 0, l.groups, l.out/8, begin, words); err != nil {
+		return p, err
+	}
+	for g := range l.groups {
+		for j := range n {
+			o := first + j
+			p.zero[j*l.groups+g] = int32(zeros[g*words+o/8-begin] >> (4 * awqNibble[o%8]) & 15)
+		}
+	}
+	return p, nil
+}
+
+// gatherAWQ makes a stream of each column of some words, of codes of so many words for each input: sixteen inputs and eight columns at a time are
+// transposed, of inputs that lie side by side in the first cache. Streams have room for a multiple of awqInputs.
+func gatherAWQ(s *scratch, streams []uint32, stride int, codes []uint32, inputs, words, wide int) {
+	tile := lend[uint32](&s.bytes, awqInputs*awqTile)
+	for from := 0; from < inputs; from += awqInputs {
+		n := min(awqInputs, inputs-from)
 		for i := range n {
 			copy(tile[i*awqTile:][:wide], codes[(from+i)*words:])
 		}
-		if whole := (n + 15) / 16 * 16; whole > n {
-			clear(tile[n*awqTile : whole*awqTile])
-		}
+		clear(tile[n*awqTile:])
 		for w := range wide {
-			var to [8][]uint32 // streams of the nibbles
-			for c, nibble := range awqNibble {
-				to[nibble] = streams[(8*w+c)*stride+from/8:][: (n+15)/16*2 : (n+15)/16*2]
+			var eight [awqInputs]uint32 // a part of the stream of each nibble
+			for k := 0; k < awqInputs/8; k += 2 {
+				at, to := (*[15*awqTile + 1]uint32)(tile[8*k*awqTile+w:]), (*[7*awqInputs/8 + 2]uint32)(eight[k:])
+				pair := func(i int) uint64 { return uint64(at[i*awqTile]) | uint64(at[(i+8)*awqTile])<<32 }
+				a, b, c, d, e, f, g, h := transposeNibbles(pair(0), pair(1), pair(2), pair(3), pair(4), pair(5), pair(6), pair(7))
+				to[0], to[1] = uint32(a), uint32(a>>32)
+				to[16], to[17] = uint32(b), uint32(b>>32)
+				to[32], to[33] = uint32(c), uint32(c>>32)
+				to[48], to[49] = uint32(d), uint32(d>>32)
+				to[64], to[65] = uint32(e), uint32(e>>32)
+				to[80], to[81] = uint32(f), uint32(f>>32)
+				to[96], to[97] = uint32(g), uint32(g>>32)
+				to[112], to[113] = uint32(h), uint32(h>>32)
 			}
-			for k := 0; k < (n+15)/16*2; k += 2 {
-				at := (*[15*awqTile + 1]uint32)(tile[8*k*awqTile+w:])
-				var block [8]uint64
-				for i := range block {
-					block[i] = uint64(at[i*awqTile]) | uint64(at[(i+8)*awqTile])<<32
-				}
-				transposeNibbles(&block)
-				for nibble, v := range block {
-					stream := to[nibble][k:][:2]
-					stream[0], stream[1] = uint32(v), uint32(v>>32)
-				}
+			for c, nibble := range awqNibble {
+				copy(streams[(8*w+c)*stride+from/8:][:awqInputs/8], eight[nibble*awqInputs/8:])
 			}
 		}
 	}

@@ -1,10 +1,8 @@
 package checkpoint
 
 import (
-	"encoding/binary"
 	"math"
 
-	"github.com/lowbit-go/lowbit/fp6"
 	"github.com/lowbit-go/lowbit/fp8"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/safetensors"
@@ -351,7 +349,7 @@ func dequantize[T kernels.Float](l *grouped, s *scratch, form form, dst []T, cod
 		kernels.DequantizeFloat(dst, codes[:n/2], g, &kernels.FloatParams{Format: kernels.E2M1Packed, Scale: p.scale})
 		return
 	case formE2M3:
-		dequantizeE2M3(s, dst, codes, g, p.scale)
+		kernels.DequantizeFloat(dst, codes[:n/4*3], g, &kernels.FloatParams{Format: kernels.E2M3Packed, Scale: p.scale})
 		return
 	}
 	low, high := l.codeRange()
@@ -392,46 +390,3 @@ func dequantizeOdd[T kernels.Float](s *scratch, signed bool, dst []T, codes []ui
 	}
 	narrow(dst, wide)
 }
-
-// largestE2M3 is the largest scale that can be multiplied by 64.
-const largestE2M3 = 0x1p121
-
-// dequantizeE2M3 is for groups of whole triples of bytes. A code of e2m3, its sign apart, is the code of e4m3 of a number that is 64 times as
-// small.
-func dequantizeE2M3[T kernels.Float](s *scratch, dst []T, codes []uint8, g kernels.Grid, scale []float32) {
-	wider := lend[uint8](&s.bytes, len(dst))
-	large := false
-	for _, x := range scale {
-		large = large || !(x <= largestE2M3)
-	}
-	codes = codes[:len(dst)/4*3]
-	if large {
-		unpackBits(wider, codes, 6)
-		wide := lend[float32](&s.values, len(dst))
-		for i, c := range wider {
-			wide[i] = fp6.E2M3(c).Float32() * scale[i/g.Len%g.Groups]
-		}
-		narrow(dst, wide)
-		return
-	}
-	rest := wider
-	for ; len(codes) >= 24; rest, codes = rest[32:], codes[24:] {
-		dst, src := (*[32]uint8)(rest), (*[24]uint8)(codes)
-		a, b, c := binary.LittleEndian.Uint64(src[:]), binary.LittleEndian.Uint64(src[8:]), binary.LittleEndian.Uint64(src[16:])
-		binary.LittleEndian.PutUint64(dst[:], signsUp(spread6(a)))
-		binary.LittleEndian.PutUint64(dst[8:], signsUp(spread6(a>>48|b<<16)))
-		binary.LittleEndian.PutUint64(dst[16:], signsUp(spread6(b>>32|c<<32)))
-		binary.LittleEndian.PutUint64(dst[24:], signsUp(spread6(c>>16)))
-	}
-	unpackBits(rest, codes, 6)
-	for i, c := range rest {
-		rest[i] = uint8(signsUp(uint64(c)))
-	}
-	for i := range scale {
-		scale[i] *= 64
-	}
-	kernels.DequantizeFloat(dst, wider, g, &kernels.FloatParams{Format: kernels.E4M3FN, Scale: scale})
-}
-
-// signsUp moves the signs of codes of six bits to the highest bits of their bytes.
-func signsUp(v uint64) uint64 { return v&0x2020202020202020<<2 | v&0x1f1f1f1f1f1f1f1f }

@@ -1,9 +1,9 @@
 package checkpoint
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
-	"slices"
 
 	"github.com/lowbit-go/lowbit/fp4"
 	"github.com/lowbit-go/lowbit/fp8"
@@ -50,15 +50,19 @@ func readExpert[T kernels.Float](l *transposedMX, s *scratch, dst []T, expert, f
 		if err := readColumns(l.scale, s, scale, row, outputs, blocks, from, n); err != nil {
 			return err
 		}
-		var some []uint8 // blocks of each output: what lies a power of two apart is driven from the caches
+		// Blocks of each output, and outputs of each block: what lies a power of two apart is driven from the caches.
+		some, exponents := lend[uint8](&s.table, mxStride*outputs), lend[uint8](&s.zero, mxBlocks*mxOutputs)
 		for b := range n {
 			if b%mxBlocks == 0 {
-				some = lend[uint8](&s.table, mxStride*outputs)
 				for r := range outputs {
-					copy(some[mxStride*r:][:mxStride], codes[(r*n+b)*16:(r*n+min(b+mxBlocks, n))*16])
+					at, end := r*n+b, r*n+min(b+mxBlocks, n)
+					copy(some[mxStride*r:][:mxStride], codes[at*16:end*16])
+					for k, e := range scale[at:end] {
+						exponents[k*mxOutputs+r] = e
+					}
 				}
 			}
-			block := mxBlock{codes: some[b%mxBlocks*16:], scale: scale[b:], stride: n, outputs: outputs}
+			block := mxBlock{codes: some[b%mxBlocks*16:], exponents: exponents[b%mxBlocks*mxOutputs:][:outputs]}
 			input := 32 * (from + b)
 			for i := max(input, first); i < min(input+32, first+inputs); i++ {
 				readInput(&block, s, dst[(i-first)*l.out+o:][:outputs], i-input)
@@ -79,9 +83,8 @@ const (
 
 // mxBlock is a block of 32 inputs of some outputs.
 type mxBlock struct {
-	codes, scale []uint8 // from the first output's on; the next one's are mxStride bytes behind, and so many of the scales
-	stride       int
-	outputs      int
+	codes     []uint8 // from the first output's on; the next one's are mxStride bytes behind
+	exponents []uint8 // of each output's scale
 
 	ready   bool
 	wide    bool      // some scale is 2^128
@@ -89,46 +92,47 @@ type mxBlock struct {
 	streams []uint8   // of each input, the outputs' codes
 }
 
-// prepare gathers the codes of each input, eight inputs and eight outputs at a time.
+// prepare gathers the codes of each input, sixteen inputs and eight outputs at a time.
 func (b *mxBlock) prepare(s *scratch) {
 	b.ready = true
-	bytes := lend[uint8](&s.zero, b.outputs)
-	for r := range bytes {
-		bytes[r] = b.scale[r*b.stride]
-	}
-	if b.wide = slices.Contains(bytes, 255); b.wide {
+	if b.wide = bytes.IndexByte(b.exponents, 255) >= 0; b.wide {
 		return
 	}
-	b.scales = lend[float32](&s.scale, b.outputs)
-	kernels.DecodeE8M0(b.scales, as[fp8.E8M0](bytes))
+	outputs := len(b.exponents)
+	b.scales = lend[float32](&s.scale, outputs)
+	kernels.DecodeE8M0(b.scales, as[fp8.E8M0](b.exponents))
 	b.streams = lend[uint8](&s.bytes, 32*mxStream)
-	for r := 0; r < b.outputs; r += 8 {
-		for half := range 2 { // sixteen inputs of eight outputs
-			low, high := b.streams[16*half*mxStream+r/2:], b.streams[(16*half+8)*mxStream+r/2:]
-			if r+8 <= b.outputs {
-				mxSquare((*[7*mxStream + 4]uint8)(low), (*[7*mxStream + 4]uint8)(high), (*[7*mxStride + 8]uint8)(b.codes[r*mxStride+8*half:]))
-				continue
+	for r := 0; r < outputs; r += 8 {
+		codes := b.codes[r*mxStride:]
+		if r+8 > outputs {
+			var eight [8 * mxStride]uint8
+			for j := range outputs - r {
+				copy(eight[j*mxStride:][:16], codes[j*mxStride:])
 			}
-			var codes [7*mxStride + 8]uint8
-			for j := range b.outputs - r {
-				copy(codes[j*mxStride:][:8], b.codes[(r+j)*mxStride+8*half:])
-			}
-			mxSquare((*[7*mxStream + 4]uint8)(low), (*[7*mxStream + 4]uint8)(high), &codes)
+			codes = eight[:]
+		}
+		for half := range 2 { // sixteen inputs
+			mxSquare((*[15*mxStream + 4]uint8)(b.streams[16*half*mxStream+r/2:]), (*[7*mxStride + 8]uint8)(codes[8*half:]))
 		}
 	}
 }
 
-// mxSquare gathers the codes of sixteen inputs of eight outputs, of the first eight inputs and of the others.
-func mxSquare(low, high *[7*mxStream + 4]uint8, codes *[7*mxStride + 8]uint8) {
-	var square [8]uint64
-	for j := range square {
-		square[j] = binary.LittleEndian.Uint64(codes[mxStride*j:])
+// mxSquare gathers the codes of sixteen inputs of eight outputs.
+func mxSquare(to *[15*mxStream + 4]uint8, codes *[7*mxStride + 8]uint8) {
+	eight := func(j int) uint64 { return binary.LittleEndian.Uint64(codes[mxStride*j:]) }
+	put := func(k int, v uint64) {
+		binary.LittleEndian.PutUint32(to[k*mxStream:], uint32(v))
+		binary.LittleEndian.PutUint32(to[(k+8)*mxStream:], uint32(v>>32))
 	}
-	transposeNibbles(&square)
-	for k, v := range square {
-		binary.LittleEndian.PutUint32(low[k*mxStream:], uint32(v))
-		binary.LittleEndian.PutUint32(high[k*mxStream:], uint32(v>>32))
-	}
+	a, b, c, d, e, f, g, h := transposeNibbles(eight(0), eight(1), eight(2), eight(3), eight(4), eight(5), eight(6), eight(7))
+	put(0, a)
+	put(1, b)
+	put(2, c)
+	put(3, d)
+	put(4, e)
+	put(5, f)
+	put(6, g)
+	put(7, h)
 }
 
 // readInput gives the values of all outputs for one of the inputs.
@@ -140,7 +144,7 @@ func readInput[T kernels.Float](b *mxBlock, s *scratch, dst []T, input int) {
 		wide := lend[float32](&s.values, len(dst))
 		for r := range wide {
 			c := b.codes[r*mxStride+input/2] >> (input % 2 * 4) & 15
-			wide[r] = float32(math.Ldexp(float64(fp4.E2M1(c).Float32()), int(b.scale[r*b.stride])-127))
+			wide[r] = float32(math.Ldexp(float64(fp4.E2M1(c).Float32()), int(b.exponents[r])-127))
 		}
 		narrow(dst, wide)
 		return

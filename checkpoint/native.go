@@ -414,9 +414,9 @@ func (b *builder) resolveNF4() {
 		b.fail(stateName, "is no JSON that says how the tensor is quantized: %w", plainJSON(err))
 		return
 	}
-	l := &nf4{codes: codes, elements: 1, block: state.BlockSize, table: &nf4Table}
+	l, values := &nf4{codes: codes, elements: 1, block: state.BlockSize, pairs: &nf4Pairs}, &nf4Table
 	if kind == "fp4" {
-		l.table = &fp4Table
+		l.pairs, values = &fp4Pairs, &fp4Table
 	}
 	if state.QuantType != kind {
 		b.fail(stateName, "has the quant_type %q, want %q", state.QuantType, kind)
@@ -448,8 +448,8 @@ func (b *builder) resolveNF4() {
 		return
 	}
 	for i, v := range readSmall[float32](b, table) {
-		if b.err == nil && v != l.table[i] {
-			b.fail(table.Name, "gives code %d the value %v, want %v as %s has it", i, v, l.table[i], kind)
+		if b.err == nil && v != values[i] {
+			b.fail(table.Name, "gives code %d the value %v, want %v as %s has it", i, v, values[i], kind)
 		}
 	}
 	if b.err != nil {
