@@ -171,6 +171,7 @@ func checkPortable(t *tool, spec quant.Spec, weights, outputs []quant.Tensor[flo
 		if err != nil {
 			return err
 		}
+		q.Workers = t.workers
 		var y quant.Tensor[float32]
 		mask := quant.Mask{Kind: quant.ByteMask}
 		if err := q.FakeQuantize(&y, x, &mask); err != nil {
