@@ -45,7 +45,10 @@ func (m *Machine) StageOutMask(p plan.GPR, a plan.Addr, kind string) {
 }
 
 // SpreadTile puts a group's parameter in the frame, once for each element.
-func (m *Machine) SpreadTile(a plan.Addr, p plan.GPR, groups int) { m.call(a, p, "spread", groups) }
+func (m *Machine) SpreadTile(a plan.Addr, p plan.GPR) { m.call(a, p, "spread", 1) }
+
+// SetGroups: a tile has one.
+func (m *Machine) SetGroups(int) {}
 
 // Keep stores a general register in the frame, KeepNumber a number.
 func (m *Machine) Keep(a plan.Addr, r plan.GPR) { m.XSTR(asm.D, asm.Frame(a.Disp), asm.R(r)) }

@@ -21,9 +21,6 @@ func liveOut(s *Seg, later ...*Seg) []V {
 	}
 	var out []V
 	for _, l := range later {
-		if l == nil {
-			continue
-		}
 		for _, i := range l.insts {
 			for _, u := range append(append([]V(nil), i.Uses...), i.Defs...) {
 				if mine[u] {
@@ -159,9 +156,7 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 			all = append(all, sh.meeting.values, sh.meeting.tile)
 		}
 	}
-	if pr.rare != nil {
-		all = append(all, pr.rare)
-	}
+	all = append(all, pr.rare)
 	callPins := map[V]int{}
 	if !p.pin(liveOut(pr.call, all...), callPins) {
 		return nil, false
@@ -177,11 +172,9 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 		}
 	}
 	place(pr.call, callPins)
-	switch {
-	case pr.rare == nil:
-	case p.rareAlone:
+	if p.rareAlone {
 		place(pr.rare, nil)
-	default:
+	} else {
 		place(pr.rare, callPins)
 	}
 	p.rareFails = !ok
@@ -203,12 +196,8 @@ func (p *planner) allocate(pr *program) (allocation, bool) {
 		}
 		place(sh.group, carried) // behind a turn a tile is begun already
 		place(sh.body, pins)
-		if sh.tail != nil {
-			place(sh.tail, pins)
-		}
-		if sh.after != nil {
-			place(sh.after, pins)
-		}
+		place(sh.tail, pins)
+		place(sh.after, pins)
 	}
 	if sh := pr.groups; ok && sh != nil && sh.meeting != nil {
 		p.spilling.ranOut = true

@@ -82,8 +82,8 @@ func storesWide(k *ir.Kernel) bool {
 // groups holds what the group at hand has left behind the tile, and
 // behind and table what groups and the first parameter's pointer were before it.
 // In a tree, at walks along a group's registers to the last of them, last bytes
-// behind its first element.
-type counts struct{ groups, length, n, behind, table, at, last GPR }
+// behind its first element; place is where a round leaves what it has, and rounds how many are left.
+type counts struct{ groups, length, n, behind, table, at, last, place, rounds GPR }
 
 func (p *planner) assignPointers() error {
 	p.ptr = map[string]GPR{}
@@ -107,7 +107,7 @@ func (p *planner) assignPointers() error {
 	if p.k.Grouped() {
 		c.groups, c.length = take(), take()
 		if p.k.Folds() {
-			c.at, c.last = take(), take()
+			c.at, c.last, c.place, c.rounds = take(), take(), take(), take()
 		} else {
 			c.behind, c.table = take(), take()
 		}
@@ -124,6 +124,7 @@ type printer struct {
 	pr      *program
 	alloc   allocation
 	origins []*shape // those with tiles that may be rare
+	few     bool     // a loop leaves few groups
 }
 
 func (p *printer) run(s *Seg) {
@@ -156,13 +157,6 @@ func (p *printer) function() {
 		m.Arg(p.ptr[r.Name], r.Name)
 	}
 	p.run(p.pr.call)
-	if p.large() {
-		p.aside = append(p.aside, func() {
-			m.Label("fence")
-			m.Fence()
-			m.Ret()
-		})
-	}
 	if k.Grouped() {
 		m.Arg(p.counts.groups, "groups")
 		m.Arg(p.counts.length, "length")
@@ -174,6 +168,19 @@ func (p *printer) function() {
 	}
 	for _, l := range p.pr.loops {
 		l.print(p)
+	}
+	if p.few {
+		m.Label(few)
+		m.Branch(p.counts.groups, NotEqual, 0, p.pr.groups.at(atEntry))
+		p.ret()
+	}
+	if p.large() {
+		m.Label("return")
+		m.BranchOdd("ahead", "fence")
+		m.Ret()
+		m.Label("fence")
+		m.Fence()
+		m.Ret()
 	}
 }
 
@@ -191,13 +198,16 @@ func (l eachLoop) print(p *printer) {
 	p.ret()
 }
 
-// ret returns, after a fence if the caller wants one.
+// few is the label where the few groups go that a loop over several at a time has left: the general way.
+const few = "few"
+
+// ret returns, after a fence if the caller wants one: that is in one place of a function.
 func (p *printer) ret() {
-	m := p.m
 	if p.large() {
-		m.BranchOdd("ahead", "fence")
+		p.m.Jump("return")
+	} else {
+		p.m.Ret()
 	}
-	m.Ret()
 }
 
 // large reports whether whole tiles are stored past the caches if the caller says so.
@@ -270,15 +280,13 @@ func (p *printer) own(tile int) {
 	}
 }
 
-// The last few of short groups go the general way.
 func (l shortLoop) print(p *printer) {
 	m, sh := p.m, l.shape
 	m.Label(sh.name)
-	m.Branch(p.counts.groups, Less, sh.share, sh.at(atEnd))
-	p.loop(sh, p.large(), p.counts.groups, sh.share, sh.at(atEnd))
-	m.Label(sh.at(atEnd))
-	m.Branch(p.counts.groups, NotEqual, 0, p.pr.groups.at(atEntry))
-	p.ret()
+	m.Branch(p.counts.groups, Less, sh.share, few)
+	p.loop(sh, p.large(), p.counts.groups, sh.share, few)
+	m.Jump(few)
+	p.few = true
 }
 
 // tiles is the loop over n elements, and its tail.

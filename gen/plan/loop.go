@@ -1,7 +1,5 @@
 package plan
 
-import "slices"
-
 // A function has several loops. Each is of a kind that says for which arguments it is, and prints itself. What they have
 // in common is a shape: the code of a tile, of its group, and of what is left of a tile.
 
@@ -135,9 +133,9 @@ func (sh *shape) at(m mark) string { return label(sh.name, m) }
 
 // segments are those of a shape that go by its group's values; where groups meet is apart.
 func (sh *shape) segments() []*Seg {
-	list := []*Seg{sh.body, sh.tail}
+	list := []*Seg{sh.body, sh.tail, sh.after}
 	if a := sh.ahead; a != nil {
 		list = append(list, a.segments()...)
 	}
-	return slices.DeleteFunc(append(list, sh.after), func(s *Seg) bool { return s == nil })
+	return list
 }

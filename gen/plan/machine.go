@@ -122,12 +122,13 @@ type Staging interface {
 	// StageIn copies the elements left, less than a tile, from p to the frame, where the rest of the
 	// tile is filled with zeros, or with the first element; StageOut copies them back. StageOutMask
 	// does so with a mask of the kind that a word says, and brings p behind it. SpreadTile puts
-	// the parameters of a tile's groups there, once for each element. The first of the
-	// general registers has the number of elements.
+	// the parameters of a tile's groups there, once for each element; SetGroups says of how many
+	// groups. The first of the general registers has the number of elements.
 	StageIn(a Addr, p GPR, bits int, fill bool)
 	StageOut(p GPR, a Addr, bits int)
 	StageOutMask(p GPR, a Addr, kind string)
-	SpreadTile(a Addr, p GPR, groups int)
+	SpreadTile(a Addr, p GPR)
+	SetGroups(groups int) // in a register of its own
 	// Keep stores a general register in the frame, KeepNumber a number, and Recall loads one;
 	// Point sets one to a place in the frame. BranchKept jumps if a number was kept.
 	Keep(a Addr, r GPR)

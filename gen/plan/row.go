@@ -317,6 +317,10 @@ func (p *planner) meeting(pr *program, sh *shape, at map[string]Addr) *meeting {
 
 func (l rowLoop) print(p *printer) {
 	m, sh, tile, n, behind := p.m, l.shape, 4*p.m.Width(), p.counts.n, p.counts.groups
+	done := sh.at(atDone)
+	if p.large() {
+		done = "return"
+	}
 	m.Label(sh.at(atEntry))
 	m.Move(n, p.counts.length)
 	m.Mul(n, p.counts.groups)
@@ -328,7 +332,7 @@ func (l rowLoop) print(p *printer) {
 	m.Sub(n, behind)
 	p.loop(sh, p.large(), behind, tile, sh.at(atWhole))
 	m.Label(sh.at(atWhole))
-	if sh.tail == nil || p.hasRare() {
+	if !sh.masked || p.hasRare() {
 		m.Branch(behind, Less, 0, sh.at(atStaged))
 	}
 	m.Add(n, behind)
@@ -352,7 +356,7 @@ func (l rowLoop) print(p *printer) {
 	m.Branch(behind, Less, tile, sh.at(atMeet))
 	m.Jump(sh.at(atBegin))
 	m.Label(sh.at(atNext))
-	m.Branch(n, Equal, 0, sh.at(atDone))
+	m.Branch(n, Equal, 0, done)
 	m.Label(sh.at(atSkip))
 	m.Add(behind, p.counts.length)
 	p.advanceParams(1)
@@ -378,7 +382,7 @@ func (l rowLoop) print(p *printer) {
 		p.stageOut(sh)
 		m.Recall(behind, p.pr.left)
 	}
-	if sh.tail == nil {
+	if !sh.masked {
 		stage()
 	} else {
 		p.masked(sh)
@@ -394,7 +398,7 @@ func (l rowLoop) print(p *printer) {
 	m.Sub(behind, n)
 	m.Sub(part, n)
 	m.Sub(total, n)
-	m.Branch(total, Equal, 0, sh.at(atDone))
+	m.Branch(total, Equal, 0, done)
 	m.Branch(behind, NotEqual, 0, sh.at(atMore))
 	m.Move(behind, p.counts.length)
 	p.advanceParams(1)
@@ -402,8 +406,10 @@ func (l rowLoop) print(p *printer) {
 	m.Branch(part, NotEqual, 0, sh.at(atPieces))
 	m.Move(n, total)
 	m.Jump(sh.at(atBegin))
-	m.Label(sh.at(atDone))
-	p.ret()
+	if !p.large() {
+		m.Label(done)
+		m.Ret()
+	}
 	if !p.hasRare() {
 		return
 	}

@@ -15,10 +15,11 @@ type shape struct {
 	lanes   bool
 	group   *Seg
 	body    *Seg
-	tail    *Seg       // of what is left of a tile, for a machine that masks; an alarm has it staged
+	masked  bool       // masks do what is left of a tile, which otherwise is staged
+	tail    *Seg       // that tile by masks, empty if there are none; an alarm has it staged
 	meeting *meeting   // where tiles may be of several groups
 	ahead   *lookAhead // where that pays
-	after   *Seg       // behind a group; a tree has none
+	after   *Seg       // behind a group; a tree's is empty
 }
 
 // lookAhead are the segments of a loop that begins a tile before the one in front is done.
@@ -53,14 +54,13 @@ type program struct {
 	loops   []loop // in the order in which they are printed
 	entered []loop // in the order in which it is asked whether they are meant
 	groups  *shape // of the loop for all groups that others are not for; nil in flat kernels
-	rare    *Seg   // what is done instead of a tile, with its parameters one for each element; nil where that is never
+	rare    *Seg   // what is done instead of a tile, with its parameters one for each element; empty where that is never
 	frame
 }
 
 func (p *planner) build() *program {
-	pr := &program{}
 	p.class = nil
-	pr.call = p.seg(nil, false, 1)
+	pr := &program{call: p.seg(nil, false, 1), rare: p.seg(nil, false, 1)}
 	// Every shape must find all constants, so the call's roots are those of all kinds of loop.
 	for _, n := range slices.Concat(p.roots(ir.PerCall, false, false), p.roots(ir.PerCall, false, true), p.roots(ir.PerCall, true, false)) {
 		pr.call.demand(n, 0)
@@ -162,7 +162,9 @@ func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 		pr.rare.rare = true
 		pr.rare.body(accs)
 	}
-	if p.m.Masks() && !p.k.Folds() && share == 1 && !p.k.Whole {
+	sh.tail = p.seg(sh.group, lanes, share)
+	sh.masked = p.m.Masks() && !p.k.Folds() && share == 1 && !p.k.Whole
+	if sh.masked {
 		at := maps.Clone(direct)
 		for _, a := range p.streams {
 			if a.Mem == ir.MemBits || a.Mem == ir.MemMask {

@@ -1,6 +1,10 @@
 package plan
 
-import "github.com/lowbit-go/lowbit/gen/ir"
+import (
+	"slices"
+
+	"github.com/lowbit-go/lowbit/gen/ir"
+)
 
 // What is left of a tile is copied to the frame, filled up there, and done by
 // the loop's own code: pointers are set to the frame for one turn. Routines of
@@ -15,6 +19,7 @@ type frame struct {
 	saved  map[string]Addr // the pointers that are set to those
 	left   Addr            // what a row's group has left
 	origin Addr            // the shape that a rare tile is of
+	places []Addr          // what a tree's rounds leave, for each fold
 }
 
 // take adds so many bytes.
@@ -98,19 +103,19 @@ func (p *printer) tail(sh *shape) {
 	m, n := p.m, p.n
 	m.Label(sh.at(atTail))
 	m.Branch(n, Equal, 0, sh.at(atEnd))
-	if sh.tail == nil {
+	if !sh.masked {
 		m.Branch(n, GreaterEqual, 0, sh.at(atStage))
 		p.staged(sh)
 		m.Label(sh.at(atEnd))
 		return
 	}
-	if p.pr.rare != nil {
+	if p.hasRare() {
 		m.Branch(n, Less, 0, sh.at(atStaged))
 	}
 	m.Label(sh.at(atRest))
 	p.masked(sh)
 	m.Label(sh.at(atEnd))
-	if p.pr.rare != nil {
+	if p.hasRare() {
 		p.aside = append(p.aside, func() {
 			m.Label(sh.at(atStaged))
 			p.staged(sh)
@@ -121,10 +126,10 @@ func (p *printer) tail(sh *shape) {
 
 // rest is where fewer elements than a tile are done.
 func (sh *shape) rest() string {
-	if sh.tail == nil {
-		return sh.at(atStage)
+	if sh.masked {
+		return sh.at(atRest)
 	}
-	return sh.at(atRest)
+	return sh.at(atStage)
 }
 
 // staged ends a tile that was staged; the way to stage one is printed out of the loops' way.
@@ -167,7 +172,7 @@ func (p *printer) masked(sh *shape) {
 func (p *printer) tile(sh *shape) {
 	m := p.m
 	p.run(sh.body)
-	if p.pr.rare == nil {
+	if !p.hasRare() {
 		return
 	}
 	m.Label(sh.at(atBack))
@@ -178,49 +183,58 @@ func (p *printer) tile(sh *shape) {
 		if p.k.Grouped() {
 			m.KeepNumber(p.pr.origin, number)
 		}
-		if !sh.lanes && p.k.Grouped() {
-			for _, q := range p.params() {
-				m.SpreadTile(p.pr.stage[q.Name], p.ptr[q.Name], sh.share)
-				p.swap(q)
-			}
+		if p.spreads(sh) {
+			m.SetGroups(sh.share)
+			m.Jump("spread")
+		} else {
+			m.Jump("rare")
 		}
-		m.Jump("rare")
 	})
 }
 
-// rarely prints what is done instead of a tile, and how each shape goes on.
+// spreads reports whether a shape has parameters that a rare tile takes one for each element.
+func (p *printer) spreads(sh *shape) bool { return !sh.lanes && p.k.Grouped() }
+
+// rarely prints what is done instead of a tile, and how each shape goes on: one whose parameters were spread
+// has its pointers back first, and where they are in registers these are loaded again.
 func (p *printer) rarely() {
 	m := p.m
-	if p.pr.rare == nil {
+	if !p.hasRare() {
 		return
+	}
+	if p.k.Grouped() {
+		m.Label("spread")
+		for _, q := range p.params() {
+			m.SpreadTile(p.pr.stage[q.Name], p.ptr[q.Name])
+			p.swap(q)
+		}
 	}
 	m.Label("rare")
 	p.run(p.pr.rare)
 	if p.rareAlone {
 		p.run(p.pr.call)
 	}
-	for i, sh := range p.origins {
-		if i < len(p.origins)-1 {
-			m.BranchKept(p.pr.origin, i+1, sh.at(atResume))
-		} else {
-			p.resume(sh)
+	if !p.k.Grouped() {
+		m.Jump(p.origins[0].at(atBack))
+		return
+	}
+	branch := func(at mark, where func(sh *shape) bool) {
+		for i, sh := range p.origins {
+			if where(sh) {
+				m.BranchKept(p.pr.origin, i+1, sh.at(at))
+			}
 		}
 	}
-	for _, sh := range p.origins[:len(p.origins)-1] {
+	branch(atBack, func(sh *shape) bool { return !p.spreads(sh) })
+	for _, q := range p.params() {
+		m.Recall(p.ptr[q.Name], p.pr.saved[q.Name])
+	}
+	branch(atBack, func(sh *shape) bool { return p.spreads(sh) && sh.share > 1 })
+	one := func(sh *shape) bool { return sh != p.pr.groups && sh.share == 1 && p.spreads(sh) }
+	branch(atResume, one)
+	for _, sh := range append([]*shape{p.pr.groups}, slices.DeleteFunc(slices.Clone(p.origins), func(sh *shape) bool { return !one(sh) })...) {
 		m.Label(sh.at(atResume))
-		p.resume(sh)
+		p.run(sh.group)
+		m.Jump(sh.at(atBack))
 	}
-}
-
-// resume goes on behind a rare tile.
-func (p *printer) resume(sh *shape) {
-	if !sh.lanes && p.k.Grouped() {
-		for _, q := range p.params() {
-			p.m.Recall(p.ptr[q.Name], p.pr.saved[q.Name])
-		}
-		if sh.share == 1 {
-			p.run(sh.group)
-		}
-	}
-	p.m.Jump(sh.at(atBack))
 }

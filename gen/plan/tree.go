@@ -3,6 +3,7 @@ package plan
 import (
 	"fmt"
 	"maps"
+	"math/bits"
 	"slices"
 
 	"github.com/lowbit-go/lowbit/gen/ir"
@@ -11,8 +12,9 @@ import (
 // W groups are reduced together: each to a register, and those pairwise to one
 // that has a group in each lane. A group's last register is loaded first, and a
 // loop takes in those before it, some at a time: the first of them may be in it
-// twice, which makes no difference to an end. The few groups that are left, and
-// all from a NaN on, go the general way.
+// twice, which makes no difference to an end. Where W groups with such loops would be much code
+// they are done in rounds of a few, which leave a register for each fold in the frame. The few groups
+// that are left, and all from a NaN on, go the general way.
 
 // tree is a kind of such a reduction.
 type tree struct {
@@ -97,8 +99,8 @@ type grower struct {
 // tree makes the code that reduces W groups.
 func (p *planner) tree(pr *program, t *tree) *shape {
 	stream := p.streams[0]
-	bits := stream.Mem.Bits()
-	g := &grower{Seg: p.seg(pr.call, false, 1), t: t, accs: map[*ir.Node][]V{}, start: p.ptr[stream.Name], bits: bits, register: p.perRegister() * bits / 8}
+	each := stream.Mem.Bits()
+	g := &grower{Seg: p.seg(pr.call, false, 1), t: t, accs: map[*ir.Node][]V{}, start: p.ptr[stream.Name], bits: each, register: p.perRegister() * each / 8}
 	for _, n := range p.k.Nodes {
 		switch {
 		case n.Op == ir.OpFoldNaN:
@@ -111,40 +113,88 @@ func (p *planner) tree(pr *program, t *tree) *shape {
 	if t.group >= halves {
 		g.do(func() { p.m.Move(p.counts.at, g.start) })
 	}
-	leaves, apart := p.m.Width(), -1
-	if t.group == half {
-		leaves, apart = leaves/2, p.m.HalfLevel() // that level is done by loading
+	if t.group == turns {
+		g.do(func() { p.m.Move(p.n, g.start) })
 	}
-	stacks := map[*ir.Node][]V{}
-	for leaf := range leaves {
-		ends := g.leaf(leaf)
-		for i, n := range g.folds {
-			stack := append(stacks[n], ends[i])
-			level := 0
-			for done := leaf + 1; done%2 == 0; done /= 2 {
-				if level == apart {
-					level++
-				}
-				top := len(stack) - 1
-				stack = append(stack[:top-1], p.m.TreeJoin(g.Seg, n, level, stack[top-1], stack[top]))
-				level++
-			}
-			stacks[n] = stack
-		}
+	var ends []V
+	switch w := p.m.Width(); {
+	case t.group == half:
+		ends = g.join(w/2, 0, g.leaf)
+	case t.group == turns && w/groupsOfRound >= manyRounds:
+		ends = g.rounds(pr)
+	default:
+		ends = g.join(w, 0, g.leaf)
 	}
 	for _, n := range g.nans {
 		p.m.FoldAlarm(g.Seg, g.accs[n], pr.groups.at(atEntry))
 		g.vals[[2]int{n.ID, 0}] = p.m.Zero(g.Seg)
 	}
-	for _, n := range g.folds {
-		g.folded(n, stacks[n][0])
+	for i, n := range g.folds {
+		g.folded(n, ends[i])
 	}
 	g.share = p.m.Width()
 	for _, r := range p.k.Results {
 		p.m.Lower(g.Seg, r, 0, [][]V{{g.scalar(r.Args[0])}}, g.place(r, 0))
 	}
-	return &shape{name: t.name, group: p.seg(pr.call, false, 1), body: g.Seg}
+	none := func() *Seg { return p.seg(pr.call, false, 1) }
+	return &shape{name: t.name, group: none(), body: g.Seg, tail: none(), after: none()}
 }
+
+// join brings registers for each fold, of which leaf has so many, pairwise to one, from a level on.
+func (g *grower) join(leaves, level int, leaf func(i int) []V) []V {
+	stacks := make([][]V, len(g.folds))
+	for i := range leaves {
+		for f, v := range leaf(i) {
+			stack, at := append(stacks[f], v), level
+			for done := i + 1; done%2 == 0; done /= 2 {
+				if g.t.group == half && at == g.p.m.HalfLevel() { // which is done by loading
+					at++
+				}
+				top := len(stack) - 1
+				stack = append(stack[:top-1], g.p.m.TreeJoin(g.Seg, g.folds[f], at, stack[top-1], stack[top]))
+				at++
+			}
+			stacks[f] = stack
+		}
+	}
+	return slices.Concat(stacks...)
+}
+
+// rounds is a loop over W groups, some in each round, and what brings together that it has left in the frame.
+func (g *grower) rounds(pr *program) []V {
+	m, c, w := g.p.m, g.p.counts, g.p.m.Width()
+	register, rounds := 4*w, w/groupsOfRound
+	for len(pr.places) < len(g.folds) {
+		pr.places = append(pr.places, pr.take(rounds*register))
+	}
+	places := pr.places
+	head := g.t.name + "round"
+	g.do(func() {
+		m.Point(c.place, places[0])
+		m.Sub(c.rounds, c.rounds)
+		m.AddImm(c.rounds, rounds)
+		m.LoopHead(head)
+	})
+	for f, v := range g.join(groupsOfRound, 0, g.leaf) {
+		g.Add(m.Spill(v, Addr{Reg: c.place, Disp: places[f].Disp - places[0].Disp}))
+	}
+	g.do(func() {
+		m.AddImm(c.place, register)
+		m.AddImm(c.rounds, -1)
+		m.Branch(c.rounds, NotEqual, 0, head)
+	})
+	return g.join(rounds, bits.Len(groupsOfRound)-1, func(i int) (ends []V) {
+		for _, place := range places {
+			v := g.New(Vec)
+			g.Add(m.Fill(v, Addr{Stack: true, Disp: place.Disp + i*register}))
+			ends = append(ends, v)
+		}
+		return ends
+	})
+}
+
+// groupsOfRound are so many that what goes through the frame costs little. Two rounds instead of one cost a tenth.
+const groupsOfRound, manyRounds = 4, 4
 
 // leaf has in a register for each fold what is known of a group, or of two halves a register.
 func (g *grower) leaf(i int) []V {
@@ -179,17 +229,14 @@ func (g *grower) leaf(i int) []V {
 	return slices.Repeat([]V{x}, len(g.folds))
 }
 
-// turns is a loop over a group's registers, from its last ones on.
+// turns is a loop over a group's registers, from its last ones on. Before it and behind it both pointers are where a group begins.
 func (g *grower) turns(leaf int) []V {
 	m, t, at, end := g.p.m, g.t, g.p.counts.at, g.p.n
 	head, done := fmt.Sprintf("%sturn%d", t.name, leaf), fmt.Sprintf("%sdone%d", t.name, leaf)
-	g.do(func() {
-		m.Move(end, at)
-		m.Add(end, g.p.counts.last)
-	})
+	g.do(func() { m.Add(end, g.p.counts.last) })
 	ends := g.turn(end, 0)
-	for i, v := range ends {
-		if t.registers == 1 {
+	if t.registers == 1 { // all are the same
+		for i, v := range ends[1:] {
 			ends[i] = g.New(Vec)
 			g.Add(m.Copy(ends[i], v))
 		}
@@ -205,8 +252,8 @@ func (g *grower) turns(leaf int) []V {
 		m.AddImm(at, t.registers*g.register)
 		m.BranchBelow(at, end, head)
 		m.Label(done)
+		m.AddImm(end, t.registers*g.register)
 		m.Move(at, end)
-		m.AddImm(at, t.registers*g.register)
 	})
 	return ends
 }
@@ -300,7 +347,7 @@ func (l treeLoop) print(p *printer) {
 	bits, start := stream.Mem.Bits(), p.ptr[stream.Name]
 	register := p.perRegister() * bits / 8
 	m.Label(sh.name)
-	m.Branch(c.groups, Less, w, sh.at(atEnd))
+	m.Branch(c.groups, Less, w, few)
 	behind := func(bytes int) { // the last so many bytes of a group
 		m.Sub(c.last, c.last)
 		m.AddBits(c.last, c.length, bits)
@@ -327,7 +374,6 @@ func (l treeLoop) print(p *printer) {
 	p.advanceResults(w)
 	m.AddImm(c.groups, -w)
 	m.Branch(c.groups, GreaterEqual, w, sh.at(atLoop))
-	m.Label(sh.at(atEnd))
-	m.Branch(c.groups, NotEqual, 0, p.pr.groups.at(atEntry))
-	m.Ret()
+	m.Jump(few)
+	p.few = true
 }

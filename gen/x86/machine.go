@@ -353,27 +353,11 @@ func (m *Machine) BranchAbove(arg string, imm int, l string) {
 	m.i("JGT", operand.LabelRef(l))
 }
 
-// farFetch is the distance from which on lines are fetched into the second cache, and
-// not into the first one alone. No hint is right for every maker's processors: package
-// kernels asks which this is, and chooses the distance.
-const farFetch = 8192
-
 // Prefetch fetches lines of what lies so many bytes behind p as the argument of
 // BranchAbove says. Memory that is not there does no harm.
 func (m *Machine) Prefetch(p plan.GPR, bytes int) {
-	near, done := m.newLabel("near"), m.newLabel("fetched")
-	fetch := func(hint string) {
-		for off := 0; off < bytes; off += 64 {
-			m.i(hint, operand.Mem{Base: gprs[p], Index: scratch2, Scale: 1, Disp: off})
-		}
-	}
-	m.i("CMPQ", scratch2, immediate(farFetch))
-	m.i("JLT", operand.LabelRef(near))
-	fetch("PREFETCHT1")
-	m.i("JMP", operand.LabelRef(done))
-	m.ctx.Label(near)
-	fetch("PREFETCHNTA")
-	m.ctx.Label(done)
+	m.i("LEAQ", operand.Mem{Base: gprs[p], Index: scratch2, Scale: 1}, scratch)
+	m.callRoutine("fetch", max(64, bytes))
 }
 
 // Own fetches lines from p on, which will be written. A line that no other core has is this core's own then.

@@ -2,6 +2,7 @@ package x86
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/mmcloughlin/avo/attr"
@@ -11,10 +12,10 @@ import (
 	"github.com/lowbit-go/lowbit/gen/plan"
 )
 
-// Routines move a part of a tile to the frame and back for all functions. RAX is
-// the place in the frame, RCX that in memory, and RDI the number of elements, at
-// least one and less than a tile. They overwrite RAX, RCX, R14, the first two
-// vector registers, K0 and K7.
+// Routines move a part of a tile to the frame and back, spread parameters there, and fetch input,
+// for all functions. Of those that use the frame RAX is the place in it, RCX that in memory, and RDI the
+// number of elements, at least one and less than a tile. They overwrite RAX, RCX, R14, the first two
+// vector registers, K0 and K7; those that fetch overwrite nothing.
 
 var (
 	inFrame, inMemory, count, bytes = reg.RAX, reg.RCX, gprs[0], reg.R14
@@ -22,19 +23,26 @@ var (
 	elementBits = []int{1, 2, 4, 8, 16, 32}
 )
 
-// routine is the name of one.
-func (m *Machine) routine(does string, number int) string {
+// routine is the name of one, which says what it does, with a number if there are several.
+func (m *Machine) routine(does string, number ...int) string {
 	isa := "AVX2"
 	if m.wide {
 		isa = "AVX512"
 	}
-	return fmt.Sprintf("%s%d%s", does, number, isa)
+	for _, n := range number {
+		does += strconv.Itoa(n)
+	}
+	return does + isa
 }
 
-func (m *Machine) call(a plan.Addr, p plan.GPR, does string, number int) {
+func (m *Machine) call(a plan.Addr, p plan.GPR, does string, number ...int) {
 	m.i("LEAQ", m.mem(a, 0), inFrame)
 	m.i("MOVQ", gprs[p], inMemory)
-	m.i("CALL", operand.LabelRef("·"+m.routine(does, number)+"(SB)"))
+	m.callRoutine(does, number...)
+}
+
+func (m *Machine) callRoutine(does string, number ...int) {
+	m.i("CALL", operand.LabelRef("·"+m.routine(does, number...)+"(SB)"))
 }
 
 // StageIn copies elements to the frame, in front of zeros or copies of the first.
@@ -64,7 +72,10 @@ func (m *Machine) StageOutMask(p plan.GPR, a plan.Addr, kind string) {
 }
 
 // SpreadTile puts parameters in the frame, each as often as its group has elements in a tile.
-func (m *Machine) SpreadTile(a plan.Addr, p plan.GPR, groups int) { m.call(a, p, "spread", groups) }
+func (m *Machine) SpreadTile(a plan.Addr, p plan.GPR) { m.call(a, p, "spread") }
+
+// SetGroups puts the number of those groups into R14.
+func (m *Machine) SetGroups(groups int) { m.i("MOVL", operand.U32(uint32(groups)), bytes.As32()) }
 
 // Keep stores a general register in the frame, KeepNumber a number.
 func (m *Machine) Keep(a plan.Addr, r plan.GPR) { m.i("MOVQ", gprs[r], m.mem(a, 0)) }
@@ -106,32 +117,72 @@ func (m *Machine) LoadPart(s *plan.Seg, bits int, at plan.Addr) plan.V {
 // Routines prints all of them.
 func (m *Machine) Routines() {
 	for _, bits := range elementBits {
-		m.begin("stageIn", bits, fmt.Sprintf("copies elements of %d bits to the frame, in front of zeros.", bits))
+		m.begin("stageIn", fmt.Sprintf("copies elements of %d bits to the frame, in front of zeros.", bits), bits)
 		m.stageIn(bits)
-		m.begin("stageOut", bits, fmt.Sprintf("copies elements of %d bits back; bits behind the last are zero.", bits))
+		m.begin("stageOut", fmt.Sprintf("copies elements of %d bits back; bits behind the last are zero.", bits), bits)
 		m.stageOut(bits)
 	}
 	for _, bits := range []int{16, 32} {
-		m.begin("stageFilled", bits, fmt.Sprintf("copies elements of %d bits to the frame, in front of copies of the first.", bits))
+		m.begin("stageFilled", fmt.Sprintf("copies elements of %d bits to the frame, in front of copies of the first.", bits), bits)
 		m.stageFilled(bits)
 	}
+	m.begin("spread", "puts the parameters of the groups in a tile, of which R14 has the number, in the frame, once for each element.")
+	m.spreadTile()
+	for lines := 1; lines <= 4; lines *= 2 {
+		m.begin("fetch", fmt.Sprintf("fetches %d bytes from RAX on: into the second cache if RCX is at least %d, else into the first alone.", 64*lines, farFetch), 64*lines)
+		m.fetch(lines)
+	}
+}
+
+func (m *Machine) begin(does, doc string, number ...int) {
+	name := m.routine(does, number...)
+	m.ctx.Function(name)
+	m.ctx.SignatureExpr("func()")
+	m.ctx.Doc(name + " " + doc)
+	m.ctx.Attributes(attr.NOSPLIT | attr.NOFRAME)
+	m.labels = 0
+}
+
+func (m *Machine) spreadTile() {
+	two, four := m.newLabel("two"), m.newLabel("four")
+	m.i("CMPL", bytes.As32(), immediate(2))
+	m.i("JEQ", operand.LabelRef(two))
+	m.i("JGT", operand.LabelRef(four))
 	for _, groups := range []int{1, 2, 4} {
-		m.begin("spread", groups, fmt.Sprintf("puts the parameters of %d groups, which a tile holds, in the frame, once for each element.", groups))
+		switch groups {
+		case 2:
+			m.ctx.Label(two)
+		case 4:
+			m.ctx.Label(four)
+		}
 		for slot := range 4 {
-			m.i("VBROADCASTSS", operand.Mem{Base: inMemory, Disp: 4 * (slot * groups / 4)}, m.vec(0))
+			if slot == 0 || slot*groups%4 == 0 {
+				m.i("VBROADCASTSS", operand.Mem{Base: inMemory, Disp: slot * groups}, m.vec(0))
+			}
 			m.i("VMOVUPS", m.vec(0), operand.Mem{Base: inFrame, Disp: 4 * m.Width() * slot})
 		}
 		m.i("RET")
 	}
 }
 
-func (m *Machine) begin(does string, number int, doc string) {
-	name := m.routine(does, number)
-	m.ctx.Function(name)
-	m.ctx.SignatureExpr("func()")
-	m.ctx.Doc(name + " " + doc)
-	m.ctx.Attributes(attr.NOSPLIT | attr.NOFRAME)
-	m.labels = 0
+// farFetch is the distance from which on lines are fetched into the second cache, and
+// not into the first one alone. No hint is right for every maker's processors: package
+// kernels asks which this is, and chooses the distance.
+const farFetch = 8192
+
+func (m *Machine) fetch(lines int) {
+	near := m.newLabel("near")
+	m.i("CMPQ", scratch2, immediate(farFetch))
+	m.i("JLT", operand.LabelRef(near))
+	for _, hint := range []string{"PREFETCHT1", "PREFETCHNTA"} {
+		for line := range lines {
+			m.i(hint, operand.Mem{Base: scratch, Disp: 64 * line})
+		}
+		m.i("RET")
+		if hint == "PREFETCHT1" {
+			m.ctx.Label(near)
+		}
+	}
 }
 
 func (m *Machine) stageIn(bits int) {

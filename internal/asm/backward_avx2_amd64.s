@@ -81,26 +81,10 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched4:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch128AVX2(SB)
+	LEAQ      (BX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
 	VMOVUPS   (DX), Y0
 	VPMOVZXBD (BX), Y1
 	VCVTDQ2PS Y1, Y1
@@ -275,26 +259,10 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VMOVUPS      (DX), Y0
 	VPBROADCASTD (BX), Y1
 	VPAND        Y14, Y1, Y1
@@ -476,24 +444,10 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched4:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
+	LEAQ      (BX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
 	VCVTPH2PS (DX), Y0
 	VPMOVZXBD (BX), Y1
 	VCVTDQ2PS Y1, Y1
@@ -680,24 +634,10 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VCVTPH2PS    (DX), Y0
 	VPBROADCASTD (BX), Y1
 	VPAND        Y14, Y1, Y1
@@ -910,24 +850,10 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched4:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
+	LEAQ      (BX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
 	VPMOVZXWD (DX), Y0
 	VPSLLD    $0x10, Y0, Y0
 	VPMOVZXBD (BX), Y1
@@ -1181,24 +1107,10 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VPBROADCASTD (BX), Y1

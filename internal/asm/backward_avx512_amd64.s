@@ -170,30 +170,10 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched4:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch256AVX512(SB)
+	LEAQ      (BX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
 	VMOVUPS   (DX), Z0
 	VPMOVZXBD (BX), Z1
 	VCVTDQ2PS Z1, Z1
@@ -456,30 +436,10 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched4:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch256AVX512(SB)
+	LEAQ      (BX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
 	VMOVUPS   (DX), Z0
 	KMOVW     (BX), K1
 	VMOVAPS.Z Z15, K1, Z1
@@ -754,26 +714,10 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched4:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch128AVX512(SB)
+	LEAQ      (BX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
 	VCVTPH2PS (DX), Z0
 	VPMOVZXBD (BX), Z1
 	VCVTDQ2PS Z1, Z1
@@ -1060,26 +1004,10 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched4:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch128AVX512(SB)
+	LEAQ      (BX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
 	VCVTPH2PS (DX), Z0
 	KMOVW     (BX), K1
 	VMOVAPS.Z Z15, K1, Z1
@@ -1393,26 +1321,10 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched4:
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch128AVX512(SB)
+	LEAQ       (BX)(CX*1), AX
+	CALL       ·fetch64AVX512(SB)
 	VPERMW.Z   (DX), Z15, K6, Z0
 	VPMOVZXBD  (BX), Z1
 	VCVTDQ2PS  Z1, Z1
@@ -1742,26 +1654,10 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched4:
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch128AVX512(SB)
+	LEAQ       (BX)(CX*1), AX
+	CALL       ·fetch64AVX512(SB)
 	VPERMW.Z   (DX), Z14, K6, Z0
 	KMOVW      (BX), K1
 	VMOVAPS.Z  Z15, K1, Z1

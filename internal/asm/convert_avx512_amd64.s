@@ -82,21 +82,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch256AVX512(SB)
 	VMOVUPS   (DX), Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVNTPS  Y0, (SI)
@@ -194,17 +181,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch128AVX512(SB)
 	VCVTPH2PS (DX), Z0
 	VMOVNTPS  Z0, (SI)
 	VCVTPH2PS 32(DX), Z0
@@ -370,21 +348,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch256AVX512(SB)
 	VMOVUPS    (DX), Z0
 	VMOVUPS    64(DX), Z1
 	VMOVUPS    128(DX), Z2
@@ -561,17 +526,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ     (DX)(CX*1), AX
+	CALL     ·fetch128AVX512(SB)
 	VPERMW.Z (DX), Z15, K6, Z0
 	VMOVNTPS Z0, (SI)
 	VPERMW.Z (DX), Z14, K6, Z0
@@ -678,15 +634,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -862,15 +811,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVSXBD   (DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
@@ -1074,15 +1016,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVSXBD   (DX), Z0
 	VPADDD      Z15, Z0, Z1
 	VPANDD      Z15, Z0, Z2
@@ -1243,15 +1178,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVZXBD   (DX), Z0
 	VPSLLD      $0x17, Z0, Z0
 	VFMADD231PS Z15, Z0, Z0
@@ -1426,15 +1354,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVZXBD   (DX), Z0
 	VPSLLD      $0x1c, Z0, Z1
 	VPANDD      Z15, Z0, Z0
@@ -1597,15 +1518,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
 	VPMOVZXBQ (DX), Z0
 	VPMULUDQ  Z14, Z0, Z0
 	VPERMPS   Z15, Z0, Z0
@@ -1764,15 +1678,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VPOR           (DX), Y15, Y0
 	VPOR           32(DX), Y15, Y1
 	VPMAXUB        Y1, Y0, Y0
@@ -2109,21 +2016,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch256AVX512(SB)
 	VMOVUPS     (DX), Z0
 	VMOVUPS     64(DX), Z1
 	VMOVUPS     128(DX), Z2
@@ -2458,21 +2352,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch256AVX512(SB)
 	VMOVUPS     (DX), Z0
 	VMOVUPS     64(DX), Z1
 	VMOVUPS     128(DX), Z2
@@ -2802,21 +2683,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch256AVX512(SB)
 	VMOVUPS     (DX), Z0
 	VMOVUPS     64(DX), Z1
 	VMOVUPS     128(DX), Z2
@@ -3154,21 +3022,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch256AVX512(SB)
 	VMOVUPS     (DX), Z0
 	VMOVUPS     64(DX), Z1
 	VMOVUPS     128(DX), Z2
@@ -3395,21 +3250,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch256AVX512(SB)
 	VMOVUPS     (DX), Z0
 	VMINPS      Z0, Z15, Z0
 	VFMADD213PS Z13, Z14, Z0

@@ -165,7 +165,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -210,7 +210,7 @@ groupstaged:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -222,15 +222,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -283,14 +277,7 @@ short2loop:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP          few
 
 lanes:
 	MOVQ R8, DI
@@ -359,6 +346,13 @@ laneloop:
 	MOVQ        240(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -370,15 +364,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX2(SB)
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
@@ -470,15 +457,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VPMOVSXBD    (DX), Y0
@@ -525,7 +505,7 @@ fetched4:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 lanestage:
 	MOVQ SI, 224(SP)
@@ -716,7 +696,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -764,7 +744,7 @@ groupstaged:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -777,15 +757,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -847,14 +821,7 @@ short2loop:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP          few
 
 lanes:
 	MOVQ R9, DI
@@ -937,6 +904,13 @@ laneloop:
 	MOVQ        376(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -948,15 +922,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX2(SB)
 	VPMOVSXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y12, Y0, Y0
@@ -1057,15 +1024,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VBROADCASTSS (R8), Y0
@@ -1121,7 +1081,7 @@ fetched4:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 lanestage:
 	MOVQ SI, 352(SP)
@@ -1304,7 +1264,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -1349,7 +1309,7 @@ groupstaged:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -1361,15 +1321,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -1422,14 +1376,7 @@ short2loop:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP          few
 
 lanes:
 	MOVQ R8, DI
@@ -1498,6 +1445,13 @@ laneloop:
 	MOVQ        240(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1509,15 +1463,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX2(SB)
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VFMADD213PS Y15, Y13, Y0
@@ -1609,15 +1556,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VPMOVZXBD    (DX), Y0
@@ -1664,7 +1604,7 @@ fetched4:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 lanestage:
 	MOVQ SI, 224(SP)
@@ -1855,7 +1795,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -1903,7 +1843,7 @@ groupstaged:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -1916,15 +1856,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -1986,14 +1920,7 @@ short2loop:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP          few
 
 lanes:
 	MOVQ R9, DI
@@ -2076,6 +2003,13 @@ laneloop:
 	MOVQ        376(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -2087,15 +2021,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX2(SB)
 	VPMOVZXBD   (DX), Y0
 	VCVTDQ2PS   Y0, Y0
 	VSUBPS      Y12, Y0, Y0
@@ -2196,15 +2123,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VBROADCASTSS (R8), Y0
@@ -2260,7 +2180,7 @@ fetched4:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 lanestage:
 	MOVQ SI, 352(SP)
@@ -2473,7 +2393,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -2520,7 +2440,7 @@ groupstaged:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -2532,15 +2452,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -2605,14 +2519,7 @@ short2loop:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP          few
 
 lanes:
 	MOVQ R8, DI
@@ -2693,6 +2600,13 @@ laneloop:
 	MOVQ         224(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -2704,15 +2618,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -2816,15 +2723,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS 4(BX), Y10
 	VPBROADCASTD (DX), Y0
@@ -2883,7 +2783,7 @@ fetched4:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 lanestage:
 	MOVQ SI, 208(SP)
@@ -3104,7 +3004,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -3154,7 +3054,7 @@ groupstaged:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -3167,15 +3067,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -3249,14 +3143,7 @@ short2loop:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP          few
 
 lanes:
 	MOVQ R9, DI
@@ -3351,6 +3238,13 @@ laneloop:
 	MOVQ         360(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -3362,15 +3256,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPBROADCASTD (DX), Y0
 	VPSLLVD      Y13, Y0, Y0
 	VPSRAD       $0x1c, Y0, Y0
@@ -3483,15 +3370,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y11
 	VBROADCASTSS 4(BX), Y10
 	VBROADCASTSS (R8), Y0
@@ -3559,7 +3439,7 @@ fetched4:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 lanestage:
 	MOVQ SI, 336(SP)
@@ -3757,7 +3637,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -3804,7 +3684,7 @@ groupstaged:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -3816,15 +3696,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -3881,14 +3755,7 @@ short2loop:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP          few
 
 lanes:
 	MOVQ R8, DI
@@ -3961,6 +3828,13 @@ laneloop:
 	MOVQ         224(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -3972,15 +3846,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -4076,15 +3943,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VPBROADCASTD (DX), Y0
@@ -4135,7 +3995,7 @@ fetched4:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 lanestage:
 	MOVQ SI, 208(SP)
@@ -4341,7 +4201,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -4391,7 +4251,7 @@ groupstaged:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -4404,15 +4264,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -4478,14 +4332,7 @@ short2loop:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP          few
 
 lanes:
 	MOVQ R9, DI
@@ -4572,6 +4419,13 @@ laneloop:
 	MOVQ         360(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -4583,15 +4437,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPBROADCASTD (DX), Y0
 	VPSRLVD      Y13, Y0, Y0
 	VPERMPS      Y14, Y0, Y0
@@ -4696,15 +4543,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y0
@@ -4764,7 +4604,7 @@ fetched4:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 lanestage:
 	MOVQ SI, 336(SP)

@@ -145,7 +145,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -215,7 +215,7 @@ grouptailnarrow:
 	SUBQ       DI, R11
 	SUBQ       DI, R10
 	TESTQ      R10, R10
-	JEQ        groupdone
+	JEQ        return
 	TESTQ      R8, R8
 	JNE        groupmore
 	MOVQ       R9, R8
@@ -227,15 +227,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -274,18 +268,11 @@ short2loop:
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 short4:
 	CMPQ R8, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -324,14 +311,7 @@ short4loop:
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 lanes:
 	MOVQ R8, DI
@@ -388,6 +368,13 @@ laneloop:
 	MOVQ        464(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -399,15 +386,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
@@ -485,15 +465,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -526,18 +499,11 @@ fetched4:
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
-	JMP              short2end
+	JMP              few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -570,7 +536,7 @@ fetched6:
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
-	JMP              short4end
+	JMP              few
 
 lanestage:
 	MOVQ SI, 448(SP)
@@ -741,7 +707,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -818,7 +784,7 @@ grouptailnarrow:
 	SUBQ       DI, R12
 	SUBQ       DI, R11
 	TESTQ      R11, R11
-	JEQ        groupdone
+	JEQ        return
 	TESTQ      R9, R9
 	JNE        groupmore
 	MOVQ       R10, R9
@@ -831,15 +797,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -887,18 +847,11 @@ short2loop:
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 short4:
 	CMPQ R9, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -950,14 +903,7 @@ short4loop:
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 lanes:
 	MOVQ R9, DI
@@ -1028,6 +974,13 @@ laneloop:
 	MOVQ        728(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1039,15 +992,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z9, Z0, Z0
@@ -1134,15 +1080,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z10
 	VBROADCASTSS     4(R8), Z0
@@ -1184,18 +1123,11 @@ fetched4:
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
-	JMP              short2end
+	JMP              few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z10
 	VBROADCASTSS     4(R8), Z0
@@ -1241,7 +1173,7 @@ fetched6:
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
-	JMP              short4end
+	JMP              few
 
 lanestage:
 	MOVQ SI, 704(SP)
@@ -1404,7 +1336,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -1474,7 +1406,7 @@ grouptailnarrow:
 	SUBQ       DI, R11
 	SUBQ       DI, R10
 	TESTQ      R10, R10
-	JEQ        groupdone
+	JEQ        return
 	TESTQ      R8, R8
 	JNE        groupmore
 	MOVQ       R9, R8
@@ -1486,15 +1418,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -1533,18 +1459,11 @@ short2loop:
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 short4:
 	CMPQ R8, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -1583,14 +1502,7 @@ short4loop:
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 lanes:
 	MOVQ R8, DI
@@ -1647,6 +1559,13 @@ laneloop:
 	MOVQ        464(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1658,15 +1577,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z10, Z0
@@ -1744,15 +1656,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -1785,18 +1690,11 @@ fetched4:
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
-	JMP              short2end
+	JMP              few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -1829,7 +1727,7 @@ fetched6:
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
-	JMP              short4end
+	JMP              few
 
 lanestage:
 	MOVQ SI, 448(SP)
@@ -2000,7 +1898,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -2077,7 +1975,7 @@ grouptailnarrow:
 	SUBQ       DI, R12
 	SUBQ       DI, R11
 	TESTQ      R11, R11
-	JEQ        groupdone
+	JEQ        return
 	TESTQ      R9, R9
 	JNE        groupmore
 	MOVQ       R10, R9
@@ -2090,15 +1988,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -2146,18 +2038,11 @@ short2loop:
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 short4:
 	CMPQ R9, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -2209,14 +2094,7 @@ short4loop:
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 lanes:
 	MOVQ R9, DI
@@ -2287,6 +2165,13 @@ laneloop:
 	MOVQ        728(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -2298,15 +2183,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z9, Z0, Z0
@@ -2393,15 +2271,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z10
 	VBROADCASTSS     4(R8), Z0
@@ -2443,18 +2314,11 @@ fetched4:
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
-	JMP              short2end
+	JMP              few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z10
 	VBROADCASTSS     4(R8), Z0
@@ -2500,7 +2364,7 @@ fetched6:
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
-	JMP              short4end
+	JMP              few
 
 lanestage:
 	MOVQ SI, 704(SP)
@@ -2677,7 +2541,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -2772,7 +2636,7 @@ grouptailnarrow:
 	SUBQ       DI, R11
 	SUBQ       DI, R10
 	TESTQ      R10, R10
-	JEQ        groupdone
+	JEQ        return
 	TESTQ      R8, R8
 	JNE        groupmore
 	MOVQ       R9, R8
@@ -2784,15 +2648,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -2835,18 +2693,11 @@ short2loop:
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 short4:
 	CMPQ R8, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -2889,14 +2740,7 @@ short4loop:
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 lanes:
 	MOVQ R8, DI
@@ -2957,6 +2801,13 @@ laneloop:
 	MOVQ        432(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -2968,15 +2819,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -3058,15 +2902,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3103,18 +2940,11 @@ fetched4:
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
-	JMP              short2end
+	JMP              few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3151,7 +2981,7 @@ fetched6:
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
-	JMP              short4end
+	JMP              few
 
 lanestage:
 	MOVQ SI, 416(SP)
@@ -3336,7 +3166,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -3438,7 +3268,7 @@ grouptailnarrow:
 	SUBQ       DI, R12
 	SUBQ       DI, R11
 	TESTQ      R11, R11
-	JEQ        groupdone
+	JEQ        return
 	TESTQ      R9, R9
 	JNE        groupmore
 	MOVQ       R10, R9
@@ -3451,15 +3281,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -3511,18 +3335,11 @@ short2loop:
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 short4:
 	CMPQ R9, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -3578,14 +3395,7 @@ short4loop:
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 lanes:
 	MOVQ R9, DI
@@ -3660,6 +3470,13 @@ laneloop:
 	MOVQ        696(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -3671,15 +3488,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -3770,15 +3580,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z8
 	VBROADCASTSS     4(R8), Z0
@@ -3824,18 +3627,11 @@ fetched4:
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
-	JMP              short2end
+	JMP              few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z8
 	VBROADCASTSS     4(R8), Z0
@@ -3885,7 +3681,7 @@ fetched6:
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
-	JMP              short4end
+	JMP              few
 
 lanestage:
 	MOVQ SI, 672(SP)
@@ -4062,7 +3858,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -4161,7 +3957,7 @@ grouptailnarrow:
 	SUBQ       DI, R11
 	SUBQ       DI, R10
 	TESTQ      R10, R10
-	JEQ        groupdone
+	JEQ        return
 	TESTQ      R8, R8
 	JNE        groupmore
 	MOVQ       R9, R8
@@ -4173,15 +3969,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -4224,18 +4014,11 @@ short2loop:
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 short4:
 	CMPQ R8, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -4278,14 +4061,7 @@ short4loop:
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 lanes:
 	MOVQ R8, DI
@@ -4346,6 +4122,13 @@ laneloop:
 	MOVQ         416(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -4357,15 +4140,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX512(SB)
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -4447,15 +4223,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4492,18 +4261,11 @@ fetched4:
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
-	JMP              short2end
+	JMP              few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4540,7 +4302,7 @@ fetched6:
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
-	JMP              short4end
+	JMP              few
 
 lanestage:
 	MOVQ SI, 400(SP)
@@ -4725,7 +4487,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -4831,7 +4593,7 @@ grouptailnarrow:
 	SUBQ       DI, R12
 	SUBQ       DI, R11
 	TESTQ      R11, R11
-	JEQ        groupdone
+	JEQ        return
 	TESTQ      R9, R9
 	JNE        groupmore
 	MOVQ       R10, R9
@@ -4844,15 +4606,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -4904,18 +4660,11 @@ short2loop:
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 short4:
 	CMPQ R9, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -4971,14 +4720,7 @@ short4loop:
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 lanes:
 	MOVQ R9, DI
@@ -5053,6 +4795,13 @@ laneloop:
 	MOVQ         680(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -5064,15 +4813,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX512(SB)
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -5163,15 +4905,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z8
 	VBROADCASTSS     4(R8), Z0
@@ -5217,18 +4952,11 @@ fetched4:
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
-	JMP              short2end
+	JMP              few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z8
 	VBROADCASTSS     4(R8), Z0
@@ -5278,7 +5006,7 @@ fetched6:
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
-	JMP              short4end
+	JMP              few
 
 lanestage:
 	MOVQ SI, 656(SP)

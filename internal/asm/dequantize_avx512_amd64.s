@@ -123,7 +123,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -181,7 +181,7 @@ grouptailnarrow:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -193,15 +193,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -230,18 +224,11 @@ short2loop:
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 short4:
 	CMPQ R8, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -270,14 +257,7 @@ short4loop:
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 lanes:
 	MOVQ R8, DI
@@ -324,6 +304,13 @@ laneloop:
 	MOVQ        592(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -335,15 +322,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
@@ -411,15 +391,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -442,18 +415,11 @@ fetched4:
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
-	JMP              short2end
+	JMP              few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -476,7 +442,7 @@ fetched6:
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
-	JMP              short4end
+	JMP              few
 
 lanestage:
 	MOVQ SI, 576(SP)
@@ -625,7 +591,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -690,7 +656,7 @@ grouptailnarrow:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -703,15 +669,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -749,18 +709,11 @@ short2loop:
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 short4:
 	CMPQ R9, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -802,14 +755,7 @@ short4loop:
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 lanes:
 	MOVQ R9, DI
@@ -870,6 +816,13 @@ laneloop:
 	MOVQ        856(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -881,15 +834,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
@@ -966,15 +912,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(R8), Z0
@@ -1006,18 +945,11 @@ fetched4:
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
-	JMP              short2end
+	JMP              few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(R8), Z0
@@ -1053,7 +985,7 @@ fetched6:
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
-	JMP              short4end
+	JMP              few
 
 lanestage:
 	MOVQ SI, 832(SP)
@@ -1214,7 +1146,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -1282,7 +1214,7 @@ grouptailnarrow:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -1295,15 +1227,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -1341,18 +1267,11 @@ short2loop:
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP         few
 
 short4:
 	CMPQ R9, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -1390,14 +1309,7 @@ short4loop:
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP         few
 
 lanes:
 	MOVQ R9, DI
@@ -1458,6 +1370,13 @@ laneloop:
 	MOVQ      856(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1469,15 +1388,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
 	VPMOVSXBD (DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
@@ -1556,15 +1468,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -1596,18 +1501,11 @@ fetched4:
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2stream
-	JMP         short2end
+	JMP         few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -1639,7 +1537,7 @@ fetched6:
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4stream
-	JMP         short4end
+	JMP         few
 
 lanestage:
 	MOVQ SI, 832(SP)
@@ -1780,7 +1678,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -1838,7 +1736,7 @@ grouptailnarrow:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -1850,15 +1748,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -1887,18 +1779,11 @@ short2loop:
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 short4:
 	CMPQ R8, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -1927,14 +1812,7 @@ short4loop:
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 lanes:
 	MOVQ R8, DI
@@ -1981,6 +1859,13 @@ laneloop:
 	MOVQ        592(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1992,15 +1877,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VFMADD213PS Z15, Z14, Z0
@@ -2068,15 +1946,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -2099,18 +1970,11 @@ fetched4:
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
-	JMP              short2end
+	JMP              few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -2133,7 +1997,7 @@ fetched6:
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
-	JMP              short4end
+	JMP              few
 
 lanestage:
 	MOVQ SI, 576(SP)
@@ -2282,7 +2146,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -2347,7 +2211,7 @@ grouptailnarrow:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -2360,15 +2224,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -2406,18 +2264,11 @@ short2loop:
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 short4:
 	CMPQ R9, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -2459,14 +2310,7 @@ short4loop:
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 lanes:
 	MOVQ R9, DI
@@ -2527,6 +2371,13 @@ laneloop:
 	MOVQ        856(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -2538,15 +2389,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z13, Z0, Z0
@@ -2623,15 +2467,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(R8), Z0
@@ -2663,18 +2500,11 @@ fetched4:
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
-	JMP              short2end
+	JMP              few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z14
 	VBROADCASTSS     4(R8), Z0
@@ -2710,7 +2540,7 @@ fetched6:
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
-	JMP              short4end
+	JMP              few
 
 lanestage:
 	MOVQ SI, 832(SP)
@@ -2871,7 +2701,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -2939,7 +2769,7 @@ grouptailnarrow:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -2952,15 +2782,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -2998,18 +2822,11 @@ short2loop:
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP         few
 
 short4:
 	CMPQ R9, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -3047,14 +2864,7 @@ short4loop:
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP         few
 
 lanes:
 	MOVQ R9, DI
@@ -3115,6 +2925,13 @@ laneloop:
 	MOVQ      856(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -3126,15 +2943,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
 	VPMOVZXBD (DX), Z0
 	VCVTDQ2PS Z0, Z0
 	VSUBPS    Z15, Z0, Z0
@@ -3213,15 +3023,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -3253,18 +3056,11 @@ fetched4:
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2stream
-	JMP         short2end
+	JMP         few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -3296,7 +3092,7 @@ fetched6:
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4stream
-	JMP         short4end
+	JMP         few
 
 lanestage:
 	MOVQ SI, 832(SP)
@@ -3451,7 +3247,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -3538,7 +3334,7 @@ grouptailnarrow:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -3550,15 +3346,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -3591,18 +3381,11 @@ short2loop:
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 short4:
 	CMPQ R8, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -3635,14 +3418,7 @@ short4loop:
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 lanes:
 	MOVQ R8, DI
@@ -3693,6 +3469,13 @@ laneloop:
 	MOVQ        560(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -3704,15 +3487,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -3784,15 +3560,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3819,18 +3588,11 @@ fetched4:
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
-	JMP              short2end
+	JMP              few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3857,7 +3619,7 @@ fetched6:
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
-	JMP              short4end
+	JMP              few
 
 lanestage:
 	MOVQ SI, 544(SP)
@@ -4020,7 +3782,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -4114,7 +3876,7 @@ grouptailnarrow:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -4127,15 +3889,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -4177,18 +3933,11 @@ short2loop:
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 short4:
 	CMPQ R9, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -4234,14 +3983,7 @@ short4loop:
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 lanes:
 	MOVQ R9, DI
@@ -4306,6 +4048,13 @@ laneloop:
 	MOVQ        824(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -4317,15 +4066,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -4406,15 +4148,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(R8), Z0
@@ -4450,18 +4185,11 @@ fetched4:
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
-	JMP              short2end
+	JMP              few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(R8), Z0
@@ -4501,7 +4229,7 @@ fetched6:
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
-	JMP              short4end
+	JMP              few
 
 lanestage:
 	MOVQ SI, 800(SP)
@@ -4676,7 +4404,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -4773,7 +4501,7 @@ grouptailnarrow:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -4786,15 +4514,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -4836,18 +4558,11 @@ short2loop:
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP         few
 
 short4:
 	CMPQ R9, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -4889,14 +4604,7 @@ short4loop:
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP         few
 
 lanes:
 	MOVQ R9, DI
@@ -4961,6 +4669,13 @@ laneloop:
 	MOVQ      824(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -4972,15 +4687,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
 	VPMOVZXBQ (DX), Z0
 	VPMULUDQ  Z13, Z0, Z0
 	VPERMPS   Z14, Z0, Z0
@@ -5063,15 +4771,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -5107,18 +4808,11 @@ fetched4:
 	SUBQ        $+2, R9
 	CMPQ        R9, $+2
 	JGE         short2stream
-	JMP         short2end
+	JMP         few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -5154,7 +4848,7 @@ fetched6:
 	SUBQ        $+4, R9
 	CMPQ        R9, $+4
 	JGE         short4stream
-	JMP         short4end
+	JMP         few
 
 lanestage:
 	MOVQ SI, 800(SP)
@@ -5309,7 +5003,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -5400,7 +5094,7 @@ grouptailnarrow:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -5412,15 +5106,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -5453,18 +5141,11 @@ short2loop:
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 short4:
 	CMPQ R8, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -5497,14 +5178,7 @@ short4loop:
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 lanes:
 	MOVQ R8, DI
@@ -5555,6 +5229,13 @@ laneloop:
 	MOVQ         544(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -5566,15 +5247,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX512(SB)
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -5646,15 +5320,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -5681,18 +5348,11 @@ fetched4:
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
-	JMP              short2end
+	JMP              few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -5719,7 +5379,7 @@ fetched6:
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
-	JMP              short4end
+	JMP              few
 
 lanestage:
 	MOVQ SI, 528(SP)
@@ -5882,7 +5542,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -5980,7 +5640,7 @@ grouptailnarrow:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -5993,15 +5653,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -6043,18 +5697,11 @@ short2loop:
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 short4:
 	CMPQ R9, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -6100,14 +5747,7 @@ short4loop:
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 lanes:
 	MOVQ R9, DI
@@ -6172,6 +5812,13 @@ laneloop:
 	MOVQ         808(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -6183,15 +5830,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX512(SB)
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -6272,15 +5912,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(R8), Z0
@@ -6316,18 +5949,11 @@ fetched4:
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
-	JMP              short2end
+	JMP              few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z12
 	VBROADCASTSS     4(R8), Z0
@@ -6367,7 +5993,7 @@ fetched6:
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
-	JMP              short4end
+	JMP              few
 
 lanestage:
 	MOVQ SI, 784(SP)
@@ -6542,7 +6168,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -6643,7 +6269,7 @@ grouptailnarrow:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -6656,15 +6282,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -6706,18 +6326,11 @@ short2loop:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP          few
 
 short4:
 	CMPQ R9, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -6759,14 +6372,7 @@ short4loop:
 	SUBQ         $+4, R9
 	CMPQ         R9, $+4
 	JGE          short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP          few
 
 lanes:
 	MOVQ R9, DI
@@ -6831,6 +6437,13 @@ laneloop:
 	MOVQ         808(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -6842,15 +6455,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX512(SB)
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -6933,15 +6539,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX512(SB)
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -6977,18 +6576,11 @@ fetched4:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX512(SB)
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -7024,7 +6616,7 @@ fetched6:
 	SUBQ         $+4, R9
 	CMPQ         R9, $+4
 	JGE          short4stream
-	JMP          short4end
+	JMP          few
 
 lanestage:
 	MOVQ SI, 784(SP)

@@ -144,7 +144,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -212,7 +212,7 @@ grouptailnarrow:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -224,15 +224,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -264,18 +258,11 @@ short2loop:
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 short4:
 	CMPQ R8, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -307,14 +294,7 @@ short4loop:
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 lanes:
 	MOVQ R8, DI
@@ -364,6 +344,13 @@ laneloop:
 	MOVQ           560(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -375,15 +362,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -454,15 +434,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
@@ -488,18 +461,11 @@ fetched4:
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
-	JMP              short2end
+	JMP              few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
@@ -525,7 +491,7 @@ fetched6:
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
-	JMP              short4end
+	JMP              few
 
 lanestage:
 	MOVQ SI, 544(SP)
@@ -695,7 +661,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -770,7 +736,7 @@ grouptailnarrow:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -783,15 +749,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -832,18 +792,11 @@ short2loop:
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 short4:
 	CMPQ R9, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -888,14 +841,7 @@ short4loop:
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP              few
 
 lanes:
 	MOVQ R9, DI
@@ -959,6 +905,13 @@ laneloop:
 	MOVQ           824(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -970,15 +923,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -1058,15 +1004,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z9
 	VBROADCASTSS     4(R8), Z0
@@ -1101,18 +1040,11 @@ fetched4:
 	SUBQ             $+2, R9
 	CMPQ             R9, $+2
 	JGE              short2stream
-	JMP              short2end
+	JMP              few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch64AVX512(SB)
 	VBROADCASTSS     (R8), Z0
 	VCVTDQ2PS        Z0, Z9
 	VBROADCASTSS     4(R8), Z0
@@ -1151,7 +1083,7 @@ fetched6:
 	SUBQ             $+4, R9
 	CMPQ             R9, $+4
 	JGE              short4stream
-	JMP              short4end
+	JMP              few
 
 lanestage:
 	MOVQ SI, 800(SP)
@@ -1333,7 +1265,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -1411,7 +1343,7 @@ grouptailnarrow:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -1424,15 +1356,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -1473,18 +1399,11 @@ short2loop:
 	SUBQ           $+2, R9
 	CMPQ           R9, $+2
 	JGE            short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP            few
 
 short4:
 	CMPQ R9, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -1525,14 +1444,7 @@ short4loop:
 	SUBQ           $+4, R9
 	CMPQ           R9, $+4
 	JGE            short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP            few
 
 lanes:
 	MOVQ R9, DI
@@ -1596,6 +1508,13 @@ laneloop:
 	MOVQ           824(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1607,15 +1526,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -1697,15 +1609,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -1740,18 +1645,11 @@ fetched4:
 	SUBQ           $+2, R9
 	CMPQ           R9, $+2
 	JGE            short2stream
-	JMP            short2end
+	JMP            few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -1786,7 +1684,7 @@ fetched6:
 	SUBQ           $+4, R9
 	CMPQ           R9, $+4
 	JGE            short4stream
-	JMP            short4end
+	JMP            few
 
 lanestage:
 	MOVQ SI, 800(SP)

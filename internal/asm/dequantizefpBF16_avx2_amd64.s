@@ -244,7 +244,7 @@ groupmet:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -293,7 +293,7 @@ groupstaged:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -305,15 +305,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -394,14 +388,7 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -508,6 +495,13 @@ laneback:
 	MOVQ  240(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -519,15 +513,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
 	VPOR      (DX), Y8, Y0
 	VPCMPEQB  Y13, Y0, Y0
 	VPMOVMSKB Y0, AX
@@ -592,12 +579,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 256(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -735,15 +718,8 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y15, Y0, Y9
 	VBROADCASTSS 4(BX), Y0
@@ -816,16 +792,12 @@ fetched4:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+2, 256(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 256(SP)
@@ -845,6 +817,13 @@ lanestage:
 	MOVQ BX, 240(SP)
 	LEAQ 96(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 240(SP)
+	LEAQ 96(SP), BX
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -961,24 +940,17 @@ rare:
 	VMOVUPS      constantsAVX2<>+12(SB), Y12
 	VBROADCASTSS constantsAVX2<>+44(SB), Y11
 	VBROADCASTSS constantsAVX2<>+48(SB), Y10
-	CMPQ         256(SP), $+1
-	JEQ          groupresume
-	CMPQ         256(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         256(SP), $+3
+	JEQ          laneback
 	MOVQ         240(SP), BX
+	CMPQ         256(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y15, Y0, Y9
 	VSUBPS       Y9, Y9, Y0
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y14, Y13, Y8
 	JMP          groupback
-
-short2resume:
-	MOVQ 240(SP), BX
-	JMP  short2back
 
 // func DequantizeFpE5M2BF16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
@@ -1165,7 +1137,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -1210,7 +1182,7 @@ groupstaged:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -1222,15 +1194,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -1295,14 +1261,7 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -1383,6 +1342,13 @@ laneback:
 	MOVQ  240(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1394,15 +1360,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
 	VMOVQ     (DX), X0
 	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
@@ -1460,12 +1419,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 256(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1522,15 +1477,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VMOVQ        (DX), X0
@@ -1587,16 +1535,12 @@ fetched4:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+2, 256(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 256(SP)
@@ -1616,6 +1560,13 @@ lanestage:
 	MOVQ BX, 240(SP)
 	LEAQ 96(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 240(SP)
+	LEAQ 96(SP), BX
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -1673,20 +1624,13 @@ rare:
 	VPACKUSDW    Y0, Y2, Y2
 	VPERMQ       $0xd8, Y2, Y2
 	VMOVUPS      Y2, 32(SI)
-	CMPQ         256(SP), $+1
-	JEQ          groupresume
-	CMPQ         256(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         256(SP), $+3
+	JEQ          laneback
 	MOVQ         240(SP), BX
+	CMPQ         256(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (BX), Y13
 	JMP          groupback
-
-short2resume:
-	MOVQ 240(SP), BX
-	JMP  short2back
 
 // func DequantizeFpE2M1BF16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, MMX+
@@ -1890,7 +1834,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -1937,7 +1881,7 @@ groupstaged:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -1949,15 +1893,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -2030,14 +1968,7 @@ short2loop:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP          few
 
 lanes:
 	MOVQ R8, DI
@@ -2126,6 +2057,13 @@ laneloop:
 	MOVQ      224(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -2137,15 +2075,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
 	VPMOVZXBQ (DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -2257,15 +2188,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS 4(BX), Y11
 	VPMOVZXBQ    (DX), Y0
@@ -2332,7 +2256,7 @@ fetched4:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 lanestage:
 	MOVQ SI, 208(SP)

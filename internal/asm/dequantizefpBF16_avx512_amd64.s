@@ -210,7 +210,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -303,7 +303,7 @@ grouprest:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -315,15 +315,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -393,18 +387,11 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ R8, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -486,14 +473,7 @@ short4back:
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -588,6 +568,13 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -599,15 +586,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VPOR           (DX), Y5, Y0
 	VPOR           32(DX), Y5, Y1
 	VPMAXUB        Y1, Y0, Y0
@@ -662,12 +642,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -751,15 +727,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VBROADCASTSS   (BX), Z0
 	VMULPS         Z15, Z0, Z6
 	VBROADCASTSS   4(BX), Z0
@@ -821,27 +790,16 @@ fetched4:
 	SUBQ           $+2, R8
 	CMPQ           R8, $+2
 	JGE            short2stream
-	JMP            short2end
+	JMP            few
 
 short2rare:
 	MOVQ $+2, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VBROADCASTSS   (BX), Z0
 	VMULPS         Z15, Z0, Z6
 	VBROADCASTSS   4(BX), Z0
@@ -915,16 +873,12 @@ fetched6:
 	SUBQ           $+4, R8
 	CMPQ           R8, $+4
 	JGE            short4stream
-	JMP            short4end
+	JMP            few
 
 short4rare:
 	MOVQ $+3, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 480(SP)
@@ -944,6 +898,13 @@ lanestage:
 	MOVQ BX, 464(SP)
 	LEAQ 192(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
 
 rare:
 	VMOVUPS      (BX), Z0
@@ -1017,30 +978,19 @@ rare:
 	VPCMPUW      $0x06, Z9, Z18, K1
 	VPADDW       Z10, Z0, K1, Z0
 	VMOVUPS      Z0, 64(SI)
-	CMPQ         480(SP), $+1
-	JEQ          groupresume
-	CMPQ         480(SP), $+2
-	JEQ          short2resume
-	CMPQ         480(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         480(SP), $+4
+	JEQ          laneback
 	MOVQ         464(SP), BX
+	CMPQ         480(SP), $+2
+	JEQ          short2back
+	CMPQ         480(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z15, Z0, Z6
 	VSUBPS       Z6, Z6, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z14, Z13, K1, Z5
 	JMP          groupback
-
-short2resume:
-	MOVQ 464(SP), BX
-	JMP  short2back
-
-short4resume:
-	MOVQ 464(SP), BX
-	JMP  short4back
 
 // func DequantizeFpE5M2BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -1341,7 +1291,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -1421,7 +1371,7 @@ grouprest:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -1433,15 +1383,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ           R8, $+2
-	JLT            short2end
+	JLT            few
 	MOVQ           ahead+40(FP), CX
 	CMPQ           CX, $+1
 	JGT            short2stream
@@ -1556,18 +1500,11 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ           R8, $+4
-	JLT            short4end
+	JLT            few
 	MOVQ           ahead+40(FP), CX
 	CMPQ           CX, $+1
 	JGT            short4stream
@@ -1682,14 +1619,7 @@ short4back:
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -1756,6 +1686,13 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1767,15 +1704,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1845,12 +1775,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1928,15 +1854,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1977,27 +1896,16 @@ fetched4:
 	SUBQ           $+2, R8
 	CMPQ           R8, $+2
 	JGE            short2stream
-	JMP            short2end
+	JMP            few
 
 short2rare:
 	MOVQ $+2, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -2038,16 +1946,12 @@ fetched6:
 	SUBQ           $+4, R8
 	CMPQ           R8, $+4
 	JGE            short4stream
-	JMP            short4end
+	JMP            few
 
 short4rare:
 	MOVQ $+3, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 480(SP)
@@ -2067,6 +1971,13 @@ lanestage:
 	MOVQ BX, 464(SP)
 	LEAQ 192(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
 
 rare:
 	VMOVUPS        (BX), Z0
@@ -2112,26 +2023,15 @@ rare:
 	VPCMPUW        $0x06, Z13, Z2, K1
 	VPADDW         Z14, Z0, K1, Z0
 	VMOVUPS        Z0, 64(SI)
-	CMPQ           480(SP), $+1
-	JEQ            groupresume
+	CMPQ           480(SP), $+4
+	JEQ            laneback
+	MOVQ           464(SP), BX
 	CMPQ           480(SP), $+2
-	JEQ            short2resume
+	JEQ            short2back
 	CMPQ           480(SP), $+3
-	JEQ            short4resume
-	JMP            laneback
-
-groupresume:
-	MOVQ         464(SP), BX
-	VBROADCASTSS (BX), Z10
-	JMP          groupback
-
-short2resume:
-	MOVQ 464(SP), BX
-	JMP  short2back
-
-short4resume:
-	MOVQ 464(SP), BX
-	JMP  short4back
+	JEQ            short4back
+	VBROADCASTSS   (BX), Z10
+	JMP            groupback
 
 // func DequantizeFpE2M1BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -2283,7 +2183,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -2378,7 +2278,7 @@ grouptailnarrow:
 	SUBQ       DI, R11
 	SUBQ       DI, R10
 	TESTQ      R10, R10
-	JEQ        groupdone
+	JEQ        return
 	TESTQ      R8, R8
 	JNE        groupmore
 	MOVQ       R9, R8
@@ -2390,15 +2290,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -2441,18 +2335,11 @@ short2loop:
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP         few
 
 short4:
 	CMPQ R8, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -2495,14 +2382,7 @@ short4loop:
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP         few
 
 lanes:
 	MOVQ R8, DI
@@ -2563,6 +2443,13 @@ laneloop:
 	MOVQ       432(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -2574,15 +2461,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch64AVX512(SB)
 	VPMOVZXBQ  (DX), Z0
 	VPMULUDQ   Z14, Z0, Z0
 	VPERMPS    Z15, Z0, Z0
@@ -2664,15 +2544,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
@@ -2709,18 +2582,11 @@ fetched4:
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
-	JMP         short2end
+	JMP         few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
@@ -2757,7 +2623,7 @@ fetched6:
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
-	JMP         short4end
+	JMP         few
 
 lanestage:
 	MOVQ SI, 416(SP)

@@ -184,7 +184,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -263,7 +263,7 @@ grouprest:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -275,15 +275,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -335,18 +329,11 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ R8, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -398,14 +385,7 @@ short4back:
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -475,6 +455,13 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -486,15 +473,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch64AVX512(SB)
 	VPOR       (DX), Y15, Y0
 	VPOR       32(DX), Y15, Y1
 	VPMAXUB    Y1, Y0, Y0
@@ -541,12 +521,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -624,15 +600,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPOR        (DX), Y15, Y0
 	VPOR        32(DX), Y15, Y1
 	VPMAXUB     Y1, Y0, Y0
@@ -676,27 +645,16 @@ fetched4:
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
-	JMP         short2end
+	JMP         few
 
 short2rare:
 	MOVQ $+2, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPOR        (DX), Y15, Y0
 	VPOR        32(DX), Y15, Y1
 	VPMAXUB     Y1, Y0, Y0
@@ -740,16 +698,12 @@ fetched6:
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
-	JMP         short4end
+	JMP         few
 
 short4rare:
 	MOVQ $+3, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 480(SP)
@@ -769,6 +723,13 @@ lanestage:
 	MOVQ BX, 464(SP)
 	LEAQ 192(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
 
 rare:
 	VMOVUPS      (BX), Z0
@@ -842,26 +803,15 @@ rare:
 	VPCMPUW      $0x06, Z5, Z22, K1
 	VPADDW       Z6, Z0, K1, Z0
 	VMOVUPS      Z0, 64(SI)
-	CMPQ         480(SP), $+1
-	JEQ          groupresume
-	CMPQ         480(SP), $+2
-	JEQ          short2resume
-	CMPQ         480(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         480(SP), $+4
+	JEQ          laneback
 	MOVQ         464(SP), BX
+	CMPQ         480(SP), $+2
+	JEQ          short2back
+	CMPQ         480(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z2
 	JMP          groupback
-
-short2resume:
-	MOVQ 464(SP), BX
-	JMP  short2back
-
-short4resume:
-	MOVQ 464(SP), BX
-	JMP  short4back
 
 DATA constantsAVX512VBMI<>+0(SB)/4, $0x11011000
 DATA constantsAVX512VBMI<>+4(SB)/4, $0x13031202

@@ -322,12 +322,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 160(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 144(RSP)
-	ADD $64, RSP, R3
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -404,6 +399,12 @@ lanestage:
 	MOVD R3, 144(RSP)
 	ADD $64, RSP, R3
 	B laneloop
+spread:
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 144(RSP)
+	ADD $64, RSP, R3
 rare:
 	FMOVQ (R3), F0
 	FMOVQ (R2), F1
@@ -490,11 +491,10 @@ rare:
 	WORD $0x4e614090 // addhn2 v16.8h, v4.4s, v1.4s
 	FMOVQ F16, 16(R1)
 	MOVD 160(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 144(RSP), R3
+groupresume:
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e2fdc09 // fmul v9.4s, v0.4s, v15.4s
 	WORD $0x4ea9d520 // fsub v0.4s, v9.4s, v9.4s
@@ -753,12 +753,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 160(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 144(RSP)
-	ADD $64, RSP, R3
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -827,6 +822,12 @@ lanestage:
 	MOVD R3, 144(RSP)
 	ADD $64, RSP, R3
 	B laneloop
+spread:
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 144(RSP)
+	ADD $64, RSP, R3
 rare:
 	FMOVQ (R3), F0
 	FMOVQ (R2), F1
@@ -868,11 +869,10 @@ rare:
 	WORD $0x4e634040 // addhn2 v0.8h, v2.4s, v3.4s
 	FMOVQ F0, 16(R1)
 	MOVD 160(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 144(RSP), R3
+groupresume:
 	VLD1R (R3), [V13.S4]
 	B groupback
 

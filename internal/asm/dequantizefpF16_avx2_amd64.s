@@ -206,7 +206,7 @@ groupmet:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -255,7 +255,7 @@ groupstaged:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -267,15 +267,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -338,14 +332,7 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -434,6 +421,13 @@ laneback:
 	MOVQ  240(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -445,15 +439,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
 	VPOR      (DX), Y9, Y0
 	VPCMPEQB  Y13, Y0, Y0
 	VPMOVMSKB Y0, AX
@@ -500,12 +487,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 256(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -642,15 +625,8 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y15, Y0, Y10
 	VBROADCASTSS 4(BX), Y0
@@ -705,16 +681,12 @@ fetched4:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+2, 256(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 256(SP)
@@ -734,6 +706,13 @@ lanestage:
 	MOVQ BX, 240(SP)
 	LEAQ 96(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 240(SP)
+	LEAQ 96(SP), BX
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -805,24 +784,17 @@ rare:
 	VMULPS       Y0, Y2, Y2
 	VCVTPS2PH    $0x00, Y2, X2
 	VMOVUPS      X2, 48(SI)
-	CMPQ         256(SP), $+1
-	JEQ          groupresume
-	CMPQ         256(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         256(SP), $+3
+	JEQ          laneback
 	MOVQ         240(SP), BX
+	CMPQ         256(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y15, Y0, Y10
 	VSUBPS       Y10, Y10, Y0
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y14, Y13, Y9
 	JMP          groupback
-
-short2resume:
-	MOVQ 240(SP), BX
-	JMP  short2back
 
 // func DequantizeFpE5M2F16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
@@ -972,7 +944,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -1017,7 +989,7 @@ groupstaged:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -1029,15 +1001,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -1084,14 +1050,7 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -1154,6 +1113,13 @@ laneback:
 	MOVQ  240(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1165,15 +1131,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
 	VMOVQ     (DX), X0
 	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
@@ -1213,12 +1172,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 256(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1275,15 +1230,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
 	VMOVQ        (DX), X0
@@ -1322,16 +1270,12 @@ fetched4:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+2, 256(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 256(SP)
@@ -1351,6 +1295,13 @@ lanestage:
 	MOVQ BX, 240(SP)
 	LEAQ 96(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 240(SP)
+	LEAQ 96(SP), BX
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -1390,20 +1341,13 @@ rare:
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 48(SI)
-	CMPQ         256(SP), $+1
-	JEQ          groupresume
-	CMPQ         256(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         256(SP), $+3
+	JEQ          laneback
 	MOVQ         240(SP), BX
+	CMPQ         256(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (BX), Y14
 	JMP          groupback
-
-short2resume:
-	MOVQ 240(SP), BX
-	JMP  short2back
 
 // func DequantizeFpE2M1F16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
@@ -1570,7 +1514,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -1617,7 +1561,7 @@ groupstaged:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -1629,15 +1573,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -1692,14 +1630,7 @@ short2loop:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP          few
 
 lanes:
 	MOVQ R8, DI
@@ -1770,6 +1701,13 @@ laneloop:
 	MOVQ      224(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1781,15 +1719,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
 	VPMOVZXBQ (DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1883,15 +1814,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VPMOVZXBQ    (DX), Y0
@@ -1940,7 +1864,7 @@ fetched4:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 lanestage:
 	MOVQ SI, 208(SP)

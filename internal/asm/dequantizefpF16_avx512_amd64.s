@@ -194,7 +194,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -279,7 +279,7 @@ grouprest:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -291,15 +291,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -363,18 +357,11 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ R8, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -450,14 +437,7 @@ short4back:
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -546,6 +526,13 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -557,15 +544,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VPOR           (DX), Y9, Y0
 	VPOR           32(DX), Y9, Y1
 	VPMAXUB        Y1, Y0, Y0
@@ -614,12 +594,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -703,15 +679,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VBROADCASTSS   (BX), Z0
 	VMULPS         Z15, Z0, Z10
 	VBROADCASTSS   4(BX), Z0
@@ -767,27 +736,16 @@ fetched4:
 	SUBQ           $+2, R8
 	CMPQ           R8, $+2
 	JGE            short2stream
-	JMP            short2end
+	JMP            few
 
 short2rare:
 	MOVQ $+2, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VBROADCASTSS   (BX), Z0
 	VMULPS         Z15, Z0, Z10
 	VBROADCASTSS   4(BX), Z0
@@ -855,16 +813,12 @@ fetched6:
 	SUBQ           $+4, R8
 	CMPQ           R8, $+4
 	JGE            short4stream
-	JMP            short4end
+	JMP            few
 
 short4rare:
 	MOVQ $+3, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 480(SP)
@@ -884,6 +838,13 @@ lanestage:
 	MOVQ BX, 464(SP)
 	LEAQ 192(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
 
 rare:
 	VMOVUPS      (BX), Z0
@@ -951,30 +912,19 @@ rare:
 	VMULPS       Z0, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, 96(SI)
-	CMPQ         480(SP), $+1
-	JEQ          groupresume
-	CMPQ         480(SP), $+2
-	JEQ          short2resume
-	CMPQ         480(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         480(SP), $+4
+	JEQ          laneback
 	MOVQ         464(SP), BX
+	CMPQ         480(SP), $+2
+	JEQ          short2back
+	CMPQ         480(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z15, Z0, Z10
 	VSUBPS       Z10, Z10, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z14, Z13, K1, Z9
 	JMP          groupback
-
-short2resume:
-	MOVQ 464(SP), BX
-	JMP  short2back
-
-short4resume:
-	MOVQ 464(SP), BX
-	JMP  short4back
 
 // func DequantizeFpE5M2F16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -1243,7 +1193,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -1319,7 +1269,7 @@ grouprest:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -1331,15 +1281,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ           R8, $+2
-	JLT            short2end
+	JLT            few
 	MOVQ           ahead+40(FP), CX
 	CMPQ           CX, $+1
 	JGT            short2stream
@@ -1440,18 +1384,11 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ           R8, $+4
-	JLT            short4end
+	JLT            few
 	MOVQ           ahead+40(FP), CX
 	CMPQ           CX, $+1
 	JGT            short4stream
@@ -1552,14 +1489,7 @@ short4back:
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -1620,6 +1550,13 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1631,15 +1568,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1695,12 +1625,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1778,15 +1704,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1821,27 +1740,16 @@ fetched4:
 	SUBQ           $+2, R8
 	CMPQ           R8, $+2
 	JGE            short2stream
-	JMP            short2end
+	JMP            few
 
 short2rare:
 	MOVQ $+2, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1876,16 +1784,12 @@ fetched6:
 	SUBQ           $+4, R8
 	CMPQ           R8, $+4
 	JGE            short4stream
-	JMP            short4end
+	JMP            few
 
 short4rare:
 	MOVQ $+3, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 480(SP)
@@ -1905,6 +1809,13 @@ lanestage:
 	MOVQ BX, 464(SP)
 	LEAQ 192(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
 
 rare:
 	VMOVUPS        (BX), Z0
@@ -1944,26 +1855,15 @@ rare:
 	VBLENDMPS      Z2, Z0, K1, Z2
 	VCVTPS2PH      $0x00, Z2, Y2
 	VMOVUPS        Y2, 96(SI)
-	CMPQ           480(SP), $+1
-	JEQ            groupresume
+	CMPQ           480(SP), $+4
+	JEQ            laneback
+	MOVQ           464(SP), BX
 	CMPQ           480(SP), $+2
-	JEQ            short2resume
+	JEQ            short2back
 	CMPQ           480(SP), $+3
-	JEQ            short4resume
-	JMP            laneback
-
-groupresume:
-	MOVQ         464(SP), BX
-	VBROADCASTSS (BX), Z14
-	JMP          groupback
-
-short2resume:
-	MOVQ 464(SP), BX
-	JMP  short2back
-
-short4resume:
-	MOVQ 464(SP), BX
-	JMP  short4back
+	JEQ            short4back
+	VBROADCASTSS   (BX), Z14
+	JMP            groupback
 
 // func DequantizeFpE2M1F16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -2099,7 +1999,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -2190,7 +2090,7 @@ grouptailnarrow:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -2202,15 +2102,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -2247,18 +2141,11 @@ short2loop:
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP         few
 
 short4:
 	CMPQ R8, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -2295,14 +2182,7 @@ short4loop:
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP         few
 
 lanes:
 	MOVQ R8, DI
@@ -2357,6 +2237,13 @@ laneloop:
 	MOVQ      432(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -2368,15 +2255,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
 	VPMOVZXBQ (DX), Z0
 	VPMULUDQ  Z14, Z0, Z0
 	VPERMPS   Z15, Z0, Z0
@@ -2452,15 +2332,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
@@ -2491,18 +2364,11 @@ fetched4:
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
-	JMP         short2end
+	JMP         few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
@@ -2533,7 +2399,7 @@ fetched6:
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
-	JMP         short4end
+	JMP         few
 
 lanestage:
 	MOVQ SI, 416(SP)

@@ -294,12 +294,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 160(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 144(RSP)
-	ADD $64, RSP, R3
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -376,6 +371,12 @@ lanestage:
 	MOVD R3, 144(RSP)
 	ADD $64, RSP, R3
 	B laneloop
+spread:
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 144(RSP)
+	ADD $64, RSP, R3
 rare:
 	FMOVQ (R3), F0
 	FMOVQ (R2), F1
@@ -454,11 +455,10 @@ rare:
 	WORD $0x4e21688a // fcvtn2 v10.8h, v4.4s
 	FMOVQ F10, 16(R1)
 	MOVD 160(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 144(RSP), R3
+groupresume:
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e2fdc0b // fmul v11.4s, v0.4s, v15.4s
 	WORD $0x4eabd560 // fsub v0.4s, v11.4s, v11.4s
@@ -689,12 +689,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 160(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 144(RSP)
-	ADD $64, RSP, R3
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -763,6 +758,12 @@ lanestage:
 	MOVD R3, 144(RSP)
 	ADD $64, RSP, R3
 	B laneloop
+spread:
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 144(RSP)
+	ADD $64, RSP, R3
 rare:
 	FMOVQ (R3), F0
 	FMOVQ (R2), F1
@@ -796,11 +797,10 @@ rare:
 	WORD $0x4e216840 // fcvtn2 v0.8h, v2.4s
 	FMOVQ F0, 16(R1)
 	MOVD 160(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 144(RSP), R3
+groupresume:
 	VLD1R (R3), [V15.S4]
 	B groupback
 

@@ -199,7 +199,7 @@ groupmet:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -248,7 +248,7 @@ groupstaged:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -260,15 +260,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -327,14 +321,7 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -419,6 +406,13 @@ laneback:
 	MOVQ  304(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -430,15 +424,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
 	VPOR      (DX), Y9, Y0
 	VPCMPEQB  Y13, Y0, Y0
 	VPMOVMSKB Y0, AX
@@ -481,12 +468,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 320(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 304(SP)
-	LEAQ 160(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -623,15 +606,8 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y15, Y0, Y10
 	VBROADCASTSS 4(BX), Y0
@@ -682,16 +658,12 @@ fetched4:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+2, 320(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 304(SP)
-	LEAQ 160(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 320(SP)
@@ -711,6 +683,13 @@ lanestage:
 	MOVQ BX, 304(SP)
 	LEAQ 160(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 304(SP)
+	LEAQ 160(SP), BX
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -778,24 +757,17 @@ rare:
 	VBLENDVPS    Y2, Y1, Y7, Y2
 	VMULPS       Y0, Y2, Y2
 	VMOVUPS      Y2, 96(SI)
-	CMPQ         320(SP), $+1
-	JEQ          groupresume
-	CMPQ         320(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         320(SP), $+3
+	JEQ          laneback
 	MOVQ         304(SP), BX
+	CMPQ         320(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (BX), Y0
 	VMULPS       Y15, Y0, Y10
 	VSUBPS       Y10, Y10, Y0
 	VCMPPS       $0x07, Y0, Y0, Y0
 	VBLENDVPS    Y0, Y14, Y13, Y9
 	JMP          groupback
-
-short2resume:
-	MOVQ 304(SP), BX
-	JMP  short2back
 
 // func DequantizeFpE5M2AVX2(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
@@ -938,7 +910,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -983,7 +955,7 @@ groupstaged:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -995,15 +967,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -1046,14 +1012,7 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -1112,6 +1071,13 @@ laneback:
 	MOVQ  304(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1123,15 +1089,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
 	VMOVQ     (DX), X0
 	VPSHUFB   X15, X0, X0
 	VCVTPH2PS X0, Y0
@@ -1167,12 +1126,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 320(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 304(SP)
-	LEAQ 160(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1229,15 +1184,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
 	VMOVQ        (DX), X0
@@ -1272,16 +1220,12 @@ fetched4:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+2, 320(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 304(SP)
-	LEAQ 160(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 320(SP)
@@ -1301,6 +1245,13 @@ lanestage:
 	MOVQ BX, 304(SP)
 	LEAQ 160(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 304(SP)
+	LEAQ 160(SP), BX
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -1336,20 +1287,13 @@ rare:
 	VCMPPS       $0x07, Y1, Y1, Y0
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VMOVUPS      Y0, 96(SI)
-	CMPQ         320(SP), $+1
-	JEQ          groupresume
-	CMPQ         320(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         320(SP), $+3
+	JEQ          laneback
 	MOVQ         304(SP), BX
+	CMPQ         320(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (BX), Y14
 	JMP          groupback
-
-short2resume:
-	MOVQ 304(SP), BX
-	JMP  short2back
 
 // func DequantizeFpE2M1AVX2(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, MMX+
@@ -1509,7 +1453,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -1556,7 +1500,7 @@ groupstaged:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -1568,15 +1512,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -1627,14 +1565,7 @@ short2loop:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP          few
 
 lanes:
 	MOVQ R8, DI
@@ -1701,6 +1632,13 @@ laneloop:
 	MOVQ      288(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1712,15 +1650,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
 	VPMOVZXBQ (DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -1810,15 +1741,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VPMOVZXBQ    (DX), Y0
@@ -1863,7 +1787,7 @@ fetched4:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 lanestage:
 	MOVQ SI, 272(SP)

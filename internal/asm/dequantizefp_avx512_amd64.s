@@ -188,7 +188,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -269,7 +269,7 @@ grouprest:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -281,15 +281,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -349,18 +343,11 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ R8, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -432,14 +419,7 @@ short4back:
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -524,6 +504,13 @@ laneback:
 	MOVQ  592(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -535,15 +522,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VPOR           (DX), Y9, Y0
 	VPOR           32(DX), Y9, Y1
 	VPMAXUB        Y1, Y0, Y0
@@ -588,12 +568,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 608(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -677,15 +653,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VBROADCASTSS   (BX), Z0
 	VMULPS         Z15, Z0, Z10
 	VBROADCASTSS   4(BX), Z0
@@ -737,27 +706,16 @@ fetched4:
 	SUBQ           $+2, R8
 	CMPQ           R8, $+2
 	JGE            short2stream
-	JMP            short2end
+	JMP            few
 
 short2rare:
 	MOVQ $+2, 608(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VBROADCASTSS   (BX), Z0
 	VMULPS         Z15, Z0, Z10
 	VBROADCASTSS   4(BX), Z0
@@ -821,16 +779,12 @@ fetched6:
 	SUBQ           $+4, R8
 	CMPQ           R8, $+4
 	JGE            short4stream
-	JMP            short4end
+	JMP            few
 
 short4rare:
 	MOVQ $+3, 608(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 608(SP)
@@ -850,6 +804,13 @@ lanestage:
 	MOVQ BX, 592(SP)
 	LEAQ 320(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
 
 rare:
 	VMOVUPS      (BX), Z0
@@ -913,30 +874,19 @@ rare:
 	VBLENDMPS    Z1, Z6, K1, Z1
 	VMULPS       Z0, Z1, Z1
 	VMOVUPS      Z1, 192(SI)
-	CMPQ         608(SP), $+1
-	JEQ          groupresume
-	CMPQ         608(SP), $+2
-	JEQ          short2resume
-	CMPQ         608(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         608(SP), $+4
+	JEQ          laneback
 	MOVQ         592(SP), BX
+	CMPQ         608(SP), $+2
+	JEQ          short2back
+	CMPQ         608(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z0
 	VMULPS       Z15, Z0, Z10
 	VSUBPS       Z10, Z10, Z0
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z14, Z13, K1, Z9
 	JMP          groupback
-
-short2resume:
-	MOVQ 592(SP), BX
-	JMP  short2back
-
-short4resume:
-	MOVQ 592(SP), BX
-	JMP  short4back
 
 // func DequantizeFpE5M2AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -1191,7 +1141,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -1263,7 +1213,7 @@ grouprest:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -1275,15 +1225,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ           R8, $+2
-	JLT            short2end
+	JLT            few
 	MOVQ           ahead+40(FP), CX
 	CMPQ           CX, $+1
 	JGT            short2stream
@@ -1376,18 +1320,11 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ           R8, $+4
-	JLT            short4end
+	JLT            few
 	MOVQ           ahead+40(FP), CX
 	CMPQ           CX, $+1
 	JGT            short4stream
@@ -1480,14 +1417,7 @@ short4back:
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -1544,6 +1474,13 @@ laneback:
 	MOVQ  592(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1555,15 +1492,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1611,12 +1541,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 608(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1694,15 +1620,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1733,27 +1652,16 @@ fetched4:
 	SUBQ           $+2, R8
 	CMPQ           R8, $+2
 	JGE            short2stream
-	JMP            short2end
+	JMP            few
 
 short2rare:
 	MOVQ $+2, 608(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VBROADCASTI128 (DX), Y0
 	VPSHUFB        Y15, Y0, Y0
 	VCVTPH2PS      Y0, Z0
@@ -1784,16 +1692,12 @@ fetched6:
 	SUBQ           $+4, R8
 	CMPQ           R8, $+4
 	JGE            short4stream
-	JMP            short4end
+	JMP            few
 
 short4rare:
 	MOVQ $+3, 608(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 608(SP)
@@ -1813,6 +1717,13 @@ lanestage:
 	MOVQ BX, 592(SP)
 	LEAQ 320(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
 
 rare:
 	VMOVUPS        (BX), Z0
@@ -1848,26 +1759,15 @@ rare:
 	VCMPPS         $0x07, Z2, Z2, K1
 	VBLENDMPS      Z2, Z0, K1, Z2
 	VMOVUPS        Z2, 192(SI)
-	CMPQ           608(SP), $+1
-	JEQ            groupresume
+	CMPQ           608(SP), $+4
+	JEQ            laneback
+	MOVQ           592(SP), BX
 	CMPQ           608(SP), $+2
-	JEQ            short2resume
+	JEQ            short2back
 	CMPQ           608(SP), $+3
-	JEQ            short4resume
-	JMP            laneback
-
-groupresume:
-	MOVQ         592(SP), BX
-	VBROADCASTSS (BX), Z14
-	JMP          groupback
-
-short2resume:
-	MOVQ 592(SP), BX
-	JMP  short2back
-
-short4resume:
-	MOVQ 592(SP), BX
-	JMP  short4back
+	JEQ            short4back
+	VBROADCASTSS   (BX), Z14
+	JMP            groupback
 
 // func DequantizeFpE2M1AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -1997,7 +1897,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -2084,7 +1984,7 @@ grouptailnarrow:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -2096,15 +1996,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -2137,18 +2031,11 @@ short2loop:
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP         few
 
 short4:
 	CMPQ R8, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -2181,14 +2068,7 @@ short4loop:
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP         few
 
 lanes:
 	MOVQ R8, DI
@@ -2239,6 +2119,13 @@ laneloop:
 	MOVQ      560(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -2250,15 +2137,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX512(SB)
 	VPMOVZXBQ (DX), Z0
 	VPMULUDQ  Z14, Z0, Z0
 	VPERMPS   Z15, Z0, Z0
@@ -2330,15 +2210,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
@@ -2365,18 +2238,11 @@ fetched4:
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
-	JMP         short2end
+	JMP         few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z14, Z0, Z0
 	VPERMPS     Z15, Z0, Z0
@@ -2403,7 +2269,7 @@ fetched6:
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
-	JMP         short4end
+	JMP         few
 
 lanestage:
 	MOVQ SI, 544(SP)

@@ -163,7 +163,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -233,7 +233,7 @@ grouprest:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -245,15 +245,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -295,18 +289,11 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ R8, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -348,14 +335,7 @@ short4back:
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -415,6 +395,13 @@ laneback:
 	MOVQ  592(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -426,15 +413,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch64AVX512(SB)
 	VPOR       (DX), Y15, Y0
 	VPOR       32(DX), Y15, Y1
 	VPMAXUB    Y1, Y0, Y0
@@ -471,12 +451,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 608(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -554,15 +530,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPOR        (DX), Y15, Y0
 	VPOR        32(DX), Y15, Y1
 	VPMAXUB     Y1, Y0, Y0
@@ -596,27 +565,16 @@ fetched4:
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
-	JMP         short2end
+	JMP         few
 
 short2rare:
 	MOVQ $+2, 608(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX512(SB)
 	VPOR        (DX), Y15, Y0
 	VPOR        32(DX), Y15, Y1
 	VPMAXUB     Y1, Y0, Y0
@@ -650,16 +608,12 @@ fetched6:
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
-	JMP         short4end
+	JMP         few
 
 short4rare:
 	MOVQ $+3, 608(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 608(SP)
@@ -679,6 +633,13 @@ lanestage:
 	MOVQ BX, 592(SP)
 	LEAQ 320(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
 
 rare:
 	VMOVUPS      (BX), Z0
@@ -742,26 +703,15 @@ rare:
 	VBLENDMPS    Z1, Z6, K1, Z1
 	VMULPS       Z0, Z1, Z1
 	VMOVUPS      Z1, 192(SI)
-	CMPQ         608(SP), $+1
-	JEQ          groupresume
-	CMPQ         608(SP), $+2
-	JEQ          short2resume
-	CMPQ         608(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         608(SP), $+4
+	JEQ          laneback
 	MOVQ         592(SP), BX
+	CMPQ         608(SP), $+2
+	JEQ          short2back
+	CMPQ         608(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z6
 	JMP          groupback
-
-short2resume:
-	MOVQ 592(SP), BX
-	JMP  short2back
-
-short4resume:
-	MOVQ 592(SP), BX
-	JMP  short4back
 
 // func DequantizeFpE2M1AVX512VBMI(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
@@ -892,7 +842,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -960,7 +910,7 @@ grouptailnarrow:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -972,15 +922,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -1012,18 +956,11 @@ short2loop:
 	SUBQ           $+2, R8
 	CMPQ           R8, $+2
 	JGE            short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP            few
 
 short4:
 	CMPQ R8, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -1055,14 +992,7 @@ short4loop:
 	SUBQ           $+4, R8
 	CMPQ           R8, $+4
 	JGE            short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP            few
 
 lanes:
 	MOVQ R8, DI
@@ -1112,6 +1042,13 @@ laneloop:
 	MOVQ           560(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1123,15 +1060,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0
@@ -1202,15 +1132,8 @@ groupmeet3cross:
 	JMP  groupmeetmix
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0
@@ -1236,18 +1159,11 @@ fetched4:
 	SUBQ           $+2, R8
 	CMPQ           R8, $+2
 	JGE            short2stream
-	JMP            short2end
+	JMP            few
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ           (DX)(CX*1), AX
+	CALL           ·fetch64AVX512(SB)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z15, Z0
 	VPMULTISHIFTQB Z0, Z13, Z0
@@ -1273,7 +1189,7 @@ fetched6:
 	SUBQ           $+4, R8
 	CMPQ           R8, $+4
 	JGE            short4stream
-	JMP            short4end
+	JMP            few
 
 lanestage:
 	MOVQ SI, 544(SP)

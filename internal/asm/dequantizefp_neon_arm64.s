@@ -288,12 +288,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 192(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $96, RSP, R3
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -370,6 +365,12 @@ lanestage:
 	MOVD R3, 176(RSP)
 	ADD $96, RSP, R3
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $96, RSP, R3
 rare:
 	FMOVQ (R3), F0
 	FMOVQ (R2), F1
@@ -446,11 +447,10 @@ rare:
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
 	FMOVQ F4, 48(R1)
 	MOVD 192(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 176(RSP), R3
+groupresume:
 	VLD1R (R3), [V0.S4]
 	WORD $0x6e2fdc0b // fmul v11.4s, v0.4s, v15.4s
 	WORD $0x4eabd560 // fsub v0.4s, v11.4s, v11.4s
@@ -675,12 +675,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 192(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $96, RSP, R3
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -749,6 +744,12 @@ lanestage:
 	MOVD R3, 176(RSP)
 	ADD $96, RSP, R3
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $96, RSP, R3
 rare:
 	FMOVQ (R3), F0
 	FMOVQ (R2), F1
@@ -780,11 +781,10 @@ rare:
 	VBSL V4.B16, V1.B16, V0.B16
 	FMOVQ F0, 48(R1)
 	MOVD 192(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 176(RSP), R3
+groupresume:
 	VLD1R (R3), [V15.S4]
 	B groupback
 

@@ -336,7 +336,7 @@ maskdone4:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -402,7 +402,7 @@ maskdone6:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -414,12 +414,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R9), Y0
@@ -592,14 +586,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R10, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -736,14 +727,7 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -907,6 +891,13 @@ maskdone16:
 	MOVQ 448(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
@@ -918,15 +909,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near17
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched18
-
-near17:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched18:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R9), Y1
@@ -1018,8 +1002,8 @@ fetched18:
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVNTPS     Y11, 32(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone20
-	JEQ          maskbytes19
+	JLT          maskdone18
+	JEQ          maskbytes17
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -1033,9 +1017,9 @@ fetched18:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone20
+	JMP          maskdone18
 
-maskbytes19:
+maskbytes17:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -1049,7 +1033,7 @@ maskbytes19:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone20:
+maskdone18:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, R10
@@ -1059,17 +1043,8 @@ maskdone20:
 
 grouprare:
 	MOVQ $+1, 464(SP)
-	LEAQ 160(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 448(SP)
-	LEAQ 288(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -1198,15 +1173,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near21
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched22
-
-near21:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched22:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y1
@@ -1282,8 +1250,8 @@ fetched22:
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVNTPS     Y11, 32(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone24
-	JEQ          maskbytes23
+	JLT          maskdone20
+	JEQ          maskbytes19
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -1297,9 +1265,9 @@ fetched22:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone24
+	JMP          maskdone20
 
-maskbytes23:
+maskbytes19:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -1313,7 +1281,7 @@ maskbytes23:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone24:
+maskdone20:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, DI
@@ -1323,17 +1291,8 @@ maskdone24:
 
 longrare:
 	MOVQ $+2, 464(SP)
-	LEAQ 160(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 448(SP)
-	LEAQ 288(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 416(SP)
@@ -1348,15 +1307,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near25
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched26
-
-near25:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched26:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R9), Y1
@@ -1448,8 +1400,8 @@ fetched26:
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVNTPS     Y11, 32(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone28
-	JEQ          maskbytes27
+	JLT          maskdone22
+	JEQ          maskbytes21
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -1463,9 +1415,9 @@ fetched26:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone28
+	JMP          maskdone22
 
-maskbytes27:
+maskbytes21:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -1479,7 +1431,7 @@ maskbytes27:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone28:
+maskdone22:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+64, SI
@@ -1487,21 +1439,12 @@ maskdone28:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2stream
-	JMP  short2end
+	JMP  few
 
 short2rare:
 	MOVQ $+3, 464(SP)
-	LEAQ 160(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 448(SP)
-	LEAQ 288(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 464(SP)
@@ -1528,6 +1471,18 @@ lanestage:
 	MOVQ R9, 448(SP)
 	LEAQ 288(SP), R9
 	JMP  laneloop
+
+spread:
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 448(SP)
+	LEAQ 288(SP), R9
 
 rare:
 	VPMOVZXWD    (BX), Y0
@@ -1619,8 +1574,8 @@ rare:
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, 32(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone30
-	JEQ          maskbytes29
+	JLT          maskdone24
+	JEQ          maskbytes23
 	VCMPPS       $0x00, Y0, Y2, Y2
 	VCMPPS       $0x00, Y3, Y5, Y5
 	VCMPPS       $0x00, Y1, Y6, Y6
@@ -1634,9 +1589,9 @@ rare:
 	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone30
+	JMP          maskdone24
 
-maskbytes29:
+maskbytes23:
 	VCMPPS    $0x00, Y0, Y2, Y2
 	VCMPPS    $0x00, Y3, Y5, Y5
 	VCMPPS    $0x00, Y1, Y6, Y6
@@ -1650,23 +1605,18 @@ maskbytes29:
 	VMOVUPS   Y2, (DX)
 	ADDQ      $+32, DX
 
-maskdone30:
-	CMPQ 464(SP), $+1
-	JEQ  groupresume
-	CMPQ 464(SP), $+2
-	JEQ  longresume
-	CMPQ 464(SP), $+3
-	JEQ  short2resume
-	JMP  laneback
-
-groupresume:
+maskdone24:
+	CMPQ 464(SP), $+4
+	JEQ  laneback
 	MOVQ 440(SP), R8
 	MOVQ 448(SP), R9
+	CMPQ 464(SP), $+3
+	JEQ  short2back
+	CMPQ 464(SP), $+2
+	JEQ  longresume
 	JMP  groupback
 
 longresume:
-	MOVQ         440(SP), R8
-	MOVQ         448(SP), R9
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y13
@@ -1677,11 +1627,6 @@ longresume:
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y13, Y1, Y12
 	JMP          longback
-
-short2resume:
-	MOVQ 440(SP), R8
-	MOVQ 448(SP), R9
-	JMP  short2back
 
 // func FakeQuantizeZeroPointBF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -2052,7 +1997,7 @@ groupmet:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R12, R11
@@ -2127,7 +2072,7 @@ maskdone6:
 	SUBQ  DI, R15
 	SUBQ  DI, R13
 	TESTQ R13, R13
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R11, R11
 	JNE   groupmore
 	MOVQ  R12, R11
@@ -2140,12 +2085,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R13, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R9), Y0
@@ -2327,14 +2266,11 @@ longend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   longs
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R11, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+80(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -2488,14 +2424,7 @@ short2back:
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R11, DI
@@ -2689,6 +2618,13 @@ maskdone16:
 	MOVQ 584(SP), R10
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
@@ -2700,15 +2636,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near17
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched18
-
-near17:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched18:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VBROADCASTSS (R9), Y1
@@ -2800,8 +2729,8 @@ fetched18:
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVNTPS     Y11, 32(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone20
-	JEQ          maskbytes19
+	JLT          maskdone18
+	JEQ          maskbytes17
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -2815,9 +2744,9 @@ fetched18:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone20
+	JMP          maskdone18
 
-maskbytes19:
+maskbytes17:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -2831,7 +2760,7 @@ maskbytes19:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone20:
+maskdone18:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, R11
@@ -2841,22 +2770,8 @@ maskdone20:
 
 grouprare:
 	MOVQ $+1, 600(SP)
-	LEAQ 160(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 288(SP), R9
-	LEAQ 416(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R10, 584(SP)
-	LEAQ 416(SP), R10
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -3034,15 +2949,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near21
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched22
-
-near21:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched22:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (BX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y14, Y0, Y1
@@ -3118,8 +3026,8 @@ fetched22:
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVNTPS     Y11, 32(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone24
-	JEQ          maskbytes23
+	JLT          maskdone20
+	JEQ          maskbytes19
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -3133,9 +3041,9 @@ fetched22:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone24
+	JMP          maskdone20
 
-maskbytes23:
+maskbytes19:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -3149,7 +3057,7 @@ maskbytes23:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone24:
+maskdone20:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, DI
@@ -3159,22 +3067,8 @@ maskdone24:
 
 longrare:
 	MOVQ $+2, 600(SP)
-	LEAQ 160(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 288(SP), R9
-	LEAQ 416(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R10, 584(SP)
-	LEAQ 416(SP), R10
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 544(SP)
@@ -3189,15 +3083,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near25
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched26
-
-near25:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched26:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
@@ -3305,8 +3192,8 @@ fetched26:
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVNTPS     Y11, 32(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone28
-	JEQ          maskbytes27
+	JLT          maskdone22
+	JEQ          maskbytes21
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -3320,9 +3207,9 @@ fetched26:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone28
+	JMP          maskdone22
 
-maskbytes27:
+maskbytes21:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -3336,7 +3223,7 @@ maskbytes27:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone28:
+maskdone22:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -3345,26 +3232,12 @@ maskdone28:
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
-	JMP  short2end
+	JMP  few
 
 short2rare:
 	MOVQ $+3, 600(SP)
-	LEAQ 160(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 288(SP), R9
-	LEAQ 416(SP), AX
-	MOVQ R10, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R10, 584(SP)
-	LEAQ 416(SP), R10
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 600(SP)
@@ -3396,6 +3269,23 @@ lanestage:
 	MOVQ R10, 584(SP)
 	LEAQ 416(SP), R10
 	JMP  laneloop
+
+spread:
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 288(SP), R9
+	LEAQ 416(SP), AX
+	MOVQ R10, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R10, 584(SP)
+	LEAQ 416(SP), R10
 
 rare:
 	VPMOVZXWD    (BX), Y0
@@ -3515,8 +3405,8 @@ rare:
 	VPERMQ       $0xd8, Y11, Y11
 	VMOVUPS      Y11, 32(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone30
-	JEQ          maskbytes29
+	JLT          maskdone24
+	JEQ          maskbytes23
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VCMPPS       $0x00, Y2, Y6, Y6
 	VCMPPS       $0x00, Y1, Y7, Y7
@@ -3530,9 +3420,9 @@ rare:
 	VMOVMSKPS    Y10, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone30
+	JMP          maskdone24
 
-maskbytes29:
+maskbytes23:
 	VCMPPS    $0x00, Y0, Y3, Y3
 	VCMPPS    $0x00, Y2, Y6, Y6
 	VCMPPS    $0x00, Y1, Y7, Y7
@@ -3546,19 +3436,16 @@ maskbytes29:
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone30:
-	CMPQ 600(SP), $+1
-	JEQ  groupresume
-	CMPQ 600(SP), $+2
-	JEQ  longresume
-	CMPQ 600(SP), $+3
-	JEQ  short2resume
-	JMP  laneback
-
-groupresume:
+maskdone24:
+	CMPQ         600(SP), $+4
+	JEQ          laneback
 	MOVQ         568(SP), R8
 	MOVQ         576(SP), R9
 	MOVQ         584(SP), R10
+	CMPQ         600(SP), $+3
+	JEQ          short2back
+	CMPQ         600(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
 	VPSUBD       Y1, Y0, Y0
@@ -3570,9 +3457,6 @@ groupresume:
 	JMP          groupback
 
 longresume:
-	MOVQ         568(SP), R8
-	MOVQ         576(SP), R9
-	MOVQ         584(SP), R10
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y15
@@ -3591,12 +3475,6 @@ longresume:
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
 	JMP          longback
-
-short2resume:
-	MOVQ 568(SP), R8
-	MOVQ 576(SP), R9
-	MOVQ 584(SP), R10
-	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0x00007fff
 DATA constantsAVX2<>+4(SB)/4, $0x00000000

@@ -510,7 +510,7 @@ maskdone8:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -663,7 +663,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -675,12 +675,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z5
@@ -1024,14 +1018,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -1242,18 +1233,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -1464,14 +1448,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -1605,6 +1582,13 @@ maskdone32:
 	MOVQ 864(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1616,17 +1600,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near33
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched34
-
-near33:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched34:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VPERMW.Z     (BX), Z12, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
@@ -1682,8 +1657,8 @@ fetched34:
 	VPADDW       Z10, Z22, K1, Z22
 	VMOVNTPS     Z22, 64(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone36
-	JEQ          maskbytes35
+	JLT          maskdone34
+	JEQ          maskbytes33
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z18, K2
 	KUNPCKWD     K1, K2, K1
@@ -1693,9 +1668,9 @@ fetched34:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone36
+	JMP          maskdone34
 
-maskbytes35:
+maskbytes33:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z18, K2
 	KUNPCKWD   K1, K2, K1
@@ -1707,7 +1682,7 @@ maskbytes35:
 	VMOVNTPS   Z19, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone34:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, R10
@@ -1755,8 +1730,8 @@ grouplast:
 	VPADDW      Z10, Z26, K1, Z26
 	VMOVUPS     Z26, 64(SI)
 	CMPL        kind+48(FP), $+1
-	JLT         maskdone38
-	JEQ         maskbytes37
+	JLT         maskdone36
+	JEQ         maskbytes35
 	VCMPPS      $0x00, Z0, Z1, K1
 	VCMPPS      $0x00, Z19, Z20, K2
 	KUNPCKWD    K1, K2, K1
@@ -1766,9 +1741,9 @@ grouplast:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone38
+	JMP         maskdone36
 
-maskbytes37:
+maskbytes35:
 	VCMPPS     $0x00, Z0, Z1, K1
 	VCMPPS     $0x00, Z19, Z20, K2
 	KUNPCKWD   K1, K2, K1
@@ -1780,7 +1755,7 @@ maskbytes37:
 	VMOVUPS    Z22, (DX)
 	ADDQ       $+64, DX
 
-maskdone38:
+maskdone36:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, R10
@@ -1788,17 +1763,8 @@ maskdone38:
 
 grouprare:
 	MOVQ $+1, 880(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 864(SP)
-	LEAQ 576(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1868,23 +1834,23 @@ groupstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
 	CMPL kind+48(FP), $+1
-	JLT  maskdone40
-	JEQ  maskbytes39
+	JLT  maskdone38
+	JEQ  maskbytes37
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone40
+	JMP  maskdone38
 
-maskbytes39:
+maskbytes37:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone40:
+maskdone38:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
 	MOVQ 872(SP), R10
@@ -1901,17 +1867,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near41
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched42
-
-near41:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched42:
+	LEAQ        (BX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (BX), Z12, K6, Z0
 	VMULPS      Z3, Z0, Z1
 	VFMADD231PS Z4, Z0, Z1
@@ -1963,8 +1920,8 @@ fetched42:
 	VPADDW      Z10, Z23, K1, Z23
 	VMOVNTPS    Z23, 64(SI)
 	CMPL        kind+48(FP), $+1
-	JLT         maskdone44
-	JEQ         maskbytes43
+	JLT         maskdone40
+	JEQ         maskbytes39
 	VCMPPS      $0x00, Z1, Z0, K1
 	VCMPPS      $0x00, Z2, Z19, K2
 	KUNPCKWD    K1, K2, K1
@@ -1974,9 +1931,9 @@ fetched42:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone44
+	JMP         maskdone40
 
-maskbytes43:
+maskbytes39:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z19, K2
 	KUNPCKWD   K1, K2, K1
@@ -1988,7 +1945,7 @@ maskbytes43:
 	VMOVNTPS   Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone44:
+maskdone40:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, DI
@@ -1998,17 +1955,8 @@ maskdone44:
 
 longrare:
 	MOVQ $+2, 880(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 864(SP)
-	LEAQ 576(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -2019,39 +1967,30 @@ longstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
 	CMPL kind+48(FP), $+1
-	JLT  maskdone46
-	JEQ  maskbytes45
+	JLT  maskdone42
+	JEQ  maskbytes41
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone46
+	JMP  maskdone42
 
-maskbytes45:
+maskbytes41:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone46:
+maskdone42:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near47
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched48
-
-near47:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched48:
+	LEAQ              (BX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VPERMW.Z          (BX), Z12, K6, Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFNMADD231PS.BCST (R8), Z1, Z0
@@ -2107,8 +2046,8 @@ fetched48:
 	VPADDW            Z10, Z20, K1, Z20
 	VMOVNTPS          Z20, 64(SI)
 	CMPL              kind+48(FP), $+1
-	JLT               maskdone50
-	JEQ               maskbytes49
+	JLT               maskdone44
+	JEQ               maskbytes43
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z16, K2
 	KUNPCKWD          K1, K2, K1
@@ -2118,9 +2057,9 @@ fetched48:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone50
+	JMP               maskdone44
 
-maskbytes49:
+maskbytes43:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z16, K2
 	KUNPCKWD   K1, K2, K1
@@ -2132,7 +2071,7 @@ maskbytes49:
 	VMOVNTPS   Z17, (DX)
 	ADDQ       $+64, DX
 
-maskdone50:
+maskdone44:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+128, SI
@@ -2140,34 +2079,16 @@ maskdone50:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2stream
-	JMP  short2end
+	JMP  few
 
 short2rare:
 	MOVQ $+3, 880(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 864(SP)
-	LEAQ 576(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near51
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched52
-
-near51:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched52:
+	LEAQ              (BX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VPERMW.Z          (BX), Z12, K6, Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFNMADD231PS.BCST (R8), Z1, Z0
@@ -2223,8 +2144,8 @@ fetched52:
 	VPADDW            Z10, Z20, K1, Z20
 	VMOVNTPS          Z20, 64(SI)
 	CMPL              kind+48(FP), $+1
-	JLT               maskdone54
-	JEQ               maskbytes53
+	JLT               maskdone46
+	JEQ               maskbytes45
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z16, K2
 	KUNPCKWD          K1, K2, K1
@@ -2234,9 +2155,9 @@ fetched52:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone54
+	JMP               maskdone46
 
-maskbytes53:
+maskbytes45:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z16, K2
 	KUNPCKWD   K1, K2, K1
@@ -2248,7 +2169,7 @@ maskbytes53:
 	VMOVNTPS   Z17, (DX)
 	ADDQ       $+64, DX
 
-maskdone54:
+maskdone46:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+128, SI
@@ -2256,21 +2177,12 @@ maskdone54:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4stream
-	JMP  short4end
+	JMP  few
 
 short4rare:
 	MOVQ $+4, 880(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 864(SP)
-	LEAQ 576(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 880(SP)
@@ -2309,6 +2221,18 @@ longstage:
 	MOVQ BX, 848(SP)
 	LEAQ 192(SP), BX
 	JMP  longloop
+
+spread:
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 864(SP)
+	LEAQ 576(SP), R9
 
 rare:
 	VPERMW.Z     (BX), Z12, K6, Z0
@@ -2371,8 +2295,8 @@ rare:
 	VPADDW       Z10, Z1, K1, Z1
 	VMOVUPS      Z1, 64(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone56
-	JEQ          maskbytes55
+	JLT          maskdone48
+	JEQ          maskbytes47
 	VCMPPS       $0x00, Z0, Z2, K1
 	VCMPPS       $0x00, Z4, Z16, K2
 	KUNPCKWD     K1, K2, K1
@@ -2382,9 +2306,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone56
+	JMP          maskdone48
 
-maskbytes55:
+maskbytes47:
 	VCMPPS     $0x00, Z0, Z2, K1
 	VCMPPS     $0x00, Z4, Z16, K2
 	KUNPCKWD   K1, K2, K1
@@ -2396,27 +2320,22 @@ maskbytes55:
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone56:
-	CMPQ 880(SP), $+1
-	JEQ  groupresume
-	CMPQ 880(SP), $+2
-	JEQ  longresume
-	CMPQ 880(SP), $+3
-	JEQ  short2resume
-	CMPQ 880(SP), $+4
-	JEQ  short4resume
-	JMP  laneback
-
-groupresume:
+maskdone48:
+	CMPQ         880(SP), $+5
+	JEQ          laneback
 	MOVQ         856(SP), R8
 	MOVQ         864(SP), R9
+	CMPQ         880(SP), $+3
+	JEQ          short2back
+	CMPQ         880(SP), $+4
+	JEQ          short4back
+	CMPQ         880(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z4
 	JMP          groupback
 
 longresume:
-	MOVQ         856(SP), R8
-	MOVQ         864(SP), R9
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z0
 	VBROADCASTSS constantsAVX512<>+268(SB), Z1
@@ -2427,16 +2346,6 @@ longresume:
 	VFMADD231PS  Z1, Z0, Z0
 	VMULPS       Z4, Z0, Z3
 	JMP          longback
-
-short2resume:
-	MOVQ 856(SP), R8
-	MOVQ 864(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 856(SP), R8
-	MOVQ 864(SP), R9
-	JMP  short4back
 
 // func FakeQuantizeZeroPointBF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -2729,7 +2638,7 @@ maskdone4:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R12, R11
@@ -2888,7 +2797,7 @@ grouprest:
 	SUBQ  DI, R15
 	SUBQ  DI, R13
 	TESTQ R13, R13
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R11, R11
 	JNE   groupmore
 	MOVQ  R12, R11
@@ -2901,12 +2810,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R13, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z5
@@ -3150,14 +3053,11 @@ longend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   longs
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R11, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+80(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -3263,18 +3163,11 @@ short2back:
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ R11, $+4
-	JLT  short4end
+	JLT  few
 	MOVQ ahead+80(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
@@ -3390,14 +3283,7 @@ short4back:
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R11, R11
-	JNE   groups
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R11, DI
@@ -3553,6 +3439,13 @@ maskdone22:
 	MOVQ 1128(SP), R10
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
@@ -3564,17 +3457,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near23
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched24
-
-near23:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched24:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VPERMW.Z     (BX), Z12, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
@@ -3630,8 +3514,8 @@ fetched24:
 	VPADDW       Z10, Z24, K1, Z24
 	VMOVNTPS     Z24, 64(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone26
-	JEQ          maskbytes25
+	JLT          maskdone24
+	JEQ          maskbytes23
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z16, Z20, K2
 	KUNPCKWD     K1, K2, K1
@@ -3641,9 +3525,9 @@ fetched24:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone26
+	JMP          maskdone24
 
-maskbytes25:
+maskbytes23:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z16, Z20, K2
 	KUNPCKWD   K1, K2, K1
@@ -3655,7 +3539,7 @@ maskbytes25:
 	VMOVNTPS   Z21, (DX)
 	ADDQ       $+64, DX
 
-maskdone26:
+maskdone24:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, R11
@@ -3665,22 +3549,8 @@ maskdone26:
 
 grouprare:
 	MOVQ $+1, 1144(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 576(SP), R9
-	LEAQ 832(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R10, 1128(SP)
-	LEAQ 832(SP), R10
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -3844,23 +3714,23 @@ groupstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 1096(SP), DX
 	CMPL kind+56(FP), $+1
-	JLT  maskdone28
-	JEQ  maskbytes27
+	JLT  maskdone26
+	JEQ  maskbytes25
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone28
+	JMP  maskdone26
 
-maskbytes27:
+maskbytes25:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone28:
+maskdone26:
 	MOVQ 1104(SP), BX
 	LEAQ (BX)(DI*2), BX
 	MOVQ 1136(SP), R11
@@ -3878,17 +3748,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near29
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched30
-
-near29:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched30:
+	LEAQ        (BX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (BX), Z12, K6, Z0
 	VMULPS      Z3, Z0, Z1
 	VFMADD231PS Z4, Z0, Z1
@@ -3940,8 +3801,8 @@ fetched30:
 	VPADDW      Z10, Z25, K1, Z25
 	VMOVNTPS    Z25, 64(SI)
 	CMPL        kind+56(FP), $+1
-	JLT         maskdone32
-	JEQ         maskbytes31
+	JLT         maskdone28
+	JEQ         maskbytes27
 	VCMPPS      $0x00, Z1, Z0, K1
 	VCMPPS      $0x00, Z17, Z21, K2
 	KUNPCKWD    K1, K2, K1
@@ -3951,9 +3812,9 @@ fetched30:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone32
+	JMP         maskdone28
 
-maskbytes31:
+maskbytes27:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z17, Z21, K2
 	KUNPCKWD   K1, K2, K1
@@ -3965,7 +3826,7 @@ maskbytes31:
 	VMOVNTPS   Z22, (DX)
 	ADDQ       $+64, DX
 
-maskdone32:
+maskdone28:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, DI
@@ -3975,22 +3836,8 @@ maskdone32:
 
 longrare:
 	MOVQ $+2, 1144(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 576(SP), R9
-	LEAQ 832(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R10, 1128(SP)
-	LEAQ 832(SP), R10
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -4001,39 +3848,30 @@ longstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 1096(SP), DX
 	CMPL kind+56(FP), $+1
-	JLT  maskdone34
-	JEQ  maskbytes33
+	JLT  maskdone30
+	JEQ  maskbytes29
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone34
+	JMP  maskdone30
 
-maskbytes33:
+maskbytes29:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone34:
+maskdone30:
 	MOVQ 1104(SP), BX
 	LEAQ (BX)(DI*2), BX
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near35
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched36
-
-near35:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched36:
+	LEAQ              (BX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VBROADCASTSS      (R10), Z0
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z5
@@ -4099,8 +3937,8 @@ fetched36:
 	VPADDW            Z10, Z24, K1, Z24
 	VMOVNTPS          Z24, 64(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone38
-	JEQ               maskbytes37
+	JLT               maskdone32
+	JEQ               maskbytes31
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z16, Z20, K2
 	KUNPCKWD          K1, K2, K1
@@ -4110,9 +3948,9 @@ fetched36:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone38
+	JMP               maskdone32
 
-maskbytes37:
+maskbytes31:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z16, Z20, K2
 	KUNPCKWD   K1, K2, K1
@@ -4124,7 +3962,7 @@ maskbytes37:
 	VMOVNTPS   Z21, (DX)
 	ADDQ       $+64, DX
 
-maskdone38:
+maskdone32:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -4133,39 +3971,16 @@ maskdone38:
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
-	JMP  short2end
+	JMP  few
 
 short2rare:
 	MOVQ $+3, 1144(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 576(SP), R9
-	LEAQ 832(SP), AX
-	MOVQ R10, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R10, 1128(SP)
-	LEAQ 832(SP), R10
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near39
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched40
-
-near39:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched40:
+	LEAQ              (BX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VBROADCASTSS      (R10), Z0
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z5
@@ -4241,8 +4056,8 @@ fetched40:
 	VPADDW            Z10, Z28, K1, Z28
 	VMOVNTPS          Z28, 64(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone42
-	JEQ               maskbytes41
+	JLT               maskdone34
+	JEQ               maskbytes33
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z20, Z24, K2
 	KUNPCKWD          K1, K2, K1
@@ -4252,9 +4067,9 @@ fetched40:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone42
+	JMP               maskdone34
 
-maskbytes41:
+maskbytes33:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z20, Z24, K2
 	KUNPCKWD   K1, K2, K1
@@ -4266,7 +4081,7 @@ maskbytes41:
 	VMOVNTPS   Z25, (DX)
 	ADDQ       $+64, DX
 
-maskdone42:
+maskdone34:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+16, R10
@@ -4275,26 +4090,12 @@ maskdone42:
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4stream
-	JMP  short4end
+	JMP  few
 
 short4rare:
 	MOVQ $+4, 1144(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 576(SP), R9
-	LEAQ 832(SP), AX
-	MOVQ R10, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R10, 1128(SP)
-	LEAQ 832(SP), R10
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 1144(SP)
@@ -4338,6 +4139,23 @@ longstage:
 	MOVQ BX, 1104(SP)
 	LEAQ 192(SP), BX
 	JMP  longloop
+
+spread:
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 576(SP), R9
+	LEAQ 832(SP), AX
+	MOVQ R10, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R10, 1128(SP)
+	LEAQ 832(SP), R10
 
 rare:
 	VPERMW.Z     (BX), Z12, K6, Z0
@@ -4420,8 +4238,8 @@ rare:
 	VPADDW       Z10, Z1, K1, Z1
 	VMOVUPS      Z1, 64(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone44
-	JEQ          maskbytes43
+	JLT          maskdone36
+	JEQ          maskbytes35
 	VCMPPS       $0x00, Z0, Z3, K1
 	VCMPPS       $0x00, Z4, Z17, K2
 	KUNPCKWD     K1, K2, K1
@@ -4431,9 +4249,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone44
+	JMP          maskdone36
 
-maskbytes43:
+maskbytes35:
 	VCMPPS     $0x00, Z0, Z3, K1
 	VCMPPS     $0x00, Z4, Z17, K2
 	KUNPCKWD   K1, K2, K1
@@ -4445,21 +4263,18 @@ maskbytes43:
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone44:
-	CMPQ 1144(SP), $+1
-	JEQ  groupresume
-	CMPQ 1144(SP), $+2
-	JEQ  longresume
-	CMPQ 1144(SP), $+3
-	JEQ  short2resume
-	CMPQ 1144(SP), $+4
-	JEQ  short4resume
-	JMP  laneback
-
-groupresume:
+maskdone36:
+	CMPQ         1144(SP), $+5
+	JEQ          laneback
 	MOVQ         1112(SP), R8
 	MOVQ         1120(SP), R9
 	MOVQ         1128(SP), R10
+	CMPQ         1144(SP), $+3
+	JEQ          short2back
+	CMPQ         1144(SP), $+4
+	JEQ          short4back
+	CMPQ         1144(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z4
 	VBROADCASTSS (R10), Z0
@@ -4470,9 +4285,6 @@ groupresume:
 	JMP          groupback
 
 longresume:
-	MOVQ         1112(SP), R8
-	MOVQ         1120(SP), R9
-	MOVQ         1128(SP), R10
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z0
 	VBROADCASTSS constantsAVX512<>+268(SB), Z1
@@ -4488,18 +4300,6 @@ longresume:
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z16
 	JMP          longback
-
-short2resume:
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-	MOVQ 1128(SP), R10
-	JMP  short2back
-
-short4resume:
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-	MOVQ 1128(SP), R10
-	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x00000000
 DATA constantsAVX512<>+4(SB)/4, $0x00010000

@@ -636,17 +636,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 272(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 256(RSP)
-	ADD $160, RSP, R5
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -708,17 +698,7 @@ groupmeetrare:
 longrare:
 	MOVD $2, R16
 	MOVD R16, 272(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 256(RSP)
-	ADD $160, RSP, R5
-	B rare
+	B spread
 longstage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -755,6 +735,17 @@ lanestage:
 	MOVD R5, 256(RSP)
 	ADD $160, RSP, R5
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
 rare:
 	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -849,21 +840,18 @@ maskbytes15:
 	ADD $16, R2, R2
 maskdone16:
 	MOVD 272(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
+	CMP $3, R16
+	BEQ laneback
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
 	MOVD 272(RSP), R16
 	CMP $2, R16
 	BEQ longresume
-	B laneback
 groupresume:
-	MOVD 248(RSP), R4
-	MOVD 256(RSP), R5
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V8.S4]
 	B groupback
 longresume:
-	MOVD 248(RSP), R4
-	MOVD 256(RSP), R5
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V0.S4]
 	MOVD $1, R16
@@ -1563,22 +1551,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 344(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $160, RSP, R5
-	ADD $224, RSP, R16
-	MOVD R6, R17
-	CALL ·spread1NEON(SB)
-	MOVD R6, 328(RSP)
-	ADD $224, RSP, R6
-	B rare
+	B spread
 groupmeet0cross:
 groupmeet0mix:
 	ADD $4, R6, R16
@@ -1780,22 +1753,7 @@ groupmeetrare:
 longrare:
 	MOVD $2, R16
 	MOVD R16, 344(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $160, RSP, R5
-	ADD $224, RSP, R16
-	MOVD R6, R17
-	CALL ·spread1NEON(SB)
-	MOVD R6, 328(RSP)
-	ADD $224, RSP, R6
-	B rare
+	B spread
 longstage:
 	MOVD R1, 288(RSP)
 	ADD $16, RSP, R1
@@ -1837,6 +1795,22 @@ lanestage:
 	MOVD R6, 328(RSP)
 	ADD $224, RSP, R6
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·spread1NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
 rare:
 	FMOVQ (R3), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1951,16 +1925,15 @@ maskbytes15:
 	ADD $16, R2, R2
 maskdone16:
 	MOVD 344(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	MOVD 344(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-	B laneback
-groupresume:
+	CMP $3, R16
+	BEQ laneback
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
 	MOVD 328(RSP), R6
+	MOVD 344(RSP), R16
+	CMP $2, R16
+	BEQ longresume
+groupresume:
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V8.S4]
 	VLD1R (R6), [V0.S4]
@@ -1970,9 +1943,6 @@ groupresume:
 	WORD $0x4e21d806 // scvtf v6.4s, v0.4s
 	B groupback
 longresume:
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-	MOVD 328(RSP), R6
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V0.S4]
 	MOVD $1, R16

@@ -271,7 +271,7 @@ maskdone4:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -339,7 +339,7 @@ maskdone6:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -351,12 +351,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y12
@@ -501,14 +495,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R10, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -609,14 +600,7 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -752,6 +736,13 @@ maskdone16:
 	MOVQ 448(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
@@ -763,15 +754,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near17
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched18
-
-near17:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched18:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VCVTPH2PS    (BX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
@@ -823,8 +807,8 @@ fetched18:
 	VCVTPS2PH    $0x00, Y8, X8
 	VMOVNTPS     X8, 48(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone20
-	JEQ          maskbytes19
+	JLT          maskdone18
+	JEQ          maskbytes17
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -838,9 +822,9 @@ fetched18:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone20
+	JMP          maskdone18
 
-maskbytes19:
+maskbytes17:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -854,7 +838,7 @@ maskbytes19:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone20:
+maskdone18:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, R10
@@ -864,17 +848,8 @@ maskdone20:
 
 grouprare:
 	MOVQ $+1, 464(SP)
-	LEAQ 160(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 448(SP)
-	LEAQ 288(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -1003,15 +978,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near21
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched22
-
-near21:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched22:
+	LEAQ        (BX)(CX*1), AX
+	CALL        ·fetch64AVX2(SB)
 	VCVTPH2PS   (BX), Y0
 	VMULPS      Y10, Y0, Y1
 	VFMADD231PS Y11, Y0, Y1
@@ -1059,8 +1027,8 @@ fetched22:
 	VCVTPS2PH   $0x00, Y8, X8
 	VMOVNTPS    X8, 48(SI)
 	CMPL        kind+48(FP), $+1
-	JLT         maskdone24
-	JEQ         maskbytes23
+	JLT         maskdone20
+	JEQ         maskbytes19
 	VCMPPS      $0x00, Y1, Y0, Y0
 	VCMPPS      $0x00, Y2, Y5, Y5
 	VCMPPS      $0x00, Y3, Y6, Y6
@@ -1074,9 +1042,9 @@ fetched22:
 	VMOVMSKPS   Y7, AX
 	MOVB        AL, 3(DX)
 	ADDQ        $+4, DX
-	JMP         maskdone24
+	JMP         maskdone20
 
-maskbytes23:
+maskbytes19:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -1090,7 +1058,7 @@ maskbytes23:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone24:
+maskdone20:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, DI
@@ -1100,17 +1068,8 @@ maskdone24:
 
 longrare:
 	MOVQ $+2, 464(SP)
-	LEAQ 160(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 448(SP)
-	LEAQ 288(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 416(SP)
@@ -1125,15 +1084,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near25
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched26
-
-near25:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched26:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS 4(R8), Y11
 	VBROADCASTSS (R9), Y10
@@ -1189,8 +1141,8 @@ fetched26:
 	VCVTPS2PH    $0x00, Y8, X8
 	VMOVNTPS     X8, 48(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone28
-	JEQ          maskbytes27
+	JLT          maskdone22
+	JEQ          maskbytes21
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -1204,9 +1156,9 @@ fetched26:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone28
+	JMP          maskdone22
 
-maskbytes27:
+maskbytes21:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -1220,7 +1172,7 @@ maskbytes27:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone28:
+maskdone22:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+64, SI
@@ -1228,21 +1180,12 @@ maskdone28:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2stream
-	JMP  short2end
+	JMP  few
 
 short2rare:
 	MOVQ $+3, 464(SP)
-	LEAQ 160(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 448(SP)
-	LEAQ 288(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 464(SP)
@@ -1269,6 +1212,18 @@ lanestage:
 	MOVQ R9, 448(SP)
 	LEAQ 288(SP), R9
 	JMP  laneloop
+
+spread:
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 448(SP)
+	LEAQ 288(SP), R9
 
 rare:
 	VCVTPH2PS    (BX), Y0
@@ -1325,8 +1280,8 @@ rare:
 	VCVTPS2PH    $0x00, Y8, X8
 	VMOVUPS      X8, 48(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone30
-	JEQ          maskbytes29
+	JLT          maskdone24
+	JEQ          maskbytes23
 	VCMPPS       $0x00, Y0, Y2, Y2
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VCMPPS       $0x00, Y3, Y7, Y7
@@ -1340,9 +1295,9 @@ rare:
 	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone30
+	JMP          maskdone24
 
-maskbytes29:
+maskbytes23:
 	VCMPPS    $0x00, Y0, Y2, Y2
 	VCMPPS    $0x00, Y1, Y5, Y5
 	VCMPPS    $0x00, Y3, Y7, Y7
@@ -1356,25 +1311,20 @@ maskbytes29:
 	VMOVUPS   Y2, (DX)
 	ADDQ      $+32, DX
 
-maskdone30:
-	CMPQ 464(SP), $+1
-	JEQ  groupresume
-	CMPQ 464(SP), $+2
-	JEQ  longresume
-	CMPQ 464(SP), $+3
-	JEQ  short2resume
-	JMP  laneback
-
-groupresume:
+maskdone24:
+	CMPQ         464(SP), $+4
+	JEQ          laneback
 	MOVQ         440(SP), R8
 	MOVQ         448(SP), R9
+	CMPQ         464(SP), $+3
+	JEQ          short2back
+	CMPQ         464(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS (R9), Y11
 	JMP          groupback
 
 longresume:
-	MOVQ         440(SP), R8
-	MOVQ         448(SP), R9
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+32(SB), Y1
@@ -1385,11 +1335,6 @@ longresume:
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y11, Y0, Y10
 	JMP          longback
-
-short2resume:
-	MOVQ 440(SP), R8
-	MOVQ 448(SP), R9
-	JMP  short2back
 
 // func FakeQuantizeZeroPointF16AVX2(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
@@ -1705,7 +1650,7 @@ groupmet:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R12, R11
@@ -1781,7 +1726,7 @@ maskdone6:
 	SUBQ  DI, R15
 	SUBQ  DI, R13
 	TESTQ R13, R13
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R11, R11
 	JNE   groupmore
 	MOVQ  R12, R11
@@ -1794,12 +1739,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R13, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y15
@@ -1953,14 +1892,11 @@ longend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   longs
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R11, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+80(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -2084,14 +2020,7 @@ short2back:
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R11, DI
@@ -2261,6 +2190,13 @@ maskdone16:
 	MOVQ 584(SP), R10
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
@@ -2272,15 +2208,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near17
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched18
-
-near17:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched18:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VCVTPH2PS    (BX), Y0
 	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
@@ -2340,8 +2269,8 @@ fetched18:
 	VCVTPS2PH    $0x00, Y8, X8
 	VMOVNTPS     X8, 48(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone20
-	JEQ          maskbytes19
+	JLT          maskdone18
+	JEQ          maskbytes17
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -2355,9 +2284,9 @@ fetched18:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone20
+	JMP          maskdone18
 
-maskbytes19:
+maskbytes17:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -2371,7 +2300,7 @@ maskbytes19:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone20:
+maskdone18:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, R11
@@ -2381,22 +2310,8 @@ maskdone20:
 
 grouprare:
 	MOVQ $+1, 600(SP)
-	LEAQ 160(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 288(SP), R9
-	LEAQ 416(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R10, 584(SP)
-	LEAQ 416(SP), R10
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2574,15 +2489,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near21
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched22
-
-near21:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched22:
+	LEAQ        (BX)(CX*1), AX
+	CALL        ·fetch64AVX2(SB)
 	VCVTPH2PS   (BX), Y0
 	VMULPS      Y13, Y0, Y1
 	VFMADD231PS Y14, Y0, Y1
@@ -2630,8 +2538,8 @@ fetched22:
 	VCVTPS2PH   $0x00, Y8, X8
 	VMOVNTPS    X8, 48(SI)
 	CMPL        kind+56(FP), $+1
-	JLT         maskdone24
-	JEQ         maskbytes23
+	JLT         maskdone20
+	JEQ         maskbytes19
 	VCMPPS      $0x00, Y1, Y0, Y0
 	VCMPPS      $0x00, Y2, Y5, Y5
 	VCMPPS      $0x00, Y3, Y6, Y6
@@ -2645,9 +2553,9 @@ fetched22:
 	VMOVMSKPS   Y7, AX
 	MOVB        AL, 3(DX)
 	ADDQ        $+4, DX
-	JMP         maskdone24
+	JMP         maskdone20
 
-maskbytes23:
+maskbytes19:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -2661,7 +2569,7 @@ maskbytes23:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone24:
+maskdone20:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, DI
@@ -2671,22 +2579,8 @@ maskdone24:
 
 longrare:
 	MOVQ $+2, 600(SP)
-	LEAQ 160(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 288(SP), R9
-	LEAQ 416(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R10, 584(SP)
-	LEAQ 416(SP), R10
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 544(SP)
@@ -2701,15 +2595,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near25
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched26
-
-near25:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched26:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (R8), Y15
 	VBROADCASTSS 4(R8), Y14
 	VBROADCASTSS least+48(FP), Y0
@@ -2787,8 +2674,8 @@ fetched26:
 	VCVTPS2PH    $0x00, Y8, X8
 	VMOVNTPS     X8, 48(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone28
-	JEQ          maskbytes27
+	JLT          maskdone22
+	JEQ          maskbytes21
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -2802,9 +2689,9 @@ fetched26:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone28
+	JMP          maskdone22
 
-maskbytes27:
+maskbytes21:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -2818,7 +2705,7 @@ maskbytes27:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone28:
+maskdone22:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -2827,26 +2714,12 @@ maskdone28:
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
-	JMP  short2end
+	JMP  few
 
 short2rare:
 	MOVQ $+3, 600(SP)
-	LEAQ 160(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 288(SP), R9
-	LEAQ 416(SP), AX
-	MOVQ R10, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R10, 584(SP)
-	LEAQ 416(SP), R10
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 600(SP)
@@ -2878,6 +2751,23 @@ lanestage:
 	MOVQ R10, 584(SP)
 	LEAQ 416(SP), R10
 	JMP  laneloop
+
+spread:
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 288(SP), R9
+	LEAQ 416(SP), AX
+	MOVQ R10, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R10, 584(SP)
+	LEAQ 416(SP), R10
 
 rare:
 	VCVTPH2PS    (BX), Y0
@@ -2973,8 +2863,8 @@ rare:
 	VCVTPS2PH    $0x00, Y6, X6
 	VMOVUPS      X6, 48(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone30
-	JEQ          maskbytes29
+	JLT          maskdone24
+	JEQ          maskbytes23
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VCMPPS       $0x00, Y2, Y7, Y7
@@ -2988,9 +2878,9 @@ rare:
 	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone30
+	JMP          maskdone24
 
-maskbytes29:
+maskbytes23:
 	VCMPPS    $0x00, Y0, Y3, Y3
 	VCMPPS    $0x00, Y1, Y5, Y5
 	VCMPPS    $0x00, Y2, Y7, Y7
@@ -3004,19 +2894,16 @@ maskbytes29:
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone30:
-	CMPQ 600(SP), $+1
-	JEQ  groupresume
-	CMPQ 600(SP), $+2
-	JEQ  longresume
-	CMPQ 600(SP), $+3
-	JEQ  short2resume
-	JMP  laneback
-
-groupresume:
+maskdone24:
+	CMPQ         600(SP), $+4
+	JEQ          laneback
 	MOVQ         568(SP), R8
 	MOVQ         576(SP), R9
 	MOVQ         584(SP), R10
+	CMPQ         600(SP), $+3
+	JEQ          short2back
+	CMPQ         600(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (R8), Y15
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
@@ -3029,9 +2916,6 @@ groupresume:
 	JMP          groupback
 
 longresume:
-	MOVQ         568(SP), R8
-	MOVQ         576(SP), R9
-	MOVQ         584(SP), R10
 	VBROADCASTSS (R8), Y15
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+32(SB), Y1
@@ -3050,12 +2934,6 @@ longresume:
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y11
 	JMP          longback
-
-short2resume:
-	MOVQ 568(SP), R8
-	MOVQ 576(SP), R9
-	MOVQ 584(SP), R10
-	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0x00000000
 DATA constantsAVX2<>+4(SB)/4, $0x00000004

@@ -478,7 +478,7 @@ maskdone8:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -623,7 +623,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -635,12 +635,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z11
@@ -964,14 +958,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -1176,18 +1167,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -1398,14 +1382,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -1533,6 +1510,13 @@ maskdone32:
 	MOVQ 864(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1544,17 +1528,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near33
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched34
-
-near33:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched34:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VCVTPH2PS    (BX), Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
@@ -1604,8 +1579,8 @@ fetched34:
 	VCVTPS2PH    $0x00, Z8, Y8
 	VMOVNTPS     Y8, 96(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone36
-	JEQ          maskbytes35
+	JLT          maskdone34
+	JEQ          maskbytes33
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -1615,9 +1590,9 @@ fetched34:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone36
+	JMP          maskdone34
 
-maskbytes35:
+maskbytes33:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1629,7 +1604,7 @@ maskbytes35:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone34:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, R10
@@ -1671,8 +1646,8 @@ grouplast:
 	VCVTPS2PH   $0x00, Z21, Y21
 	VMOVUPS     Y21, 96(SI)
 	CMPL        kind+48(FP), $+1
-	JLT         maskdone38
-	JEQ         maskbytes37
+	JLT         maskdone36
+	JEQ         maskbytes35
 	VCMPPS      $0x00, Z0, Z4, K1
 	VCMPPS      $0x00, Z1, Z5, K2
 	KUNPCKWD    K1, K2, K1
@@ -1682,9 +1657,9 @@ grouplast:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone38
+	JMP         maskdone36
 
-maskbytes37:
+maskbytes35:
 	VCMPPS     $0x00, Z0, Z4, K1
 	VCMPPS     $0x00, Z1, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1696,7 +1671,7 @@ maskbytes37:
 	VMOVUPS    Z18, (DX)
 	ADDQ       $+64, DX
 
-maskdone38:
+maskdone36:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, R10
@@ -1704,17 +1679,8 @@ maskdone38:
 
 grouprare:
 	MOVQ $+1, 880(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 864(SP)
-	LEAQ 576(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1784,23 +1750,23 @@ groupstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
 	CMPL kind+48(FP), $+1
-	JLT  maskdone40
-	JEQ  maskbytes39
+	JLT  maskdone38
+	JEQ  maskbytes37
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone40
+	JMP  maskdone38
 
-maskbytes39:
+maskbytes37:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone40:
+maskdone38:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
 	MOVQ 872(SP), R10
@@ -1817,17 +1783,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near41
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched42
-
-near41:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched42:
+	LEAQ        (BX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (BX), Z0
 	VMULPS      Z9, Z0, Z1
 	VFMADD231PS Z10, Z0, Z1
@@ -1873,8 +1830,8 @@ fetched42:
 	VCVTPS2PH   $0x00, Z8, Y8
 	VMOVNTPS    Y8, 96(SI)
 	CMPL        kind+48(FP), $+1
-	JLT         maskdone44
-	JEQ         maskbytes43
+	JLT         maskdone40
+	JEQ         maskbytes39
 	VCMPPS      $0x00, Z1, Z0, K1
 	VCMPPS      $0x00, Z2, Z5, K2
 	KUNPCKWD    K1, K2, K1
@@ -1884,9 +1841,9 @@ fetched42:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone44
+	JMP         maskdone40
 
-maskbytes43:
+maskbytes39:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1898,7 +1855,7 @@ maskbytes43:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone44:
+maskdone40:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, DI
@@ -1908,17 +1865,8 @@ maskdone44:
 
 longrare:
 	MOVQ $+2, 880(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 864(SP)
-	LEAQ 576(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -1929,39 +1877,30 @@ longstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
 	CMPL kind+48(FP), $+1
-	JLT  maskdone46
-	JEQ  maskbytes45
+	JLT  maskdone42
+	JEQ  maskbytes41
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone46
+	JMP  maskdone42
 
-maskbytes45:
+maskbytes41:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone46:
+maskdone42:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near47
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched48
-
-near47:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched48:
+	LEAQ              (BX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VCVTPH2PS         (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFNMADD231PS.BCST (R8), Z1, Z0
@@ -2011,8 +1950,8 @@ fetched48:
 	VCVTPS2PH         $0x00, Z8, Y8
 	VMOVNTPS          Y8, 96(SI)
 	CMPL              kind+48(FP), $+1
-	JLT               maskdone50
-	JEQ               maskbytes49
+	JLT               maskdone44
+	JEQ               maskbytes43
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -2022,9 +1961,9 @@ fetched48:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone50
+	JMP               maskdone44
 
-maskbytes49:
+maskbytes43:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -2036,7 +1975,7 @@ maskbytes49:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone50:
+maskdone44:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+128, SI
@@ -2044,34 +1983,16 @@ maskdone50:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2stream
-	JMP  short2end
+	JMP  few
 
 short2rare:
 	MOVQ $+3, 880(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 864(SP)
-	LEAQ 576(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near51
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched52
-
-near51:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched52:
+	LEAQ              (BX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VCVTPH2PS         (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFNMADD231PS.BCST (R8), Z1, Z0
@@ -2121,8 +2042,8 @@ fetched52:
 	VCVTPS2PH         $0x00, Z8, Y8
 	VMOVNTPS          Y8, 96(SI)
 	CMPL              kind+48(FP), $+1
-	JLT               maskdone54
-	JEQ               maskbytes53
+	JLT               maskdone46
+	JEQ               maskbytes45
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -2132,9 +2053,9 @@ fetched52:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone54
+	JMP               maskdone46
 
-maskbytes53:
+maskbytes45:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -2146,7 +2067,7 @@ maskbytes53:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone54:
+maskdone46:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+128, SI
@@ -2154,21 +2075,12 @@ maskdone54:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4stream
-	JMP  short4end
+	JMP  few
 
 short4rare:
 	MOVQ $+4, 880(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 864(SP)
-	LEAQ 576(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 880(SP)
@@ -2207,6 +2119,18 @@ longstage:
 	MOVQ BX, 848(SP)
 	LEAQ 192(SP), BX
 	JMP  longloop
+
+spread:
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 864(SP)
+	LEAQ 576(SP), R9
 
 rare:
 	VCVTPH2PS    (BX), Z0
@@ -2263,8 +2187,8 @@ rare:
 	VCVTPS2PH    $0x00, Z10, Y10
 	VMOVUPS      Y10, 96(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone56
-	JEQ          maskbytes55
+	JLT          maskdone48
+	JEQ          maskbytes47
 	VCMPPS       $0x00, Z0, Z2, K1
 	VCMPPS       $0x00, Z3, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -2274,9 +2198,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone56
+	JMP          maskdone48
 
-maskbytes55:
+maskbytes47:
 	VCMPPS     $0x00, Z0, Z2, K1
 	VCMPPS     $0x00, Z3, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -2288,27 +2212,22 @@ maskbytes55:
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone56:
-	CMPQ 880(SP), $+1
-	JEQ  groupresume
-	CMPQ 880(SP), $+2
-	JEQ  longresume
-	CMPQ 880(SP), $+3
-	JEQ  short2resume
-	CMPQ 880(SP), $+4
-	JEQ  short4resume
-	JMP  laneback
-
-groupresume:
+maskdone48:
+	CMPQ         880(SP), $+5
+	JEQ          laneback
 	MOVQ         856(SP), R8
 	MOVQ         864(SP), R9
+	CMPQ         880(SP), $+3
+	JEQ          short2back
+	CMPQ         880(SP), $+4
+	JEQ          short4back
+	CMPQ         880(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z10
 	JMP          groupback
 
 longresume:
-	MOVQ         856(SP), R8
-	MOVQ         864(SP), R9
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z0
 	VBROADCASTSS constantsAVX512<>+4(SB), Z1
@@ -2319,16 +2238,6 @@ longresume:
 	VFMADD231PS  Z1, Z0, Z0
 	VMULPS       Z10, Z0, Z9
 	JMP          longback
-
-short2resume:
-	MOVQ 856(SP), R8
-	MOVQ 864(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 856(SP), R8
-	MOVQ 864(SP), R9
-	JMP  short4back
 
 // func FakeQuantizeZeroPointF16AVX512(y *uint16, mask *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -2832,7 +2741,7 @@ maskdone8:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R12, R11
@@ -2983,7 +2892,7 @@ grouprest:
 	SUBQ  DI, R15
 	SUBQ  DI, R13
 	TESTQ R13, R13
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R11, R11
 	JNE   groupmore
 	MOVQ  R12, R11
@@ -2996,12 +2905,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R13, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z11
@@ -3331,14 +3234,11 @@ longend:
 	SUBQ  $+1, R11
 	TESTQ R11, R11
 	JNE   longs
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R11, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+80(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -3559,18 +3459,11 @@ short2back:
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R11, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+80(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -3811,14 +3704,7 @@ short4back:
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R11, R11
-	JNE   groups
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R11, DI
@@ -3968,6 +3854,13 @@ maskdone32:
 	MOVQ 1128(SP), R10
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
@@ -3979,17 +3872,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near33
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched34
-
-near33:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched34:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VCVTPH2PS    (BX), Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
@@ -4039,8 +3923,8 @@ fetched34:
 	VCVTPS2PH    $0x00, Z16, Y16
 	VMOVNTPS     Y16, 96(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone36
-	JEQ          maskbytes35
+	JLT          maskdone34
+	JEQ          maskbytes33
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -4050,9 +3934,9 @@ fetched34:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone36
+	JMP          maskdone34
 
-maskbytes35:
+maskbytes33:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -4064,7 +3948,7 @@ maskbytes35:
 	VMOVNTPS   Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone34:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, R11
@@ -4106,8 +3990,8 @@ grouplast:
 	VCVTPS2PH   $0x00, Z20, Y20
 	VMOVUPS     Y20, 96(SI)
 	CMPL        kind+56(FP), $+1
-	JLT         maskdone38
-	JEQ         maskbytes37
+	JLT         maskdone36
+	JEQ         maskbytes35
 	VCMPPS      $0x00, Z0, Z1, K1
 	VCMPPS      $0x00, Z2, Z3, K2
 	KUNPCKWD    K1, K2, K1
@@ -4117,9 +4001,9 @@ grouplast:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone38
+	JMP         maskdone36
 
-maskbytes37:
+maskbytes35:
 	VCMPPS     $0x00, Z0, Z1, K1
 	VCMPPS     $0x00, Z2, Z3, K2
 	KUNPCKWD   K1, K2, K1
@@ -4131,7 +4015,7 @@ maskbytes37:
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone38:
+maskdone36:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, R11
@@ -4139,22 +4023,8 @@ maskdone38:
 
 grouprare:
 	MOVQ $+1, 1144(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 576(SP), R9
-	LEAQ 832(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R10, 1128(SP)
-	LEAQ 832(SP), R10
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -4233,23 +4103,23 @@ groupstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 1096(SP), DX
 	CMPL kind+56(FP), $+1
-	JLT  maskdone40
-	JEQ  maskbytes39
+	JLT  maskdone38
+	JEQ  maskbytes37
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone40
+	JMP  maskdone38
 
-maskbytes39:
+maskbytes37:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone40:
+maskdone38:
 	MOVQ 1104(SP), BX
 	LEAQ (BX)(DI*2), BX
 	MOVQ 1136(SP), R11
@@ -4267,17 +4137,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near41
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched42
-
-near41:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched42:
+	LEAQ        (BX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (BX), Z0
 	VMULPS      Z9, Z0, Z1
 	VFMADD231PS Z10, Z0, Z1
@@ -4323,8 +4184,8 @@ fetched42:
 	VCVTPS2PH   $0x00, Z17, Y17
 	VMOVNTPS    Y17, 96(SI)
 	CMPL        kind+56(FP), $+1
-	JLT         maskdone44
-	JEQ         maskbytes43
+	JLT         maskdone40
+	JEQ         maskbytes39
 	VCMPPS      $0x00, Z1, Z0, K1
 	VCMPPS      $0x00, Z2, Z5, K2
 	KUNPCKWD    K1, K2, K1
@@ -4334,9 +4195,9 @@ fetched42:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone44
+	JMP         maskdone40
 
-maskbytes43:
+maskbytes39:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -4348,7 +4209,7 @@ maskbytes43:
 	VMOVNTPS   Z17, (DX)
 	ADDQ       $+64, DX
 
-maskdone44:
+maskdone40:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, DI
@@ -4358,22 +4219,8 @@ maskdone44:
 
 longrare:
 	MOVQ $+2, 1144(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 576(SP), R9
-	LEAQ 832(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R10, 1128(SP)
-	LEAQ 832(SP), R10
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -4384,39 +4231,30 @@ longstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 1096(SP), DX
 	CMPL kind+56(FP), $+1
-	JLT  maskdone46
-	JEQ  maskbytes45
+	JLT  maskdone42
+	JEQ  maskbytes41
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone46
+	JMP  maskdone42
 
-maskbytes45:
+maskbytes41:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone46:
+maskdone42:
 	MOVQ 1104(SP), BX
 	LEAQ (BX)(DI*2), BX
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near47
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched48
-
-near47:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched48:
+	LEAQ              (BX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VBROADCASTSS      (R10), Z0
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z11
@@ -4476,8 +4314,8 @@ fetched48:
 	VCVTPS2PH         $0x00, Z16, Y16
 	VMOVNTPS          Y16, 96(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone50
-	JEQ               maskbytes49
+	JLT               maskdone44
+	JEQ               maskbytes43
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -4487,9 +4325,9 @@ fetched48:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone50
+	JMP               maskdone44
 
-maskbytes49:
+maskbytes43:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -4501,7 +4339,7 @@ maskbytes49:
 	VMOVNTPS   Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone50:
+maskdone44:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -4510,39 +4348,16 @@ maskdone50:
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
-	JMP  short2end
+	JMP  few
 
 short2rare:
 	MOVQ $+3, 1144(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 576(SP), R9
-	LEAQ 832(SP), AX
-	MOVQ R10, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R10, 1128(SP)
-	LEAQ 832(SP), R10
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near51
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched52
-
-near51:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched52:
+	LEAQ              (BX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VBROADCASTSS      (R10), Z0
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z11
@@ -4612,8 +4427,8 @@ fetched52:
 	VCVTPS2PH         $0x00, Z20, Y20
 	VMOVNTPS          Y20, 96(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone54
-	JEQ               maskbytes53
+	JLT               maskdone46
+	JEQ               maskbytes45
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z17, K2
 	KUNPCKWD          K1, K2, K1
@@ -4623,9 +4438,9 @@ fetched52:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone54
+	JMP               maskdone46
 
-maskbytes53:
+maskbytes45:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z17, K2
 	KUNPCKWD   K1, K2, K1
@@ -4637,7 +4452,7 @@ maskbytes53:
 	VMOVNTPS   Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone54:
+maskdone46:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+16, R10
@@ -4646,26 +4461,12 @@ maskdone54:
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4stream
-	JMP  short4end
+	JMP  few
 
 short4rare:
 	MOVQ $+4, 1144(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 576(SP), R9
-	LEAQ 832(SP), AX
-	MOVQ R10, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R10, 1128(SP)
-	LEAQ 832(SP), R10
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 1144(SP)
@@ -4709,6 +4510,23 @@ longstage:
 	MOVQ BX, 1104(SP)
 	LEAQ 192(SP), BX
 	JMP  longloop
+
+spread:
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 576(SP), R9
+	LEAQ 832(SP), AX
+	MOVQ R10, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R10, 1128(SP)
+	LEAQ 832(SP), R10
 
 rare:
 	VCVTPH2PS    (BX), Z0
@@ -4785,8 +4603,8 @@ rare:
 	VCVTPS2PH    $0x00, Z9, Y9
 	VMOVUPS      Y9, 96(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone56
-	JEQ          maskbytes55
+	JLT          maskdone48
+	JEQ          maskbytes47
 	VCMPPS       $0x00, Z0, Z3, K1
 	VCMPPS       $0x00, Z2, Z6, K2
 	KUNPCKWD     K1, K2, K1
@@ -4796,9 +4614,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone56
+	JMP          maskdone48
 
-maskbytes55:
+maskbytes47:
 	VCMPPS     $0x00, Z0, Z3, K1
 	VCMPPS     $0x00, Z2, Z6, K2
 	KUNPCKWD   K1, K2, K1
@@ -4810,21 +4628,18 @@ maskbytes55:
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone56:
-	CMPQ 1144(SP), $+1
-	JEQ  groupresume
-	CMPQ 1144(SP), $+2
-	JEQ  longresume
-	CMPQ 1144(SP), $+3
-	JEQ  short2resume
-	CMPQ 1144(SP), $+4
-	JEQ  short4resume
-	JMP  laneback
-
-groupresume:
+maskdone48:
+	CMPQ         1144(SP), $+5
+	JEQ          laneback
 	MOVQ         1112(SP), R8
 	MOVQ         1120(SP), R9
 	MOVQ         1128(SP), R10
+	CMPQ         1144(SP), $+3
+	JEQ          short2back
+	CMPQ         1144(SP), $+4
+	JEQ          short4back
+	CMPQ         1144(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z10
 	VBROADCASTSS (R10), Z0
@@ -4835,9 +4650,6 @@ groupresume:
 	JMP          groupback
 
 longresume:
-	MOVQ         1112(SP), R8
-	MOVQ         1120(SP), R9
-	MOVQ         1128(SP), R10
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z0
 	VBROADCASTSS constantsAVX512<>+4(SB), Z1
@@ -4853,18 +4665,6 @@ longresume:
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z7
 	JMP          longback
-
-short2resume:
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-	MOVQ 1128(SP), R10
-	JMP  short2back
-
-short4resume:
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-	MOVQ 1128(SP), R10
-	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x01010101
 DATA constantsAVX512<>+4(SB)/4, $0x00000001

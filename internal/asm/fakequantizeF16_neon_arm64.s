@@ -600,17 +600,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 272(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 256(RSP)
-	ADD $160, RSP, R5
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -672,17 +662,7 @@ groupmeetrare:
 longrare:
 	MOVD $2, R16
 	MOVD R16, 272(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 256(RSP)
-	ADD $160, RSP, R5
-	B rare
+	B spread
 longstage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -719,6 +699,17 @@ lanestage:
 	MOVD R5, 256(RSP)
 	ADD $160, RSP, R5
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
 rare:
 	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -805,21 +796,18 @@ maskbytes15:
 	ADD $16, R2, R2
 maskdone16:
 	MOVD 272(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
+	CMP $3, R16
+	BEQ laneback
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
 	MOVD 272(RSP), R16
 	CMP $2, R16
 	BEQ longresume
-	B laneback
 groupresume:
-	MOVD 248(RSP), R4
-	MOVD 256(RSP), R5
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
 	B groupback
 longresume:
-	MOVD 248(RSP), R4
-	MOVD 256(RSP), R5
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V0.S4]
 	MOVD $1, R16
@@ -1483,22 +1471,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 344(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $160, RSP, R5
-	ADD $224, RSP, R16
-	MOVD R6, R17
-	CALL ·spread1NEON(SB)
-	MOVD R6, 328(RSP)
-	ADD $224, RSP, R6
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -1575,22 +1548,7 @@ groupmeetrare:
 longrare:
 	MOVD $2, R16
 	MOVD R16, 344(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $160, RSP, R5
-	ADD $224, RSP, R16
-	MOVD R6, R17
-	CALL ·spread1NEON(SB)
-	MOVD R6, 328(RSP)
-	ADD $224, RSP, R6
-	B rare
+	B spread
 longstage:
 	MOVD R1, 288(RSP)
 	ADD $16, RSP, R1
@@ -1632,6 +1590,22 @@ lanestage:
 	MOVD R6, 328(RSP)
 	ADD $224, RSP, R6
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $160, RSP, R5
+	ADD $224, RSP, R16
+	MOVD R6, R17
+	CALL ·spread1NEON(SB)
+	MOVD R6, 328(RSP)
+	ADD $224, RSP, R6
 rare:
 	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -1738,16 +1712,15 @@ maskbytes15:
 	ADD $16, R2, R2
 maskdone16:
 	MOVD 344(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	MOVD 344(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-	B laneback
-groupresume:
+	CMP $3, R16
+	BEQ laneback
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
 	MOVD 328(RSP), R6
+	MOVD 344(RSP), R16
+	CMP $2, R16
+	BEQ longresume
+groupresume:
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
 	VLD1R (R6), [V0.S4]
@@ -1757,9 +1730,6 @@ groupresume:
 	WORD $0x4e21d808 // scvtf v8.4s, v0.4s
 	B groupback
 longresume:
-	MOVD 312(RSP), R4
-	MOVD 320(RSP), R5
-	MOVD 328(RSP), R6
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V0.S4]
 	MOVD $1, R16

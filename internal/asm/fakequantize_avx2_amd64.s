@@ -256,7 +256,7 @@ maskdone4:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -324,7 +324,7 @@ maskdone6:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -337,15 +337,9 @@ groupmore:
 	MOVQ  R12, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R10, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -442,14 +436,7 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -581,6 +568,13 @@ maskdone12:
 	MOVQ 576(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
@@ -592,17 +586,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near13
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched14
-
-near13:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched14:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VMOVUPS      (BX), Y0
 	VMULPS       Y11, Y0, Y1
 	VFNMADD231PS Y12, Y1, Y0
@@ -650,8 +635,8 @@ fetched14:
 	VFMADD231PS  Y12, Y7, Y8
 	VMOVNTPS     Y8, 96(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone16
-	JEQ          maskbytes15
+	JLT          maskdone14
+	JEQ          maskbytes13
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -665,9 +650,9 @@ fetched14:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone16
+	JMP          maskdone14
 
-maskbytes15:
+maskbytes13:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -681,7 +666,7 @@ maskbytes15:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone16:
+maskdone14:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+32, R10
@@ -691,17 +676,8 @@ maskdone16:
 
 grouprare:
 	MOVQ $+1, 592(SP)
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 416(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -830,17 +806,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near17
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched18
-
-near17:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched18:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS 4(R8), Y11
 	VBROADCASTSS (R9), Y10
@@ -892,8 +859,8 @@ fetched18:
 	VFMADD231PS  Y11, Y7, Y8
 	VMOVNTPS     Y8, 96(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone20
-	JEQ          maskbytes19
+	JLT          maskdone16
+	JEQ          maskbytes15
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -907,9 +874,9 @@ fetched18:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone20
+	JMP          maskdone16
 
-maskbytes19:
+maskbytes15:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -923,7 +890,7 @@ maskbytes19:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone20:
+maskdone16:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+128, SI
@@ -931,21 +898,12 @@ maskdone20:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2stream
-	JMP  short2end
+	JMP  few
 
 short2rare:
 	MOVQ $+2, 592(SP)
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 416(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 592(SP)
@@ -972,6 +930,18 @@ lanestage:
 	MOVQ R9, 576(SP)
 	LEAQ 416(SP), R9
 	JMP  laneloop
+
+spread:
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -1024,8 +994,8 @@ rare:
 	VBLENDVPS    Y8, Y10, Y4, Y8
 	VMOVUPS      Y8, 96(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone22
-	JEQ          maskbytes21
+	JLT          maskdone18
+	JEQ          maskbytes17
 	VCMPPS       $0x00, Y0, Y2, Y2
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VCMPPS       $0x00, Y3, Y7, Y7
@@ -1039,9 +1009,9 @@ rare:
 	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone22
+	JMP          maskdone18
 
-maskbytes21:
+maskbytes17:
 	VCMPPS    $0x00, Y0, Y2, Y2
 	VCMPPS    $0x00, Y1, Y5, Y5
 	VCMPPS    $0x00, Y3, Y7, Y7
@@ -1055,24 +1025,16 @@ maskbytes21:
 	VMOVUPS   Y2, (DX)
 	ADDQ      $+32, DX
 
-maskdone22:
-	CMPQ 592(SP), $+1
-	JEQ  groupresume
-	CMPQ 592(SP), $+2
-	JEQ  short2resume
-	JMP  laneback
-
-groupresume:
+maskdone18:
+	CMPQ         592(SP), $+3
+	JEQ          laneback
 	MOVQ         568(SP), R8
 	MOVQ         576(SP), R9
+	CMPQ         592(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (R8), Y12
 	VBROADCASTSS (R9), Y11
 	JMP          groupback
-
-short2resume:
-	MOVQ 568(SP), R8
-	MOVQ 576(SP), R9
-	JMP  short2back
 
 // func FakeQuantizeZeroPointAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -1374,7 +1336,7 @@ groupmet:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R12, R11
@@ -1449,7 +1411,7 @@ maskdone6:
 	SUBQ  DI, R15
 	SUBQ  DI, R13
 	TESTQ R13, R13
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R11, R11
 	JNE   groupmore
 	MOVQ  R12, R11
@@ -1463,15 +1425,9 @@ groupmore:
 	MOVQ  R13, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R11, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+80(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -1589,14 +1545,7 @@ short2back:
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R11, DI
@@ -1758,6 +1707,13 @@ maskdone12:
 	MOVQ 712(SP), R10
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1769,17 +1725,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near13
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched14
-
-near13:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched14:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VMOVUPS      (BX), Y0
 	VBROADCASTSS (R9), Y1
 	VMULPS       Y1, Y0, Y1
@@ -1835,8 +1782,8 @@ fetched14:
 	VFMADD231PS  Y14, Y7, Y8
 	VMOVNTPS     Y8, 96(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone16
-	JEQ          maskbytes15
+	JLT          maskdone14
+	JEQ          maskbytes13
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -1850,9 +1797,9 @@ fetched14:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone16
+	JMP          maskdone14
 
-maskbytes15:
+maskbytes13:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -1866,7 +1813,7 @@ maskbytes15:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone16:
+maskdone14:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+32, R11
@@ -1876,22 +1823,8 @@ maskdone16:
 
 grouprare:
 	MOVQ $+1, 728(SP)
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 704(SP)
-	LEAQ 416(SP), R9
-	LEAQ 544(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R10, 712(SP)
-	LEAQ 544(SP), R10
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2066,17 +1999,8 @@ groupmeetrare:
 	JMP    grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near17
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched18
-
-near17:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched18:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VBROADCASTSS (R8), Y14
 	VBROADCASTSS 4(R8), Y13
 	VBROADCASTSS least+48(FP), Y0
@@ -2148,8 +2072,8 @@ fetched18:
 	VFMADD231PS  Y13, Y7, Y8
 	VMOVNTPS     Y8, 96(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone20
-	JEQ          maskbytes19
+	JLT          maskdone16
+	JEQ          maskbytes15
 	VCMPPS       $0x00, Y1, Y0, Y0
 	VCMPPS       $0x00, Y2, Y5, Y5
 	VCMPPS       $0x00, Y3, Y6, Y6
@@ -2163,9 +2087,9 @@ fetched18:
 	VMOVMSKPS    Y7, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone20
+	JMP          maskdone16
 
-maskbytes19:
+maskbytes15:
 	VCMPPS    $0x00, Y1, Y0, Y0
 	VCMPPS    $0x00, Y2, Y5, Y5
 	VCMPPS    $0x00, Y3, Y6, Y6
@@ -2179,7 +2103,7 @@ maskbytes19:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone20:
+maskdone16:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -2188,26 +2112,12 @@ maskdone20:
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
-	JMP  short2end
+	JMP  few
 
 short2rare:
 	MOVQ $+2, 728(SP)
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 704(SP)
-	LEAQ 416(SP), R9
-	LEAQ 544(SP), AX
-	MOVQ R10, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R10, 712(SP)
-	LEAQ 544(SP), R10
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 728(SP)
@@ -2239,6 +2149,23 @@ lanestage:
 	MOVQ R10, 712(SP)
 	LEAQ 544(SP), R10
 	JMP  laneloop
+
+spread:
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 704(SP)
+	LEAQ 416(SP), R9
+	LEAQ 544(SP), AX
+	MOVQ R10, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R10, 712(SP)
+	LEAQ 544(SP), R10
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -2322,8 +2249,8 @@ rare:
 	VBLENDVPS    Y6, Y8, Y10, Y6
 	VMOVUPS      Y6, 96(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone22
-	JEQ          maskbytes21
+	JLT          maskdone18
+	JEQ          maskbytes17
 	VCMPPS       $0x00, Y0, Y3, Y3
 	VCMPPS       $0x00, Y1, Y5, Y5
 	VCMPPS       $0x00, Y2, Y7, Y7
@@ -2337,9 +2264,9 @@ rare:
 	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone22
+	JMP          maskdone18
 
-maskbytes21:
+maskbytes17:
 	VCMPPS    $0x00, Y0, Y3, Y3
 	VCMPPS    $0x00, Y1, Y5, Y5
 	VCMPPS    $0x00, Y2, Y7, Y7
@@ -2353,17 +2280,14 @@ maskbytes21:
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone22:
-	CMPQ 728(SP), $+1
-	JEQ  groupresume
-	CMPQ 728(SP), $+2
-	JEQ  short2resume
-	JMP  laneback
-
-groupresume:
+maskdone18:
+	CMPQ         728(SP), $+3
+	JEQ          laneback
 	MOVQ         696(SP), R8
 	MOVQ         704(SP), R9
 	MOVQ         712(SP), R10
+	CMPQ         728(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (R8), Y14
 	VBROADCASTSS least+48(FP), Y0
 	VBROADCASTSS (R10), Y1
@@ -2373,12 +2297,6 @@ groupresume:
 	VPSUBD       Y1, Y0, Y0
 	VCVTDQ2PS    Y0, Y12
 	JMP          groupback
-
-short2resume:
-	MOVQ 696(SP), R8
-	MOVQ 704(SP), R9
-	MOVQ 712(SP), R10
-	JMP  short2back
 
 // func FakeQuantizeMinvalAVX2(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -2674,7 +2592,7 @@ groupmet:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R12, R11
@@ -2743,7 +2661,7 @@ maskdone6:
 	SUBQ  DI, R15
 	SUBQ  DI, R13
 	TESTQ R13, R13
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R11, R11
 	JNE   groupmore
 	MOVQ  R12, R11
@@ -2757,15 +2675,9 @@ groupmore:
 	MOVQ  R13, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R11, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+80(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -2875,14 +2787,7 @@ short2back:
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R11, DI
@@ -3028,6 +2933,13 @@ maskdone12:
 	MOVQ 712(SP), R10
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
@@ -3039,17 +2951,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near13
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched14
-
-near13:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched14:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VMOVUPS      (BX), Y0
 	VSUBPS       Y12, Y0, Y0
 	VBROADCASTSS (R9), Y1
@@ -3117,8 +3020,8 @@ fetched14:
 	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone16
-	JEQ          maskbytes15
+	JLT          maskdone14
+	JEQ          maskbytes13
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
@@ -3128,9 +3031,9 @@ fetched14:
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone16
+	JMP          maskdone14
 
-maskbytes15:
+maskbytes13:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -3140,7 +3043,7 @@ maskbytes15:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone16:
+maskdone14:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+32, R11
@@ -3150,22 +3053,8 @@ maskdone16:
 
 grouprare:
 	MOVQ $+1, 728(SP)
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 704(SP)
-	LEAQ 416(SP), R9
-	LEAQ 544(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R10, 712(SP)
-	LEAQ 544(SP), R10
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -3315,17 +3204,8 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near17
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched18
-
-near17:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched18:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS 4(R8), Y12
 	VBROADCASTSS (R10), Y11
@@ -3397,8 +3277,8 @@ fetched18:
 	VMOVNTPS     Y5, 96(SI)
 	VCMPPS       $0x00, Y4, Y3, Y3
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone20
-	JEQ          maskbytes19
+	JLT          maskdone16
+	JEQ          maskbytes15
 	VMOVMSKPS    Y0, AX
 	MOVB         AL, (DX)
 	VMOVMSKPS    Y1, AX
@@ -3408,9 +3288,9 @@ fetched18:
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone20
+	JMP          maskdone16
 
-maskbytes19:
+maskbytes15:
 	VPACKSSDW Y1, Y0, Y0
 	VPACKSSDW Y3, Y2, Y2
 	VPACKSSWB Y2, Y0, Y0
@@ -3420,7 +3300,7 @@ maskbytes19:
 	VMOVNTPS  Y0, (DX)
 	ADDQ      $+32, DX
 
-maskdone20:
+maskdone16:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -3429,26 +3309,12 @@ maskdone20:
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
-	JMP  short2end
+	JMP  few
 
 short2rare:
 	MOVQ $+2, 728(SP)
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 704(SP)
-	LEAQ 416(SP), R9
-	LEAQ 544(SP), AX
-	MOVQ R10, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R10, 712(SP)
-	LEAQ 544(SP), R10
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 728(SP)
@@ -3480,6 +3346,23 @@ lanestage:
 	MOVQ R10, 712(SP)
 	LEAQ 544(SP), R10
 	JMP  laneloop
+
+spread:
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 704(SP)
+	LEAQ 416(SP), R9
+	LEAQ 544(SP), AX
+	MOVQ R10, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R10, 712(SP)
+	LEAQ 544(SP), R10
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -3551,8 +3434,8 @@ rare:
 	VMOVUPS      Y1, 96(SI)
 	VCMPPS       $0x00, Y0, Y6, Y6
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone22
-	JEQ          maskbytes21
+	JLT          maskdone18
+	JEQ          maskbytes17
 	VMOVMSKPS    Y3, AX
 	MOVB         AL, (DX)
 	VMOVMSKPS    Y4, AX
@@ -3562,9 +3445,9 @@ rare:
 	VMOVMSKPS    Y6, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone22
+	JMP          maskdone18
 
-maskbytes21:
+maskbytes17:
 	VPACKSSDW Y4, Y3, Y3
 	VPACKSSDW Y6, Y5, Y5
 	VPACKSSWB Y5, Y3, Y3
@@ -3574,26 +3457,17 @@ maskbytes21:
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone22:
-	CMPQ 728(SP), $+1
-	JEQ  groupresume
-	CMPQ 728(SP), $+2
-	JEQ  short2resume
-	JMP  laneback
-
-groupresume:
+maskdone18:
+	CMPQ         728(SP), $+3
+	JEQ          laneback
 	MOVQ         696(SP), R8
 	MOVQ         704(SP), R9
 	MOVQ         712(SP), R10
+	CMPQ         728(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R10), Y12
 	JMP          groupback
-
-short2resume:
-	MOVQ 696(SP), R8
-	MOVQ 704(SP), R9
-	MOVQ 712(SP), R10
-	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0x00000000
 DATA constantsAVX2<>+4(SB)/4, $0x00000004

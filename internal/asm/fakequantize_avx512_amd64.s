@@ -455,7 +455,7 @@ maskdone8:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -592,7 +592,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -605,15 +605,9 @@ groupmore:
 	MOVQ  R12, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -810,18 +804,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -1024,14 +1011,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -1155,6 +1135,13 @@ maskdone24:
 	MOVQ 1120(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1166,21 +1153,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near25
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	PREFETCHT1 128(BX)(CX*1)
-	PREFETCHT1 192(BX)(CX*1)
-	JMP        fetched26
-
-near25:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-	PREFETCHNTA 128(BX)(CX*1)
-	PREFETCHNTA 192(BX)(CX*1)
-
-fetched26:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (BX), Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
@@ -1226,8 +1200,8 @@ fetched26:
 	VFMADD231PS  Z11, Z7, Z8
 	VMOVNTPS     Z8, 192(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone28
-	JEQ          maskbytes27
+	JLT          maskdone26
+	JEQ          maskbytes25
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -1237,9 +1211,9 @@ fetched26:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone28
+	JMP          maskdone26
 
-maskbytes27:
+maskbytes25:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1251,7 +1225,7 @@ maskbytes27:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone28:
+maskdone26:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R10
@@ -1289,8 +1263,8 @@ grouplast:
 	VFMADD231PS Z11, Z17, Z18
 	VMOVUPS     Z18, 192(SI)
 	CMPL        kind+48(FP), $+1
-	JLT         maskdone30
-	JEQ         maskbytes29
+	JLT         maskdone28
+	JEQ         maskbytes27
 	VCMPPS      $0x00, Z0, Z1, K1
 	VCMPPS      $0x00, Z2, Z3, K2
 	KUNPCKWD    K1, K2, K1
@@ -1300,9 +1274,9 @@ grouplast:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone30
+	JMP         maskdone28
 
-maskbytes29:
+maskbytes27:
 	VCMPPS     $0x00, Z0, Z1, K1
 	VCMPPS     $0x00, Z2, Z3, K2
 	KUNPCKWD   K1, K2, K1
@@ -1314,7 +1288,7 @@ maskbytes29:
 	VMOVUPS    Z18, (DX)
 	ADDQ       $+64, DX
 
-maskdone30:
+maskdone28:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R10
@@ -1322,17 +1296,8 @@ maskdone30:
 
 grouprare:
 	MOVQ $+1, 1136(SP)
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1402,23 +1367,23 @@ groupstaged:
 	LEAQ (SI)(DI*4), SI
 	MOVQ 1096(SP), DX
 	CMPL kind+48(FP), $+1
-	JLT  maskdone32
-	JEQ  maskbytes31
+	JLT  maskdone30
+	JEQ  maskbytes29
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone32
+	JMP  maskdone30
 
-maskbytes31:
+maskbytes29:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone32:
+maskdone30:
 	MOVQ 1104(SP), BX
 	LEAQ (BX)(DI*4), BX
 	MOVQ 1128(SP), R10
@@ -1435,21 +1400,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near33
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	PREFETCHT1 128(BX)(CX*1)
-	PREFETCHT1 192(BX)(CX*1)
-	JMP        fetched34
-
-near33:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-	PREFETCHNTA 128(BX)(CX*1)
-	PREFETCHNTA 192(BX)(CX*1)
-
-fetched34:
+	LEAQ              (BX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFNMADD231PS.BCST (R8), Z1, Z0
@@ -1495,8 +1447,8 @@ fetched34:
 	VFMADD231PS.BCST  4(R8), Z7, Z8
 	VMOVNTPS          Z8, 192(SI)
 	CMPL              kind+48(FP), $+1
-	JLT               maskdone36
-	JEQ               maskbytes35
+	JLT               maskdone32
+	JEQ               maskbytes31
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -1506,9 +1458,9 @@ fetched34:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone36
+	JMP               maskdone32
 
-maskbytes35:
+maskbytes31:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1520,7 +1472,7 @@ maskbytes35:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone32:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+256, SI
@@ -1528,38 +1480,16 @@ maskdone36:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2stream
-	JMP  short2end
+	JMP  few
 
 short2rare:
 	MOVQ $+2, 1136(SP)
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near37
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	PREFETCHT1 128(BX)(CX*1)
-	PREFETCHT1 192(BX)(CX*1)
-	JMP        fetched38
-
-near37:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-	PREFETCHNTA 128(BX)(CX*1)
-	PREFETCHNTA 192(BX)(CX*1)
-
-fetched38:
+	LEAQ              (BX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFNMADD231PS.BCST (R8), Z1, Z0
@@ -1605,8 +1535,8 @@ fetched38:
 	VFMADD231PS.BCST  12(R8), Z7, Z8
 	VMOVNTPS          Z8, 192(SI)
 	CMPL              kind+48(FP), $+1
-	JLT               maskdone40
-	JEQ               maskbytes39
+	JLT               maskdone34
+	JEQ               maskbytes33
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -1616,9 +1546,9 @@ fetched38:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone40
+	JMP               maskdone34
 
-maskbytes39:
+maskbytes33:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1630,7 +1560,7 @@ maskbytes39:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone40:
+maskdone34:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+256, SI
@@ -1638,21 +1568,12 @@ maskdone40:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4stream
-	JMP  short4end
+	JMP  few
 
 short4rare:
 	MOVQ $+3, 1136(SP)
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 1136(SP)
@@ -1679,6 +1600,18 @@ lanestage:
 	MOVQ R9, 1120(SP)
 	LEAQ 832(SP), R9
 	JMP  laneloop
+
+spread:
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
 
 rare:
 	VMOVUPS      (BX), Z0
@@ -1731,8 +1664,8 @@ rare:
 	VBLENDMPS    Z10, Z1, K1, Z10
 	VMOVUPS      Z10, 192(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone42
-	JEQ          maskbytes41
+	JLT          maskdone36
+	JEQ          maskbytes35
 	VCMPPS       $0x00, Z0, Z2, K1
 	VCMPPS       $0x00, Z3, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -1742,9 +1675,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone42
+	JMP          maskdone36
 
-maskbytes41:
+maskbytes35:
 	VCMPPS     $0x00, Z0, Z2, K1
 	VCMPPS     $0x00, Z3, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1756,31 +1689,18 @@ maskbytes41:
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone42:
-	CMPQ 1136(SP), $+1
-	JEQ  groupresume
-	CMPQ 1136(SP), $+2
-	JEQ  short2resume
-	CMPQ 1136(SP), $+3
-	JEQ  short4resume
-	JMP  laneback
-
-groupresume:
+maskdone36:
+	CMPQ         1136(SP), $+4
+	JEQ          laneback
 	MOVQ         1112(SP), R8
 	MOVQ         1120(SP), R9
+	CMPQ         1136(SP), $+2
+	JEQ          short2back
+	CMPQ         1136(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z10
 	JMP          groupback
-
-short2resume:
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-	JMP  short4back
 
 // func FakeQuantizeZeroPointAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -2261,7 +2181,7 @@ maskdone8:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R12, R11
@@ -2404,7 +2324,7 @@ grouprest:
 	SUBQ  DI, R15
 	SUBQ  DI, R13
 	TESTQ R13, R13
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R11, R11
 	JNE   groupmore
 	MOVQ  R12, R11
@@ -2418,15 +2338,9 @@ groupmore:
 	MOVQ  R13, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R11, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+80(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -2639,18 +2553,11 @@ short2back:
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R11, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+80(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -2883,14 +2790,7 @@ short4back:
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R11, R11
-	JNE   groups
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R11, DI
@@ -3036,6 +2936,13 @@ maskdone24:
 	MOVQ 1384(SP), R10
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
@@ -3047,21 +2954,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near25
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	PREFETCHT1 128(BX)(CX*1)
-	PREFETCHT1 192(BX)(CX*1)
-	JMP        fetched26
-
-near25:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-	PREFETCHNTA 128(BX)(CX*1)
-	PREFETCHNTA 192(BX)(CX*1)
-
-fetched26:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (BX), Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
@@ -3107,8 +3001,8 @@ fetched26:
 	VFMADD231PS  Z11, Z7, Z16
 	VMOVNTPS     Z16, 192(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone28
-	JEQ          maskbytes27
+	JLT          maskdone26
+	JEQ          maskbytes25
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -3118,9 +3012,9 @@ fetched26:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone28
+	JMP          maskdone26
 
-maskbytes27:
+maskbytes25:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -3132,7 +3026,7 @@ maskbytes27:
 	VMOVNTPS   Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone28:
+maskdone26:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R11
@@ -3170,8 +3064,8 @@ grouplast:
 	VFMADD231PS Z11, Z19, Z20
 	VMOVUPS     Z20, 192(SI)
 	CMPL        kind+56(FP), $+1
-	JLT         maskdone30
-	JEQ         maskbytes29
+	JLT         maskdone28
+	JEQ         maskbytes27
 	VCMPPS      $0x00, Z0, Z1, K1
 	VCMPPS      $0x00, Z2, Z3, K2
 	KUNPCKWD    K1, K2, K1
@@ -3181,9 +3075,9 @@ grouplast:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone30
+	JMP         maskdone28
 
-maskbytes29:
+maskbytes27:
 	VCMPPS     $0x00, Z0, Z1, K1
 	VCMPPS     $0x00, Z2, Z3, K2
 	KUNPCKWD   K1, K2, K1
@@ -3195,7 +3089,7 @@ maskbytes29:
 	VMOVUPS    Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone30:
+maskdone28:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R11
@@ -3203,22 +3097,8 @@ maskdone30:
 
 grouprare:
 	MOVQ $+1, 1400(SP)
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1368(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1376(SP)
-	LEAQ 832(SP), R9
-	LEAQ 1088(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R10, 1384(SP)
-	LEAQ 1088(SP), R10
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -3297,23 +3177,23 @@ groupstaged:
 	LEAQ (SI)(DI*4), SI
 	MOVQ 1352(SP), DX
 	CMPL kind+56(FP), $+1
-	JLT  maskdone32
-	JEQ  maskbytes31
+	JLT  maskdone30
+	JEQ  maskbytes29
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone32
+	JMP  maskdone30
 
-maskbytes31:
+maskbytes29:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone32:
+maskdone30:
 	MOVQ 1360(SP), BX
 	LEAQ (BX)(DI*4), BX
 	MOVQ 1392(SP), R11
@@ -3331,21 +3211,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near33
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	PREFETCHT1 128(BX)(CX*1)
-	PREFETCHT1 192(BX)(CX*1)
-	JMP        fetched34
-
-near33:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-	PREFETCHNTA 128(BX)(CX*1)
-	PREFETCHNTA 192(BX)(CX*1)
-
-fetched34:
+	LEAQ              (BX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VBROADCASTSS      (R10), Z0
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z11
@@ -3401,8 +3268,8 @@ fetched34:
 	VFMADD231PS.BCST  4(R8), Z7, Z16
 	VMOVNTPS          Z16, 192(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone36
-	JEQ               maskbytes35
+	JLT               maskdone32
+	JEQ               maskbytes31
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -3412,9 +3279,9 @@ fetched34:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone36
+	JMP               maskdone32
 
-maskbytes35:
+maskbytes31:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -3426,7 +3293,7 @@ maskbytes35:
 	VMOVNTPS   Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone32:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -3435,43 +3302,16 @@ maskdone36:
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
-	JMP  short2end
+	JMP  few
 
 short2rare:
 	MOVQ $+2, 1400(SP)
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1368(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1376(SP)
-	LEAQ 832(SP), R9
-	LEAQ 1088(SP), AX
-	MOVQ R10, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R10, 1384(SP)
-	LEAQ 1088(SP), R10
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near37
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	PREFETCHT1 128(BX)(CX*1)
-	PREFETCHT1 192(BX)(CX*1)
-	JMP        fetched38
-
-near37:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-	PREFETCHNTA 128(BX)(CX*1)
-	PREFETCHNTA 192(BX)(CX*1)
-
-fetched38:
+	LEAQ              (BX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VBROADCASTSS      (R10), Z0
 	VPSUBD            Z0, Z15, Z1
 	VCVTDQ2PS         Z1, Z11
@@ -3537,8 +3377,8 @@ fetched38:
 	VFMADD231PS.BCST  12(R8), Z19, Z20
 	VMOVNTPS          Z20, 192(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone40
-	JEQ               maskbytes39
+	JLT               maskdone34
+	JEQ               maskbytes33
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z17, K2
 	KUNPCKWD          K1, K2, K1
@@ -3548,9 +3388,9 @@ fetched38:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone40
+	JMP               maskdone34
 
-maskbytes39:
+maskbytes33:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z17, K2
 	KUNPCKWD   K1, K2, K1
@@ -3562,7 +3402,7 @@ maskbytes39:
 	VMOVNTPS   Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone40:
+maskdone34:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+16, R10
@@ -3571,26 +3411,12 @@ maskdone40:
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4stream
-	JMP  short4end
+	JMP  few
 
 short4rare:
 	MOVQ $+3, 1400(SP)
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1368(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1376(SP)
-	LEAQ 832(SP), R9
-	LEAQ 1088(SP), AX
-	MOVQ R10, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R10, 1384(SP)
-	LEAQ 1088(SP), R10
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 1400(SP)
@@ -3622,6 +3448,23 @@ lanestage:
 	MOVQ R10, 1384(SP)
 	LEAQ 1088(SP), R10
 	JMP  laneloop
+
+spread:
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 1368(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 1376(SP)
+	LEAQ 832(SP), R9
+	LEAQ 1088(SP), AX
+	MOVQ R10, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R10, 1384(SP)
+	LEAQ 1088(SP), R10
 
 rare:
 	VMOVUPS      (BX), Z0
@@ -3694,8 +3537,8 @@ rare:
 	VBLENDMPS    Z9, Z1, K1, Z9
 	VMOVUPS      Z9, 192(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone42
-	JEQ          maskbytes41
+	JLT          maskdone36
+	JEQ          maskbytes35
 	VCMPPS       $0x00, Z0, Z3, K1
 	VCMPPS       $0x00, Z2, Z6, K2
 	KUNPCKWD     K1, K2, K1
@@ -3705,9 +3548,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone42
+	JMP          maskdone36
 
-maskbytes41:
+maskbytes35:
 	VCMPPS     $0x00, Z0, Z3, K1
 	VCMPPS     $0x00, Z2, Z6, K2
 	KUNPCKWD   K1, K2, K1
@@ -3719,19 +3562,16 @@ maskbytes41:
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone42:
-	CMPQ 1400(SP), $+1
-	JEQ  groupresume
-	CMPQ 1400(SP), $+2
-	JEQ  short2resume
-	CMPQ 1400(SP), $+3
-	JEQ  short4resume
-	JMP  laneback
-
-groupresume:
+maskdone36:
+	CMPQ         1400(SP), $+4
+	JEQ          laneback
 	MOVQ         1368(SP), R8
 	MOVQ         1376(SP), R9
 	MOVQ         1384(SP), R10
+	CMPQ         1400(SP), $+2
+	JEQ          short2back
+	CMPQ         1400(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z10
 	VBROADCASTSS (R10), Z0
@@ -3740,18 +3580,6 @@ groupresume:
 	VPSUBD       Z0, Z14, Z0
 	VCVTDQ2PS    Z0, Z8
 	JMP          groupback
-
-short2resume:
-	MOVQ 1368(SP), R8
-	MOVQ 1376(SP), R9
-	MOVQ 1384(SP), R10
-	JMP  short2back
-
-short4resume:
-	MOVQ 1368(SP), R8
-	MOVQ 1376(SP), R9
-	MOVQ 1384(SP), R10
-	JMP  short4back
 
 // func FakeQuantizeMinvalAVX512(y *float32, mask *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, kind int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -4249,7 +4077,7 @@ maskdone8:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R12, R11
@@ -4396,7 +4224,7 @@ grouprest:
 	SUBQ  DI, R15
 	SUBQ  DI, R13
 	TESTQ R13, R13
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R11, R11
 	JNE   groupmore
 	MOVQ  R12, R11
@@ -4410,15 +4238,9 @@ groupmore:
 	MOVQ  R13, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R11, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+80(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -4631,18 +4453,11 @@ short2back:
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R11, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+80(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -4855,14 +4670,7 @@ short4back:
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R11, R11
-	JNE   groups
-	TESTQ $0x00000001, ahead+80(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R11, DI
@@ -5000,6 +4808,13 @@ maskdone24:
 	MOVQ 1384(SP), R10
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R11, R11
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+80(FP)
 	JNE   fence
 	VZEROUPPER
@@ -5011,21 +4826,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near25
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	PREFETCHT1 128(BX)(CX*1)
-	PREFETCHT1 192(BX)(CX*1)
-	JMP        fetched26
-
-near25:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-	PREFETCHNTA 128(BX)(CX*1)
-	PREFETCHNTA 192(BX)(CX*1)
-
-fetched26:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (BX), Z0
 	VSUBPS       Z9, Z0, Z0
 	VMULPS       Z10, Z0, Z1
@@ -5079,8 +4881,8 @@ fetched26:
 	VADDPS       Z9, Z8, Z8
 	VMOVNTPS     Z8, 192(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone28
-	JEQ          maskbytes27
+	JLT          maskdone26
+	JEQ          maskbytes25
 	VCMPPS       $0x00, Z1, Z0, K1
 	VCMPPS       $0x00, Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -5090,9 +4892,9 @@ fetched26:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone28
+	JMP          maskdone26
 
-maskbytes27:
+maskbytes25:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -5104,7 +4906,7 @@ maskbytes27:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone28:
+maskdone26:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R11
@@ -5146,8 +4948,8 @@ grouplast:
 	VADDPS      Z9, Z19, Z19
 	VMOVUPS     Z19, 192(SI)
 	CMPL        kind+56(FP), $+1
-	JLT         maskdone30
-	JEQ         maskbytes29
+	JLT         maskdone28
+	JEQ         maskbytes27
 	VCMPPS      $0x00, Z0, Z1, K1
 	VCMPPS      $0x00, Z2, Z3, K2
 	KUNPCKWD    K1, K2, K1
@@ -5157,9 +4959,9 @@ grouplast:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone30
+	JMP         maskdone28
 
-maskbytes29:
+maskbytes27:
 	VCMPPS     $0x00, Z0, Z1, K1
 	VCMPPS     $0x00, Z2, Z3, K2
 	KUNPCKWD   K1, K2, K1
@@ -5171,7 +4973,7 @@ maskbytes29:
 	VMOVUPS    Z19, (DX)
 	ADDQ       $+64, DX
 
-maskdone30:
+maskdone28:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R11
@@ -5179,22 +4981,8 @@ maskdone30:
 
 grouprare:
 	MOVQ $+1, 1400(SP)
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1368(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1376(SP)
-	LEAQ 832(SP), R9
-	LEAQ 1088(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R10, 1384(SP)
-	LEAQ 1088(SP), R10
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -5267,23 +5055,23 @@ groupstaged:
 	LEAQ (SI)(DI*4), SI
 	MOVQ 1352(SP), DX
 	CMPL kind+56(FP), $+1
-	JLT  maskdone32
-	JEQ  maskbytes31
+	JLT  maskdone30
+	JEQ  maskbytes29
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone32
+	JMP  maskdone30
 
-maskbytes31:
+maskbytes29:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone32:
+maskdone30:
 	MOVQ 1360(SP), BX
 	LEAQ (BX)(DI*4), BX
 	MOVQ 1392(SP), R11
@@ -5301,21 +5089,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near33
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	PREFETCHT1 128(BX)(CX*1)
-	PREFETCHT1 192(BX)(CX*1)
-	JMP        fetched34
-
-near33:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-	PREFETCHNTA 128(BX)(CX*1)
-	PREFETCHNTA 192(BX)(CX*1)
-
-fetched34:
+	LEAQ              (BX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (BX), Z0
 	VSUBPS.BCST       (R10), Z0, Z0
 	VMULPS.BCST       (R9), Z0, Z1
@@ -5369,8 +5144,8 @@ fetched34:
 	VADDPS.BCST       4(R10), Z8, Z8
 	VMOVNTPS          Z8, 192(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone36
-	JEQ               maskbytes35
+	JLT               maskdone32
+	JEQ               maskbytes31
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -5380,9 +5155,9 @@ fetched34:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone36
+	JMP               maskdone32
 
-maskbytes35:
+maskbytes31:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -5394,7 +5169,7 @@ maskbytes35:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone32:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+8, R10
@@ -5403,43 +5178,16 @@ maskdone36:
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2stream
-	JMP  short2end
+	JMP  few
 
 short2rare:
 	MOVQ $+2, 1400(SP)
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1368(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1376(SP)
-	LEAQ 832(SP), R9
-	LEAQ 1088(SP), AX
-	MOVQ R10, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R10, 1384(SP)
-	LEAQ 1088(SP), R10
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near37
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	PREFETCHT1 128(BX)(CX*1)
-	PREFETCHT1 192(BX)(CX*1)
-	JMP        fetched38
-
-near37:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-	PREFETCHNTA 128(BX)(CX*1)
-	PREFETCHNTA 192(BX)(CX*1)
-
-fetched38:
+	LEAQ              (BX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (BX), Z0
 	VSUBPS.BCST       (R10), Z0, Z0
 	VMULPS.BCST       (R9), Z0, Z1
@@ -5493,8 +5241,8 @@ fetched38:
 	VADDPS.BCST       12(R10), Z8, Z8
 	VMOVNTPS          Z8, 192(SI)
 	CMPL              kind+56(FP), $+1
-	JLT               maskdone40
-	JEQ               maskbytes39
+	JLT               maskdone34
+	JEQ               maskbytes33
 	VCMPPS            $0x00, Z1, Z0, K1
 	VCMPPS            $0x00, Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -5504,9 +5252,9 @@ fetched38:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone40
+	JMP               maskdone34
 
-maskbytes39:
+maskbytes33:
 	VCMPPS     $0x00, Z1, Z0, K1
 	VCMPPS     $0x00, Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -5518,7 +5266,7 @@ maskbytes39:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone40:
+maskdone34:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+16, R10
@@ -5527,26 +5275,12 @@ maskdone40:
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4stream
-	JMP  short4end
+	JMP  few
 
 short4rare:
 	MOVQ $+3, 1400(SP)
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1368(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1376(SP)
-	LEAQ 832(SP), R9
-	LEAQ 1088(SP), AX
-	MOVQ R10, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R10, 1384(SP)
-	LEAQ 1088(SP), R10
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 1400(SP)
@@ -5578,6 +5312,23 @@ lanestage:
 	MOVQ R10, 1384(SP)
 	LEAQ 1088(SP), R10
 	JMP  laneloop
+
+spread:
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 1368(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 1376(SP)
+	LEAQ 832(SP), R9
+	LEAQ 1088(SP), AX
+	MOVQ R10, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R10, 1384(SP)
+	LEAQ 1088(SP), R10
 
 rare:
 	VMOVUPS      (BX), Z0
@@ -5638,8 +5389,8 @@ rare:
 	VBLENDMPS    Z11, Z1, K1, Z11
 	VMOVUPS      Z11, 192(SI)
 	CMPL         kind+56(FP), $+1
-	JLT          maskdone42
-	JEQ          maskbytes41
+	JLT          maskdone36
+	JEQ          maskbytes35
 	VCMPPS       $0x00, Z0, Z3, K1
 	VCMPPS       $0x00, Z2, Z6, K2
 	KUNPCKWD     K1, K2, K1
@@ -5649,9 +5400,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone42
+	JMP          maskdone36
 
-maskbytes41:
+maskbytes35:
 	VCMPPS     $0x00, Z0, Z3, K1
 	VCMPPS     $0x00, Z2, Z6, K2
 	KUNPCKWD   K1, K2, K1
@@ -5663,35 +5414,20 @@ maskbytes41:
 	VMOVUPS    Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone42:
-	CMPQ 1400(SP), $+1
-	JEQ  groupresume
-	CMPQ 1400(SP), $+2
-	JEQ  short2resume
-	CMPQ 1400(SP), $+3
-	JEQ  short4resume
-	JMP  laneback
-
-groupresume:
+maskdone36:
+	CMPQ         1400(SP), $+4
+	JEQ          laneback
 	MOVQ         1368(SP), R8
 	MOVQ         1376(SP), R9
 	MOVQ         1384(SP), R10
+	CMPQ         1400(SP), $+2
+	JEQ          short2back
+	CMPQ         1400(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (R8), Z11
 	VBROADCASTSS (R9), Z10
 	VBROADCASTSS (R10), Z9
 	JMP          groupback
-
-short2resume:
-	MOVQ 1368(SP), R8
-	MOVQ 1376(SP), R9
-	MOVQ 1384(SP), R10
-	JMP  short2back
-
-short4resume:
-	MOVQ 1368(SP), R8
-	MOVQ 1376(SP), R9
-	MOVQ 1384(SP), R10
-	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x01010101
 DATA constantsAVX512<>+4(SB)/4, $0x7fc00000

@@ -446,17 +446,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 336(RSP)
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -540,6 +530,17 @@ lanestage:
 	MOVD R5, 320(RSP)
 	ADD $224, RSP, R5
 	B laneloop
+spread:
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
 rare:
 	FMOVQ (R3), F0
 	FMOVQ (R4), F1
@@ -622,12 +623,11 @@ maskbytes11:
 	ADD $16, R2, R2
 maskdone12:
 	MOVD 336(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
+groupresume:
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
 	B groupback
@@ -1120,22 +1120,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 408(RSP)
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 376(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 384(RSP)
-	ADD $224, RSP, R5
-	ADD $288, RSP, R16
-	MOVD R6, R17
-	CALL ·spread1NEON(SB)
-	MOVD R6, 392(RSP)
-	ADD $288, RSP, R6
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -1239,6 +1224,22 @@ lanestage:
 	MOVD R6, 392(RSP)
 	ADD $288, RSP, R6
 	B laneloop
+spread:
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 376(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 384(RSP)
+	ADD $224, RSP, R5
+	ADD $288, RSP, R16
+	MOVD R6, R17
+	CALL ·spread1NEON(SB)
+	MOVD R6, 392(RSP)
+	ADD $288, RSP, R6
 rare:
 	FMOVQ (R3), F0
 	FMOVQ (R4), F1
@@ -1341,13 +1342,12 @@ maskbytes11:
 	ADD $16, R2, R2
 maskdone12:
 	MOVD 408(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 376(RSP), R4
 	MOVD 384(RSP), R5
 	MOVD 392(RSP), R6
+groupresume:
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
 	VLD1R (R6), [V0.S4]
@@ -1839,22 +1839,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 408(RSP)
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 376(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 384(RSP)
-	ADD $224, RSP, R5
-	ADD $288, RSP, R16
-	MOVD R6, R17
-	CALL ·spread1NEON(SB)
-	MOVD R6, 392(RSP)
-	ADD $288, RSP, R6
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -1951,6 +1936,22 @@ lanestage:
 	MOVD R6, 392(RSP)
 	ADD $288, RSP, R6
 	B laneloop
+spread:
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 376(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 384(RSP)
+	ADD $224, RSP, R5
+	ADD $288, RSP, R16
+	MOVD R6, R17
+	CALL ·spread1NEON(SB)
+	MOVD R6, 392(RSP)
+	ADD $288, RSP, R6
 rare:
 	FMOVQ (R3), F0
 	FMOVQ (R4), F1
@@ -2041,13 +2042,12 @@ maskbytes11:
 	ADD $16, R2, R2
 maskdone12:
 	MOVD 408(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 376(RSP), R4
 	MOVD 384(RSP), R5
 	MOVD 392(RSP), R6
+groupresume:
 	VLD1R (R4), [V11.S4]
 	VLD1R (R5), [V10.S4]
 	VLD1R (R6), [V9.S4]

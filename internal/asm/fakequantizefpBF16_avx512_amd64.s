@@ -564,7 +564,7 @@ maskdone8:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -729,7 +729,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -741,12 +741,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z3
@@ -1126,14 +1120,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -1368,18 +1359,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -1614,14 +1598,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -1771,6 +1748,13 @@ maskdone32:
 	MOVQ 864(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1782,17 +1766,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near33
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched34
-
-near33:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched34:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VPERMW.Z     (BX), Z10, K6, Z0
 	VMULPS       Z2, Z0, Z1
 	VFMSUB231PS  Z3, Z1, Z0
@@ -1860,8 +1835,8 @@ fetched34:
 	VPADDW       Z8, Z23, K1, Z23
 	VMOVNTPS     Z23, 64(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone36
-	JEQ          maskbytes35
+	JLT          maskdone34
+	JEQ          maskbytes33
 	VPCMPEQD     Z1, Z0, K1
 	VPCMPEQD     Z16, Z19, K2
 	KUNPCKWD     K1, K2, K1
@@ -1871,9 +1846,9 @@ fetched34:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone36
+	JMP          maskdone34
 
-maskbytes35:
+maskbytes33:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z16, Z19, K2
 	KUNPCKWD   K1, K2, K1
@@ -1885,7 +1860,7 @@ maskbytes35:
 	VMOVNTPS   Z22, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone34:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, R10
@@ -1945,8 +1920,8 @@ grouplast:
 	VPADDW     Z8, Z23, K1, Z23
 	VMOVUPS    Z23, 64(SI)
 	CMPL       kind+52(FP), $+1
-	JLT        maskdone38
-	JEQ        maskbytes37
+	JLT        maskdone36
+	JEQ        maskbytes35
 	VPCMPEQD   Z16, Z0, K1
 	VPCMPEQD   Z17, Z1, K2
 	KUNPCKWD   K1, K2, K1
@@ -1956,9 +1931,9 @@ grouplast:
 	KUNPCKDQ   K1, K2, K1
 	KMOVQ      K1, (DX)
 	ADDQ       $+8, DX
-	JMP        maskdone38
+	JMP        maskdone36
 
-maskbytes37:
+maskbytes35:
 	VPCMPEQD   Z16, Z0, K1
 	VPCMPEQD   Z17, Z1, K2
 	KUNPCKWD   K1, K2, K1
@@ -1970,7 +1945,7 @@ maskbytes37:
 	VMOVUPS    Z22, (DX)
 	ADDQ       $+64, DX
 
-maskdone38:
+maskdone36:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, R10
@@ -1978,17 +1953,8 @@ maskdone38:
 
 grouprare:
 	MOVQ $+1, 880(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 864(SP)
-	LEAQ 576(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -2058,23 +2024,23 @@ groupstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
 	CMPL kind+52(FP), $+1
-	JLT  maskdone40
-	JEQ  maskbytes39
+	JLT  maskdone38
+	JEQ  maskbytes37
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone40
+	JMP  maskdone38
 
-maskbytes39:
+maskbytes37:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone40:
+maskdone38:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
 	MOVQ 872(SP), R10
@@ -2091,17 +2057,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near41
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched42
-
-near41:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched42:
+	LEAQ        (BX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (BX), Z10, K6, Z0
 	VMULPS      Z16, Z0, Z1
 	VFMADD231PS Z2, Z0, Z1
@@ -2165,8 +2122,8 @@ fetched42:
 	VPADDW      Z8, Z24, K1, Z24
 	VMOVNTPS    Z24, 64(SI)
 	CMPL        kind+52(FP), $+1
-	JLT         maskdone44
-	JEQ         maskbytes43
+	JLT         maskdone40
+	JEQ         maskbytes39
 	VPCMPEQD    Z1, Z0, K1
 	VPCMPEQD    Z17, Z20, K2
 	KUNPCKWD    K1, K2, K1
@@ -2176,9 +2133,9 @@ fetched42:
 	KUNPCKDQ    K1, K2, K1
 	KMOVQ       K1, (DX)
 	ADDQ        $+8, DX
-	JMP         maskdone44
+	JMP         maskdone40
 
-maskbytes43:
+maskbytes39:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z17, Z20, K2
 	KUNPCKWD   K1, K2, K1
@@ -2190,7 +2147,7 @@ maskbytes43:
 	VMOVNTPS   Z23, (DX)
 	ADDQ       $+64, DX
 
-maskdone44:
+maskdone40:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, DI
@@ -2200,17 +2157,8 @@ maskdone44:
 
 longrare:
 	MOVQ $+2, 880(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 864(SP)
-	LEAQ 576(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -2221,39 +2169,30 @@ longstaged:
 	LEAQ (SI)(DI*2), SI
 	MOVQ 840(SP), DX
 	CMPL kind+52(FP), $+1
-	JLT  maskdone46
-	JEQ  maskbytes45
+	JLT  maskdone42
+	JEQ  maskbytes41
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone46
+	JMP  maskdone42
 
-maskbytes45:
+maskbytes41:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone46:
+maskdone42:
 	MOVQ 848(SP), BX
 	LEAQ (BX)(DI*2), BX
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near47
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched48
-
-near47:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched48:
+	LEAQ              (BX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VPERMW.Z          (BX), Z10, K6, Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFMSUB231PS.BCST  (R8), Z1, Z0
@@ -2321,8 +2260,8 @@ fetched48:
 	VPADDW            Z8, Z21, K1, Z21
 	VMOVNTPS          Z21, 64(SI)
 	CMPL              kind+52(FP), $+1
-	JLT               maskdone50
-	JEQ               maskbytes49
+	JLT               maskdone44
+	JEQ               maskbytes43
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z17, K2
 	KUNPCKWD          K1, K2, K1
@@ -2332,9 +2271,9 @@ fetched48:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone50
+	JMP               maskdone44
 
-maskbytes49:
+maskbytes43:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z2, Z17, K2
 	KUNPCKWD   K1, K2, K1
@@ -2346,7 +2285,7 @@ maskbytes49:
 	VMOVNTPS   Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone50:
+maskdone44:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+128, SI
@@ -2354,34 +2293,16 @@ maskdone50:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2stream
-	JMP  short2end
+	JMP  few
 
 short2rare:
 	MOVQ $+3, 880(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 864(SP)
-	LEAQ 576(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near51
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched52
-
-near51:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched52:
+	LEAQ              (BX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VPERMW.Z          (BX), Z10, K6, Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFMSUB231PS.BCST  (R8), Z1, Z0
@@ -2449,8 +2370,8 @@ fetched52:
 	VPADDW            Z8, Z21, K1, Z21
 	VMOVNTPS          Z21, 64(SI)
 	CMPL              kind+52(FP), $+1
-	JLT               maskdone54
-	JEQ               maskbytes53
+	JLT               maskdone46
+	JEQ               maskbytes45
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z17, K2
 	KUNPCKWD          K1, K2, K1
@@ -2460,9 +2381,9 @@ fetched52:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone54
+	JMP               maskdone46
 
-maskbytes53:
+maskbytes45:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z2, Z17, K2
 	KUNPCKWD   K1, K2, K1
@@ -2474,7 +2395,7 @@ maskbytes53:
 	VMOVNTPS   Z20, (DX)
 	ADDQ       $+64, DX
 
-maskdone54:
+maskdone46:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+128, SI
@@ -2482,21 +2403,12 @@ maskdone54:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4stream
-	JMP  short4end
+	JMP  few
 
 short4rare:
 	MOVQ $+4, 880(SP)
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 320(SP), R8
-	LEAQ 576(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 864(SP)
-	LEAQ 576(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 880(SP)
@@ -2535,6 +2447,18 @@ longstage:
 	MOVQ BX, 848(SP)
 	LEAQ 192(SP), BX
 	JMP  longloop
+
+spread:
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 320(SP), R8
+	LEAQ 576(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 864(SP)
+	LEAQ 576(SP), R9
 
 rare:
 	VPERMW.Z     (BX), Z10, K6, Z0
@@ -2610,8 +2534,8 @@ rare:
 	VPADDW       Z8, Z0, K1, Z0
 	VMOVUPS      Z0, 64(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone56
-	JEQ          maskbytes55
+	JLT          maskdone48
+	JEQ          maskbytes47
 	VCMPPS       $0x00, Z3, Z16, K1
 	VCMPPS       $0x00, Z19, Z20, K2
 	KUNPCKWD     K1, K2, K1
@@ -2621,9 +2545,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone56
+	JMP          maskdone48
 
-maskbytes55:
+maskbytes47:
 	VCMPPS     $0x00, Z3, Z16, K1
 	VCMPPS     $0x00, Z19, Z20, K2
 	KUNPCKWD   K1, K2, K1
@@ -2635,27 +2559,22 @@ maskbytes55:
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX
 
-maskdone56:
-	CMPQ 880(SP), $+1
-	JEQ  groupresume
-	CMPQ 880(SP), $+2
-	JEQ  longresume
-	CMPQ 880(SP), $+3
-	JEQ  short2resume
-	CMPQ 880(SP), $+4
-	JEQ  short4resume
-	JMP  laneback
-
-groupresume:
+maskdone48:
+	CMPQ         880(SP), $+5
+	JEQ          laneback
 	MOVQ         856(SP), R8
 	MOVQ         864(SP), R9
+	CMPQ         880(SP), $+3
+	JEQ          short2back
+	CMPQ         880(SP), $+4
+	JEQ          short4back
+	CMPQ         880(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (R8), Z3
 	VBROADCASTSS (R9), Z2
 	JMP          groupback
 
 longresume:
-	MOVQ         856(SP), R8
-	MOVQ         864(SP), R9
 	VBROADCASTSS (R8), Z3
 	VBROADCASTSS (R9), Z0
 	VBROADCASTSS constantsAVX512<>+280(SB), Z1
@@ -2666,16 +2585,6 @@ longresume:
 	VFMADD231PS  Z1, Z0, Z0
 	VMULPS       Z2, Z0, Z16
 	JMP          longback
-
-short2resume:
-	MOVQ 856(SP), R8
-	MOVQ 864(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 856(SP), R8
-	MOVQ 864(SP), R9
-	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x7f800000
 DATA constantsAVX512<>+4(SB)/4, $0x00400000

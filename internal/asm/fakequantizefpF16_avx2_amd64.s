@@ -354,7 +354,7 @@ groupmet:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -422,7 +422,7 @@ maskdone6:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -434,12 +434,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y9
@@ -612,14 +606,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R10, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -748,14 +739,7 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -923,6 +907,13 @@ maskdone16:
 	MOVQ 448(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
@@ -934,15 +925,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near17
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched18
-
-near17:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched18:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VCVTPH2PS    (BX), Y0
 	VMULPS       Y8, Y0, Y1
 	VFMSUB231PS  Y9, Y1, Y0
@@ -1014,8 +998,8 @@ fetched18:
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVNTPS     X0, 48(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone20
-	JEQ          maskbytes19
+	JLT          maskdone18
+	JEQ          maskbytes17
 	VPAND        Y10, Y1, Y1
 	VCMPPS       $0x02, Y14, Y1, Y1
 	VPAND        Y10, Y2, Y2
@@ -1033,9 +1017,9 @@ fetched18:
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone20
+	JMP          maskdone18
 
-maskbytes19:
+maskbytes17:
 	VPAND     Y10, Y1, Y1
 	VCMPPS    $0x02, Y14, Y1, Y1
 	VPAND     Y10, Y2, Y2
@@ -1053,7 +1037,7 @@ maskbytes19:
 	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
-maskdone20:
+maskdone18:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, R10
@@ -1063,17 +1047,8 @@ maskdone20:
 
 grouprare:
 	MOVQ $+1, 464(SP)
-	LEAQ 160(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 448(SP)
-	LEAQ 288(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -1210,15 +1185,8 @@ groupmeetrare:
 	JMP          grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near21
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched22
-
-near21:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched22:
+	LEAQ        (BX)(CX*1), AX
+	CALL        ·fetch64AVX2(SB)
 	VCVTPH2PS   (BX), Y0
 	VMULPS      Y7, Y0, Y1
 	VFMADD231PS Y8, Y0, Y1
@@ -1286,8 +1254,8 @@ fetched22:
 	VCVTPS2PH   $0x00, Y0, X0
 	VMOVNTPS    X0, 48(SI)
 	CMPL        kind+52(FP), $+1
-	JLT         maskdone24
-	JEQ         maskbytes23
+	JLT         maskdone20
+	JEQ         maskbytes19
 	VPAND       Y10, Y1, Y1
 	VCMPPS      $0x02, Y14, Y1, Y1
 	VPAND       Y10, Y2, Y2
@@ -1305,9 +1273,9 @@ fetched22:
 	VMOVMSKPS   Y4, AX
 	MOVB        AL, 3(DX)
 	ADDQ        $+4, DX
-	JMP         maskdone24
+	JMP         maskdone20
 
-maskbytes23:
+maskbytes19:
 	VPAND     Y10, Y1, Y1
 	VCMPPS    $0x02, Y14, Y1, Y1
 	VPAND     Y10, Y2, Y2
@@ -1325,7 +1293,7 @@ maskbytes23:
 	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
-maskdone24:
+maskdone20:
 	ADDQ $+64, SI
 	ADDQ $+64, BX
 	SUBQ $+32, DI
@@ -1335,17 +1303,8 @@ maskdone24:
 
 longrare:
 	MOVQ $+2, 464(SP)
-	LEAQ 160(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 448(SP)
-	LEAQ 288(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 416(SP)
@@ -1360,15 +1319,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near25
-	PREFETCHT1 (BX)(CX*1)
-	JMP        fetched26
-
-near25:
-	PREFETCHNTA (BX)(CX*1)
-
-fetched26:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS 4(R8), Y8
 	VBROADCASTSS (R9), Y7
@@ -1444,8 +1396,8 @@ fetched26:
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVNTPS     X0, 48(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone28
-	JEQ          maskbytes27
+	JLT          maskdone22
+	JEQ          maskbytes21
 	VPAND        Y10, Y1, Y1
 	VCMPPS       $0x02, Y14, Y1, Y1
 	VPAND        Y10, Y2, Y2
@@ -1463,9 +1415,9 @@ fetched26:
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone28
+	JMP          maskdone22
 
-maskbytes27:
+maskbytes21:
 	VPAND     Y10, Y1, Y1
 	VCMPPS    $0x02, Y14, Y1, Y1
 	VPAND     Y10, Y2, Y2
@@ -1483,7 +1435,7 @@ maskbytes27:
 	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
-maskdone28:
+maskdone22:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+64, SI
@@ -1491,21 +1443,12 @@ maskdone28:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2stream
-	JMP  short2end
+	JMP  few
 
 short2rare:
 	MOVQ $+3, 464(SP)
-	LEAQ 160(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 160(SP), R8
-	LEAQ 288(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 448(SP)
-	LEAQ 288(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 464(SP)
@@ -1532,6 +1475,18 @@ lanestage:
 	MOVQ R9, 448(SP)
 	LEAQ 288(SP), R9
 	JMP  laneloop
+
+spread:
+	LEAQ 160(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 160(SP), R8
+	LEAQ 288(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 448(SP)
+	LEAQ 288(SP), R9
 
 rare:
 	VCVTPH2PS    (BX), Y0
@@ -1639,8 +1594,8 @@ rare:
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 48(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone30
-	JEQ          maskbytes29
+	JLT          maskdone24
+	JEQ          maskbytes23
 	VCMPPS       $0x00, Y2, Y3, Y3
 	VCMPPS       $0x00, Y4, Y5, Y5
 	VCMPPS       $0x00, Y6, Y7, Y7
@@ -1654,9 +1609,9 @@ rare:
 	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone30
+	JMP          maskdone24
 
-maskbytes29:
+maskbytes23:
 	VCMPPS    $0x00, Y2, Y3, Y3
 	VCMPPS    $0x00, Y4, Y5, Y5
 	VCMPPS    $0x00, Y6, Y7, Y7
@@ -1670,7 +1625,7 @@ maskbytes29:
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone30:
+maskdone24:
 	VBROADCASTSS least+40(FP), Y15
 	VBROADCASTSS most+48(FP), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
@@ -1679,24 +1634,19 @@ maskdone30:
 	VPADDD       Y1, Y0, Y12
 	VBROADCASTSS constantsAVX2<>+8(SB), Y11
 	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	CMPQ         464(SP), $+1
-	JEQ          groupresume
-	CMPQ         464(SP), $+2
-	JEQ          longresume
-	CMPQ         464(SP), $+3
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         464(SP), $+4
+	JEQ          laneback
 	MOVQ         440(SP), R8
 	MOVQ         448(SP), R9
+	CMPQ         464(SP), $+3
+	JEQ          short2back
+	CMPQ         464(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y8
 	JMP          groupback
 
 longresume:
-	MOVQ         440(SP), R8
-	MOVQ         448(SP), R9
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
 	VBROADCASTSS constantsAVX2<>+48(SB), Y1
@@ -1707,11 +1657,6 @@ longresume:
 	VFMADD231PS  Y1, Y0, Y0
 	VMULPS       Y8, Y0, Y7
 	JMP          longback
-
-short2resume:
-	MOVQ 440(SP), R8
-	MOVQ 448(SP), R9
-	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0x7f800000
 DATA constantsAVX2<>+4(SB)/4, $0x00400000

@@ -700,17 +700,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 272(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 256(RSP)
-	ADD $160, RSP, R5
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -772,17 +762,7 @@ groupmeetrare:
 longrare:
 	MOVD $2, R16
 	MOVD R16, 272(RSP)
-	ADD $96, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $96, RSP, R4
-	ADD $160, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 256(RSP)
-	ADD $160, RSP, R5
-	B rare
+	B spread
 longstage:
 	MOVD R1, 224(RSP)
 	ADD $16, RSP, R1
@@ -819,6 +799,17 @@ lanestage:
 	MOVD R5, 256(RSP)
 	ADD $160, RSP, R5
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $96, RSP, R4
+	ADD $160, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 256(RSP)
+	ADD $160, RSP, R5
 rare:
 	FMOVQ (R3), F0
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
@@ -921,21 +912,18 @@ maskbytes15:
 	ADD $16, R2, R2
 maskdone16:
 	MOVD 272(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
+	CMP $3, R16
+	BEQ laneback
+	MOVD 248(RSP), R4
+	MOVD 256(RSP), R5
 	MOVD 272(RSP), R16
 	CMP $2, R16
 	BEQ longresume
-	B laneback
 groupresume:
-	MOVD 248(RSP), R4
-	MOVD 256(RSP), R5
 	VLD1R (R4), [V8.S4]
 	VLD1R (R5), [V7.S4]
 	B groupback
 longresume:
-	MOVD 248(RSP), R4
-	MOVD 256(RSP), R5
 	VLD1R (R4), [V8.S4]
 	VLD1R (R5), [V0.S4]
 	MOVD $1, R16

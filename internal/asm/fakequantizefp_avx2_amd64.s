@@ -339,7 +339,7 @@ groupmet:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -407,7 +407,7 @@ maskdone6:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -420,15 +420,9 @@ groupmore:
 	MOVQ  R12, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R10, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -553,14 +547,7 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -724,6 +711,13 @@ maskdone12:
 	MOVQ 576(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
@@ -735,17 +729,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near13
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched14
-
-near13:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched14:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VMOVUPS      (BX), Y0
 	VMULPS       Y8, Y0, Y1
 	VFMSUB231PS  Y9, Y1, Y0
@@ -813,8 +798,8 @@ fetched14:
 	VMULPS       Y9, Y0, Y0
 	VMOVNTPS     Y0, 96(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone16
-	JEQ          maskbytes15
+	JLT          maskdone14
+	JEQ          maskbytes13
 	VPAND        Y10, Y1, Y1
 	VCMPPS       $0x02, Y14, Y1, Y1
 	VPAND        Y10, Y2, Y2
@@ -832,9 +817,9 @@ fetched14:
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone16
+	JMP          maskdone14
 
-maskbytes15:
+maskbytes13:
 	VPAND     Y10, Y1, Y1
 	VCMPPS    $0x02, Y14, Y1, Y1
 	VPAND     Y10, Y2, Y2
@@ -852,7 +837,7 @@ maskbytes15:
 	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
-maskdone16:
+maskdone14:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+32, R10
@@ -862,17 +847,8 @@ maskdone16:
 
 grouprare:
 	MOVQ $+1, 592(SP)
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 416(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -1009,17 +985,8 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near17
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched18
-
-near17:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched18:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS 4(R8), Y8
 	VBROADCASTSS (R9), Y7
@@ -1091,8 +1058,8 @@ fetched18:
 	VMULPS       Y8, Y0, Y0
 	VMOVNTPS     Y0, 96(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone20
-	JEQ          maskbytes19
+	JLT          maskdone16
+	JEQ          maskbytes15
 	VPAND        Y10, Y1, Y1
 	VCMPPS       $0x02, Y14, Y1, Y1
 	VPAND        Y10, Y2, Y2
@@ -1110,9 +1077,9 @@ fetched18:
 	VMOVMSKPS    Y4, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone20
+	JMP          maskdone16
 
-maskbytes19:
+maskbytes15:
 	VPAND     Y10, Y1, Y1
 	VCMPPS    $0x02, Y14, Y1, Y1
 	VPAND     Y10, Y2, Y2
@@ -1130,7 +1097,7 @@ maskbytes19:
 	VMOVNTPS  Y1, (DX)
 	ADDQ      $+32, DX
 
-maskdone20:
+maskdone16:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+128, SI
@@ -1138,21 +1105,12 @@ maskdone20:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2stream
-	JMP  short2end
+	JMP  few
 
 short2rare:
 	MOVQ $+2, 592(SP)
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 568(SP)
-	LEAQ 288(SP), R8
-	LEAQ 416(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 576(SP)
-	LEAQ 416(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 592(SP)
@@ -1179,6 +1137,18 @@ lanestage:
 	MOVQ R9, 576(SP)
 	LEAQ 416(SP), R9
 	JMP  laneloop
+
+spread:
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 568(SP)
+	LEAQ 288(SP), R8
+	LEAQ 416(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 576(SP)
+	LEAQ 416(SP), R9
 
 rare:
 	VMOVUPS      (BX), Y0
@@ -1282,8 +1252,8 @@ rare:
 	VBLENDVPS    Y0, Y11, Y1, Y0
 	VMOVUPS      Y0, 96(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone22
-	JEQ          maskbytes21
+	JLT          maskdone18
+	JEQ          maskbytes17
 	VCMPPS       $0x00, Y2, Y3, Y3
 	VCMPPS       $0x00, Y4, Y5, Y5
 	VCMPPS       $0x00, Y6, Y7, Y7
@@ -1297,9 +1267,9 @@ rare:
 	VMOVMSKPS    Y9, AX
 	MOVB         AL, 3(DX)
 	ADDQ         $+4, DX
-	JMP          maskdone22
+	JMP          maskdone18
 
-maskbytes21:
+maskbytes17:
 	VCMPPS    $0x00, Y2, Y3, Y3
 	VCMPPS    $0x00, Y4, Y5, Y5
 	VCMPPS    $0x00, Y6, Y7, Y7
@@ -1313,7 +1283,7 @@ maskbytes21:
 	VMOVUPS   Y3, (DX)
 	ADDQ      $+32, DX
 
-maskdone22:
+maskdone18:
 	VBROADCASTSS least+40(FP), Y15
 	VBROADCASTSS most+48(FP), Y14
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
@@ -1322,23 +1292,15 @@ maskdone22:
 	VPADDD       Y1, Y0, Y12
 	VBROADCASTSS constantsAVX2<>+8(SB), Y11
 	VBROADCASTSS constantsAVX2<>+12(SB), Y10
-	CMPQ         592(SP), $+1
-	JEQ          groupresume
-	CMPQ         592(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         592(SP), $+3
+	JEQ          laneback
 	MOVQ         568(SP), R8
 	MOVQ         576(SP), R9
+	CMPQ         592(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y8
 	JMP          groupback
-
-short2resume:
-	MOVQ 568(SP), R8
-	MOVQ 576(SP), R9
-	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0x7f800000
 DATA constantsAVX2<>+4(SB)/4, $0x00400000

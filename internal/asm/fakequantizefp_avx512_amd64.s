@@ -509,7 +509,7 @@ maskdone8:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -658,7 +658,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -671,15 +671,9 @@ groupmore:
 	MOVQ  R12, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -900,18 +894,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -1138,14 +1125,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -1285,6 +1265,13 @@ maskdone24:
 	MOVQ 1120(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1296,21 +1283,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near25
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	PREFETCHT1 128(BX)(CX*1)
-	PREFETCHT1 192(BX)(CX*1)
-	JMP        fetched26
-
-near25:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-	PREFETCHNTA 128(BX)(CX*1)
-	PREFETCHNTA 192(BX)(CX*1)
-
-fetched26:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (BX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFMSUB231PS  Z9, Z1, Z0
@@ -1368,8 +1342,8 @@ fetched26:
 	VMULPS       Z9, Z17, Z17
 	VMOVNTPS     Z17, 192(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone28
-	JEQ          maskbytes27
+	JLT          maskdone26
+	JEQ          maskbytes25
 	VPCMPEQD     Z1, Z0, K1
 	VPCMPEQD     Z2, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -1379,9 +1353,9 @@ fetched26:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone28
+	JMP          maskdone26
 
-maskbytes27:
+maskbytes25:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1393,7 +1367,7 @@ maskbytes27:
 	VMOVNTPS   Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone28:
+maskdone26:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R10
@@ -1443,8 +1417,8 @@ grouplast:
 	VMULPS     Z9, Z17, Z17
 	VMOVUPS    Z17, 192(SI)
 	CMPL       kind+52(FP), $+1
-	JLT        maskdone30
-	JEQ        maskbytes29
+	JLT        maskdone28
+	JEQ        maskbytes27
 	VPCMPEQD   Z7, Z0, K1
 	VPCMPEQD   Z6, Z1, K2
 	KUNPCKWD   K1, K2, K1
@@ -1454,9 +1428,9 @@ grouplast:
 	KUNPCKDQ   K1, K2, K1
 	KMOVQ      K1, (DX)
 	ADDQ       $+8, DX
-	JMP        maskdone30
+	JMP        maskdone28
 
-maskbytes29:
+maskbytes27:
 	VPCMPEQD   Z7, Z0, K1
 	VPCMPEQD   Z6, Z1, K2
 	KUNPCKWD   K1, K2, K1
@@ -1468,7 +1442,7 @@ maskbytes29:
 	VMOVUPS    Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone30:
+maskdone28:
 	ADDQ $+256, SI
 	ADDQ $+256, BX
 	SUBQ $+64, R10
@@ -1476,17 +1450,8 @@ maskdone30:
 
 grouprare:
 	MOVQ $+1, 1136(SP)
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1556,23 +1521,23 @@ groupstaged:
 	LEAQ (SI)(DI*4), SI
 	MOVQ 1096(SP), DX
 	CMPL kind+52(FP), $+1
-	JLT  maskdone32
-	JEQ  maskbytes31
+	JLT  maskdone30
+	JEQ  maskbytes29
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone32
+	JMP  maskdone30
 
-maskbytes31:
+maskbytes29:
 	LEAQ 256(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone32:
+maskdone30:
 	MOVQ 1104(SP), BX
 	LEAQ (BX)(DI*4), BX
 	MOVQ 1128(SP), R10
@@ -1589,21 +1554,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near33
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	PREFETCHT1 128(BX)(CX*1)
-	PREFETCHT1 192(BX)(CX*1)
-	JMP        fetched34
-
-near33:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-	PREFETCHNTA 128(BX)(CX*1)
-	PREFETCHNTA 192(BX)(CX*1)
-
-fetched34:
+	LEAQ              (BX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFMSUB231PS.BCST  (R8), Z1, Z0
@@ -1661,8 +1613,8 @@ fetched34:
 	VMULPS.BCST       4(R8), Z9, Z9
 	VMOVNTPS          Z9, 192(SI)
 	CMPL              kind+52(FP), $+1
-	JLT               maskdone36
-	JEQ               maskbytes35
+	JLT               maskdone32
+	JEQ               maskbytes31
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -1672,9 +1624,9 @@ fetched34:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone36
+	JMP               maskdone32
 
-maskbytes35:
+maskbytes31:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1686,7 +1638,7 @@ maskbytes35:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone36:
+maskdone32:
 	ADDQ $+8, R8
 	ADDQ $+8, R9
 	ADDQ $+256, SI
@@ -1694,38 +1646,16 @@ maskdone36:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2stream
-	JMP  short2end
+	JMP  few
 
 short2rare:
 	MOVQ $+2, 1136(SP)
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near37
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	PREFETCHT1 128(BX)(CX*1)
-	PREFETCHT1 192(BX)(CX*1)
-	JMP        fetched38
-
-near37:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-	PREFETCHNTA 128(BX)(CX*1)
-	PREFETCHNTA 192(BX)(CX*1)
-
-fetched38:
+	LEAQ              (BX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (BX), Z0
 	VMULPS.BCST       (R9), Z0, Z1
 	VFMSUB231PS.BCST  (R8), Z1, Z0
@@ -1783,8 +1713,8 @@ fetched38:
 	VMULPS.BCST       12(R8), Z9, Z9
 	VMOVNTPS          Z9, 192(SI)
 	CMPL              kind+52(FP), $+1
-	JLT               maskdone40
-	JEQ               maskbytes39
+	JLT               maskdone34
+	JEQ               maskbytes33
 	VPCMPEQD          Z1, Z0, K1
 	VPCMPEQD          Z2, Z5, K2
 	KUNPCKWD          K1, K2, K1
@@ -1794,9 +1724,9 @@ fetched38:
 	KUNPCKDQ          K1, K2, K1
 	KMOVQ             K1, (DX)
 	ADDQ              $+8, DX
-	JMP               maskdone40
+	JMP               maskdone34
 
-maskbytes39:
+maskbytes33:
 	VPCMPEQD   Z1, Z0, K1
 	VPCMPEQD   Z2, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -1808,7 +1738,7 @@ maskbytes39:
 	VMOVNTPS   Z8, (DX)
 	ADDQ       $+64, DX
 
-maskdone40:
+maskdone34:
 	ADDQ $+16, R8
 	ADDQ $+16, R9
 	ADDQ $+256, SI
@@ -1816,21 +1746,12 @@ maskdone40:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4stream
-	JMP  short4end
+	JMP  few
 
 short4rare:
 	MOVQ $+3, 1136(SP)
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 1136(SP)
@@ -1857,6 +1778,18 @@ lanestage:
 	MOVQ R9, 1120(SP)
 	LEAQ 832(SP), R9
 	JMP  laneloop
+
+spread:
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
 
 rare:
 	VMOVUPS      (BX), Z0
@@ -1922,8 +1855,8 @@ rare:
 	VBLENDMPS    Z18, Z0, K1, Z18
 	VMOVUPS      Z18, 192(SI)
 	CMPL         kind+52(FP), $+1
-	JLT          maskdone42
-	JEQ          maskbytes41
+	JLT          maskdone36
+	JEQ          maskbytes35
 	VCMPPS       $0x00, Z3, Z4, K1
 	VCMPPS       $0x00, Z6, Z7, K2
 	KUNPCKWD     K1, K2, K1
@@ -1933,9 +1866,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone42
+	JMP          maskdone36
 
-maskbytes41:
+maskbytes35:
 	VCMPPS     $0x00, Z3, Z4, K1
 	VCMPPS     $0x00, Z6, Z7, K2
 	KUNPCKWD   K1, K2, K1
@@ -1947,31 +1880,18 @@ maskbytes41:
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX
 
-maskdone42:
-	CMPQ 1136(SP), $+1
-	JEQ  groupresume
-	CMPQ 1136(SP), $+2
-	JEQ  short2resume
-	CMPQ 1136(SP), $+3
-	JEQ  short4resume
-	JMP  laneback
-
-groupresume:
+maskdone36:
+	CMPQ         1136(SP), $+4
+	JEQ          laneback
 	MOVQ         1112(SP), R8
 	MOVQ         1120(SP), R9
+	CMPQ         1136(SP), $+2
+	JEQ          short2back
+	CMPQ         1136(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (R8), Z9
 	VBROADCASTSS (R9), Z8
 	JMP          groupback
-
-short2resume:
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x7f800000
 DATA constantsAVX512<>+4(SB)/4, $0x00400000

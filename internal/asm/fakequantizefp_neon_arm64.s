@@ -526,17 +526,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 336(RSP)
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -620,6 +610,17 @@ lanestage:
 	MOVD R5, 320(RSP)
 	ADD $224, RSP, R5
 	B laneloop
+spread:
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
 rare:
 	FMOVQ (R3), F0
 	FMOVQ (R4), F1
@@ -718,12 +719,11 @@ maskbytes11:
 	ADD $16, R2, R2
 maskdone12:
 	MOVD 336(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
+groupresume:
 	VLD1R (R4), [V8.S4]
 	VLD1R (R5), [V7.S4]
 	B groupback

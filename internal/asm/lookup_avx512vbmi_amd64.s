@@ -118,15 +118,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch64AVX512(SB)
 	VMOVUPS    (DX), Z0
 	VPERMQ     Z0, Z7, Z0
 	VPMOVB2M   Z0, K1

@@ -117,7 +117,7 @@ groupend:
 
 tree:
 	CMPQ R8, $+8
-	JLT  treeend
+	JLT  few
 
 treeloop:
 	VXORPS     Y0, Y0, Y0
@@ -188,16 +188,11 @@ treeloop:
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        treeloop
-
-treeend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepair:
 	CMPQ R8, $+8
-	JLT  treepairend
+	JLT  few
 
 treepairloop:
 	VXORPS     Y0, Y0, Y0
@@ -308,16 +303,11 @@ treepairloop:
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        treepairloop
-
-treepairend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalf:
 	CMPQ R8, $+8
-	JLT  treehalfend
+	JLT  few
 
 treehalfloop:
 	VXORPS      Y0, Y0, Y0
@@ -364,16 +354,11 @@ treehalfloop:
 	SUBQ        $+8, R8
 	CMPQ        R8, $+8
 	JGE         treehalfloop
-
-treehalfend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP         few
 
 tree4:
 	CMPQ R8, $+8
-	JLT  tree4end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*4), R11
 	SUBQ $+128, R11
@@ -381,7 +366,7 @@ tree4:
 tree4loop:
 	VXORPS  Y0, Y0, Y0
 	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ    SI, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
 	VMOVUPS 32(DI), Y2
@@ -422,9 +407,8 @@ tree4turn0:
 	JLT     tree4turn0
 
 tree4done0:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
 	VMOVUPS 32(DI), Y2
@@ -465,15 +449,14 @@ tree4turn1:
 	JLT     tree4turn1
 
 tree4done1:
+	ADDQ     $+128, DI
 	MOVQ     DI, R10
-	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y5, Y3, Y1
 	VSHUFPS  $0x4e, Y5, Y3, Y3
 	VMINPS   Y3, Y1, Y1
 	VBLENDPS $0xcc, Y6, Y4, Y2
 	VSHUFPS  $0x4e, Y6, Y4, Y4
 	VMAXPS   Y4, Y2, Y2
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y3
 	VMOVUPS  32(DI), Y4
@@ -514,9 +497,8 @@ tree4turn2:
 	JLT     tree4turn2
 
 tree4done2:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y3
 	VMOVUPS 32(DI), Y4
@@ -557,8 +539,8 @@ tree4turn3:
 	JLT     tree4turn3
 
 tree4done3:
+	ADDQ     $+128, DI
 	MOVQ     DI, R10
-	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y7, Y5, Y3
 	VSHUFPS  $0x4e, Y7, Y5, Y5
 	VMINPS   Y5, Y3, Y3
@@ -571,7 +553,6 @@ tree4done3:
 	VSHUFPS  $0x88, Y1, Y2, Y3
 	VSHUFPS  $0xdd, Y1, Y2, Y2
 	VMAXPS   Y2, Y3, Y3
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VMOVUPS  32(DI), Y2
@@ -612,9 +593,8 @@ tree4turn4:
 	JLT     tree4turn4
 
 tree4done4:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
 	VMOVUPS 32(DI), Y2
@@ -655,15 +635,14 @@ tree4turn5:
 	JLT     tree4turn5
 
 tree4done5:
+	ADDQ     $+128, DI
 	MOVQ     DI, R10
-	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y7, Y5, Y1
 	VSHUFPS  $0x4e, Y7, Y5, Y5
 	VMINPS   Y5, Y1, Y1
 	VBLENDPS $0xcc, Y8, Y6, Y2
 	VSHUFPS  $0x4e, Y8, Y6, Y6
 	VMAXPS   Y6, Y2, Y2
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y5
 	VMOVUPS  32(DI), Y6
@@ -704,9 +683,8 @@ tree4turn6:
 	JLT     tree4turn6
 
 tree4done6:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y5
 	VMOVUPS 32(DI), Y6
@@ -747,8 +725,8 @@ tree4turn7:
 	JLT     tree4turn7
 
 tree4done7:
+	ADDQ       $+128, DI
 	MOVQ       DI, R10
-	ADDQ       $+128, R10
 	VBLENDPS   $0xcc, Y9, Y7, Y5
 	VSHUFPS    $0x4e, Y9, Y7, Y7
 	VMINPS     Y7, Y5, Y5
@@ -784,16 +762,11 @@ tree4done7:
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        tree4loop
-
-tree4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 tree1:
 	CMPQ R8, $+8
-	JLT  tree1end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*4), R11
 	SUBQ $+32, R11
@@ -801,13 +774,12 @@ tree1:
 tree1loop:
 	VXORPS  Y0, Y0, Y0
 	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ    SI, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
 	VCMPPS  $0x03, Y1, Y1, Y2
 	VORPS   Y0, Y2, Y0
 	VMOVAPS Y1, Y2
-	VMOVAPS Y1, Y1
 	CMPQ    R10, DI
 	JGE     tree1done0
 
@@ -822,15 +794,13 @@ tree1turn0:
 	JLT     tree1turn0
 
 tree1done0:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y3
 	VCMPPS  $0x03, Y3, Y3, Y4
 	VORPS   Y0, Y4, Y0
 	VMOVAPS Y3, Y4
-	VMOVAPS Y3, Y3
 	CMPQ    R10, DI
 	JGE     tree1done1
 
@@ -845,21 +815,19 @@ tree1turn1:
 	JLT     tree1turn1
 
 tree1done1:
+	ADDQ     $+32, DI
 	MOVQ     DI, R10
-	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y4, Y2, Y5
 	VSHUFPS  $0x4e, Y4, Y2, Y2
 	VMINPS   Y2, Y5, Y5
 	VBLENDPS $0xcc, Y3, Y1, Y2
 	VSHUFPS  $0x4e, Y3, Y1, Y1
 	VMAXPS   Y1, Y2, Y2
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VCMPPS   $0x03, Y1, Y1, Y3
 	VORPS    Y0, Y3, Y0
 	VMOVAPS  Y1, Y3
-	VMOVAPS  Y1, Y1
 	CMPQ     R10, DI
 	JGE      tree1done2
 
@@ -874,15 +842,13 @@ tree1turn2:
 	JLT     tree1turn2
 
 tree1done2:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y4
 	VCMPPS  $0x03, Y4, Y4, Y6
 	VORPS   Y0, Y6, Y0
 	VMOVAPS Y4, Y6
-	VMOVAPS Y4, Y4
 	CMPQ    R10, DI
 	JGE     tree1done3
 
@@ -897,8 +863,8 @@ tree1turn3:
 	JLT     tree1turn3
 
 tree1done3:
+	ADDQ     $+32, DI
 	MOVQ     DI, R10
-	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y6, Y3, Y7
 	VSHUFPS  $0x4e, Y6, Y3, Y3
 	VMINPS   Y3, Y7, Y7
@@ -911,13 +877,11 @@ tree1done3:
 	VSHUFPS  $0x88, Y5, Y2, Y1
 	VSHUFPS  $0xdd, Y5, Y2, Y2
 	VMAXPS   Y2, Y1, Y1
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y2
 	VCMPPS   $0x03, Y2, Y2, Y4
 	VORPS    Y0, Y4, Y0
 	VMOVAPS  Y2, Y4
-	VMOVAPS  Y2, Y2
 	CMPQ     R10, DI
 	JGE      tree1done4
 
@@ -932,15 +896,13 @@ tree1turn4:
 	JLT     tree1turn4
 
 tree1done4:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y5
 	VCMPPS  $0x03, Y5, Y5, Y6
 	VORPS   Y0, Y6, Y0
 	VMOVAPS Y5, Y6
-	VMOVAPS Y5, Y5
 	CMPQ    R10, DI
 	JGE     tree1done5
 
@@ -955,21 +917,19 @@ tree1turn5:
 	JLT     tree1turn5
 
 tree1done5:
+	ADDQ     $+32, DI
 	MOVQ     DI, R10
-	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y6, Y4, Y7
 	VSHUFPS  $0x4e, Y6, Y4, Y4
 	VMINPS   Y4, Y7, Y7
 	VBLENDPS $0xcc, Y5, Y2, Y4
 	VSHUFPS  $0x4e, Y5, Y2, Y2
 	VMAXPS   Y2, Y4, Y4
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y2
 	VCMPPS   $0x03, Y2, Y2, Y5
 	VORPS    Y0, Y5, Y0
 	VMOVAPS  Y2, Y5
-	VMOVAPS  Y2, Y2
 	CMPQ     R10, DI
 	JGE      tree1done6
 
@@ -984,15 +944,13 @@ tree1turn6:
 	JLT     tree1turn6
 
 tree1done6:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y6
 	VCMPPS  $0x03, Y6, Y6, Y8
 	VORPS   Y0, Y8, Y0
 	VMOVAPS Y6, Y8
-	VMOVAPS Y6, Y6
 	CMPQ    R10, DI
 	JGE     tree1done7
 
@@ -1007,8 +965,8 @@ tree1turn7:
 	JLT     tree1turn7
 
 tree1done7:
+	ADDQ       $+32, DI
 	MOVQ       DI, R10
-	ADDQ       $+32, R10
 	VBLENDPS   $0xcc, Y8, Y5, Y9
 	VSHUFPS    $0x4e, Y8, Y5, Y5
 	VMINPS     Y5, Y9, Y9
@@ -1044,16 +1002,11 @@ tree1done7:
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        tree1loop
-
-tree1end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalves:
 	CMPQ R8, $+8
-	JLT  treehalvesend
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*4), R11
 	SUBQ $+16, R11
@@ -1161,7 +1114,7 @@ treehalvesloop:
 	CMPQ        R8, $+8
 	JGE         treehalvesloop
 
-treehalvesend:
+few:
 	TESTQ R8, R8
 	JNE   groups
 	VZEROUPPER
@@ -1257,7 +1210,7 @@ groupend:
 
 tree:
 	CMPQ BX, $+8
-	JLT  treeend
+	JLT  few
 
 treeloop:
 	VMOVUPS    (SI), Y0
@@ -1303,16 +1256,11 @@ treeloop:
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        treeloop
-
-treeend:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepair:
 	CMPQ BX, $+8
-	JLT  treepairend
+	JLT  few
 
 treepairloop:
 	VMOVUPS    (SI), Y0
@@ -1382,16 +1330,11 @@ treepairloop:
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        treepairloop
-
-treepairend:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalf:
 	CMPQ BX, $+8
-	JLT  treehalfend
+	JLT  few
 
 treehalfloop:
 	VMOVUPS     (SI), X0
@@ -1421,23 +1364,18 @@ treehalfloop:
 	SUBQ        $+8, BX
 	CMPQ        BX, $+8
 	JGE         treehalfloop
-
-treehalfend:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP         few
 
 tree4:
 	CMPQ BX, $+8
-	JLT  tree4end
+	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*4), R10
 	SUBQ $+128, R10
 
 tree4loop:
 	MOVQ    SI, R9
-	MOVQ    R9, DI
+	MOVQ    SI, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y0
 	VPAND   Y15, Y0, Y0
@@ -1471,9 +1409,8 @@ tree4turn0:
 	JLT     tree4turn0
 
 tree4done0:
+	ADDQ    $+128, DI
 	MOVQ    DI, R9
-	ADDQ    $+128, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
@@ -1507,12 +1444,11 @@ tree4turn1:
 	JLT     tree4turn1
 
 tree4done1:
+	ADDQ     $+128, DI
 	MOVQ     DI, R9
-	ADDQ     $+128, R9
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXUD  Y0, Y2, Y2
-	MOVQ     R9, DI
 	ADDQ     R10, DI
 	VMOVUPS  (DI), Y0
 	VPAND    Y15, Y0, Y0
@@ -1546,9 +1482,8 @@ tree4turn2:
 	JLT     tree4turn2
 
 tree4done2:
+	ADDQ    $+128, DI
 	MOVQ    DI, R9
-	ADDQ    $+128, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
@@ -1582,15 +1517,14 @@ tree4turn3:
 	JLT     tree4turn3
 
 tree4done3:
+	ADDQ     $+128, DI
 	MOVQ     DI, R9
-	ADDQ     $+128, R9
 	VBLENDPS $0xcc, Y1, Y0, Y3
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXUD  Y0, Y3, Y3
 	VSHUFPS  $0x88, Y3, Y2, Y0
 	VSHUFPS  $0xdd, Y3, Y2, Y2
 	VPMAXUD  Y2, Y0, Y0
-	MOVQ     R9, DI
 	ADDQ     R10, DI
 	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
@@ -1624,9 +1558,8 @@ tree4turn4:
 	JLT     tree4turn4
 
 tree4done4:
+	ADDQ    $+128, DI
 	MOVQ    DI, R9
-	ADDQ    $+128, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
@@ -1660,12 +1593,11 @@ tree4turn5:
 	JLT     tree4turn5
 
 tree4done5:
+	ADDQ     $+128, DI
 	MOVQ     DI, R9
-	ADDQ     $+128, R9
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMAXUD  Y1, Y3, Y3
-	MOVQ     R9, DI
 	ADDQ     R10, DI
 	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
@@ -1699,9 +1631,8 @@ tree4turn6:
 	JLT     tree4turn6
 
 tree4done6:
+	ADDQ    $+128, DI
 	MOVQ    DI, R9
-	ADDQ    $+128, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
@@ -1735,8 +1666,8 @@ tree4turn7:
 	JLT     tree4turn7
 
 tree4done7:
+	ADDQ       $+128, DI
 	MOVQ       DI, R9
-	ADDQ       $+128, R9
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VPMAXUD    Y1, Y4, Y4
@@ -1752,27 +1683,21 @@ tree4done7:
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        tree4loop
-
-tree4end:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 tree1:
 	CMPQ BX, $+8
-	JLT  tree1end
+	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*4), R10
 	SUBQ $+32, R10
 
 tree1loop:
 	MOVQ    SI, R9
-	MOVQ    R9, DI
+	MOVQ    SI, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y0
 	VPAND   Y15, Y0, Y0
-	VMOVAPS Y0, Y0
 	CMPQ    R9, DI
 	JGE     tree1done0
 
@@ -1785,13 +1710,11 @@ tree1turn0:
 	JLT     tree1turn0
 
 tree1done0:
+	ADDQ    $+32, DI
 	MOVQ    DI, R9
-	ADDQ    $+32, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
-	VMOVAPS Y1, Y1
 	CMPQ    R9, DI
 	JGE     tree1done1
 
@@ -1804,16 +1727,14 @@ tree1turn1:
 	JLT     tree1turn1
 
 tree1done1:
+	ADDQ     $+32, DI
 	MOVQ     DI, R9
-	ADDQ     $+32, R9
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXUD  Y0, Y2, Y2
-	MOVQ     R9, DI
 	ADDQ     R10, DI
 	VMOVUPS  (DI), Y0
 	VPAND    Y15, Y0, Y0
-	VMOVAPS  Y0, Y0
 	CMPQ     R9, DI
 	JGE      tree1done2
 
@@ -1826,13 +1747,11 @@ tree1turn2:
 	JLT     tree1turn2
 
 tree1done2:
+	ADDQ    $+32, DI
 	MOVQ    DI, R9
-	ADDQ    $+32, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
-	VMOVAPS Y1, Y1
 	CMPQ    R9, DI
 	JGE     tree1done3
 
@@ -1845,19 +1764,17 @@ tree1turn3:
 	JLT     tree1turn3
 
 tree1done3:
+	ADDQ     $+32, DI
 	MOVQ     DI, R9
-	ADDQ     $+32, R9
 	VBLENDPS $0xcc, Y1, Y0, Y3
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXUD  Y0, Y3, Y3
 	VSHUFPS  $0x88, Y3, Y2, Y0
 	VSHUFPS  $0xdd, Y3, Y2, Y2
 	VPMAXUD  Y2, Y0, Y0
-	MOVQ     R9, DI
 	ADDQ     R10, DI
 	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
-	VMOVAPS  Y1, Y1
 	CMPQ     R9, DI
 	JGE      tree1done4
 
@@ -1870,13 +1787,11 @@ tree1turn4:
 	JLT     tree1turn4
 
 tree1done4:
+	ADDQ    $+32, DI
 	MOVQ    DI, R9
-	ADDQ    $+32, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
-	VMOVAPS Y2, Y2
 	CMPQ    R9, DI
 	JGE     tree1done5
 
@@ -1889,16 +1804,14 @@ tree1turn5:
 	JLT     tree1turn5
 
 tree1done5:
+	ADDQ     $+32, DI
 	MOVQ     DI, R9
-	ADDQ     $+32, R9
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMAXUD  Y1, Y3, Y3
-	MOVQ     R9, DI
 	ADDQ     R10, DI
 	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
-	VMOVAPS  Y1, Y1
 	CMPQ     R9, DI
 	JGE      tree1done6
 
@@ -1911,13 +1824,11 @@ tree1turn6:
 	JLT     tree1turn6
 
 tree1done6:
+	ADDQ    $+32, DI
 	MOVQ    DI, R9
-	ADDQ    $+32, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
-	VMOVAPS Y2, Y2
 	CMPQ    R9, DI
 	JGE     tree1done7
 
@@ -1930,8 +1841,8 @@ tree1turn7:
 	JLT     tree1turn7
 
 tree1done7:
+	ADDQ       $+32, DI
 	MOVQ       DI, R9
-	ADDQ       $+32, R9
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VPMAXUD    Y1, Y4, Y4
@@ -1947,16 +1858,11 @@ tree1done7:
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        tree1loop
-
-tree1end:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalves:
 	CMPQ BX, $+8
-	JLT  treehalvesend
+	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*4), R10
 	SUBQ $+16, R10
@@ -2039,7 +1945,7 @@ treehalvesloop:
 	CMPQ        BX, $+8
 	JGE         treehalvesloop
 
-treehalvesend:
+few:
 	TESTQ BX, BX
 	JNE   groups
 	VZEROUPPER
@@ -2159,7 +2065,7 @@ groupend:
 
 tree:
 	CMPQ R8, $+8
-	JLT  treeend
+	JLT  few
 
 treeloop:
 	VMOVUPS    (SI), Y0
@@ -2219,16 +2125,11 @@ treeloop:
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        treeloop
-
-treeend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepair:
 	CMPQ R8, $+8
-	JLT  treepairend
+	JLT  few
 
 treepairloop:
 	VMOVUPS    (SI), Y0
@@ -2320,16 +2221,11 @@ treepairloop:
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        treepairloop
-
-treepairend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalf:
 	CMPQ R8, $+8
-	JLT  treehalfend
+	JLT  few
 
 treehalfloop:
 	VMOVUPS     (SI), X0
@@ -2369,23 +2265,18 @@ treehalfloop:
 	SUBQ        $+8, R8
 	CMPQ        R8, $+8
 	JGE         treehalfloop
-
-treehalfend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP         few
 
 tree4:
 	CMPQ R8, $+8
-	JLT  tree4end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*4), R11
 	SUBQ $+128, R11
 
 tree4loop:
 	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ    SI, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
@@ -2418,9 +2309,8 @@ tree4turn0:
 	JLT     tree4turn0
 
 tree4done0:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
 	VMOVUPS 32(DI), Y3
@@ -2453,15 +2343,14 @@ tree4turn1:
 	JLT     tree4turn1
 
 tree4done1:
+	ADDQ     $+128, DI
 	MOVQ     DI, R10
-	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y4, Y2, Y3
 	VSHUFPS  $0x4e, Y4, Y2, Y2
 	VPMAXUD  Y2, Y3, Y3
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXSD  Y0, Y2, Y2
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y0
 	VMOVUPS  32(DI), Y1
@@ -2494,9 +2383,8 @@ tree4turn2:
 	JLT     tree4turn2
 
 tree4done2:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
 	VMOVUPS 32(DI), Y5
@@ -2529,8 +2417,8 @@ tree4turn3:
 	JLT     tree4turn3
 
 tree4done3:
+	ADDQ     $+128, DI
 	MOVQ     DI, R10
-	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y6, Y4, Y5
 	VSHUFPS  $0x4e, Y6, Y4, Y4
 	VPMAXUD  Y4, Y5, Y5
@@ -2543,7 +2431,6 @@ tree4done3:
 	VSHUFPS  $0x88, Y3, Y2, Y0
 	VSHUFPS  $0xdd, Y3, Y2, Y2
 	VPMAXSD  Y2, Y0, Y0
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VMOVUPS  32(DI), Y2
@@ -2576,9 +2463,8 @@ tree4turn4:
 	JLT     tree4turn4
 
 tree4done4:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
 	VMOVUPS 32(DI), Y5
@@ -2611,15 +2497,14 @@ tree4turn5:
 	JLT     tree4turn5
 
 tree4done5:
+	ADDQ     $+128, DI
 	MOVQ     DI, R10
-	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y6, Y3, Y5
 	VSHUFPS  $0x4e, Y6, Y3, Y3
 	VPMAXUD  Y3, Y5, Y5
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMAXSD  Y1, Y3, Y3
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VMOVUPS  32(DI), Y2
@@ -2652,9 +2537,8 @@ tree4turn6:
 	JLT     tree4turn6
 
 tree4done6:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
 	VMOVUPS 32(DI), Y7
@@ -2687,8 +2571,8 @@ tree4turn7:
 	JLT     tree4turn7
 
 tree4done7:
+	ADDQ       $+128, DI
 	MOVQ       DI, R10
-	ADDQ       $+128, R10
 	VBLENDPS   $0xcc, Y8, Y6, Y7
 	VSHUFPS    $0x4e, Y8, Y6, Y6
 	VPMAXUD    Y6, Y7, Y7
@@ -2722,27 +2606,21 @@ tree4done7:
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        tree4loop
-
-tree4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 tree1:
 	CMPQ R8, $+8
-	JLT  tree1end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*4), R11
 	SUBQ $+32, R11
 
 tree1loop:
 	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ    SI, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y0
 	VMOVAPS Y0, Y1
-	VMOVAPS Y0, Y0
 	CMPQ    R10, DI
 	JGE     tree1done0
 
@@ -2755,13 +2633,11 @@ tree1turn0:
 	JLT     tree1turn0
 
 tree1done0:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
 	VMOVAPS Y2, Y3
-	VMOVAPS Y2, Y2
 	CMPQ    R10, DI
 	JGE     tree1done1
 
@@ -2774,19 +2650,17 @@ tree1turn1:
 	JLT     tree1turn1
 
 tree1done1:
+	ADDQ     $+32, DI
 	MOVQ     DI, R10
-	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y3, Y1, Y4
 	VSHUFPS  $0x4e, Y3, Y1, Y1
 	VPMAXUD  Y1, Y4, Y4
 	VBLENDPS $0xcc, Y2, Y0, Y1
 	VSHUFPS  $0x4e, Y2, Y0, Y0
 	VPMAXSD  Y0, Y1, Y1
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y0
 	VMOVAPS  Y0, Y2
-	VMOVAPS  Y0, Y0
 	CMPQ     R10, DI
 	JGE      tree1done2
 
@@ -2799,13 +2673,11 @@ tree1turn2:
 	JLT     tree1turn2
 
 tree1done2:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y3
 	VMOVAPS Y3, Y5
-	VMOVAPS Y3, Y3
 	CMPQ    R10, DI
 	JGE     tree1done3
 
@@ -2818,8 +2690,8 @@ tree1turn3:
 	JLT     tree1turn3
 
 tree1done3:
+	ADDQ     $+32, DI
 	MOVQ     DI, R10
-	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y5, Y2, Y6
 	VSHUFPS  $0x4e, Y5, Y2, Y2
 	VPMAXUD  Y2, Y6, Y6
@@ -2832,11 +2704,9 @@ tree1done3:
 	VSHUFPS  $0x88, Y4, Y1, Y0
 	VSHUFPS  $0xdd, Y4, Y1, Y1
 	VPMAXSD  Y1, Y0, Y0
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VMOVAPS  Y1, Y3
-	VMOVAPS  Y1, Y1
 	CMPQ     R10, DI
 	JGE      tree1done4
 
@@ -2849,13 +2719,11 @@ tree1turn4:
 	JLT     tree1turn4
 
 tree1done4:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y4
 	VMOVAPS Y4, Y5
-	VMOVAPS Y4, Y4
 	CMPQ    R10, DI
 	JGE     tree1done5
 
@@ -2868,19 +2736,17 @@ tree1turn5:
 	JLT     tree1turn5
 
 tree1done5:
+	ADDQ     $+32, DI
 	MOVQ     DI, R10
-	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y5, Y3, Y6
 	VSHUFPS  $0x4e, Y5, Y3, Y3
 	VPMAXUD  Y3, Y6, Y6
 	VBLENDPS $0xcc, Y4, Y1, Y3
 	VSHUFPS  $0x4e, Y4, Y1, Y1
 	VPMAXSD  Y1, Y3, Y3
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VMOVAPS  Y1, Y4
-	VMOVAPS  Y1, Y1
 	CMPQ     R10, DI
 	JGE      tree1done6
 
@@ -2893,13 +2759,11 @@ tree1turn6:
 	JLT     tree1turn6
 
 tree1done6:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y5
 	VMOVAPS Y5, Y7
-	VMOVAPS Y5, Y5
 	CMPQ    R10, DI
 	JGE     tree1done7
 
@@ -2912,8 +2776,8 @@ tree1turn7:
 	JLT     tree1turn7
 
 tree1done7:
+	ADDQ       $+32, DI
 	MOVQ       DI, R10
-	ADDQ       $+32, R10
 	VBLENDPS   $0xcc, Y7, Y4, Y8
 	VSHUFPS    $0x4e, Y7, Y4, Y4
 	VPMAXUD    Y4, Y8, Y8
@@ -2947,16 +2811,11 @@ tree1done7:
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        tree1loop
-
-tree1end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalves:
 	CMPQ R8, $+8
-	JLT  treehalvesend
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*4), R11
 	SUBQ $+16, R11
@@ -3053,7 +2912,7 @@ treehalvesloop:
 	CMPQ        R8, $+8
 	JGE         treehalvesloop
 
-treehalvesend:
+few:
 	TESTQ R8, R8
 	JNE   groups
 	VZEROUPPER
@@ -3625,7 +3484,7 @@ groupend:
 
 tree:
 	CMPQ R8, $+8
-	JLT  treeend
+	JLT  few
 
 treeloop:
 	VMOVUPS      (SI), Y0
@@ -3724,16 +3583,11 @@ treeloop:
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          treeloop
-
-treeend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP          few
 
 treepair:
 	CMPQ R8, $+8
-	JLT  treepairend
+	JLT  few
 
 treepairloop:
 	VMOVUPS      (SI), Y0
@@ -3880,16 +3734,11 @@ treepairloop:
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          treepairloop
-
-treepairend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP          few
 
 treehalf:
 	CMPQ R8, $+8
-	JLT  treehalfend
+	JLT  few
 
 treehalfloop:
 	VMOVUPS      (SI), X0
@@ -3960,23 +3809,18 @@ treehalfloop:
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          treehalfloop
-
-treehalfend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP          few
 
 tree4:
 	CMPQ R8, $+8
-	JLT  tree4end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+128, R11
 
 tree4loop:
 	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ    SI, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
@@ -4016,9 +3860,8 @@ tree4turn0:
 	JLT     tree4turn0
 
 tree4done0:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
 	VMOVUPS 32(DI), Y4
@@ -4058,8 +3901,8 @@ tree4turn1:
 	JLT     tree4turn1
 
 tree4done1:
+	ADDQ     $+128, DI
 	MOVQ     DI, R10
-	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y5, Y2, Y4
 	VSHUFPS  $0x4e, Y5, Y2, Y2
 	VPMAXSW  Y2, Y4, Y4
@@ -4069,7 +3912,6 @@ tree4done1:
 	VBLENDPS $0xcc, Y1, Y0, Y3
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMINUW  Y0, Y3, Y3
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y0
 	VMOVUPS  32(DI), Y1
@@ -4109,9 +3951,8 @@ tree4turn2:
 	JLT     tree4turn2
 
 tree4done2:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
 	VMOVUPS 32(DI), Y7
@@ -4151,8 +3992,8 @@ tree4turn3:
 	JLT     tree4turn3
 
 tree4done3:
+	ADDQ     $+128, DI
 	MOVQ     DI, R10
-	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y8, Y5, Y7
 	VSHUFPS  $0x4e, Y8, Y5, Y5
 	VPMAXSW  Y5, Y7, Y7
@@ -4171,7 +4012,6 @@ tree4done3:
 	VSHUFPS  $0x88, Y2, Y3, Y0
 	VSHUFPS  $0xdd, Y2, Y3, Y3
 	VPMINUW  Y3, Y0, Y0
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VMOVUPS  32(DI), Y2
@@ -4211,9 +4051,8 @@ tree4turn4:
 	JLT     tree4turn4
 
 tree4done4:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
 	VMOVUPS 32(DI), Y7
@@ -4253,8 +4092,8 @@ tree4turn5:
 	JLT     tree4turn5
 
 tree4done5:
+	ADDQ     $+128, DI
 	MOVQ     DI, R10
-	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y8, Y3, Y7
 	VSHUFPS  $0x4e, Y8, Y3, Y3
 	VPMAXSW  Y3, Y7, Y7
@@ -4264,7 +4103,6 @@ tree4done5:
 	VBLENDPS $0xcc, Y2, Y1, Y4
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMINUW  Y1, Y4, Y4
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VMOVUPS  32(DI), Y2
@@ -4304,9 +4142,8 @@ tree4turn6:
 	JLT     tree4turn6
 
 tree4done6:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
 	VMOVUPS 32(DI), Y10
@@ -4346,8 +4183,8 @@ tree4turn7:
 	JLT     tree4turn7
 
 tree4done7:
+	ADDQ         $+128, DI
 	MOVQ         DI, R10
-	ADDQ         $+128, R10
 	VBLENDPS     $0xcc, Y11, Y8, Y10
 	VSHUFPS      $0x4e, Y11, Y8, Y8
 	VPMAXSW      Y8, Y10, Y10
@@ -4416,28 +4253,22 @@ tree4done7:
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          tree4loop
-
-tree4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP          few
 
 tree1:
 	CMPQ R8, $+8
-	JLT  tree1end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+32, R11
 
 tree1loop:
 	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ    SI, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y0
 	VMOVAPS Y0, Y1
 	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y0
 	CMPQ    R10, DI
 	JGE     tree1done0
 
@@ -4451,14 +4282,12 @@ tree1turn0:
 	JLT     tree1turn0
 
 tree1done0:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y3
 	VMOVAPS Y3, Y4
 	VMOVAPS Y3, Y5
-	VMOVAPS Y3, Y3
 	CMPQ    R10, DI
 	JGE     tree1done1
 
@@ -4472,8 +4301,8 @@ tree1turn1:
 	JLT     tree1turn1
 
 tree1done1:
+	ADDQ     $+32, DI
 	MOVQ     DI, R10
-	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y4, Y1, Y6
 	VSHUFPS  $0x4e, Y4, Y1, Y1
 	VPMAXSW  Y1, Y6, Y6
@@ -4483,12 +4312,10 @@ tree1done1:
 	VBLENDPS $0xcc, Y3, Y0, Y2
 	VSHUFPS  $0x4e, Y3, Y0, Y0
 	VPMINUW  Y0, Y2, Y2
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y0
 	VMOVAPS  Y0, Y3
 	VMOVAPS  Y0, Y4
-	VMOVAPS  Y0, Y0
 	CMPQ     R10, DI
 	JGE      tree1done2
 
@@ -4502,14 +4329,12 @@ tree1turn2:
 	JLT     tree1turn2
 
 tree1done2:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y5
 	VMOVAPS Y5, Y7
 	VMOVAPS Y5, Y8
-	VMOVAPS Y5, Y5
 	CMPQ    R10, DI
 	JGE     tree1done3
 
@@ -4523,8 +4348,8 @@ tree1turn3:
 	JLT     tree1turn3
 
 tree1done3:
+	ADDQ     $+32, DI
 	MOVQ     DI, R10
-	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y7, Y3, Y9
 	VSHUFPS  $0x4e, Y7, Y3, Y3
 	VPMAXSW  Y3, Y9, Y9
@@ -4543,12 +4368,10 @@ tree1done3:
 	VSHUFPS  $0x88, Y1, Y2, Y0
 	VSHUFPS  $0xdd, Y1, Y2, Y2
 	VPMINUW  Y2, Y0, Y0
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VMOVAPS  Y1, Y2
 	VMOVAPS  Y1, Y5
-	VMOVAPS  Y1, Y1
 	CMPQ     R10, DI
 	JGE      tree1done4
 
@@ -4562,14 +4385,12 @@ tree1turn4:
 	JLT     tree1turn4
 
 tree1done4:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y6
 	VMOVAPS Y6, Y7
 	VMOVAPS Y6, Y8
-	VMOVAPS Y6, Y6
 	CMPQ    R10, DI
 	JGE     tree1done5
 
@@ -4583,8 +4404,8 @@ tree1turn5:
 	JLT     tree1turn5
 
 tree1done5:
+	ADDQ     $+32, DI
 	MOVQ     DI, R10
-	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y7, Y2, Y9
 	VSHUFPS  $0x4e, Y7, Y2, Y2
 	VPMAXSW  Y2, Y9, Y9
@@ -4594,12 +4415,10 @@ tree1done5:
 	VBLENDPS $0xcc, Y6, Y1, Y5
 	VSHUFPS  $0x4e, Y6, Y1, Y1
 	VPMINUW  Y1, Y5, Y5
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VMOVAPS  Y1, Y6
 	VMOVAPS  Y1, Y7
-	VMOVAPS  Y1, Y1
 	CMPQ     R10, DI
 	JGE      tree1done6
 
@@ -4613,14 +4432,12 @@ tree1turn6:
 	JLT     tree1turn6
 
 tree1done6:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y8
 	VMOVAPS Y8, Y10
 	VMOVAPS Y8, Y11
-	VMOVAPS Y8, Y8
 	CMPQ    R10, DI
 	JGE     tree1done7
 
@@ -4634,8 +4451,8 @@ tree1turn7:
 	JLT     tree1turn7
 
 tree1done7:
+	ADDQ         $+32, DI
 	MOVQ         DI, R10
-	ADDQ         $+32, R10
 	VBLENDPS     $0xcc, Y10, Y6, Y12
 	VSHUFPS      $0x4e, Y10, Y6, Y6
 	VPMAXSW      Y6, Y12, Y12
@@ -4704,16 +4521,11 @@ tree1done7:
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          tree1loop
-
-tree1end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP          few
 
 treehalves:
 	CMPQ R8, $+8
-	JLT  treehalvesend
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+16, R11
@@ -4849,7 +4661,7 @@ treehalvesloop:
 	CMPQ         R8, $+8
 	JGE          treehalvesloop
 
-treehalvesend:
+few:
 	TESTQ R8, R8
 	JNE   groups
 	VZEROUPPER
@@ -4942,7 +4754,7 @@ groupend:
 
 tree:
 	CMPQ BX, $+8
-	JLT  treeend
+	JLT  few
 
 treeloop:
 	VMOVUPS    (SI), Y0
@@ -4995,16 +4807,11 @@ treeloop:
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        treeloop
-
-treeend:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepair:
 	CMPQ BX, $+8
-	JLT  treepairend
+	JLT  few
 
 treepairloop:
 	VMOVUPS    (SI), Y0
@@ -5081,16 +4888,11 @@ treepairloop:
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        treepairloop
-
-treepairend:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalf:
 	CMPQ BX, $+8
-	JLT  treehalfend
+	JLT  few
 
 treehalfloop:
 	VMOVUPS     (SI), X0
@@ -5127,23 +4929,18 @@ treehalfloop:
 	SUBQ        $+8, BX
 	CMPQ        BX, $+8
 	JGE         treehalfloop
-
-treehalfend:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP         few
 
 tree4:
 	CMPQ BX, $+8
-	JLT  tree4end
+	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*2), R10
 	SUBQ $+128, R10
 
 tree4loop:
 	MOVQ    SI, R9
-	MOVQ    R9, DI
+	MOVQ    SI, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y0
 	VPAND   Y15, Y0, Y0
@@ -5177,9 +4974,8 @@ tree4turn0:
 	JLT     tree4turn0
 
 tree4done0:
+	ADDQ    $+128, DI
 	MOVQ    DI, R9
-	ADDQ    $+128, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
@@ -5213,12 +5009,11 @@ tree4turn1:
 	JLT     tree4turn1
 
 tree4done1:
+	ADDQ     $+128, DI
 	MOVQ     DI, R9
-	ADDQ     $+128, R9
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXUW  Y0, Y2, Y2
-	MOVQ     R9, DI
 	ADDQ     R10, DI
 	VMOVUPS  (DI), Y0
 	VPAND    Y15, Y0, Y0
@@ -5252,9 +5047,8 @@ tree4turn2:
 	JLT     tree4turn2
 
 tree4done2:
+	ADDQ    $+128, DI
 	MOVQ    DI, R9
-	ADDQ    $+128, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
@@ -5288,15 +5082,14 @@ tree4turn3:
 	JLT     tree4turn3
 
 tree4done3:
+	ADDQ     $+128, DI
 	MOVQ     DI, R9
-	ADDQ     $+128, R9
 	VBLENDPS $0xcc, Y1, Y0, Y3
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXUW  Y0, Y3, Y3
 	VSHUFPS  $0x88, Y3, Y2, Y0
 	VSHUFPS  $0xdd, Y3, Y2, Y2
 	VPMAXUW  Y2, Y0, Y0
-	MOVQ     R9, DI
 	ADDQ     R10, DI
 	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
@@ -5330,9 +5123,8 @@ tree4turn4:
 	JLT     tree4turn4
 
 tree4done4:
+	ADDQ    $+128, DI
 	MOVQ    DI, R9
-	ADDQ    $+128, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
@@ -5366,12 +5158,11 @@ tree4turn5:
 	JLT     tree4turn5
 
 tree4done5:
+	ADDQ     $+128, DI
 	MOVQ     DI, R9
-	ADDQ     $+128, R9
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMAXUW  Y1, Y3, Y3
-	MOVQ     R9, DI
 	ADDQ     R10, DI
 	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
@@ -5405,9 +5196,8 @@ tree4turn6:
 	JLT     tree4turn6
 
 tree4done6:
+	ADDQ    $+128, DI
 	MOVQ    DI, R9
-	ADDQ    $+128, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
@@ -5441,8 +5231,8 @@ tree4turn7:
 	JLT     tree4turn7
 
 tree4done7:
+	ADDQ       $+128, DI
 	MOVQ       DI, R9
-	ADDQ       $+128, R9
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VPMAXUW    Y1, Y4, Y4
@@ -5465,27 +5255,21 @@ tree4done7:
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        tree4loop
-
-tree4end:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 tree1:
 	CMPQ BX, $+8
-	JLT  tree1end
+	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*2), R10
 	SUBQ $+32, R10
 
 tree1loop:
 	MOVQ    SI, R9
-	MOVQ    R9, DI
+	MOVQ    SI, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y0
 	VPAND   Y15, Y0, Y0
-	VMOVAPS Y0, Y0
 	CMPQ    R9, DI
 	JGE     tree1done0
 
@@ -5498,13 +5282,11 @@ tree1turn0:
 	JLT     tree1turn0
 
 tree1done0:
+	ADDQ    $+32, DI
 	MOVQ    DI, R9
-	ADDQ    $+32, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
-	VMOVAPS Y1, Y1
 	CMPQ    R9, DI
 	JGE     tree1done1
 
@@ -5517,16 +5299,14 @@ tree1turn1:
 	JLT     tree1turn1
 
 tree1done1:
+	ADDQ     $+32, DI
 	MOVQ     DI, R9
-	ADDQ     $+32, R9
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXUW  Y0, Y2, Y2
-	MOVQ     R9, DI
 	ADDQ     R10, DI
 	VMOVUPS  (DI), Y0
 	VPAND    Y15, Y0, Y0
-	VMOVAPS  Y0, Y0
 	CMPQ     R9, DI
 	JGE      tree1done2
 
@@ -5539,13 +5319,11 @@ tree1turn2:
 	JLT     tree1turn2
 
 tree1done2:
+	ADDQ    $+32, DI
 	MOVQ    DI, R9
-	ADDQ    $+32, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
-	VMOVAPS Y1, Y1
 	CMPQ    R9, DI
 	JGE     tree1done3
 
@@ -5558,19 +5336,17 @@ tree1turn3:
 	JLT     tree1turn3
 
 tree1done3:
+	ADDQ     $+32, DI
 	MOVQ     DI, R9
-	ADDQ     $+32, R9
 	VBLENDPS $0xcc, Y1, Y0, Y3
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXUW  Y0, Y3, Y3
 	VSHUFPS  $0x88, Y3, Y2, Y0
 	VSHUFPS  $0xdd, Y3, Y2, Y2
 	VPMAXUW  Y2, Y0, Y0
-	MOVQ     R9, DI
 	ADDQ     R10, DI
 	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
-	VMOVAPS  Y1, Y1
 	CMPQ     R9, DI
 	JGE      tree1done4
 
@@ -5583,13 +5359,11 @@ tree1turn4:
 	JLT     tree1turn4
 
 tree1done4:
+	ADDQ    $+32, DI
 	MOVQ    DI, R9
-	ADDQ    $+32, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
-	VMOVAPS Y2, Y2
 	CMPQ    R9, DI
 	JGE     tree1done5
 
@@ -5602,16 +5376,14 @@ tree1turn5:
 	JLT     tree1turn5
 
 tree1done5:
+	ADDQ     $+32, DI
 	MOVQ     DI, R9
-	ADDQ     $+32, R9
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMAXUW  Y1, Y3, Y3
-	MOVQ     R9, DI
 	ADDQ     R10, DI
 	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
-	VMOVAPS  Y1, Y1
 	CMPQ     R9, DI
 	JGE      tree1done6
 
@@ -5624,13 +5396,11 @@ tree1turn6:
 	JLT     tree1turn6
 
 tree1done6:
+	ADDQ    $+32, DI
 	MOVQ    DI, R9
-	ADDQ    $+32, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
-	VMOVAPS Y2, Y2
 	CMPQ    R9, DI
 	JGE     tree1done7
 
@@ -5643,8 +5413,8 @@ tree1turn7:
 	JLT     tree1turn7
 
 tree1done7:
+	ADDQ       $+32, DI
 	MOVQ       DI, R9
-	ADDQ       $+32, R9
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VPMAXUW    Y1, Y4, Y4
@@ -5667,16 +5437,11 @@ tree1done7:
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        tree1loop
-
-tree1end:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalves:
 	CMPQ BX, $+8
-	JLT  treehalvesend
+	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*2), R10
 	SUBQ $+16, R10
@@ -5766,7 +5531,7 @@ treehalvesloop:
 	CMPQ        BX, $+8
 	JGE         treehalvesloop
 
-treehalvesend:
+few:
 	TESTQ BX, BX
 	JNE   groups
 	VZEROUPPER
@@ -5886,7 +5651,7 @@ groupend:
 
 tree:
 	CMPQ R8, $+8
-	JLT  treeend
+	JLT  few
 
 treeloop:
 	VMOVUPS    (SI), Y0
@@ -5960,16 +5725,11 @@ treeloop:
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        treeloop
-
-treeend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepair:
 	CMPQ R8, $+8
-	JLT  treepairend
+	JLT  few
 
 treepairloop:
 	VMOVUPS    (SI), Y0
@@ -6075,16 +5835,11 @@ treepairloop:
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        treepairloop
-
-treepairend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalf:
 	CMPQ R8, $+8
-	JLT  treehalfend
+	JLT  few
 
 treehalfloop:
 	VMOVUPS     (SI), X0
@@ -6138,23 +5893,18 @@ treehalfloop:
 	SUBQ        $+8, R8
 	CMPQ        R8, $+8
 	JGE         treehalfloop
-
-treehalfend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP         few
 
 tree4:
 	CMPQ R8, $+8
-	JLT  tree4end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+128, R11
 
 tree4loop:
 	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ    SI, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
@@ -6187,9 +5937,8 @@ tree4turn0:
 	JLT     tree4turn0
 
 tree4done0:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
 	VMOVUPS 32(DI), Y3
@@ -6222,15 +5971,14 @@ tree4turn1:
 	JLT     tree4turn1
 
 tree4done1:
+	ADDQ     $+128, DI
 	MOVQ     DI, R10
-	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y4, Y2, Y3
 	VSHUFPS  $0x4e, Y4, Y2, Y2
 	VPMAXUW  Y2, Y3, Y3
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXSW  Y0, Y2, Y2
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y0
 	VMOVUPS  32(DI), Y1
@@ -6263,9 +6011,8 @@ tree4turn2:
 	JLT     tree4turn2
 
 tree4done2:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
 	VMOVUPS 32(DI), Y5
@@ -6298,8 +6045,8 @@ tree4turn3:
 	JLT     tree4turn3
 
 tree4done3:
+	ADDQ     $+128, DI
 	MOVQ     DI, R10
-	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y6, Y4, Y5
 	VSHUFPS  $0x4e, Y6, Y4, Y4
 	VPMAXUW  Y4, Y5, Y5
@@ -6312,7 +6059,6 @@ tree4done3:
 	VSHUFPS  $0x88, Y3, Y2, Y0
 	VSHUFPS  $0xdd, Y3, Y2, Y2
 	VPMAXSW  Y2, Y0, Y0
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VMOVUPS  32(DI), Y2
@@ -6345,9 +6091,8 @@ tree4turn4:
 	JLT     tree4turn4
 
 tree4done4:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
 	VMOVUPS 32(DI), Y5
@@ -6380,15 +6125,14 @@ tree4turn5:
 	JLT     tree4turn5
 
 tree4done5:
+	ADDQ     $+128, DI
 	MOVQ     DI, R10
-	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y6, Y3, Y5
 	VSHUFPS  $0x4e, Y6, Y3, Y3
 	VPMAXUW  Y3, Y5, Y5
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMAXSW  Y1, Y3, Y3
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VMOVUPS  32(DI), Y2
@@ -6421,9 +6165,8 @@ tree4turn6:
 	JLT     tree4turn6
 
 tree4done6:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
 	VMOVUPS 32(DI), Y7
@@ -6456,8 +6199,8 @@ tree4turn7:
 	JLT     tree4turn7
 
 tree4done7:
+	ADDQ       $+128, DI
 	MOVQ       DI, R10
-	ADDQ       $+128, R10
 	VBLENDPS   $0xcc, Y8, Y6, Y7
 	VSHUFPS    $0x4e, Y8, Y6, Y6
 	VPMAXUW    Y6, Y7, Y7
@@ -6505,27 +6248,21 @@ tree4done7:
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        tree4loop
-
-tree4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 tree1:
 	CMPQ R8, $+8
-	JLT  tree1end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+32, R11
 
 tree1loop:
 	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ    SI, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y0
 	VMOVAPS Y0, Y1
-	VMOVAPS Y0, Y0
 	CMPQ    R10, DI
 	JGE     tree1done0
 
@@ -6538,13 +6275,11 @@ tree1turn0:
 	JLT     tree1turn0
 
 tree1done0:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
 	VMOVAPS Y2, Y3
-	VMOVAPS Y2, Y2
 	CMPQ    R10, DI
 	JGE     tree1done1
 
@@ -6557,19 +6292,17 @@ tree1turn1:
 	JLT     tree1turn1
 
 tree1done1:
+	ADDQ     $+32, DI
 	MOVQ     DI, R10
-	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y3, Y1, Y4
 	VSHUFPS  $0x4e, Y3, Y1, Y1
 	VPMAXUW  Y1, Y4, Y4
 	VBLENDPS $0xcc, Y2, Y0, Y1
 	VSHUFPS  $0x4e, Y2, Y0, Y0
 	VPMAXSW  Y0, Y1, Y1
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y0
 	VMOVAPS  Y0, Y2
-	VMOVAPS  Y0, Y0
 	CMPQ     R10, DI
 	JGE      tree1done2
 
@@ -6582,13 +6315,11 @@ tree1turn2:
 	JLT     tree1turn2
 
 tree1done2:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y3
 	VMOVAPS Y3, Y5
-	VMOVAPS Y3, Y3
 	CMPQ    R10, DI
 	JGE     tree1done3
 
@@ -6601,8 +6332,8 @@ tree1turn3:
 	JLT     tree1turn3
 
 tree1done3:
+	ADDQ     $+32, DI
 	MOVQ     DI, R10
-	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y5, Y2, Y6
 	VSHUFPS  $0x4e, Y5, Y2, Y2
 	VPMAXUW  Y2, Y6, Y6
@@ -6615,11 +6346,9 @@ tree1done3:
 	VSHUFPS  $0x88, Y4, Y1, Y0
 	VSHUFPS  $0xdd, Y4, Y1, Y1
 	VPMAXSW  Y1, Y0, Y0
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VMOVAPS  Y1, Y3
-	VMOVAPS  Y1, Y1
 	CMPQ     R10, DI
 	JGE      tree1done4
 
@@ -6632,13 +6361,11 @@ tree1turn4:
 	JLT     tree1turn4
 
 tree1done4:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y4
 	VMOVAPS Y4, Y5
-	VMOVAPS Y4, Y4
 	CMPQ    R10, DI
 	JGE     tree1done5
 
@@ -6651,19 +6378,17 @@ tree1turn5:
 	JLT     tree1turn5
 
 tree1done5:
+	ADDQ     $+32, DI
 	MOVQ     DI, R10
-	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y5, Y3, Y6
 	VSHUFPS  $0x4e, Y5, Y3, Y3
 	VPMAXUW  Y3, Y6, Y6
 	VBLENDPS $0xcc, Y4, Y1, Y3
 	VSHUFPS  $0x4e, Y4, Y1, Y1
 	VPMAXSW  Y1, Y3, Y3
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VMOVAPS  Y1, Y4
-	VMOVAPS  Y1, Y1
 	CMPQ     R10, DI
 	JGE      tree1done6
 
@@ -6676,13 +6401,11 @@ tree1turn6:
 	JLT     tree1turn6
 
 tree1done6:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y5
 	VMOVAPS Y5, Y7
-	VMOVAPS Y5, Y5
 	CMPQ    R10, DI
 	JGE     tree1done7
 
@@ -6695,8 +6418,8 @@ tree1turn7:
 	JLT     tree1turn7
 
 tree1done7:
+	ADDQ       $+32, DI
 	MOVQ       DI, R10
-	ADDQ       $+32, R10
 	VBLENDPS   $0xcc, Y7, Y4, Y8
 	VSHUFPS    $0x4e, Y7, Y4, Y4
 	VPMAXUW    Y4, Y8, Y8
@@ -6744,16 +6467,11 @@ tree1done7:
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        tree1loop
-
-tree1end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalves:
 	CMPQ R8, $+8
-	JLT  treehalvesend
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+16, R11
@@ -6864,7 +6582,7 @@ treehalvesloop:
 	CMPQ        R8, $+8
 	JGE         treehalvesloop
 
-treehalvesend:
+few:
 	TESTQ R8, R8
 	JNE   groups
 	VZEROUPPER
@@ -7352,7 +7070,7 @@ groupend:
 
 tree:
 	CMPQ R8, $+8
-	JLT  treeend
+	JLT  few
 
 treeloop:
 	VMOVUPS      (SI), Y0
@@ -7451,16 +7169,11 @@ treeloop:
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          treeloop
-
-treeend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP          few
 
 treepair:
 	CMPQ R8, $+8
-	JLT  treepairend
+	JLT  few
 
 treepairloop:
 	VMOVUPS      (SI), Y0
@@ -7607,16 +7320,11 @@ treepairloop:
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          treepairloop
-
-treepairend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP          few
 
 treehalf:
 	CMPQ R8, $+8
-	JLT  treehalfend
+	JLT  few
 
 treehalfloop:
 	VMOVUPS      (SI), X0
@@ -7687,23 +7395,18 @@ treehalfloop:
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          treehalfloop
-
-treehalfend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP          few
 
 tree4:
 	CMPQ R8, $+8
-	JLT  tree4end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+128, R11
 
 tree4loop:
 	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ    SI, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
@@ -7743,9 +7446,8 @@ tree4turn0:
 	JLT     tree4turn0
 
 tree4done0:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
 	VMOVUPS 32(DI), Y4
@@ -7785,8 +7487,8 @@ tree4turn1:
 	JLT     tree4turn1
 
 tree4done1:
+	ADDQ     $+128, DI
 	MOVQ     DI, R10
-	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y5, Y2, Y4
 	VSHUFPS  $0x4e, Y5, Y2, Y2
 	VPMAXSW  Y2, Y4, Y4
@@ -7796,7 +7498,6 @@ tree4done1:
 	VBLENDPS $0xcc, Y1, Y0, Y3
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMINUW  Y0, Y3, Y3
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y0
 	VMOVUPS  32(DI), Y1
@@ -7836,9 +7537,8 @@ tree4turn2:
 	JLT     tree4turn2
 
 tree4done2:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
 	VMOVUPS 32(DI), Y7
@@ -7878,8 +7578,8 @@ tree4turn3:
 	JLT     tree4turn3
 
 tree4done3:
+	ADDQ     $+128, DI
 	MOVQ     DI, R10
-	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y8, Y5, Y7
 	VSHUFPS  $0x4e, Y8, Y5, Y5
 	VPMAXSW  Y5, Y7, Y7
@@ -7898,7 +7598,6 @@ tree4done3:
 	VSHUFPS  $0x88, Y2, Y3, Y0
 	VSHUFPS  $0xdd, Y2, Y3, Y3
 	VPMINUW  Y3, Y0, Y0
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VMOVUPS  32(DI), Y2
@@ -7938,9 +7637,8 @@ tree4turn4:
 	JLT     tree4turn4
 
 tree4done4:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
 	VMOVUPS 32(DI), Y7
@@ -7980,8 +7678,8 @@ tree4turn5:
 	JLT     tree4turn5
 
 tree4done5:
+	ADDQ     $+128, DI
 	MOVQ     DI, R10
-	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y8, Y3, Y7
 	VSHUFPS  $0x4e, Y8, Y3, Y3
 	VPMAXSW  Y3, Y7, Y7
@@ -7991,7 +7689,6 @@ tree4done5:
 	VBLENDPS $0xcc, Y2, Y1, Y4
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMINUW  Y1, Y4, Y4
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VMOVUPS  32(DI), Y2
@@ -8031,9 +7728,8 @@ tree4turn6:
 	JLT     tree4turn6
 
 tree4done6:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
 	VMOVUPS 32(DI), Y10
@@ -8073,8 +7769,8 @@ tree4turn7:
 	JLT     tree4turn7
 
 tree4done7:
+	ADDQ         $+128, DI
 	MOVQ         DI, R10
-	ADDQ         $+128, R10
 	VBLENDPS     $0xcc, Y11, Y8, Y10
 	VSHUFPS      $0x4e, Y11, Y8, Y8
 	VPMAXSW      Y8, Y10, Y10
@@ -8143,28 +7839,22 @@ tree4done7:
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          tree4loop
-
-tree4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP          few
 
 tree1:
 	CMPQ R8, $+8
-	JLT  tree1end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+32, R11
 
 tree1loop:
 	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ    SI, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y0
 	VMOVAPS Y0, Y1
 	VMOVAPS Y0, Y2
-	VMOVAPS Y0, Y0
 	CMPQ    R10, DI
 	JGE     tree1done0
 
@@ -8178,14 +7868,12 @@ tree1turn0:
 	JLT     tree1turn0
 
 tree1done0:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y3
 	VMOVAPS Y3, Y4
 	VMOVAPS Y3, Y5
-	VMOVAPS Y3, Y3
 	CMPQ    R10, DI
 	JGE     tree1done1
 
@@ -8199,8 +7887,8 @@ tree1turn1:
 	JLT     tree1turn1
 
 tree1done1:
+	ADDQ     $+32, DI
 	MOVQ     DI, R10
-	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y4, Y1, Y6
 	VSHUFPS  $0x4e, Y4, Y1, Y1
 	VPMAXSW  Y1, Y6, Y6
@@ -8210,12 +7898,10 @@ tree1done1:
 	VBLENDPS $0xcc, Y3, Y0, Y2
 	VSHUFPS  $0x4e, Y3, Y0, Y0
 	VPMINUW  Y0, Y2, Y2
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y0
 	VMOVAPS  Y0, Y3
 	VMOVAPS  Y0, Y4
-	VMOVAPS  Y0, Y0
 	CMPQ     R10, DI
 	JGE      tree1done2
 
@@ -8229,14 +7915,12 @@ tree1turn2:
 	JLT     tree1turn2
 
 tree1done2:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y5
 	VMOVAPS Y5, Y7
 	VMOVAPS Y5, Y8
-	VMOVAPS Y5, Y5
 	CMPQ    R10, DI
 	JGE     tree1done3
 
@@ -8250,8 +7934,8 @@ tree1turn3:
 	JLT     tree1turn3
 
 tree1done3:
+	ADDQ     $+32, DI
 	MOVQ     DI, R10
-	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y7, Y3, Y9
 	VSHUFPS  $0x4e, Y7, Y3, Y3
 	VPMAXSW  Y3, Y9, Y9
@@ -8270,12 +7954,10 @@ tree1done3:
 	VSHUFPS  $0x88, Y1, Y2, Y0
 	VSHUFPS  $0xdd, Y1, Y2, Y2
 	VPMINUW  Y2, Y0, Y0
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VMOVAPS  Y1, Y2
 	VMOVAPS  Y1, Y5
-	VMOVAPS  Y1, Y1
 	CMPQ     R10, DI
 	JGE      tree1done4
 
@@ -8289,14 +7971,12 @@ tree1turn4:
 	JLT     tree1turn4
 
 tree1done4:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y6
 	VMOVAPS Y6, Y7
 	VMOVAPS Y6, Y8
-	VMOVAPS Y6, Y6
 	CMPQ    R10, DI
 	JGE     tree1done5
 
@@ -8310,8 +7990,8 @@ tree1turn5:
 	JLT     tree1turn5
 
 tree1done5:
+	ADDQ     $+32, DI
 	MOVQ     DI, R10
-	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y7, Y2, Y9
 	VSHUFPS  $0x4e, Y7, Y2, Y2
 	VPMAXSW  Y2, Y9, Y9
@@ -8321,12 +8001,10 @@ tree1done5:
 	VBLENDPS $0xcc, Y6, Y1, Y5
 	VSHUFPS  $0x4e, Y6, Y1, Y1
 	VPMINUW  Y1, Y5, Y5
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VMOVAPS  Y1, Y6
 	VMOVAPS  Y1, Y7
-	VMOVAPS  Y1, Y1
 	CMPQ     R10, DI
 	JGE      tree1done6
 
@@ -8340,14 +8018,12 @@ tree1turn6:
 	JLT     tree1turn6
 
 tree1done6:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y8
 	VMOVAPS Y8, Y10
 	VMOVAPS Y8, Y11
-	VMOVAPS Y8, Y8
 	CMPQ    R10, DI
 	JGE     tree1done7
 
@@ -8361,8 +8037,8 @@ tree1turn7:
 	JLT     tree1turn7
 
 tree1done7:
+	ADDQ         $+32, DI
 	MOVQ         DI, R10
-	ADDQ         $+32, R10
 	VBLENDPS     $0xcc, Y10, Y6, Y12
 	VSHUFPS      $0x4e, Y10, Y6, Y6
 	VPMAXSW      Y6, Y12, Y12
@@ -8431,16 +8107,11 @@ tree1done7:
 	SUBQ         $+8, R8
 	CMPQ         R8, $+8
 	JGE          tree1loop
-
-tree1end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP          few
 
 treehalves:
 	CMPQ R8, $+8
-	JLT  treehalvesend
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+16, R11
@@ -8576,7 +8247,7 @@ treehalvesloop:
 	CMPQ         R8, $+8
 	JGE          treehalvesloop
 
-treehalvesend:
+few:
 	TESTQ R8, R8
 	JNE   groups
 	VZEROUPPER
@@ -8665,7 +8336,7 @@ groupend:
 
 tree:
 	CMPQ BX, $+8
-	JLT  treeend
+	JLT  few
 
 treeloop:
 	VMOVUPS    (SI), Y0
@@ -8714,16 +8385,11 @@ treeloop:
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        treeloop
-
-treeend:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepair:
 	CMPQ BX, $+8
-	JLT  treepairend
+	JLT  few
 
 treepairloop:
 	VMOVUPS    (SI), Y0
@@ -8796,16 +8462,11 @@ treepairloop:
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        treepairloop
-
-treepairend:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalf:
 	CMPQ BX, $+8
-	JLT  treehalfend
+	JLT  few
 
 treehalfloop:
 	VMOVUPS     (SI), X0
@@ -8838,23 +8499,18 @@ treehalfloop:
 	SUBQ        $+8, BX
 	CMPQ        BX, $+8
 	JGE         treehalfloop
-
-treehalfend:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP         few
 
 tree4:
 	CMPQ BX, $+8
-	JLT  tree4end
+	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*2), R10
 	SUBQ $+128, R10
 
 tree4loop:
 	MOVQ    SI, R9
-	MOVQ    R9, DI
+	MOVQ    SI, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y0
 	VPAND   Y15, Y0, Y0
@@ -8888,9 +8544,8 @@ tree4turn0:
 	JLT     tree4turn0
 
 tree4done0:
+	ADDQ    $+128, DI
 	MOVQ    DI, R9
-	ADDQ    $+128, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
@@ -8924,12 +8579,11 @@ tree4turn1:
 	JLT     tree4turn1
 
 tree4done1:
+	ADDQ     $+128, DI
 	MOVQ     DI, R9
-	ADDQ     $+128, R9
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXUW  Y0, Y2, Y2
-	MOVQ     R9, DI
 	ADDQ     R10, DI
 	VMOVUPS  (DI), Y0
 	VPAND    Y15, Y0, Y0
@@ -8963,9 +8617,8 @@ tree4turn2:
 	JLT     tree4turn2
 
 tree4done2:
+	ADDQ    $+128, DI
 	MOVQ    DI, R9
-	ADDQ    $+128, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
@@ -8999,15 +8652,14 @@ tree4turn3:
 	JLT     tree4turn3
 
 tree4done3:
+	ADDQ     $+128, DI
 	MOVQ     DI, R9
-	ADDQ     $+128, R9
 	VBLENDPS $0xcc, Y1, Y0, Y3
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXUW  Y0, Y3, Y3
 	VSHUFPS  $0x88, Y3, Y2, Y0
 	VSHUFPS  $0xdd, Y3, Y2, Y2
 	VPMAXUW  Y2, Y0, Y0
-	MOVQ     R9, DI
 	ADDQ     R10, DI
 	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
@@ -9041,9 +8693,8 @@ tree4turn4:
 	JLT     tree4turn4
 
 tree4done4:
+	ADDQ    $+128, DI
 	MOVQ    DI, R9
-	ADDQ    $+128, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
@@ -9077,12 +8728,11 @@ tree4turn5:
 	JLT     tree4turn5
 
 tree4done5:
+	ADDQ     $+128, DI
 	MOVQ     DI, R9
-	ADDQ     $+128, R9
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMAXUW  Y1, Y3, Y3
-	MOVQ     R9, DI
 	ADDQ     R10, DI
 	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
@@ -9116,9 +8766,8 @@ tree4turn6:
 	JLT     tree4turn6
 
 tree4done6:
+	ADDQ    $+128, DI
 	MOVQ    DI, R9
-	ADDQ    $+128, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
@@ -9152,8 +8801,8 @@ tree4turn7:
 	JLT     tree4turn7
 
 tree4done7:
+	ADDQ       $+128, DI
 	MOVQ       DI, R9
-	ADDQ       $+128, R9
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VPMAXUW    Y1, Y4, Y4
@@ -9172,27 +8821,21 @@ tree4done7:
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        tree4loop
-
-tree4end:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 tree1:
 	CMPQ BX, $+8
-	JLT  tree1end
+	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*2), R10
 	SUBQ $+32, R10
 
 tree1loop:
 	MOVQ    SI, R9
-	MOVQ    R9, DI
+	MOVQ    SI, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y0
 	VPAND   Y15, Y0, Y0
-	VMOVAPS Y0, Y0
 	CMPQ    R9, DI
 	JGE     tree1done0
 
@@ -9205,13 +8848,11 @@ tree1turn0:
 	JLT     tree1turn0
 
 tree1done0:
+	ADDQ    $+32, DI
 	MOVQ    DI, R9
-	ADDQ    $+32, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
-	VMOVAPS Y1, Y1
 	CMPQ    R9, DI
 	JGE     tree1done1
 
@@ -9224,16 +8865,14 @@ tree1turn1:
 	JLT     tree1turn1
 
 tree1done1:
+	ADDQ     $+32, DI
 	MOVQ     DI, R9
-	ADDQ     $+32, R9
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXUW  Y0, Y2, Y2
-	MOVQ     R9, DI
 	ADDQ     R10, DI
 	VMOVUPS  (DI), Y0
 	VPAND    Y15, Y0, Y0
-	VMOVAPS  Y0, Y0
 	CMPQ     R9, DI
 	JGE      tree1done2
 
@@ -9246,13 +8885,11 @@ tree1turn2:
 	JLT     tree1turn2
 
 tree1done2:
+	ADDQ    $+32, DI
 	MOVQ    DI, R9
-	ADDQ    $+32, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y1
 	VPAND   Y15, Y1, Y1
-	VMOVAPS Y1, Y1
 	CMPQ    R9, DI
 	JGE     tree1done3
 
@@ -9265,19 +8902,17 @@ tree1turn3:
 	JLT     tree1turn3
 
 tree1done3:
+	ADDQ     $+32, DI
 	MOVQ     DI, R9
-	ADDQ     $+32, R9
 	VBLENDPS $0xcc, Y1, Y0, Y3
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXUW  Y0, Y3, Y3
 	VSHUFPS  $0x88, Y3, Y2, Y0
 	VSHUFPS  $0xdd, Y3, Y2, Y2
 	VPMAXUW  Y2, Y0, Y0
-	MOVQ     R9, DI
 	ADDQ     R10, DI
 	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
-	VMOVAPS  Y1, Y1
 	CMPQ     R9, DI
 	JGE      tree1done4
 
@@ -9290,13 +8925,11 @@ tree1turn4:
 	JLT     tree1turn4
 
 tree1done4:
+	ADDQ    $+32, DI
 	MOVQ    DI, R9
-	ADDQ    $+32, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
-	VMOVAPS Y2, Y2
 	CMPQ    R9, DI
 	JGE     tree1done5
 
@@ -9309,16 +8942,14 @@ tree1turn5:
 	JLT     tree1turn5
 
 tree1done5:
+	ADDQ     $+32, DI
 	MOVQ     DI, R9
-	ADDQ     $+32, R9
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMAXUW  Y1, Y3, Y3
-	MOVQ     R9, DI
 	ADDQ     R10, DI
 	VMOVUPS  (DI), Y1
 	VPAND    Y15, Y1, Y1
-	VMOVAPS  Y1, Y1
 	CMPQ     R9, DI
 	JGE      tree1done6
 
@@ -9331,13 +8962,11 @@ tree1turn6:
 	JLT     tree1turn6
 
 tree1done6:
+	ADDQ    $+32, DI
 	MOVQ    DI, R9
-	ADDQ    $+32, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Y2
 	VPAND   Y15, Y2, Y2
-	VMOVAPS Y2, Y2
 	CMPQ    R9, DI
 	JGE     tree1done7
 
@@ -9350,8 +8979,8 @@ tree1turn7:
 	JLT     tree1turn7
 
 tree1done7:
+	ADDQ       $+32, DI
 	MOVQ       DI, R9
-	ADDQ       $+32, R9
 	VBLENDPS   $0xcc, Y2, Y1, Y4
 	VSHUFPS    $0x4e, Y2, Y1, Y1
 	VPMAXUW    Y1, Y4, Y4
@@ -9370,16 +8999,11 @@ tree1done7:
 	SUBQ       $+8, BX
 	CMPQ       BX, $+8
 	JGE        tree1loop
-
-tree1end:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalves:
 	CMPQ BX, $+8
-	JLT  treehalvesend
+	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*2), R10
 	SUBQ $+16, R10
@@ -9465,7 +9089,7 @@ treehalvesloop:
 	CMPQ        BX, $+8
 	JGE         treehalvesloop
 
-treehalvesend:
+few:
 	TESTQ BX, BX
 	JNE   groups
 	VZEROUPPER
@@ -9577,7 +9201,7 @@ groupend:
 
 tree:
 	CMPQ R8, $+8
-	JLT  treeend
+	JLT  few
 
 treeloop:
 	VMOVUPS    (SI), Y0
@@ -9643,16 +9267,11 @@ treeloop:
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        treeloop
-
-treeend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepair:
 	CMPQ R8, $+8
-	JLT  treepairend
+	JLT  few
 
 treepairloop:
 	VMOVUPS    (SI), Y0
@@ -9750,16 +9369,11 @@ treepairloop:
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        treepairloop
-
-treepairend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalf:
 	CMPQ R8, $+8
-	JLT  treehalfend
+	JLT  few
 
 treehalfloop:
 	VMOVUPS     (SI), X0
@@ -9805,23 +9419,18 @@ treehalfloop:
 	SUBQ        $+8, R8
 	CMPQ        R8, $+8
 	JGE         treehalfloop
-
-treehalfend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP         few
 
 tree4:
 	CMPQ R8, $+8
-	JLT  tree4end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+128, R11
 
 tree4loop:
 	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ    SI, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y0
 	VMOVUPS 32(DI), Y1
@@ -9854,9 +9463,8 @@ tree4turn0:
 	JLT     tree4turn0
 
 tree4done0:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
 	VMOVUPS 32(DI), Y3
@@ -9889,15 +9497,14 @@ tree4turn1:
 	JLT     tree4turn1
 
 tree4done1:
+	ADDQ     $+128, DI
 	MOVQ     DI, R10
-	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y4, Y2, Y3
 	VSHUFPS  $0x4e, Y4, Y2, Y2
 	VPMAXUW  Y2, Y3, Y3
 	VBLENDPS $0xcc, Y1, Y0, Y2
 	VSHUFPS  $0x4e, Y1, Y0, Y0
 	VPMAXSW  Y0, Y2, Y2
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y0
 	VMOVUPS  32(DI), Y1
@@ -9930,9 +9537,8 @@ tree4turn2:
 	JLT     tree4turn2
 
 tree4done2:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y1
 	VMOVUPS 32(DI), Y5
@@ -9965,8 +9571,8 @@ tree4turn3:
 	JLT     tree4turn3
 
 tree4done3:
+	ADDQ     $+128, DI
 	MOVQ     DI, R10
-	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y6, Y4, Y5
 	VSHUFPS  $0x4e, Y6, Y4, Y4
 	VPMAXUW  Y4, Y5, Y5
@@ -9979,7 +9585,6 @@ tree4done3:
 	VSHUFPS  $0x88, Y3, Y2, Y0
 	VSHUFPS  $0xdd, Y3, Y2, Y2
 	VPMAXSW  Y2, Y0, Y0
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VMOVUPS  32(DI), Y2
@@ -10012,9 +9617,8 @@ tree4turn4:
 	JLT     tree4turn4
 
 tree4done4:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
 	VMOVUPS 32(DI), Y5
@@ -10047,15 +9651,14 @@ tree4turn5:
 	JLT     tree4turn5
 
 tree4done5:
+	ADDQ     $+128, DI
 	MOVQ     DI, R10
-	ADDQ     $+128, R10
 	VBLENDPS $0xcc, Y6, Y3, Y5
 	VSHUFPS  $0x4e, Y6, Y3, Y3
 	VPMAXUW  Y3, Y5, Y5
 	VBLENDPS $0xcc, Y2, Y1, Y3
 	VSHUFPS  $0x4e, Y2, Y1, Y1
 	VPMAXSW  Y1, Y3, Y3
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VMOVUPS  32(DI), Y2
@@ -10088,9 +9691,8 @@ tree4turn6:
 	JLT     tree4turn6
 
 tree4done6:
+	ADDQ    $+128, DI
 	MOVQ    DI, R10
-	ADDQ    $+128, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
 	VMOVUPS 32(DI), Y7
@@ -10123,8 +9725,8 @@ tree4turn7:
 	JLT     tree4turn7
 
 tree4done7:
+	ADDQ       $+128, DI
 	MOVQ       DI, R10
-	ADDQ       $+128, R10
 	VBLENDPS   $0xcc, Y8, Y6, Y7
 	VSHUFPS    $0x4e, Y8, Y6, Y6
 	VPMAXUW    Y6, Y7, Y7
@@ -10164,27 +9766,21 @@ tree4done7:
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        tree4loop
-
-tree4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 tree1:
 	CMPQ R8, $+8
-	JLT  tree1end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+32, R11
 
 tree1loop:
 	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ    SI, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y0
 	VMOVAPS Y0, Y1
-	VMOVAPS Y0, Y0
 	CMPQ    R10, DI
 	JGE     tree1done0
 
@@ -10197,13 +9793,11 @@ tree1turn0:
 	JLT     tree1turn0
 
 tree1done0:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y2
 	VMOVAPS Y2, Y3
-	VMOVAPS Y2, Y2
 	CMPQ    R10, DI
 	JGE     tree1done1
 
@@ -10216,19 +9810,17 @@ tree1turn1:
 	JLT     tree1turn1
 
 tree1done1:
+	ADDQ     $+32, DI
 	MOVQ     DI, R10
-	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y3, Y1, Y4
 	VSHUFPS  $0x4e, Y3, Y1, Y1
 	VPMAXUW  Y1, Y4, Y4
 	VBLENDPS $0xcc, Y2, Y0, Y1
 	VSHUFPS  $0x4e, Y2, Y0, Y0
 	VPMAXSW  Y0, Y1, Y1
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y0
 	VMOVAPS  Y0, Y2
-	VMOVAPS  Y0, Y0
 	CMPQ     R10, DI
 	JGE      tree1done2
 
@@ -10241,13 +9833,11 @@ tree1turn2:
 	JLT     tree1turn2
 
 tree1done2:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y3
 	VMOVAPS Y3, Y5
-	VMOVAPS Y3, Y3
 	CMPQ    R10, DI
 	JGE     tree1done3
 
@@ -10260,8 +9850,8 @@ tree1turn3:
 	JLT     tree1turn3
 
 tree1done3:
+	ADDQ     $+32, DI
 	MOVQ     DI, R10
-	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y5, Y2, Y6
 	VSHUFPS  $0x4e, Y5, Y2, Y2
 	VPMAXUW  Y2, Y6, Y6
@@ -10274,11 +9864,9 @@ tree1done3:
 	VSHUFPS  $0x88, Y4, Y1, Y0
 	VSHUFPS  $0xdd, Y4, Y1, Y1
 	VPMAXSW  Y1, Y0, Y0
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VMOVAPS  Y1, Y3
-	VMOVAPS  Y1, Y1
 	CMPQ     R10, DI
 	JGE      tree1done4
 
@@ -10291,13 +9879,11 @@ tree1turn4:
 	JLT     tree1turn4
 
 tree1done4:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y4
 	VMOVAPS Y4, Y5
-	VMOVAPS Y4, Y4
 	CMPQ    R10, DI
 	JGE     tree1done5
 
@@ -10310,19 +9896,17 @@ tree1turn5:
 	JLT     tree1turn5
 
 tree1done5:
+	ADDQ     $+32, DI
 	MOVQ     DI, R10
-	ADDQ     $+32, R10
 	VBLENDPS $0xcc, Y5, Y3, Y6
 	VSHUFPS  $0x4e, Y5, Y3, Y3
 	VPMAXUW  Y3, Y6, Y6
 	VBLENDPS $0xcc, Y4, Y1, Y3
 	VSHUFPS  $0x4e, Y4, Y1, Y1
 	VPMAXSW  Y1, Y3, Y3
-	MOVQ     R10, DI
 	ADDQ     R11, DI
 	VMOVUPS  (DI), Y1
 	VMOVAPS  Y1, Y4
-	VMOVAPS  Y1, Y1
 	CMPQ     R10, DI
 	JGE      tree1done6
 
@@ -10335,13 +9919,11 @@ tree1turn6:
 	JLT     tree1turn6
 
 tree1done6:
+	ADDQ    $+32, DI
 	MOVQ    DI, R10
-	ADDQ    $+32, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Y5
 	VMOVAPS Y5, Y7
-	VMOVAPS Y5, Y5
 	CMPQ    R10, DI
 	JGE     tree1done7
 
@@ -10354,8 +9936,8 @@ tree1turn7:
 	JLT     tree1turn7
 
 tree1done7:
+	ADDQ       $+32, DI
 	MOVQ       DI, R10
-	ADDQ       $+32, R10
 	VBLENDPS   $0xcc, Y7, Y4, Y8
 	VSHUFPS    $0x4e, Y7, Y4, Y4
 	VPMAXUW    Y4, Y8, Y8
@@ -10395,16 +9977,11 @@ tree1done7:
 	SUBQ       $+8, R8
 	CMPQ       R8, $+8
 	JGE        tree1loop
-
-tree1end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalves:
 	CMPQ R8, $+8
-	JLT  treehalvesend
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+16, R11
@@ -10507,7 +10084,7 @@ treehalvesloop:
 	CMPQ        R8, $+8
 	JGE         treehalvesloop
 
-treehalvesend:
+few:
 	TESTQ R8, R8
 	JNE   groups
 	VZEROUPPER

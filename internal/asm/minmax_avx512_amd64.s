@@ -6,11 +6,11 @@
 
 // func MinMaxAVX512(x *float32, min *float32, max *float32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·MinMaxAVX512(SB), $288-40
+TEXT ·MinMaxAVX512(SB), $800-40
 	// pointers: SI x, DX min, BX max, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x7fc00000, Z14 0x7f800000, Z13 0xff800000
 	// per group: nothing
-	// vector registers in use at once: 17
+	// vector registers in use at once: 15
 	MOVQ         x+0(FP), SI
 	MOVQ         min+8(FP), DX
 	MOVQ         max+16(FP), BX
@@ -121,7 +121,7 @@ groupend:
 
 tree:
 	CMPQ R8, $+16
-	JLT  treeend
+	JLT  few
 
 treeloop:
 	KXORW      K1, K1, K1
@@ -251,16 +251,11 @@ treeloop:
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treeloop
-
-treeend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepair:
 	CMPQ R8, $+16
-	JLT  treepairend
+	JLT  few
 
 treepairloop:
 	KXORW      K1, K1, K1
@@ -470,16 +465,11 @@ treepairloop:
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treepairloop
-
-treepairend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalf:
 	CMPQ R8, $+16
-	JLT  treehalfend
+	JLT  few
 
 treehalfloop:
 	KXORW        K1, K1, K1
@@ -559,24 +549,24 @@ treehalfloop:
 	SUBQ         $+16, R8
 	CMPQ         R8, $+16
 	JGE          treehalfloop
-
-treehalfend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP          few
 
 tree4:
 	CMPQ R8, $+16
-	JLT  tree4end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*4), R11
 	SUBQ $+256, R11
 
 tree4loop:
-	KXORW   K1, K1, K1
-	MOVQ    SI, R10
-	MOVQ    R10, DI
+	KXORW K1, K1, K1
+	MOVQ  SI, R10
+	MOVQ  SI, DI
+	LEAQ  280(SP), R12
+	SUBQ  R13, R13
+	ADDQ  $+4, R13
+
+tree4round:
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
@@ -617,9 +607,8 @@ tree4turn0:
 	JLT     tree4turn0
 
 tree4done0:
+	ADDQ    $+256, DI
 	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
@@ -660,8 +649,8 @@ tree4turn1:
 	JLT     tree4turn1
 
 tree4done1:
+	ADDQ      $+256, DI
 	MOVQ      DI, R10
-	ADDQ      $+256, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K2
 	VBLENDMPS Z4, Z2, K2, Z0
@@ -670,7 +659,6 @@ tree4done1:
 	VBLENDMPS Z5, Z3, K2, Z1
 	VSHUFPS   $0x4e, Z5, Z3, Z3
 	VMAXPS    Z3, Z1, Z1
-	MOVQ      R10, DI
 	ADDQ      R11, DI
 	VMOVUPS   (DI), Z2
 	VMOVUPS   64(DI), Z3
@@ -711,9 +699,8 @@ tree4turn2:
 	JLT     tree4turn2
 
 tree4done2:
+	ADDQ    $+256, DI
 	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z2
 	VMOVUPS 64(DI), Z3
@@ -754,617 +741,61 @@ tree4turn3:
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z6, Z4, K2, Z2
-	VSHUFPS   $0x4e, Z6, Z4, Z4
-	VMINPS    Z4, Z2, Z2
-	VSHUFPS   $0x88, Z2, Z0, Z3
-	VSHUFPS   $0xdd, Z2, Z0, Z0
-	VMINPS    Z0, Z3, Z3
-	VBLENDMPS Z7, Z5, K2, Z0
-	VSHUFPS   $0x4e, Z7, Z5, Z5
-	VMAXPS    Z5, Z0, Z0
-	VSHUFPS   $0x88, Z0, Z1, Z2
-	VSHUFPS   $0xdd, Z0, Z1, Z1
-	VMAXPS    Z1, Z2, Z2
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z0
-	VMOVUPS   64(DI), Z1
-	VMINPS    Z1, Z0, Z4
-	VMAXPS    Z1, Z0, Z5
-	VCMPPS    $0x03, Z1, Z0, K3
-	KORW      K1, K3, K1
-	VMOVUPS   128(DI), Z0
-	VMINPS    Z0, Z4, Z4
-	VMAXPS    Z0, Z5, Z5
-	VMOVUPS   192(DI), Z1
-	VMINPS    Z1, Z4, Z4
-	VMAXPS    Z1, Z5, Z5
-	VCMPPS    $0x03, Z1, Z0, K3
-	KORW      K1, K3, K1
-	CMPQ      R10, DI
-	JGE       tree4done4
-
-tree4turn4:
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	VMINPS  Z1, Z0, Z6
-	VMAXPS  Z1, Z0, Z7
-	VCMPPS  $0x03, Z1, Z0, K3
-	KORW    K1, K3, K1
-	VMOVUPS 128(R10), Z0
-	VMINPS  Z0, Z6, Z6
-	VMAXPS  Z0, Z7, Z7
-	VMOVUPS 192(R10), Z1
-	VMINPS  Z1, Z6, Z6
-	VMAXPS  Z1, Z7, Z7
-	VCMPPS  $0x03, Z1, Z0, K3
-	KORW    K1, K3, K1
-	VMINPS  Z6, Z4, Z4
-	VMAXPS  Z7, Z5, Z5
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn4
-
-tree4done4:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z0
-	VMOVUPS 64(DI), Z1
-	VMINPS  Z1, Z0, Z6
-	VMAXPS  Z1, Z0, Z7
-	VCMPPS  $0x03, Z1, Z0, K3
-	KORW    K1, K3, K1
-	VMOVUPS 128(DI), Z0
-	VMINPS  Z0, Z6, Z6
-	VMAXPS  Z0, Z7, Z7
-	VMOVUPS 192(DI), Z1
-	VMINPS  Z1, Z6, Z6
-	VMAXPS  Z1, Z7, Z7
-	VCMPPS  $0x03, Z1, Z0, K3
-	KORW    K1, K3, K1
-	CMPQ    R10, DI
-	JGE     tree4done5
-
-tree4turn5:
-	VMOVUPS (R10), Z0
-	VMOVUPS 64(R10), Z1
-	VMINPS  Z1, Z0, Z8
-	VMAXPS  Z1, Z0, Z9
-	VCMPPS  $0x03, Z1, Z0, K3
-	KORW    K1, K3, K1
-	VMOVUPS 128(R10), Z0
-	VMINPS  Z0, Z8, Z8
-	VMAXPS  Z0, Z9, Z9
-	VMOVUPS 192(R10), Z1
-	VMINPS  Z1, Z8, Z8
-	VMAXPS  Z1, Z9, Z9
-	VCMPPS  $0x03, Z1, Z0, K3
-	KORW    K1, K3, K1
-	VMINPS  Z8, Z6, Z6
-	VMAXPS  Z9, Z7, Z7
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn5
-
-tree4done5:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z6, Z4, K2, Z0
-	VSHUFPS   $0x4e, Z6, Z4, Z4
-	VMINPS    Z4, Z0, Z0
-	VBLENDMPS Z7, Z5, K2, Z1
-	VSHUFPS   $0x4e, Z7, Z5, Z5
-	VMAXPS    Z5, Z1, Z1
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z4
-	VMOVUPS   64(DI), Z5
-	VMINPS    Z5, Z4, Z6
-	VMAXPS    Z5, Z4, Z7
-	VCMPPS    $0x03, Z5, Z4, K3
-	KORW      K1, K3, K1
-	VMOVUPS   128(DI), Z4
-	VMINPS    Z4, Z6, Z6
-	VMAXPS    Z4, Z7, Z7
-	VMOVUPS   192(DI), Z5
-	VMINPS    Z5, Z6, Z6
-	VMAXPS    Z5, Z7, Z7
-	VCMPPS    $0x03, Z5, Z4, K3
-	KORW      K1, K3, K1
-	CMPQ      R10, DI
-	JGE       tree4done6
-
-tree4turn6:
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	VMINPS  Z5, Z4, Z8
-	VMAXPS  Z5, Z4, Z9
-	VCMPPS  $0x03, Z5, Z4, K3
-	KORW    K1, K3, K1
-	VMOVUPS 128(R10), Z4
-	VMINPS  Z4, Z8, Z8
-	VMAXPS  Z4, Z9, Z9
-	VMOVUPS 192(R10), Z5
-	VMINPS  Z5, Z8, Z8
-	VMAXPS  Z5, Z9, Z9
-	VCMPPS  $0x03, Z5, Z4, K3
-	KORW    K1, K3, K1
-	VMINPS  Z8, Z6, Z6
-	VMAXPS  Z9, Z7, Z7
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn6
-
-tree4done6:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z4
-	VMOVUPS 64(DI), Z5
-	VMINPS  Z5, Z4, Z8
-	VMAXPS  Z5, Z4, Z9
-	VCMPPS  $0x03, Z5, Z4, K3
-	KORW    K1, K3, K1
-	VMOVUPS 128(DI), Z4
-	VMINPS  Z4, Z8, Z8
-	VMAXPS  Z4, Z9, Z9
-	VMOVUPS 192(DI), Z5
-	VMINPS  Z5, Z8, Z8
-	VMAXPS  Z5, Z9, Z9
-	VCMPPS  $0x03, Z5, Z4, K3
-	KORW    K1, K3, K1
-	CMPQ    R10, DI
-	JGE     tree4done7
-
-tree4turn7:
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	VMINPS  Z5, Z4, Z10
-	VMAXPS  Z5, Z4, Z11
-	VCMPPS  $0x03, Z5, Z4, K3
-	KORW    K1, K3, K1
-	VMOVUPS 128(R10), Z4
-	VMINPS  Z4, Z10, Z10
-	VMAXPS  Z4, Z11, Z11
-	VMOVUPS 192(R10), Z5
-	VMINPS  Z5, Z10, Z10
-	VMAXPS  Z5, Z11, Z11
-	VCMPPS  $0x03, Z5, Z4, K3
-	KORW    K1, K3, K1
-	VMINPS  Z10, Z8, Z8
-	VMAXPS  Z11, Z9, Z9
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn7
-
-tree4done7:
+	ADDQ       $+256, DI
 	MOVQ       DI, R10
-	ADDQ       $+256, R10
-	VBLENDMPS  Z8, Z6, K2, Z4
-	VSHUFPS    $0x4e, Z8, Z6, Z6
-	VMINPS     Z6, Z4, Z4
-	VSHUFPS    $0x88, Z4, Z0, Z5
-	VSHUFPS    $0xdd, Z4, Z0, Z0
-	VMINPS     Z0, Z5, Z5
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K3
-	VBLENDMPS  Z5, Z3, K3, Z0
-	VSHUFF32X4 $0x4e, Z5, Z3, Z3
-	VMINPS     Z3, Z0, Z0
-	VBLENDMPS  Z9, Z7, K2, Z3
-	VSHUFPS    $0x4e, Z9, Z7, Z7
-	VMAXPS     Z7, Z3, Z3
-	VSHUFPS    $0x88, Z3, Z1, Z4
-	VSHUFPS    $0xdd, Z3, Z1, Z1
-	VMAXPS     Z1, Z4, Z4
-	VBLENDMPS  Z4, Z2, K3, Z1
-	VSHUFF32X4 $0x4e, Z4, Z2, Z2
-	VMAXPS     Z2, Z1, Z1
-	MOVQ       R10, DI
-	ADDQ       R11, DI
-	VMOVUPS    (DI), Z2
-	VMOVUPS    64(DI), Z3
-	VMINPS     Z3, Z2, Z4
-	VMAXPS     Z3, Z2, Z5
-	VCMPPS     $0x03, Z3, Z2, K4
-	KORW       K1, K4, K1
-	VMOVUPS    128(DI), Z2
-	VMINPS     Z2, Z4, Z4
-	VMAXPS     Z2, Z5, Z5
-	VMOVUPS    192(DI), Z3
-	VMINPS     Z3, Z4, Z4
-	VMAXPS     Z3, Z5, Z5
-	VCMPPS     $0x03, Z3, Z2, K4
-	KORW       K1, K4, K1
-	CMPQ       R10, DI
-	JGE        tree4done8
-
-tree4turn8:
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	VMINPS  Z3, Z2, Z6
-	VMAXPS  Z3, Z2, Z7
-	VCMPPS  $0x03, Z3, Z2, K4
-	KORW    K1, K4, K1
-	VMOVUPS 128(R10), Z2
-	VMINPS  Z2, Z6, Z6
-	VMAXPS  Z2, Z7, Z7
-	VMOVUPS 192(R10), Z3
-	VMINPS  Z3, Z6, Z6
-	VMAXPS  Z3, Z7, Z7
-	VCMPPS  $0x03, Z3, Z2, K4
-	KORW    K1, K4, K1
-	VMINPS  Z6, Z4, Z4
-	VMAXPS  Z7, Z5, Z5
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn8
-
-tree4done8:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z2
-	VMOVUPS 64(DI), Z3
-	VMINPS  Z3, Z2, Z6
-	VMAXPS  Z3, Z2, Z7
-	VCMPPS  $0x03, Z3, Z2, K4
-	KORW    K1, K4, K1
-	VMOVUPS 128(DI), Z2
-	VMINPS  Z2, Z6, Z6
-	VMAXPS  Z2, Z7, Z7
-	VMOVUPS 192(DI), Z3
-	VMINPS  Z3, Z6, Z6
-	VMAXPS  Z3, Z7, Z7
-	VCMPPS  $0x03, Z3, Z2, K4
-	KORW    K1, K4, K1
-	CMPQ    R10, DI
-	JGE     tree4done9
-
-tree4turn9:
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	VMINPS  Z3, Z2, Z8
-	VMAXPS  Z3, Z2, Z9
-	VCMPPS  $0x03, Z3, Z2, K4
-	KORW    K1, K4, K1
-	VMOVUPS 128(R10), Z2
-	VMINPS  Z2, Z8, Z8
-	VMAXPS  Z2, Z9, Z9
-	VMOVUPS 192(R10), Z3
-	VMINPS  Z3, Z8, Z8
-	VMAXPS  Z3, Z9, Z9
-	VCMPPS  $0x03, Z3, Z2, K4
-	KORW    K1, K4, K1
-	VMINPS  Z8, Z6, Z6
-	VMAXPS  Z9, Z7, Z7
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn9
-
-tree4done9:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z6, Z4, K2, Z2
-	VSHUFPS   $0x4e, Z6, Z4, Z4
-	VMINPS    Z4, Z2, Z2
-	VBLENDMPS Z7, Z5, K2, Z3
-	VSHUFPS   $0x4e, Z7, Z5, Z5
-	VMAXPS    Z5, Z3, Z3
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z4
-	VMOVUPS   64(DI), Z5
-	VMINPS    Z5, Z4, Z6
-	VMAXPS    Z5, Z4, Z7
-	VCMPPS    $0x03, Z5, Z4, K4
-	KORW      K1, K4, K1
-	VMOVUPS   128(DI), Z4
-	VMINPS    Z4, Z6, Z6
-	VMAXPS    Z4, Z7, Z7
-	VMOVUPS   192(DI), Z5
-	VMINPS    Z5, Z6, Z6
-	VMAXPS    Z5, Z7, Z7
-	VCMPPS    $0x03, Z5, Z4, K4
-	KORW      K1, K4, K1
-	CMPQ      R10, DI
-	JGE       tree4done10
-
-tree4turn10:
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	VMINPS  Z5, Z4, Z8
-	VMAXPS  Z5, Z4, Z9
-	VCMPPS  $0x03, Z5, Z4, K4
-	KORW    K1, K4, K1
-	VMOVUPS 128(R10), Z4
-	VMINPS  Z4, Z8, Z8
-	VMAXPS  Z4, Z9, Z9
-	VMOVUPS 192(R10), Z5
-	VMINPS  Z5, Z8, Z8
-	VMAXPS  Z5, Z9, Z9
-	VCMPPS  $0x03, Z5, Z4, K4
-	KORW    K1, K4, K1
-	VMINPS  Z8, Z6, Z6
-	VMAXPS  Z9, Z7, Z7
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn10
-
-tree4done10:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z4
-	VMOVUPS 64(DI), Z5
-	VMINPS  Z5, Z4, Z8
-	VMAXPS  Z5, Z4, Z9
-	VCMPPS  $0x03, Z5, Z4, K4
-	KORW    K1, K4, K1
-	VMOVUPS 128(DI), Z4
-	VMINPS  Z4, Z8, Z8
-	VMAXPS  Z4, Z9, Z9
-	VMOVUPS 192(DI), Z5
-	VMINPS  Z5, Z8, Z8
-	VMAXPS  Z5, Z9, Z9
-	VCMPPS  $0x03, Z5, Z4, K4
-	KORW    K1, K4, K1
-	CMPQ    R10, DI
-	JGE     tree4done11
-
-tree4turn11:
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z5
-	VMINPS  Z5, Z4, Z10
-	VMAXPS  Z5, Z4, Z11
-	VCMPPS  $0x03, Z5, Z4, K4
-	KORW    K1, K4, K1
-	VMOVUPS 128(R10), Z4
-	VMINPS  Z4, Z10, Z10
-	VMAXPS  Z4, Z11, Z11
-	VMOVUPS 192(R10), Z5
-	VMINPS  Z5, Z10, Z10
-	VMAXPS  Z5, Z11, Z11
-	VCMPPS  $0x03, Z5, Z4, K4
-	KORW    K1, K4, K1
-	VMINPS  Z10, Z8, Z8
-	VMAXPS  Z11, Z9, Z9
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn11
-
-tree4done11:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z8, Z6, K2, Z4
-	VSHUFPS   $0x4e, Z8, Z6, Z6
-	VMINPS    Z6, Z4, Z4
-	VSHUFPS   $0x88, Z4, Z2, Z5
-	VSHUFPS   $0xdd, Z4, Z2, Z2
-	VMINPS    Z2, Z5, Z5
-	VBLENDMPS Z9, Z7, K2, Z2
-	VSHUFPS   $0x4e, Z9, Z7, Z7
-	VMAXPS    Z7, Z2, Z2
-	VSHUFPS   $0x88, Z2, Z3, Z4
-	VSHUFPS   $0xdd, Z2, Z3, Z3
-	VMAXPS    Z3, Z4, Z4
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z2
-	VMOVUPS   64(DI), Z3
-	VMINPS    Z3, Z2, Z6
-	VMAXPS    Z3, Z2, Z7
-	VCMPPS    $0x03, Z3, Z2, K4
-	KORW      K1, K4, K1
-	VMOVUPS   128(DI), Z2
-	VMINPS    Z2, Z6, Z6
-	VMAXPS    Z2, Z7, Z7
-	VMOVUPS   192(DI), Z3
-	VMINPS    Z3, Z6, Z6
-	VMAXPS    Z3, Z7, Z7
-	VCMPPS    $0x03, Z3, Z2, K4
-	KORW      K1, K4, K1
-	CMPQ      R10, DI
-	JGE       tree4done12
-
-tree4turn12:
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	VMINPS  Z3, Z2, Z8
-	VMAXPS  Z3, Z2, Z9
-	VCMPPS  $0x03, Z3, Z2, K4
-	KORW    K1, K4, K1
-	VMOVUPS 128(R10), Z2
-	VMINPS  Z2, Z8, Z8
-	VMAXPS  Z2, Z9, Z9
-	VMOVUPS 192(R10), Z3
-	VMINPS  Z3, Z8, Z8
-	VMAXPS  Z3, Z9, Z9
-	VCMPPS  $0x03, Z3, Z2, K4
-	KORW    K1, K4, K1
-	VMINPS  Z8, Z6, Z6
-	VMAXPS  Z9, Z7, Z7
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn12
-
-tree4done12:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z2
-	VMOVUPS 64(DI), Z3
-	VMINPS  Z3, Z2, Z8
-	VMAXPS  Z3, Z2, Z9
-	VCMPPS  $0x03, Z3, Z2, K4
-	KORW    K1, K4, K1
-	VMOVUPS 128(DI), Z2
-	VMINPS  Z2, Z8, Z8
-	VMAXPS  Z2, Z9, Z9
-	VMOVUPS 192(DI), Z3
-	VMINPS  Z3, Z8, Z8
-	VMAXPS  Z3, Z9, Z9
-	VCMPPS  $0x03, Z3, Z2, K4
-	KORW    K1, K4, K1
-	CMPQ    R10, DI
-	JGE     tree4done13
-
-tree4turn13:
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z3
-	VMINPS  Z3, Z2, Z10
-	VMAXPS  Z3, Z2, Z11
-	VCMPPS  $0x03, Z3, Z2, K4
-	KORW    K1, K4, K1
-	VMOVUPS 128(R10), Z2
-	VMINPS  Z2, Z10, Z10
-	VMAXPS  Z2, Z11, Z11
-	VMOVUPS 192(R10), Z3
-	VMINPS  Z3, Z10, Z10
-	VMAXPS  Z3, Z11, Z11
-	VCMPPS  $0x03, Z3, Z2, K4
-	KORW    K1, K4, K1
-	VMINPS  Z10, Z8, Z8
-	VMAXPS  Z11, Z9, Z9
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn13
-
-tree4done13:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z8, Z6, K2, Z2
-	VSHUFPS   $0x4e, Z8, Z6, Z6
-	VMINPS    Z6, Z2, Z2
-	VBLENDMPS Z9, Z7, K2, Z3
-	VSHUFPS   $0x4e, Z9, Z7, Z7
-	VMAXPS    Z7, Z3, Z3
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z6
-	VMOVUPS   64(DI), Z7
-	VMINPS    Z7, Z6, Z8
-	VMAXPS    Z7, Z6, Z9
-	VCMPPS    $0x03, Z7, Z6, K4
-	KORW      K1, K4, K1
-	VMOVUPS   128(DI), Z6
-	VMINPS    Z6, Z8, Z8
-	VMAXPS    Z6, Z9, Z9
-	VMOVUPS   192(DI), Z7
-	VMINPS    Z7, Z8, Z8
-	VMAXPS    Z7, Z9, Z9
-	VCMPPS    $0x03, Z7, Z6, K4
-	KORW      K1, K4, K1
-	CMPQ      R10, DI
-	JGE       tree4done14
-
-tree4turn14:
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	VMINPS  Z7, Z6, Z10
-	VMAXPS  Z7, Z6, Z11
-	VCMPPS  $0x03, Z7, Z6, K4
-	KORW    K1, K4, K1
-	VMOVUPS 128(R10), Z6
-	VMINPS  Z6, Z10, Z10
-	VMAXPS  Z6, Z11, Z11
-	VMOVUPS 192(R10), Z7
-	VMINPS  Z7, Z10, Z10
-	VMAXPS  Z7, Z11, Z11
-	VCMPPS  $0x03, Z7, Z6, K4
-	KORW    K1, K4, K1
-	VMINPS  Z10, Z8, Z8
-	VMAXPS  Z11, Z9, Z9
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn14
-
-tree4done14:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z6
-	VMOVUPS 64(DI), Z7
-	VMINPS  Z7, Z6, Z10
-	VMAXPS  Z7, Z6, Z11
-	VCMPPS  $0x03, Z7, Z6, K4
-	KORW    K1, K4, K1
-	VMOVUPS 128(DI), Z6
-	VMINPS  Z6, Z10, Z10
-	VMAXPS  Z6, Z11, Z11
-	VMOVUPS 192(DI), Z7
-	VMINPS  Z7, Z10, Z10
-	VMAXPS  Z7, Z11, Z11
-	VCMPPS  $0x03, Z7, Z6, K4
-	KORW    K1, K4, K1
-	CMPQ    R10, DI
-	JGE     tree4done15
-
-tree4turn15:
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z7
-	VMINPS  Z7, Z6, Z12
-	VMAXPS  Z7, Z6, Z16
-	VCMPPS  $0x03, Z7, Z6, K4
-	KORW    K1, K4, K1
-	VMOVUPS 128(R10), Z6
-	VMINPS  Z6, Z12, Z12
-	VMAXPS  Z6, Z16, Z16
-	VMOVUPS 192(R10), Z7
-	VMINPS  Z7, Z12, Z12
-	VMAXPS  Z7, Z16, Z16
-	VCMPPS  $0x03, Z7, Z6, K4
-	KORW    K1, K4, K1
-	VMINPS  Z12, Z10, Z10
-	VMAXPS  Z16, Z11, Z11
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn15
-
-tree4done15:
-	MOVQ       DI, R10
-	ADDQ       $+256, R10
-	VBLENDMPS  Z10, Z8, K2, Z6
-	VSHUFPS    $0x4e, Z10, Z8, Z8
-	VMINPS     Z8, Z6, Z6
-	VSHUFPS    $0x88, Z6, Z2, Z7
-	VSHUFPS    $0xdd, Z6, Z2, Z2
-	VMINPS     Z2, Z7, Z7
-	VBLENDMPS  Z7, Z5, K3, Z2
-	VSHUFF32X4 $0x4e, Z7, Z5, Z5
-	VMINPS     Z5, Z2, Z2
-	VSHUFF32X4 $0x88, Z2, Z0, Z5
-	VSHUFF32X4 $0xdd, Z2, Z0, Z0
-	VMINPS     Z0, Z5, Z5
-	VBLENDMPS  Z11, Z9, K2, Z0
-	VSHUFPS    $0x4e, Z11, Z9, Z9
-	VMAXPS     Z9, Z0, Z0
-	VSHUFPS    $0x88, Z0, Z3, Z2
-	VSHUFPS    $0xdd, Z0, Z3, Z3
-	VMAXPS     Z3, Z2, Z2
-	VBLENDMPS  Z2, Z4, K3, Z0
-	VSHUFF32X4 $0x4e, Z2, Z4, Z4
-	VMAXPS     Z4, Z0, Z0
-	VSHUFF32X4 $0x88, Z0, Z1, Z2
-	VSHUFF32X4 $0xdd, Z0, Z1, Z1
+	VBLENDMPS  Z6, Z4, K2, Z2
+	VSHUFPS    $0x4e, Z6, Z4, Z4
+	VMINPS     Z4, Z2, Z2
+	VSHUFPS    $0x88, Z2, Z0, Z3
+	VSHUFPS    $0xdd, Z2, Z0, Z0
+	VMINPS     Z0, Z3, Z3
+	VBLENDMPS  Z7, Z5, K2, Z0
+	VSHUFPS    $0x4e, Z7, Z5, Z5
+	VMAXPS     Z5, Z0, Z0
+	VSHUFPS    $0x88, Z0, Z1, Z2
+	VSHUFPS    $0xdd, Z0, Z1, Z1
 	VMAXPS     Z1, Z2, Z2
+	VMOVUPS    Z3, (R12)
+	VMOVUPS    Z2, 256(R12)
+	ADDQ       $+64, R12
+	SUBQ       $+1, R13
+	TESTQ      R13, R13
+	JNE        tree4round
+	VMOVUPS    280(SP), Z0
+	VMOVUPS    536(SP), Z1
+	VMOVUPS    344(SP), Z2
+	VMOVUPS    600(SP), Z3
+	MOVL       $0x0000ff00, AX
+	KMOVW      AX, K2
+	VBLENDMPS  Z2, Z0, K2, Z4
+	VSHUFF32X4 $0x4e, Z2, Z0, Z0
+	VMINPS     Z0, Z4, Z4
+	VBLENDMPS  Z3, Z1, K2, Z0
+	VSHUFF32X4 $0x4e, Z3, Z1, Z1
+	VMAXPS     Z1, Z0, Z0
+	VMOVUPS    408(SP), Z1
+	VMOVUPS    664(SP), Z2
+	VMOVUPS    472(SP), Z3
+	VMOVUPS    728(SP), Z5
+	VBLENDMPS  Z3, Z1, K2, Z6
+	VSHUFF32X4 $0x4e, Z3, Z1, Z1
+	VMINPS     Z1, Z6, Z6
+	VSHUFF32X4 $0x88, Z6, Z4, Z1
+	VSHUFF32X4 $0xdd, Z6, Z4, Z4
+	VMINPS     Z4, Z1, Z1
+	VBLENDMPS  Z5, Z2, K2, Z3
+	VSHUFF32X4 $0x4e, Z5, Z2, Z2
+	VMAXPS     Z2, Z3, Z3
+	VSHUFF32X4 $0x88, Z3, Z0, Z2
+	VSHUFF32X4 $0xdd, Z3, Z0, Z0
+	VMAXPS     Z0, Z2, Z2
 	KORTESTW   K1, K1
 	JNE        groups
 	VPXORD     Z0, Z0, Z0
-	VADDPS     Z0, Z5, Z5
-	VCMPPS     $0x07, Z5, Z5, K1
-	VBLENDMPS  Z5, Z15, K1, Z5
-	VMOVUPS    Z5, (DX)
+	VADDPS     Z0, Z1, Z1
+	VCMPPS     $0x07, Z1, Z1, K1
+	VBLENDMPS  Z1, Z15, K1, Z1
+	VMOVUPS    Z1, (DX)
 	VADDPS     Z0, Z2, Z2
 	VBLENDMPS  Z2, Z15, K1, Z2
 	VMOVUPS    Z2, (BX)
@@ -1374,30 +805,29 @@ tree4done15:
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree4loop
-
-tree4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 tree1:
 	CMPQ R8, $+16
-	JLT  tree1end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*4), R11
 	SUBQ $+64, R11
 
 tree1loop:
-	KXORW   K1, K1, K1
-	MOVQ    SI, R10
-	MOVQ    R10, DI
+	KXORW K1, K1, K1
+	MOVQ  SI, R10
+	MOVQ  SI, DI
+	LEAQ  280(SP), R12
+	SUBQ  R13, R13
+	ADDQ  $+4, R13
+
+tree1round:
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z0
 	VCMPPS  $0x03, Z0, Z0, K2
 	KORW    K1, K2, K1
 	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z0
 	CMPQ    R10, DI
 	JGE     tree1done0
 
@@ -1412,15 +842,13 @@ tree1turn0:
 	JLT     tree1turn0
 
 tree1done0:
+	ADDQ    $+64, DI
 	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z2
 	VCMPPS  $0x03, Z2, Z2, K2
 	KORW    K1, K2, K1
 	VMOVAPS Z2, Z3
-	VMOVAPS Z2, Z2
 	CMPQ    R10, DI
 	JGE     tree1done1
 
@@ -1435,8 +863,8 @@ tree1turn1:
 	JLT     tree1turn1
 
 tree1done1:
+	ADDQ      $+64, DI
 	MOVQ      DI, R10
-	ADDQ      $+64, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K2
 	VBLENDMPS Z3, Z1, K2, Z4
@@ -1445,13 +873,11 @@ tree1done1:
 	VBLENDMPS Z2, Z0, K2, Z1
 	VSHUFPS   $0x4e, Z2, Z0, Z0
 	VMAXPS    Z0, Z1, Z1
-	MOVQ      R10, DI
 	ADDQ      R11, DI
 	VMOVUPS   (DI), Z0
 	VCMPPS    $0x03, Z0, Z0, K3
 	KORW      K1, K3, K1
 	VMOVAPS   Z0, Z2
-	VMOVAPS   Z0, Z0
 	CMPQ      R10, DI
 	JGE       tree1done2
 
@@ -1466,15 +892,13 @@ tree1turn2:
 	JLT     tree1turn2
 
 tree1done2:
+	ADDQ    $+64, DI
 	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z3
 	VCMPPS  $0x03, Z3, Z3, K3
 	KORW    K1, K3, K1
 	VMOVAPS Z3, Z5
-	VMOVAPS Z3, Z3
 	CMPQ    R10, DI
 	JGE     tree1done3
 
@@ -1489,396 +913,75 @@ tree1turn3:
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z5, Z2, K2, Z6
-	VSHUFPS   $0x4e, Z5, Z2, Z2
-	VMINPS    Z2, Z6, Z6
-	VSHUFPS   $0x88, Z6, Z4, Z2
-	VSHUFPS   $0xdd, Z6, Z4, Z4
-	VMINPS    Z4, Z2, Z2
-	VBLENDMPS Z3, Z0, K2, Z4
-	VSHUFPS   $0x4e, Z3, Z0, Z0
-	VMAXPS    Z0, Z4, Z4
-	VSHUFPS   $0x88, Z4, Z1, Z0
-	VSHUFPS   $0xdd, Z4, Z1, Z1
-	VMAXPS    Z1, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VCMPPS    $0x03, Z1, Z1, K3
-	KORW      K1, K3, K1
-	VMOVAPS   Z1, Z3
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done4
-
-tree1turn4:
-	VMOVUPS (R10), Z4
-	VCMPPS  $0x03, Z4, Z4, K3
-	KORW    K1, K3, K1
-	VMINPS  Z4, Z3, Z3
-	VMAXPS  Z4, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn4
-
-tree1done4:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z4
-	VCMPPS  $0x03, Z4, Z4, K3
-	KORW    K1, K3, K1
-	VMOVAPS Z4, Z5
-	VMOVAPS Z4, Z4
-	CMPQ    R10, DI
-	JGE     tree1done5
-
-tree1turn5:
-	VMOVUPS (R10), Z6
-	VCMPPS  $0x03, Z6, Z6, K3
-	KORW    K1, K3, K1
-	VMINPS  Z6, Z5, Z5
-	VMAXPS  Z6, Z4, Z4
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn5
-
-tree1done5:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z5, Z3, K2, Z6
-	VSHUFPS   $0x4e, Z5, Z3, Z3
-	VMINPS    Z3, Z6, Z6
-	VBLENDMPS Z4, Z1, K2, Z3
-	VSHUFPS   $0x4e, Z4, Z1, Z1
-	VMAXPS    Z1, Z3, Z3
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VCMPPS    $0x03, Z1, Z1, K3
-	KORW      K1, K3, K1
-	VMOVAPS   Z1, Z4
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done6
-
-tree1turn6:
-	VMOVUPS (R10), Z5
-	VCMPPS  $0x03, Z5, Z5, K3
-	KORW    K1, K3, K1
-	VMINPS  Z5, Z4, Z4
-	VMAXPS  Z5, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn6
-
-tree1done6:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z5
-	VCMPPS  $0x03, Z5, Z5, K3
-	KORW    K1, K3, K1
-	VMOVAPS Z5, Z7
-	VMOVAPS Z5, Z5
-	CMPQ    R10, DI
-	JGE     tree1done7
-
-tree1turn7:
-	VMOVUPS (R10), Z8
-	VCMPPS  $0x03, Z8, Z8, K3
-	KORW    K1, K3, K1
-	VMINPS  Z8, Z7, Z7
-	VMAXPS  Z8, Z5, Z5
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn7
-
-tree1done7:
+	ADDQ       $+64, DI
 	MOVQ       DI, R10
-	ADDQ       $+64, R10
-	VBLENDMPS  Z7, Z4, K2, Z8
-	VSHUFPS    $0x4e, Z7, Z4, Z4
-	VMINPS     Z4, Z8, Z8
-	VSHUFPS    $0x88, Z8, Z6, Z4
-	VSHUFPS    $0xdd, Z8, Z6, Z6
-	VMINPS     Z6, Z4, Z4
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K3
-	VBLENDMPS  Z4, Z2, K3, Z6
-	VSHUFF32X4 $0x4e, Z4, Z2, Z2
+	VBLENDMPS  Z5, Z2, K2, Z6
+	VSHUFPS    $0x4e, Z5, Z2, Z2
 	VMINPS     Z2, Z6, Z6
-	VBLENDMPS  Z5, Z1, K2, Z2
-	VSHUFPS    $0x4e, Z5, Z1, Z1
-	VMAXPS     Z1, Z2, Z2
-	VSHUFPS    $0x88, Z2, Z3, Z1
-	VSHUFPS    $0xdd, Z2, Z3, Z3
-	VMAXPS     Z3, Z1, Z1
-	VBLENDMPS  Z1, Z0, K3, Z2
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VMAXPS     Z0, Z2, Z2
-	MOVQ       R10, DI
-	ADDQ       R11, DI
-	VMOVUPS    (DI), Z0
-	VCMPPS     $0x03, Z0, Z0, K4
-	KORW       K1, K4, K1
-	VMOVAPS    Z0, Z1
-	VMOVAPS    Z0, Z0
-	CMPQ       R10, DI
-	JGE        tree1done8
-
-tree1turn8:
-	VMOVUPS (R10), Z3
-	VCMPPS  $0x03, Z3, Z3, K4
-	KORW    K1, K4, K1
-	VMINPS  Z3, Z1, Z1
-	VMAXPS  Z3, Z0, Z0
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn8
-
-tree1done8:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z3
-	VCMPPS  $0x03, Z3, Z3, K4
-	KORW    K1, K4, K1
-	VMOVAPS Z3, Z4
-	VMOVAPS Z3, Z3
-	CMPQ    R10, DI
-	JGE     tree1done9
-
-tree1turn9:
-	VMOVUPS (R10), Z5
-	VCMPPS  $0x03, Z5, Z5, K4
-	KORW    K1, K4, K1
-	VMINPS  Z5, Z4, Z4
-	VMAXPS  Z5, Z3, Z3
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn9
-
-tree1done9:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z4, Z1, K2, Z5
-	VSHUFPS   $0x4e, Z4, Z1, Z1
-	VMINPS    Z1, Z5, Z5
-	VBLENDMPS Z3, Z0, K2, Z1
-	VSHUFPS   $0x4e, Z3, Z0, Z0
-	VMAXPS    Z0, Z1, Z1
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z0
-	VCMPPS    $0x03, Z0, Z0, K4
-	KORW      K1, K4, K1
-	VMOVAPS   Z0, Z3
-	VMOVAPS   Z0, Z0
-	CMPQ      R10, DI
-	JGE       tree1done10
-
-tree1turn10:
-	VMOVUPS (R10), Z4
-	VCMPPS  $0x03, Z4, Z4, K4
-	KORW    K1, K4, K1
-	VMINPS  Z4, Z3, Z3
-	VMAXPS  Z4, Z0, Z0
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn10
-
-tree1done10:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z4
-	VCMPPS  $0x03, Z4, Z4, K4
-	KORW    K1, K4, K1
-	VMOVAPS Z4, Z7
-	VMOVAPS Z4, Z4
-	CMPQ    R10, DI
-	JGE     tree1done11
-
-tree1turn11:
-	VMOVUPS (R10), Z8
-	VCMPPS  $0x03, Z8, Z8, K4
-	KORW    K1, K4, K1
-	VMINPS  Z8, Z7, Z7
-	VMAXPS  Z8, Z4, Z4
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn11
-
-tree1done11:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z7, Z3, K2, Z8
-	VSHUFPS   $0x4e, Z7, Z3, Z3
-	VMINPS    Z3, Z8, Z8
-	VSHUFPS   $0x88, Z8, Z5, Z3
-	VSHUFPS   $0xdd, Z8, Z5, Z5
-	VMINPS    Z5, Z3, Z3
-	VBLENDMPS Z4, Z0, K2, Z5
-	VSHUFPS   $0x4e, Z4, Z0, Z0
-	VMAXPS    Z0, Z5, Z5
-	VSHUFPS   $0x88, Z5, Z1, Z0
-	VSHUFPS   $0xdd, Z5, Z1, Z1
-	VMAXPS    Z1, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VCMPPS    $0x03, Z1, Z1, K4
-	KORW      K1, K4, K1
-	VMOVAPS   Z1, Z4
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done12
-
-tree1turn12:
-	VMOVUPS (R10), Z5
-	VCMPPS  $0x03, Z5, Z5, K4
-	KORW    K1, K4, K1
-	VMINPS  Z5, Z4, Z4
-	VMAXPS  Z5, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn12
-
-tree1done12:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z5
-	VCMPPS  $0x03, Z5, Z5, K4
-	KORW    K1, K4, K1
-	VMOVAPS Z5, Z7
-	VMOVAPS Z5, Z5
-	CMPQ    R10, DI
-	JGE     tree1done13
-
-tree1turn13:
-	VMOVUPS (R10), Z8
-	VCMPPS  $0x03, Z8, Z8, K4
-	KORW    K1, K4, K1
-	VMINPS  Z8, Z7, Z7
-	VMAXPS  Z8, Z5, Z5
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn13
-
-tree1done13:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z7, Z4, K2, Z8
-	VSHUFPS   $0x4e, Z7, Z4, Z4
-	VMINPS    Z4, Z8, Z8
-	VBLENDMPS Z5, Z1, K2, Z4
-	VSHUFPS   $0x4e, Z5, Z1, Z1
-	VMAXPS    Z1, Z4, Z4
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VCMPPS    $0x03, Z1, Z1, K4
-	KORW      K1, K4, K1
-	VMOVAPS   Z1, Z5
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done14
-
-tree1turn14:
-	VMOVUPS (R10), Z7
-	VCMPPS  $0x03, Z7, Z7, K4
-	KORW    K1, K4, K1
-	VMINPS  Z7, Z5, Z5
-	VMAXPS  Z7, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn14
-
-tree1done14:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z7
-	VCMPPS  $0x03, Z7, Z7, K4
-	KORW    K1, K4, K1
-	VMOVAPS Z7, Z9
-	VMOVAPS Z7, Z7
-	CMPQ    R10, DI
-	JGE     tree1done15
-
-tree1turn15:
-	VMOVUPS (R10), Z10
-	VCMPPS  $0x03, Z10, Z10, K4
-	KORW    K1, K4, K1
-	VMINPS  Z10, Z9, Z9
-	VMAXPS  Z10, Z7, Z7
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn15
-
-tree1done15:
-	MOVQ       DI, R10
-	ADDQ       $+64, R10
-	VBLENDMPS  Z9, Z5, K2, Z10
-	VSHUFPS    $0x4e, Z9, Z5, Z5
-	VMINPS     Z5, Z10, Z10
-	VSHUFPS    $0x88, Z10, Z8, Z5
-	VSHUFPS    $0xdd, Z10, Z8, Z8
-	VMINPS     Z8, Z5, Z5
-	VBLENDMPS  Z5, Z3, K3, Z8
-	VSHUFF32X4 $0x4e, Z5, Z3, Z3
-	VMINPS     Z3, Z8, Z8
-	VSHUFF32X4 $0x88, Z8, Z6, Z3
-	VSHUFF32X4 $0xdd, Z8, Z6, Z6
-	VMINPS     Z6, Z3, Z3
-	VBLENDMPS  Z7, Z1, K2, Z5
-	VSHUFPS    $0x4e, Z7, Z1, Z1
-	VMAXPS     Z1, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z4, Z1
-	VSHUFPS    $0xdd, Z5, Z4, Z4
-	VMAXPS     Z4, Z1, Z1
-	VBLENDMPS  Z1, Z0, K3, Z4
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
+	VSHUFPS    $0x88, Z6, Z4, Z2
+	VSHUFPS    $0xdd, Z6, Z4, Z4
+	VMINPS     Z4, Z2, Z2
+	VBLENDMPS  Z3, Z0, K2, Z4
+	VSHUFPS    $0x4e, Z3, Z0, Z0
 	VMAXPS     Z0, Z4, Z4
-	VSHUFF32X4 $0x88, Z4, Z2, Z0
-	VSHUFF32X4 $0xdd, Z4, Z2, Z2
-	VMAXPS     Z2, Z0, Z0
+	VSHUFPS    $0x88, Z4, Z1, Z0
+	VSHUFPS    $0xdd, Z4, Z1, Z1
+	VMAXPS     Z1, Z0, Z0
+	VMOVUPS    Z2, (R12)
+	VMOVUPS    Z0, 256(R12)
+	ADDQ       $+64, R12
+	SUBQ       $+1, R13
+	TESTQ      R13, R13
+	JNE        tree1round
+	VMOVUPS    280(SP), Z0
+	VMOVUPS    536(SP), Z1
+	VMOVUPS    344(SP), Z2
+	VMOVUPS    600(SP), Z3
+	MOVL       $0x0000ff00, AX
+	KMOVW      AX, K2
+	VBLENDMPS  Z2, Z0, K2, Z4
+	VSHUFF32X4 $0x4e, Z2, Z0, Z0
+	VMINPS     Z0, Z4, Z4
+	VBLENDMPS  Z3, Z1, K2, Z0
+	VSHUFF32X4 $0x4e, Z3, Z1, Z1
+	VMAXPS     Z1, Z0, Z0
+	VMOVUPS    408(SP), Z1
+	VMOVUPS    664(SP), Z2
+	VMOVUPS    472(SP), Z3
+	VMOVUPS    728(SP), Z5
+	VBLENDMPS  Z3, Z1, K2, Z6
+	VSHUFF32X4 $0x4e, Z3, Z1, Z1
+	VMINPS     Z1, Z6, Z6
+	VSHUFF32X4 $0x88, Z6, Z4, Z1
+	VSHUFF32X4 $0xdd, Z6, Z4, Z4
+	VMINPS     Z4, Z1, Z1
+	VBLENDMPS  Z5, Z2, K2, Z3
+	VSHUFF32X4 $0x4e, Z5, Z2, Z2
+	VMAXPS     Z2, Z3, Z3
+	VSHUFF32X4 $0x88, Z3, Z0, Z2
+	VSHUFF32X4 $0xdd, Z3, Z0, Z0
+	VMAXPS     Z0, Z2, Z2
 	KORTESTW   K1, K1
 	JNE        groups
-	VPXORD     Z1, Z1, Z1
-	VADDPS     Z1, Z3, Z3
-	VCMPPS     $0x07, Z3, Z3, K1
-	VBLENDMPS  Z3, Z15, K1, Z3
-	VMOVUPS    Z3, (DX)
-	VADDPS     Z1, Z0, Z0
-	VBLENDMPS  Z0, Z15, K1, Z0
-	VMOVUPS    Z0, (BX)
+	VPXORD     Z0, Z0, Z0
+	VADDPS     Z0, Z1, Z1
+	VCMPPS     $0x07, Z1, Z1, K1
+	VBLENDMPS  Z1, Z15, K1, Z1
+	VMOVUPS    Z1, (DX)
+	VADDPS     Z0, Z2, Z2
+	VBLENDMPS  Z2, Z15, K1, Z2
+	VMOVUPS    Z2, (BX)
 	MOVQ       R10, SI
 	ADDQ       $+64, DX
 	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree1loop
-
-tree1end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepart:
 	CMPQ  R8, $+16
-	JLT   treepartend
+	JLT   few
 	MOVQ  $-1, AX
 	BZHIQ R9, AX, AX
 	KMOVQ AX, K7
@@ -2045,7 +1148,7 @@ treepartloop:
 	CMPQ         R8, $+16
 	JGE          treepartloop
 
-treepartend:
+few:
 	TESTQ R8, R8
 	JNE   groups
 	VZEROUPPER
@@ -2061,11 +1164,11 @@ groupstage:
 
 // func AbsMaxAVX512(x *int32, most *float32, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·AbsMaxAVX512(SB), $288-32
+TEXT ·AbsMaxAVX512(SB), $544-32
 	// pointers: SI x, DX most, DI elements left, BX groups left, R8 length
 	// per call: Z15 0x7fffffff, Z14 0x0
 	// per group: nothing
-	// vector registers in use at once: 9
+	// vector registers in use at once: 8
 	MOVQ         x+0(FP), SI
 	MOVQ         most+8(FP), DX
 	VBROADCASTSS constantsAVX512<>+12(SB), Z15
@@ -2143,7 +1246,7 @@ groupend:
 
 tree:
 	CMPQ BX, $+16
-	JLT  treeend
+	JLT  few
 
 treeloop:
 	VMOVUPS    (SI), Z0
@@ -2233,16 +1336,11 @@ treeloop:
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        treeloop
-
-treeend:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepair:
 	CMPQ BX, $+16
-	JLT  treepairend
+	JLT  few
 
 treepairloop:
 	VMOVUPS    (SI), Z0
@@ -2380,16 +1478,11 @@ treepairloop:
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        treepairloop
-
-treepairend:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalf:
 	CMPQ BX, $+16
-	JLT  treehalfend
+	JLT  few
 
 treehalfloop:
 	VMOVUPS      (SI), Y0
@@ -2445,23 +1538,23 @@ treehalfloop:
 	SUBQ         $+16, BX
 	CMPQ         BX, $+16
 	JGE          treehalfloop
-
-treehalfend:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP          few
 
 tree4:
 	CMPQ BX, $+16
-	JLT  tree4end
+	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*4), R10
 	SUBQ $+256, R10
 
 tree4loop:
-	MOVQ    SI, R9
-	MOVQ    R9, DI
+	MOVQ SI, R9
+	MOVQ SI, DI
+	LEAQ 280(SP), R11
+	SUBQ R12, R12
+	ADDQ $+4, R12
+
+tree4round:
 	ADDQ    R10, DI
 	VMOVUPS (DI), Z0
 	VPANDD  Z15, Z0, Z0
@@ -2495,9 +1588,8 @@ tree4turn0:
 	JLT     tree4turn0
 
 tree4done0:
+	ADDQ    $+256, DI
 	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
@@ -2531,14 +1623,13 @@ tree4turn1:
 	JLT     tree4turn1
 
 tree4done1:
+	ADDQ      $+256, DI
 	MOVQ      DI, R9
-	ADDQ      $+256, R9
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z1, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXUD   Z0, Z2, Z2
-	MOVQ      R9, DI
 	ADDQ      R10, DI
 	VMOVUPS   (DI), Z0
 	VPANDD    Z15, Z0, Z0
@@ -2572,9 +1663,8 @@ tree4turn2:
 	JLT     tree4turn2
 
 tree4done2:
+	ADDQ    $+256, DI
 	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
@@ -2608,479 +1698,29 @@ tree4turn3:
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ      DI, R9
-	ADDQ      $+256, R9
-	VBLENDMPS Z1, Z0, K1, Z3
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXUD   Z0, Z3, Z3
-	VSHUFPS   $0x88, Z3, Z2, Z0
-	VSHUFPS   $0xdd, Z3, Z2, Z2
-	VPMAXUD   Z2, Z0, Z0
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DI), Z2
-	VPANDD    Z15, Z2, Z2
-	VPMAXUD   Z2, Z1, Z1
-	VMOVUPS   128(DI), Z2
-	VPANDD    Z15, Z2, Z2
-	VPMAXUD   Z2, Z1, Z1
-	VMOVUPS   192(DI), Z2
-	VPANDD    Z15, Z2, Z2
-	VPMAXUD   Z2, Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree4done4
-
-tree4turn4:
-	VMOVUPS (R9), Z2
-	VPANDD  Z15, Z2, Z2
-	VMOVUPS 64(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUD Z3, Z2, Z2
-	VMOVUPS 128(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUD Z3, Z2, Z2
-	VMOVUPS 192(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUD Z3, Z2, Z2
-	VPMAXUD Z2, Z1, Z1
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn4
-
-tree4done4:
-	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z2
-	VPANDD  Z15, Z2, Z2
-	VMOVUPS 64(DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUD Z3, Z2, Z2
-	VMOVUPS 128(DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUD Z3, Z2, Z2
-	VMOVUPS 192(DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUD Z3, Z2, Z2
-	CMPQ    R9, DI
-	JGE     tree4done5
-
-tree4turn5:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z3, Z3
-	VMOVUPS 128(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z3, Z3
-	VMOVUPS 192(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z3, Z3
-	VPMAXUD Z3, Z2, Z2
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn5
-
-tree4done5:
-	MOVQ      DI, R9
-	ADDQ      $+256, R9
-	VBLENDMPS Z2, Z1, K1, Z3
-	VSHUFPS   $0x4e, Z2, Z1, Z1
-	VPMAXUD   Z1, Z3, Z3
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DI), Z2
-	VPANDD    Z15, Z2, Z2
-	VPMAXUD   Z2, Z1, Z1
-	VMOVUPS   128(DI), Z2
-	VPANDD    Z15, Z2, Z2
-	VPMAXUD   Z2, Z1, Z1
-	VMOVUPS   192(DI), Z2
-	VPANDD    Z15, Z2, Z2
-	VPMAXUD   Z2, Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree4done6
-
-tree4turn6:
-	VMOVUPS (R9), Z2
-	VPANDD  Z15, Z2, Z2
-	VMOVUPS 64(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z2, Z2
-	VMOVUPS 128(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z2, Z2
-	VMOVUPS 192(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z2, Z2
-	VPMAXUD Z2, Z1, Z1
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn6
-
-tree4done6:
-	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z2
-	VPANDD  Z15, Z2, Z2
-	VMOVUPS 64(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z2, Z2
-	VMOVUPS 128(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z2, Z2
-	VMOVUPS 192(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z2, Z2
-	CMPQ    R9, DI
-	JGE     tree4done7
-
-tree4turn7:
-	VMOVUPS (R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VMOVUPS 64(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUD Z5, Z4, Z4
-	VMOVUPS 128(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUD Z5, Z4, Z4
-	VMOVUPS 192(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUD Z5, Z4, Z4
-	VPMAXUD Z4, Z2, Z2
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn7
-
-tree4done7:
+	ADDQ       $+256, DI
 	MOVQ       DI, R9
-	ADDQ       $+256, R9
-	VBLENDMPS  Z2, Z1, K1, Z4
-	VSHUFPS    $0x4e, Z2, Z1, Z1
-	VPMAXUD    Z1, Z4, Z4
-	VSHUFPS    $0x88, Z4, Z3, Z1
-	VSHUFPS    $0xdd, Z4, Z3, Z3
-	VPMAXUD    Z3, Z1, Z1
+	VBLENDMPS  Z1, Z0, K1, Z3
+	VSHUFPS    $0x4e, Z1, Z0, Z0
+	VPMAXUD    Z0, Z3, Z3
+	VSHUFPS    $0x88, Z3, Z2, Z0
+	VSHUFPS    $0xdd, Z3, Z2, Z2
+	VPMAXUD    Z2, Z0, Z0
+	VMOVUPS    Z0, (R11)
+	ADDQ       $+64, R11
+	SUBQ       $+1, R12
+	TESTQ      R12, R12
+	JNE        tree4round
+	VMOVUPS    280(SP), Z0
+	VMOVUPS    344(SP), Z1
 	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z1, Z0, K2, Z2
+	KMOVW      AX, K1
+	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUD    Z0, Z2, Z2
-	MOVQ       R9, DI
-	ADDQ       R10, DI
-	VMOVUPS    (DI), Z0
-	VPANDD     Z15, Z0, Z0
-	VMOVUPS    64(DI), Z1
-	VPANDD     Z15, Z1, Z1
-	VPMAXUD    Z1, Z0, Z0
-	VMOVUPS    128(DI), Z1
-	VPANDD     Z15, Z1, Z1
-	VPMAXUD    Z1, Z0, Z0
-	VMOVUPS    192(DI), Z1
-	VPANDD     Z15, Z1, Z1
-	VPMAXUD    Z1, Z0, Z0
-	CMPQ       R9, DI
-	JGE        tree4done8
-
-tree4turn8:
-	VMOVUPS (R9), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUD Z3, Z1, Z1
-	VMOVUPS 128(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUD Z3, Z1, Z1
-	VMOVUPS 192(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUD Z3, Z1, Z1
-	VPMAXUD Z1, Z0, Z0
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn8
-
-tree4done8:
-	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUD Z3, Z1, Z1
-	VMOVUPS 128(DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUD Z3, Z1, Z1
-	VMOVUPS 192(DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUD Z3, Z1, Z1
-	CMPQ    R9, DI
-	JGE     tree4done9
-
-tree4turn9:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z3, Z3
-	VMOVUPS 128(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z3, Z3
-	VMOVUPS 192(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z3, Z3
-	VPMAXUD Z3, Z1, Z1
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn9
-
-tree4done9:
-	MOVQ      DI, R9
-	ADDQ      $+256, R9
-	VBLENDMPS Z1, Z0, K1, Z3
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXUD   Z0, Z3, Z3
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z0
-	VPANDD    Z15, Z0, Z0
-	VMOVUPS   64(DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VPMAXUD   Z1, Z0, Z0
-	VMOVUPS   128(DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VPMAXUD   Z1, Z0, Z0
-	VMOVUPS   192(DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VPMAXUD   Z1, Z0, Z0
-	CMPQ      R9, DI
-	JGE       tree4done10
-
-tree4turn10:
-	VMOVUPS (R9), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z1, Z1
-	VMOVUPS 128(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z1, Z1
-	VMOVUPS 192(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z1, Z1
-	VPMAXUD Z1, Z0, Z0
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn10
-
-tree4done10:
-	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z1, Z1
-	VMOVUPS 128(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z1, Z1
-	VMOVUPS 192(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z1, Z1
-	CMPQ    R9, DI
-	JGE     tree4done11
-
-tree4turn11:
-	VMOVUPS (R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VMOVUPS 64(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUD Z5, Z4, Z4
-	VMOVUPS 128(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUD Z5, Z4, Z4
-	VMOVUPS 192(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUD Z5, Z4, Z4
-	VPMAXUD Z4, Z1, Z1
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn11
-
-tree4done11:
-	MOVQ      DI, R9
-	ADDQ      $+256, R9
-	VBLENDMPS Z1, Z0, K1, Z4
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXUD   Z0, Z4, Z4
-	VSHUFPS   $0x88, Z4, Z3, Z0
-	VSHUFPS   $0xdd, Z4, Z3, Z3
-	VPMAXUD   Z3, Z0, Z0
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DI), Z3
-	VPANDD    Z15, Z3, Z3
-	VPMAXUD   Z3, Z1, Z1
-	VMOVUPS   128(DI), Z3
-	VPANDD    Z15, Z3, Z3
-	VPMAXUD   Z3, Z1, Z1
-	VMOVUPS   192(DI), Z3
-	VPANDD    Z15, Z3, Z3
-	VPMAXUD   Z3, Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree4done12
-
-tree4turn12:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z3, Z3
-	VMOVUPS 128(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z3, Z3
-	VMOVUPS 192(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z3, Z3
-	VPMAXUD Z3, Z1, Z1
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn12
-
-tree4done12:
-	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z3, Z3
-	VMOVUPS 128(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z3, Z3
-	VMOVUPS 192(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z3, Z3
-	CMPQ    R9, DI
-	JGE     tree4done13
-
-tree4turn13:
-	VMOVUPS (R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VMOVUPS 64(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUD Z5, Z4, Z4
-	VMOVUPS 128(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUD Z5, Z4, Z4
-	VMOVUPS 192(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUD Z5, Z4, Z4
-	VPMAXUD Z4, Z3, Z3
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn13
-
-tree4done13:
-	MOVQ      DI, R9
-	ADDQ      $+256, R9
-	VBLENDMPS Z3, Z1, K1, Z4
-	VSHUFPS   $0x4e, Z3, Z1, Z1
-	VPMAXUD   Z1, Z4, Z4
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DI), Z3
-	VPANDD    Z15, Z3, Z3
-	VPMAXUD   Z3, Z1, Z1
-	VMOVUPS   128(DI), Z3
-	VPANDD    Z15, Z3, Z3
-	VPMAXUD   Z3, Z1, Z1
-	VMOVUPS   192(DI), Z3
-	VPANDD    Z15, Z3, Z3
-	VPMAXUD   Z3, Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree4done14
-
-tree4turn14:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUD Z5, Z3, Z3
-	VMOVUPS 128(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUD Z5, Z3, Z3
-	VMOVUPS 192(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUD Z5, Z3, Z3
-	VPMAXUD Z3, Z1, Z1
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn14
-
-tree4done14:
-	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(DI), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUD Z5, Z3, Z3
-	VMOVUPS 128(DI), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUD Z5, Z3, Z3
-	VMOVUPS 192(DI), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUD Z5, Z3, Z3
-	CMPQ    R9, DI
-	JGE     tree4done15
-
-tree4turn15:
-	VMOVUPS (R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VMOVUPS 64(R9), Z6
-	VPANDD  Z15, Z6, Z6
-	VPMAXUD Z6, Z5, Z5
-	VMOVUPS 128(R9), Z6
-	VPANDD  Z15, Z6, Z6
-	VPMAXUD Z6, Z5, Z5
-	VMOVUPS 192(R9), Z6
-	VPANDD  Z15, Z6, Z6
-	VPMAXUD Z6, Z5, Z5
-	VPMAXUD Z5, Z3, Z3
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn15
-
-tree4done15:
-	MOVQ       DI, R9
-	ADDQ       $+256, R9
-	VBLENDMPS  Z3, Z1, K1, Z5
-	VSHUFPS    $0x4e, Z3, Z1, Z1
-	VPMAXUD    Z1, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z4, Z1
-	VSHUFPS    $0xdd, Z5, Z4, Z4
-	VPMAXUD    Z4, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z3
+	VMOVUPS    408(SP), Z0
+	VMOVUPS    472(SP), Z1
+	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUD    Z0, Z3, Z3
 	VSHUFF32X4 $0x88, Z3, Z2, Z0
@@ -3092,27 +1732,26 @@ tree4done15:
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        tree4loop
-
-tree4end:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 tree1:
 	CMPQ BX, $+16
-	JLT  tree1end
+	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*4), R10
 	SUBQ $+64, R10
 
 tree1loop:
-	MOVQ    SI, R9
-	MOVQ    R9, DI
+	MOVQ SI, R9
+	MOVQ SI, DI
+	LEAQ 280(SP), R11
+	SUBQ R12, R12
+	ADDQ $+4, R12
+
+tree1round:
 	ADDQ    R10, DI
 	VMOVUPS (DI), Z0
 	VPANDD  Z15, Z0, Z0
-	VMOVAPS Z0, Z0
 	CMPQ    R9, DI
 	JGE     tree1done0
 
@@ -3125,13 +1764,11 @@ tree1turn0:
 	JLT     tree1turn0
 
 tree1done0:
+	ADDQ    $+64, DI
 	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
-	VMOVAPS Z1, Z1
 	CMPQ    R9, DI
 	JGE     tree1done1
 
@@ -3144,18 +1781,16 @@ tree1turn1:
 	JLT     tree1turn1
 
 tree1done1:
+	ADDQ      $+64, DI
 	MOVQ      DI, R9
-	ADDQ      $+64, R9
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z1, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXUD   Z0, Z2, Z2
-	MOVQ      R9, DI
 	ADDQ      R10, DI
 	VMOVUPS   (DI), Z0
 	VPANDD    Z15, Z0, Z0
-	VMOVAPS   Z0, Z0
 	CMPQ      R9, DI
 	JGE       tree1done2
 
@@ -3168,13 +1803,11 @@ tree1turn2:
 	JLT     tree1turn2
 
 tree1done2:
+	ADDQ    $+64, DI
 	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
-	VMOVAPS Z1, Z1
 	CMPQ    R9, DI
 	JGE     tree1done3
 
@@ -3187,275 +1820,29 @@ tree1turn3:
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ      DI, R9
-	ADDQ      $+64, R9
-	VBLENDMPS Z1, Z0, K1, Z3
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXUD   Z0, Z3, Z3
-	VSHUFPS   $0x88, Z3, Z2, Z0
-	VSHUFPS   $0xdd, Z3, Z2, Z2
-	VPMAXUD   Z2, Z0, Z0
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVAPS   Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree1done4
-
-tree1turn4:
-	VMOVUPS (R9), Z2
-	VPANDD  Z15, Z2, Z2
-	VPMAXUD Z2, Z1, Z1
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn4
-
-tree1done4:
-	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z2
-	VPANDD  Z15, Z2, Z2
-	VMOVAPS Z2, Z2
-	CMPQ    R9, DI
-	JGE     tree1done5
-
-tree1turn5:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUD Z3, Z2, Z2
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn5
-
-tree1done5:
-	MOVQ      DI, R9
-	ADDQ      $+64, R9
-	VBLENDMPS Z2, Z1, K1, Z3
-	VSHUFPS   $0x4e, Z2, Z1, Z1
-	VPMAXUD   Z1, Z3, Z3
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVAPS   Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree1done6
-
-tree1turn6:
-	VMOVUPS (R9), Z2
-	VPANDD  Z15, Z2, Z2
-	VPMAXUD Z2, Z1, Z1
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn6
-
-tree1done6:
-	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z2
-	VPANDD  Z15, Z2, Z2
-	VMOVAPS Z2, Z2
-	CMPQ    R9, DI
-	JGE     tree1done7
-
-tree1turn7:
-	VMOVUPS (R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z2, Z2
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn7
-
-tree1done7:
+	ADDQ       $+64, DI
 	MOVQ       DI, R9
-	ADDQ       $+64, R9
-	VBLENDMPS  Z2, Z1, K1, Z4
-	VSHUFPS    $0x4e, Z2, Z1, Z1
-	VPMAXUD    Z1, Z4, Z4
-	VSHUFPS    $0x88, Z4, Z3, Z1
-	VSHUFPS    $0xdd, Z4, Z3, Z3
-	VPMAXUD    Z3, Z1, Z1
+	VBLENDMPS  Z1, Z0, K1, Z3
+	VSHUFPS    $0x4e, Z1, Z0, Z0
+	VPMAXUD    Z0, Z3, Z3
+	VSHUFPS    $0x88, Z3, Z2, Z0
+	VSHUFPS    $0xdd, Z3, Z2, Z2
+	VPMAXUD    Z2, Z0, Z0
+	VMOVUPS    Z0, (R11)
+	ADDQ       $+64, R11
+	SUBQ       $+1, R12
+	TESTQ      R12, R12
+	JNE        tree1round
+	VMOVUPS    280(SP), Z0
+	VMOVUPS    344(SP), Z1
 	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z1, Z0, K2, Z2
+	KMOVW      AX, K1
+	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUD    Z0, Z2, Z2
-	MOVQ       R9, DI
-	ADDQ       R10, DI
-	VMOVUPS    (DI), Z0
-	VPANDD     Z15, Z0, Z0
-	VMOVAPS    Z0, Z0
-	CMPQ       R9, DI
-	JGE        tree1done8
-
-tree1turn8:
-	VMOVUPS (R9), Z1
-	VPANDD  Z15, Z1, Z1
-	VPMAXUD Z1, Z0, Z0
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn8
-
-tree1done8:
-	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVAPS Z1, Z1
-	CMPQ    R9, DI
-	JGE     tree1done9
-
-tree1turn9:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUD Z3, Z1, Z1
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn9
-
-tree1done9:
-	MOVQ      DI, R9
-	ADDQ      $+64, R9
-	VBLENDMPS Z1, Z0, K1, Z3
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXUD   Z0, Z3, Z3
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z0
-	VPANDD    Z15, Z0, Z0
-	VMOVAPS   Z0, Z0
-	CMPQ      R9, DI
-	JGE       tree1done10
-
-tree1turn10:
-	VMOVUPS (R9), Z1
-	VPANDD  Z15, Z1, Z1
-	VPMAXUD Z1, Z0, Z0
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn10
-
-tree1done10:
-	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVAPS Z1, Z1
-	CMPQ    R9, DI
-	JGE     tree1done11
-
-tree1turn11:
-	VMOVUPS (R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z1, Z1
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn11
-
-tree1done11:
-	MOVQ      DI, R9
-	ADDQ      $+64, R9
-	VBLENDMPS Z1, Z0, K1, Z4
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXUD   Z0, Z4, Z4
-	VSHUFPS   $0x88, Z4, Z3, Z0
-	VSHUFPS   $0xdd, Z4, Z3, Z3
-	VPMAXUD   Z3, Z0, Z0
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVAPS   Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree1done12
-
-tree1turn12:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUD Z3, Z1, Z1
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn12
-
-tree1done12:
-	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVAPS Z3, Z3
-	CMPQ    R9, DI
-	JGE     tree1done13
-
-tree1turn13:
-	VMOVUPS (R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUD Z4, Z3, Z3
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn13
-
-tree1done13:
-	MOVQ      DI, R9
-	ADDQ      $+64, R9
-	VBLENDMPS Z3, Z1, K1, Z4
-	VSHUFPS   $0x4e, Z3, Z1, Z1
-	VPMAXUD   Z1, Z4, Z4
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVAPS   Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree1done14
-
-tree1turn14:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUD Z3, Z1, Z1
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn14
-
-tree1done14:
-	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVAPS Z3, Z3
-	CMPQ    R9, DI
-	JGE     tree1done15
-
-tree1turn15:
-	VMOVUPS (R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUD Z5, Z3, Z3
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn15
-
-tree1done15:
-	MOVQ       DI, R9
-	ADDQ       $+64, R9
-	VBLENDMPS  Z3, Z1, K1, Z5
-	VSHUFPS    $0x4e, Z3, Z1, Z1
-	VPMAXUD    Z1, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z4, Z1
-	VSHUFPS    $0xdd, Z5, Z4, Z4
-	VPMAXUD    Z4, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z3
+	VMOVUPS    408(SP), Z0
+	VMOVUPS    472(SP), Z1
+	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUD    Z0, Z3, Z3
 	VSHUFF32X4 $0x88, Z3, Z2, Z0
@@ -3467,16 +1854,11 @@ tree1done15:
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        tree1loop
-
-tree1end:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepart:
 	CMPQ  BX, $+16
-	JLT   treepartend
+	JLT   few
 	MOVQ  $-1, AX
 	BZHIQ R8, AX, AX
 	KMOVQ AX, K7
@@ -3603,7 +1985,7 @@ treepartloop:
 	CMPQ         BX, $+16
 	JGE          treepartloop
 
-treepartend:
+few:
 	TESTQ BX, BX
 	JNE   groups
 	VZEROUPPER
@@ -3619,11 +2001,11 @@ groupstage:
 
 // func ReachAVX512(x *int32, low *float32, high *float32, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·ReachAVX512(SB), $288-40
+TEXT ·ReachAVX512(SB), $800-40
 	// pointers: SI x, DX low, BX high, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0, Z14 0x0, Z13 0x80000000
 	// per group: nothing
-	// vector registers in use at once: 16
+	// vector registers in use at once: 14
 	MOVQ         x+0(FP), SI
 	MOVQ         low+8(FP), DX
 	MOVQ         high+16(FP), BX
@@ -3727,7 +2109,7 @@ groupend:
 
 tree:
 	CMPQ R8, $+16
-	JLT  treeend
+	JLT  few
 
 treeloop:
 	VMOVUPS    (SI), Z0
@@ -3839,16 +2221,11 @@ treeloop:
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treeloop
-
-treeend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepair:
 	CMPQ R8, $+16
-	JLT  treepairend
+	JLT  few
 
 treepairloop:
 	VMOVUPS    (SI), Z0
@@ -4024,16 +2401,11 @@ treepairloop:
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treepairloop
-
-treepairend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalf:
 	CMPQ R8, $+16
-	JLT  treehalfend
+	JLT  few
 
 treehalfloop:
 	VMOVUPS      (SI), Y0
@@ -4103,23 +2475,23 @@ treehalfloop:
 	SUBQ         $+16, R8
 	CMPQ         R8, $+16
 	JGE          treehalfloop
-
-treehalfend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP          few
 
 tree4:
 	CMPQ R8, $+16
-	JLT  tree4end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*4), R11
 	SUBQ $+256, R11
 
 tree4loop:
-	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ SI, R10
+	MOVQ SI, DI
+	LEAQ 280(SP), R12
+	SUBQ R13, R13
+	ADDQ $+4, R13
+
+tree4round:
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
@@ -4152,9 +2524,8 @@ tree4turn0:
 	JLT     tree4turn0
 
 tree4done0:
+	ADDQ    $+256, DI
 	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z1
 	VMOVUPS 64(DI), Z3
@@ -4187,8 +2558,8 @@ tree4turn1:
 	JLT     tree4turn1
 
 tree4done1:
+	ADDQ      $+256, DI
 	MOVQ      DI, R10
-	ADDQ      $+256, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z4, Z2, K1, Z3
@@ -4197,7 +2568,6 @@ tree4done1:
 	VBLENDMPS Z1, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXSD   Z0, Z2, Z2
-	MOVQ      R10, DI
 	ADDQ      R11, DI
 	VMOVUPS   (DI), Z0
 	VMOVUPS   64(DI), Z1
@@ -4230,9 +2600,8 @@ tree4turn2:
 	JLT     tree4turn2
 
 tree4done2:
+	ADDQ    $+256, DI
 	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z1
 	VMOVUPS 64(DI), Z5
@@ -4265,550 +2634,89 @@ tree4turn3:
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z6, Z4, K1, Z5
-	VSHUFPS   $0x4e, Z6, Z4, Z4
-	VPMAXUD   Z4, Z5, Z5
-	VSHUFPS   $0x88, Z5, Z3, Z4
-	VSHUFPS   $0xdd, Z5, Z3, Z3
-	VPMAXUD   Z3, Z4, Z4
-	VBLENDMPS Z1, Z0, K1, Z3
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXSD   Z0, Z3, Z3
-	VSHUFPS   $0x88, Z3, Z2, Z0
-	VSHUFPS   $0xdd, Z3, Z2, Z2
-	VPMAXSD   Z2, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVUPS   64(DI), Z2
-	VPMAXUD   Z2, Z1, Z3
-	VPMAXSD   Z2, Z1, Z1
-	VMOVUPS   128(DI), Z2
-	VPMAXUD   Z2, Z3, Z3
-	VPMAXSD   Z2, Z1, Z1
-	VMOVUPS   192(DI), Z2
-	VPMAXUD   Z2, Z3, Z3
-	VPMAXSD   Z2, Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree4done4
-
-tree4turn4:
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z5
-	VPMAXUD Z5, Z2, Z6
-	VPMAXSD Z5, Z2, Z2
-	VMOVUPS 128(R10), Z5
-	VPMAXUD Z5, Z6, Z6
-	VPMAXSD Z5, Z2, Z2
-	VMOVUPS 192(R10), Z5
-	VPMAXUD Z5, Z6, Z6
-	VPMAXSD Z5, Z2, Z2
-	VPMAXUD Z6, Z3, Z3
-	VPMAXSD Z2, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn4
-
-tree4done4:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z2
-	VMOVUPS 64(DI), Z5
-	VPMAXUD Z5, Z2, Z6
-	VPMAXSD Z5, Z2, Z2
-	VMOVUPS 128(DI), Z5
-	VPMAXUD Z5, Z6, Z6
-	VPMAXSD Z5, Z2, Z2
-	VMOVUPS 192(DI), Z5
-	VPMAXUD Z5, Z6, Z6
-	VPMAXSD Z5, Z2, Z2
-	CMPQ    R10, DI
-	JGE     tree4done5
-
-tree4turn5:
-	VMOVUPS (R10), Z5
-	VMOVUPS 64(R10), Z7
-	VPMAXUD Z7, Z5, Z8
-	VPMAXSD Z7, Z5, Z5
-	VMOVUPS 128(R10), Z7
-	VPMAXUD Z7, Z8, Z8
-	VPMAXSD Z7, Z5, Z5
-	VMOVUPS 192(R10), Z7
-	VPMAXUD Z7, Z8, Z8
-	VPMAXSD Z7, Z5, Z5
-	VPMAXUD Z8, Z6, Z6
-	VPMAXSD Z5, Z2, Z2
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn5
-
-tree4done5:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z6, Z3, K1, Z5
-	VSHUFPS   $0x4e, Z6, Z3, Z3
-	VPMAXUD   Z3, Z5, Z5
-	VBLENDMPS Z2, Z1, K1, Z3
-	VSHUFPS   $0x4e, Z2, Z1, Z1
-	VPMAXSD   Z1, Z3, Z3
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVUPS   64(DI), Z2
-	VPMAXUD   Z2, Z1, Z6
-	VPMAXSD   Z2, Z1, Z1
-	VMOVUPS   128(DI), Z2
-	VPMAXUD   Z2, Z6, Z6
-	VPMAXSD   Z2, Z1, Z1
-	VMOVUPS   192(DI), Z2
-	VPMAXUD   Z2, Z6, Z6
-	VPMAXSD   Z2, Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree4done6
-
-tree4turn6:
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z7
-	VPMAXUD Z7, Z2, Z8
-	VPMAXSD Z7, Z2, Z2
-	VMOVUPS 128(R10), Z7
-	VPMAXUD Z7, Z8, Z8
-	VPMAXSD Z7, Z2, Z2
-	VMOVUPS 192(R10), Z7
-	VPMAXUD Z7, Z8, Z8
-	VPMAXSD Z7, Z2, Z2
-	VPMAXUD Z8, Z6, Z6
-	VPMAXSD Z2, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn6
-
-tree4done6:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z2
-	VMOVUPS 64(DI), Z7
-	VPMAXUD Z7, Z2, Z8
-	VPMAXSD Z7, Z2, Z2
-	VMOVUPS 128(DI), Z7
-	VPMAXUD Z7, Z8, Z8
-	VPMAXSD Z7, Z2, Z2
-	VMOVUPS 192(DI), Z7
-	VPMAXUD Z7, Z8, Z8
-	VPMAXSD Z7, Z2, Z2
-	CMPQ    R10, DI
-	JGE     tree4done7
-
-tree4turn7:
-	VMOVUPS (R10), Z7
-	VMOVUPS 64(R10), Z9
-	VPMAXUD Z9, Z7, Z10
-	VPMAXSD Z9, Z7, Z7
-	VMOVUPS 128(R10), Z9
-	VPMAXUD Z9, Z10, Z10
-	VPMAXSD Z9, Z7, Z7
-	VMOVUPS 192(R10), Z9
-	VPMAXUD Z9, Z10, Z10
-	VPMAXSD Z9, Z7, Z7
-	VPMAXUD Z10, Z8, Z8
-	VPMAXSD Z7, Z2, Z2
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn7
-
-tree4done7:
+	ADDQ       $+256, DI
 	MOVQ       DI, R10
-	ADDQ       $+256, R10
-	VBLENDMPS  Z8, Z6, K1, Z7
-	VSHUFPS    $0x4e, Z8, Z6, Z6
-	VPMAXUD    Z6, Z7, Z7
-	VSHUFPS    $0x88, Z7, Z5, Z6
-	VSHUFPS    $0xdd, Z7, Z5, Z5
-	VPMAXUD    Z5, Z6, Z6
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z6, Z4, K2, Z5
-	VSHUFF32X4 $0x4e, Z6, Z4, Z4
+	VBLENDMPS  Z6, Z4, K1, Z5
+	VSHUFPS    $0x4e, Z6, Z4, Z4
 	VPMAXUD    Z4, Z5, Z5
-	VBLENDMPS  Z2, Z1, K1, Z4
-	VSHUFPS    $0x4e, Z2, Z1, Z1
-	VPMAXSD    Z1, Z4, Z4
-	VSHUFPS    $0x88, Z4, Z3, Z1
-	VSHUFPS    $0xdd, Z4, Z3, Z3
-	VPMAXSD    Z3, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z2
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMAXSD    Z0, Z2, Z2
-	MOVQ       R10, DI
-	ADDQ       R11, DI
-	VMOVUPS    (DI), Z0
-	VMOVUPS    64(DI), Z1
-	VPMAXUD    Z1, Z0, Z3
-	VPMAXSD    Z1, Z0, Z0
-	VMOVUPS    128(DI), Z1
-	VPMAXUD    Z1, Z3, Z3
-	VPMAXSD    Z1, Z0, Z0
-	VMOVUPS    192(DI), Z1
-	VPMAXUD    Z1, Z3, Z3
-	VPMAXSD    Z1, Z0, Z0
-	CMPQ       R10, DI
-	JGE        tree4done8
-
-tree4turn8:
-	VMOVUPS (R10), Z1
-	VMOVUPS 64(R10), Z4
-	VPMAXUD Z4, Z1, Z6
-	VPMAXSD Z4, Z1, Z1
-	VMOVUPS 128(R10), Z4
-	VPMAXUD Z4, Z6, Z6
-	VPMAXSD Z4, Z1, Z1
-	VMOVUPS 192(R10), Z4
-	VPMAXUD Z4, Z6, Z6
-	VPMAXSD Z4, Z1, Z1
-	VPMAXUD Z6, Z3, Z3
-	VPMAXSD Z1, Z0, Z0
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn8
-
-tree4done8:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z1
-	VMOVUPS 64(DI), Z4
-	VPMAXUD Z4, Z1, Z6
-	VPMAXSD Z4, Z1, Z1
-	VMOVUPS 128(DI), Z4
-	VPMAXUD Z4, Z6, Z6
-	VPMAXSD Z4, Z1, Z1
-	VMOVUPS 192(DI), Z4
-	VPMAXUD Z4, Z6, Z6
-	VPMAXSD Z4, Z1, Z1
-	CMPQ    R10, DI
-	JGE     tree4done9
-
-tree4turn9:
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z7
-	VPMAXUD Z7, Z4, Z8
-	VPMAXSD Z7, Z4, Z4
-	VMOVUPS 128(R10), Z7
-	VPMAXUD Z7, Z8, Z8
-	VPMAXSD Z7, Z4, Z4
-	VMOVUPS 192(R10), Z7
-	VPMAXUD Z7, Z8, Z8
-	VPMAXSD Z7, Z4, Z4
-	VPMAXUD Z8, Z6, Z6
-	VPMAXSD Z4, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn9
-
-tree4done9:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z6, Z3, K1, Z4
-	VSHUFPS   $0x4e, Z6, Z3, Z3
-	VPMAXUD   Z3, Z4, Z4
-	VBLENDMPS Z1, Z0, K1, Z3
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXSD   Z0, Z3, Z3
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z0
-	VMOVUPS   64(DI), Z1
-	VPMAXUD   Z1, Z0, Z6
-	VPMAXSD   Z1, Z0, Z0
-	VMOVUPS   128(DI), Z1
-	VPMAXUD   Z1, Z6, Z6
-	VPMAXSD   Z1, Z0, Z0
-	VMOVUPS   192(DI), Z1
-	VPMAXUD   Z1, Z6, Z6
-	VPMAXSD   Z1, Z0, Z0
-	CMPQ      R10, DI
-	JGE       tree4done10
-
-tree4turn10:
-	VMOVUPS (R10), Z1
-	VMOVUPS 64(R10), Z7
-	VPMAXUD Z7, Z1, Z8
-	VPMAXSD Z7, Z1, Z1
-	VMOVUPS 128(R10), Z7
-	VPMAXUD Z7, Z8, Z8
-	VPMAXSD Z7, Z1, Z1
-	VMOVUPS 192(R10), Z7
-	VPMAXUD Z7, Z8, Z8
-	VPMAXSD Z7, Z1, Z1
-	VPMAXUD Z8, Z6, Z6
-	VPMAXSD Z1, Z0, Z0
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn10
-
-tree4done10:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z1
-	VMOVUPS 64(DI), Z7
-	VPMAXUD Z7, Z1, Z8
-	VPMAXSD Z7, Z1, Z1
-	VMOVUPS 128(DI), Z7
-	VPMAXUD Z7, Z8, Z8
-	VPMAXSD Z7, Z1, Z1
-	VMOVUPS 192(DI), Z7
-	VPMAXUD Z7, Z8, Z8
-	VPMAXSD Z7, Z1, Z1
-	CMPQ    R10, DI
-	JGE     tree4done11
-
-tree4turn11:
-	VMOVUPS (R10), Z7
-	VMOVUPS 64(R10), Z9
-	VPMAXUD Z9, Z7, Z10
-	VPMAXSD Z9, Z7, Z7
-	VMOVUPS 128(R10), Z9
-	VPMAXUD Z9, Z10, Z10
-	VPMAXSD Z9, Z7, Z7
-	VMOVUPS 192(R10), Z9
-	VPMAXUD Z9, Z10, Z10
-	VPMAXSD Z9, Z7, Z7
-	VPMAXUD Z10, Z8, Z8
-	VPMAXSD Z7, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn11
-
-tree4done11:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z8, Z6, K1, Z7
-	VSHUFPS   $0x4e, Z8, Z6, Z6
-	VPMAXUD   Z6, Z7, Z7
-	VSHUFPS   $0x88, Z7, Z4, Z6
-	VSHUFPS   $0xdd, Z7, Z4, Z4
-	VPMAXUD   Z4, Z6, Z6
-	VBLENDMPS Z1, Z0, K1, Z4
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXSD   Z0, Z4, Z4
-	VSHUFPS   $0x88, Z4, Z3, Z0
-	VSHUFPS   $0xdd, Z4, Z3, Z3
-	VPMAXSD   Z3, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVUPS   64(DI), Z3
-	VPMAXUD   Z3, Z1, Z4
-	VPMAXSD   Z3, Z1, Z1
-	VMOVUPS   128(DI), Z3
-	VPMAXUD   Z3, Z4, Z4
-	VPMAXSD   Z3, Z1, Z1
-	VMOVUPS   192(DI), Z3
-	VPMAXUD   Z3, Z4, Z4
-	VPMAXSD   Z3, Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree4done12
-
-tree4turn12:
-	VMOVUPS (R10), Z3
-	VMOVUPS 64(R10), Z7
-	VPMAXUD Z7, Z3, Z8
-	VPMAXSD Z7, Z3, Z3
-	VMOVUPS 128(R10), Z7
-	VPMAXUD Z7, Z8, Z8
-	VPMAXSD Z7, Z3, Z3
-	VMOVUPS 192(R10), Z7
-	VPMAXUD Z7, Z8, Z8
-	VPMAXSD Z7, Z3, Z3
-	VPMAXUD Z8, Z4, Z4
-	VPMAXSD Z3, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn12
-
-tree4done12:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z3
-	VMOVUPS 64(DI), Z7
-	VPMAXUD Z7, Z3, Z8
-	VPMAXSD Z7, Z3, Z3
-	VMOVUPS 128(DI), Z7
-	VPMAXUD Z7, Z8, Z8
-	VPMAXSD Z7, Z3, Z3
-	VMOVUPS 192(DI), Z7
-	VPMAXUD Z7, Z8, Z8
-	VPMAXSD Z7, Z3, Z3
-	CMPQ    R10, DI
-	JGE     tree4done13
-
-tree4turn13:
-	VMOVUPS (R10), Z7
-	VMOVUPS 64(R10), Z9
-	VPMAXUD Z9, Z7, Z10
-	VPMAXSD Z9, Z7, Z7
-	VMOVUPS 128(R10), Z9
-	VPMAXUD Z9, Z10, Z10
-	VPMAXSD Z9, Z7, Z7
-	VMOVUPS 192(R10), Z9
-	VPMAXUD Z9, Z10, Z10
-	VPMAXSD Z9, Z7, Z7
-	VPMAXUD Z10, Z8, Z8
-	VPMAXSD Z7, Z3, Z3
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn13
-
-tree4done13:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z8, Z4, K1, Z7
-	VSHUFPS   $0x4e, Z8, Z4, Z4
-	VPMAXUD   Z4, Z7, Z7
-	VBLENDMPS Z3, Z1, K1, Z4
-	VSHUFPS   $0x4e, Z3, Z1, Z1
-	VPMAXSD   Z1, Z4, Z4
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVUPS   64(DI), Z3
-	VPMAXUD   Z3, Z1, Z8
-	VPMAXSD   Z3, Z1, Z1
-	VMOVUPS   128(DI), Z3
-	VPMAXUD   Z3, Z8, Z8
-	VPMAXSD   Z3, Z1, Z1
-	VMOVUPS   192(DI), Z3
-	VPMAXUD   Z3, Z8, Z8
-	VPMAXSD   Z3, Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree4done14
-
-tree4turn14:
-	VMOVUPS (R10), Z3
-	VMOVUPS 64(R10), Z9
-	VPMAXUD Z9, Z3, Z10
-	VPMAXSD Z9, Z3, Z3
-	VMOVUPS 128(R10), Z9
-	VPMAXUD Z9, Z10, Z10
-	VPMAXSD Z9, Z3, Z3
-	VMOVUPS 192(R10), Z9
-	VPMAXUD Z9, Z10, Z10
-	VPMAXSD Z9, Z3, Z3
-	VPMAXUD Z10, Z8, Z8
-	VPMAXSD Z3, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn14
-
-tree4done14:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z3
-	VMOVUPS 64(DI), Z9
-	VPMAXUD Z9, Z3, Z10
-	VPMAXSD Z9, Z3, Z3
-	VMOVUPS 128(DI), Z9
-	VPMAXUD Z9, Z10, Z10
-	VPMAXSD Z9, Z3, Z3
-	VMOVUPS 192(DI), Z9
-	VPMAXUD Z9, Z10, Z10
-	VPMAXSD Z9, Z3, Z3
-	CMPQ    R10, DI
-	JGE     tree4done15
-
-tree4turn15:
-	VMOVUPS (R10), Z9
-	VMOVUPS 64(R10), Z11
-	VPMAXUD Z11, Z9, Z12
-	VPMAXSD Z11, Z9, Z9
-	VMOVUPS 128(R10), Z11
-	VPMAXUD Z11, Z12, Z12
-	VPMAXSD Z11, Z9, Z9
-	VMOVUPS 192(R10), Z11
-	VPMAXUD Z11, Z12, Z12
-	VPMAXSD Z11, Z9, Z9
-	VPMAXUD Z12, Z10, Z10
-	VPMAXSD Z9, Z3, Z3
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn15
-
-tree4done15:
-	MOVQ       DI, R10
-	ADDQ       $+256, R10
-	VBLENDMPS  Z10, Z8, K1, Z9
-	VSHUFPS    $0x4e, Z10, Z8, Z8
-	VPMAXUD    Z8, Z9, Z9
-	VSHUFPS    $0x88, Z9, Z7, Z8
-	VSHUFPS    $0xdd, Z9, Z7, Z7
-	VPMAXUD    Z7, Z8, Z8
-	VBLENDMPS  Z8, Z6, K2, Z7
-	VSHUFF32X4 $0x4e, Z8, Z6, Z6
-	VPMAXUD    Z6, Z7, Z7
-	VSHUFF32X4 $0x88, Z7, Z5, Z6
-	VSHUFF32X4 $0xdd, Z7, Z5, Z5
-	VPMAXUD    Z5, Z6, Z6
-	VBLENDMPS  Z3, Z1, K1, Z5
-	VSHUFPS    $0x4e, Z3, Z1, Z1
-	VPMAXSD    Z1, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z4, Z1
-	VSHUFPS    $0xdd, Z5, Z4, Z4
-	VPMAXSD    Z4, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z3
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
+	VSHUFPS    $0x88, Z5, Z3, Z4
+	VSHUFPS    $0xdd, Z5, Z3, Z3
+	VPMAXUD    Z3, Z4, Z4
+	VBLENDMPS  Z1, Z0, K1, Z3
+	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXSD    Z0, Z3, Z3
-	VSHUFF32X4 $0x88, Z3, Z2, Z0
-	VSHUFF32X4 $0xdd, Z3, Z2, Z2
+	VSHUFPS    $0x88, Z3, Z2, Z0
+	VSHUFPS    $0xdd, Z3, Z2, Z2
 	VPMAXSD    Z2, Z0, Z0
-	VPMAXSD    Z15, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPSRLD     $0x1f, Z6, Z1
-	VPSUBD     Z1, Z15, Z1
-	VPANDD     Z1, Z6, Z6
-	VADDPS     Z14, Z6, Z6
-	VBLENDMPS  Z6, Z0, K1, Z6
-	VMOVUPS    Z6, (DX)
-	VMOVUPS    Z0, (BX)
+	VMOVUPS    Z4, (R12)
+	VMOVUPS    Z0, 256(R12)
+	ADDQ       $+64, R12
+	SUBQ       $+1, R13
+	TESTQ      R13, R13
+	JNE        tree4round
+	VMOVUPS    280(SP), Z0
+	VMOVUPS    536(SP), Z1
+	VMOVUPS    344(SP), Z2
+	VMOVUPS    600(SP), Z3
+	MOVL       $0x0000ff00, AX
+	KMOVW      AX, K1
+	VBLENDMPS  Z2, Z0, K1, Z4
+	VSHUFF32X4 $0x4e, Z2, Z0, Z0
+	VPMAXUD    Z0, Z4, Z4
+	VBLENDMPS  Z3, Z1, K1, Z0
+	VSHUFF32X4 $0x4e, Z3, Z1, Z1
+	VPMAXSD    Z1, Z0, Z0
+	VMOVUPS    408(SP), Z1
+	VMOVUPS    664(SP), Z2
+	VMOVUPS    472(SP), Z3
+	VMOVUPS    728(SP), Z5
+	VBLENDMPS  Z3, Z1, K1, Z6
+	VSHUFF32X4 $0x4e, Z3, Z1, Z1
+	VPMAXUD    Z1, Z6, Z6
+	VSHUFF32X4 $0x88, Z6, Z4, Z1
+	VSHUFF32X4 $0xdd, Z6, Z4, Z4
+	VPMAXUD    Z4, Z1, Z1
+	VBLENDMPS  Z5, Z2, K1, Z3
+	VSHUFF32X4 $0x4e, Z5, Z2, Z2
+	VPMAXSD    Z2, Z3, Z3
+	VSHUFF32X4 $0x88, Z3, Z0, Z2
+	VSHUFF32X4 $0xdd, Z3, Z0, Z0
+	VPMAXSD    Z0, Z2, Z2
+	VPMAXSD    Z15, Z2, Z2
+	VCMPPS     $0x07, Z2, Z2, K1
+	VPSRLD     $0x1f, Z1, Z0
+	VPSUBD     Z0, Z15, Z0
+	VPANDD     Z0, Z1, Z1
+	VADDPS     Z14, Z1, Z1
+	VBLENDMPS  Z1, Z2, K1, Z1
+	VMOVUPS    Z1, (DX)
+	VMOVUPS    Z2, (BX)
 	MOVQ       R10, SI
 	ADDQ       $+64, DX
 	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree4loop
-
-tree4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 tree1:
 	CMPQ R8, $+16
-	JLT  tree1end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*4), R11
 	SUBQ $+64, R11
 
 tree1loop:
-	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ SI, R10
+	MOVQ SI, DI
+	LEAQ 280(SP), R12
+	SUBQ R13, R13
+	ADDQ $+4, R13
+
+tree1round:
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z0
 	CMPQ    R10, DI
 	JGE     tree1done0
 
@@ -4821,13 +2729,11 @@ tree1turn0:
 	JLT     tree1turn0
 
 tree1done0:
+	ADDQ    $+64, DI
 	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z2
 	VMOVAPS Z2, Z3
-	VMOVAPS Z2, Z2
 	CMPQ    R10, DI
 	JGE     tree1done1
 
@@ -4840,8 +2746,8 @@ tree1turn1:
 	JLT     tree1turn1
 
 tree1done1:
+	ADDQ      $+64, DI
 	MOVQ      DI, R10
-	ADDQ      $+64, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z3, Z1, K1, Z4
@@ -4850,11 +2756,9 @@ tree1done1:
 	VBLENDMPS Z2, Z0, K1, Z1
 	VSHUFPS   $0x4e, Z2, Z0, Z0
 	VPMAXSD   Z0, Z1, Z1
-	MOVQ      R10, DI
 	ADDQ      R11, DI
 	VMOVUPS   (DI), Z0
 	VMOVAPS   Z0, Z2
-	VMOVAPS   Z0, Z0
 	CMPQ      R10, DI
 	JGE       tree1done2
 
@@ -4867,13 +2771,11 @@ tree1turn2:
 	JLT     tree1turn2
 
 tree1done2:
+	ADDQ    $+64, DI
 	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z3
 	VMOVAPS Z3, Z5
-	VMOVAPS Z3, Z3
 	CMPQ    R10, DI
 	JGE     tree1done3
 
@@ -4886,347 +2788,74 @@ tree1turn3:
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z5, Z2, K1, Z6
-	VSHUFPS   $0x4e, Z5, Z2, Z2
-	VPMAXUD   Z2, Z6, Z6
-	VSHUFPS   $0x88, Z6, Z4, Z2
-	VSHUFPS   $0xdd, Z6, Z4, Z4
-	VPMAXUD   Z4, Z2, Z2
-	VBLENDMPS Z3, Z0, K1, Z4
-	VSHUFPS   $0x4e, Z3, Z0, Z0
-	VPMAXSD   Z0, Z4, Z4
-	VSHUFPS   $0x88, Z4, Z1, Z0
-	VSHUFPS   $0xdd, Z4, Z1, Z1
-	VPMAXSD   Z1, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVAPS   Z1, Z3
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done4
-
-tree1turn4:
-	VMOVUPS (R10), Z4
-	VPMAXUD Z4, Z3, Z3
-	VPMAXSD Z4, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn4
-
-tree1done4:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z4
-	VMOVAPS Z4, Z5
-	VMOVAPS Z4, Z4
-	CMPQ    R10, DI
-	JGE     tree1done5
-
-tree1turn5:
-	VMOVUPS (R10), Z6
-	VPMAXUD Z6, Z5, Z5
-	VPMAXSD Z6, Z4, Z4
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn5
-
-tree1done5:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z5, Z3, K1, Z6
-	VSHUFPS   $0x4e, Z5, Z3, Z3
-	VPMAXUD   Z3, Z6, Z6
-	VBLENDMPS Z4, Z1, K1, Z3
-	VSHUFPS   $0x4e, Z4, Z1, Z1
-	VPMAXSD   Z1, Z3, Z3
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVAPS   Z1, Z4
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done6
-
-tree1turn6:
-	VMOVUPS (R10), Z5
-	VPMAXUD Z5, Z4, Z4
-	VPMAXSD Z5, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn6
-
-tree1done6:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z5
-	VMOVAPS Z5, Z7
-	VMOVAPS Z5, Z5
-	CMPQ    R10, DI
-	JGE     tree1done7
-
-tree1turn7:
-	VMOVUPS (R10), Z8
-	VPMAXUD Z8, Z7, Z7
-	VPMAXSD Z8, Z5, Z5
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn7
-
-tree1done7:
+	ADDQ       $+64, DI
 	MOVQ       DI, R10
-	ADDQ       $+64, R10
-	VBLENDMPS  Z7, Z4, K1, Z8
-	VSHUFPS    $0x4e, Z7, Z4, Z4
-	VPMAXUD    Z4, Z8, Z8
-	VSHUFPS    $0x88, Z8, Z6, Z4
-	VSHUFPS    $0xdd, Z8, Z6, Z6
-	VPMAXUD    Z6, Z4, Z4
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z4, Z2, K2, Z6
-	VSHUFF32X4 $0x4e, Z4, Z2, Z2
+	VBLENDMPS  Z5, Z2, K1, Z6
+	VSHUFPS    $0x4e, Z5, Z2, Z2
 	VPMAXUD    Z2, Z6, Z6
-	VBLENDMPS  Z5, Z1, K1, Z2
-	VSHUFPS    $0x4e, Z5, Z1, Z1
-	VPMAXSD    Z1, Z2, Z2
-	VSHUFPS    $0x88, Z2, Z3, Z1
-	VSHUFPS    $0xdd, Z2, Z3, Z3
-	VPMAXSD    Z3, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z2
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMAXSD    Z0, Z2, Z2
-	MOVQ       R10, DI
-	ADDQ       R11, DI
-	VMOVUPS    (DI), Z0
-	VMOVAPS    Z0, Z1
-	VMOVAPS    Z0, Z0
-	CMPQ       R10, DI
-	JGE        tree1done8
-
-tree1turn8:
-	VMOVUPS (R10), Z3
-	VPMAXUD Z3, Z1, Z1
-	VPMAXSD Z3, Z0, Z0
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn8
-
-tree1done8:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z3
-	VMOVAPS Z3, Z4
-	VMOVAPS Z3, Z3
-	CMPQ    R10, DI
-	JGE     tree1done9
-
-tree1turn9:
-	VMOVUPS (R10), Z5
-	VPMAXUD Z5, Z4, Z4
-	VPMAXSD Z5, Z3, Z3
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn9
-
-tree1done9:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z4, Z1, K1, Z5
-	VSHUFPS   $0x4e, Z4, Z1, Z1
-	VPMAXUD   Z1, Z5, Z5
-	VBLENDMPS Z3, Z0, K1, Z1
-	VSHUFPS   $0x4e, Z3, Z0, Z0
-	VPMAXSD   Z0, Z1, Z1
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z0
-	VMOVAPS   Z0, Z3
-	VMOVAPS   Z0, Z0
-	CMPQ      R10, DI
-	JGE       tree1done10
-
-tree1turn10:
-	VMOVUPS (R10), Z4
-	VPMAXUD Z4, Z3, Z3
-	VPMAXSD Z4, Z0, Z0
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn10
-
-tree1done10:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z4
-	VMOVAPS Z4, Z7
-	VMOVAPS Z4, Z4
-	CMPQ    R10, DI
-	JGE     tree1done11
-
-tree1turn11:
-	VMOVUPS (R10), Z8
-	VPMAXUD Z8, Z7, Z7
-	VPMAXSD Z8, Z4, Z4
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn11
-
-tree1done11:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z7, Z3, K1, Z8
-	VSHUFPS   $0x4e, Z7, Z3, Z3
-	VPMAXUD   Z3, Z8, Z8
-	VSHUFPS   $0x88, Z8, Z5, Z3
-	VSHUFPS   $0xdd, Z8, Z5, Z5
-	VPMAXUD   Z5, Z3, Z3
-	VBLENDMPS Z4, Z0, K1, Z5
-	VSHUFPS   $0x4e, Z4, Z0, Z0
-	VPMAXSD   Z0, Z5, Z5
-	VSHUFPS   $0x88, Z5, Z1, Z0
-	VSHUFPS   $0xdd, Z5, Z1, Z1
-	VPMAXSD   Z1, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVAPS   Z1, Z4
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done12
-
-tree1turn12:
-	VMOVUPS (R10), Z5
-	VPMAXUD Z5, Z4, Z4
-	VPMAXSD Z5, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn12
-
-tree1done12:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z5
-	VMOVAPS Z5, Z7
-	VMOVAPS Z5, Z5
-	CMPQ    R10, DI
-	JGE     tree1done13
-
-tree1turn13:
-	VMOVUPS (R10), Z8
-	VPMAXUD Z8, Z7, Z7
-	VPMAXSD Z8, Z5, Z5
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn13
-
-tree1done13:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z7, Z4, K1, Z8
-	VSHUFPS   $0x4e, Z7, Z4, Z4
-	VPMAXUD   Z4, Z8, Z8
-	VBLENDMPS Z5, Z1, K1, Z4
-	VSHUFPS   $0x4e, Z5, Z1, Z1
-	VPMAXSD   Z1, Z4, Z4
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVAPS   Z1, Z5
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done14
-
-tree1turn14:
-	VMOVUPS (R10), Z7
-	VPMAXUD Z7, Z5, Z5
-	VPMAXSD Z7, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn14
-
-tree1done14:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z7
-	VMOVAPS Z7, Z9
-	VMOVAPS Z7, Z7
-	CMPQ    R10, DI
-	JGE     tree1done15
-
-tree1turn15:
-	VMOVUPS (R10), Z10
-	VPMAXUD Z10, Z9, Z9
-	VPMAXSD Z10, Z7, Z7
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn15
-
-tree1done15:
-	MOVQ       DI, R10
-	ADDQ       $+64, R10
-	VBLENDMPS  Z9, Z5, K1, Z10
-	VSHUFPS    $0x4e, Z9, Z5, Z5
-	VPMAXUD    Z5, Z10, Z10
-	VSHUFPS    $0x88, Z10, Z8, Z5
-	VSHUFPS    $0xdd, Z10, Z8, Z8
-	VPMAXUD    Z8, Z5, Z5
-	VBLENDMPS  Z5, Z3, K2, Z8
-	VSHUFF32X4 $0x4e, Z5, Z3, Z3
-	VPMAXUD    Z3, Z8, Z8
-	VSHUFF32X4 $0x88, Z8, Z6, Z3
-	VSHUFF32X4 $0xdd, Z8, Z6, Z6
-	VPMAXUD    Z6, Z3, Z3
-	VBLENDMPS  Z7, Z1, K1, Z5
-	VSHUFPS    $0x4e, Z7, Z1, Z1
-	VPMAXSD    Z1, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z4, Z1
-	VSHUFPS    $0xdd, Z5, Z4, Z4
-	VPMAXSD    Z4, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z4
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
+	VSHUFPS    $0x88, Z6, Z4, Z2
+	VSHUFPS    $0xdd, Z6, Z4, Z4
+	VPMAXUD    Z4, Z2, Z2
+	VBLENDMPS  Z3, Z0, K1, Z4
+	VSHUFPS    $0x4e, Z3, Z0, Z0
 	VPMAXSD    Z0, Z4, Z4
-	VSHUFF32X4 $0x88, Z4, Z2, Z0
-	VSHUFF32X4 $0xdd, Z4, Z2, Z2
-	VPMAXSD    Z2, Z0, Z0
-	VPMAXSD    Z15, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPSRLD     $0x1f, Z3, Z1
-	VPSUBD     Z1, Z15, Z1
-	VPANDD     Z1, Z3, Z3
-	VADDPS     Z14, Z3, Z3
-	VBLENDMPS  Z3, Z0, K1, Z3
-	VMOVUPS    Z3, (DX)
-	VMOVUPS    Z0, (BX)
+	VSHUFPS    $0x88, Z4, Z1, Z0
+	VSHUFPS    $0xdd, Z4, Z1, Z1
+	VPMAXSD    Z1, Z0, Z0
+	VMOVUPS    Z2, (R12)
+	VMOVUPS    Z0, 256(R12)
+	ADDQ       $+64, R12
+	SUBQ       $+1, R13
+	TESTQ      R13, R13
+	JNE        tree1round
+	VMOVUPS    280(SP), Z0
+	VMOVUPS    536(SP), Z1
+	VMOVUPS    344(SP), Z2
+	VMOVUPS    600(SP), Z3
+	MOVL       $0x0000ff00, AX
+	KMOVW      AX, K1
+	VBLENDMPS  Z2, Z0, K1, Z4
+	VSHUFF32X4 $0x4e, Z2, Z0, Z0
+	VPMAXUD    Z0, Z4, Z4
+	VBLENDMPS  Z3, Z1, K1, Z0
+	VSHUFF32X4 $0x4e, Z3, Z1, Z1
+	VPMAXSD    Z1, Z0, Z0
+	VMOVUPS    408(SP), Z1
+	VMOVUPS    664(SP), Z2
+	VMOVUPS    472(SP), Z3
+	VMOVUPS    728(SP), Z5
+	VBLENDMPS  Z3, Z1, K1, Z6
+	VSHUFF32X4 $0x4e, Z3, Z1, Z1
+	VPMAXUD    Z1, Z6, Z6
+	VSHUFF32X4 $0x88, Z6, Z4, Z1
+	VSHUFF32X4 $0xdd, Z6, Z4, Z4
+	VPMAXUD    Z4, Z1, Z1
+	VBLENDMPS  Z5, Z2, K1, Z3
+	VSHUFF32X4 $0x4e, Z5, Z2, Z2
+	VPMAXSD    Z2, Z3, Z3
+	VSHUFF32X4 $0x88, Z3, Z0, Z2
+	VSHUFF32X4 $0xdd, Z3, Z0, Z0
+	VPMAXSD    Z0, Z2, Z2
+	VPMAXSD    Z15, Z2, Z2
+	VCMPPS     $0x07, Z2, Z2, K1
+	VPSRLD     $0x1f, Z1, Z0
+	VPSUBD     Z0, Z15, Z0
+	VPANDD     Z0, Z1, Z1
+	VADDPS     Z14, Z1, Z1
+	VBLENDMPS  Z1, Z2, K1, Z1
+	VMOVUPS    Z1, (DX)
+	VMOVUPS    Z2, (BX)
 	MOVQ       R10, SI
 	ADDQ       $+64, DX
 	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree1loop
-
-tree1end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepart:
 	CMPQ  R8, $+16
-	JLT   treepartend
+	JLT   few
 	MOVQ  $-1, AX
 	BZHIQ R9, AX, AX
 	KMOVQ AX, K7
@@ -5375,7 +3004,7 @@ treepartloop:
 	CMPQ         R8, $+16
 	JGE          treepartloop
 
-treepartend:
+few:
 	TESTQ R8, R8
 	JNE   groups
 	VZEROUPPER
@@ -6006,11 +3635,11 @@ laneend:
 
 // func MinMaxF16AVX512(x *uint16, min *uint16, max *uint16, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·MinMaxF16AVX512(SB), NOSPLIT, $160-40
+TEXT ·MinMaxF16AVX512(SB), $928-40
 	// pointers: SI x, DX min, BX max, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x7fffffff, Z14 0x7c000000, Z13 0x7e000000, Z12 0x0, Z11 0x80008000, Z10 0x0, Z9 0xffffffff
 	// per group: nothing
-	// vector registers in use at once: 26
+	// vector registers in use at once: 23
 	MOVQ         x+0(FP), SI
 	MOVQ         min+8(FP), DX
 	MOVQ         max+16(FP), BX
@@ -6136,7 +3765,7 @@ groupend:
 
 tree:
 	CMPQ R8, $+16
-	JLT  treeend
+	JLT  few
 
 treeloop:
 	VMOVUPS    (SI), Z0
@@ -6294,16 +3923,11 @@ treeloop:
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treeloop
-
-treeend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepair:
 	CMPQ R8, $+16
-	JLT  treepairend
+	JLT  few
 
 treepairloop:
 	VMOVUPS    (SI), Z0
@@ -6557,16 +4181,11 @@ treepairloop:
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treepairloop
-
-treepairend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalf:
 	CMPQ R8, $+16
-	JLT  treehalfend
+	JLT  few
 
 treehalfloop:
 	VMOVUPS      (SI), Y0
@@ -6666,23 +4285,23 @@ treehalfloop:
 	SUBQ         $+16, R8
 	CMPQ         R8, $+16
 	JGE          treehalfloop
-
-treehalfend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP          few
 
 tree4:
 	CMPQ R8, $+16
-	JLT  tree4end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+256, R11
 
 tree4loop:
-	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ SI, R10
+	MOVQ SI, DI
+	LEAQ 152(SP), R12
+	SUBQ R13, R13
+	ADDQ $+4, R13
+
+tree4round:
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
@@ -6722,9 +4341,8 @@ tree4turn0:
 	JLT     tree4turn0
 
 tree4done0:
+	ADDQ    $+256, DI
 	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z1
 	VMOVUPS 64(DI), Z4
@@ -6764,8 +4382,8 @@ tree4turn1:
 	JLT     tree4turn1
 
 tree4done1:
+	ADDQ      $+256, DI
 	MOVQ      DI, R10
-	ADDQ      $+256, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z5, Z2, K1, Z4
@@ -6777,7 +4395,6 @@ tree4done1:
 	VBLENDMPS Z1, Z0, K1, Z3
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMINUW   Z0, Z3, Z3
-	MOVQ      R10, DI
 	ADDQ      R11, DI
 	VMOVUPS   (DI), Z0
 	VMOVUPS   64(DI), Z1
@@ -6817,9 +4434,8 @@ tree4turn2:
 	JLT     tree4turn2
 
 tree4done2:
+	ADDQ    $+256, DI
 	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z1
 	VMOVUPS 64(DI), Z7
@@ -6859,694 +4475,127 @@ tree4turn3:
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z8, Z5, K1, Z7
-	VSHUFPS   $0x4e, Z8, Z5, Z5
-	VPMAXSW   Z5, Z7, Z7
-	VSHUFPS   $0x88, Z7, Z4, Z5
-	VSHUFPS   $0xdd, Z7, Z4, Z4
-	VPMAXSW   Z4, Z5, Z5
-	VBLENDMPS Z16, Z6, K1, Z4
-	VSHUFPS   $0x4e, Z16, Z6, Z6
-	VPMAXUW   Z6, Z4, Z4
-	VSHUFPS   $0x88, Z4, Z2, Z6
-	VSHUFPS   $0xdd, Z4, Z2, Z2
-	VPMAXUW   Z2, Z6, Z6
-	VBLENDMPS Z1, Z0, K1, Z2
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMINUW   Z0, Z2, Z2
-	VSHUFPS   $0x88, Z2, Z3, Z0
-	VSHUFPS   $0xdd, Z2, Z3, Z3
-	VPMINUW   Z3, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVUPS   64(DI), Z2
-	VPMAXSW   Z2, Z1, Z3
-	VPMAXUW   Z2, Z1, Z4
-	VPMINUW   Z2, Z1, Z1
-	VMOVUPS   128(DI), Z2
-	VPMAXSW   Z2, Z3, Z3
-	VPMAXUW   Z2, Z4, Z4
-	VPMINUW   Z2, Z1, Z1
-	VMOVUPS   192(DI), Z2
-	VPMAXSW   Z2, Z3, Z3
-	VPMAXUW   Z2, Z4, Z4
-	VPMINUW   Z2, Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree4done4
-
-tree4turn4:
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z7
-	VPMAXSW Z7, Z2, Z8
-	VPMAXUW Z7, Z2, Z16
-	VPMINUW Z7, Z2, Z2
-	VMOVUPS 128(R10), Z7
-	VPMAXSW Z7, Z8, Z8
-	VPMAXUW Z7, Z16, Z16
-	VPMINUW Z7, Z2, Z2
-	VMOVUPS 192(R10), Z7
-	VPMAXSW Z7, Z8, Z8
-	VPMAXUW Z7, Z16, Z16
-	VPMINUW Z7, Z2, Z2
-	VPMAXSW Z8, Z3, Z3
-	VPMAXUW Z16, Z4, Z4
-	VPMINUW Z2, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn4
-
-tree4done4:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z2
-	VMOVUPS 64(DI), Z7
-	VPMAXSW Z7, Z2, Z8
-	VPMAXUW Z7, Z2, Z16
-	VPMINUW Z7, Z2, Z2
-	VMOVUPS 128(DI), Z7
-	VPMAXSW Z7, Z8, Z8
-	VPMAXUW Z7, Z16, Z16
-	VPMINUW Z7, Z2, Z2
-	VMOVUPS 192(DI), Z7
-	VPMAXSW Z7, Z8, Z8
-	VPMAXUW Z7, Z16, Z16
-	VPMINUW Z7, Z2, Z2
-	CMPQ    R10, DI
-	JGE     tree4done5
-
-tree4turn5:
-	VMOVUPS (R10), Z7
-	VMOVUPS 64(R10), Z17
-	VPMAXSW Z17, Z7, Z18
-	VPMAXUW Z17, Z7, Z19
-	VPMINUW Z17, Z7, Z7
-	VMOVUPS 128(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z7, Z7
-	VMOVUPS 192(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z7, Z7
-	VPMAXSW Z18, Z8, Z8
-	VPMAXUW Z19, Z16, Z16
-	VPMINUW Z7, Z2, Z2
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn5
-
-tree4done5:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z8, Z3, K1, Z7
-	VSHUFPS   $0x4e, Z8, Z3, Z3
-	VPMAXSW   Z3, Z7, Z7
-	VBLENDMPS Z16, Z4, K1, Z3
-	VSHUFPS   $0x4e, Z16, Z4, Z4
-	VPMAXUW   Z4, Z3, Z3
-	VBLENDMPS Z2, Z1, K1, Z4
-	VSHUFPS   $0x4e, Z2, Z1, Z1
-	VPMINUW   Z1, Z4, Z4
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVUPS   64(DI), Z2
-	VPMAXSW   Z2, Z1, Z8
-	VPMAXUW   Z2, Z1, Z16
-	VPMINUW   Z2, Z1, Z1
-	VMOVUPS   128(DI), Z2
-	VPMAXSW   Z2, Z8, Z8
-	VPMAXUW   Z2, Z16, Z16
-	VPMINUW   Z2, Z1, Z1
-	VMOVUPS   192(DI), Z2
-	VPMAXSW   Z2, Z8, Z8
-	VPMAXUW   Z2, Z16, Z16
-	VPMINUW   Z2, Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree4done6
-
-tree4turn6:
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z17
-	VPMAXSW Z17, Z2, Z18
-	VPMAXUW Z17, Z2, Z19
-	VPMINUW Z17, Z2, Z2
-	VMOVUPS 128(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z2, Z2
-	VMOVUPS 192(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z2, Z2
-	VPMAXSW Z18, Z8, Z8
-	VPMAXUW Z19, Z16, Z16
-	VPMINUW Z2, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn6
-
-tree4done6:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z2
-	VMOVUPS 64(DI), Z17
-	VPMAXSW Z17, Z2, Z18
-	VPMAXUW Z17, Z2, Z19
-	VPMINUW Z17, Z2, Z2
-	VMOVUPS 128(DI), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z2, Z2
-	VMOVUPS 192(DI), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z2, Z2
-	CMPQ    R10, DI
-	JGE     tree4done7
-
-tree4turn7:
-	VMOVUPS (R10), Z17
-	VMOVUPS 64(R10), Z20
-	VPMAXSW Z20, Z17, Z21
-	VPMAXUW Z20, Z17, Z22
-	VPMINUW Z20, Z17, Z17
-	VMOVUPS 128(R10), Z20
-	VPMAXSW Z20, Z21, Z21
-	VPMAXUW Z20, Z22, Z22
-	VPMINUW Z20, Z17, Z17
-	VMOVUPS 192(R10), Z20
-	VPMAXSW Z20, Z21, Z21
-	VPMAXUW Z20, Z22, Z22
-	VPMINUW Z20, Z17, Z17
-	VPMAXSW Z21, Z18, Z18
-	VPMAXUW Z22, Z19, Z19
-	VPMINUW Z17, Z2, Z2
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn7
-
-tree4done7:
+	ADDQ       $+256, DI
 	MOVQ       DI, R10
-	ADDQ       $+256, R10
-	VBLENDMPS  Z18, Z8, K1, Z17
-	VSHUFPS    $0x4e, Z18, Z8, Z8
-	VPMAXSW    Z8, Z17, Z17
-	VSHUFPS    $0x88, Z17, Z7, Z8
-	VSHUFPS    $0xdd, Z17, Z7, Z7
-	VPMAXSW    Z7, Z8, Z8
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z8, Z5, K2, Z7
-	VSHUFF32X4 $0x4e, Z8, Z5, Z5
+	VBLENDMPS  Z8, Z5, K1, Z7
+	VSHUFPS    $0x4e, Z8, Z5, Z5
 	VPMAXSW    Z5, Z7, Z7
-	VBLENDMPS  Z19, Z16, K1, Z5
-	VSHUFPS    $0x4e, Z19, Z16, Z16
-	VPMAXUW    Z16, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z3, Z8
-	VSHUFPS    $0xdd, Z5, Z3, Z3
-	VPMAXUW    Z3, Z8, Z8
-	VBLENDMPS  Z8, Z6, K2, Z3
-	VSHUFF32X4 $0x4e, Z8, Z6, Z6
-	VPMAXUW    Z6, Z3, Z3
-	VBLENDMPS  Z2, Z1, K1, Z5
-	VSHUFPS    $0x4e, Z2, Z1, Z1
-	VPMINUW    Z1, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z4, Z1
-	VSHUFPS    $0xdd, Z5, Z4, Z4
-	VPMINUW    Z4, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z2
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
+	VSHUFPS    $0x88, Z7, Z4, Z5
+	VSHUFPS    $0xdd, Z7, Z4, Z4
+	VPMAXSW    Z4, Z5, Z5
+	VBLENDMPS  Z16, Z6, K1, Z4
+	VSHUFPS    $0x4e, Z16, Z6, Z6
+	VPMAXUW    Z6, Z4, Z4
+	VSHUFPS    $0x88, Z4, Z2, Z6
+	VSHUFPS    $0xdd, Z4, Z2, Z2
+	VPMAXUW    Z2, Z6, Z6
+	VBLENDMPS  Z1, Z0, K1, Z2
+	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMINUW    Z0, Z2, Z2
-	MOVQ       R10, DI
-	ADDQ       R11, DI
-	VMOVUPS    (DI), Z0
-	VMOVUPS    64(DI), Z1
-	VPMAXSW    Z1, Z0, Z4
-	VPMAXUW    Z1, Z0, Z5
-	VPMINUW    Z1, Z0, Z0
-	VMOVUPS    128(DI), Z1
-	VPMAXSW    Z1, Z4, Z4
-	VPMAXUW    Z1, Z5, Z5
-	VPMINUW    Z1, Z0, Z0
-	VMOVUPS    192(DI), Z1
-	VPMAXSW    Z1, Z4, Z4
-	VPMAXUW    Z1, Z5, Z5
-	VPMINUW    Z1, Z0, Z0
-	CMPQ       R10, DI
-	JGE        tree4done8
-
-tree4turn8:
-	VMOVUPS (R10), Z1
-	VMOVUPS 64(R10), Z6
-	VPMAXSW Z6, Z1, Z8
-	VPMAXUW Z6, Z1, Z16
-	VPMINUW Z6, Z1, Z1
-	VMOVUPS 128(R10), Z6
-	VPMAXSW Z6, Z8, Z8
-	VPMAXUW Z6, Z16, Z16
-	VPMINUW Z6, Z1, Z1
-	VMOVUPS 192(R10), Z6
-	VPMAXSW Z6, Z8, Z8
-	VPMAXUW Z6, Z16, Z16
-	VPMINUW Z6, Z1, Z1
-	VPMAXSW Z8, Z4, Z4
-	VPMAXUW Z16, Z5, Z5
-	VPMINUW Z1, Z0, Z0
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn8
-
-tree4done8:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z1
-	VMOVUPS 64(DI), Z6
-	VPMAXSW Z6, Z1, Z8
-	VPMAXUW Z6, Z1, Z16
-	VPMINUW Z6, Z1, Z1
-	VMOVUPS 128(DI), Z6
-	VPMAXSW Z6, Z8, Z8
-	VPMAXUW Z6, Z16, Z16
-	VPMINUW Z6, Z1, Z1
-	VMOVUPS 192(DI), Z6
-	VPMAXSW Z6, Z8, Z8
-	VPMAXUW Z6, Z16, Z16
-	VPMINUW Z6, Z1, Z1
-	CMPQ    R10, DI
-	JGE     tree4done9
-
-tree4turn9:
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z17
-	VPMAXSW Z17, Z6, Z18
-	VPMAXUW Z17, Z6, Z19
-	VPMINUW Z17, Z6, Z6
-	VMOVUPS 128(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z6, Z6
-	VMOVUPS 192(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z6, Z6
-	VPMAXSW Z18, Z8, Z8
-	VPMAXUW Z19, Z16, Z16
-	VPMINUW Z6, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn9
-
-tree4done9:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z8, Z4, K1, Z6
-	VSHUFPS   $0x4e, Z8, Z4, Z4
-	VPMAXSW   Z4, Z6, Z6
-	VBLENDMPS Z16, Z5, K1, Z4
-	VSHUFPS   $0x4e, Z16, Z5, Z5
-	VPMAXUW   Z5, Z4, Z4
-	VBLENDMPS Z1, Z0, K1, Z5
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMINUW   Z0, Z5, Z5
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z0
-	VMOVUPS   64(DI), Z1
-	VPMAXSW   Z1, Z0, Z8
-	VPMAXUW   Z1, Z0, Z16
-	VPMINUW   Z1, Z0, Z0
-	VMOVUPS   128(DI), Z1
-	VPMAXSW   Z1, Z8, Z8
-	VPMAXUW   Z1, Z16, Z16
-	VPMINUW   Z1, Z0, Z0
-	VMOVUPS   192(DI), Z1
-	VPMAXSW   Z1, Z8, Z8
-	VPMAXUW   Z1, Z16, Z16
-	VPMINUW   Z1, Z0, Z0
-	CMPQ      R10, DI
-	JGE       tree4done10
-
-tree4turn10:
-	VMOVUPS (R10), Z1
-	VMOVUPS 64(R10), Z17
-	VPMAXSW Z17, Z1, Z18
-	VPMAXUW Z17, Z1, Z19
-	VPMINUW Z17, Z1, Z1
-	VMOVUPS 128(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z1, Z1
-	VMOVUPS 192(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z1, Z1
-	VPMAXSW Z18, Z8, Z8
-	VPMAXUW Z19, Z16, Z16
-	VPMINUW Z1, Z0, Z0
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn10
-
-tree4done10:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z1
-	VMOVUPS 64(DI), Z17
-	VPMAXSW Z17, Z1, Z18
-	VPMAXUW Z17, Z1, Z19
-	VPMINUW Z17, Z1, Z1
-	VMOVUPS 128(DI), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z1, Z1
-	VMOVUPS 192(DI), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z1, Z1
-	CMPQ    R10, DI
-	JGE     tree4done11
-
-tree4turn11:
-	VMOVUPS (R10), Z17
-	VMOVUPS 64(R10), Z20
-	VPMAXSW Z20, Z17, Z21
-	VPMAXUW Z20, Z17, Z22
-	VPMINUW Z20, Z17, Z17
-	VMOVUPS 128(R10), Z20
-	VPMAXSW Z20, Z21, Z21
-	VPMAXUW Z20, Z22, Z22
-	VPMINUW Z20, Z17, Z17
-	VMOVUPS 192(R10), Z20
-	VPMAXSW Z20, Z21, Z21
-	VPMAXUW Z20, Z22, Z22
-	VPMINUW Z20, Z17, Z17
-	VPMAXSW Z21, Z18, Z18
-	VPMAXUW Z22, Z19, Z19
-	VPMINUW Z17, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn11
-
-tree4done11:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z18, Z8, K1, Z17
-	VSHUFPS   $0x4e, Z18, Z8, Z8
-	VPMAXSW   Z8, Z17, Z17
-	VSHUFPS   $0x88, Z17, Z6, Z8
-	VSHUFPS   $0xdd, Z17, Z6, Z6
-	VPMAXSW   Z6, Z8, Z8
-	VBLENDMPS Z19, Z16, K1, Z6
-	VSHUFPS   $0x4e, Z19, Z16, Z16
-	VPMAXUW   Z16, Z6, Z6
-	VSHUFPS   $0x88, Z6, Z4, Z16
-	VSHUFPS   $0xdd, Z6, Z4, Z4
-	VPMAXUW   Z4, Z16, Z16
-	VBLENDMPS Z1, Z0, K1, Z4
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMINUW   Z0, Z4, Z4
-	VSHUFPS   $0x88, Z4, Z5, Z0
-	VSHUFPS   $0xdd, Z4, Z5, Z5
-	VPMINUW   Z5, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVUPS   64(DI), Z4
-	VPMAXSW   Z4, Z1, Z5
-	VPMAXUW   Z4, Z1, Z6
-	VPMINUW   Z4, Z1, Z1
-	VMOVUPS   128(DI), Z4
-	VPMAXSW   Z4, Z5, Z5
-	VPMAXUW   Z4, Z6, Z6
-	VPMINUW   Z4, Z1, Z1
-	VMOVUPS   192(DI), Z4
-	VPMAXSW   Z4, Z5, Z5
-	VPMAXUW   Z4, Z6, Z6
-	VPMINUW   Z4, Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree4done12
-
-tree4turn12:
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z17
-	VPMAXSW Z17, Z4, Z18
-	VPMAXUW Z17, Z4, Z19
-	VPMINUW Z17, Z4, Z4
-	VMOVUPS 128(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z4, Z4
-	VMOVUPS 192(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z4, Z4
-	VPMAXSW Z18, Z5, Z5
-	VPMAXUW Z19, Z6, Z6
-	VPMINUW Z4, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn12
-
-tree4done12:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z4
-	VMOVUPS 64(DI), Z17
-	VPMAXSW Z17, Z4, Z18
-	VPMAXUW Z17, Z4, Z19
-	VPMINUW Z17, Z4, Z4
-	VMOVUPS 128(DI), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z4, Z4
-	VMOVUPS 192(DI), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z4, Z4
-	CMPQ    R10, DI
-	JGE     tree4done13
-
-tree4turn13:
-	VMOVUPS (R10), Z17
-	VMOVUPS 64(R10), Z20
-	VPMAXSW Z20, Z17, Z21
-	VPMAXUW Z20, Z17, Z22
-	VPMINUW Z20, Z17, Z17
-	VMOVUPS 128(R10), Z20
-	VPMAXSW Z20, Z21, Z21
-	VPMAXUW Z20, Z22, Z22
-	VPMINUW Z20, Z17, Z17
-	VMOVUPS 192(R10), Z20
-	VPMAXSW Z20, Z21, Z21
-	VPMAXUW Z20, Z22, Z22
-	VPMINUW Z20, Z17, Z17
-	VPMAXSW Z21, Z18, Z18
-	VPMAXUW Z22, Z19, Z19
-	VPMINUW Z17, Z4, Z4
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn13
-
-tree4done13:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z18, Z5, K1, Z17
-	VSHUFPS   $0x4e, Z18, Z5, Z5
-	VPMAXSW   Z5, Z17, Z17
-	VBLENDMPS Z19, Z6, K1, Z5
-	VSHUFPS   $0x4e, Z19, Z6, Z6
-	VPMAXUW   Z6, Z5, Z5
-	VBLENDMPS Z4, Z1, K1, Z6
-	VSHUFPS   $0x4e, Z4, Z1, Z1
-	VPMINUW   Z1, Z6, Z6
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVUPS   64(DI), Z4
-	VPMAXSW   Z4, Z1, Z18
-	VPMAXUW   Z4, Z1, Z19
-	VPMINUW   Z4, Z1, Z1
-	VMOVUPS   128(DI), Z4
-	VPMAXSW   Z4, Z18, Z18
-	VPMAXUW   Z4, Z19, Z19
-	VPMINUW   Z4, Z1, Z1
-	VMOVUPS   192(DI), Z4
-	VPMAXSW   Z4, Z18, Z18
-	VPMAXUW   Z4, Z19, Z19
-	VPMINUW   Z4, Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree4done14
-
-tree4turn14:
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z20
-	VPMAXSW Z20, Z4, Z21
-	VPMAXUW Z20, Z4, Z22
-	VPMINUW Z20, Z4, Z4
-	VMOVUPS 128(R10), Z20
-	VPMAXSW Z20, Z21, Z21
-	VPMAXUW Z20, Z22, Z22
-	VPMINUW Z20, Z4, Z4
-	VMOVUPS 192(R10), Z20
-	VPMAXSW Z20, Z21, Z21
-	VPMAXUW Z20, Z22, Z22
-	VPMINUW Z20, Z4, Z4
-	VPMAXSW Z21, Z18, Z18
-	VPMAXUW Z22, Z19, Z19
-	VPMINUW Z4, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn14
-
-tree4done14:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z4
-	VMOVUPS 64(DI), Z20
-	VPMAXSW Z20, Z4, Z21
-	VPMAXUW Z20, Z4, Z22
-	VPMINUW Z20, Z4, Z4
-	VMOVUPS 128(DI), Z20
-	VPMAXSW Z20, Z21, Z21
-	VPMAXUW Z20, Z22, Z22
-	VPMINUW Z20, Z4, Z4
-	VMOVUPS 192(DI), Z20
-	VPMAXSW Z20, Z21, Z21
-	VPMAXUW Z20, Z22, Z22
-	VPMINUW Z20, Z4, Z4
-	CMPQ    R10, DI
-	JGE     tree4done15
-
-tree4turn15:
-	VMOVUPS (R10), Z20
-	VMOVUPS 64(R10), Z23
-	VPMAXSW Z23, Z20, Z24
-	VPMAXUW Z23, Z20, Z25
-	VPMINUW Z23, Z20, Z20
-	VMOVUPS 128(R10), Z23
-	VPMAXSW Z23, Z24, Z24
-	VPMAXUW Z23, Z25, Z25
-	VPMINUW Z23, Z20, Z20
-	VMOVUPS 192(R10), Z23
-	VPMAXSW Z23, Z24, Z24
-	VPMAXUW Z23, Z25, Z25
-	VPMINUW Z23, Z20, Z20
-	VPMAXSW Z24, Z21, Z21
-	VPMAXUW Z25, Z22, Z22
-	VPMINUW Z20, Z4, Z4
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn15
-
-tree4done15:
-	MOVQ       DI, R10
-	ADDQ       $+256, R10
-	VBLENDMPS  Z21, Z18, K1, Z20
-	VSHUFPS    $0x4e, Z21, Z18, Z18
-	VPMAXSW    Z18, Z20, Z20
-	VSHUFPS    $0x88, Z20, Z17, Z18
-	VSHUFPS    $0xdd, Z20, Z17, Z17
-	VPMAXSW    Z17, Z18, Z18
-	VBLENDMPS  Z18, Z8, K2, Z17
-	VSHUFF32X4 $0x4e, Z18, Z8, Z8
-	VPMAXSW    Z8, Z17, Z17
-	VSHUFF32X4 $0x88, Z17, Z7, Z8
-	VSHUFF32X4 $0xdd, Z17, Z7, Z7
-	VPMAXSW    Z7, Z8, Z8
-	VBLENDMPS  Z22, Z19, K1, Z7
-	VSHUFPS    $0x4e, Z22, Z19, Z19
-	VPMAXUW    Z19, Z7, Z7
-	VSHUFPS    $0x88, Z7, Z5, Z17
-	VSHUFPS    $0xdd, Z7, Z5, Z5
-	VPMAXUW    Z5, Z17, Z17
-	VBLENDMPS  Z17, Z16, K2, Z5
-	VSHUFF32X4 $0x4e, Z17, Z16, Z16
-	VPMAXUW    Z16, Z5, Z5
-	VSHUFF32X4 $0x88, Z5, Z3, Z7
-	VSHUFF32X4 $0xdd, Z5, Z3, Z3
-	VPMAXUW    Z3, Z7, Z7
-	VBLENDMPS  Z4, Z1, K1, Z3
-	VSHUFPS    $0x4e, Z4, Z1, Z1
-	VPMINUW    Z1, Z3, Z3
-	VSHUFPS    $0x88, Z3, Z6, Z1
-	VSHUFPS    $0xdd, Z3, Z6, Z6
-	VPMINUW    Z6, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z3
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMINUW    Z0, Z3, Z3
-	VSHUFF32X4 $0x88, Z3, Z2, Z0
-	VSHUFF32X4 $0xdd, Z3, Z2, Z2
-	VPMINUW    Z2, Z0, Z0
-	VPSRLD     $0x10, Z8, Z1
-	VPMAXSW    Z1, Z8, Z8
-	VPSLLD     $0x10, Z8, Z8
-	VPSRLD     $0x10, Z7, Z1
-	VPMAXUW    Z1, Z7, Z7
-	VPSLLD     $0x10, Z7, Z7
-	VPSRLD     $0x10, Z0, Z1
-	VPMINUW    Z1, Z0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VPANDD     Z15, Z8, Z1
-	VPANDD     Z15, Z7, Z2
-	VPMAXUD    Z2, Z1, Z1
-	VPMINUD    Z14, Z1, Z2
-	VPCMPEQD   Z1, Z2, K1
-	VMINPS     Z7, Z0, Z7
-	VADDPS     Z12, Z7, Z7
-	VBLENDMPS  Z7, Z13, K1, Z7
-	VPSRLD     $0x10, Z7, Z7
-	VPMOVDW    Z7, Y7
-	VMOVUPS    Y7, (DX)
-	VMAXPS     Z8, Z0, Z8
-	VADDPS     Z12, Z8, Z8
-	VBLENDMPS  Z8, Z13, K1, Z8
-	VPSRLD     $0x10, Z8, Z8
-	VPMOVDW    Z8, Y8
-	VMOVUPS    Y8, (BX)
+	VSHUFPS    $0x88, Z2, Z3, Z0
+	VSHUFPS    $0xdd, Z2, Z3, Z3
+	VPMINUW    Z3, Z0, Z0
+	VMOVUPS    Z5, (R12)
+	VMOVUPS    Z6, 256(R12)
+	VMOVUPS    Z0, 512(R12)
+	ADDQ       $+64, R12
+	SUBQ       $+1, R13
+	TESTQ      R13, R13
+	JNE        tree4round
+	VMOVUPS    152(SP), Z0
+	VMOVUPS    408(SP), Z1
+	VMOVUPS    664(SP), Z2
+	VMOVUPS    216(SP), Z3
+	VMOVUPS    472(SP), Z4
+	VMOVUPS    728(SP), Z5
+	MOVL       $0x0000ff00, AX
+	KMOVW      AX, K1
+	VBLENDMPS  Z3, Z0, K1, Z6
+	VSHUFF32X4 $0x4e, Z3, Z0, Z0
+	VPMAXSW    Z0, Z6, Z6
+	VBLENDMPS  Z4, Z1, K1, Z0
+	VSHUFF32X4 $0x4e, Z4, Z1, Z1
+	VPMAXUW    Z1, Z0, Z0
+	VBLENDMPS  Z5, Z2, K1, Z1
+	VSHUFF32X4 $0x4e, Z5, Z2, Z2
+	VPMINUW    Z2, Z1, Z1
+	VMOVUPS    280(SP), Z2
+	VMOVUPS    536(SP), Z3
+	VMOVUPS    792(SP), Z4
+	VMOVUPS    344(SP), Z5
+	VMOVUPS    600(SP), Z7
+	VMOVUPS    856(SP), Z8
+	VBLENDMPS  Z5, Z2, K1, Z16
+	VSHUFF32X4 $0x4e, Z5, Z2, Z2
+	VPMAXSW    Z2, Z16, Z16
+	VSHUFF32X4 $0x88, Z16, Z6, Z2
+	VSHUFF32X4 $0xdd, Z16, Z6, Z6
+	VPMAXSW    Z6, Z2, Z2
+	VBLENDMPS  Z7, Z3, K1, Z5
+	VSHUFF32X4 $0x4e, Z7, Z3, Z3
+	VPMAXUW    Z3, Z5, Z5
+	VSHUFF32X4 $0x88, Z5, Z0, Z3
+	VSHUFF32X4 $0xdd, Z5, Z0, Z0
+	VPMAXUW    Z0, Z3, Z3
+	VBLENDMPS  Z8, Z4, K1, Z0
+	VSHUFF32X4 $0x4e, Z8, Z4, Z4
+	VPMINUW    Z4, Z0, Z0
+	VSHUFF32X4 $0x88, Z0, Z1, Z4
+	VSHUFF32X4 $0xdd, Z0, Z1, Z1
+	VPMINUW    Z1, Z4, Z4
+	VPSRLD     $0x10, Z2, Z0
+	VPMAXSW    Z0, Z2, Z2
+	VPSLLD     $0x10, Z2, Z2
+	VPSRLD     $0x10, Z3, Z0
+	VPMAXUW    Z0, Z3, Z3
+	VPSLLD     $0x10, Z3, Z3
+	VPSRLD     $0x10, Z4, Z0
+	VPMINUW    Z0, Z4, Z4
+	VPSLLD     $0x10, Z4, Z4
+	VPANDD     Z15, Z2, Z0
+	VPANDD     Z15, Z3, Z1
+	VPMAXUD    Z1, Z0, Z0
+	VPMINUD    Z14, Z0, Z1
+	VPCMPEQD   Z0, Z1, K1
+	VMINPS     Z3, Z4, Z3
+	VADDPS     Z12, Z3, Z3
+	VBLENDMPS  Z3, Z13, K1, Z3
+	VPSRLD     $0x10, Z3, Z3
+	VPMOVDW    Z3, Y3
+	VMOVUPS    Y3, (DX)
+	VMAXPS     Z2, Z4, Z2
+	VADDPS     Z12, Z2, Z2
+	VBLENDMPS  Z2, Z13, K1, Z2
+	VPSRLD     $0x10, Z2, Z2
+	VPMOVDW    Z2, Y2
+	VMOVUPS    Y2, (BX)
 	MOVQ       R10, SI
 	ADDQ       $+32, DX
 	ADDQ       $+32, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree4loop
-
-tree4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 tree1:
 	CMPQ R8, $+16
-	JLT  tree1end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+64, R11
 
 tree1loop:
-	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ SI, R10
+	MOVQ SI, DI
+	LEAQ 152(SP), R12
+	SUBQ R13, R13
+	ADDQ $+4, R13
+
+tree1round:
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z0
 	CMPQ    R10, DI
 	JGE     tree1done0
 
@@ -7560,14 +4609,12 @@ tree1turn0:
 	JLT     tree1turn0
 
 tree1done0:
+	ADDQ    $+64, DI
 	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z3
 	VMOVAPS Z3, Z4
 	VMOVAPS Z3, Z5
-	VMOVAPS Z3, Z3
 	CMPQ    R10, DI
 	JGE     tree1done1
 
@@ -7581,8 +4628,8 @@ tree1turn1:
 	JLT     tree1turn1
 
 tree1done1:
+	ADDQ      $+64, DI
 	MOVQ      DI, R10
-	ADDQ      $+64, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z4, Z1, K1, Z6
@@ -7594,12 +4641,10 @@ tree1done1:
 	VBLENDMPS Z3, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z3, Z0, Z0
 	VPMINUW   Z0, Z2, Z2
-	MOVQ      R10, DI
 	ADDQ      R11, DI
 	VMOVUPS   (DI), Z0
 	VMOVAPS   Z0, Z3
 	VMOVAPS   Z0, Z4
-	VMOVAPS   Z0, Z0
 	CMPQ      R10, DI
 	JGE       tree1done2
 
@@ -7613,14 +4658,12 @@ tree1turn2:
 	JLT     tree1turn2
 
 tree1done2:
+	ADDQ    $+64, DI
 	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z5
 	VMOVAPS Z5, Z7
 	VMOVAPS Z5, Z8
-	VMOVAPS Z5, Z5
 	CMPQ    R10, DI
 	JGE     tree1done3
 
@@ -7634,430 +4677,111 @@ tree1turn3:
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z7, Z3, K1, Z16
-	VSHUFPS   $0x4e, Z7, Z3, Z3
-	VPMAXSW   Z3, Z16, Z16
-	VSHUFPS   $0x88, Z16, Z6, Z3
-	VSHUFPS   $0xdd, Z16, Z6, Z6
-	VPMAXSW   Z6, Z3, Z3
-	VBLENDMPS Z8, Z4, K1, Z6
-	VSHUFPS   $0x4e, Z8, Z4, Z4
-	VPMAXUW   Z4, Z6, Z6
-	VSHUFPS   $0x88, Z6, Z1, Z4
-	VSHUFPS   $0xdd, Z6, Z1, Z1
-	VPMAXUW   Z1, Z4, Z4
-	VBLENDMPS Z5, Z0, K1, Z1
-	VSHUFPS   $0x4e, Z5, Z0, Z0
-	VPMINUW   Z0, Z1, Z1
-	VSHUFPS   $0x88, Z1, Z2, Z0
-	VSHUFPS   $0xdd, Z1, Z2, Z2
-	VPMINUW   Z2, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVAPS   Z1, Z2
-	VMOVAPS   Z1, Z5
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done4
-
-tree1turn4:
-	VMOVUPS (R10), Z6
-	VPMAXSW Z6, Z2, Z2
-	VPMAXUW Z6, Z5, Z5
-	VPMINUW Z6, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn4
-
-tree1done4:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z6
-	VMOVAPS Z6, Z7
-	VMOVAPS Z6, Z8
-	VMOVAPS Z6, Z6
-	CMPQ    R10, DI
-	JGE     tree1done5
-
-tree1turn5:
-	VMOVUPS (R10), Z16
-	VPMAXSW Z16, Z7, Z7
-	VPMAXUW Z16, Z8, Z8
-	VPMINUW Z16, Z6, Z6
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn5
-
-tree1done5:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z7, Z2, K1, Z16
-	VSHUFPS   $0x4e, Z7, Z2, Z2
-	VPMAXSW   Z2, Z16, Z16
-	VBLENDMPS Z8, Z5, K1, Z2
-	VSHUFPS   $0x4e, Z8, Z5, Z5
-	VPMAXUW   Z5, Z2, Z2
-	VBLENDMPS Z6, Z1, K1, Z5
-	VSHUFPS   $0x4e, Z6, Z1, Z1
-	VPMINUW   Z1, Z5, Z5
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVAPS   Z1, Z6
-	VMOVAPS   Z1, Z7
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done6
-
-tree1turn6:
-	VMOVUPS (R10), Z8
-	VPMAXSW Z8, Z6, Z6
-	VPMAXUW Z8, Z7, Z7
-	VPMINUW Z8, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn6
-
-tree1done6:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z8
-	VMOVAPS Z8, Z17
-	VMOVAPS Z8, Z18
-	VMOVAPS Z8, Z8
-	CMPQ    R10, DI
-	JGE     tree1done7
-
-tree1turn7:
-	VMOVUPS (R10), Z19
-	VPMAXSW Z19, Z17, Z17
-	VPMAXUW Z19, Z18, Z18
-	VPMINUW Z19, Z8, Z8
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn7
-
-tree1done7:
+	ADDQ       $+64, DI
 	MOVQ       DI, R10
-	ADDQ       $+64, R10
-	VBLENDMPS  Z17, Z6, K1, Z19
-	VSHUFPS    $0x4e, Z17, Z6, Z6
-	VPMAXSW    Z6, Z19, Z19
-	VSHUFPS    $0x88, Z19, Z16, Z6
-	VSHUFPS    $0xdd, Z19, Z16, Z16
-	VPMAXSW    Z16, Z6, Z6
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z6, Z3, K2, Z16
-	VSHUFF32X4 $0x4e, Z6, Z3, Z3
+	VBLENDMPS  Z7, Z3, K1, Z16
+	VSHUFPS    $0x4e, Z7, Z3, Z3
 	VPMAXSW    Z3, Z16, Z16
-	VBLENDMPS  Z18, Z7, K1, Z3
-	VSHUFPS    $0x4e, Z18, Z7, Z7
-	VPMAXUW    Z7, Z3, Z3
-	VSHUFPS    $0x88, Z3, Z2, Z6
-	VSHUFPS    $0xdd, Z3, Z2, Z2
-	VPMAXUW    Z2, Z6, Z6
-	VBLENDMPS  Z6, Z4, K2, Z2
-	VSHUFF32X4 $0x4e, Z6, Z4, Z4
-	VPMAXUW    Z4, Z2, Z2
-	VBLENDMPS  Z8, Z1, K1, Z3
-	VSHUFPS    $0x4e, Z8, Z1, Z1
-	VPMINUW    Z1, Z3, Z3
-	VSHUFPS    $0x88, Z3, Z5, Z1
-	VSHUFPS    $0xdd, Z3, Z5, Z5
-	VPMINUW    Z5, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z3
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMINUW    Z0, Z3, Z3
-	MOVQ       R10, DI
-	ADDQ       R11, DI
-	VMOVUPS    (DI), Z0
-	VMOVAPS    Z0, Z1
-	VMOVAPS    Z0, Z4
-	VMOVAPS    Z0, Z0
-	CMPQ       R10, DI
-	JGE        tree1done8
-
-tree1turn8:
-	VMOVUPS (R10), Z5
-	VPMAXSW Z5, Z1, Z1
-	VPMAXUW Z5, Z4, Z4
-	VPMINUW Z5, Z0, Z0
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn8
-
-tree1done8:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z5
-	VMOVAPS Z5, Z6
-	VMOVAPS Z5, Z7
-	VMOVAPS Z5, Z5
-	CMPQ    R10, DI
-	JGE     tree1done9
-
-tree1turn9:
-	VMOVUPS (R10), Z8
-	VPMAXSW Z8, Z6, Z6
-	VPMAXUW Z8, Z7, Z7
-	VPMINUW Z8, Z5, Z5
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn9
-
-tree1done9:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z6, Z1, K1, Z8
-	VSHUFPS   $0x4e, Z6, Z1, Z1
-	VPMAXSW   Z1, Z8, Z8
-	VBLENDMPS Z7, Z4, K1, Z1
-	VSHUFPS   $0x4e, Z7, Z4, Z4
-	VPMAXUW   Z4, Z1, Z1
-	VBLENDMPS Z5, Z0, K1, Z4
-	VSHUFPS   $0x4e, Z5, Z0, Z0
-	VPMINUW   Z0, Z4, Z4
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z0
-	VMOVAPS   Z0, Z5
-	VMOVAPS   Z0, Z6
-	VMOVAPS   Z0, Z0
-	CMPQ      R10, DI
-	JGE       tree1done10
-
-tree1turn10:
-	VMOVUPS (R10), Z7
-	VPMAXSW Z7, Z5, Z5
-	VPMAXUW Z7, Z6, Z6
-	VPMINUW Z7, Z0, Z0
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn10
-
-tree1done10:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z7
-	VMOVAPS Z7, Z17
-	VMOVAPS Z7, Z18
-	VMOVAPS Z7, Z7
-	CMPQ    R10, DI
-	JGE     tree1done11
-
-tree1turn11:
-	VMOVUPS (R10), Z19
-	VPMAXSW Z19, Z17, Z17
-	VPMAXUW Z19, Z18, Z18
-	VPMINUW Z19, Z7, Z7
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn11
-
-tree1done11:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z17, Z5, K1, Z19
-	VSHUFPS   $0x4e, Z17, Z5, Z5
-	VPMAXSW   Z5, Z19, Z19
-	VSHUFPS   $0x88, Z19, Z8, Z5
-	VSHUFPS   $0xdd, Z19, Z8, Z8
-	VPMAXSW   Z8, Z5, Z5
-	VBLENDMPS Z18, Z6, K1, Z8
-	VSHUFPS   $0x4e, Z18, Z6, Z6
-	VPMAXUW   Z6, Z8, Z8
-	VSHUFPS   $0x88, Z8, Z1, Z6
-	VSHUFPS   $0xdd, Z8, Z1, Z1
-	VPMAXUW   Z1, Z6, Z6
-	VBLENDMPS Z7, Z0, K1, Z1
-	VSHUFPS   $0x4e, Z7, Z0, Z0
-	VPMINUW   Z0, Z1, Z1
-	VSHUFPS   $0x88, Z1, Z4, Z0
-	VSHUFPS   $0xdd, Z1, Z4, Z4
-	VPMINUW   Z4, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVAPS   Z1, Z4
-	VMOVAPS   Z1, Z7
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done12
-
-tree1turn12:
-	VMOVUPS (R10), Z8
-	VPMAXSW Z8, Z4, Z4
-	VPMAXUW Z8, Z7, Z7
-	VPMINUW Z8, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn12
-
-tree1done12:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z8
-	VMOVAPS Z8, Z17
-	VMOVAPS Z8, Z18
-	VMOVAPS Z8, Z8
-	CMPQ    R10, DI
-	JGE     tree1done13
-
-tree1turn13:
-	VMOVUPS (R10), Z19
-	VPMAXSW Z19, Z17, Z17
-	VPMAXUW Z19, Z18, Z18
-	VPMINUW Z19, Z8, Z8
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn13
-
-tree1done13:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z17, Z4, K1, Z19
-	VSHUFPS   $0x4e, Z17, Z4, Z4
-	VPMAXSW   Z4, Z19, Z19
-	VBLENDMPS Z18, Z7, K1, Z4
-	VSHUFPS   $0x4e, Z18, Z7, Z7
-	VPMAXUW   Z7, Z4, Z4
-	VBLENDMPS Z8, Z1, K1, Z7
-	VSHUFPS   $0x4e, Z8, Z1, Z1
-	VPMINUW   Z1, Z7, Z7
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVAPS   Z1, Z8
-	VMOVAPS   Z1, Z17
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done14
-
-tree1turn14:
-	VMOVUPS (R10), Z18
-	VPMAXSW Z18, Z8, Z8
-	VPMAXUW Z18, Z17, Z17
-	VPMINUW Z18, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn14
-
-tree1done14:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z18
-	VMOVAPS Z18, Z20
-	VMOVAPS Z18, Z21
-	VMOVAPS Z18, Z18
-	CMPQ    R10, DI
-	JGE     tree1done15
-
-tree1turn15:
-	VMOVUPS (R10), Z22
-	VPMAXSW Z22, Z20, Z20
-	VPMAXUW Z22, Z21, Z21
-	VPMINUW Z22, Z18, Z18
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn15
-
-tree1done15:
-	MOVQ       DI, R10
-	ADDQ       $+64, R10
-	VBLENDMPS  Z20, Z8, K1, Z22
-	VSHUFPS    $0x4e, Z20, Z8, Z8
-	VPMAXSW    Z8, Z22, Z22
-	VSHUFPS    $0x88, Z22, Z19, Z8
-	VSHUFPS    $0xdd, Z22, Z19, Z19
-	VPMAXSW    Z19, Z8, Z8
-	VBLENDMPS  Z8, Z5, K2, Z19
-	VSHUFF32X4 $0x4e, Z8, Z5, Z5
-	VPMAXSW    Z5, Z19, Z19
-	VSHUFF32X4 $0x88, Z19, Z16, Z5
-	VSHUFF32X4 $0xdd, Z19, Z16, Z16
-	VPMAXSW    Z16, Z5, Z5
-	VBLENDMPS  Z21, Z17, K1, Z8
-	VSHUFPS    $0x4e, Z21, Z17, Z17
-	VPMAXUW    Z17, Z8, Z8
-	VSHUFPS    $0x88, Z8, Z4, Z16
-	VSHUFPS    $0xdd, Z8, Z4, Z4
-	VPMAXUW    Z4, Z16, Z16
-	VBLENDMPS  Z16, Z6, K2, Z4
-	VSHUFF32X4 $0x4e, Z16, Z6, Z6
-	VPMAXUW    Z6, Z4, Z4
-	VSHUFF32X4 $0x88, Z4, Z2, Z6
-	VSHUFF32X4 $0xdd, Z4, Z2, Z2
-	VPMAXUW    Z2, Z6, Z6
-	VBLENDMPS  Z18, Z1, K1, Z2
-	VSHUFPS    $0x4e, Z18, Z1, Z1
-	VPMINUW    Z1, Z2, Z2
-	VSHUFPS    $0x88, Z2, Z7, Z1
-	VSHUFPS    $0xdd, Z2, Z7, Z7
-	VPMINUW    Z7, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z2
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMINUW    Z0, Z2, Z2
-	VSHUFF32X4 $0x88, Z2, Z3, Z0
-	VSHUFF32X4 $0xdd, Z2, Z3, Z3
-	VPMINUW    Z3, Z0, Z0
-	VPSRLD     $0x10, Z5, Z1
-	VPMAXSW    Z1, Z5, Z5
-	VPSLLD     $0x10, Z5, Z5
-	VPSRLD     $0x10, Z6, Z1
-	VPMAXUW    Z1, Z6, Z6
-	VPSLLD     $0x10, Z6, Z6
-	VPSRLD     $0x10, Z0, Z1
-	VPMINUW    Z1, Z0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VPANDD     Z15, Z5, Z1
-	VPANDD     Z15, Z6, Z2
-	VPMAXUD    Z2, Z1, Z1
-	VPMINUD    Z14, Z1, Z2
-	VPCMPEQD   Z1, Z2, K1
-	VMINPS     Z6, Z0, Z6
-	VADDPS     Z12, Z6, Z6
-	VBLENDMPS  Z6, Z13, K1, Z6
-	VPSRLD     $0x10, Z6, Z6
-	VPMOVDW    Z6, Y6
-	VMOVUPS    Y6, (DX)
-	VMAXPS     Z5, Z0, Z5
-	VADDPS     Z12, Z5, Z5
-	VBLENDMPS  Z5, Z13, K1, Z5
-	VPSRLD     $0x10, Z5, Z5
-	VPMOVDW    Z5, Y5
-	VMOVUPS    Y5, (BX)
+	VSHUFPS    $0x88, Z16, Z6, Z3
+	VSHUFPS    $0xdd, Z16, Z6, Z6
+	VPMAXSW    Z6, Z3, Z3
+	VBLENDMPS  Z8, Z4, K1, Z6
+	VSHUFPS    $0x4e, Z8, Z4, Z4
+	VPMAXUW    Z4, Z6, Z6
+	VSHUFPS    $0x88, Z6, Z1, Z4
+	VSHUFPS    $0xdd, Z6, Z1, Z1
+	VPMAXUW    Z1, Z4, Z4
+	VBLENDMPS  Z5, Z0, K1, Z1
+	VSHUFPS    $0x4e, Z5, Z0, Z0
+	VPMINUW    Z0, Z1, Z1
+	VSHUFPS    $0x88, Z1, Z2, Z0
+	VSHUFPS    $0xdd, Z1, Z2, Z2
+	VPMINUW    Z2, Z0, Z0
+	VMOVUPS    Z3, (R12)
+	VMOVUPS    Z4, 256(R12)
+	VMOVUPS    Z0, 512(R12)
+	ADDQ       $+64, R12
+	SUBQ       $+1, R13
+	TESTQ      R13, R13
+	JNE        tree1round
+	VMOVUPS    152(SP), Z0
+	VMOVUPS    408(SP), Z1
+	VMOVUPS    664(SP), Z2
+	VMOVUPS    216(SP), Z3
+	VMOVUPS    472(SP), Z4
+	VMOVUPS    728(SP), Z5
+	MOVL       $0x0000ff00, AX
+	KMOVW      AX, K1
+	VBLENDMPS  Z3, Z0, K1, Z6
+	VSHUFF32X4 $0x4e, Z3, Z0, Z0
+	VPMAXSW    Z0, Z6, Z6
+	VBLENDMPS  Z4, Z1, K1, Z0
+	VSHUFF32X4 $0x4e, Z4, Z1, Z1
+	VPMAXUW    Z1, Z0, Z0
+	VBLENDMPS  Z5, Z2, K1, Z1
+	VSHUFF32X4 $0x4e, Z5, Z2, Z2
+	VPMINUW    Z2, Z1, Z1
+	VMOVUPS    280(SP), Z2
+	VMOVUPS    536(SP), Z3
+	VMOVUPS    792(SP), Z4
+	VMOVUPS    344(SP), Z5
+	VMOVUPS    600(SP), Z7
+	VMOVUPS    856(SP), Z8
+	VBLENDMPS  Z5, Z2, K1, Z16
+	VSHUFF32X4 $0x4e, Z5, Z2, Z2
+	VPMAXSW    Z2, Z16, Z16
+	VSHUFF32X4 $0x88, Z16, Z6, Z2
+	VSHUFF32X4 $0xdd, Z16, Z6, Z6
+	VPMAXSW    Z6, Z2, Z2
+	VBLENDMPS  Z7, Z3, K1, Z5
+	VSHUFF32X4 $0x4e, Z7, Z3, Z3
+	VPMAXUW    Z3, Z5, Z5
+	VSHUFF32X4 $0x88, Z5, Z0, Z3
+	VSHUFF32X4 $0xdd, Z5, Z0, Z0
+	VPMAXUW    Z0, Z3, Z3
+	VBLENDMPS  Z8, Z4, K1, Z0
+	VSHUFF32X4 $0x4e, Z8, Z4, Z4
+	VPMINUW    Z4, Z0, Z0
+	VSHUFF32X4 $0x88, Z0, Z1, Z4
+	VSHUFF32X4 $0xdd, Z0, Z1, Z1
+	VPMINUW    Z1, Z4, Z4
+	VPSRLD     $0x10, Z2, Z0
+	VPMAXSW    Z0, Z2, Z2
+	VPSLLD     $0x10, Z2, Z2
+	VPSRLD     $0x10, Z3, Z0
+	VPMAXUW    Z0, Z3, Z3
+	VPSLLD     $0x10, Z3, Z3
+	VPSRLD     $0x10, Z4, Z0
+	VPMINUW    Z0, Z4, Z4
+	VPSLLD     $0x10, Z4, Z4
+	VPANDD     Z15, Z2, Z0
+	VPANDD     Z15, Z3, Z1
+	VPMAXUD    Z1, Z0, Z0
+	VPMINUD    Z14, Z0, Z1
+	VPCMPEQD   Z0, Z1, K1
+	VMINPS     Z3, Z4, Z3
+	VADDPS     Z12, Z3, Z3
+	VBLENDMPS  Z3, Z13, K1, Z3
+	VPSRLD     $0x10, Z3, Z3
+	VPMOVDW    Z3, Y3
+	VMOVUPS    Y3, (DX)
+	VMAXPS     Z2, Z4, Z2
+	VADDPS     Z12, Z2, Z2
+	VBLENDMPS  Z2, Z13, K1, Z2
+	VPSRLD     $0x10, Z2, Z2
+	VPMOVDW    Z2, Y2
+	VMOVUPS    Y2, (BX)
 	MOVQ       R10, SI
 	ADDQ       $+32, DX
 	ADDQ       $+32, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree1loop
-
-tree1end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepart:
 	CMPQ  R8, $+16
-	JLT   treepartend
+	JLT   few
 	MOVQ  $-1, AX
 	BZHIQ R9, AX, AX
 	KMOVQ AX, K7
@@ -8252,7 +4976,7 @@ treepartloop:
 	CMPQ         R8, $+16
 	JGE          treepartloop
 
-treepartend:
+few:
 	TESTQ R8, R8
 	JNE   groups
 	VZEROUPPER
@@ -8268,11 +4992,11 @@ groupstage:
 
 // func AbsMaxF16AVX512(x *uint16, most *float32, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·AbsMaxF16AVX512(SB), NOSPLIT, $160-32
+TEXT ·AbsMaxF16AVX512(SB), $416-32
 	// pointers: SI x, DX most, DI elements left, BX groups left, R8 length
 	// per call: Z15 0x7fff7fff, Z14 0x0
 	// per group: nothing
-	// vector registers in use at once: 9
+	// vector registers in use at once: 8
 	MOVQ         x+0(FP), SI
 	MOVQ         most+8(FP), DX
 	VBROADCASTSS constantsAVX512<>+36(SB), Z15
@@ -8346,7 +5070,7 @@ groupend:
 
 tree:
 	CMPQ BX, $+16
-	JLT  treeend
+	JLT  few
 
 treeloop:
 	VMOVUPS    (SI), Z0
@@ -8442,16 +5166,11 @@ treeloop:
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        treeloop
-
-treeend:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepair:
 	CMPQ BX, $+16
-	JLT  treepairend
+	JLT  few
 
 treepairloop:
 	VMOVUPS    (SI), Z0
@@ -8595,16 +5314,11 @@ treepairloop:
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        treepairloop
-
-treepairend:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalf:
 	CMPQ BX, $+16
-	JLT  treehalfend
+	JLT  few
 
 treehalfloop:
 	VMOVUPS      (SI), Y0
@@ -8666,23 +5380,23 @@ treehalfloop:
 	SUBQ         $+16, BX
 	CMPQ         BX, $+16
 	JGE          treehalfloop
-
-treehalfend:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP          few
 
 tree4:
 	CMPQ BX, $+16
-	JLT  tree4end
+	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*2), R10
 	SUBQ $+256, R10
 
 tree4loop:
-	MOVQ    SI, R9
-	MOVQ    R9, DI
+	MOVQ SI, R9
+	MOVQ SI, DI
+	LEAQ 152(SP), R11
+	SUBQ R12, R12
+	ADDQ $+4, R12
+
+tree4round:
 	ADDQ    R10, DI
 	VMOVUPS (DI), Z0
 	VPANDD  Z15, Z0, Z0
@@ -8716,9 +5430,8 @@ tree4turn0:
 	JLT     tree4turn0
 
 tree4done0:
+	ADDQ    $+256, DI
 	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
@@ -8752,14 +5465,13 @@ tree4turn1:
 	JLT     tree4turn1
 
 tree4done1:
+	ADDQ      $+256, DI
 	MOVQ      DI, R9
-	ADDQ      $+256, R9
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z1, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXUW   Z0, Z2, Z2
-	MOVQ      R9, DI
 	ADDQ      R10, DI
 	VMOVUPS   (DI), Z0
 	VPANDD    Z15, Z0, Z0
@@ -8793,9 +5505,8 @@ tree4turn2:
 	JLT     tree4turn2
 
 tree4done2:
+	ADDQ    $+256, DI
 	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
@@ -8829,479 +5540,29 @@ tree4turn3:
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ      DI, R9
-	ADDQ      $+256, R9
-	VBLENDMPS Z1, Z0, K1, Z3
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXUW   Z0, Z3, Z3
-	VSHUFPS   $0x88, Z3, Z2, Z0
-	VSHUFPS   $0xdd, Z3, Z2, Z2
-	VPMAXUW   Z2, Z0, Z0
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DI), Z2
-	VPANDD    Z15, Z2, Z2
-	VPMAXUW   Z2, Z1, Z1
-	VMOVUPS   128(DI), Z2
-	VPANDD    Z15, Z2, Z2
-	VPMAXUW   Z2, Z1, Z1
-	VMOVUPS   192(DI), Z2
-	VPANDD    Z15, Z2, Z2
-	VPMAXUW   Z2, Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree4done4
-
-tree4turn4:
-	VMOVUPS (R9), Z2
-	VPANDD  Z15, Z2, Z2
-	VMOVUPS 64(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z2, Z2
-	VMOVUPS 128(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z2, Z2
-	VMOVUPS 192(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z2, Z2
-	VPMAXUW Z2, Z1, Z1
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn4
-
-tree4done4:
-	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z2
-	VPANDD  Z15, Z2, Z2
-	VMOVUPS 64(DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z2, Z2
-	VMOVUPS 128(DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z2, Z2
-	VMOVUPS 192(DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z2, Z2
-	CMPQ    R9, DI
-	JGE     tree4done5
-
-tree4turn5:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 128(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 192(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VPMAXUW Z3, Z2, Z2
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn5
-
-tree4done5:
-	MOVQ      DI, R9
-	ADDQ      $+256, R9
-	VBLENDMPS Z2, Z1, K1, Z3
-	VSHUFPS   $0x4e, Z2, Z1, Z1
-	VPMAXUW   Z1, Z3, Z3
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DI), Z2
-	VPANDD    Z15, Z2, Z2
-	VPMAXUW   Z2, Z1, Z1
-	VMOVUPS   128(DI), Z2
-	VPANDD    Z15, Z2, Z2
-	VPMAXUW   Z2, Z1, Z1
-	VMOVUPS   192(DI), Z2
-	VPANDD    Z15, Z2, Z2
-	VPMAXUW   Z2, Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree4done6
-
-tree4turn6:
-	VMOVUPS (R9), Z2
-	VPANDD  Z15, Z2, Z2
-	VMOVUPS 64(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z2, Z2
-	VMOVUPS 128(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z2, Z2
-	VMOVUPS 192(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z2, Z2
-	VPMAXUW Z2, Z1, Z1
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn6
-
-tree4done6:
-	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z2
-	VPANDD  Z15, Z2, Z2
-	VMOVUPS 64(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z2, Z2
-	VMOVUPS 128(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z2, Z2
-	VMOVUPS 192(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z2, Z2
-	CMPQ    R9, DI
-	JGE     tree4done7
-
-tree4turn7:
-	VMOVUPS (R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VMOVUPS 64(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z4, Z4
-	VMOVUPS 128(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z4, Z4
-	VMOVUPS 192(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z4, Z4
-	VPMAXUW Z4, Z2, Z2
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn7
-
-tree4done7:
+	ADDQ       $+256, DI
 	MOVQ       DI, R9
-	ADDQ       $+256, R9
-	VBLENDMPS  Z2, Z1, K1, Z4
-	VSHUFPS    $0x4e, Z2, Z1, Z1
-	VPMAXUW    Z1, Z4, Z4
-	VSHUFPS    $0x88, Z4, Z3, Z1
-	VSHUFPS    $0xdd, Z4, Z3, Z3
-	VPMAXUW    Z3, Z1, Z1
+	VBLENDMPS  Z1, Z0, K1, Z3
+	VSHUFPS    $0x4e, Z1, Z0, Z0
+	VPMAXUW    Z0, Z3, Z3
+	VSHUFPS    $0x88, Z3, Z2, Z0
+	VSHUFPS    $0xdd, Z3, Z2, Z2
+	VPMAXUW    Z2, Z0, Z0
+	VMOVUPS    Z0, (R11)
+	ADDQ       $+64, R11
+	SUBQ       $+1, R12
+	TESTQ      R12, R12
+	JNE        tree4round
+	VMOVUPS    152(SP), Z0
+	VMOVUPS    216(SP), Z1
 	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z1, Z0, K2, Z2
+	KMOVW      AX, K1
+	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z2
-	MOVQ       R9, DI
-	ADDQ       R10, DI
-	VMOVUPS    (DI), Z0
-	VPANDD     Z15, Z0, Z0
-	VMOVUPS    64(DI), Z1
-	VPANDD     Z15, Z1, Z1
-	VPMAXUW    Z1, Z0, Z0
-	VMOVUPS    128(DI), Z1
-	VPANDD     Z15, Z1, Z1
-	VPMAXUW    Z1, Z0, Z0
-	VMOVUPS    192(DI), Z1
-	VPANDD     Z15, Z1, Z1
-	VPMAXUW    Z1, Z0, Z0
-	CMPQ       R9, DI
-	JGE        tree4done8
-
-tree4turn8:
-	VMOVUPS (R9), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	VMOVUPS 128(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	VMOVUPS 192(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	VPMAXUW Z1, Z0, Z0
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn8
-
-tree4done8:
-	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	VMOVUPS 128(DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	VMOVUPS 192(DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	CMPQ    R9, DI
-	JGE     tree4done9
-
-tree4turn9:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 128(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 192(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn9
-
-tree4done9:
-	MOVQ      DI, R9
-	ADDQ      $+256, R9
-	VBLENDMPS Z1, Z0, K1, Z3
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXUW   Z0, Z3, Z3
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z0
-	VPANDD    Z15, Z0, Z0
-	VMOVUPS   64(DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VPMAXUW   Z1, Z0, Z0
-	VMOVUPS   128(DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VPMAXUW   Z1, Z0, Z0
-	VMOVUPS   192(DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VPMAXUW   Z1, Z0, Z0
-	CMPQ      R9, DI
-	JGE       tree4done10
-
-tree4turn10:
-	VMOVUPS (R9), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z1, Z1
-	VMOVUPS 128(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z1, Z1
-	VMOVUPS 192(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z1, Z1
-	VPMAXUW Z1, Z0, Z0
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn10
-
-tree4done10:
-	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z1, Z1
-	VMOVUPS 128(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z1, Z1
-	VMOVUPS 192(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z1, Z1
-	CMPQ    R9, DI
-	JGE     tree4done11
-
-tree4turn11:
-	VMOVUPS (R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VMOVUPS 64(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z4, Z4
-	VMOVUPS 128(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z4, Z4
-	VMOVUPS 192(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z4, Z4
-	VPMAXUW Z4, Z1, Z1
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn11
-
-tree4done11:
-	MOVQ      DI, R9
-	ADDQ      $+256, R9
-	VBLENDMPS Z1, Z0, K1, Z4
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXUW   Z0, Z4, Z4
-	VSHUFPS   $0x88, Z4, Z3, Z0
-	VSHUFPS   $0xdd, Z4, Z3, Z3
-	VPMAXUW   Z3, Z0, Z0
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DI), Z3
-	VPANDD    Z15, Z3, Z3
-	VPMAXUW   Z3, Z1, Z1
-	VMOVUPS   128(DI), Z3
-	VPANDD    Z15, Z3, Z3
-	VPMAXUW   Z3, Z1, Z1
-	VMOVUPS   192(DI), Z3
-	VPANDD    Z15, Z3, Z3
-	VPMAXUW   Z3, Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree4done12
-
-tree4turn12:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 128(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 192(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn12
-
-tree4done12:
-	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 128(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 192(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	CMPQ    R9, DI
-	JGE     tree4done13
-
-tree4turn13:
-	VMOVUPS (R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VMOVUPS 64(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z4, Z4
-	VMOVUPS 128(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z4, Z4
-	VMOVUPS 192(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn13
-
-tree4done13:
-	MOVQ      DI, R9
-	ADDQ      $+256, R9
-	VBLENDMPS Z3, Z1, K1, Z4
-	VSHUFPS   $0x4e, Z3, Z1, Z1
-	VPMAXUW   Z1, Z4, Z4
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DI), Z3
-	VPANDD    Z15, Z3, Z3
-	VPMAXUW   Z3, Z1, Z1
-	VMOVUPS   128(DI), Z3
-	VPANDD    Z15, Z3, Z3
-	VPMAXUW   Z3, Z1, Z1
-	VMOVUPS   192(DI), Z3
-	VPANDD    Z15, Z3, Z3
-	VPMAXUW   Z3, Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree4done14
-
-tree4turn14:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z3, Z3
-	VMOVUPS 128(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z3, Z3
-	VMOVUPS 192(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn14
-
-tree4done14:
-	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(DI), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z3, Z3
-	VMOVUPS 128(DI), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z3, Z3
-	VMOVUPS 192(DI), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z3, Z3
-	CMPQ    R9, DI
-	JGE     tree4done15
-
-tree4turn15:
-	VMOVUPS (R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VMOVUPS 64(R9), Z6
-	VPANDD  Z15, Z6, Z6
-	VPMAXUW Z6, Z5, Z5
-	VMOVUPS 128(R9), Z6
-	VPANDD  Z15, Z6, Z6
-	VPMAXUW Z6, Z5, Z5
-	VMOVUPS 192(R9), Z6
-	VPANDD  Z15, Z6, Z6
-	VPMAXUW Z6, Z5, Z5
-	VPMAXUW Z5, Z3, Z3
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn15
-
-tree4done15:
-	MOVQ       DI, R9
-	ADDQ       $+256, R9
-	VBLENDMPS  Z3, Z1, K1, Z5
-	VSHUFPS    $0x4e, Z3, Z1, Z1
-	VPMAXUW    Z1, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z4, Z1
-	VSHUFPS    $0xdd, Z5, Z4, Z4
-	VPMAXUW    Z4, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z3
+	VMOVUPS    280(SP), Z0
+	VMOVUPS    344(SP), Z1
+	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z3, Z3
 	VSHUFF32X4 $0x88, Z3, Z2, Z0
@@ -9319,27 +5580,26 @@ tree4done15:
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        tree4loop
-
-tree4end:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 tree1:
 	CMPQ BX, $+16
-	JLT  tree1end
+	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*2), R10
 	SUBQ $+64, R10
 
 tree1loop:
-	MOVQ    SI, R9
-	MOVQ    R9, DI
+	MOVQ SI, R9
+	MOVQ SI, DI
+	LEAQ 152(SP), R11
+	SUBQ R12, R12
+	ADDQ $+4, R12
+
+tree1round:
 	ADDQ    R10, DI
 	VMOVUPS (DI), Z0
 	VPANDD  Z15, Z0, Z0
-	VMOVAPS Z0, Z0
 	CMPQ    R9, DI
 	JGE     tree1done0
 
@@ -9352,13 +5612,11 @@ tree1turn0:
 	JLT     tree1turn0
 
 tree1done0:
+	ADDQ    $+64, DI
 	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
-	VMOVAPS Z1, Z1
 	CMPQ    R9, DI
 	JGE     tree1done1
 
@@ -9371,18 +5629,16 @@ tree1turn1:
 	JLT     tree1turn1
 
 tree1done1:
+	ADDQ      $+64, DI
 	MOVQ      DI, R9
-	ADDQ      $+64, R9
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z1, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXUW   Z0, Z2, Z2
-	MOVQ      R9, DI
 	ADDQ      R10, DI
 	VMOVUPS   (DI), Z0
 	VPANDD    Z15, Z0, Z0
-	VMOVAPS   Z0, Z0
 	CMPQ      R9, DI
 	JGE       tree1done2
 
@@ -9395,13 +5651,11 @@ tree1turn2:
 	JLT     tree1turn2
 
 tree1done2:
+	ADDQ    $+64, DI
 	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
-	VMOVAPS Z1, Z1
 	CMPQ    R9, DI
 	JGE     tree1done3
 
@@ -9414,275 +5668,29 @@ tree1turn3:
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ      DI, R9
-	ADDQ      $+64, R9
-	VBLENDMPS Z1, Z0, K1, Z3
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXUW   Z0, Z3, Z3
-	VSHUFPS   $0x88, Z3, Z2, Z0
-	VSHUFPS   $0xdd, Z3, Z2, Z2
-	VPMAXUW   Z2, Z0, Z0
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVAPS   Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree1done4
-
-tree1turn4:
-	VMOVUPS (R9), Z2
-	VPANDD  Z15, Z2, Z2
-	VPMAXUW Z2, Z1, Z1
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn4
-
-tree1done4:
-	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z2
-	VPANDD  Z15, Z2, Z2
-	VMOVAPS Z2, Z2
-	CMPQ    R9, DI
-	JGE     tree1done5
-
-tree1turn5:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z2, Z2
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn5
-
-tree1done5:
-	MOVQ      DI, R9
-	ADDQ      $+64, R9
-	VBLENDMPS Z2, Z1, K1, Z3
-	VSHUFPS   $0x4e, Z2, Z1, Z1
-	VPMAXUW   Z1, Z3, Z3
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVAPS   Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree1done6
-
-tree1turn6:
-	VMOVUPS (R9), Z2
-	VPANDD  Z15, Z2, Z2
-	VPMAXUW Z2, Z1, Z1
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn6
-
-tree1done6:
-	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z2
-	VPANDD  Z15, Z2, Z2
-	VMOVAPS Z2, Z2
-	CMPQ    R9, DI
-	JGE     tree1done7
-
-tree1turn7:
-	VMOVUPS (R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z2, Z2
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn7
-
-tree1done7:
+	ADDQ       $+64, DI
 	MOVQ       DI, R9
-	ADDQ       $+64, R9
-	VBLENDMPS  Z2, Z1, K1, Z4
-	VSHUFPS    $0x4e, Z2, Z1, Z1
-	VPMAXUW    Z1, Z4, Z4
-	VSHUFPS    $0x88, Z4, Z3, Z1
-	VSHUFPS    $0xdd, Z4, Z3, Z3
-	VPMAXUW    Z3, Z1, Z1
+	VBLENDMPS  Z1, Z0, K1, Z3
+	VSHUFPS    $0x4e, Z1, Z0, Z0
+	VPMAXUW    Z0, Z3, Z3
+	VSHUFPS    $0x88, Z3, Z2, Z0
+	VSHUFPS    $0xdd, Z3, Z2, Z2
+	VPMAXUW    Z2, Z0, Z0
+	VMOVUPS    Z0, (R11)
+	ADDQ       $+64, R11
+	SUBQ       $+1, R12
+	TESTQ      R12, R12
+	JNE        tree1round
+	VMOVUPS    152(SP), Z0
+	VMOVUPS    216(SP), Z1
 	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z1, Z0, K2, Z2
+	KMOVW      AX, K1
+	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z2
-	MOVQ       R9, DI
-	ADDQ       R10, DI
-	VMOVUPS    (DI), Z0
-	VPANDD     Z15, Z0, Z0
-	VMOVAPS    Z0, Z0
-	CMPQ       R9, DI
-	JGE        tree1done8
-
-tree1turn8:
-	VMOVUPS (R9), Z1
-	VPANDD  Z15, Z1, Z1
-	VPMAXUW Z1, Z0, Z0
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn8
-
-tree1done8:
-	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVAPS Z1, Z1
-	CMPQ    R9, DI
-	JGE     tree1done9
-
-tree1turn9:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn9
-
-tree1done9:
-	MOVQ      DI, R9
-	ADDQ      $+64, R9
-	VBLENDMPS Z1, Z0, K1, Z3
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXUW   Z0, Z3, Z3
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z0
-	VPANDD    Z15, Z0, Z0
-	VMOVAPS   Z0, Z0
-	CMPQ      R9, DI
-	JGE       tree1done10
-
-tree1turn10:
-	VMOVUPS (R9), Z1
-	VPANDD  Z15, Z1, Z1
-	VPMAXUW Z1, Z0, Z0
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn10
-
-tree1done10:
-	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVAPS Z1, Z1
-	CMPQ    R9, DI
-	JGE     tree1done11
-
-tree1turn11:
-	VMOVUPS (R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z1, Z1
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn11
-
-tree1done11:
-	MOVQ      DI, R9
-	ADDQ      $+64, R9
-	VBLENDMPS Z1, Z0, K1, Z4
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXUW   Z0, Z4, Z4
-	VSHUFPS   $0x88, Z4, Z3, Z0
-	VSHUFPS   $0xdd, Z4, Z3, Z3
-	VPMAXUW   Z3, Z0, Z0
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVAPS   Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree1done12
-
-tree1turn12:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn12
-
-tree1done12:
-	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVAPS Z3, Z3
-	CMPQ    R9, DI
-	JGE     tree1done13
-
-tree1turn13:
-	VMOVUPS (R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn13
-
-tree1done13:
-	MOVQ      DI, R9
-	ADDQ      $+64, R9
-	VBLENDMPS Z3, Z1, K1, Z4
-	VSHUFPS   $0x4e, Z3, Z1, Z1
-	VPMAXUW   Z1, Z4, Z4
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVAPS   Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree1done14
-
-tree1turn14:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn14
-
-tree1done14:
-	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVAPS Z3, Z3
-	CMPQ    R9, DI
-	JGE     tree1done15
-
-tree1turn15:
-	VMOVUPS (R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z3, Z3
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn15
-
-tree1done15:
-	MOVQ       DI, R9
-	ADDQ       $+64, R9
-	VBLENDMPS  Z3, Z1, K1, Z5
-	VSHUFPS    $0x4e, Z3, Z1, Z1
-	VPMAXUW    Z1, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z4, Z1
-	VSHUFPS    $0xdd, Z5, Z4, Z4
-	VPMAXUW    Z4, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z3
+	VMOVUPS    280(SP), Z0
+	VMOVUPS    344(SP), Z1
+	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z3, Z3
 	VSHUFF32X4 $0x88, Z3, Z2, Z0
@@ -9700,16 +5708,11 @@ tree1done15:
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        tree1loop
-
-tree1end:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepart:
 	CMPQ  BX, $+16
-	JLT   treepartend
+	JLT   few
 	MOVQ  $-1, AX
 	BZHIQ R8, AX, AX
 	KMOVQ AX, K7
@@ -9842,7 +5845,7 @@ treepartloop:
 	CMPQ         BX, $+16
 	JGE          treepartloop
 
-treepartend:
+few:
 	TESTQ BX, BX
 	JNE   groups
 	VZEROUPPER
@@ -9858,11 +5861,11 @@ groupstage:
 
 // func ReachF16AVX512(x *uint16, low *float32, high *float32, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·ReachF16AVX512(SB), NOSPLIT, $160-40
+TEXT ·ReachF16AVX512(SB), $672-40
 	// pointers: SI x, DX low, BX high, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0, Z14 0x0, Z13 0x80008000
 	// per group: nothing
-	// vector registers in use at once: 16
+	// vector registers in use at once: 14
 	MOVQ         x+0(FP), SI
 	MOVQ         low+8(FP), DX
 	MOVQ         high+16(FP), BX
@@ -9964,7 +5967,7 @@ groupend:
 
 tree:
 	CMPQ R8, $+16
-	JLT  treeend
+	JLT  few
 
 treeloop:
 	VMOVUPS    (SI), Z0
@@ -10088,16 +6091,11 @@ treeloop:
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treeloop
-
-treeend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepair:
 	CMPQ R8, $+16
-	JLT  treepairend
+	JLT  few
 
 treepairloop:
 	VMOVUPS    (SI), Z0
@@ -10285,16 +6283,11 @@ treepairloop:
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treepairloop
-
-treepairend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalf:
 	CMPQ R8, $+16
-	JLT  treehalfend
+	JLT  few
 
 treehalfloop:
 	VMOVUPS      (SI), Y0
@@ -10376,23 +6369,23 @@ treehalfloop:
 	SUBQ         $+16, R8
 	CMPQ         R8, $+16
 	JGE          treehalfloop
-
-treehalfend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP          few
 
 tree4:
 	CMPQ R8, $+16
-	JLT  tree4end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+256, R11
 
 tree4loop:
-	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ SI, R10
+	MOVQ SI, DI
+	LEAQ 152(SP), R12
+	SUBQ R13, R13
+	ADDQ $+4, R13
+
+tree4round:
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
@@ -10425,9 +6418,8 @@ tree4turn0:
 	JLT     tree4turn0
 
 tree4done0:
+	ADDQ    $+256, DI
 	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z1
 	VMOVUPS 64(DI), Z3
@@ -10460,8 +6452,8 @@ tree4turn1:
 	JLT     tree4turn1
 
 tree4done1:
+	ADDQ      $+256, DI
 	MOVQ      DI, R10
-	ADDQ      $+256, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z4, Z2, K1, Z3
@@ -10470,7 +6462,6 @@ tree4done1:
 	VBLENDMPS Z1, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXSW   Z0, Z2, Z2
-	MOVQ      R10, DI
 	ADDQ      R11, DI
 	VMOVUPS   (DI), Z0
 	VMOVUPS   64(DI), Z1
@@ -10503,9 +6494,8 @@ tree4turn2:
 	JLT     tree4turn2
 
 tree4done2:
+	ADDQ    $+256, DI
 	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z1
 	VMOVUPS 64(DI), Z5
@@ -10538,562 +6528,101 @@ tree4turn3:
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z6, Z4, K1, Z5
-	VSHUFPS   $0x4e, Z6, Z4, Z4
-	VPMAXUW   Z4, Z5, Z5
-	VSHUFPS   $0x88, Z5, Z3, Z4
-	VSHUFPS   $0xdd, Z5, Z3, Z3
-	VPMAXUW   Z3, Z4, Z4
-	VBLENDMPS Z1, Z0, K1, Z3
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXSW   Z0, Z3, Z3
-	VSHUFPS   $0x88, Z3, Z2, Z0
-	VSHUFPS   $0xdd, Z3, Z2, Z2
-	VPMAXSW   Z2, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVUPS   64(DI), Z2
-	VPMAXUW   Z2, Z1, Z3
-	VPMAXSW   Z2, Z1, Z1
-	VMOVUPS   128(DI), Z2
-	VPMAXUW   Z2, Z3, Z3
-	VPMAXSW   Z2, Z1, Z1
-	VMOVUPS   192(DI), Z2
-	VPMAXUW   Z2, Z3, Z3
-	VPMAXSW   Z2, Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree4done4
-
-tree4turn4:
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z5
-	VPMAXUW Z5, Z2, Z6
-	VPMAXSW Z5, Z2, Z2
-	VMOVUPS 128(R10), Z5
-	VPMAXUW Z5, Z6, Z6
-	VPMAXSW Z5, Z2, Z2
-	VMOVUPS 192(R10), Z5
-	VPMAXUW Z5, Z6, Z6
-	VPMAXSW Z5, Z2, Z2
-	VPMAXUW Z6, Z3, Z3
-	VPMAXSW Z2, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn4
-
-tree4done4:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z2
-	VMOVUPS 64(DI), Z5
-	VPMAXUW Z5, Z2, Z6
-	VPMAXSW Z5, Z2, Z2
-	VMOVUPS 128(DI), Z5
-	VPMAXUW Z5, Z6, Z6
-	VPMAXSW Z5, Z2, Z2
-	VMOVUPS 192(DI), Z5
-	VPMAXUW Z5, Z6, Z6
-	VPMAXSW Z5, Z2, Z2
-	CMPQ    R10, DI
-	JGE     tree4done5
-
-tree4turn5:
-	VMOVUPS (R10), Z5
-	VMOVUPS 64(R10), Z7
-	VPMAXUW Z7, Z5, Z8
-	VPMAXSW Z7, Z5, Z5
-	VMOVUPS 128(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z5, Z5
-	VMOVUPS 192(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z5, Z5
-	VPMAXUW Z8, Z6, Z6
-	VPMAXSW Z5, Z2, Z2
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn5
-
-tree4done5:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z6, Z3, K1, Z5
-	VSHUFPS   $0x4e, Z6, Z3, Z3
-	VPMAXUW   Z3, Z5, Z5
-	VBLENDMPS Z2, Z1, K1, Z3
-	VSHUFPS   $0x4e, Z2, Z1, Z1
-	VPMAXSW   Z1, Z3, Z3
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVUPS   64(DI), Z2
-	VPMAXUW   Z2, Z1, Z6
-	VPMAXSW   Z2, Z1, Z1
-	VMOVUPS   128(DI), Z2
-	VPMAXUW   Z2, Z6, Z6
-	VPMAXSW   Z2, Z1, Z1
-	VMOVUPS   192(DI), Z2
-	VPMAXUW   Z2, Z6, Z6
-	VPMAXSW   Z2, Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree4done6
-
-tree4turn6:
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z7
-	VPMAXUW Z7, Z2, Z8
-	VPMAXSW Z7, Z2, Z2
-	VMOVUPS 128(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z2, Z2
-	VMOVUPS 192(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z2, Z2
-	VPMAXUW Z8, Z6, Z6
-	VPMAXSW Z2, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn6
-
-tree4done6:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z2
-	VMOVUPS 64(DI), Z7
-	VPMAXUW Z7, Z2, Z8
-	VPMAXSW Z7, Z2, Z2
-	VMOVUPS 128(DI), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z2, Z2
-	VMOVUPS 192(DI), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z2, Z2
-	CMPQ    R10, DI
-	JGE     tree4done7
-
-tree4turn7:
-	VMOVUPS (R10), Z7
-	VMOVUPS 64(R10), Z9
-	VPMAXUW Z9, Z7, Z10
-	VPMAXSW Z9, Z7, Z7
-	VMOVUPS 128(R10), Z9
-	VPMAXUW Z9, Z10, Z10
-	VPMAXSW Z9, Z7, Z7
-	VMOVUPS 192(R10), Z9
-	VPMAXUW Z9, Z10, Z10
-	VPMAXSW Z9, Z7, Z7
-	VPMAXUW Z10, Z8, Z8
-	VPMAXSW Z7, Z2, Z2
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn7
-
-tree4done7:
+	ADDQ       $+256, DI
 	MOVQ       DI, R10
-	ADDQ       $+256, R10
-	VBLENDMPS  Z8, Z6, K1, Z7
-	VSHUFPS    $0x4e, Z8, Z6, Z6
-	VPMAXUW    Z6, Z7, Z7
-	VSHUFPS    $0x88, Z7, Z5, Z6
-	VSHUFPS    $0xdd, Z7, Z5, Z5
-	VPMAXUW    Z5, Z6, Z6
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z6, Z4, K2, Z5
-	VSHUFF32X4 $0x4e, Z6, Z4, Z4
+	VBLENDMPS  Z6, Z4, K1, Z5
+	VSHUFPS    $0x4e, Z6, Z4, Z4
 	VPMAXUW    Z4, Z5, Z5
-	VBLENDMPS  Z2, Z1, K1, Z4
-	VSHUFPS    $0x4e, Z2, Z1, Z1
-	VPMAXSW    Z1, Z4, Z4
-	VSHUFPS    $0x88, Z4, Z3, Z1
-	VSHUFPS    $0xdd, Z4, Z3, Z3
-	VPMAXSW    Z3, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z2
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMAXSW    Z0, Z2, Z2
-	MOVQ       R10, DI
-	ADDQ       R11, DI
-	VMOVUPS    (DI), Z0
-	VMOVUPS    64(DI), Z1
-	VPMAXUW    Z1, Z0, Z3
-	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    128(DI), Z1
-	VPMAXUW    Z1, Z3, Z3
-	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    192(DI), Z1
-	VPMAXUW    Z1, Z3, Z3
-	VPMAXSW    Z1, Z0, Z0
-	CMPQ       R10, DI
-	JGE        tree4done8
-
-tree4turn8:
-	VMOVUPS (R10), Z1
-	VMOVUPS 64(R10), Z4
-	VPMAXUW Z4, Z1, Z6
-	VPMAXSW Z4, Z1, Z1
-	VMOVUPS 128(R10), Z4
-	VPMAXUW Z4, Z6, Z6
-	VPMAXSW Z4, Z1, Z1
-	VMOVUPS 192(R10), Z4
-	VPMAXUW Z4, Z6, Z6
-	VPMAXSW Z4, Z1, Z1
-	VPMAXUW Z6, Z3, Z3
-	VPMAXSW Z1, Z0, Z0
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn8
-
-tree4done8:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z1
-	VMOVUPS 64(DI), Z4
-	VPMAXUW Z4, Z1, Z6
-	VPMAXSW Z4, Z1, Z1
-	VMOVUPS 128(DI), Z4
-	VPMAXUW Z4, Z6, Z6
-	VPMAXSW Z4, Z1, Z1
-	VMOVUPS 192(DI), Z4
-	VPMAXUW Z4, Z6, Z6
-	VPMAXSW Z4, Z1, Z1
-	CMPQ    R10, DI
-	JGE     tree4done9
-
-tree4turn9:
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z7
-	VPMAXUW Z7, Z4, Z8
-	VPMAXSW Z7, Z4, Z4
-	VMOVUPS 128(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z4, Z4
-	VMOVUPS 192(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z4, Z4
-	VPMAXUW Z8, Z6, Z6
-	VPMAXSW Z4, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn9
-
-tree4done9:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z6, Z3, K1, Z4
-	VSHUFPS   $0x4e, Z6, Z3, Z3
-	VPMAXUW   Z3, Z4, Z4
-	VBLENDMPS Z1, Z0, K1, Z3
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXSW   Z0, Z3, Z3
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z0
-	VMOVUPS   64(DI), Z1
-	VPMAXUW   Z1, Z0, Z6
-	VPMAXSW   Z1, Z0, Z0
-	VMOVUPS   128(DI), Z1
-	VPMAXUW   Z1, Z6, Z6
-	VPMAXSW   Z1, Z0, Z0
-	VMOVUPS   192(DI), Z1
-	VPMAXUW   Z1, Z6, Z6
-	VPMAXSW   Z1, Z0, Z0
-	CMPQ      R10, DI
-	JGE       tree4done10
-
-tree4turn10:
-	VMOVUPS (R10), Z1
-	VMOVUPS 64(R10), Z7
-	VPMAXUW Z7, Z1, Z8
-	VPMAXSW Z7, Z1, Z1
-	VMOVUPS 128(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z1, Z1
-	VMOVUPS 192(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z1, Z1
-	VPMAXUW Z8, Z6, Z6
-	VPMAXSW Z1, Z0, Z0
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn10
-
-tree4done10:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z1
-	VMOVUPS 64(DI), Z7
-	VPMAXUW Z7, Z1, Z8
-	VPMAXSW Z7, Z1, Z1
-	VMOVUPS 128(DI), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z1, Z1
-	VMOVUPS 192(DI), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z1, Z1
-	CMPQ    R10, DI
-	JGE     tree4done11
-
-tree4turn11:
-	VMOVUPS (R10), Z7
-	VMOVUPS 64(R10), Z9
-	VPMAXUW Z9, Z7, Z10
-	VPMAXSW Z9, Z7, Z7
-	VMOVUPS 128(R10), Z9
-	VPMAXUW Z9, Z10, Z10
-	VPMAXSW Z9, Z7, Z7
-	VMOVUPS 192(R10), Z9
-	VPMAXUW Z9, Z10, Z10
-	VPMAXSW Z9, Z7, Z7
-	VPMAXUW Z10, Z8, Z8
-	VPMAXSW Z7, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn11
-
-tree4done11:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z8, Z6, K1, Z7
-	VSHUFPS   $0x4e, Z8, Z6, Z6
-	VPMAXUW   Z6, Z7, Z7
-	VSHUFPS   $0x88, Z7, Z4, Z6
-	VSHUFPS   $0xdd, Z7, Z4, Z4
-	VPMAXUW   Z4, Z6, Z6
-	VBLENDMPS Z1, Z0, K1, Z4
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXSW   Z0, Z4, Z4
-	VSHUFPS   $0x88, Z4, Z3, Z0
-	VSHUFPS   $0xdd, Z4, Z3, Z3
-	VPMAXSW   Z3, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVUPS   64(DI), Z3
-	VPMAXUW   Z3, Z1, Z4
-	VPMAXSW   Z3, Z1, Z1
-	VMOVUPS   128(DI), Z3
-	VPMAXUW   Z3, Z4, Z4
-	VPMAXSW   Z3, Z1, Z1
-	VMOVUPS   192(DI), Z3
-	VPMAXUW   Z3, Z4, Z4
-	VPMAXSW   Z3, Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree4done12
-
-tree4turn12:
-	VMOVUPS (R10), Z3
-	VMOVUPS 64(R10), Z7
-	VPMAXUW Z7, Z3, Z8
-	VPMAXSW Z7, Z3, Z3
-	VMOVUPS 128(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z3, Z3
-	VMOVUPS 192(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z3, Z3
-	VPMAXUW Z8, Z4, Z4
-	VPMAXSW Z3, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn12
-
-tree4done12:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z3
-	VMOVUPS 64(DI), Z7
-	VPMAXUW Z7, Z3, Z8
-	VPMAXSW Z7, Z3, Z3
-	VMOVUPS 128(DI), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z3, Z3
-	VMOVUPS 192(DI), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z3, Z3
-	CMPQ    R10, DI
-	JGE     tree4done13
-
-tree4turn13:
-	VMOVUPS (R10), Z7
-	VMOVUPS 64(R10), Z9
-	VPMAXUW Z9, Z7, Z10
-	VPMAXSW Z9, Z7, Z7
-	VMOVUPS 128(R10), Z9
-	VPMAXUW Z9, Z10, Z10
-	VPMAXSW Z9, Z7, Z7
-	VMOVUPS 192(R10), Z9
-	VPMAXUW Z9, Z10, Z10
-	VPMAXSW Z9, Z7, Z7
-	VPMAXUW Z10, Z8, Z8
-	VPMAXSW Z7, Z3, Z3
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn13
-
-tree4done13:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z8, Z4, K1, Z7
-	VSHUFPS   $0x4e, Z8, Z4, Z4
-	VPMAXUW   Z4, Z7, Z7
-	VBLENDMPS Z3, Z1, K1, Z4
-	VSHUFPS   $0x4e, Z3, Z1, Z1
-	VPMAXSW   Z1, Z4, Z4
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVUPS   64(DI), Z3
-	VPMAXUW   Z3, Z1, Z8
-	VPMAXSW   Z3, Z1, Z1
-	VMOVUPS   128(DI), Z3
-	VPMAXUW   Z3, Z8, Z8
-	VPMAXSW   Z3, Z1, Z1
-	VMOVUPS   192(DI), Z3
-	VPMAXUW   Z3, Z8, Z8
-	VPMAXSW   Z3, Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree4done14
-
-tree4turn14:
-	VMOVUPS (R10), Z3
-	VMOVUPS 64(R10), Z9
-	VPMAXUW Z9, Z3, Z10
-	VPMAXSW Z9, Z3, Z3
-	VMOVUPS 128(R10), Z9
-	VPMAXUW Z9, Z10, Z10
-	VPMAXSW Z9, Z3, Z3
-	VMOVUPS 192(R10), Z9
-	VPMAXUW Z9, Z10, Z10
-	VPMAXSW Z9, Z3, Z3
-	VPMAXUW Z10, Z8, Z8
-	VPMAXSW Z3, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn14
-
-tree4done14:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z3
-	VMOVUPS 64(DI), Z9
-	VPMAXUW Z9, Z3, Z10
-	VPMAXSW Z9, Z3, Z3
-	VMOVUPS 128(DI), Z9
-	VPMAXUW Z9, Z10, Z10
-	VPMAXSW Z9, Z3, Z3
-	VMOVUPS 192(DI), Z9
-	VPMAXUW Z9, Z10, Z10
-	VPMAXSW Z9, Z3, Z3
-	CMPQ    R10, DI
-	JGE     tree4done15
-
-tree4turn15:
-	VMOVUPS (R10), Z9
-	VMOVUPS 64(R10), Z11
-	VPMAXUW Z11, Z9, Z12
-	VPMAXSW Z11, Z9, Z9
-	VMOVUPS 128(R10), Z11
-	VPMAXUW Z11, Z12, Z12
-	VPMAXSW Z11, Z9, Z9
-	VMOVUPS 192(R10), Z11
-	VPMAXUW Z11, Z12, Z12
-	VPMAXSW Z11, Z9, Z9
-	VPMAXUW Z12, Z10, Z10
-	VPMAXSW Z9, Z3, Z3
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn15
-
-tree4done15:
-	MOVQ       DI, R10
-	ADDQ       $+256, R10
-	VBLENDMPS  Z10, Z8, K1, Z9
-	VSHUFPS    $0x4e, Z10, Z8, Z8
-	VPMAXUW    Z8, Z9, Z9
-	VSHUFPS    $0x88, Z9, Z7, Z8
-	VSHUFPS    $0xdd, Z9, Z7, Z7
-	VPMAXUW    Z7, Z8, Z8
-	VBLENDMPS  Z8, Z6, K2, Z7
-	VSHUFF32X4 $0x4e, Z8, Z6, Z6
-	VPMAXUW    Z6, Z7, Z7
-	VSHUFF32X4 $0x88, Z7, Z5, Z6
-	VSHUFF32X4 $0xdd, Z7, Z5, Z5
-	VPMAXUW    Z5, Z6, Z6
-	VBLENDMPS  Z3, Z1, K1, Z5
-	VSHUFPS    $0x4e, Z3, Z1, Z1
-	VPMAXSW    Z1, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z4, Z1
-	VSHUFPS    $0xdd, Z5, Z4, Z4
-	VPMAXSW    Z4, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z3
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
+	VSHUFPS    $0x88, Z5, Z3, Z4
+	VSHUFPS    $0xdd, Z5, Z3, Z3
+	VPMAXUW    Z3, Z4, Z4
+	VBLENDMPS  Z1, Z0, K1, Z3
+	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXSW    Z0, Z3, Z3
-	VSHUFF32X4 $0x88, Z3, Z2, Z0
-	VSHUFF32X4 $0xdd, Z3, Z2, Z2
+	VSHUFPS    $0x88, Z3, Z2, Z0
+	VSHUFPS    $0xdd, Z3, Z2, Z2
 	VPMAXSW    Z2, Z0, Z0
-	VPSRLD     $0x10, Z6, Z1
-	VPMAXUW    Z1, Z6, Z6
-	VPSLLD     $0x10, Z6, Z6
-	VPSRLD     $0x10, Z0, Z1
+	VMOVUPS    Z4, (R12)
+	VMOVUPS    Z0, 256(R12)
+	ADDQ       $+64, R12
+	SUBQ       $+1, R13
+	TESTQ      R13, R13
+	JNE        tree4round
+	VMOVUPS    152(SP), Z0
+	VMOVUPS    408(SP), Z1
+	VMOVUPS    216(SP), Z2
+	VMOVUPS    472(SP), Z3
+	MOVL       $0x0000ff00, AX
+	KMOVW      AX, K1
+	VBLENDMPS  Z2, Z0, K1, Z4
+	VSHUFF32X4 $0x4e, Z2, Z0, Z0
+	VPMAXUW    Z0, Z4, Z4
+	VBLENDMPS  Z3, Z1, K1, Z0
+	VSHUFF32X4 $0x4e, Z3, Z1, Z1
 	VPMAXSW    Z1, Z0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VPMAXSD    Z15, Z0, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VCVTPH2PS  Y0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPSRLD     $0x10, Z6, Z6
-	VPMOVDW    Z6, Y6
-	VCVTPH2PS  Y6, Z6
-	VPSRLD     $0x1f, Z6, Z1
-	VPSUBD     Z1, Z15, Z1
-	VPANDD     Z1, Z6, Z6
-	VADDPS     Z14, Z6, Z6
-	VBLENDMPS  Z6, Z0, K1, Z6
-	VMOVUPS    Z6, (DX)
-	VMOVUPS    Z0, (BX)
+	VMOVUPS    280(SP), Z1
+	VMOVUPS    536(SP), Z2
+	VMOVUPS    344(SP), Z3
+	VMOVUPS    600(SP), Z5
+	VBLENDMPS  Z3, Z1, K1, Z6
+	VSHUFF32X4 $0x4e, Z3, Z1, Z1
+	VPMAXUW    Z1, Z6, Z6
+	VSHUFF32X4 $0x88, Z6, Z4, Z1
+	VSHUFF32X4 $0xdd, Z6, Z4, Z4
+	VPMAXUW    Z4, Z1, Z1
+	VBLENDMPS  Z5, Z2, K1, Z3
+	VSHUFF32X4 $0x4e, Z5, Z2, Z2
+	VPMAXSW    Z2, Z3, Z3
+	VSHUFF32X4 $0x88, Z3, Z0, Z2
+	VSHUFF32X4 $0xdd, Z3, Z0, Z0
+	VPMAXSW    Z0, Z2, Z2
+	VPSRLD     $0x10, Z1, Z0
+	VPMAXUW    Z0, Z1, Z1
+	VPSLLD     $0x10, Z1, Z1
+	VPSRLD     $0x10, Z2, Z0
+	VPMAXSW    Z0, Z2, Z2
+	VPSLLD     $0x10, Z2, Z2
+	VPMAXSD    Z15, Z2, Z2
+	VPSRLD     $0x10, Z2, Z2
+	VPMOVDW    Z2, Y2
+	VCVTPH2PS  Y2, Z2
+	VCMPPS     $0x07, Z2, Z2, K1
+	VPSRLD     $0x10, Z1, Z1
+	VPMOVDW    Z1, Y1
+	VCVTPH2PS  Y1, Z1
+	VPSRLD     $0x1f, Z1, Z0
+	VPSUBD     Z0, Z15, Z0
+	VPANDD     Z0, Z1, Z1
+	VADDPS     Z14, Z1, Z1
+	VBLENDMPS  Z1, Z2, K1, Z1
+	VMOVUPS    Z1, (DX)
+	VMOVUPS    Z2, (BX)
 	MOVQ       R10, SI
 	ADDQ       $+64, DX
 	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree4loop
-
-tree4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 tree1:
 	CMPQ R8, $+16
-	JLT  tree1end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+64, R11
 
 tree1loop:
-	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ SI, R10
+	MOVQ SI, DI
+	LEAQ 152(SP), R12
+	SUBQ R13, R13
+	ADDQ $+4, R13
+
+tree1round:
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z0
 	CMPQ    R10, DI
 	JGE     tree1done0
 
@@ -11106,13 +6635,11 @@ tree1turn0:
 	JLT     tree1turn0
 
 tree1done0:
+	ADDQ    $+64, DI
 	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z2
 	VMOVAPS Z2, Z3
-	VMOVAPS Z2, Z2
 	CMPQ    R10, DI
 	JGE     tree1done1
 
@@ -11125,8 +6652,8 @@ tree1turn1:
 	JLT     tree1turn1
 
 tree1done1:
+	ADDQ      $+64, DI
 	MOVQ      DI, R10
-	ADDQ      $+64, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z3, Z1, K1, Z4
@@ -11135,11 +6662,9 @@ tree1done1:
 	VBLENDMPS Z2, Z0, K1, Z1
 	VSHUFPS   $0x4e, Z2, Z0, Z0
 	VPMAXSW   Z0, Z1, Z1
-	MOVQ      R10, DI
 	ADDQ      R11, DI
 	VMOVUPS   (DI), Z0
 	VMOVAPS   Z0, Z2
-	VMOVAPS   Z0, Z0
 	CMPQ      R10, DI
 	JGE       tree1done2
 
@@ -11152,13 +6677,11 @@ tree1turn2:
 	JLT     tree1turn2
 
 tree1done2:
+	ADDQ    $+64, DI
 	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z3
 	VMOVAPS Z3, Z5
-	VMOVAPS Z3, Z3
 	CMPQ    R10, DI
 	JGE     tree1done3
 
@@ -11171,359 +6694,86 @@ tree1turn3:
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z5, Z2, K1, Z6
-	VSHUFPS   $0x4e, Z5, Z2, Z2
-	VPMAXUW   Z2, Z6, Z6
-	VSHUFPS   $0x88, Z6, Z4, Z2
-	VSHUFPS   $0xdd, Z6, Z4, Z4
-	VPMAXUW   Z4, Z2, Z2
-	VBLENDMPS Z3, Z0, K1, Z4
-	VSHUFPS   $0x4e, Z3, Z0, Z0
-	VPMAXSW   Z0, Z4, Z4
-	VSHUFPS   $0x88, Z4, Z1, Z0
-	VSHUFPS   $0xdd, Z4, Z1, Z1
-	VPMAXSW   Z1, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVAPS   Z1, Z3
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done4
-
-tree1turn4:
-	VMOVUPS (R10), Z4
-	VPMAXUW Z4, Z3, Z3
-	VPMAXSW Z4, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn4
-
-tree1done4:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z4
-	VMOVAPS Z4, Z5
-	VMOVAPS Z4, Z4
-	CMPQ    R10, DI
-	JGE     tree1done5
-
-tree1turn5:
-	VMOVUPS (R10), Z6
-	VPMAXUW Z6, Z5, Z5
-	VPMAXSW Z6, Z4, Z4
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn5
-
-tree1done5:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z5, Z3, K1, Z6
-	VSHUFPS   $0x4e, Z5, Z3, Z3
-	VPMAXUW   Z3, Z6, Z6
-	VBLENDMPS Z4, Z1, K1, Z3
-	VSHUFPS   $0x4e, Z4, Z1, Z1
-	VPMAXSW   Z1, Z3, Z3
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVAPS   Z1, Z4
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done6
-
-tree1turn6:
-	VMOVUPS (R10), Z5
-	VPMAXUW Z5, Z4, Z4
-	VPMAXSW Z5, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn6
-
-tree1done6:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z5
-	VMOVAPS Z5, Z7
-	VMOVAPS Z5, Z5
-	CMPQ    R10, DI
-	JGE     tree1done7
-
-tree1turn7:
-	VMOVUPS (R10), Z8
-	VPMAXUW Z8, Z7, Z7
-	VPMAXSW Z8, Z5, Z5
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn7
-
-tree1done7:
+	ADDQ       $+64, DI
 	MOVQ       DI, R10
-	ADDQ       $+64, R10
-	VBLENDMPS  Z7, Z4, K1, Z8
-	VSHUFPS    $0x4e, Z7, Z4, Z4
-	VPMAXUW    Z4, Z8, Z8
-	VSHUFPS    $0x88, Z8, Z6, Z4
-	VSHUFPS    $0xdd, Z8, Z6, Z6
-	VPMAXUW    Z6, Z4, Z4
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z4, Z2, K2, Z6
-	VSHUFF32X4 $0x4e, Z4, Z2, Z2
+	VBLENDMPS  Z5, Z2, K1, Z6
+	VSHUFPS    $0x4e, Z5, Z2, Z2
 	VPMAXUW    Z2, Z6, Z6
-	VBLENDMPS  Z5, Z1, K1, Z2
-	VSHUFPS    $0x4e, Z5, Z1, Z1
-	VPMAXSW    Z1, Z2, Z2
-	VSHUFPS    $0x88, Z2, Z3, Z1
-	VSHUFPS    $0xdd, Z2, Z3, Z3
-	VPMAXSW    Z3, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z2
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMAXSW    Z0, Z2, Z2
-	MOVQ       R10, DI
-	ADDQ       R11, DI
-	VMOVUPS    (DI), Z0
-	VMOVAPS    Z0, Z1
-	VMOVAPS    Z0, Z0
-	CMPQ       R10, DI
-	JGE        tree1done8
-
-tree1turn8:
-	VMOVUPS (R10), Z3
-	VPMAXUW Z3, Z1, Z1
-	VPMAXSW Z3, Z0, Z0
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn8
-
-tree1done8:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z3
-	VMOVAPS Z3, Z4
-	VMOVAPS Z3, Z3
-	CMPQ    R10, DI
-	JGE     tree1done9
-
-tree1turn9:
-	VMOVUPS (R10), Z5
-	VPMAXUW Z5, Z4, Z4
-	VPMAXSW Z5, Z3, Z3
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn9
-
-tree1done9:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z4, Z1, K1, Z5
-	VSHUFPS   $0x4e, Z4, Z1, Z1
-	VPMAXUW   Z1, Z5, Z5
-	VBLENDMPS Z3, Z0, K1, Z1
-	VSHUFPS   $0x4e, Z3, Z0, Z0
-	VPMAXSW   Z0, Z1, Z1
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z0
-	VMOVAPS   Z0, Z3
-	VMOVAPS   Z0, Z0
-	CMPQ      R10, DI
-	JGE       tree1done10
-
-tree1turn10:
-	VMOVUPS (R10), Z4
-	VPMAXUW Z4, Z3, Z3
-	VPMAXSW Z4, Z0, Z0
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn10
-
-tree1done10:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z4
-	VMOVAPS Z4, Z7
-	VMOVAPS Z4, Z4
-	CMPQ    R10, DI
-	JGE     tree1done11
-
-tree1turn11:
-	VMOVUPS (R10), Z8
-	VPMAXUW Z8, Z7, Z7
-	VPMAXSW Z8, Z4, Z4
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn11
-
-tree1done11:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z7, Z3, K1, Z8
-	VSHUFPS   $0x4e, Z7, Z3, Z3
-	VPMAXUW   Z3, Z8, Z8
-	VSHUFPS   $0x88, Z8, Z5, Z3
-	VSHUFPS   $0xdd, Z8, Z5, Z5
-	VPMAXUW   Z5, Z3, Z3
-	VBLENDMPS Z4, Z0, K1, Z5
-	VSHUFPS   $0x4e, Z4, Z0, Z0
-	VPMAXSW   Z0, Z5, Z5
-	VSHUFPS   $0x88, Z5, Z1, Z0
-	VSHUFPS   $0xdd, Z5, Z1, Z1
-	VPMAXSW   Z1, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVAPS   Z1, Z4
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done12
-
-tree1turn12:
-	VMOVUPS (R10), Z5
-	VPMAXUW Z5, Z4, Z4
-	VPMAXSW Z5, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn12
-
-tree1done12:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z5
-	VMOVAPS Z5, Z7
-	VMOVAPS Z5, Z5
-	CMPQ    R10, DI
-	JGE     tree1done13
-
-tree1turn13:
-	VMOVUPS (R10), Z8
-	VPMAXUW Z8, Z7, Z7
-	VPMAXSW Z8, Z5, Z5
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn13
-
-tree1done13:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z7, Z4, K1, Z8
-	VSHUFPS   $0x4e, Z7, Z4, Z4
-	VPMAXUW   Z4, Z8, Z8
-	VBLENDMPS Z5, Z1, K1, Z4
-	VSHUFPS   $0x4e, Z5, Z1, Z1
-	VPMAXSW   Z1, Z4, Z4
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVAPS   Z1, Z5
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done14
-
-tree1turn14:
-	VMOVUPS (R10), Z7
-	VPMAXUW Z7, Z5, Z5
-	VPMAXSW Z7, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn14
-
-tree1done14:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z7
-	VMOVAPS Z7, Z9
-	VMOVAPS Z7, Z7
-	CMPQ    R10, DI
-	JGE     tree1done15
-
-tree1turn15:
-	VMOVUPS (R10), Z10
-	VPMAXUW Z10, Z9, Z9
-	VPMAXSW Z10, Z7, Z7
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn15
-
-tree1done15:
-	MOVQ       DI, R10
-	ADDQ       $+64, R10
-	VBLENDMPS  Z9, Z5, K1, Z10
-	VSHUFPS    $0x4e, Z9, Z5, Z5
-	VPMAXUW    Z5, Z10, Z10
-	VSHUFPS    $0x88, Z10, Z8, Z5
-	VSHUFPS    $0xdd, Z10, Z8, Z8
-	VPMAXUW    Z8, Z5, Z5
-	VBLENDMPS  Z5, Z3, K2, Z8
-	VSHUFF32X4 $0x4e, Z5, Z3, Z3
-	VPMAXUW    Z3, Z8, Z8
-	VSHUFF32X4 $0x88, Z8, Z6, Z3
-	VSHUFF32X4 $0xdd, Z8, Z6, Z6
-	VPMAXUW    Z6, Z3, Z3
-	VBLENDMPS  Z7, Z1, K1, Z5
-	VSHUFPS    $0x4e, Z7, Z1, Z1
-	VPMAXSW    Z1, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z4, Z1
-	VSHUFPS    $0xdd, Z5, Z4, Z4
-	VPMAXSW    Z4, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z4
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
+	VSHUFPS    $0x88, Z6, Z4, Z2
+	VSHUFPS    $0xdd, Z6, Z4, Z4
+	VPMAXUW    Z4, Z2, Z2
+	VBLENDMPS  Z3, Z0, K1, Z4
+	VSHUFPS    $0x4e, Z3, Z0, Z0
 	VPMAXSW    Z0, Z4, Z4
-	VSHUFF32X4 $0x88, Z4, Z2, Z0
-	VSHUFF32X4 $0xdd, Z4, Z2, Z2
-	VPMAXSW    Z2, Z0, Z0
-	VPSRLD     $0x10, Z3, Z1
-	VPMAXUW    Z1, Z3, Z3
-	VPSLLD     $0x10, Z3, Z3
-	VPSRLD     $0x10, Z0, Z1
+	VSHUFPS    $0x88, Z4, Z1, Z0
+	VSHUFPS    $0xdd, Z4, Z1, Z1
 	VPMAXSW    Z1, Z0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VPMAXSD    Z15, Z0, Z0
-	VPSRLD     $0x10, Z0, Z0
-	VPMOVDW    Z0, Y0
-	VCVTPH2PS  Y0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPSRLD     $0x10, Z3, Z3
-	VPMOVDW    Z3, Y3
-	VCVTPH2PS  Y3, Z3
-	VPSRLD     $0x1f, Z3, Z1
-	VPSUBD     Z1, Z15, Z1
-	VPANDD     Z1, Z3, Z3
-	VADDPS     Z14, Z3, Z3
-	VBLENDMPS  Z3, Z0, K1, Z3
-	VMOVUPS    Z3, (DX)
-	VMOVUPS    Z0, (BX)
+	VMOVUPS    Z2, (R12)
+	VMOVUPS    Z0, 256(R12)
+	ADDQ       $+64, R12
+	SUBQ       $+1, R13
+	TESTQ      R13, R13
+	JNE        tree1round
+	VMOVUPS    152(SP), Z0
+	VMOVUPS    408(SP), Z1
+	VMOVUPS    216(SP), Z2
+	VMOVUPS    472(SP), Z3
+	MOVL       $0x0000ff00, AX
+	KMOVW      AX, K1
+	VBLENDMPS  Z2, Z0, K1, Z4
+	VSHUFF32X4 $0x4e, Z2, Z0, Z0
+	VPMAXUW    Z0, Z4, Z4
+	VBLENDMPS  Z3, Z1, K1, Z0
+	VSHUFF32X4 $0x4e, Z3, Z1, Z1
+	VPMAXSW    Z1, Z0, Z0
+	VMOVUPS    280(SP), Z1
+	VMOVUPS    536(SP), Z2
+	VMOVUPS    344(SP), Z3
+	VMOVUPS    600(SP), Z5
+	VBLENDMPS  Z3, Z1, K1, Z6
+	VSHUFF32X4 $0x4e, Z3, Z1, Z1
+	VPMAXUW    Z1, Z6, Z6
+	VSHUFF32X4 $0x88, Z6, Z4, Z1
+	VSHUFF32X4 $0xdd, Z6, Z4, Z4
+	VPMAXUW    Z4, Z1, Z1
+	VBLENDMPS  Z5, Z2, K1, Z3
+	VSHUFF32X4 $0x4e, Z5, Z2, Z2
+	VPMAXSW    Z2, Z3, Z3
+	VSHUFF32X4 $0x88, Z3, Z0, Z2
+	VSHUFF32X4 $0xdd, Z3, Z0, Z0
+	VPMAXSW    Z0, Z2, Z2
+	VPSRLD     $0x10, Z1, Z0
+	VPMAXUW    Z0, Z1, Z1
+	VPSLLD     $0x10, Z1, Z1
+	VPSRLD     $0x10, Z2, Z0
+	VPMAXSW    Z0, Z2, Z2
+	VPSLLD     $0x10, Z2, Z2
+	VPMAXSD    Z15, Z2, Z2
+	VPSRLD     $0x10, Z2, Z2
+	VPMOVDW    Z2, Y2
+	VCVTPH2PS  Y2, Z2
+	VCMPPS     $0x07, Z2, Z2, K1
+	VPSRLD     $0x10, Z1, Z1
+	VPMOVDW    Z1, Y1
+	VCVTPH2PS  Y1, Z1
+	VPSRLD     $0x1f, Z1, Z0
+	VPSUBD     Z0, Z15, Z0
+	VPANDD     Z0, Z1, Z1
+	VADDPS     Z14, Z1, Z1
+	VBLENDMPS  Z1, Z2, K1, Z1
+	VMOVUPS    Z1, (DX)
+	VMOVUPS    Z2, (BX)
 	MOVQ       R10, SI
 	ADDQ       $+64, DX
 	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree1loop
-
-tree1end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepart:
 	CMPQ  R8, $+16
-	JLT   treepartend
+	JLT   few
 	MOVQ  $-1, AX
 	BZHIQ R9, AX, AX
 	KMOVQ AX, K7
@@ -11684,7 +6934,7 @@ treepartloop:
 	CMPQ         R8, $+16
 	JGE          treepartloop
 
-treepartend:
+few:
 	TESTQ R8, R8
 	JNE   groups
 	VZEROUPPER
@@ -12145,11 +7395,11 @@ laneend:
 
 // func MinMaxBF16AVX512(x *uint16, min *uint16, max *uint16, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·MinMaxBF16AVX512(SB), NOSPLIT, $160-40
+TEXT ·MinMaxBF16AVX512(SB), $928-40
 	// pointers: SI x, DX min, BX max, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x7fffffff, Z14 0x7f800000, Z13 0x7fc00000, Z12 0x0, Z11 0x80008000, Z10 0x0, Z9 0xffffffff
 	// per group: nothing
-	// vector registers in use at once: 26
+	// vector registers in use at once: 23
 	MOVQ         x+0(FP), SI
 	MOVQ         min+8(FP), DX
 	MOVQ         max+16(FP), BX
@@ -12275,7 +7525,7 @@ groupend:
 
 tree:
 	CMPQ R8, $+16
-	JLT  treeend
+	JLT  few
 
 treeloop:
 	VMOVUPS    (SI), Z0
@@ -12433,16 +7683,11 @@ treeloop:
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treeloop
-
-treeend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepair:
 	CMPQ R8, $+16
-	JLT  treepairend
+	JLT  few
 
 treepairloop:
 	VMOVUPS    (SI), Z0
@@ -12696,16 +7941,11 @@ treepairloop:
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treepairloop
-
-treepairend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalf:
 	CMPQ R8, $+16
-	JLT  treehalfend
+	JLT  few
 
 treehalfloop:
 	VMOVUPS      (SI), Y0
@@ -12805,23 +8045,23 @@ treehalfloop:
 	SUBQ         $+16, R8
 	CMPQ         R8, $+16
 	JGE          treehalfloop
-
-treehalfend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP          few
 
 tree4:
 	CMPQ R8, $+16
-	JLT  tree4end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+256, R11
 
 tree4loop:
-	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ SI, R10
+	MOVQ SI, DI
+	LEAQ 152(SP), R12
+	SUBQ R13, R13
+	ADDQ $+4, R13
+
+tree4round:
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
@@ -12861,9 +8101,8 @@ tree4turn0:
 	JLT     tree4turn0
 
 tree4done0:
+	ADDQ    $+256, DI
 	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z1
 	VMOVUPS 64(DI), Z4
@@ -12903,8 +8142,8 @@ tree4turn1:
 	JLT     tree4turn1
 
 tree4done1:
+	ADDQ      $+256, DI
 	MOVQ      DI, R10
-	ADDQ      $+256, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z5, Z2, K1, Z4
@@ -12916,7 +8155,6 @@ tree4done1:
 	VBLENDMPS Z1, Z0, K1, Z3
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMINUW   Z0, Z3, Z3
-	MOVQ      R10, DI
 	ADDQ      R11, DI
 	VMOVUPS   (DI), Z0
 	VMOVUPS   64(DI), Z1
@@ -12956,9 +8194,8 @@ tree4turn2:
 	JLT     tree4turn2
 
 tree4done2:
+	ADDQ    $+256, DI
 	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z1
 	VMOVUPS 64(DI), Z7
@@ -12998,694 +8235,127 @@ tree4turn3:
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z8, Z5, K1, Z7
-	VSHUFPS   $0x4e, Z8, Z5, Z5
-	VPMAXSW   Z5, Z7, Z7
-	VSHUFPS   $0x88, Z7, Z4, Z5
-	VSHUFPS   $0xdd, Z7, Z4, Z4
-	VPMAXSW   Z4, Z5, Z5
-	VBLENDMPS Z16, Z6, K1, Z4
-	VSHUFPS   $0x4e, Z16, Z6, Z6
-	VPMAXUW   Z6, Z4, Z4
-	VSHUFPS   $0x88, Z4, Z2, Z6
-	VSHUFPS   $0xdd, Z4, Z2, Z2
-	VPMAXUW   Z2, Z6, Z6
-	VBLENDMPS Z1, Z0, K1, Z2
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMINUW   Z0, Z2, Z2
-	VSHUFPS   $0x88, Z2, Z3, Z0
-	VSHUFPS   $0xdd, Z2, Z3, Z3
-	VPMINUW   Z3, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVUPS   64(DI), Z2
-	VPMAXSW   Z2, Z1, Z3
-	VPMAXUW   Z2, Z1, Z4
-	VPMINUW   Z2, Z1, Z1
-	VMOVUPS   128(DI), Z2
-	VPMAXSW   Z2, Z3, Z3
-	VPMAXUW   Z2, Z4, Z4
-	VPMINUW   Z2, Z1, Z1
-	VMOVUPS   192(DI), Z2
-	VPMAXSW   Z2, Z3, Z3
-	VPMAXUW   Z2, Z4, Z4
-	VPMINUW   Z2, Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree4done4
-
-tree4turn4:
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z7
-	VPMAXSW Z7, Z2, Z8
-	VPMAXUW Z7, Z2, Z16
-	VPMINUW Z7, Z2, Z2
-	VMOVUPS 128(R10), Z7
-	VPMAXSW Z7, Z8, Z8
-	VPMAXUW Z7, Z16, Z16
-	VPMINUW Z7, Z2, Z2
-	VMOVUPS 192(R10), Z7
-	VPMAXSW Z7, Z8, Z8
-	VPMAXUW Z7, Z16, Z16
-	VPMINUW Z7, Z2, Z2
-	VPMAXSW Z8, Z3, Z3
-	VPMAXUW Z16, Z4, Z4
-	VPMINUW Z2, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn4
-
-tree4done4:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z2
-	VMOVUPS 64(DI), Z7
-	VPMAXSW Z7, Z2, Z8
-	VPMAXUW Z7, Z2, Z16
-	VPMINUW Z7, Z2, Z2
-	VMOVUPS 128(DI), Z7
-	VPMAXSW Z7, Z8, Z8
-	VPMAXUW Z7, Z16, Z16
-	VPMINUW Z7, Z2, Z2
-	VMOVUPS 192(DI), Z7
-	VPMAXSW Z7, Z8, Z8
-	VPMAXUW Z7, Z16, Z16
-	VPMINUW Z7, Z2, Z2
-	CMPQ    R10, DI
-	JGE     tree4done5
-
-tree4turn5:
-	VMOVUPS (R10), Z7
-	VMOVUPS 64(R10), Z17
-	VPMAXSW Z17, Z7, Z18
-	VPMAXUW Z17, Z7, Z19
-	VPMINUW Z17, Z7, Z7
-	VMOVUPS 128(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z7, Z7
-	VMOVUPS 192(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z7, Z7
-	VPMAXSW Z18, Z8, Z8
-	VPMAXUW Z19, Z16, Z16
-	VPMINUW Z7, Z2, Z2
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn5
-
-tree4done5:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z8, Z3, K1, Z7
-	VSHUFPS   $0x4e, Z8, Z3, Z3
-	VPMAXSW   Z3, Z7, Z7
-	VBLENDMPS Z16, Z4, K1, Z3
-	VSHUFPS   $0x4e, Z16, Z4, Z4
-	VPMAXUW   Z4, Z3, Z3
-	VBLENDMPS Z2, Z1, K1, Z4
-	VSHUFPS   $0x4e, Z2, Z1, Z1
-	VPMINUW   Z1, Z4, Z4
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVUPS   64(DI), Z2
-	VPMAXSW   Z2, Z1, Z8
-	VPMAXUW   Z2, Z1, Z16
-	VPMINUW   Z2, Z1, Z1
-	VMOVUPS   128(DI), Z2
-	VPMAXSW   Z2, Z8, Z8
-	VPMAXUW   Z2, Z16, Z16
-	VPMINUW   Z2, Z1, Z1
-	VMOVUPS   192(DI), Z2
-	VPMAXSW   Z2, Z8, Z8
-	VPMAXUW   Z2, Z16, Z16
-	VPMINUW   Z2, Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree4done6
-
-tree4turn6:
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z17
-	VPMAXSW Z17, Z2, Z18
-	VPMAXUW Z17, Z2, Z19
-	VPMINUW Z17, Z2, Z2
-	VMOVUPS 128(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z2, Z2
-	VMOVUPS 192(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z2, Z2
-	VPMAXSW Z18, Z8, Z8
-	VPMAXUW Z19, Z16, Z16
-	VPMINUW Z2, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn6
-
-tree4done6:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z2
-	VMOVUPS 64(DI), Z17
-	VPMAXSW Z17, Z2, Z18
-	VPMAXUW Z17, Z2, Z19
-	VPMINUW Z17, Z2, Z2
-	VMOVUPS 128(DI), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z2, Z2
-	VMOVUPS 192(DI), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z2, Z2
-	CMPQ    R10, DI
-	JGE     tree4done7
-
-tree4turn7:
-	VMOVUPS (R10), Z17
-	VMOVUPS 64(R10), Z20
-	VPMAXSW Z20, Z17, Z21
-	VPMAXUW Z20, Z17, Z22
-	VPMINUW Z20, Z17, Z17
-	VMOVUPS 128(R10), Z20
-	VPMAXSW Z20, Z21, Z21
-	VPMAXUW Z20, Z22, Z22
-	VPMINUW Z20, Z17, Z17
-	VMOVUPS 192(R10), Z20
-	VPMAXSW Z20, Z21, Z21
-	VPMAXUW Z20, Z22, Z22
-	VPMINUW Z20, Z17, Z17
-	VPMAXSW Z21, Z18, Z18
-	VPMAXUW Z22, Z19, Z19
-	VPMINUW Z17, Z2, Z2
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn7
-
-tree4done7:
+	ADDQ       $+256, DI
 	MOVQ       DI, R10
-	ADDQ       $+256, R10
-	VBLENDMPS  Z18, Z8, K1, Z17
-	VSHUFPS    $0x4e, Z18, Z8, Z8
-	VPMAXSW    Z8, Z17, Z17
-	VSHUFPS    $0x88, Z17, Z7, Z8
-	VSHUFPS    $0xdd, Z17, Z7, Z7
-	VPMAXSW    Z7, Z8, Z8
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z8, Z5, K2, Z7
-	VSHUFF32X4 $0x4e, Z8, Z5, Z5
+	VBLENDMPS  Z8, Z5, K1, Z7
+	VSHUFPS    $0x4e, Z8, Z5, Z5
 	VPMAXSW    Z5, Z7, Z7
-	VBLENDMPS  Z19, Z16, K1, Z5
-	VSHUFPS    $0x4e, Z19, Z16, Z16
-	VPMAXUW    Z16, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z3, Z8
-	VSHUFPS    $0xdd, Z5, Z3, Z3
-	VPMAXUW    Z3, Z8, Z8
-	VBLENDMPS  Z8, Z6, K2, Z3
-	VSHUFF32X4 $0x4e, Z8, Z6, Z6
-	VPMAXUW    Z6, Z3, Z3
-	VBLENDMPS  Z2, Z1, K1, Z5
-	VSHUFPS    $0x4e, Z2, Z1, Z1
-	VPMINUW    Z1, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z4, Z1
-	VSHUFPS    $0xdd, Z5, Z4, Z4
-	VPMINUW    Z4, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z2
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
+	VSHUFPS    $0x88, Z7, Z4, Z5
+	VSHUFPS    $0xdd, Z7, Z4, Z4
+	VPMAXSW    Z4, Z5, Z5
+	VBLENDMPS  Z16, Z6, K1, Z4
+	VSHUFPS    $0x4e, Z16, Z6, Z6
+	VPMAXUW    Z6, Z4, Z4
+	VSHUFPS    $0x88, Z4, Z2, Z6
+	VSHUFPS    $0xdd, Z4, Z2, Z2
+	VPMAXUW    Z2, Z6, Z6
+	VBLENDMPS  Z1, Z0, K1, Z2
+	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMINUW    Z0, Z2, Z2
-	MOVQ       R10, DI
-	ADDQ       R11, DI
-	VMOVUPS    (DI), Z0
-	VMOVUPS    64(DI), Z1
-	VPMAXSW    Z1, Z0, Z4
-	VPMAXUW    Z1, Z0, Z5
-	VPMINUW    Z1, Z0, Z0
-	VMOVUPS    128(DI), Z1
-	VPMAXSW    Z1, Z4, Z4
-	VPMAXUW    Z1, Z5, Z5
-	VPMINUW    Z1, Z0, Z0
-	VMOVUPS    192(DI), Z1
-	VPMAXSW    Z1, Z4, Z4
-	VPMAXUW    Z1, Z5, Z5
-	VPMINUW    Z1, Z0, Z0
-	CMPQ       R10, DI
-	JGE        tree4done8
-
-tree4turn8:
-	VMOVUPS (R10), Z1
-	VMOVUPS 64(R10), Z6
-	VPMAXSW Z6, Z1, Z8
-	VPMAXUW Z6, Z1, Z16
-	VPMINUW Z6, Z1, Z1
-	VMOVUPS 128(R10), Z6
-	VPMAXSW Z6, Z8, Z8
-	VPMAXUW Z6, Z16, Z16
-	VPMINUW Z6, Z1, Z1
-	VMOVUPS 192(R10), Z6
-	VPMAXSW Z6, Z8, Z8
-	VPMAXUW Z6, Z16, Z16
-	VPMINUW Z6, Z1, Z1
-	VPMAXSW Z8, Z4, Z4
-	VPMAXUW Z16, Z5, Z5
-	VPMINUW Z1, Z0, Z0
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn8
-
-tree4done8:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z1
-	VMOVUPS 64(DI), Z6
-	VPMAXSW Z6, Z1, Z8
-	VPMAXUW Z6, Z1, Z16
-	VPMINUW Z6, Z1, Z1
-	VMOVUPS 128(DI), Z6
-	VPMAXSW Z6, Z8, Z8
-	VPMAXUW Z6, Z16, Z16
-	VPMINUW Z6, Z1, Z1
-	VMOVUPS 192(DI), Z6
-	VPMAXSW Z6, Z8, Z8
-	VPMAXUW Z6, Z16, Z16
-	VPMINUW Z6, Z1, Z1
-	CMPQ    R10, DI
-	JGE     tree4done9
-
-tree4turn9:
-	VMOVUPS (R10), Z6
-	VMOVUPS 64(R10), Z17
-	VPMAXSW Z17, Z6, Z18
-	VPMAXUW Z17, Z6, Z19
-	VPMINUW Z17, Z6, Z6
-	VMOVUPS 128(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z6, Z6
-	VMOVUPS 192(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z6, Z6
-	VPMAXSW Z18, Z8, Z8
-	VPMAXUW Z19, Z16, Z16
-	VPMINUW Z6, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn9
-
-tree4done9:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z8, Z4, K1, Z6
-	VSHUFPS   $0x4e, Z8, Z4, Z4
-	VPMAXSW   Z4, Z6, Z6
-	VBLENDMPS Z16, Z5, K1, Z4
-	VSHUFPS   $0x4e, Z16, Z5, Z5
-	VPMAXUW   Z5, Z4, Z4
-	VBLENDMPS Z1, Z0, K1, Z5
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMINUW   Z0, Z5, Z5
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z0
-	VMOVUPS   64(DI), Z1
-	VPMAXSW   Z1, Z0, Z8
-	VPMAXUW   Z1, Z0, Z16
-	VPMINUW   Z1, Z0, Z0
-	VMOVUPS   128(DI), Z1
-	VPMAXSW   Z1, Z8, Z8
-	VPMAXUW   Z1, Z16, Z16
-	VPMINUW   Z1, Z0, Z0
-	VMOVUPS   192(DI), Z1
-	VPMAXSW   Z1, Z8, Z8
-	VPMAXUW   Z1, Z16, Z16
-	VPMINUW   Z1, Z0, Z0
-	CMPQ      R10, DI
-	JGE       tree4done10
-
-tree4turn10:
-	VMOVUPS (R10), Z1
-	VMOVUPS 64(R10), Z17
-	VPMAXSW Z17, Z1, Z18
-	VPMAXUW Z17, Z1, Z19
-	VPMINUW Z17, Z1, Z1
-	VMOVUPS 128(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z1, Z1
-	VMOVUPS 192(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z1, Z1
-	VPMAXSW Z18, Z8, Z8
-	VPMAXUW Z19, Z16, Z16
-	VPMINUW Z1, Z0, Z0
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn10
-
-tree4done10:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z1
-	VMOVUPS 64(DI), Z17
-	VPMAXSW Z17, Z1, Z18
-	VPMAXUW Z17, Z1, Z19
-	VPMINUW Z17, Z1, Z1
-	VMOVUPS 128(DI), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z1, Z1
-	VMOVUPS 192(DI), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z1, Z1
-	CMPQ    R10, DI
-	JGE     tree4done11
-
-tree4turn11:
-	VMOVUPS (R10), Z17
-	VMOVUPS 64(R10), Z20
-	VPMAXSW Z20, Z17, Z21
-	VPMAXUW Z20, Z17, Z22
-	VPMINUW Z20, Z17, Z17
-	VMOVUPS 128(R10), Z20
-	VPMAXSW Z20, Z21, Z21
-	VPMAXUW Z20, Z22, Z22
-	VPMINUW Z20, Z17, Z17
-	VMOVUPS 192(R10), Z20
-	VPMAXSW Z20, Z21, Z21
-	VPMAXUW Z20, Z22, Z22
-	VPMINUW Z20, Z17, Z17
-	VPMAXSW Z21, Z18, Z18
-	VPMAXUW Z22, Z19, Z19
-	VPMINUW Z17, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn11
-
-tree4done11:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z18, Z8, K1, Z17
-	VSHUFPS   $0x4e, Z18, Z8, Z8
-	VPMAXSW   Z8, Z17, Z17
-	VSHUFPS   $0x88, Z17, Z6, Z8
-	VSHUFPS   $0xdd, Z17, Z6, Z6
-	VPMAXSW   Z6, Z8, Z8
-	VBLENDMPS Z19, Z16, K1, Z6
-	VSHUFPS   $0x4e, Z19, Z16, Z16
-	VPMAXUW   Z16, Z6, Z6
-	VSHUFPS   $0x88, Z6, Z4, Z16
-	VSHUFPS   $0xdd, Z6, Z4, Z4
-	VPMAXUW   Z4, Z16, Z16
-	VBLENDMPS Z1, Z0, K1, Z4
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMINUW   Z0, Z4, Z4
-	VSHUFPS   $0x88, Z4, Z5, Z0
-	VSHUFPS   $0xdd, Z4, Z5, Z5
-	VPMINUW   Z5, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVUPS   64(DI), Z4
-	VPMAXSW   Z4, Z1, Z5
-	VPMAXUW   Z4, Z1, Z6
-	VPMINUW   Z4, Z1, Z1
-	VMOVUPS   128(DI), Z4
-	VPMAXSW   Z4, Z5, Z5
-	VPMAXUW   Z4, Z6, Z6
-	VPMINUW   Z4, Z1, Z1
-	VMOVUPS   192(DI), Z4
-	VPMAXSW   Z4, Z5, Z5
-	VPMAXUW   Z4, Z6, Z6
-	VPMINUW   Z4, Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree4done12
-
-tree4turn12:
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z17
-	VPMAXSW Z17, Z4, Z18
-	VPMAXUW Z17, Z4, Z19
-	VPMINUW Z17, Z4, Z4
-	VMOVUPS 128(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z4, Z4
-	VMOVUPS 192(R10), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z4, Z4
-	VPMAXSW Z18, Z5, Z5
-	VPMAXUW Z19, Z6, Z6
-	VPMINUW Z4, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn12
-
-tree4done12:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z4
-	VMOVUPS 64(DI), Z17
-	VPMAXSW Z17, Z4, Z18
-	VPMAXUW Z17, Z4, Z19
-	VPMINUW Z17, Z4, Z4
-	VMOVUPS 128(DI), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z4, Z4
-	VMOVUPS 192(DI), Z17
-	VPMAXSW Z17, Z18, Z18
-	VPMAXUW Z17, Z19, Z19
-	VPMINUW Z17, Z4, Z4
-	CMPQ    R10, DI
-	JGE     tree4done13
-
-tree4turn13:
-	VMOVUPS (R10), Z17
-	VMOVUPS 64(R10), Z20
-	VPMAXSW Z20, Z17, Z21
-	VPMAXUW Z20, Z17, Z22
-	VPMINUW Z20, Z17, Z17
-	VMOVUPS 128(R10), Z20
-	VPMAXSW Z20, Z21, Z21
-	VPMAXUW Z20, Z22, Z22
-	VPMINUW Z20, Z17, Z17
-	VMOVUPS 192(R10), Z20
-	VPMAXSW Z20, Z21, Z21
-	VPMAXUW Z20, Z22, Z22
-	VPMINUW Z20, Z17, Z17
-	VPMAXSW Z21, Z18, Z18
-	VPMAXUW Z22, Z19, Z19
-	VPMINUW Z17, Z4, Z4
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn13
-
-tree4done13:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z18, Z5, K1, Z17
-	VSHUFPS   $0x4e, Z18, Z5, Z5
-	VPMAXSW   Z5, Z17, Z17
-	VBLENDMPS Z19, Z6, K1, Z5
-	VSHUFPS   $0x4e, Z19, Z6, Z6
-	VPMAXUW   Z6, Z5, Z5
-	VBLENDMPS Z4, Z1, K1, Z6
-	VSHUFPS   $0x4e, Z4, Z1, Z1
-	VPMINUW   Z1, Z6, Z6
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVUPS   64(DI), Z4
-	VPMAXSW   Z4, Z1, Z18
-	VPMAXUW   Z4, Z1, Z19
-	VPMINUW   Z4, Z1, Z1
-	VMOVUPS   128(DI), Z4
-	VPMAXSW   Z4, Z18, Z18
-	VPMAXUW   Z4, Z19, Z19
-	VPMINUW   Z4, Z1, Z1
-	VMOVUPS   192(DI), Z4
-	VPMAXSW   Z4, Z18, Z18
-	VPMAXUW   Z4, Z19, Z19
-	VPMINUW   Z4, Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree4done14
-
-tree4turn14:
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z20
-	VPMAXSW Z20, Z4, Z21
-	VPMAXUW Z20, Z4, Z22
-	VPMINUW Z20, Z4, Z4
-	VMOVUPS 128(R10), Z20
-	VPMAXSW Z20, Z21, Z21
-	VPMAXUW Z20, Z22, Z22
-	VPMINUW Z20, Z4, Z4
-	VMOVUPS 192(R10), Z20
-	VPMAXSW Z20, Z21, Z21
-	VPMAXUW Z20, Z22, Z22
-	VPMINUW Z20, Z4, Z4
-	VPMAXSW Z21, Z18, Z18
-	VPMAXUW Z22, Z19, Z19
-	VPMINUW Z4, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn14
-
-tree4done14:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z4
-	VMOVUPS 64(DI), Z20
-	VPMAXSW Z20, Z4, Z21
-	VPMAXUW Z20, Z4, Z22
-	VPMINUW Z20, Z4, Z4
-	VMOVUPS 128(DI), Z20
-	VPMAXSW Z20, Z21, Z21
-	VPMAXUW Z20, Z22, Z22
-	VPMINUW Z20, Z4, Z4
-	VMOVUPS 192(DI), Z20
-	VPMAXSW Z20, Z21, Z21
-	VPMAXUW Z20, Z22, Z22
-	VPMINUW Z20, Z4, Z4
-	CMPQ    R10, DI
-	JGE     tree4done15
-
-tree4turn15:
-	VMOVUPS (R10), Z20
-	VMOVUPS 64(R10), Z23
-	VPMAXSW Z23, Z20, Z24
-	VPMAXUW Z23, Z20, Z25
-	VPMINUW Z23, Z20, Z20
-	VMOVUPS 128(R10), Z23
-	VPMAXSW Z23, Z24, Z24
-	VPMAXUW Z23, Z25, Z25
-	VPMINUW Z23, Z20, Z20
-	VMOVUPS 192(R10), Z23
-	VPMAXSW Z23, Z24, Z24
-	VPMAXUW Z23, Z25, Z25
-	VPMINUW Z23, Z20, Z20
-	VPMAXSW Z24, Z21, Z21
-	VPMAXUW Z25, Z22, Z22
-	VPMINUW Z20, Z4, Z4
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn15
-
-tree4done15:
-	MOVQ       DI, R10
-	ADDQ       $+256, R10
-	VBLENDMPS  Z21, Z18, K1, Z20
-	VSHUFPS    $0x4e, Z21, Z18, Z18
-	VPMAXSW    Z18, Z20, Z20
-	VSHUFPS    $0x88, Z20, Z17, Z18
-	VSHUFPS    $0xdd, Z20, Z17, Z17
-	VPMAXSW    Z17, Z18, Z18
-	VBLENDMPS  Z18, Z8, K2, Z17
-	VSHUFF32X4 $0x4e, Z18, Z8, Z8
-	VPMAXSW    Z8, Z17, Z17
-	VSHUFF32X4 $0x88, Z17, Z7, Z8
-	VSHUFF32X4 $0xdd, Z17, Z7, Z7
-	VPMAXSW    Z7, Z8, Z8
-	VBLENDMPS  Z22, Z19, K1, Z7
-	VSHUFPS    $0x4e, Z22, Z19, Z19
-	VPMAXUW    Z19, Z7, Z7
-	VSHUFPS    $0x88, Z7, Z5, Z17
-	VSHUFPS    $0xdd, Z7, Z5, Z5
-	VPMAXUW    Z5, Z17, Z17
-	VBLENDMPS  Z17, Z16, K2, Z5
-	VSHUFF32X4 $0x4e, Z17, Z16, Z16
-	VPMAXUW    Z16, Z5, Z5
-	VSHUFF32X4 $0x88, Z5, Z3, Z7
-	VSHUFF32X4 $0xdd, Z5, Z3, Z3
-	VPMAXUW    Z3, Z7, Z7
-	VBLENDMPS  Z4, Z1, K1, Z3
-	VSHUFPS    $0x4e, Z4, Z1, Z1
-	VPMINUW    Z1, Z3, Z3
-	VSHUFPS    $0x88, Z3, Z6, Z1
-	VSHUFPS    $0xdd, Z3, Z6, Z6
-	VPMINUW    Z6, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z3
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMINUW    Z0, Z3, Z3
-	VSHUFF32X4 $0x88, Z3, Z2, Z0
-	VSHUFF32X4 $0xdd, Z3, Z2, Z2
-	VPMINUW    Z2, Z0, Z0
-	VPSRLD     $0x10, Z8, Z1
-	VPMAXSW    Z1, Z8, Z8
-	VPSLLD     $0x10, Z8, Z8
-	VPSRLD     $0x10, Z7, Z1
-	VPMAXUW    Z1, Z7, Z7
-	VPSLLD     $0x10, Z7, Z7
-	VPSRLD     $0x10, Z0, Z1
-	VPMINUW    Z1, Z0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VPANDD     Z15, Z8, Z1
-	VPANDD     Z15, Z7, Z2
-	VPMAXUD    Z2, Z1, Z1
-	VPMINUD    Z14, Z1, Z2
-	VPCMPEQD   Z1, Z2, K1
-	VMINPS     Z7, Z0, Z7
-	VADDPS     Z12, Z7, Z7
-	VBLENDMPS  Z7, Z13, K1, Z7
-	VPSRLD     $0x10, Z7, Z7
-	VPMOVDW    Z7, Y7
-	VMOVUPS    Y7, (DX)
-	VMAXPS     Z8, Z0, Z8
-	VADDPS     Z12, Z8, Z8
-	VBLENDMPS  Z8, Z13, K1, Z8
-	VPSRLD     $0x10, Z8, Z8
-	VPMOVDW    Z8, Y8
-	VMOVUPS    Y8, (BX)
+	VSHUFPS    $0x88, Z2, Z3, Z0
+	VSHUFPS    $0xdd, Z2, Z3, Z3
+	VPMINUW    Z3, Z0, Z0
+	VMOVUPS    Z5, (R12)
+	VMOVUPS    Z6, 256(R12)
+	VMOVUPS    Z0, 512(R12)
+	ADDQ       $+64, R12
+	SUBQ       $+1, R13
+	TESTQ      R13, R13
+	JNE        tree4round
+	VMOVUPS    152(SP), Z0
+	VMOVUPS    408(SP), Z1
+	VMOVUPS    664(SP), Z2
+	VMOVUPS    216(SP), Z3
+	VMOVUPS    472(SP), Z4
+	VMOVUPS    728(SP), Z5
+	MOVL       $0x0000ff00, AX
+	KMOVW      AX, K1
+	VBLENDMPS  Z3, Z0, K1, Z6
+	VSHUFF32X4 $0x4e, Z3, Z0, Z0
+	VPMAXSW    Z0, Z6, Z6
+	VBLENDMPS  Z4, Z1, K1, Z0
+	VSHUFF32X4 $0x4e, Z4, Z1, Z1
+	VPMAXUW    Z1, Z0, Z0
+	VBLENDMPS  Z5, Z2, K1, Z1
+	VSHUFF32X4 $0x4e, Z5, Z2, Z2
+	VPMINUW    Z2, Z1, Z1
+	VMOVUPS    280(SP), Z2
+	VMOVUPS    536(SP), Z3
+	VMOVUPS    792(SP), Z4
+	VMOVUPS    344(SP), Z5
+	VMOVUPS    600(SP), Z7
+	VMOVUPS    856(SP), Z8
+	VBLENDMPS  Z5, Z2, K1, Z16
+	VSHUFF32X4 $0x4e, Z5, Z2, Z2
+	VPMAXSW    Z2, Z16, Z16
+	VSHUFF32X4 $0x88, Z16, Z6, Z2
+	VSHUFF32X4 $0xdd, Z16, Z6, Z6
+	VPMAXSW    Z6, Z2, Z2
+	VBLENDMPS  Z7, Z3, K1, Z5
+	VSHUFF32X4 $0x4e, Z7, Z3, Z3
+	VPMAXUW    Z3, Z5, Z5
+	VSHUFF32X4 $0x88, Z5, Z0, Z3
+	VSHUFF32X4 $0xdd, Z5, Z0, Z0
+	VPMAXUW    Z0, Z3, Z3
+	VBLENDMPS  Z8, Z4, K1, Z0
+	VSHUFF32X4 $0x4e, Z8, Z4, Z4
+	VPMINUW    Z4, Z0, Z0
+	VSHUFF32X4 $0x88, Z0, Z1, Z4
+	VSHUFF32X4 $0xdd, Z0, Z1, Z1
+	VPMINUW    Z1, Z4, Z4
+	VPSRLD     $0x10, Z2, Z0
+	VPMAXSW    Z0, Z2, Z2
+	VPSLLD     $0x10, Z2, Z2
+	VPSRLD     $0x10, Z3, Z0
+	VPMAXUW    Z0, Z3, Z3
+	VPSLLD     $0x10, Z3, Z3
+	VPSRLD     $0x10, Z4, Z0
+	VPMINUW    Z0, Z4, Z4
+	VPSLLD     $0x10, Z4, Z4
+	VPANDD     Z15, Z2, Z0
+	VPANDD     Z15, Z3, Z1
+	VPMAXUD    Z1, Z0, Z0
+	VPMINUD    Z14, Z0, Z1
+	VPCMPEQD   Z0, Z1, K1
+	VMINPS     Z3, Z4, Z3
+	VADDPS     Z12, Z3, Z3
+	VBLENDMPS  Z3, Z13, K1, Z3
+	VPSRLD     $0x10, Z3, Z3
+	VPMOVDW    Z3, Y3
+	VMOVUPS    Y3, (DX)
+	VMAXPS     Z2, Z4, Z2
+	VADDPS     Z12, Z2, Z2
+	VBLENDMPS  Z2, Z13, K1, Z2
+	VPSRLD     $0x10, Z2, Z2
+	VPMOVDW    Z2, Y2
+	VMOVUPS    Y2, (BX)
 	MOVQ       R10, SI
 	ADDQ       $+32, DX
 	ADDQ       $+32, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree4loop
-
-tree4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 tree1:
 	CMPQ R8, $+16
-	JLT  tree1end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+64, R11
 
 tree1loop:
-	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ SI, R10
+	MOVQ SI, DI
+	LEAQ 152(SP), R12
+	SUBQ R13, R13
+	ADDQ $+4, R13
+
+tree1round:
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
 	VMOVAPS Z0, Z2
-	VMOVAPS Z0, Z0
 	CMPQ    R10, DI
 	JGE     tree1done0
 
@@ -13699,14 +8369,12 @@ tree1turn0:
 	JLT     tree1turn0
 
 tree1done0:
+	ADDQ    $+64, DI
 	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z3
 	VMOVAPS Z3, Z4
 	VMOVAPS Z3, Z5
-	VMOVAPS Z3, Z3
 	CMPQ    R10, DI
 	JGE     tree1done1
 
@@ -13720,8 +8388,8 @@ tree1turn1:
 	JLT     tree1turn1
 
 tree1done1:
+	ADDQ      $+64, DI
 	MOVQ      DI, R10
-	ADDQ      $+64, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z4, Z1, K1, Z6
@@ -13733,12 +8401,10 @@ tree1done1:
 	VBLENDMPS Z3, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z3, Z0, Z0
 	VPMINUW   Z0, Z2, Z2
-	MOVQ      R10, DI
 	ADDQ      R11, DI
 	VMOVUPS   (DI), Z0
 	VMOVAPS   Z0, Z3
 	VMOVAPS   Z0, Z4
-	VMOVAPS   Z0, Z0
 	CMPQ      R10, DI
 	JGE       tree1done2
 
@@ -13752,14 +8418,12 @@ tree1turn2:
 	JLT     tree1turn2
 
 tree1done2:
+	ADDQ    $+64, DI
 	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z5
 	VMOVAPS Z5, Z7
 	VMOVAPS Z5, Z8
-	VMOVAPS Z5, Z5
 	CMPQ    R10, DI
 	JGE     tree1done3
 
@@ -13773,430 +8437,111 @@ tree1turn3:
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z7, Z3, K1, Z16
-	VSHUFPS   $0x4e, Z7, Z3, Z3
-	VPMAXSW   Z3, Z16, Z16
-	VSHUFPS   $0x88, Z16, Z6, Z3
-	VSHUFPS   $0xdd, Z16, Z6, Z6
-	VPMAXSW   Z6, Z3, Z3
-	VBLENDMPS Z8, Z4, K1, Z6
-	VSHUFPS   $0x4e, Z8, Z4, Z4
-	VPMAXUW   Z4, Z6, Z6
-	VSHUFPS   $0x88, Z6, Z1, Z4
-	VSHUFPS   $0xdd, Z6, Z1, Z1
-	VPMAXUW   Z1, Z4, Z4
-	VBLENDMPS Z5, Z0, K1, Z1
-	VSHUFPS   $0x4e, Z5, Z0, Z0
-	VPMINUW   Z0, Z1, Z1
-	VSHUFPS   $0x88, Z1, Z2, Z0
-	VSHUFPS   $0xdd, Z1, Z2, Z2
-	VPMINUW   Z2, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVAPS   Z1, Z2
-	VMOVAPS   Z1, Z5
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done4
-
-tree1turn4:
-	VMOVUPS (R10), Z6
-	VPMAXSW Z6, Z2, Z2
-	VPMAXUW Z6, Z5, Z5
-	VPMINUW Z6, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn4
-
-tree1done4:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z6
-	VMOVAPS Z6, Z7
-	VMOVAPS Z6, Z8
-	VMOVAPS Z6, Z6
-	CMPQ    R10, DI
-	JGE     tree1done5
-
-tree1turn5:
-	VMOVUPS (R10), Z16
-	VPMAXSW Z16, Z7, Z7
-	VPMAXUW Z16, Z8, Z8
-	VPMINUW Z16, Z6, Z6
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn5
-
-tree1done5:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z7, Z2, K1, Z16
-	VSHUFPS   $0x4e, Z7, Z2, Z2
-	VPMAXSW   Z2, Z16, Z16
-	VBLENDMPS Z8, Z5, K1, Z2
-	VSHUFPS   $0x4e, Z8, Z5, Z5
-	VPMAXUW   Z5, Z2, Z2
-	VBLENDMPS Z6, Z1, K1, Z5
-	VSHUFPS   $0x4e, Z6, Z1, Z1
-	VPMINUW   Z1, Z5, Z5
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVAPS   Z1, Z6
-	VMOVAPS   Z1, Z7
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done6
-
-tree1turn6:
-	VMOVUPS (R10), Z8
-	VPMAXSW Z8, Z6, Z6
-	VPMAXUW Z8, Z7, Z7
-	VPMINUW Z8, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn6
-
-tree1done6:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z8
-	VMOVAPS Z8, Z17
-	VMOVAPS Z8, Z18
-	VMOVAPS Z8, Z8
-	CMPQ    R10, DI
-	JGE     tree1done7
-
-tree1turn7:
-	VMOVUPS (R10), Z19
-	VPMAXSW Z19, Z17, Z17
-	VPMAXUW Z19, Z18, Z18
-	VPMINUW Z19, Z8, Z8
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn7
-
-tree1done7:
+	ADDQ       $+64, DI
 	MOVQ       DI, R10
-	ADDQ       $+64, R10
-	VBLENDMPS  Z17, Z6, K1, Z19
-	VSHUFPS    $0x4e, Z17, Z6, Z6
-	VPMAXSW    Z6, Z19, Z19
-	VSHUFPS    $0x88, Z19, Z16, Z6
-	VSHUFPS    $0xdd, Z19, Z16, Z16
-	VPMAXSW    Z16, Z6, Z6
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z6, Z3, K2, Z16
-	VSHUFF32X4 $0x4e, Z6, Z3, Z3
+	VBLENDMPS  Z7, Z3, K1, Z16
+	VSHUFPS    $0x4e, Z7, Z3, Z3
 	VPMAXSW    Z3, Z16, Z16
-	VBLENDMPS  Z18, Z7, K1, Z3
-	VSHUFPS    $0x4e, Z18, Z7, Z7
-	VPMAXUW    Z7, Z3, Z3
-	VSHUFPS    $0x88, Z3, Z2, Z6
-	VSHUFPS    $0xdd, Z3, Z2, Z2
-	VPMAXUW    Z2, Z6, Z6
-	VBLENDMPS  Z6, Z4, K2, Z2
-	VSHUFF32X4 $0x4e, Z6, Z4, Z4
-	VPMAXUW    Z4, Z2, Z2
-	VBLENDMPS  Z8, Z1, K1, Z3
-	VSHUFPS    $0x4e, Z8, Z1, Z1
-	VPMINUW    Z1, Z3, Z3
-	VSHUFPS    $0x88, Z3, Z5, Z1
-	VSHUFPS    $0xdd, Z3, Z5, Z5
-	VPMINUW    Z5, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z3
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMINUW    Z0, Z3, Z3
-	MOVQ       R10, DI
-	ADDQ       R11, DI
-	VMOVUPS    (DI), Z0
-	VMOVAPS    Z0, Z1
-	VMOVAPS    Z0, Z4
-	VMOVAPS    Z0, Z0
-	CMPQ       R10, DI
-	JGE        tree1done8
-
-tree1turn8:
-	VMOVUPS (R10), Z5
-	VPMAXSW Z5, Z1, Z1
-	VPMAXUW Z5, Z4, Z4
-	VPMINUW Z5, Z0, Z0
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn8
-
-tree1done8:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z5
-	VMOVAPS Z5, Z6
-	VMOVAPS Z5, Z7
-	VMOVAPS Z5, Z5
-	CMPQ    R10, DI
-	JGE     tree1done9
-
-tree1turn9:
-	VMOVUPS (R10), Z8
-	VPMAXSW Z8, Z6, Z6
-	VPMAXUW Z8, Z7, Z7
-	VPMINUW Z8, Z5, Z5
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn9
-
-tree1done9:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z6, Z1, K1, Z8
-	VSHUFPS   $0x4e, Z6, Z1, Z1
-	VPMAXSW   Z1, Z8, Z8
-	VBLENDMPS Z7, Z4, K1, Z1
-	VSHUFPS   $0x4e, Z7, Z4, Z4
-	VPMAXUW   Z4, Z1, Z1
-	VBLENDMPS Z5, Z0, K1, Z4
-	VSHUFPS   $0x4e, Z5, Z0, Z0
-	VPMINUW   Z0, Z4, Z4
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z0
-	VMOVAPS   Z0, Z5
-	VMOVAPS   Z0, Z6
-	VMOVAPS   Z0, Z0
-	CMPQ      R10, DI
-	JGE       tree1done10
-
-tree1turn10:
-	VMOVUPS (R10), Z7
-	VPMAXSW Z7, Z5, Z5
-	VPMAXUW Z7, Z6, Z6
-	VPMINUW Z7, Z0, Z0
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn10
-
-tree1done10:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z7
-	VMOVAPS Z7, Z17
-	VMOVAPS Z7, Z18
-	VMOVAPS Z7, Z7
-	CMPQ    R10, DI
-	JGE     tree1done11
-
-tree1turn11:
-	VMOVUPS (R10), Z19
-	VPMAXSW Z19, Z17, Z17
-	VPMAXUW Z19, Z18, Z18
-	VPMINUW Z19, Z7, Z7
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn11
-
-tree1done11:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z17, Z5, K1, Z19
-	VSHUFPS   $0x4e, Z17, Z5, Z5
-	VPMAXSW   Z5, Z19, Z19
-	VSHUFPS   $0x88, Z19, Z8, Z5
-	VSHUFPS   $0xdd, Z19, Z8, Z8
-	VPMAXSW   Z8, Z5, Z5
-	VBLENDMPS Z18, Z6, K1, Z8
-	VSHUFPS   $0x4e, Z18, Z6, Z6
-	VPMAXUW   Z6, Z8, Z8
-	VSHUFPS   $0x88, Z8, Z1, Z6
-	VSHUFPS   $0xdd, Z8, Z1, Z1
-	VPMAXUW   Z1, Z6, Z6
-	VBLENDMPS Z7, Z0, K1, Z1
-	VSHUFPS   $0x4e, Z7, Z0, Z0
-	VPMINUW   Z0, Z1, Z1
-	VSHUFPS   $0x88, Z1, Z4, Z0
-	VSHUFPS   $0xdd, Z1, Z4, Z4
-	VPMINUW   Z4, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVAPS   Z1, Z4
-	VMOVAPS   Z1, Z7
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done12
-
-tree1turn12:
-	VMOVUPS (R10), Z8
-	VPMAXSW Z8, Z4, Z4
-	VPMAXUW Z8, Z7, Z7
-	VPMINUW Z8, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn12
-
-tree1done12:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z8
-	VMOVAPS Z8, Z17
-	VMOVAPS Z8, Z18
-	VMOVAPS Z8, Z8
-	CMPQ    R10, DI
-	JGE     tree1done13
-
-tree1turn13:
-	VMOVUPS (R10), Z19
-	VPMAXSW Z19, Z17, Z17
-	VPMAXUW Z19, Z18, Z18
-	VPMINUW Z19, Z8, Z8
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn13
-
-tree1done13:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z17, Z4, K1, Z19
-	VSHUFPS   $0x4e, Z17, Z4, Z4
-	VPMAXSW   Z4, Z19, Z19
-	VBLENDMPS Z18, Z7, K1, Z4
-	VSHUFPS   $0x4e, Z18, Z7, Z7
-	VPMAXUW   Z7, Z4, Z4
-	VBLENDMPS Z8, Z1, K1, Z7
-	VSHUFPS   $0x4e, Z8, Z1, Z1
-	VPMINUW   Z1, Z7, Z7
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVAPS   Z1, Z8
-	VMOVAPS   Z1, Z17
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done14
-
-tree1turn14:
-	VMOVUPS (R10), Z18
-	VPMAXSW Z18, Z8, Z8
-	VPMAXUW Z18, Z17, Z17
-	VPMINUW Z18, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn14
-
-tree1done14:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z18
-	VMOVAPS Z18, Z20
-	VMOVAPS Z18, Z21
-	VMOVAPS Z18, Z18
-	CMPQ    R10, DI
-	JGE     tree1done15
-
-tree1turn15:
-	VMOVUPS (R10), Z22
-	VPMAXSW Z22, Z20, Z20
-	VPMAXUW Z22, Z21, Z21
-	VPMINUW Z22, Z18, Z18
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn15
-
-tree1done15:
-	MOVQ       DI, R10
-	ADDQ       $+64, R10
-	VBLENDMPS  Z20, Z8, K1, Z22
-	VSHUFPS    $0x4e, Z20, Z8, Z8
-	VPMAXSW    Z8, Z22, Z22
-	VSHUFPS    $0x88, Z22, Z19, Z8
-	VSHUFPS    $0xdd, Z22, Z19, Z19
-	VPMAXSW    Z19, Z8, Z8
-	VBLENDMPS  Z8, Z5, K2, Z19
-	VSHUFF32X4 $0x4e, Z8, Z5, Z5
-	VPMAXSW    Z5, Z19, Z19
-	VSHUFF32X4 $0x88, Z19, Z16, Z5
-	VSHUFF32X4 $0xdd, Z19, Z16, Z16
-	VPMAXSW    Z16, Z5, Z5
-	VBLENDMPS  Z21, Z17, K1, Z8
-	VSHUFPS    $0x4e, Z21, Z17, Z17
-	VPMAXUW    Z17, Z8, Z8
-	VSHUFPS    $0x88, Z8, Z4, Z16
-	VSHUFPS    $0xdd, Z8, Z4, Z4
-	VPMAXUW    Z4, Z16, Z16
-	VBLENDMPS  Z16, Z6, K2, Z4
-	VSHUFF32X4 $0x4e, Z16, Z6, Z6
-	VPMAXUW    Z6, Z4, Z4
-	VSHUFF32X4 $0x88, Z4, Z2, Z6
-	VSHUFF32X4 $0xdd, Z4, Z2, Z2
-	VPMAXUW    Z2, Z6, Z6
-	VBLENDMPS  Z18, Z1, K1, Z2
-	VSHUFPS    $0x4e, Z18, Z1, Z1
-	VPMINUW    Z1, Z2, Z2
-	VSHUFPS    $0x88, Z2, Z7, Z1
-	VSHUFPS    $0xdd, Z2, Z7, Z7
-	VPMINUW    Z7, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z2
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMINUW    Z0, Z2, Z2
-	VSHUFF32X4 $0x88, Z2, Z3, Z0
-	VSHUFF32X4 $0xdd, Z2, Z3, Z3
-	VPMINUW    Z3, Z0, Z0
-	VPSRLD     $0x10, Z5, Z1
-	VPMAXSW    Z1, Z5, Z5
-	VPSLLD     $0x10, Z5, Z5
-	VPSRLD     $0x10, Z6, Z1
-	VPMAXUW    Z1, Z6, Z6
-	VPSLLD     $0x10, Z6, Z6
-	VPSRLD     $0x10, Z0, Z1
-	VPMINUW    Z1, Z0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VPANDD     Z15, Z5, Z1
-	VPANDD     Z15, Z6, Z2
-	VPMAXUD    Z2, Z1, Z1
-	VPMINUD    Z14, Z1, Z2
-	VPCMPEQD   Z1, Z2, K1
-	VMINPS     Z6, Z0, Z6
-	VADDPS     Z12, Z6, Z6
-	VBLENDMPS  Z6, Z13, K1, Z6
-	VPSRLD     $0x10, Z6, Z6
-	VPMOVDW    Z6, Y6
-	VMOVUPS    Y6, (DX)
-	VMAXPS     Z5, Z0, Z5
-	VADDPS     Z12, Z5, Z5
-	VBLENDMPS  Z5, Z13, K1, Z5
-	VPSRLD     $0x10, Z5, Z5
-	VPMOVDW    Z5, Y5
-	VMOVUPS    Y5, (BX)
+	VSHUFPS    $0x88, Z16, Z6, Z3
+	VSHUFPS    $0xdd, Z16, Z6, Z6
+	VPMAXSW    Z6, Z3, Z3
+	VBLENDMPS  Z8, Z4, K1, Z6
+	VSHUFPS    $0x4e, Z8, Z4, Z4
+	VPMAXUW    Z4, Z6, Z6
+	VSHUFPS    $0x88, Z6, Z1, Z4
+	VSHUFPS    $0xdd, Z6, Z1, Z1
+	VPMAXUW    Z1, Z4, Z4
+	VBLENDMPS  Z5, Z0, K1, Z1
+	VSHUFPS    $0x4e, Z5, Z0, Z0
+	VPMINUW    Z0, Z1, Z1
+	VSHUFPS    $0x88, Z1, Z2, Z0
+	VSHUFPS    $0xdd, Z1, Z2, Z2
+	VPMINUW    Z2, Z0, Z0
+	VMOVUPS    Z3, (R12)
+	VMOVUPS    Z4, 256(R12)
+	VMOVUPS    Z0, 512(R12)
+	ADDQ       $+64, R12
+	SUBQ       $+1, R13
+	TESTQ      R13, R13
+	JNE        tree1round
+	VMOVUPS    152(SP), Z0
+	VMOVUPS    408(SP), Z1
+	VMOVUPS    664(SP), Z2
+	VMOVUPS    216(SP), Z3
+	VMOVUPS    472(SP), Z4
+	VMOVUPS    728(SP), Z5
+	MOVL       $0x0000ff00, AX
+	KMOVW      AX, K1
+	VBLENDMPS  Z3, Z0, K1, Z6
+	VSHUFF32X4 $0x4e, Z3, Z0, Z0
+	VPMAXSW    Z0, Z6, Z6
+	VBLENDMPS  Z4, Z1, K1, Z0
+	VSHUFF32X4 $0x4e, Z4, Z1, Z1
+	VPMAXUW    Z1, Z0, Z0
+	VBLENDMPS  Z5, Z2, K1, Z1
+	VSHUFF32X4 $0x4e, Z5, Z2, Z2
+	VPMINUW    Z2, Z1, Z1
+	VMOVUPS    280(SP), Z2
+	VMOVUPS    536(SP), Z3
+	VMOVUPS    792(SP), Z4
+	VMOVUPS    344(SP), Z5
+	VMOVUPS    600(SP), Z7
+	VMOVUPS    856(SP), Z8
+	VBLENDMPS  Z5, Z2, K1, Z16
+	VSHUFF32X4 $0x4e, Z5, Z2, Z2
+	VPMAXSW    Z2, Z16, Z16
+	VSHUFF32X4 $0x88, Z16, Z6, Z2
+	VSHUFF32X4 $0xdd, Z16, Z6, Z6
+	VPMAXSW    Z6, Z2, Z2
+	VBLENDMPS  Z7, Z3, K1, Z5
+	VSHUFF32X4 $0x4e, Z7, Z3, Z3
+	VPMAXUW    Z3, Z5, Z5
+	VSHUFF32X4 $0x88, Z5, Z0, Z3
+	VSHUFF32X4 $0xdd, Z5, Z0, Z0
+	VPMAXUW    Z0, Z3, Z3
+	VBLENDMPS  Z8, Z4, K1, Z0
+	VSHUFF32X4 $0x4e, Z8, Z4, Z4
+	VPMINUW    Z4, Z0, Z0
+	VSHUFF32X4 $0x88, Z0, Z1, Z4
+	VSHUFF32X4 $0xdd, Z0, Z1, Z1
+	VPMINUW    Z1, Z4, Z4
+	VPSRLD     $0x10, Z2, Z0
+	VPMAXSW    Z0, Z2, Z2
+	VPSLLD     $0x10, Z2, Z2
+	VPSRLD     $0x10, Z3, Z0
+	VPMAXUW    Z0, Z3, Z3
+	VPSLLD     $0x10, Z3, Z3
+	VPSRLD     $0x10, Z4, Z0
+	VPMINUW    Z0, Z4, Z4
+	VPSLLD     $0x10, Z4, Z4
+	VPANDD     Z15, Z2, Z0
+	VPANDD     Z15, Z3, Z1
+	VPMAXUD    Z1, Z0, Z0
+	VPMINUD    Z14, Z0, Z1
+	VPCMPEQD   Z0, Z1, K1
+	VMINPS     Z3, Z4, Z3
+	VADDPS     Z12, Z3, Z3
+	VBLENDMPS  Z3, Z13, K1, Z3
+	VPSRLD     $0x10, Z3, Z3
+	VPMOVDW    Z3, Y3
+	VMOVUPS    Y3, (DX)
+	VMAXPS     Z2, Z4, Z2
+	VADDPS     Z12, Z2, Z2
+	VBLENDMPS  Z2, Z13, K1, Z2
+	VPSRLD     $0x10, Z2, Z2
+	VPMOVDW    Z2, Y2
+	VMOVUPS    Y2, (BX)
 	MOVQ       R10, SI
 	ADDQ       $+32, DX
 	ADDQ       $+32, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree1loop
-
-tree1end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepart:
 	CMPQ  R8, $+16
-	JLT   treepartend
+	JLT   few
 	MOVQ  $-1, AX
 	BZHIQ R9, AX, AX
 	KMOVQ AX, K7
@@ -14391,7 +8736,7 @@ treepartloop:
 	CMPQ         R8, $+16
 	JGE          treepartloop
 
-treepartend:
+few:
 	TESTQ R8, R8
 	JNE   groups
 	VZEROUPPER
@@ -14407,11 +8752,11 @@ groupstage:
 
 // func AbsMaxBF16AVX512(x *uint16, most *float32, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·AbsMaxBF16AVX512(SB), NOSPLIT, $160-32
+TEXT ·AbsMaxBF16AVX512(SB), $416-32
 	// pointers: SI x, DX most, DI elements left, BX groups left, R8 length
 	// per call: Z15 0x7fff7fff, Z14 0x0
 	// per group: nothing
-	// vector registers in use at once: 9
+	// vector registers in use at once: 8
 	MOVQ         x+0(FP), SI
 	MOVQ         most+8(FP), DX
 	VBROADCASTSS constantsAVX512<>+36(SB), Z15
@@ -14482,7 +8827,7 @@ groupend:
 
 tree:
 	CMPQ BX, $+16
-	JLT  treeend
+	JLT  few
 
 treeloop:
 	VMOVUPS    (SI), Z0
@@ -14575,16 +8920,11 @@ treeloop:
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        treeloop
-
-treeend:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepair:
 	CMPQ BX, $+16
-	JLT  treepairend
+	JLT  few
 
 treepairloop:
 	VMOVUPS    (SI), Z0
@@ -14725,16 +9065,11 @@ treepairloop:
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        treepairloop
-
-treepairend:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalf:
 	CMPQ BX, $+16
-	JLT  treehalfend
+	JLT  few
 
 treehalfloop:
 	VMOVUPS      (SI), Y0
@@ -14793,23 +9128,23 @@ treehalfloop:
 	SUBQ         $+16, BX
 	CMPQ         BX, $+16
 	JGE          treehalfloop
-
-treehalfend:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP          few
 
 tree4:
 	CMPQ BX, $+16
-	JLT  tree4end
+	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*2), R10
 	SUBQ $+256, R10
 
 tree4loop:
-	MOVQ    SI, R9
-	MOVQ    R9, DI
+	MOVQ SI, R9
+	MOVQ SI, DI
+	LEAQ 152(SP), R11
+	SUBQ R12, R12
+	ADDQ $+4, R12
+
+tree4round:
 	ADDQ    R10, DI
 	VMOVUPS (DI), Z0
 	VPANDD  Z15, Z0, Z0
@@ -14843,9 +9178,8 @@ tree4turn0:
 	JLT     tree4turn0
 
 tree4done0:
+	ADDQ    $+256, DI
 	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
@@ -14879,14 +9213,13 @@ tree4turn1:
 	JLT     tree4turn1
 
 tree4done1:
+	ADDQ      $+256, DI
 	MOVQ      DI, R9
-	ADDQ      $+256, R9
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z1, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXUW   Z0, Z2, Z2
-	MOVQ      R9, DI
 	ADDQ      R10, DI
 	VMOVUPS   (DI), Z0
 	VPANDD    Z15, Z0, Z0
@@ -14920,9 +9253,8 @@ tree4turn2:
 	JLT     tree4turn2
 
 tree4done2:
+	ADDQ    $+256, DI
 	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
@@ -14956,479 +9288,29 @@ tree4turn3:
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ      DI, R9
-	ADDQ      $+256, R9
-	VBLENDMPS Z1, Z0, K1, Z3
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXUW   Z0, Z3, Z3
-	VSHUFPS   $0x88, Z3, Z2, Z0
-	VSHUFPS   $0xdd, Z3, Z2, Z2
-	VPMAXUW   Z2, Z0, Z0
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DI), Z2
-	VPANDD    Z15, Z2, Z2
-	VPMAXUW   Z2, Z1, Z1
-	VMOVUPS   128(DI), Z2
-	VPANDD    Z15, Z2, Z2
-	VPMAXUW   Z2, Z1, Z1
-	VMOVUPS   192(DI), Z2
-	VPANDD    Z15, Z2, Z2
-	VPMAXUW   Z2, Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree4done4
-
-tree4turn4:
-	VMOVUPS (R9), Z2
-	VPANDD  Z15, Z2, Z2
-	VMOVUPS 64(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z2, Z2
-	VMOVUPS 128(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z2, Z2
-	VMOVUPS 192(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z2, Z2
-	VPMAXUW Z2, Z1, Z1
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn4
-
-tree4done4:
-	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z2
-	VPANDD  Z15, Z2, Z2
-	VMOVUPS 64(DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z2, Z2
-	VMOVUPS 128(DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z2, Z2
-	VMOVUPS 192(DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z2, Z2
-	CMPQ    R9, DI
-	JGE     tree4done5
-
-tree4turn5:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 128(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 192(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VPMAXUW Z3, Z2, Z2
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn5
-
-tree4done5:
-	MOVQ      DI, R9
-	ADDQ      $+256, R9
-	VBLENDMPS Z2, Z1, K1, Z3
-	VSHUFPS   $0x4e, Z2, Z1, Z1
-	VPMAXUW   Z1, Z3, Z3
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DI), Z2
-	VPANDD    Z15, Z2, Z2
-	VPMAXUW   Z2, Z1, Z1
-	VMOVUPS   128(DI), Z2
-	VPANDD    Z15, Z2, Z2
-	VPMAXUW   Z2, Z1, Z1
-	VMOVUPS   192(DI), Z2
-	VPANDD    Z15, Z2, Z2
-	VPMAXUW   Z2, Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree4done6
-
-tree4turn6:
-	VMOVUPS (R9), Z2
-	VPANDD  Z15, Z2, Z2
-	VMOVUPS 64(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z2, Z2
-	VMOVUPS 128(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z2, Z2
-	VMOVUPS 192(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z2, Z2
-	VPMAXUW Z2, Z1, Z1
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn6
-
-tree4done6:
-	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z2
-	VPANDD  Z15, Z2, Z2
-	VMOVUPS 64(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z2, Z2
-	VMOVUPS 128(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z2, Z2
-	VMOVUPS 192(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z2, Z2
-	CMPQ    R9, DI
-	JGE     tree4done7
-
-tree4turn7:
-	VMOVUPS (R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VMOVUPS 64(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z4, Z4
-	VMOVUPS 128(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z4, Z4
-	VMOVUPS 192(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z4, Z4
-	VPMAXUW Z4, Z2, Z2
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn7
-
-tree4done7:
+	ADDQ       $+256, DI
 	MOVQ       DI, R9
-	ADDQ       $+256, R9
-	VBLENDMPS  Z2, Z1, K1, Z4
-	VSHUFPS    $0x4e, Z2, Z1, Z1
-	VPMAXUW    Z1, Z4, Z4
-	VSHUFPS    $0x88, Z4, Z3, Z1
-	VSHUFPS    $0xdd, Z4, Z3, Z3
-	VPMAXUW    Z3, Z1, Z1
+	VBLENDMPS  Z1, Z0, K1, Z3
+	VSHUFPS    $0x4e, Z1, Z0, Z0
+	VPMAXUW    Z0, Z3, Z3
+	VSHUFPS    $0x88, Z3, Z2, Z0
+	VSHUFPS    $0xdd, Z3, Z2, Z2
+	VPMAXUW    Z2, Z0, Z0
+	VMOVUPS    Z0, (R11)
+	ADDQ       $+64, R11
+	SUBQ       $+1, R12
+	TESTQ      R12, R12
+	JNE        tree4round
+	VMOVUPS    152(SP), Z0
+	VMOVUPS    216(SP), Z1
 	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z1, Z0, K2, Z2
+	KMOVW      AX, K1
+	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z2
-	MOVQ       R9, DI
-	ADDQ       R10, DI
-	VMOVUPS    (DI), Z0
-	VPANDD     Z15, Z0, Z0
-	VMOVUPS    64(DI), Z1
-	VPANDD     Z15, Z1, Z1
-	VPMAXUW    Z1, Z0, Z0
-	VMOVUPS    128(DI), Z1
-	VPANDD     Z15, Z1, Z1
-	VPMAXUW    Z1, Z0, Z0
-	VMOVUPS    192(DI), Z1
-	VPANDD     Z15, Z1, Z1
-	VPMAXUW    Z1, Z0, Z0
-	CMPQ       R9, DI
-	JGE        tree4done8
-
-tree4turn8:
-	VMOVUPS (R9), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	VMOVUPS 128(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	VMOVUPS 192(R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	VPMAXUW Z1, Z0, Z0
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn8
-
-tree4done8:
-	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	VMOVUPS 128(DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	VMOVUPS 192(DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	CMPQ    R9, DI
-	JGE     tree4done9
-
-tree4turn9:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 128(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 192(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn9
-
-tree4done9:
-	MOVQ      DI, R9
-	ADDQ      $+256, R9
-	VBLENDMPS Z1, Z0, K1, Z3
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXUW   Z0, Z3, Z3
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z0
-	VPANDD    Z15, Z0, Z0
-	VMOVUPS   64(DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VPMAXUW   Z1, Z0, Z0
-	VMOVUPS   128(DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VPMAXUW   Z1, Z0, Z0
-	VMOVUPS   192(DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VPMAXUW   Z1, Z0, Z0
-	CMPQ      R9, DI
-	JGE       tree4done10
-
-tree4turn10:
-	VMOVUPS (R9), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z1, Z1
-	VMOVUPS 128(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z1, Z1
-	VMOVUPS 192(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z1, Z1
-	VPMAXUW Z1, Z0, Z0
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn10
-
-tree4done10:
-	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVUPS 64(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z1, Z1
-	VMOVUPS 128(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z1, Z1
-	VMOVUPS 192(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z1, Z1
-	CMPQ    R9, DI
-	JGE     tree4done11
-
-tree4turn11:
-	VMOVUPS (R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VMOVUPS 64(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z4, Z4
-	VMOVUPS 128(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z4, Z4
-	VMOVUPS 192(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z4, Z4
-	VPMAXUW Z4, Z1, Z1
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn11
-
-tree4done11:
-	MOVQ      DI, R9
-	ADDQ      $+256, R9
-	VBLENDMPS Z1, Z0, K1, Z4
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXUW   Z0, Z4, Z4
-	VSHUFPS   $0x88, Z4, Z3, Z0
-	VSHUFPS   $0xdd, Z4, Z3, Z3
-	VPMAXUW   Z3, Z0, Z0
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DI), Z3
-	VPANDD    Z15, Z3, Z3
-	VPMAXUW   Z3, Z1, Z1
-	VMOVUPS   128(DI), Z3
-	VPANDD    Z15, Z3, Z3
-	VPMAXUW   Z3, Z1, Z1
-	VMOVUPS   192(DI), Z3
-	VPANDD    Z15, Z3, Z3
-	VPMAXUW   Z3, Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree4done12
-
-tree4turn12:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 128(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 192(R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn12
-
-tree4done12:
-	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 128(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	VMOVUPS 192(DI), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	CMPQ    R9, DI
-	JGE     tree4done13
-
-tree4turn13:
-	VMOVUPS (R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VMOVUPS 64(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z4, Z4
-	VMOVUPS 128(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z4, Z4
-	VMOVUPS 192(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn13
-
-tree4done13:
-	MOVQ      DI, R9
-	ADDQ      $+256, R9
-	VBLENDMPS Z3, Z1, K1, Z4
-	VSHUFPS   $0x4e, Z3, Z1, Z1
-	VPMAXUW   Z1, Z4, Z4
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVUPS   64(DI), Z3
-	VPANDD    Z15, Z3, Z3
-	VPMAXUW   Z3, Z1, Z1
-	VMOVUPS   128(DI), Z3
-	VPANDD    Z15, Z3, Z3
-	VPMAXUW   Z3, Z1, Z1
-	VMOVUPS   192(DI), Z3
-	VPANDD    Z15, Z3, Z3
-	VPMAXUW   Z3, Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree4done14
-
-tree4turn14:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z3, Z3
-	VMOVUPS 128(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z3, Z3
-	VMOVUPS 192(R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn14
-
-tree4done14:
-	MOVQ    DI, R9
-	ADDQ    $+256, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVUPS 64(DI), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z3, Z3
-	VMOVUPS 128(DI), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z3, Z3
-	VMOVUPS 192(DI), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z3, Z3
-	CMPQ    R9, DI
-	JGE     tree4done15
-
-tree4turn15:
-	VMOVUPS (R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VMOVUPS 64(R9), Z6
-	VPANDD  Z15, Z6, Z6
-	VPMAXUW Z6, Z5, Z5
-	VMOVUPS 128(R9), Z6
-	VPANDD  Z15, Z6, Z6
-	VPMAXUW Z6, Z5, Z5
-	VMOVUPS 192(R9), Z6
-	VPANDD  Z15, Z6, Z6
-	VPMAXUW Z6, Z5, Z5
-	VPMAXUW Z5, Z3, Z3
-	ADDQ    $+256, R9
-	CMPQ    R9, DI
-	JLT     tree4turn15
-
-tree4done15:
-	MOVQ       DI, R9
-	ADDQ       $+256, R9
-	VBLENDMPS  Z3, Z1, K1, Z5
-	VSHUFPS    $0x4e, Z3, Z1, Z1
-	VPMAXUW    Z1, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z4, Z1
-	VSHUFPS    $0xdd, Z5, Z4, Z4
-	VPMAXUW    Z4, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z3
+	VMOVUPS    280(SP), Z0
+	VMOVUPS    344(SP), Z1
+	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z3, Z3
 	VSHUFF32X4 $0x88, Z3, Z2, Z0
@@ -15443,27 +9325,26 @@ tree4done15:
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        tree4loop
-
-tree4end:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 tree1:
 	CMPQ BX, $+16
-	JLT  tree1end
+	JLT  few
 	SUBQ R10, R10
 	LEAQ (R10)(R8*2), R10
 	SUBQ $+64, R10
 
 tree1loop:
-	MOVQ    SI, R9
-	MOVQ    R9, DI
+	MOVQ SI, R9
+	MOVQ SI, DI
+	LEAQ 152(SP), R11
+	SUBQ R12, R12
+	ADDQ $+4, R12
+
+tree1round:
 	ADDQ    R10, DI
 	VMOVUPS (DI), Z0
 	VPANDD  Z15, Z0, Z0
-	VMOVAPS Z0, Z0
 	CMPQ    R9, DI
 	JGE     tree1done0
 
@@ -15476,13 +9357,11 @@ tree1turn0:
 	JLT     tree1turn0
 
 tree1done0:
+	ADDQ    $+64, DI
 	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
-	VMOVAPS Z1, Z1
 	CMPQ    R9, DI
 	JGE     tree1done1
 
@@ -15495,18 +9374,16 @@ tree1turn1:
 	JLT     tree1turn1
 
 tree1done1:
+	ADDQ      $+64, DI
 	MOVQ      DI, R9
-	ADDQ      $+64, R9
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z1, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXUW   Z0, Z2, Z2
-	MOVQ      R9, DI
 	ADDQ      R10, DI
 	VMOVUPS   (DI), Z0
 	VPANDD    Z15, Z0, Z0
-	VMOVAPS   Z0, Z0
 	CMPQ      R9, DI
 	JGE       tree1done2
 
@@ -15519,13 +9396,11 @@ tree1turn2:
 	JLT     tree1turn2
 
 tree1done2:
+	ADDQ    $+64, DI
 	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
 	ADDQ    R10, DI
 	VMOVUPS (DI), Z1
 	VPANDD  Z15, Z1, Z1
-	VMOVAPS Z1, Z1
 	CMPQ    R9, DI
 	JGE     tree1done3
 
@@ -15538,275 +9413,29 @@ tree1turn3:
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ      DI, R9
-	ADDQ      $+64, R9
-	VBLENDMPS Z1, Z0, K1, Z3
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXUW   Z0, Z3, Z3
-	VSHUFPS   $0x88, Z3, Z2, Z0
-	VSHUFPS   $0xdd, Z3, Z2, Z2
-	VPMAXUW   Z2, Z0, Z0
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVAPS   Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree1done4
-
-tree1turn4:
-	VMOVUPS (R9), Z2
-	VPANDD  Z15, Z2, Z2
-	VPMAXUW Z2, Z1, Z1
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn4
-
-tree1done4:
-	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z2
-	VPANDD  Z15, Z2, Z2
-	VMOVAPS Z2, Z2
-	CMPQ    R9, DI
-	JGE     tree1done5
-
-tree1turn5:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z2, Z2
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn5
-
-tree1done5:
-	MOVQ      DI, R9
-	ADDQ      $+64, R9
-	VBLENDMPS Z2, Z1, K1, Z3
-	VSHUFPS   $0x4e, Z2, Z1, Z1
-	VPMAXUW   Z1, Z3, Z3
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVAPS   Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree1done6
-
-tree1turn6:
-	VMOVUPS (R9), Z2
-	VPANDD  Z15, Z2, Z2
-	VPMAXUW Z2, Z1, Z1
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn6
-
-tree1done6:
-	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z2
-	VPANDD  Z15, Z2, Z2
-	VMOVAPS Z2, Z2
-	CMPQ    R9, DI
-	JGE     tree1done7
-
-tree1turn7:
-	VMOVUPS (R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z2, Z2
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn7
-
-tree1done7:
+	ADDQ       $+64, DI
 	MOVQ       DI, R9
-	ADDQ       $+64, R9
-	VBLENDMPS  Z2, Z1, K1, Z4
-	VSHUFPS    $0x4e, Z2, Z1, Z1
-	VPMAXUW    Z1, Z4, Z4
-	VSHUFPS    $0x88, Z4, Z3, Z1
-	VSHUFPS    $0xdd, Z4, Z3, Z3
-	VPMAXUW    Z3, Z1, Z1
+	VBLENDMPS  Z1, Z0, K1, Z3
+	VSHUFPS    $0x4e, Z1, Z0, Z0
+	VPMAXUW    Z0, Z3, Z3
+	VSHUFPS    $0x88, Z3, Z2, Z0
+	VSHUFPS    $0xdd, Z3, Z2, Z2
+	VPMAXUW    Z2, Z0, Z0
+	VMOVUPS    Z0, (R11)
+	ADDQ       $+64, R11
+	SUBQ       $+1, R12
+	TESTQ      R12, R12
+	JNE        tree1round
+	VMOVUPS    152(SP), Z0
+	VMOVUPS    216(SP), Z1
 	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z1, Z0, K2, Z2
+	KMOVW      AX, K1
+	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z2
-	MOVQ       R9, DI
-	ADDQ       R10, DI
-	VMOVUPS    (DI), Z0
-	VPANDD     Z15, Z0, Z0
-	VMOVAPS    Z0, Z0
-	CMPQ       R9, DI
-	JGE        tree1done8
-
-tree1turn8:
-	VMOVUPS (R9), Z1
-	VPANDD  Z15, Z1, Z1
-	VPMAXUW Z1, Z0, Z0
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn8
-
-tree1done8:
-	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVAPS Z1, Z1
-	CMPQ    R9, DI
-	JGE     tree1done9
-
-tree1turn9:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn9
-
-tree1done9:
-	MOVQ      DI, R9
-	ADDQ      $+64, R9
-	VBLENDMPS Z1, Z0, K1, Z3
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXUW   Z0, Z3, Z3
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z0
-	VPANDD    Z15, Z0, Z0
-	VMOVAPS   Z0, Z0
-	CMPQ      R9, DI
-	JGE       tree1done10
-
-tree1turn10:
-	VMOVUPS (R9), Z1
-	VPANDD  Z15, Z1, Z1
-	VPMAXUW Z1, Z0, Z0
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn10
-
-tree1done10:
-	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z1
-	VPANDD  Z15, Z1, Z1
-	VMOVAPS Z1, Z1
-	CMPQ    R9, DI
-	JGE     tree1done11
-
-tree1turn11:
-	VMOVUPS (R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z1, Z1
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn11
-
-tree1done11:
-	MOVQ      DI, R9
-	ADDQ      $+64, R9
-	VBLENDMPS Z1, Z0, K1, Z4
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXUW   Z0, Z4, Z4
-	VSHUFPS   $0x88, Z4, Z3, Z0
-	VSHUFPS   $0xdd, Z4, Z3, Z3
-	VPMAXUW   Z3, Z0, Z0
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVAPS   Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree1done12
-
-tree1turn12:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn12
-
-tree1done12:
-	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVAPS Z3, Z3
-	CMPQ    R9, DI
-	JGE     tree1done13
-
-tree1turn13:
-	VMOVUPS (R9), Z4
-	VPANDD  Z15, Z4, Z4
-	VPMAXUW Z4, Z3, Z3
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn13
-
-tree1done13:
-	MOVQ      DI, R9
-	ADDQ      $+64, R9
-	VBLENDMPS Z3, Z1, K1, Z4
-	VSHUFPS   $0x4e, Z3, Z1, Z1
-	VPMAXUW   Z1, Z4, Z4
-	MOVQ      R9, DI
-	ADDQ      R10, DI
-	VMOVUPS   (DI), Z1
-	VPANDD    Z15, Z1, Z1
-	VMOVAPS   Z1, Z1
-	CMPQ      R9, DI
-	JGE       tree1done14
-
-tree1turn14:
-	VMOVUPS (R9), Z3
-	VPANDD  Z15, Z3, Z3
-	VPMAXUW Z3, Z1, Z1
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn14
-
-tree1done14:
-	MOVQ    DI, R9
-	ADDQ    $+64, R9
-	MOVQ    R9, DI
-	ADDQ    R10, DI
-	VMOVUPS (DI), Z3
-	VPANDD  Z15, Z3, Z3
-	VMOVAPS Z3, Z3
-	CMPQ    R9, DI
-	JGE     tree1done15
-
-tree1turn15:
-	VMOVUPS (R9), Z5
-	VPANDD  Z15, Z5, Z5
-	VPMAXUW Z5, Z3, Z3
-	ADDQ    $+64, R9
-	CMPQ    R9, DI
-	JLT     tree1turn15
-
-tree1done15:
-	MOVQ       DI, R9
-	ADDQ       $+64, R9
-	VBLENDMPS  Z3, Z1, K1, Z5
-	VSHUFPS    $0x4e, Z3, Z1, Z1
-	VPMAXUW    Z1, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z4, Z1
-	VSHUFPS    $0xdd, Z5, Z4, Z4
-	VPMAXUW    Z4, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z3
+	VMOVUPS    280(SP), Z0
+	VMOVUPS    344(SP), Z1
+	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z3, Z3
 	VSHUFF32X4 $0x88, Z3, Z2, Z0
@@ -15821,16 +9450,11 @@ tree1done15:
 	SUBQ       $+16, BX
 	CMPQ       BX, $+16
 	JGE        tree1loop
-
-tree1end:
-	TESTQ BX, BX
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepart:
 	CMPQ  BX, $+16
-	JLT   treepartend
+	JLT   few
 	MOVQ  $-1, AX
 	BZHIQ R8, AX, AX
 	KMOVQ AX, K7
@@ -15960,7 +9584,7 @@ treepartloop:
 	CMPQ         BX, $+16
 	JGE          treepartloop
 
-treepartend:
+few:
 	TESTQ BX, BX
 	JNE   groups
 	VZEROUPPER
@@ -15976,11 +9600,11 @@ groupstage:
 
 // func ReachBF16AVX512(x *uint16, low *float32, high *float32, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·ReachBF16AVX512(SB), NOSPLIT, $160-40
+TEXT ·ReachBF16AVX512(SB), $672-40
 	// pointers: SI x, DX low, BX high, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0, Z14 0x0, Z13 0x80008000
 	// per group: nothing
-	// vector registers in use at once: 16
+	// vector registers in use at once: 14
 	MOVQ         x+0(FP), SI
 	MOVQ         low+8(FP), DX
 	MOVQ         high+16(FP), BX
@@ -16076,7 +9700,7 @@ groupend:
 
 tree:
 	CMPQ R8, $+16
-	JLT  treeend
+	JLT  few
 
 treeloop:
 	VMOVUPS    (SI), Z0
@@ -16194,16 +9818,11 @@ treeloop:
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treeloop
-
-treeend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepair:
 	CMPQ R8, $+16
-	JLT  treepairend
+	JLT  few
 
 treepairloop:
 	VMOVUPS    (SI), Z0
@@ -16385,16 +10004,11 @@ treepairloop:
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        treepairloop
-
-treepairend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treehalf:
 	CMPQ R8, $+16
-	JLT  treehalfend
+	JLT  few
 
 treehalfloop:
 	VMOVUPS      (SI), Y0
@@ -16470,23 +10084,23 @@ treehalfloop:
 	SUBQ         $+16, R8
 	CMPQ         R8, $+16
 	JGE          treehalfloop
-
-treehalfend:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP          few
 
 tree4:
 	CMPQ R8, $+16
-	JLT  tree4end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+256, R11
 
 tree4loop:
-	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ SI, R10
+	MOVQ SI, DI
+	LEAQ 152(SP), R12
+	SUBQ R13, R13
+	ADDQ $+4, R13
+
+tree4round:
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z0
 	VMOVUPS 64(DI), Z1
@@ -16519,9 +10133,8 @@ tree4turn0:
 	JLT     tree4turn0
 
 tree4done0:
+	ADDQ    $+256, DI
 	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z1
 	VMOVUPS 64(DI), Z3
@@ -16554,8 +10167,8 @@ tree4turn1:
 	JLT     tree4turn1
 
 tree4done1:
+	ADDQ      $+256, DI
 	MOVQ      DI, R10
-	ADDQ      $+256, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z4, Z2, K1, Z3
@@ -16564,7 +10177,6 @@ tree4done1:
 	VBLENDMPS Z1, Z0, K1, Z2
 	VSHUFPS   $0x4e, Z1, Z0, Z0
 	VPMAXSW   Z0, Z2, Z2
-	MOVQ      R10, DI
 	ADDQ      R11, DI
 	VMOVUPS   (DI), Z0
 	VMOVUPS   64(DI), Z1
@@ -16597,9 +10209,8 @@ tree4turn2:
 	JLT     tree4turn2
 
 tree4done2:
+	ADDQ    $+256, DI
 	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z1
 	VMOVUPS 64(DI), Z5
@@ -16632,556 +10243,95 @@ tree4turn3:
 	JLT     tree4turn3
 
 tree4done3:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z6, Z4, K1, Z5
-	VSHUFPS   $0x4e, Z6, Z4, Z4
-	VPMAXUW   Z4, Z5, Z5
-	VSHUFPS   $0x88, Z5, Z3, Z4
-	VSHUFPS   $0xdd, Z5, Z3, Z3
-	VPMAXUW   Z3, Z4, Z4
-	VBLENDMPS Z1, Z0, K1, Z3
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXSW   Z0, Z3, Z3
-	VSHUFPS   $0x88, Z3, Z2, Z0
-	VSHUFPS   $0xdd, Z3, Z2, Z2
-	VPMAXSW   Z2, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVUPS   64(DI), Z2
-	VPMAXUW   Z2, Z1, Z3
-	VPMAXSW   Z2, Z1, Z1
-	VMOVUPS   128(DI), Z2
-	VPMAXUW   Z2, Z3, Z3
-	VPMAXSW   Z2, Z1, Z1
-	VMOVUPS   192(DI), Z2
-	VPMAXUW   Z2, Z3, Z3
-	VPMAXSW   Z2, Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree4done4
-
-tree4turn4:
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z5
-	VPMAXUW Z5, Z2, Z6
-	VPMAXSW Z5, Z2, Z2
-	VMOVUPS 128(R10), Z5
-	VPMAXUW Z5, Z6, Z6
-	VPMAXSW Z5, Z2, Z2
-	VMOVUPS 192(R10), Z5
-	VPMAXUW Z5, Z6, Z6
-	VPMAXSW Z5, Z2, Z2
-	VPMAXUW Z6, Z3, Z3
-	VPMAXSW Z2, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn4
-
-tree4done4:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z2
-	VMOVUPS 64(DI), Z5
-	VPMAXUW Z5, Z2, Z6
-	VPMAXSW Z5, Z2, Z2
-	VMOVUPS 128(DI), Z5
-	VPMAXUW Z5, Z6, Z6
-	VPMAXSW Z5, Z2, Z2
-	VMOVUPS 192(DI), Z5
-	VPMAXUW Z5, Z6, Z6
-	VPMAXSW Z5, Z2, Z2
-	CMPQ    R10, DI
-	JGE     tree4done5
-
-tree4turn5:
-	VMOVUPS (R10), Z5
-	VMOVUPS 64(R10), Z7
-	VPMAXUW Z7, Z5, Z8
-	VPMAXSW Z7, Z5, Z5
-	VMOVUPS 128(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z5, Z5
-	VMOVUPS 192(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z5, Z5
-	VPMAXUW Z8, Z6, Z6
-	VPMAXSW Z5, Z2, Z2
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn5
-
-tree4done5:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z6, Z3, K1, Z5
-	VSHUFPS   $0x4e, Z6, Z3, Z3
-	VPMAXUW   Z3, Z5, Z5
-	VBLENDMPS Z2, Z1, K1, Z3
-	VSHUFPS   $0x4e, Z2, Z1, Z1
-	VPMAXSW   Z1, Z3, Z3
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVUPS   64(DI), Z2
-	VPMAXUW   Z2, Z1, Z6
-	VPMAXSW   Z2, Z1, Z1
-	VMOVUPS   128(DI), Z2
-	VPMAXUW   Z2, Z6, Z6
-	VPMAXSW   Z2, Z1, Z1
-	VMOVUPS   192(DI), Z2
-	VPMAXUW   Z2, Z6, Z6
-	VPMAXSW   Z2, Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree4done6
-
-tree4turn6:
-	VMOVUPS (R10), Z2
-	VMOVUPS 64(R10), Z7
-	VPMAXUW Z7, Z2, Z8
-	VPMAXSW Z7, Z2, Z2
-	VMOVUPS 128(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z2, Z2
-	VMOVUPS 192(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z2, Z2
-	VPMAXUW Z8, Z6, Z6
-	VPMAXSW Z2, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn6
-
-tree4done6:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z2
-	VMOVUPS 64(DI), Z7
-	VPMAXUW Z7, Z2, Z8
-	VPMAXSW Z7, Z2, Z2
-	VMOVUPS 128(DI), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z2, Z2
-	VMOVUPS 192(DI), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z2, Z2
-	CMPQ    R10, DI
-	JGE     tree4done7
-
-tree4turn7:
-	VMOVUPS (R10), Z7
-	VMOVUPS 64(R10), Z9
-	VPMAXUW Z9, Z7, Z10
-	VPMAXSW Z9, Z7, Z7
-	VMOVUPS 128(R10), Z9
-	VPMAXUW Z9, Z10, Z10
-	VPMAXSW Z9, Z7, Z7
-	VMOVUPS 192(R10), Z9
-	VPMAXUW Z9, Z10, Z10
-	VPMAXSW Z9, Z7, Z7
-	VPMAXUW Z10, Z8, Z8
-	VPMAXSW Z7, Z2, Z2
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn7
-
-tree4done7:
+	ADDQ       $+256, DI
 	MOVQ       DI, R10
-	ADDQ       $+256, R10
-	VBLENDMPS  Z8, Z6, K1, Z7
-	VSHUFPS    $0x4e, Z8, Z6, Z6
-	VPMAXUW    Z6, Z7, Z7
-	VSHUFPS    $0x88, Z7, Z5, Z6
-	VSHUFPS    $0xdd, Z7, Z5, Z5
-	VPMAXUW    Z5, Z6, Z6
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z6, Z4, K2, Z5
-	VSHUFF32X4 $0x4e, Z6, Z4, Z4
+	VBLENDMPS  Z6, Z4, K1, Z5
+	VSHUFPS    $0x4e, Z6, Z4, Z4
 	VPMAXUW    Z4, Z5, Z5
-	VBLENDMPS  Z2, Z1, K1, Z4
-	VSHUFPS    $0x4e, Z2, Z1, Z1
-	VPMAXSW    Z1, Z4, Z4
-	VSHUFPS    $0x88, Z4, Z3, Z1
-	VSHUFPS    $0xdd, Z4, Z3, Z3
-	VPMAXSW    Z3, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z2
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMAXSW    Z0, Z2, Z2
-	MOVQ       R10, DI
-	ADDQ       R11, DI
-	VMOVUPS    (DI), Z0
-	VMOVUPS    64(DI), Z1
-	VPMAXUW    Z1, Z0, Z3
-	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    128(DI), Z1
-	VPMAXUW    Z1, Z3, Z3
-	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    192(DI), Z1
-	VPMAXUW    Z1, Z3, Z3
-	VPMAXSW    Z1, Z0, Z0
-	CMPQ       R10, DI
-	JGE        tree4done8
-
-tree4turn8:
-	VMOVUPS (R10), Z1
-	VMOVUPS 64(R10), Z4
-	VPMAXUW Z4, Z1, Z6
-	VPMAXSW Z4, Z1, Z1
-	VMOVUPS 128(R10), Z4
-	VPMAXUW Z4, Z6, Z6
-	VPMAXSW Z4, Z1, Z1
-	VMOVUPS 192(R10), Z4
-	VPMAXUW Z4, Z6, Z6
-	VPMAXSW Z4, Z1, Z1
-	VPMAXUW Z6, Z3, Z3
-	VPMAXSW Z1, Z0, Z0
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn8
-
-tree4done8:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z1
-	VMOVUPS 64(DI), Z4
-	VPMAXUW Z4, Z1, Z6
-	VPMAXSW Z4, Z1, Z1
-	VMOVUPS 128(DI), Z4
-	VPMAXUW Z4, Z6, Z6
-	VPMAXSW Z4, Z1, Z1
-	VMOVUPS 192(DI), Z4
-	VPMAXUW Z4, Z6, Z6
-	VPMAXSW Z4, Z1, Z1
-	CMPQ    R10, DI
-	JGE     tree4done9
-
-tree4turn9:
-	VMOVUPS (R10), Z4
-	VMOVUPS 64(R10), Z7
-	VPMAXUW Z7, Z4, Z8
-	VPMAXSW Z7, Z4, Z4
-	VMOVUPS 128(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z4, Z4
-	VMOVUPS 192(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z4, Z4
-	VPMAXUW Z8, Z6, Z6
-	VPMAXSW Z4, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn9
-
-tree4done9:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z6, Z3, K1, Z4
-	VSHUFPS   $0x4e, Z6, Z3, Z3
-	VPMAXUW   Z3, Z4, Z4
-	VBLENDMPS Z1, Z0, K1, Z3
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXSW   Z0, Z3, Z3
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z0
-	VMOVUPS   64(DI), Z1
-	VPMAXUW   Z1, Z0, Z6
-	VPMAXSW   Z1, Z0, Z0
-	VMOVUPS   128(DI), Z1
-	VPMAXUW   Z1, Z6, Z6
-	VPMAXSW   Z1, Z0, Z0
-	VMOVUPS   192(DI), Z1
-	VPMAXUW   Z1, Z6, Z6
-	VPMAXSW   Z1, Z0, Z0
-	CMPQ      R10, DI
-	JGE       tree4done10
-
-tree4turn10:
-	VMOVUPS (R10), Z1
-	VMOVUPS 64(R10), Z7
-	VPMAXUW Z7, Z1, Z8
-	VPMAXSW Z7, Z1, Z1
-	VMOVUPS 128(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z1, Z1
-	VMOVUPS 192(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z1, Z1
-	VPMAXUW Z8, Z6, Z6
-	VPMAXSW Z1, Z0, Z0
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn10
-
-tree4done10:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z1
-	VMOVUPS 64(DI), Z7
-	VPMAXUW Z7, Z1, Z8
-	VPMAXSW Z7, Z1, Z1
-	VMOVUPS 128(DI), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z1, Z1
-	VMOVUPS 192(DI), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z1, Z1
-	CMPQ    R10, DI
-	JGE     tree4done11
-
-tree4turn11:
-	VMOVUPS (R10), Z7
-	VMOVUPS 64(R10), Z9
-	VPMAXUW Z9, Z7, Z10
-	VPMAXSW Z9, Z7, Z7
-	VMOVUPS 128(R10), Z9
-	VPMAXUW Z9, Z10, Z10
-	VPMAXSW Z9, Z7, Z7
-	VMOVUPS 192(R10), Z9
-	VPMAXUW Z9, Z10, Z10
-	VPMAXSW Z9, Z7, Z7
-	VPMAXUW Z10, Z8, Z8
-	VPMAXSW Z7, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn11
-
-tree4done11:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z8, Z6, K1, Z7
-	VSHUFPS   $0x4e, Z8, Z6, Z6
-	VPMAXUW   Z6, Z7, Z7
-	VSHUFPS   $0x88, Z7, Z4, Z6
-	VSHUFPS   $0xdd, Z7, Z4, Z4
-	VPMAXUW   Z4, Z6, Z6
-	VBLENDMPS Z1, Z0, K1, Z4
-	VSHUFPS   $0x4e, Z1, Z0, Z0
-	VPMAXSW   Z0, Z4, Z4
-	VSHUFPS   $0x88, Z4, Z3, Z0
-	VSHUFPS   $0xdd, Z4, Z3, Z3
-	VPMAXSW   Z3, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVUPS   64(DI), Z3
-	VPMAXUW   Z3, Z1, Z4
-	VPMAXSW   Z3, Z1, Z1
-	VMOVUPS   128(DI), Z3
-	VPMAXUW   Z3, Z4, Z4
-	VPMAXSW   Z3, Z1, Z1
-	VMOVUPS   192(DI), Z3
-	VPMAXUW   Z3, Z4, Z4
-	VPMAXSW   Z3, Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree4done12
-
-tree4turn12:
-	VMOVUPS (R10), Z3
-	VMOVUPS 64(R10), Z7
-	VPMAXUW Z7, Z3, Z8
-	VPMAXSW Z7, Z3, Z3
-	VMOVUPS 128(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z3, Z3
-	VMOVUPS 192(R10), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z3, Z3
-	VPMAXUW Z8, Z4, Z4
-	VPMAXSW Z3, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn12
-
-tree4done12:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z3
-	VMOVUPS 64(DI), Z7
-	VPMAXUW Z7, Z3, Z8
-	VPMAXSW Z7, Z3, Z3
-	VMOVUPS 128(DI), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z3, Z3
-	VMOVUPS 192(DI), Z7
-	VPMAXUW Z7, Z8, Z8
-	VPMAXSW Z7, Z3, Z3
-	CMPQ    R10, DI
-	JGE     tree4done13
-
-tree4turn13:
-	VMOVUPS (R10), Z7
-	VMOVUPS 64(R10), Z9
-	VPMAXUW Z9, Z7, Z10
-	VPMAXSW Z9, Z7, Z7
-	VMOVUPS 128(R10), Z9
-	VPMAXUW Z9, Z10, Z10
-	VPMAXSW Z9, Z7, Z7
-	VMOVUPS 192(R10), Z9
-	VPMAXUW Z9, Z10, Z10
-	VPMAXSW Z9, Z7, Z7
-	VPMAXUW Z10, Z8, Z8
-	VPMAXSW Z7, Z3, Z3
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn13
-
-tree4done13:
-	MOVQ      DI, R10
-	ADDQ      $+256, R10
-	VBLENDMPS Z8, Z4, K1, Z7
-	VSHUFPS   $0x4e, Z8, Z4, Z4
-	VPMAXUW   Z4, Z7, Z7
-	VBLENDMPS Z3, Z1, K1, Z4
-	VSHUFPS   $0x4e, Z3, Z1, Z1
-	VPMAXSW   Z1, Z4, Z4
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVUPS   64(DI), Z3
-	VPMAXUW   Z3, Z1, Z8
-	VPMAXSW   Z3, Z1, Z1
-	VMOVUPS   128(DI), Z3
-	VPMAXUW   Z3, Z8, Z8
-	VPMAXSW   Z3, Z1, Z1
-	VMOVUPS   192(DI), Z3
-	VPMAXUW   Z3, Z8, Z8
-	VPMAXSW   Z3, Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree4done14
-
-tree4turn14:
-	VMOVUPS (R10), Z3
-	VMOVUPS 64(R10), Z9
-	VPMAXUW Z9, Z3, Z10
-	VPMAXSW Z9, Z3, Z3
-	VMOVUPS 128(R10), Z9
-	VPMAXUW Z9, Z10, Z10
-	VPMAXSW Z9, Z3, Z3
-	VMOVUPS 192(R10), Z9
-	VPMAXUW Z9, Z10, Z10
-	VPMAXSW Z9, Z3, Z3
-	VPMAXUW Z10, Z8, Z8
-	VPMAXSW Z3, Z1, Z1
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn14
-
-tree4done14:
-	MOVQ    DI, R10
-	ADDQ    $+256, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z3
-	VMOVUPS 64(DI), Z9
-	VPMAXUW Z9, Z3, Z10
-	VPMAXSW Z9, Z3, Z3
-	VMOVUPS 128(DI), Z9
-	VPMAXUW Z9, Z10, Z10
-	VPMAXSW Z9, Z3, Z3
-	VMOVUPS 192(DI), Z9
-	VPMAXUW Z9, Z10, Z10
-	VPMAXSW Z9, Z3, Z3
-	CMPQ    R10, DI
-	JGE     tree4done15
-
-tree4turn15:
-	VMOVUPS (R10), Z9
-	VMOVUPS 64(R10), Z11
-	VPMAXUW Z11, Z9, Z12
-	VPMAXSW Z11, Z9, Z9
-	VMOVUPS 128(R10), Z11
-	VPMAXUW Z11, Z12, Z12
-	VPMAXSW Z11, Z9, Z9
-	VMOVUPS 192(R10), Z11
-	VPMAXUW Z11, Z12, Z12
-	VPMAXSW Z11, Z9, Z9
-	VPMAXUW Z12, Z10, Z10
-	VPMAXSW Z9, Z3, Z3
-	ADDQ    $+256, R10
-	CMPQ    R10, DI
-	JLT     tree4turn15
-
-tree4done15:
-	MOVQ       DI, R10
-	ADDQ       $+256, R10
-	VBLENDMPS  Z10, Z8, K1, Z9
-	VSHUFPS    $0x4e, Z10, Z8, Z8
-	VPMAXUW    Z8, Z9, Z9
-	VSHUFPS    $0x88, Z9, Z7, Z8
-	VSHUFPS    $0xdd, Z9, Z7, Z7
-	VPMAXUW    Z7, Z8, Z8
-	VBLENDMPS  Z8, Z6, K2, Z7
-	VSHUFF32X4 $0x4e, Z8, Z6, Z6
-	VPMAXUW    Z6, Z7, Z7
-	VSHUFF32X4 $0x88, Z7, Z5, Z6
-	VSHUFF32X4 $0xdd, Z7, Z5, Z5
-	VPMAXUW    Z5, Z6, Z6
-	VBLENDMPS  Z3, Z1, K1, Z5
-	VSHUFPS    $0x4e, Z3, Z1, Z1
-	VPMAXSW    Z1, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z4, Z1
-	VSHUFPS    $0xdd, Z5, Z4, Z4
-	VPMAXSW    Z4, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z3
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
+	VSHUFPS    $0x88, Z5, Z3, Z4
+	VSHUFPS    $0xdd, Z5, Z3, Z3
+	VPMAXUW    Z3, Z4, Z4
+	VBLENDMPS  Z1, Z0, K1, Z3
+	VSHUFPS    $0x4e, Z1, Z0, Z0
 	VPMAXSW    Z0, Z3, Z3
-	VSHUFF32X4 $0x88, Z3, Z2, Z0
-	VSHUFF32X4 $0xdd, Z3, Z2, Z2
+	VSHUFPS    $0x88, Z3, Z2, Z0
+	VSHUFPS    $0xdd, Z3, Z2, Z2
 	VPMAXSW    Z2, Z0, Z0
-	VPSRLD     $0x10, Z6, Z1
-	VPMAXUW    Z1, Z6, Z6
-	VPSLLD     $0x10, Z6, Z6
-	VPSRLD     $0x10, Z0, Z1
+	VMOVUPS    Z4, (R12)
+	VMOVUPS    Z0, 256(R12)
+	ADDQ       $+64, R12
+	SUBQ       $+1, R13
+	TESTQ      R13, R13
+	JNE        tree4round
+	VMOVUPS    152(SP), Z0
+	VMOVUPS    408(SP), Z1
+	VMOVUPS    216(SP), Z2
+	VMOVUPS    472(SP), Z3
+	MOVL       $0x0000ff00, AX
+	KMOVW      AX, K1
+	VBLENDMPS  Z2, Z0, K1, Z4
+	VSHUFF32X4 $0x4e, Z2, Z0, Z0
+	VPMAXUW    Z0, Z4, Z4
+	VBLENDMPS  Z3, Z1, K1, Z0
+	VSHUFF32X4 $0x4e, Z3, Z1, Z1
 	VPMAXSW    Z1, Z0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VPMAXSD    Z15, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPSRLD     $0x1f, Z6, Z1
-	VPSUBD     Z1, Z15, Z1
-	VPANDD     Z1, Z6, Z6
-	VADDPS     Z14, Z6, Z6
-	VBLENDMPS  Z6, Z0, K1, Z6
-	VMOVUPS    Z6, (DX)
-	VMOVUPS    Z0, (BX)
+	VMOVUPS    280(SP), Z1
+	VMOVUPS    536(SP), Z2
+	VMOVUPS    344(SP), Z3
+	VMOVUPS    600(SP), Z5
+	VBLENDMPS  Z3, Z1, K1, Z6
+	VSHUFF32X4 $0x4e, Z3, Z1, Z1
+	VPMAXUW    Z1, Z6, Z6
+	VSHUFF32X4 $0x88, Z6, Z4, Z1
+	VSHUFF32X4 $0xdd, Z6, Z4, Z4
+	VPMAXUW    Z4, Z1, Z1
+	VBLENDMPS  Z5, Z2, K1, Z3
+	VSHUFF32X4 $0x4e, Z5, Z2, Z2
+	VPMAXSW    Z2, Z3, Z3
+	VSHUFF32X4 $0x88, Z3, Z0, Z2
+	VSHUFF32X4 $0xdd, Z3, Z0, Z0
+	VPMAXSW    Z0, Z2, Z2
+	VPSRLD     $0x10, Z1, Z0
+	VPMAXUW    Z0, Z1, Z1
+	VPSLLD     $0x10, Z1, Z1
+	VPSRLD     $0x10, Z2, Z0
+	VPMAXSW    Z0, Z2, Z2
+	VPSLLD     $0x10, Z2, Z2
+	VPMAXSD    Z15, Z2, Z2
+	VCMPPS     $0x07, Z2, Z2, K1
+	VPSRLD     $0x1f, Z1, Z0
+	VPSUBD     Z0, Z15, Z0
+	VPANDD     Z0, Z1, Z1
+	VADDPS     Z14, Z1, Z1
+	VBLENDMPS  Z1, Z2, K1, Z1
+	VMOVUPS    Z1, (DX)
+	VMOVUPS    Z2, (BX)
 	MOVQ       R10, SI
 	ADDQ       $+64, DX
 	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree4loop
-
-tree4end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 tree1:
 	CMPQ R8, $+16
-	JLT  tree1end
+	JLT  few
 	SUBQ R11, R11
 	LEAQ (R11)(R9*2), R11
 	SUBQ $+64, R11
 
 tree1loop:
-	MOVQ    SI, R10
-	MOVQ    R10, DI
+	MOVQ SI, R10
+	MOVQ SI, DI
+	LEAQ 152(SP), R12
+	SUBQ R13, R13
+	ADDQ $+4, R13
+
+tree1round:
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z0
 	VMOVAPS Z0, Z1
-	VMOVAPS Z0, Z0
 	CMPQ    R10, DI
 	JGE     tree1done0
 
@@ -17194,13 +10344,11 @@ tree1turn0:
 	JLT     tree1turn0
 
 tree1done0:
+	ADDQ    $+64, DI
 	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z2
 	VMOVAPS Z2, Z3
-	VMOVAPS Z2, Z2
 	CMPQ    R10, DI
 	JGE     tree1done1
 
@@ -17213,8 +10361,8 @@ tree1turn1:
 	JLT     tree1turn1
 
 tree1done1:
+	ADDQ      $+64, DI
 	MOVQ      DI, R10
-	ADDQ      $+64, R10
 	MOVL      $0x0000cccc, AX
 	KMOVW     AX, K1
 	VBLENDMPS Z3, Z1, K1, Z4
@@ -17223,11 +10371,9 @@ tree1done1:
 	VBLENDMPS Z2, Z0, K1, Z1
 	VSHUFPS   $0x4e, Z2, Z0, Z0
 	VPMAXSW   Z0, Z1, Z1
-	MOVQ      R10, DI
 	ADDQ      R11, DI
 	VMOVUPS   (DI), Z0
 	VMOVAPS   Z0, Z2
-	VMOVAPS   Z0, Z0
 	CMPQ      R10, DI
 	JGE       tree1done2
 
@@ -17240,13 +10386,11 @@ tree1turn2:
 	JLT     tree1turn2
 
 tree1done2:
+	ADDQ    $+64, DI
 	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
 	ADDQ    R11, DI
 	VMOVUPS (DI), Z3
 	VMOVAPS Z3, Z5
-	VMOVAPS Z3, Z3
 	CMPQ    R10, DI
 	JGE     tree1done3
 
@@ -17259,353 +10403,80 @@ tree1turn3:
 	JLT     tree1turn3
 
 tree1done3:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z5, Z2, K1, Z6
-	VSHUFPS   $0x4e, Z5, Z2, Z2
-	VPMAXUW   Z2, Z6, Z6
-	VSHUFPS   $0x88, Z6, Z4, Z2
-	VSHUFPS   $0xdd, Z6, Z4, Z4
-	VPMAXUW   Z4, Z2, Z2
-	VBLENDMPS Z3, Z0, K1, Z4
-	VSHUFPS   $0x4e, Z3, Z0, Z0
-	VPMAXSW   Z0, Z4, Z4
-	VSHUFPS   $0x88, Z4, Z1, Z0
-	VSHUFPS   $0xdd, Z4, Z1, Z1
-	VPMAXSW   Z1, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVAPS   Z1, Z3
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done4
-
-tree1turn4:
-	VMOVUPS (R10), Z4
-	VPMAXUW Z4, Z3, Z3
-	VPMAXSW Z4, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn4
-
-tree1done4:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z4
-	VMOVAPS Z4, Z5
-	VMOVAPS Z4, Z4
-	CMPQ    R10, DI
-	JGE     tree1done5
-
-tree1turn5:
-	VMOVUPS (R10), Z6
-	VPMAXUW Z6, Z5, Z5
-	VPMAXSW Z6, Z4, Z4
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn5
-
-tree1done5:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z5, Z3, K1, Z6
-	VSHUFPS   $0x4e, Z5, Z3, Z3
-	VPMAXUW   Z3, Z6, Z6
-	VBLENDMPS Z4, Z1, K1, Z3
-	VSHUFPS   $0x4e, Z4, Z1, Z1
-	VPMAXSW   Z1, Z3, Z3
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVAPS   Z1, Z4
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done6
-
-tree1turn6:
-	VMOVUPS (R10), Z5
-	VPMAXUW Z5, Z4, Z4
-	VPMAXSW Z5, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn6
-
-tree1done6:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z5
-	VMOVAPS Z5, Z7
-	VMOVAPS Z5, Z5
-	CMPQ    R10, DI
-	JGE     tree1done7
-
-tree1turn7:
-	VMOVUPS (R10), Z8
-	VPMAXUW Z8, Z7, Z7
-	VPMAXSW Z8, Z5, Z5
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn7
-
-tree1done7:
+	ADDQ       $+64, DI
 	MOVQ       DI, R10
-	ADDQ       $+64, R10
-	VBLENDMPS  Z7, Z4, K1, Z8
-	VSHUFPS    $0x4e, Z7, Z4, Z4
-	VPMAXUW    Z4, Z8, Z8
-	VSHUFPS    $0x88, Z8, Z6, Z4
-	VSHUFPS    $0xdd, Z8, Z6, Z6
-	VPMAXUW    Z6, Z4, Z4
-	MOVL       $0x0000ff00, AX
-	KMOVW      AX, K2
-	VBLENDMPS  Z4, Z2, K2, Z6
-	VSHUFF32X4 $0x4e, Z4, Z2, Z2
+	VBLENDMPS  Z5, Z2, K1, Z6
+	VSHUFPS    $0x4e, Z5, Z2, Z2
 	VPMAXUW    Z2, Z6, Z6
-	VBLENDMPS  Z5, Z1, K1, Z2
-	VSHUFPS    $0x4e, Z5, Z1, Z1
-	VPMAXSW    Z1, Z2, Z2
-	VSHUFPS    $0x88, Z2, Z3, Z1
-	VSHUFPS    $0xdd, Z2, Z3, Z3
-	VPMAXSW    Z3, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z2
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
-	VPMAXSW    Z0, Z2, Z2
-	MOVQ       R10, DI
-	ADDQ       R11, DI
-	VMOVUPS    (DI), Z0
-	VMOVAPS    Z0, Z1
-	VMOVAPS    Z0, Z0
-	CMPQ       R10, DI
-	JGE        tree1done8
-
-tree1turn8:
-	VMOVUPS (R10), Z3
-	VPMAXUW Z3, Z1, Z1
-	VPMAXSW Z3, Z0, Z0
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn8
-
-tree1done8:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z3
-	VMOVAPS Z3, Z4
-	VMOVAPS Z3, Z3
-	CMPQ    R10, DI
-	JGE     tree1done9
-
-tree1turn9:
-	VMOVUPS (R10), Z5
-	VPMAXUW Z5, Z4, Z4
-	VPMAXSW Z5, Z3, Z3
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn9
-
-tree1done9:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z4, Z1, K1, Z5
-	VSHUFPS   $0x4e, Z4, Z1, Z1
-	VPMAXUW   Z1, Z5, Z5
-	VBLENDMPS Z3, Z0, K1, Z1
-	VSHUFPS   $0x4e, Z3, Z0, Z0
-	VPMAXSW   Z0, Z1, Z1
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z0
-	VMOVAPS   Z0, Z3
-	VMOVAPS   Z0, Z0
-	CMPQ      R10, DI
-	JGE       tree1done10
-
-tree1turn10:
-	VMOVUPS (R10), Z4
-	VPMAXUW Z4, Z3, Z3
-	VPMAXSW Z4, Z0, Z0
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn10
-
-tree1done10:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z4
-	VMOVAPS Z4, Z7
-	VMOVAPS Z4, Z4
-	CMPQ    R10, DI
-	JGE     tree1done11
-
-tree1turn11:
-	VMOVUPS (R10), Z8
-	VPMAXUW Z8, Z7, Z7
-	VPMAXSW Z8, Z4, Z4
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn11
-
-tree1done11:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z7, Z3, K1, Z8
-	VSHUFPS   $0x4e, Z7, Z3, Z3
-	VPMAXUW   Z3, Z8, Z8
-	VSHUFPS   $0x88, Z8, Z5, Z3
-	VSHUFPS   $0xdd, Z8, Z5, Z5
-	VPMAXUW   Z5, Z3, Z3
-	VBLENDMPS Z4, Z0, K1, Z5
-	VSHUFPS   $0x4e, Z4, Z0, Z0
-	VPMAXSW   Z0, Z5, Z5
-	VSHUFPS   $0x88, Z5, Z1, Z0
-	VSHUFPS   $0xdd, Z5, Z1, Z1
-	VPMAXSW   Z1, Z0, Z0
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVAPS   Z1, Z4
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done12
-
-tree1turn12:
-	VMOVUPS (R10), Z5
-	VPMAXUW Z5, Z4, Z4
-	VPMAXSW Z5, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn12
-
-tree1done12:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z5
-	VMOVAPS Z5, Z7
-	VMOVAPS Z5, Z5
-	CMPQ    R10, DI
-	JGE     tree1done13
-
-tree1turn13:
-	VMOVUPS (R10), Z8
-	VPMAXUW Z8, Z7, Z7
-	VPMAXSW Z8, Z5, Z5
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn13
-
-tree1done13:
-	MOVQ      DI, R10
-	ADDQ      $+64, R10
-	VBLENDMPS Z7, Z4, K1, Z8
-	VSHUFPS   $0x4e, Z7, Z4, Z4
-	VPMAXUW   Z4, Z8, Z8
-	VBLENDMPS Z5, Z1, K1, Z4
-	VSHUFPS   $0x4e, Z5, Z1, Z1
-	VPMAXSW   Z1, Z4, Z4
-	MOVQ      R10, DI
-	ADDQ      R11, DI
-	VMOVUPS   (DI), Z1
-	VMOVAPS   Z1, Z5
-	VMOVAPS   Z1, Z1
-	CMPQ      R10, DI
-	JGE       tree1done14
-
-tree1turn14:
-	VMOVUPS (R10), Z7
-	VPMAXUW Z7, Z5, Z5
-	VPMAXSW Z7, Z1, Z1
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn14
-
-tree1done14:
-	MOVQ    DI, R10
-	ADDQ    $+64, R10
-	MOVQ    R10, DI
-	ADDQ    R11, DI
-	VMOVUPS (DI), Z7
-	VMOVAPS Z7, Z9
-	VMOVAPS Z7, Z7
-	CMPQ    R10, DI
-	JGE     tree1done15
-
-tree1turn15:
-	VMOVUPS (R10), Z10
-	VPMAXUW Z10, Z9, Z9
-	VPMAXSW Z10, Z7, Z7
-	ADDQ    $+64, R10
-	CMPQ    R10, DI
-	JLT     tree1turn15
-
-tree1done15:
-	MOVQ       DI, R10
-	ADDQ       $+64, R10
-	VBLENDMPS  Z9, Z5, K1, Z10
-	VSHUFPS    $0x4e, Z9, Z5, Z5
-	VPMAXUW    Z5, Z10, Z10
-	VSHUFPS    $0x88, Z10, Z8, Z5
-	VSHUFPS    $0xdd, Z10, Z8, Z8
-	VPMAXUW    Z8, Z5, Z5
-	VBLENDMPS  Z5, Z3, K2, Z8
-	VSHUFF32X4 $0x4e, Z5, Z3, Z3
-	VPMAXUW    Z3, Z8, Z8
-	VSHUFF32X4 $0x88, Z8, Z6, Z3
-	VSHUFF32X4 $0xdd, Z8, Z6, Z6
-	VPMAXUW    Z6, Z3, Z3
-	VBLENDMPS  Z7, Z1, K1, Z5
-	VSHUFPS    $0x4e, Z7, Z1, Z1
-	VPMAXSW    Z1, Z5, Z5
-	VSHUFPS    $0x88, Z5, Z4, Z1
-	VSHUFPS    $0xdd, Z5, Z4, Z4
-	VPMAXSW    Z4, Z1, Z1
-	VBLENDMPS  Z1, Z0, K2, Z4
-	VSHUFF32X4 $0x4e, Z1, Z0, Z0
+	VSHUFPS    $0x88, Z6, Z4, Z2
+	VSHUFPS    $0xdd, Z6, Z4, Z4
+	VPMAXUW    Z4, Z2, Z2
+	VBLENDMPS  Z3, Z0, K1, Z4
+	VSHUFPS    $0x4e, Z3, Z0, Z0
 	VPMAXSW    Z0, Z4, Z4
-	VSHUFF32X4 $0x88, Z4, Z2, Z0
-	VSHUFF32X4 $0xdd, Z4, Z2, Z2
-	VPMAXSW    Z2, Z0, Z0
-	VPSRLD     $0x10, Z3, Z1
-	VPMAXUW    Z1, Z3, Z3
-	VPSLLD     $0x10, Z3, Z3
-	VPSRLD     $0x10, Z0, Z1
+	VSHUFPS    $0x88, Z4, Z1, Z0
+	VSHUFPS    $0xdd, Z4, Z1, Z1
 	VPMAXSW    Z1, Z0, Z0
-	VPSLLD     $0x10, Z0, Z0
-	VPMAXSD    Z15, Z0, Z0
-	VCMPPS     $0x07, Z0, Z0, K1
-	VPSRLD     $0x1f, Z3, Z1
-	VPSUBD     Z1, Z15, Z1
-	VPANDD     Z1, Z3, Z3
-	VADDPS     Z14, Z3, Z3
-	VBLENDMPS  Z3, Z0, K1, Z3
-	VMOVUPS    Z3, (DX)
-	VMOVUPS    Z0, (BX)
+	VMOVUPS    Z2, (R12)
+	VMOVUPS    Z0, 256(R12)
+	ADDQ       $+64, R12
+	SUBQ       $+1, R13
+	TESTQ      R13, R13
+	JNE        tree1round
+	VMOVUPS    152(SP), Z0
+	VMOVUPS    408(SP), Z1
+	VMOVUPS    216(SP), Z2
+	VMOVUPS    472(SP), Z3
+	MOVL       $0x0000ff00, AX
+	KMOVW      AX, K1
+	VBLENDMPS  Z2, Z0, K1, Z4
+	VSHUFF32X4 $0x4e, Z2, Z0, Z0
+	VPMAXUW    Z0, Z4, Z4
+	VBLENDMPS  Z3, Z1, K1, Z0
+	VSHUFF32X4 $0x4e, Z3, Z1, Z1
+	VPMAXSW    Z1, Z0, Z0
+	VMOVUPS    280(SP), Z1
+	VMOVUPS    536(SP), Z2
+	VMOVUPS    344(SP), Z3
+	VMOVUPS    600(SP), Z5
+	VBLENDMPS  Z3, Z1, K1, Z6
+	VSHUFF32X4 $0x4e, Z3, Z1, Z1
+	VPMAXUW    Z1, Z6, Z6
+	VSHUFF32X4 $0x88, Z6, Z4, Z1
+	VSHUFF32X4 $0xdd, Z6, Z4, Z4
+	VPMAXUW    Z4, Z1, Z1
+	VBLENDMPS  Z5, Z2, K1, Z3
+	VSHUFF32X4 $0x4e, Z5, Z2, Z2
+	VPMAXSW    Z2, Z3, Z3
+	VSHUFF32X4 $0x88, Z3, Z0, Z2
+	VSHUFF32X4 $0xdd, Z3, Z0, Z0
+	VPMAXSW    Z0, Z2, Z2
+	VPSRLD     $0x10, Z1, Z0
+	VPMAXUW    Z0, Z1, Z1
+	VPSLLD     $0x10, Z1, Z1
+	VPSRLD     $0x10, Z2, Z0
+	VPMAXSW    Z0, Z2, Z2
+	VPSLLD     $0x10, Z2, Z2
+	VPMAXSD    Z15, Z2, Z2
+	VCMPPS     $0x07, Z2, Z2, K1
+	VPSRLD     $0x1f, Z1, Z0
+	VPSUBD     Z0, Z15, Z0
+	VPANDD     Z0, Z1, Z1
+	VADDPS     Z14, Z1, Z1
+	VBLENDMPS  Z1, Z2, K1, Z1
+	VMOVUPS    Z1, (DX)
+	VMOVUPS    Z2, (BX)
 	MOVQ       R10, SI
 	ADDQ       $+64, DX
 	ADDQ       $+64, BX
 	SUBQ       $+16, R8
 	CMPQ       R8, $+16
 	JGE        tree1loop
-
-tree1end:
-	TESTQ R8, R8
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP        few
 
 treepart:
 	CMPQ  R8, $+16
-	JLT   treepartend
+	JLT   few
 	MOVQ  $-1, AX
 	BZHIQ R9, AX, AX
 	KMOVQ AX, K7
@@ -17760,7 +10631,7 @@ treepartloop:
 	CMPQ         R8, $+16
 	JGE          treepartloop
 
-treepartend:
+few:
 	TESTQ R8, R8
 	JNE   groups
 	VZEROUPPER

@@ -95,7 +95,7 @@ groupend:
 	RET
 tree:
 	CMP $4, R4
-	BLT treeend
+	BLT few
 treeloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
@@ -122,12 +122,10 @@ treeloop:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treeloop
-treeend:
-	CBNZ R4, groups
-	RET
+	B few
 treepair:
 	CMP $4, R4
-	BLT treepairend
+	BLT few
 treepairloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
@@ -166,18 +164,16 @@ treepairloop:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treepairloop
-treepairend:
-	CBNZ R4, groups
-	RET
+	B few
 tree4:
 	CMP $4, R4
-	BLT tree4end
+	BLT few
 	SUB R7, R7, R7
 	ADD R5<<2, R7, R7
 	SUB $64, R7, R7
 tree4loop:
 	MOVD R1, R6
-	MOVD R6, R0
+	MOVD R1, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F0
 	FMOVQ 16(R0), F1
@@ -208,9 +204,8 @@ tree4turn0:
 	CMP R0, R6
 	BLT tree4turn0
 tree4done0:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F1
 	FMOVQ 16(R0), F3
@@ -241,11 +236,10 @@ tree4turn1:
 	CMP R0, R6
 	BLT tree4turn1
 tree4done1:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
 	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
 	WORD $0x6e21f400 // fmaxp v0.4s, v0.4s, v1.4s
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F1
 	FMOVQ 16(R0), F3
@@ -276,9 +270,8 @@ tree4turn2:
 	CMP R0, R6
 	BLT tree4turn2
 tree4done2:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F3
 	FMOVQ 16(R0), F5
@@ -309,8 +302,8 @@ tree4turn3:
 	CMP R0, R6
 	BLT tree4turn3
 tree4done3:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
 	WORD $0x6ea6f484 // fminp v4.4s, v4.4s, v6.4s
 	WORD $0x6ea4f442 // fminp v2.4s, v2.4s, v4.4s
 	WORD $0x6e23f421 // fmaxp v1.4s, v1.4s, v3.4s
@@ -330,22 +323,19 @@ tree4done3:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree4loop
-tree4end:
-	CBNZ R4, groups
-	RET
+	B few
 tree1:
 	CMP $4, R4
-	BLT tree1end
+	BLT few
 	SUB R7, R7, R7
 	ADD R5<<2, R7, R7
 	SUB $16, R7, R7
 tree1loop:
 	MOVD R1, R6
-	MOVD R6, R0
+	MOVD R1, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F0
 	VMOV V0.B16, V1.B16
-	VMOV V0.B16, V0.B16
 	CMP R0, R6
 	BGE tree1done0
 tree1turn0:
@@ -356,13 +346,11 @@ tree1turn0:
 	CMP R0, R6
 	BLT tree1turn0
 tree1done0:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F2
 	VMOV V2.B16, V3.B16
-	VMOV V2.B16, V2.B16
 	CMP R0, R6
 	BGE tree1done1
 tree1turn1:
@@ -373,15 +361,13 @@ tree1turn1:
 	CMP R0, R6
 	BLT tree1turn1
 tree1done1:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
 	WORD $0x6ea3f421 // fminp v1.4s, v1.4s, v3.4s
 	WORD $0x6e22f400 // fmaxp v0.4s, v0.4s, v2.4s
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F2
 	VMOV V2.B16, V3.B16
-	VMOV V2.B16, V2.B16
 	CMP R0, R6
 	BGE tree1done2
 tree1turn2:
@@ -392,13 +378,11 @@ tree1turn2:
 	CMP R0, R6
 	BLT tree1turn2
 tree1done2:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F4
 	VMOV V4.B16, V5.B16
-	VMOV V4.B16, V4.B16
 	CMP R0, R6
 	BGE tree1done3
 tree1turn3:
@@ -409,8 +393,8 @@ tree1turn3:
 	CMP R0, R6
 	BLT tree1turn3
 tree1done3:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
 	WORD $0x6ea5f463 // fminp v3.4s, v3.4s, v5.4s
 	WORD $0x6ea3f421 // fminp v1.4s, v1.4s, v3.4s
 	WORD $0x6e24f442 // fmaxp v2.4s, v2.4s, v4.4s
@@ -430,7 +414,8 @@ tree1done3:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree1loop
-tree1end:
+	B few
+few:
 	CBNZ R4, groups
 	RET
 groupstage:
@@ -510,7 +495,7 @@ groupend:
 	RET
 tree:
 	CMP $4, R3
-	BLT treeend
+	BLT few
 treeloop:
 	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V0.B16
@@ -529,12 +514,10 @@ treeloop:
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE treeloop
-treeend:
-	CBNZ R3, groups
-	RET
+	B few
 treepair:
 	CMP $4, R3
-	BLT treepairend
+	BLT few
 treepairloop:
 	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V0.B16
@@ -565,18 +548,16 @@ treepairloop:
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE treepairloop
-treepairend:
-	CBNZ R3, groups
-	RET
+	B few
 tree4:
 	CMP $4, R3
-	BLT tree4end
+	BLT few
 	SUB R6, R6, R6
 	ADD R4<<2, R6, R6
 	SUB $64, R6, R6
 tree4loop:
 	MOVD R1, R5
-	MOVD R5, R0
+	MOVD R1, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F0
 	VAND V15.B16, V0.B16, V0.B16
@@ -608,9 +589,8 @@ tree4turn0:
 	CMP R0, R5
 	BLT tree4turn0
 tree4done0:
+	ADD $64, R0, R0
 	MOVD R0, R5
-	ADD $64, R5, R5
-	MOVD R5, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
@@ -642,10 +622,9 @@ tree4turn1:
 	CMP R0, R5
 	BLT tree4turn1
 tree4done1:
+	ADD $64, R0, R0
 	MOVD R0, R5
-	ADD $64, R5, R5
 	WORD $0x6ea1a400 // umaxp v0.4s, v0.4s, v1.4s
-	MOVD R5, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
@@ -677,9 +656,8 @@ tree4turn2:
 	CMP R0, R5
 	BLT tree4turn2
 tree4done2:
+	ADD $64, R0, R0
 	MOVD R0, R5
-	ADD $64, R5, R5
-	MOVD R5, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F2
 	VAND V15.B16, V2.B16, V2.B16
@@ -711,8 +689,8 @@ tree4turn3:
 	CMP R0, R5
 	BLT tree4turn3
 tree4done3:
+	ADD $64, R0, R0
 	MOVD R0, R5
-	ADD $64, R5, R5
 	WORD $0x6ea2a421 // umaxp v1.4s, v1.4s, v2.4s
 	WORD $0x6ea1a400 // umaxp v0.4s, v0.4s, v1.4s
 	FMOVQ F0, (R2)
@@ -721,22 +699,19 @@ tree4done3:
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE tree4loop
-tree4end:
-	CBNZ R3, groups
-	RET
+	B few
 tree1:
 	CMP $4, R3
-	BLT tree1end
+	BLT few
 	SUB R6, R6, R6
 	ADD R4<<2, R6, R6
 	SUB $16, R6, R6
 tree1loop:
 	MOVD R1, R5
-	MOVD R5, R0
+	MOVD R1, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F0
 	VAND V15.B16, V0.B16, V0.B16
-	VMOV V0.B16, V0.B16
 	CMP R0, R5
 	BGE tree1done0
 tree1turn0:
@@ -747,13 +722,11 @@ tree1turn0:
 	CMP R0, R5
 	BLT tree1turn0
 tree1done0:
+	ADD $16, R0, R0
 	MOVD R0, R5
-	ADD $16, R5, R5
-	MOVD R5, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
-	VMOV V1.B16, V1.B16
 	CMP R0, R5
 	BGE tree1done1
 tree1turn1:
@@ -764,14 +737,12 @@ tree1turn1:
 	CMP R0, R5
 	BLT tree1turn1
 tree1done1:
+	ADD $16, R0, R0
 	MOVD R0, R5
-	ADD $16, R5, R5
 	WORD $0x6ea1a400 // umaxp v0.4s, v0.4s, v1.4s
-	MOVD R5, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
-	VMOV V1.B16, V1.B16
 	CMP R0, R5
 	BGE tree1done2
 tree1turn2:
@@ -782,13 +753,11 @@ tree1turn2:
 	CMP R0, R5
 	BLT tree1turn2
 tree1done2:
+	ADD $16, R0, R0
 	MOVD R0, R5
-	ADD $16, R5, R5
-	MOVD R5, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F2
 	VAND V15.B16, V2.B16, V2.B16
-	VMOV V2.B16, V2.B16
 	CMP R0, R5
 	BGE tree1done3
 tree1turn3:
@@ -799,8 +768,8 @@ tree1turn3:
 	CMP R0, R5
 	BLT tree1turn3
 tree1done3:
+	ADD $16, R0, R0
 	MOVD R0, R5
-	ADD $16, R5, R5
 	WORD $0x6ea2a421 // umaxp v1.4s, v1.4s, v2.4s
 	WORD $0x6ea1a400 // umaxp v0.4s, v0.4s, v1.4s
 	FMOVQ F0, (R2)
@@ -809,7 +778,8 @@ tree1done3:
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE tree1loop
-tree1end:
+	B few
+few:
 	CBNZ R3, groups
 	RET
 groupstage:
@@ -909,7 +879,7 @@ groupend:
 	RET
 tree:
 	CMP $4, R4
-	BLT treeend
+	BLT few
 treeloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
@@ -936,12 +906,10 @@ treeloop:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treeloop
-treeend:
-	CBNZ R4, groups
-	RET
+	B few
 treepair:
 	CMP $4, R4
-	BLT treepairend
+	BLT few
 treepairloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
@@ -980,18 +948,16 @@ treepairloop:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treepairloop
-treepairend:
-	CBNZ R4, groups
-	RET
+	B few
 tree4:
 	CMP $4, R4
-	BLT tree4end
+	BLT few
 	SUB R7, R7, R7
 	ADD R5<<2, R7, R7
 	SUB $64, R7, R7
 tree4loop:
 	MOVD R1, R6
-	MOVD R6, R0
+	MOVD R1, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F0
 	FMOVQ 16(R0), F1
@@ -1022,9 +988,8 @@ tree4turn0:
 	CMP R0, R6
 	BLT tree4turn0
 tree4done0:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F1
 	FMOVQ 16(R0), F3
@@ -1055,11 +1020,10 @@ tree4turn1:
 	CMP R0, R6
 	BLT tree4turn1
 tree4done1:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
 	WORD $0x6ea4a442 // umaxp v2.4s, v2.4s, v4.4s
 	WORD $0x4ea1a400 // smaxp v0.4s, v0.4s, v1.4s
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F1
 	FMOVQ 16(R0), F3
@@ -1090,9 +1054,8 @@ tree4turn2:
 	CMP R0, R6
 	BLT tree4turn2
 tree4done2:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F3
 	FMOVQ 16(R0), F5
@@ -1123,8 +1086,8 @@ tree4turn3:
 	CMP R0, R6
 	BLT tree4turn3
 tree4done3:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
 	WORD $0x6ea6a484 // umaxp v4.4s, v4.4s, v6.4s
 	WORD $0x6ea4a442 // umaxp v2.4s, v2.4s, v4.4s
 	WORD $0x4ea3a421 // smaxp v1.4s, v1.4s, v3.4s
@@ -1144,22 +1107,19 @@ tree4done3:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree4loop
-tree4end:
-	CBNZ R4, groups
-	RET
+	B few
 tree1:
 	CMP $4, R4
-	BLT tree1end
+	BLT few
 	SUB R7, R7, R7
 	ADD R5<<2, R7, R7
 	SUB $16, R7, R7
 tree1loop:
 	MOVD R1, R6
-	MOVD R6, R0
+	MOVD R1, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F0
 	VMOV V0.B16, V1.B16
-	VMOV V0.B16, V0.B16
 	CMP R0, R6
 	BGE tree1done0
 tree1turn0:
@@ -1170,13 +1130,11 @@ tree1turn0:
 	CMP R0, R6
 	BLT tree1turn0
 tree1done0:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F2
 	VMOV V2.B16, V3.B16
-	VMOV V2.B16, V2.B16
 	CMP R0, R6
 	BGE tree1done1
 tree1turn1:
@@ -1187,15 +1145,13 @@ tree1turn1:
 	CMP R0, R6
 	BLT tree1turn1
 tree1done1:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
 	WORD $0x6ea3a421 // umaxp v1.4s, v1.4s, v3.4s
 	WORD $0x4ea2a400 // smaxp v0.4s, v0.4s, v2.4s
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F2
 	VMOV V2.B16, V3.B16
-	VMOV V2.B16, V2.B16
 	CMP R0, R6
 	BGE tree1done2
 tree1turn2:
@@ -1206,13 +1162,11 @@ tree1turn2:
 	CMP R0, R6
 	BLT tree1turn2
 tree1done2:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F4
 	VMOV V4.B16, V5.B16
-	VMOV V4.B16, V4.B16
 	CMP R0, R6
 	BGE tree1done3
 tree1turn3:
@@ -1223,8 +1177,8 @@ tree1turn3:
 	CMP R0, R6
 	BLT tree1turn3
 tree1done3:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
 	WORD $0x6ea5a463 // umaxp v3.4s, v3.4s, v5.4s
 	WORD $0x6ea3a421 // umaxp v1.4s, v1.4s, v3.4s
 	WORD $0x4ea4a442 // smaxp v2.4s, v2.4s, v4.4s
@@ -1244,7 +1198,8 @@ tree1done3:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree1loop
-tree1end:
+	B few
+few:
 	CBNZ R4, groups
 	RET
 groupstage:
@@ -1748,7 +1703,7 @@ groupend:
 	RET
 tree:
 	CMP $4, R4
-	BLT treeend
+	BLT few
 treeloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
@@ -1791,12 +1746,10 @@ treeloop:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treeloop
-treeend:
-	CBNZ R4, groups
-	RET
+	B few
 treepair:
 	CMP $4, R4
-	BLT treepairend
+	BLT few
 treepairloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
@@ -1855,18 +1808,16 @@ treepairloop:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treepairloop
-treepairend:
-	CBNZ R4, groups
-	RET
+	B few
 tree4:
 	CMP $4, R4
-	BLT tree4end
+	BLT few
 	SUB R7, R7, R7
 	ADD R5<<1, R7, R7
 	SUB $64, R7, R7
 tree4loop:
 	MOVD R1, R6
-	MOVD R6, R0
+	MOVD R1, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F0
 	FMOVQ 16(R0), F1
@@ -1904,9 +1855,8 @@ tree4turn0:
 	CMP R0, R6
 	BLT tree4turn0
 tree4done0:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F1
 	FMOVQ 16(R0), F4
@@ -1944,12 +1894,11 @@ tree4turn1:
 	CMP R0, R6
 	BLT tree4turn1
 tree4done1:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
 	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
 	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
 	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F1
 	FMOVQ 16(R0), F4
@@ -1987,9 +1936,8 @@ tree4turn2:
 	CMP R0, R6
 	BLT tree4turn2
 tree4done2:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F4
 	FMOVQ 16(R0), F7
@@ -2027,8 +1975,8 @@ tree4turn3:
 	CMP R0, R6
 	BLT tree4turn3
 tree4done3:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
 	WORD $0x4e68a4a5 // smaxp v5.8h, v5.8h, v8.8h
 	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
 	WORD $0x6e70a4c6 // umaxp v6.8h, v6.8h, v16.8h
@@ -2063,23 +2011,20 @@ tree4done3:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree4loop
-tree4end:
-	CBNZ R4, groups
-	RET
+	B few
 tree1:
 	CMP $4, R4
-	BLT tree1end
+	BLT few
 	SUB R7, R7, R7
 	ADD R5<<1, R7, R7
 	SUB $16, R7, R7
 tree1loop:
 	MOVD R1, R6
-	MOVD R6, R0
+	MOVD R1, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F0
 	VMOV V0.B16, V1.B16
 	VMOV V0.B16, V2.B16
-	VMOV V0.B16, V0.B16
 	CMP R0, R6
 	BGE tree1done0
 tree1turn0:
@@ -2091,14 +2036,12 @@ tree1turn0:
 	CMP R0, R6
 	BLT tree1turn0
 tree1done0:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F3
 	VMOV V3.B16, V4.B16
 	VMOV V3.B16, V5.B16
-	VMOV V3.B16, V3.B16
 	CMP R0, R6
 	BGE tree1done1
 tree1turn1:
@@ -2110,17 +2053,15 @@ tree1turn1:
 	CMP R0, R6
 	BLT tree1turn1
 tree1done1:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
 	WORD $0x4e64a421 // smaxp v1.8h, v1.8h, v4.8h
 	WORD $0x6e65a442 // umaxp v2.8h, v2.8h, v5.8h
 	WORD $0x6e63ac00 // uminp v0.8h, v0.8h, v3.8h
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F3
 	VMOV V3.B16, V4.B16
 	VMOV V3.B16, V5.B16
-	VMOV V3.B16, V3.B16
 	CMP R0, R6
 	BGE tree1done2
 tree1turn2:
@@ -2132,14 +2073,12 @@ tree1turn2:
 	CMP R0, R6
 	BLT tree1turn2
 tree1done2:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F6
 	VMOV V6.B16, V7.B16
 	VMOV V6.B16, V8.B16
-	VMOV V6.B16, V6.B16
 	CMP R0, R6
 	BGE tree1done3
 tree1turn3:
@@ -2151,8 +2090,8 @@ tree1turn3:
 	CMP R0, R6
 	BLT tree1turn3
 tree1done3:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
 	WORD $0x4e67a484 // smaxp v4.8h, v4.8h, v7.8h
 	WORD $0x4e64a421 // smaxp v1.8h, v1.8h, v4.8h
 	WORD $0x6e68a4a5 // umaxp v5.8h, v5.8h, v8.8h
@@ -2187,7 +2126,8 @@ tree1done3:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree1loop
-tree1end:
+	B few
+few:
 	CBNZ R4, groups
 	RET
 groupstage:
@@ -2261,7 +2201,7 @@ groupend:
 	RET
 tree:
 	CMP $4, R3
-	BLT treeend
+	BLT few
 treeloop:
 	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V0.B16
@@ -2284,12 +2224,10 @@ treeloop:
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE treeloop
-treeend:
-	CBNZ R3, groups
-	RET
+	B few
 treepair:
 	CMP $4, R3
-	BLT treepairend
+	BLT few
 treepairloop:
 	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V0.B16
@@ -2324,18 +2262,16 @@ treepairloop:
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE treepairloop
-treepairend:
-	CBNZ R3, groups
-	RET
+	B few
 tree4:
 	CMP $4, R3
-	BLT tree4end
+	BLT few
 	SUB R6, R6, R6
 	ADD R4<<1, R6, R6
 	SUB $64, R6, R6
 tree4loop:
 	MOVD R1, R5
-	MOVD R5, R0
+	MOVD R1, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F0
 	VAND V15.B16, V0.B16, V0.B16
@@ -2367,9 +2303,8 @@ tree4turn0:
 	CMP R0, R5
 	BLT tree4turn0
 tree4done0:
+	ADD $64, R0, R0
 	MOVD R0, R5
-	ADD $64, R5, R5
-	MOVD R5, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
@@ -2401,10 +2336,9 @@ tree4turn1:
 	CMP R0, R5
 	BLT tree4turn1
 tree4done1:
+	ADD $64, R0, R0
 	MOVD R0, R5
-	ADD $64, R5, R5
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
-	MOVD R5, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
@@ -2436,9 +2370,8 @@ tree4turn2:
 	CMP R0, R5
 	BLT tree4turn2
 tree4done2:
+	ADD $64, R0, R0
 	MOVD R0, R5
-	ADD $64, R5, R5
-	MOVD R5, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F2
 	VAND V15.B16, V2.B16, V2.B16
@@ -2470,8 +2403,8 @@ tree4turn3:
 	CMP R0, R5
 	BLT tree4turn3
 tree4done3:
+	ADD $64, R0, R0
 	MOVD R0, R5
-	ADD $64, R5, R5
 	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
@@ -2484,22 +2417,19 @@ tree4done3:
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE tree4loop
-tree4end:
-	CBNZ R3, groups
-	RET
+	B few
 tree1:
 	CMP $4, R3
-	BLT tree1end
+	BLT few
 	SUB R6, R6, R6
 	ADD R4<<1, R6, R6
 	SUB $16, R6, R6
 tree1loop:
 	MOVD R1, R5
-	MOVD R5, R0
+	MOVD R1, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F0
 	VAND V15.B16, V0.B16, V0.B16
-	VMOV V0.B16, V0.B16
 	CMP R0, R5
 	BGE tree1done0
 tree1turn0:
@@ -2510,13 +2440,11 @@ tree1turn0:
 	CMP R0, R5
 	BLT tree1turn0
 tree1done0:
+	ADD $16, R0, R0
 	MOVD R0, R5
-	ADD $16, R5, R5
-	MOVD R5, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
-	VMOV V1.B16, V1.B16
 	CMP R0, R5
 	BGE tree1done1
 tree1turn1:
@@ -2527,14 +2455,12 @@ tree1turn1:
 	CMP R0, R5
 	BLT tree1turn1
 tree1done1:
+	ADD $16, R0, R0
 	MOVD R0, R5
-	ADD $16, R5, R5
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
-	MOVD R5, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
-	VMOV V1.B16, V1.B16
 	CMP R0, R5
 	BGE tree1done2
 tree1turn2:
@@ -2545,13 +2471,11 @@ tree1turn2:
 	CMP R0, R5
 	BLT tree1turn2
 tree1done2:
+	ADD $16, R0, R0
 	MOVD R0, R5
-	ADD $16, R5, R5
-	MOVD R5, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F2
 	VAND V15.B16, V2.B16, V2.B16
-	VMOV V2.B16, V2.B16
 	CMP R0, R5
 	BGE tree1done3
 tree1turn3:
@@ -2562,8 +2486,8 @@ tree1turn3:
 	CMP R0, R5
 	BLT tree1turn3
 tree1done3:
+	ADD $16, R0, R0
 	MOVD R0, R5
-	ADD $16, R5, R5
 	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
@@ -2576,7 +2500,8 @@ tree1done3:
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE tree1loop
-tree1end:
+	B few
+few:
 	CBNZ R3, groups
 	RET
 groupstage:
@@ -2670,7 +2595,7 @@ groupend:
 	RET
 tree:
 	CMP $4, R4
-	BLT treeend
+	BLT few
 treeloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
@@ -2705,12 +2630,10 @@ treeloop:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treeloop
-treeend:
-	CBNZ R4, groups
-	RET
+	B few
 treepair:
 	CMP $4, R4
-	BLT treepairend
+	BLT few
 treepairloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
@@ -2757,18 +2680,16 @@ treepairloop:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treepairloop
-treepairend:
-	CBNZ R4, groups
-	RET
+	B few
 tree4:
 	CMP $4, R4
-	BLT tree4end
+	BLT few
 	SUB R7, R7, R7
 	ADD R5<<1, R7, R7
 	SUB $64, R7, R7
 tree4loop:
 	MOVD R1, R6
-	MOVD R6, R0
+	MOVD R1, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F0
 	FMOVQ 16(R0), F1
@@ -2799,9 +2720,8 @@ tree4turn0:
 	CMP R0, R6
 	BLT tree4turn0
 tree4done0:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F1
 	FMOVQ 16(R0), F3
@@ -2832,11 +2752,10 @@ tree4turn1:
 	CMP R0, R6
 	BLT tree4turn1
 tree4done1:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
 	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
 	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F1
 	FMOVQ 16(R0), F3
@@ -2867,9 +2786,8 @@ tree4turn2:
 	CMP R0, R6
 	BLT tree4turn2
 tree4done2:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F3
 	FMOVQ 16(R0), F5
@@ -2900,8 +2818,8 @@ tree4turn3:
 	CMP R0, R6
 	BLT tree4turn3
 tree4done3:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
 	WORD $0x6e66a484 // umaxp v4.8h, v4.8h, v6.8h
 	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
 	WORD $0x4e63a421 // smaxp v1.8h, v1.8h, v3.8h
@@ -2929,22 +2847,19 @@ tree4done3:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree4loop
-tree4end:
-	CBNZ R4, groups
-	RET
+	B few
 tree1:
 	CMP $4, R4
-	BLT tree1end
+	BLT few
 	SUB R7, R7, R7
 	ADD R5<<1, R7, R7
 	SUB $16, R7, R7
 tree1loop:
 	MOVD R1, R6
-	MOVD R6, R0
+	MOVD R1, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F0
 	VMOV V0.B16, V1.B16
-	VMOV V0.B16, V0.B16
 	CMP R0, R6
 	BGE tree1done0
 tree1turn0:
@@ -2955,13 +2870,11 @@ tree1turn0:
 	CMP R0, R6
 	BLT tree1turn0
 tree1done0:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F2
 	VMOV V2.B16, V3.B16
-	VMOV V2.B16, V2.B16
 	CMP R0, R6
 	BGE tree1done1
 tree1turn1:
@@ -2972,15 +2885,13 @@ tree1turn1:
 	CMP R0, R6
 	BLT tree1turn1
 tree1done1:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
 	WORD $0x6e63a421 // umaxp v1.8h, v1.8h, v3.8h
 	WORD $0x4e62a400 // smaxp v0.8h, v0.8h, v2.8h
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F2
 	VMOV V2.B16, V3.B16
-	VMOV V2.B16, V2.B16
 	CMP R0, R6
 	BGE tree1done2
 tree1turn2:
@@ -2991,13 +2902,11 @@ tree1turn2:
 	CMP R0, R6
 	BLT tree1turn2
 tree1done2:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F4
 	VMOV V4.B16, V5.B16
-	VMOV V4.B16, V4.B16
 	CMP R0, R6
 	BGE tree1done3
 tree1turn3:
@@ -3008,8 +2917,8 @@ tree1turn3:
 	CMP R0, R6
 	BLT tree1turn3
 tree1done3:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
 	WORD $0x6e65a463 // umaxp v3.8h, v3.8h, v5.8h
 	WORD $0x6e63a421 // umaxp v1.8h, v1.8h, v3.8h
 	WORD $0x4e64a442 // smaxp v2.8h, v2.8h, v4.8h
@@ -3037,7 +2946,8 @@ tree1done3:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree1loop
-tree1end:
+	B few
+few:
 	CBNZ R4, groups
 	RET
 groupstage:
@@ -3455,7 +3365,7 @@ groupend:
 	RET
 tree:
 	CMP $4, R4
-	BLT treeend
+	BLT few
 treeloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
@@ -3498,12 +3408,10 @@ treeloop:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treeloop
-treeend:
-	CBNZ R4, groups
-	RET
+	B few
 treepair:
 	CMP $4, R4
-	BLT treepairend
+	BLT few
 treepairloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
@@ -3562,18 +3470,16 @@ treepairloop:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treepairloop
-treepairend:
-	CBNZ R4, groups
-	RET
+	B few
 tree4:
 	CMP $4, R4
-	BLT tree4end
+	BLT few
 	SUB R7, R7, R7
 	ADD R5<<1, R7, R7
 	SUB $64, R7, R7
 tree4loop:
 	MOVD R1, R6
-	MOVD R6, R0
+	MOVD R1, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F0
 	FMOVQ 16(R0), F1
@@ -3611,9 +3517,8 @@ tree4turn0:
 	CMP R0, R6
 	BLT tree4turn0
 tree4done0:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F1
 	FMOVQ 16(R0), F4
@@ -3651,12 +3556,11 @@ tree4turn1:
 	CMP R0, R6
 	BLT tree4turn1
 tree4done1:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
 	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
 	WORD $0x6e66a463 // umaxp v3.8h, v3.8h, v6.8h
 	WORD $0x6e61ac00 // uminp v0.8h, v0.8h, v1.8h
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F1
 	FMOVQ 16(R0), F4
@@ -3694,9 +3598,8 @@ tree4turn2:
 	CMP R0, R6
 	BLT tree4turn2
 tree4done2:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F4
 	FMOVQ 16(R0), F7
@@ -3734,8 +3637,8 @@ tree4turn3:
 	CMP R0, R6
 	BLT tree4turn3
 tree4done3:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
 	WORD $0x4e68a4a5 // smaxp v5.8h, v5.8h, v8.8h
 	WORD $0x4e65a442 // smaxp v2.8h, v2.8h, v5.8h
 	WORD $0x6e70a4c6 // umaxp v6.8h, v6.8h, v16.8h
@@ -3770,23 +3673,20 @@ tree4done3:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree4loop
-tree4end:
-	CBNZ R4, groups
-	RET
+	B few
 tree1:
 	CMP $4, R4
-	BLT tree1end
+	BLT few
 	SUB R7, R7, R7
 	ADD R5<<1, R7, R7
 	SUB $16, R7, R7
 tree1loop:
 	MOVD R1, R6
-	MOVD R6, R0
+	MOVD R1, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F0
 	VMOV V0.B16, V1.B16
 	VMOV V0.B16, V2.B16
-	VMOV V0.B16, V0.B16
 	CMP R0, R6
 	BGE tree1done0
 tree1turn0:
@@ -3798,14 +3698,12 @@ tree1turn0:
 	CMP R0, R6
 	BLT tree1turn0
 tree1done0:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F3
 	VMOV V3.B16, V4.B16
 	VMOV V3.B16, V5.B16
-	VMOV V3.B16, V3.B16
 	CMP R0, R6
 	BGE tree1done1
 tree1turn1:
@@ -3817,17 +3715,15 @@ tree1turn1:
 	CMP R0, R6
 	BLT tree1turn1
 tree1done1:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
 	WORD $0x4e64a421 // smaxp v1.8h, v1.8h, v4.8h
 	WORD $0x6e65a442 // umaxp v2.8h, v2.8h, v5.8h
 	WORD $0x6e63ac00 // uminp v0.8h, v0.8h, v3.8h
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F3
 	VMOV V3.B16, V4.B16
 	VMOV V3.B16, V5.B16
-	VMOV V3.B16, V3.B16
 	CMP R0, R6
 	BGE tree1done2
 tree1turn2:
@@ -3839,14 +3735,12 @@ tree1turn2:
 	CMP R0, R6
 	BLT tree1turn2
 tree1done2:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F6
 	VMOV V6.B16, V7.B16
 	VMOV V6.B16, V8.B16
-	VMOV V6.B16, V6.B16
 	CMP R0, R6
 	BGE tree1done3
 tree1turn3:
@@ -3858,8 +3752,8 @@ tree1turn3:
 	CMP R0, R6
 	BLT tree1turn3
 tree1done3:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
 	WORD $0x4e67a484 // smaxp v4.8h, v4.8h, v7.8h
 	WORD $0x4e64a421 // smaxp v1.8h, v1.8h, v4.8h
 	WORD $0x6e68a4a5 // umaxp v5.8h, v5.8h, v8.8h
@@ -3894,7 +3788,8 @@ tree1done3:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree1loop
-tree1end:
+	B few
+few:
 	CBNZ R4, groups
 	RET
 groupstage:
@@ -3966,7 +3861,7 @@ groupend:
 	RET
 tree:
 	CMP $4, R3
-	BLT treeend
+	BLT few
 treeloop:
 	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V0.B16
@@ -3987,12 +3882,10 @@ treeloop:
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE treeloop
-treeend:
-	CBNZ R3, groups
-	RET
+	B few
 treepair:
 	CMP $4, R3
-	BLT treepairend
+	BLT few
 treepairloop:
 	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V0.B16
@@ -4025,18 +3918,16 @@ treepairloop:
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE treepairloop
-treepairend:
-	CBNZ R3, groups
-	RET
+	B few
 tree4:
 	CMP $4, R3
-	BLT tree4end
+	BLT few
 	SUB R6, R6, R6
 	ADD R4<<1, R6, R6
 	SUB $64, R6, R6
 tree4loop:
 	MOVD R1, R5
-	MOVD R5, R0
+	MOVD R1, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F0
 	VAND V15.B16, V0.B16, V0.B16
@@ -4068,9 +3959,8 @@ tree4turn0:
 	CMP R0, R5
 	BLT tree4turn0
 tree4done0:
+	ADD $64, R0, R0
 	MOVD R0, R5
-	ADD $64, R5, R5
-	MOVD R5, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
@@ -4102,10 +3992,9 @@ tree4turn1:
 	CMP R0, R5
 	BLT tree4turn1
 tree4done1:
+	ADD $64, R0, R0
 	MOVD R0, R5
-	ADD $64, R5, R5
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
-	MOVD R5, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
@@ -4137,9 +4026,8 @@ tree4turn2:
 	CMP R0, R5
 	BLT tree4turn2
 tree4done2:
+	ADD $64, R0, R0
 	MOVD R0, R5
-	ADD $64, R5, R5
-	MOVD R5, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F2
 	VAND V15.B16, V2.B16, V2.B16
@@ -4171,8 +4059,8 @@ tree4turn3:
 	CMP R0, R5
 	BLT tree4turn3
 tree4done3:
+	ADD $64, R0, R0
 	MOVD R0, R5
-	ADD $64, R5, R5
 	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
@@ -4183,22 +4071,19 @@ tree4done3:
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE tree4loop
-tree4end:
-	CBNZ R3, groups
-	RET
+	B few
 tree1:
 	CMP $4, R3
-	BLT tree1end
+	BLT few
 	SUB R6, R6, R6
 	ADD R4<<1, R6, R6
 	SUB $16, R6, R6
 tree1loop:
 	MOVD R1, R5
-	MOVD R5, R0
+	MOVD R1, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F0
 	VAND V15.B16, V0.B16, V0.B16
-	VMOV V0.B16, V0.B16
 	CMP R0, R5
 	BGE tree1done0
 tree1turn0:
@@ -4209,13 +4094,11 @@ tree1turn0:
 	CMP R0, R5
 	BLT tree1turn0
 tree1done0:
+	ADD $16, R0, R0
 	MOVD R0, R5
-	ADD $16, R5, R5
-	MOVD R5, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
-	VMOV V1.B16, V1.B16
 	CMP R0, R5
 	BGE tree1done1
 tree1turn1:
@@ -4226,14 +4109,12 @@ tree1turn1:
 	CMP R0, R5
 	BLT tree1turn1
 tree1done1:
+	ADD $16, R0, R0
 	MOVD R0, R5
-	ADD $16, R5, R5
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
-	MOVD R5, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F1
 	VAND V15.B16, V1.B16, V1.B16
-	VMOV V1.B16, V1.B16
 	CMP R0, R5
 	BGE tree1done2
 tree1turn2:
@@ -4244,13 +4125,11 @@ tree1turn2:
 	CMP R0, R5
 	BLT tree1turn2
 tree1done2:
+	ADD $16, R0, R0
 	MOVD R0, R5
-	ADD $16, R5, R5
-	MOVD R5, R0
 	ADD R6, R0, R0
 	FMOVQ (R0), F2
 	VAND V15.B16, V2.B16, V2.B16
-	VMOV V2.B16, V2.B16
 	CMP R0, R5
 	BGE tree1done3
 tree1turn3:
@@ -4261,8 +4140,8 @@ tree1turn3:
 	CMP R0, R5
 	BLT tree1turn3
 tree1done3:
+	ADD $16, R0, R0
 	MOVD R0, R5
-	ADD $16, R5, R5
 	WORD $0x6e62a421 // umaxp v1.8h, v1.8h, v2.8h
 	WORD $0x6e61a400 // umaxp v0.8h, v0.8h, v1.8h
 	WORD $0x6e60a400 // umaxp v0.8h, v0.8h, v0.8h
@@ -4273,7 +4152,8 @@ tree1done3:
 	SUB $4, R3, R3
 	CMP $4, R3
 	BGE tree1loop
-tree1end:
+	B few
+few:
 	CBNZ R3, groups
 	RET
 groupstage:
@@ -4363,7 +4243,7 @@ groupend:
 	RET
 tree:
 	CMP $4, R4
-	BLT treeend
+	BLT few
 treeloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
@@ -4394,12 +4274,10 @@ treeloop:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treeloop
-treeend:
-	CBNZ R4, groups
-	RET
+	B few
 treepair:
 	CMP $4, R4
-	BLT treepairend
+	BLT few
 treepairloop:
 	FMOVQ (R1), F0
 	FMOVQ 16(R1), F1
@@ -4442,18 +4320,16 @@ treepairloop:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE treepairloop
-treepairend:
-	CBNZ R4, groups
-	RET
+	B few
 tree4:
 	CMP $4, R4
-	BLT tree4end
+	BLT few
 	SUB R7, R7, R7
 	ADD R5<<1, R7, R7
 	SUB $64, R7, R7
 tree4loop:
 	MOVD R1, R6
-	MOVD R6, R0
+	MOVD R1, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F0
 	FMOVQ 16(R0), F1
@@ -4484,9 +4360,8 @@ tree4turn0:
 	CMP R0, R6
 	BLT tree4turn0
 tree4done0:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F1
 	FMOVQ 16(R0), F3
@@ -4517,11 +4392,10 @@ tree4turn1:
 	CMP R0, R6
 	BLT tree4turn1
 tree4done1:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
 	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
 	WORD $0x4e61a400 // smaxp v0.8h, v0.8h, v1.8h
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F1
 	FMOVQ 16(R0), F3
@@ -4552,9 +4426,8 @@ tree4turn2:
 	CMP R0, R6
 	BLT tree4turn2
 tree4done2:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F3
 	FMOVQ 16(R0), F5
@@ -4585,8 +4458,8 @@ tree4turn3:
 	CMP R0, R6
 	BLT tree4turn3
 tree4done3:
+	ADD $64, R0, R0
 	MOVD R0, R6
-	ADD $64, R6, R6
 	WORD $0x6e66a484 // umaxp v4.8h, v4.8h, v6.8h
 	WORD $0x6e64a442 // umaxp v2.8h, v2.8h, v4.8h
 	WORD $0x4e63a421 // smaxp v1.8h, v1.8h, v3.8h
@@ -4610,22 +4483,19 @@ tree4done3:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree4loop
-tree4end:
-	CBNZ R4, groups
-	RET
+	B few
 tree1:
 	CMP $4, R4
-	BLT tree1end
+	BLT few
 	SUB R7, R7, R7
 	ADD R5<<1, R7, R7
 	SUB $16, R7, R7
 tree1loop:
 	MOVD R1, R6
-	MOVD R6, R0
+	MOVD R1, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F0
 	VMOV V0.B16, V1.B16
-	VMOV V0.B16, V0.B16
 	CMP R0, R6
 	BGE tree1done0
 tree1turn0:
@@ -4636,13 +4506,11 @@ tree1turn0:
 	CMP R0, R6
 	BLT tree1turn0
 tree1done0:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F2
 	VMOV V2.B16, V3.B16
-	VMOV V2.B16, V2.B16
 	CMP R0, R6
 	BGE tree1done1
 tree1turn1:
@@ -4653,15 +4521,13 @@ tree1turn1:
 	CMP R0, R6
 	BLT tree1turn1
 tree1done1:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
 	WORD $0x6e63a421 // umaxp v1.8h, v1.8h, v3.8h
 	WORD $0x4e62a400 // smaxp v0.8h, v0.8h, v2.8h
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F2
 	VMOV V2.B16, V3.B16
-	VMOV V2.B16, V2.B16
 	CMP R0, R6
 	BGE tree1done2
 tree1turn2:
@@ -4672,13 +4538,11 @@ tree1turn2:
 	CMP R0, R6
 	BLT tree1turn2
 tree1done2:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
-	MOVD R6, R0
 	ADD R7, R0, R0
 	FMOVQ (R0), F4
 	VMOV V4.B16, V5.B16
-	VMOV V4.B16, V4.B16
 	CMP R0, R6
 	BGE tree1done3
 tree1turn3:
@@ -4689,8 +4553,8 @@ tree1turn3:
 	CMP R0, R6
 	BLT tree1turn3
 tree1done3:
+	ADD $16, R0, R0
 	MOVD R0, R6
-	ADD $16, R6, R6
 	WORD $0x6e65a463 // umaxp v3.8h, v3.8h, v5.8h
 	WORD $0x6e63a421 // umaxp v1.8h, v1.8h, v3.8h
 	WORD $0x4e64a442 // smaxp v2.8h, v2.8h, v4.8h
@@ -4714,7 +4578,8 @@ tree1done3:
 	SUB $4, R4, R4
 	CMP $4, R4
 	BGE tree1loop
-tree1end:
+	B few
+few:
 	CBNZ R4, groups
 	RET
 groupstage:

@@ -58,15 +58,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch64AVX2(SB)
 	VMOVUPS    (DX), Y0
 	VPAND      Y14, Y0, Y1
 	VPMADDUBSW Y15, Y1, Y1
@@ -150,15 +143,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
 	VPMOVZXBW (DX), Y0
 	VPSLLD    $0x04, Y0, Y1
 	VPOR      Y0, Y1, Y1
@@ -240,15 +226,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch64AVX2(SB)
 	VMOVUPS    (DX), Y0
 	VPAND      Y14, Y0, Y1
 	VPMADDUBSW Y15, Y1, Y1
@@ -336,15 +315,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch64AVX2(SB)
 	VPMOVZXBD (DX), Y0
 	VPSLLD    $0x06, Y0, Y1
 	VPOR      Y0, Y1, Y1

@@ -74,15 +74,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch64AVX512(SB)
 	VMOVUPS    (DX), Z0
 	VPANDD     Z14, Z0, Z1
 	VPMADDUBSW Z15, Z1, Z1
@@ -171,15 +164,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch64AVX512(SB)
 	VPMOVZXBW  (DX), Z0
 	VPSLLD     $0x04, Z0, Z1
 	VPTERNLOGD $0xa8, Z14, Z0, Z1
@@ -266,15 +252,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch64AVX512(SB)
 	VMOVUPS    (DX), Z0
 	VPANDD     Z14, Z0, Z1
 	VPMADDUBSW Z15, Z1, Z1
@@ -368,15 +347,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch64AVX512(SB)
 	VPMOVZXBD  (DX), Z0
 	VPSLLD     $0x06, Z0, Z1
 	VPORD      Z0, Z1, Z1

@@ -311,17 +311,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near9
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched10
-
-near9:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched10:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VMOVUPS      (BX), Z0
 	VPANDD       Z11, Z0, Z1
 	VMOVUPS      64(BX), Z2
@@ -366,16 +357,16 @@ fetched10:
 	VPADDW       Z7, Z1, K1, Z1
 	VMOVNTPS     Z1, 64(SI)
 	CMPL         kind+40(FP), $+1
-	JLT          maskdone12
-	JEQ          maskbytes11
+	JLT          maskdone10
+	JEQ          maskbytes9
 	VPCMPEQW     Z18, Z0, K1
 	VPCMPEQW     Z21, Z2, K2
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone12
+	JMP          maskdone10
 
-maskbytes11:
+maskbytes9:
 	VPCMPEQW   Z18, Z0, K1
 	VPCMPEQW   Z21, Z2, K2
 	KUNPCKDQ   K1, K2, K1
@@ -383,7 +374,7 @@ maskbytes11:
 	VMOVNTPS   Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone12:
+maskdone10:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, DI
@@ -402,23 +393,23 @@ lanestaged:
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 328(SP), DX
 	CMPL kind+40(FP), $+1
-	JLT  maskdone14
-	JEQ  maskbytes13
+	JLT  maskdone12
+	JEQ  maskbytes11
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone14
+	JMP  maskdone12
 
-maskbytes13:
+maskbytes11:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone14:
+maskdone12:
 	MOVQ 336(SP), BX
 	JMP  laneend
 
@@ -495,8 +486,8 @@ rare:
 	VPADDW       Z7, Z18, K1, Z18
 	VMOVUPS      Z18, 64(SI)
 	CMPL         kind+40(FP), $+1
-	JLT          maskdone16
-	JEQ          maskbytes15
+	JLT          maskdone14
+	JEQ          maskbytes13
 	VCMPPS       $0x00, Z0, Z2, K1
 	VCMPPS       $0x00, Z19, Z20, K2
 	KUNPCKWD     K1, K2, K1
@@ -506,9 +497,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone16
+	JMP          maskdone14
 
-maskbytes15:
+maskbytes13:
 	VCMPPS     $0x00, Z0, Z2, K1
 	VCMPPS     $0x00, Z19, Z20, K2
 	KUNPCKWD   K1, K2, K1
@@ -520,7 +511,7 @@ maskbytes15:
 	VMOVUPS    Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone16:
+maskdone14:
 	JMP laneback
 
 // func QuantizeWholeProductInt8BF16AVX512(q *int8, x *uint16, scale float32, recip float32, n int, ahead int)
@@ -686,17 +677,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch128AVX512(SB)
 	VPERMW.Z  (DX), Z14, K6, Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
@@ -985,17 +967,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch128AVX512(SB)
 	VPERMW.Z  (DX), Z7, K6, Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
@@ -1285,17 +1258,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch128AVX512(SB)
 	VPERMW.Z  (DX), Z7, K6, Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
@@ -1602,17 +1566,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch128AVX512(SB)
 	VPERMW.Z   (DX), Z7, K6, Z0
 	VMULPS     Z15, Z0, Z0
 	VCVTPS2DQ  Z0, Z0
@@ -1929,17 +1884,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch128AVX512(SB)
 	VPERMW.Z   (DX), Z7, K6, Z0
 	VMULPS     Z15, Z0, Z0
 	VCVTPS2DQ  Z0, Z0
@@ -2428,17 +2374,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near9
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched10
-
-near9:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched10:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VPERMW.Z     (BX), Z8, K6, Z0
 	VMULPS       Z12, Z0, Z0
 	VPERMW.Z     (BX), Z7, K6, Z1
@@ -2498,8 +2435,8 @@ fetched10:
 	VPADDW       Z6, Z23, K1, Z23
 	VMOVNTPS     Z23, 64(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone12
-	JEQ          maskbytes11
+	JLT          maskdone10
+	JEQ          maskbytes9
 	VPCMPEQD     Z0, Z18, K1
 	VPCMPEQD     Z1, Z19, K2
 	KUNPCKWD     K1, K2, K1
@@ -2509,9 +2446,9 @@ fetched10:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone12
+	JMP          maskdone10
 
-maskbytes11:
+maskbytes9:
 	VPCMPEQD   Z0, Z18, K1
 	VPCMPEQD   Z1, Z19, K2
 	KUNPCKWD   K1, K2, K1
@@ -2523,7 +2460,7 @@ maskbytes11:
 	VMOVNTPS   Z22, (DX)
 	ADDQ       $+64, DX
 
-maskdone12:
+maskdone10:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, DI
@@ -2542,23 +2479,23 @@ lanestaged:
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 328(SP), DX
 	CMPL kind+48(FP), $+1
-	JLT  maskdone14
-	JEQ  maskbytes13
+	JLT  maskdone12
+	JEQ  maskbytes11
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone14
+	JMP  maskdone12
 
-maskbytes13:
+maskbytes11:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone14:
+maskdone12:
 	MOVQ 336(SP), BX
 	JMP  laneend
 
@@ -2647,8 +2584,8 @@ rare:
 	VPADDW       Z6, Z0, K1, Z0
 	VMOVUPS      Z0, 64(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone16
-	JEQ          maskbytes15
+	JLT          maskdone14
+	JEQ          maskbytes13
 	VCMPPS       $0x00, Z16, Z17, K1
 	VCMPPS       $0x00, Z21, Z22, K2
 	KUNPCKWD     K1, K2, K1
@@ -2658,9 +2595,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone16
+	JMP          maskdone14
 
-maskbytes15:
+maskbytes13:
 	VCMPPS     $0x00, Z16, Z17, K1
 	VCMPPS     $0x00, Z21, Z22, K2
 	KUNPCKWD   K1, K2, K1
@@ -2672,7 +2609,7 @@ maskbytes15:
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX
 
-maskdone16:
+maskdone14:
 	JMP laneback
 
 // func QuantizeFpProductFloat8BF16AVX512(q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
@@ -2909,17 +2846,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (DX), Z7, K6, Z0
 	VMULPS      Z15, Z0, Z0
 	VPERMW.Z    (DX), Z6, K6, Z1
@@ -3295,17 +3223,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (DX), Z9, K6, Z0
 	VMULPS      Z15, Z0, Z0
 	VPERMW.Z    (DX), Z8, K6, Z1
@@ -3692,17 +3611,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (DX), Z9, K6, Z0
 	VMULPS      Z15, Z0, Z0
 	VPERMW.Z    (DX), Z8, K6, Z1

@@ -292,17 +292,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near9
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched10
-
-near9:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched10:
+	LEAQ          (BX)(CX*1), AX
+	CALL          ·fetch128AVX512(SB)
 	VMOVUPS       (BX), Z0
 	VPANDD        Z11, Z0, Z1
 	VMOVUPS       64(BX), Z2
@@ -342,16 +333,16 @@ fetched10:
 	VCVTPS2PH     $0x00, Z17, Y17
 	VMOVNTPS      Y17, 96(SI)
 	CMPL          kind+40(FP), $+1
-	JLT           maskdone12
-	JEQ           maskbytes11
+	JLT           maskdone10
+	JEQ           maskbytes9
 	VPCMPEQW      Z4, Z0, K1
 	VPCMPEQW      Z7, Z2, K2
 	KUNPCKDQ      K1, K2, K1
 	KMOVQ         K1, (DX)
 	ADDQ          $+8, DX
-	JMP           maskdone12
+	JMP           maskdone10
 
-maskbytes11:
+maskbytes9:
 	VPCMPEQW   Z4, Z0, K1
 	VPCMPEQW   Z7, Z2, K2
 	KUNPCKDQ   K1, K2, K1
@@ -359,7 +350,7 @@ maskbytes11:
 	VMOVNTPS   Z1, (DX)
 	ADDQ       $+64, DX
 
-maskdone12:
+maskdone10:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, DI
@@ -378,23 +369,23 @@ lanestaged:
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 328(SP), DX
 	CMPL kind+40(FP), $+1
-	JLT  maskdone14
-	JEQ  maskbytes13
+	JLT  maskdone12
+	JEQ  maskbytes11
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone14
+	JMP  maskdone12
 
-maskbytes13:
+maskbytes11:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone14:
+maskdone12:
 	MOVQ 336(SP), BX
 	JMP  laneend
 
@@ -465,8 +456,8 @@ rare:
 	VCVTPS2PH    $0x00, Z3, Y3
 	VMOVUPS      Y3, 96(SI)
 	CMPL         kind+40(FP), $+1
-	JLT          maskdone16
-	JEQ          maskbytes15
+	JLT          maskdone14
+	JEQ          maskbytes13
 	VCMPPS       $0x00, Z0, Z2, K1
 	VCMPPS       $0x00, Z4, Z6, K2
 	KUNPCKWD     K1, K2, K1
@@ -476,9 +467,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone16
+	JMP          maskdone14
 
-maskbytes15:
+maskbytes13:
 	VCMPPS     $0x00, Z0, Z2, K1
 	VCMPPS     $0x00, Z4, Z6, K2
 	KUNPCKWD   K1, K2, K1
@@ -490,7 +481,7 @@ maskbytes15:
 	VMOVUPS    Z3, (DX)
 	ADDQ       $+64, DX
 
-maskdone16:
+maskdone14:
 	JMP laneback
 
 // func QuantizeWholeProductInt8F16AVX512(q *int8, x *uint16, scale float32, recip float32, n int, ahead int)
@@ -648,17 +639,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch128AVX512(SB)
 	VCVTPH2PS (DX), Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
@@ -939,17 +921,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch128AVX512(SB)
 	VCVTPH2PS (DX), Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
@@ -1231,17 +1204,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch128AVX512(SB)
 	VCVTPH2PS (DX), Z0
 	VMULPS    Z15, Z0, Z0
 	VCVTPS2DQ Z0, Z0
@@ -1540,17 +1504,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch128AVX512(SB)
 	VCVTPH2PS  (DX), Z0
 	VMULPS     Z15, Z0, Z0
 	VCVTPS2DQ  Z0, Z0
@@ -1859,17 +1814,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ       (DX)(CX*1), AX
+	CALL       ·fetch128AVX512(SB)
 	VCVTPH2PS  (DX), Z0
 	VMULPS     Z15, Z0, Z0
 	VCVTPS2DQ  Z0, Z0
@@ -2330,17 +2276,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near9
-	PREFETCHT1 (BX)(CX*1)
-	PREFETCHT1 64(BX)(CX*1)
-	JMP        fetched10
-
-near9:
-	PREFETCHNTA (BX)(CX*1)
-	PREFETCHNTA 64(BX)(CX*1)
-
-fetched10:
+	LEAQ         (BX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VCVTPH2PS    (BX), Z0
 	VMULPS       Z12, Z0, Z0
 	VCVTPH2PS    32(BX), Z1
@@ -2394,8 +2331,8 @@ fetched10:
 	VCVTPS2PH    $0x00, Z17, Y17
 	VMOVNTPS     Y17, 96(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone12
-	JEQ          maskbytes11
+	JLT          maskdone10
+	JEQ          maskbytes9
 	VPCMPEQD     Z0, Z4, K1
 	VPCMPEQD     Z1, Z5, K2
 	KUNPCKWD     K1, K2, K1
@@ -2405,9 +2342,9 @@ fetched10:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone12
+	JMP          maskdone10
 
-maskbytes11:
+maskbytes9:
 	VPCMPEQD   Z0, Z4, K1
 	VPCMPEQD   Z1, Z5, K2
 	KUNPCKWD   K1, K2, K1
@@ -2419,7 +2356,7 @@ maskbytes11:
 	VMOVNTPS   Z16, (DX)
 	ADDQ       $+64, DX
 
-maskdone12:
+maskdone10:
 	ADDQ $+128, SI
 	ADDQ $+128, BX
 	SUBQ $+64, DI
@@ -2438,23 +2375,23 @@ lanestaged:
 	CALL ·stageOut16AVX512(SB)
 	MOVQ 328(SP), DX
 	CMPL kind+48(FP), $+1
-	JLT  maskdone14
-	JEQ  maskbytes13
+	JLT  maskdone12
+	JEQ  maskbytes11
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut1AVX512(SB)
 	LEAQ 7(DI), AX
 	SHRQ $0x03, AX
 	ADDQ AX, DX
-	JMP  maskdone14
+	JMP  maskdone12
 
-maskbytes13:
+maskbytes11:
 	LEAQ 128(SP), AX
 	MOVQ DX, CX
 	CALL ·stageOut8AVX512(SB)
 	ADDQ DI, DX
 
-maskdone14:
+maskdone12:
 	MOVQ 336(SP), BX
 	JMP  laneend
 
@@ -2537,8 +2474,8 @@ rare:
 	VCVTPS2PH    $0x00, Z5, Y5
 	VMOVUPS      Y5, 96(SI)
 	CMPL         kind+48(FP), $+1
-	JLT          maskdone16
-	JEQ          maskbytes15
+	JLT          maskdone14
+	JEQ          maskbytes13
 	VCMPPS       $0x00, Z2, Z3, K1
 	VCMPPS       $0x00, Z6, Z7, K2
 	KUNPCKWD     K1, K2, K1
@@ -2548,9 +2485,9 @@ rare:
 	KUNPCKDQ     K1, K2, K1
 	KMOVQ        K1, (DX)
 	ADDQ         $+8, DX
-	JMP          maskdone16
+	JMP          maskdone14
 
-maskbytes15:
+maskbytes13:
 	VCMPPS     $0x00, Z2, Z3, K1
 	VCMPPS     $0x00, Z6, Z7, K2
 	KUNPCKWD   K1, K2, K1
@@ -2562,7 +2499,7 @@ maskbytes15:
 	VMOVUPS    Z0, (DX)
 	ADDQ       $+64, DX
 
-maskdone16:
+maskdone14:
 	JMP laneback
 
 // func QuantizeFpProductFloat8F16AVX512(q *uint8, x *uint16, scale float32, recip float32, least int32, ruler float32, weights int32, top int32, nan int32, n int, ahead int)
@@ -2791,17 +2728,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPH2PS   32(DX), Z1
@@ -3169,17 +3097,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPH2PS   32(DX), Z1
@@ -3558,17 +3477,8 @@ fence:
 	RET
 
 lanestream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z15, Z0, Z0
 	VCVTPH2PS   32(DX), Z1

@@ -170,7 +170,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -217,7 +217,7 @@ groupstaged:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -229,12 +229,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -312,14 +306,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -372,14 +363,7 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -452,6 +436,13 @@ laneback:
 	MOVQ  376(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -463,15 +454,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y12, Y0, Y1
@@ -515,17 +499,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -587,15 +562,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX2(SB)
 	VPMOVZXWD   (DX), Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMULPS      Y12, Y0, Y1
@@ -635,17 +603,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 352(SP)
@@ -658,15 +617,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VBROADCASTSS (R8), Y11
@@ -712,21 +664,12 @@ fetched6:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+3, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 392(SP)
@@ -751,6 +694,18 @@ lanestage:
 	MOVQ R8, 376(SP)
 	LEAQ 224(SP), R8
 	JMP  laneloop
+
+spread:
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
 
 rare:
 	VPMOVZXWD    (DX), Y0
@@ -810,24 +765,19 @@ rare:
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VMOVUPS      Y0, (SI)
-	CMPQ         392(SP), $+1
-	JEQ          groupresume
-	CMPQ         392(SP), $+2
-	JEQ          longresume
-	CMPQ         392(SP), $+3
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         392(SP), $+4
+	JEQ          laneback
 	MOVQ         368(SP), BX
 	MOVQ         376(SP), R8
+	CMPQ         392(SP), $+3
+	JEQ          short2back
+	CMPQ         392(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
 	JMP          groupback
 
 longresume:
-	MOVQ         368(SP), BX
-	MOVQ         376(SP), R8
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y13
@@ -838,11 +788,6 @@ longresume:
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y13, Y1, Y12
 	JMP          longback
-
-short2resume:
-	MOVQ 368(SP), BX
-	MOVQ 376(SP), R8
-	JMP  short2back
 
 // func QuantizeInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -1022,7 +967,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -1069,7 +1014,7 @@ groupstaged:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -1081,12 +1026,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -1166,14 +1105,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -1228,14 +1164,7 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -1310,6 +1239,13 @@ laneback:
 	MOVQ  376(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1321,15 +1257,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y1
@@ -1375,17 +1304,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1447,15 +1367,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX2(SB)
 	VPMOVZXWD   (DX), Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMULPS      Y8, Y0, Y1
@@ -1497,17 +1410,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 352(SP)
@@ -1520,15 +1424,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS 4(BX), Y8
 	VBROADCASTSS (R8), Y7
@@ -1576,21 +1473,12 @@ fetched6:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+3, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 392(SP)
@@ -1616,80 +1504,87 @@ lanestage:
 	LEAQ 224(SP), R8
 	JMP  laneloop
 
-rare:
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   (BX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   32(BX), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 32(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   64(BX), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPMOVZXWD 48(DX), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VMOVUPS   96(BX), Y6
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SI)
-	CMPQ      392(SP), $+1
-	JEQ       groupresume
-	CMPQ      392(SP), $+2
-	JEQ       longresume
-	CMPQ      392(SP), $+3
-	JEQ       short2resume
-	JMP       laneback
+spread:
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
 
-groupresume:
+rare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    16(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(BX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      64(BX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    48(DX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      96(BX), Y6
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         392(SP), $+4
+	JEQ          laneback
 	MOVQ         368(SP), BX
 	MOVQ         376(SP), R8
+	CMPQ         392(SP), $+3
+	JEQ          short2back
+	CMPQ         392(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS (R8), Y8
 	JMP          groupback
 
 longresume:
-	MOVQ         368(SP), BX
-	MOVQ         376(SP), R8
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y9
@@ -1700,11 +1595,6 @@ longresume:
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y9, Y1, Y8
 	JMP          longback
-
-short2resume:
-	MOVQ 368(SP), BX
-	MOVQ 376(SP), R8
-	JMP  short2back
 
 // func QuantizeZeroPointInt8BF16AVX2(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -1899,7 +1789,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -1949,7 +1839,7 @@ groupstaged:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -1962,12 +1852,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -2053,14 +1937,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R10, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -2123,14 +2004,7 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -2216,6 +2090,13 @@ laneback:
 	MOVQ  512(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -2227,15 +2108,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -2284,22 +2158,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 528(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 496(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 504(SP)
-	LEAQ 224(SP), R8
-	LEAQ 352(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 512(SP)
-	LEAQ 352(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2445,15 +2305,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -2498,22 +2351,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 528(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 496(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 504(SP)
-	LEAQ 224(SP), R8
-	LEAQ 352(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 512(SP)
-	LEAQ 352(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 480(SP)
@@ -2526,15 +2365,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -2590,26 +2422,12 @@ fetched6:
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+3, 528(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 496(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 504(SP)
-	LEAQ 224(SP), R8
-	LEAQ 352(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 512(SP)
-	LEAQ 352(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 528(SP)
@@ -2640,86 +2458,100 @@ lanestage:
 	LEAQ 352(SP), R9
 	JMP  laneloop
 
-rare:
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   (BX), Y1
-	VMOVUPS   (R9), Y2
-	VDIVPS    Y1, Y0, Y0
-	VCVTDQ2PS Y2, Y2
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y3
-	VSUBPS    Y2, Y3, Y4
-	VMAXPS    Y1, Y4, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y2, Y4, Y5
-	VMINPS    Y1, Y5, Y1
-	VADDPS    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   32(BX), Y2
-	VMOVUPS   32(R9), Y5
-	VDIVPS    Y2, Y1, Y1
-	VCVTDQ2PS Y5, Y5
-	VROUNDPS  $0x08, Y1, Y2
-	VSUBPS    Y5, Y3, Y6
-	VMAXPS    Y2, Y6, Y2
-	VSUBPS    Y5, Y4, Y6
-	VMINPS    Y2, Y6, Y2
-	VADDPS    Y5, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y2, Y2
-	VANDPS    Y2, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 32(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   64(BX), Y2
-	VMOVUPS   64(R9), Y5
-	VDIVPS    Y2, Y1, Y1
-	VCVTDQ2PS Y5, Y5
-	VROUNDPS  $0x08, Y1, Y2
-	VSUBPS    Y5, Y3, Y6
-	VMAXPS    Y2, Y6, Y2
-	VSUBPS    Y5, Y4, Y6
-	VMINPS    Y2, Y6, Y2
-	VADDPS    Y5, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y2, Y2
-	VANDPS    Y2, Y1, Y1
-	VPMOVZXWD 48(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMOVUPS   96(BX), Y5
-	VMOVUPS   96(R9), Y6
-	VDIVPS    Y5, Y2, Y2
-	VCVTDQ2PS Y6, Y6
-	VROUNDPS  $0x08, Y2, Y5
-	VSUBPS    Y6, Y3, Y3
-	VMAXPS    Y5, Y3, Y5
-	VSUBPS    Y6, Y4, Y4
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y6, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y2, Y2
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SI)
-	CMPQ      528(SP), $+1
-	JEQ       groupresume
-	CMPQ      528(SP), $+2
-	JEQ       longresume
-	CMPQ      528(SP), $+3
-	JEQ       short2resume
-	JMP       laneback
+spread:
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
 
-groupresume:
+rare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
+	VDIVPS       Y1, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y3
+	VSUBPS       Y2, Y3, Y4
+	VMAXPS       Y1, Y4, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y5
+	VMINPS       Y1, Y5, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    16(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R9), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R9), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VPMOVZXWD    48(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      96(BX), Y5
+	VMOVUPS      96(R9), Y6
+	VDIVPS       Y5, Y2, Y2
+	VCVTDQ2PS    Y6, Y6
+	VROUNDPS     $0x08, Y2, Y5
+	VSUBPS       Y6, Y3, Y3
+	VMAXPS       Y5, Y3, Y5
+	VSUBPS       Y6, Y4, Y4
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y6, Y5, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         528(SP), $+4
+	JEQ          laneback
 	MOVQ         496(SP), BX
 	MOVQ         504(SP), R8
 	MOVQ         512(SP), R9
+	CMPQ         528(SP), $+3
+	JEQ          short2back
+	CMPQ         528(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
@@ -2727,9 +2559,6 @@ groupresume:
 	JMP          groupback
 
 longresume:
-	MOVQ         496(SP), BX
-	MOVQ         504(SP), R8
-	MOVQ         512(SP), R9
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y10
@@ -2742,12 +2571,6 @@ longresume:
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
 	JMP          longback
-
-short2resume:
-	MOVQ 496(SP), BX
-	MOVQ 504(SP), R8
-	MOVQ 512(SP), R9
-	JMP  short2back
 
 // func QuantizeUint8BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -2927,7 +2750,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -2974,7 +2797,7 @@ groupstaged:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -2986,12 +2809,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -3071,14 +2888,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -3133,14 +2947,7 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -3215,6 +3022,13 @@ laneback:
 	MOVQ  376(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -3226,15 +3040,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y1
@@ -3280,17 +3087,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -3352,15 +3150,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX2(SB)
 	VPMOVZXWD   (DX), Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMULPS      Y8, Y0, Y1
@@ -3402,17 +3193,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 352(SP)
@@ -3425,15 +3207,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS 4(BX), Y8
 	VBROADCASTSS (R8), Y7
@@ -3481,21 +3256,12 @@ fetched6:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+3, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 392(SP)
@@ -3521,80 +3287,87 @@ lanestage:
 	LEAQ 224(SP), R8
 	JMP  laneloop
 
-rare:
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   (BX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   32(BX), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 32(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   64(BX), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPMOVZXWD 48(DX), Y5
-	VPSLLD    $0x10, Y5, Y5
-	VMOVUPS   96(BX), Y6
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SI)
-	CMPQ      392(SP), $+1
-	JEQ       groupresume
-	CMPQ      392(SP), $+2
-	JEQ       longresume
-	CMPQ      392(SP), $+3
-	JEQ       short2resume
-	JMP       laneback
+spread:
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
 
-groupresume:
+rare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    16(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(BX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      64(BX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    48(DX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      96(BX), Y6
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         392(SP), $+4
+	JEQ          laneback
 	MOVQ         368(SP), BX
 	MOVQ         376(SP), R8
+	CMPQ         392(SP), $+3
+	JEQ          short2back
+	CMPQ         392(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS (R8), Y8
 	JMP          groupback
 
 longresume:
-	MOVQ         368(SP), BX
-	MOVQ         376(SP), R8
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y9
@@ -3605,11 +3378,6 @@ longresume:
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y9, Y1, Y8
 	JMP          longback
-
-short2resume:
-	MOVQ 368(SP), BX
-	MOVQ 376(SP), R8
-	JMP  short2back
 
 // func QuantizeZeroPointUint8BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -3804,7 +3572,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -3854,7 +3622,7 @@ groupstaged:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -3867,12 +3635,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -3958,14 +3720,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R10, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -4028,14 +3787,7 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -4121,6 +3873,13 @@ laneback:
 	MOVQ  512(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -4132,15 +3891,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -4189,22 +3941,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 528(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 496(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 504(SP)
-	LEAQ 224(SP), R8
-	LEAQ 352(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 512(SP)
-	LEAQ 352(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -4350,15 +4088,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -4403,22 +4134,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 528(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 496(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 504(SP)
-	LEAQ 224(SP), R8
-	LEAQ 352(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 512(SP)
-	LEAQ 352(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 480(SP)
@@ -4431,15 +4148,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -4495,26 +4205,12 @@ fetched6:
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+3, 528(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 496(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 504(SP)
-	LEAQ 224(SP), R8
-	LEAQ 352(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 512(SP)
-	LEAQ 352(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 528(SP)
@@ -4545,86 +4241,100 @@ lanestage:
 	LEAQ 352(SP), R9
 	JMP  laneloop
 
-rare:
-	VPMOVZXWD (DX), Y0
-	VPSLLD    $0x10, Y0, Y0
-	VMOVUPS   (BX), Y1
-	VMOVUPS   (R9), Y2
-	VDIVPS    Y1, Y0, Y0
-	VCVTDQ2PS Y2, Y2
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y3
-	VSUBPS    Y2, Y3, Y4
-	VMAXPS    Y1, Y4, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y2, Y4, Y5
-	VMINPS    Y1, Y5, Y1
-	VADDPS    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VPMOVZXWD 16(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   32(BX), Y2
-	VMOVUPS   32(R9), Y5
-	VDIVPS    Y2, Y1, Y1
-	VCVTDQ2PS Y5, Y5
-	VROUNDPS  $0x08, Y1, Y2
-	VSUBPS    Y5, Y3, Y6
-	VMAXPS    Y2, Y6, Y2
-	VSUBPS    Y5, Y4, Y6
-	VMINPS    Y2, Y6, Y2
-	VADDPS    Y5, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y2, Y2
-	VANDPS    Y2, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VPMOVZXWD 32(DX), Y1
-	VPSLLD    $0x10, Y1, Y1
-	VMOVUPS   64(BX), Y2
-	VMOVUPS   64(R9), Y5
-	VDIVPS    Y2, Y1, Y1
-	VCVTDQ2PS Y5, Y5
-	VROUNDPS  $0x08, Y1, Y2
-	VSUBPS    Y5, Y3, Y6
-	VMAXPS    Y2, Y6, Y2
-	VSUBPS    Y5, Y4, Y6
-	VMINPS    Y2, Y6, Y2
-	VADDPS    Y5, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y2, Y2
-	VANDPS    Y2, Y1, Y1
-	VPMOVZXWD 48(DX), Y2
-	VPSLLD    $0x10, Y2, Y2
-	VMOVUPS   96(BX), Y5
-	VMOVUPS   96(R9), Y6
-	VDIVPS    Y5, Y2, Y2
-	VCVTDQ2PS Y6, Y6
-	VROUNDPS  $0x08, Y2, Y5
-	VSUBPS    Y6, Y3, Y3
-	VMAXPS    Y5, Y3, Y5
-	VSUBPS    Y6, Y4, Y4
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y6, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y2, Y2
-	VPACKSSDW Y2, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SI)
-	CMPQ      528(SP), $+1
-	JEQ       groupresume
-	CMPQ      528(SP), $+2
-	JEQ       longresume
-	CMPQ      528(SP), $+3
-	JEQ       short2resume
-	JMP       laneback
+spread:
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
 
-groupresume:
+rare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
+	VDIVPS       Y1, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y3
+	VSUBPS       Y2, Y3, Y4
+	VMAXPS       Y1, Y4, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y5
+	VMINPS       Y1, Y5, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    16(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R9), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R9), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VPMOVZXWD    48(DX), Y2
+	VPSLLD       $0x10, Y2, Y2
+	VMOVUPS      96(BX), Y5
+	VMOVUPS      96(R9), Y6
+	VDIVPS       Y5, Y2, Y2
+	VCVTDQ2PS    Y6, Y6
+	VROUNDPS     $0x08, Y2, Y5
+	VSUBPS       Y6, Y3, Y3
+	VMAXPS       Y5, Y3, Y5
+	VSUBPS       Y6, Y4, Y4
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y6, Y5, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         528(SP), $+4
+	JEQ          laneback
 	MOVQ         496(SP), BX
 	MOVQ         504(SP), R8
 	MOVQ         512(SP), R9
+	CMPQ         528(SP), $+3
+	JEQ          short2back
+	CMPQ         528(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
@@ -4632,9 +4342,6 @@ groupresume:
 	JMP          groupback
 
 longresume:
-	MOVQ         496(SP), BX
-	MOVQ         504(SP), R8
-	MOVQ         512(SP), R9
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y10
@@ -4647,12 +4354,6 @@ longresume:
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
 	JMP          longback
-
-short2resume:
-	MOVQ 496(SP), BX
-	MOVQ 504(SP), R8
-	MOVQ 512(SP), R9
-	JMP  short2back
 
 // func QuantizePacked4BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -4842,7 +4543,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -4891,7 +4592,7 @@ groupstaged:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -4903,12 +4604,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -4994,14 +4689,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -5060,14 +4752,7 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -5146,6 +4831,13 @@ laneback:
 	MOVQ  360(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -5157,15 +4849,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y6, Y0, Y1
@@ -5215,17 +4900,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 376(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -5287,15 +4963,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX2(SB)
 	VPMOVZXWD   (DX), Y0
 	VPSLLD      $0x10, Y0, Y0
 	VMULPS      Y6, Y0, Y1
@@ -5341,17 +5010,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 376(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 336(SP)
@@ -5364,15 +5024,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS 4(BX), Y6
 	VBROADCASTSS (R8), Y5
@@ -5424,21 +5077,12 @@ fetched6:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+3, 376(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 376(SP)
@@ -5464,84 +5108,91 @@ lanestage:
 	LEAQ 208(SP), R8
 	JMP  laneloop
 
-rare:
-	VPMOVZXWD  (DX), Y0
-	VPSLLD     $0x10, Y0, Y0
-	VMOVUPS    (BX), Y1
-	VDIVPS     Y1, Y0, Y0
-	VROUNDPS   $0x08, Y0, Y1
-	VCVTDQ2PS  Y15, Y2
-	VXORPS     Y3, Y3, Y3
-	VCVTDQ2PS  Y3, Y3
-	VSUBPS     Y3, Y2, Y2
-	VMAXPS     Y1, Y2, Y1
-	VCVTDQ2PS  Y12, Y4
-	VSUBPS     Y3, Y4, Y4
-	VMINPS     Y1, Y4, Y1
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x07, Y0, Y0, Y0
-	VCVTPS2DQ  Y1, Y1
-	VANDPS     Y1, Y0, Y0
-	VPMOVZXWD  16(DX), Y1
-	VPSLLD     $0x10, Y1, Y1
-	VMOVUPS    32(BX), Y5
-	VDIVPS     Y5, Y1, Y1
-	VROUNDPS   $0x08, Y1, Y5
-	VMAXPS     Y5, Y2, Y5
-	VMINPS     Y5, Y4, Y5
-	VADDPS     Y3, Y5, Y5
-	VCMPPS     $0x07, Y1, Y1, Y1
-	VCVTPS2DQ  Y5, Y5
-	VANDPS     Y5, Y1, Y1
-	VPACKSSDW  Y1, Y0, Y0
-	VPMOVZXWD  32(DX), Y1
-	VPSLLD     $0x10, Y1, Y1
-	VMOVUPS    64(BX), Y5
-	VDIVPS     Y5, Y1, Y1
-	VROUNDPS   $0x08, Y1, Y5
-	VMAXPS     Y5, Y2, Y5
-	VMINPS     Y5, Y4, Y5
-	VADDPS     Y3, Y5, Y5
-	VCMPPS     $0x07, Y1, Y1, Y1
-	VCVTPS2DQ  Y5, Y5
-	VANDPS     Y5, Y1, Y1
-	VPMOVZXWD  48(DX), Y5
-	VPSLLD     $0x10, Y5, Y5
-	VMOVUPS    96(BX), Y6
-	VDIVPS     Y6, Y5, Y5
-	VROUNDPS   $0x08, Y5, Y6
-	VMAXPS     Y6, Y2, Y6
-	VMINPS     Y6, Y4, Y6
-	VADDPS     Y3, Y6, Y6
-	VCMPPS     $0x07, Y5, Y5, Y5
-	VCVTPS2DQ  Y6, Y6
-	VANDPS     Y6, Y5, Y5
-	VPACKSSDW  Y5, Y1, Y1
-	VPACKSSWB  Y1, Y0, Y0
-	VPERMD     Y0, Y14, Y0
-	VPAND      Y8, Y0, Y1
-	VPMADDUBSW Y9, Y1, Y1
-	VPACKUSWB  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VMOVUPS    X1, (SI)
-	CMPQ       376(SP), $+1
-	JEQ        groupresume
-	CMPQ       376(SP), $+2
-	JEQ        longresume
-	CMPQ       376(SP), $+3
-	JEQ        short2resume
-	JMP        laneback
+spread:
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
 
-groupresume:
+rare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    16(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(BX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      64(BX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    48(DX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      96(BX), Y6
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPAND        Y8, Y0, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SI)
+	CMPQ         376(SP), $+4
+	JEQ          laneback
 	MOVQ         352(SP), BX
 	MOVQ         360(SP), R8
+	CMPQ         376(SP), $+3
+	JEQ          short2back
+	CMPQ         376(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS (R8), Y6
 	JMP          groupback
 
 longresume:
-	MOVQ         352(SP), BX
-	MOVQ         360(SP), R8
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y7
@@ -5552,11 +5203,6 @@ longresume:
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y7, Y1, Y6
 	JMP          longback
-
-short2resume:
-	MOVQ 352(SP), BX
-	MOVQ 360(SP), R8
-	JMP  short2back
 
 // func QuantizeZeroPointPacked4BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -5763,7 +5409,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -5815,7 +5461,7 @@ groupstaged:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -5828,12 +5474,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -5927,14 +5567,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R10, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -6003,14 +5640,7 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -6102,6 +5732,13 @@ laneback:
 	MOVQ  496(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -6113,15 +5750,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -6176,22 +5806,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 512(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 480(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 488(SP)
-	LEAQ 208(SP), R8
-	LEAQ 336(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 496(SP)
-	LEAQ 336(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -6337,15 +5953,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -6396,22 +6005,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 512(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 480(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 488(SP)
-	LEAQ 208(SP), R8
-	LEAQ 336(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 496(SP)
-	LEAQ 336(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 464(SP)
@@ -6424,15 +6019,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -6494,26 +6082,12 @@ fetched6:
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+3, 512(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 480(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 488(SP)
-	LEAQ 208(SP), R8
-	LEAQ 336(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 496(SP)
-	LEAQ 336(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 512(SP)
@@ -6543,6 +6117,23 @@ lanestage:
 	MOVQ R9, 496(SP)
 	LEAQ 336(SP), R9
 	JMP  laneloop
+
+spread:
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
 
 rare:
 	VPMOVZXWD    (DX), Y0
@@ -6618,18 +6209,15 @@ rare:
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SI)
-	CMPQ         512(SP), $+1
-	JEQ          groupresume
-	CMPQ         512(SP), $+2
-	JEQ          longresume
-	CMPQ         512(SP), $+3
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         512(SP), $+4
+	JEQ          laneback
 	MOVQ         480(SP), BX
 	MOVQ         488(SP), R8
 	MOVQ         496(SP), R9
+	CMPQ         512(SP), $+3
+	JEQ          short2back
+	CMPQ         512(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
@@ -6637,9 +6225,6 @@ groupresume:
 	JMP          groupback
 
 longresume:
-	MOVQ         480(SP), BX
-	MOVQ         488(SP), R8
-	MOVQ         496(SP), R9
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y10
@@ -6652,12 +6237,6 @@ longresume:
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
 	JMP          longback
-
-short2resume:
-	MOVQ 480(SP), BX
-	MOVQ 488(SP), R8
-	MOVQ 496(SP), R9
-	JMP  short2back
 
 // func QuantizePacked2BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -6853,7 +6432,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -6902,7 +6481,7 @@ groupstaged:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -6914,12 +6493,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -7008,14 +6581,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -7077,14 +6647,7 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -7166,6 +6729,13 @@ laneback:
 	MOVQ  360(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -7177,15 +6747,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y6, Y0, Y1
@@ -7238,17 +6801,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 376(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -7310,15 +6864,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y6, Y0, Y1
@@ -7367,17 +6914,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 376(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 336(SP)
@@ -7390,15 +6928,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS 4(BX), Y6
 	VBROADCASTSS (R8), Y5
@@ -7453,21 +6984,12 @@ fetched6:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+3, 376(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 376(SP)
@@ -7493,86 +7015,93 @@ lanestage:
 	LEAQ 208(SP), R8
 	JMP  laneloop
 
-rare:
-	VPMOVZXWD  (DX), Y0
-	VPSLLD     $0x10, Y0, Y0
-	VMOVUPS    (BX), Y1
-	VDIVPS     Y1, Y0, Y0
-	VROUNDPS   $0x08, Y0, Y1
-	VCVTDQ2PS  Y15, Y2
-	VXORPS     Y3, Y3, Y3
-	VCVTDQ2PS  Y3, Y3
-	VSUBPS     Y3, Y2, Y2
-	VMAXPS     Y1, Y2, Y1
-	VCVTDQ2PS  Y12, Y4
-	VSUBPS     Y3, Y4, Y4
-	VMINPS     Y1, Y4, Y1
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x07, Y0, Y0, Y0
-	VCVTPS2DQ  Y1, Y1
-	VANDPS     Y1, Y0, Y0
-	VPMOVZXWD  16(DX), Y1
-	VPSLLD     $0x10, Y1, Y1
-	VMOVUPS    32(BX), Y5
-	VDIVPS     Y5, Y1, Y1
-	VROUNDPS   $0x08, Y1, Y5
-	VMAXPS     Y5, Y2, Y5
-	VMINPS     Y5, Y4, Y5
-	VADDPS     Y3, Y5, Y5
-	VCMPPS     $0x07, Y1, Y1, Y1
-	VCVTPS2DQ  Y5, Y5
-	VANDPS     Y5, Y1, Y1
-	VPACKSSDW  Y1, Y0, Y0
-	VPMOVZXWD  32(DX), Y1
-	VPSLLD     $0x10, Y1, Y1
-	VMOVUPS    64(BX), Y5
-	VDIVPS     Y5, Y1, Y1
-	VROUNDPS   $0x08, Y1, Y5
-	VMAXPS     Y5, Y2, Y5
-	VMINPS     Y5, Y4, Y5
-	VADDPS     Y3, Y5, Y5
-	VCMPPS     $0x07, Y1, Y1, Y1
-	VCVTPS2DQ  Y5, Y5
-	VANDPS     Y5, Y1, Y1
-	VPMOVZXWD  48(DX), Y5
-	VPSLLD     $0x10, Y5, Y5
-	VMOVUPS    96(BX), Y6
-	VDIVPS     Y6, Y5, Y5
-	VROUNDPS   $0x08, Y5, Y6
-	VMAXPS     Y6, Y2, Y6
-	VMINPS     Y6, Y4, Y6
-	VADDPS     Y3, Y6, Y6
-	VCMPPS     $0x07, Y5, Y5, Y5
-	VCVTPS2DQ  Y6, Y6
-	VANDPS     Y6, Y5, Y5
-	VPACKSSDW  Y5, Y1, Y1
-	VPACKSSWB  Y1, Y0, Y0
-	VPERMD     Y0, Y14, Y0
-	VPAND      Y9, Y0, Y1
-	VPMADDUBSW Y10, Y1, Y1
-	VPMADDWD   Y8, Y1, Y1
-	VPACKUSDW  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VPACKUSWB  X1, X1, X1
-	VMOVQ      X1, (SI)
-	CMPQ       376(SP), $+1
-	JEQ        groupresume
-	CMPQ       376(SP), $+2
-	JEQ        longresume
-	CMPQ       376(SP), $+3
-	JEQ        short2resume
-	JMP        laneback
+spread:
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
 
-groupresume:
+rare:
+	VPMOVZXWD    (DX), Y0
+	VPSLLD       $0x10, Y0, Y0
+	VMOVUPS      (BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VPMOVZXWD    16(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      32(BX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VPMOVZXWD    32(DX), Y1
+	VPSLLD       $0x10, Y1, Y1
+	VMOVUPS      64(BX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPMOVZXWD    48(DX), Y5
+	VPSLLD       $0x10, Y5, Y5
+	VMOVUPS      96(BX), Y6
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPAND        Y9, Y0, Y1
+	VPMADDUBSW   Y10, Y1, Y1
+	VPMADDWD     Y8, Y1, Y1
+	VPACKUSDW    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VPACKUSWB    X1, X1, X1
+	VMOVQ        X1, (SI)
+	CMPQ         376(SP), $+4
+	JEQ          laneback
 	MOVQ         352(SP), BX
 	MOVQ         360(SP), R8
+	CMPQ         376(SP), $+3
+	JEQ          short2back
+	CMPQ         376(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS (R8), Y6
 	JMP          groupback
 
 longresume:
-	MOVQ         352(SP), BX
-	MOVQ         360(SP), R8
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y7
@@ -7583,11 +7112,6 @@ longresume:
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y7, Y1, Y6
 	JMP          longback
-
-short2resume:
-	MOVQ 352(SP), BX
-	MOVQ 360(SP), R8
-	JMP  short2back
 
 // func QuantizeZeroPointPacked2BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -7800,7 +7324,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -7852,7 +7376,7 @@ groupstaged:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -7865,12 +7389,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -7967,14 +7485,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R10, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -8046,14 +7561,7 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -8148,6 +7656,13 @@ laneback:
 	MOVQ  496(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -8159,15 +7674,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -8225,22 +7733,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 512(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 480(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 488(SP)
-	LEAQ 208(SP), R8
-	LEAQ 336(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 496(SP)
-	LEAQ 336(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -8386,15 +7880,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -8448,22 +7935,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 512(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 480(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 488(SP)
-	LEAQ 208(SP), R8
-	LEAQ 336(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 496(SP)
-	LEAQ 336(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 464(SP)
@@ -8476,15 +7949,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -8549,26 +8015,12 @@ fetched6:
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+3, 512(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 480(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 488(SP)
-	LEAQ 208(SP), R8
-	LEAQ 336(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 496(SP)
-	LEAQ 336(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 512(SP)
@@ -8598,6 +8050,23 @@ lanestage:
 	MOVQ R9, 496(SP)
 	LEAQ 336(SP), R9
 	JMP  laneloop
+
+spread:
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
 
 rare:
 	VPMOVZXWD    (DX), Y0
@@ -8676,18 +8145,15 @@ rare:
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
 	VMOVQ        X4, (SI)
-	CMPQ         512(SP), $+1
-	JEQ          groupresume
-	CMPQ         512(SP), $+2
-	JEQ          longresume
-	CMPQ         512(SP), $+3
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         512(SP), $+4
+	JEQ          laneback
 	MOVQ         480(SP), BX
 	MOVQ         488(SP), R8
 	MOVQ         496(SP), R9
+	CMPQ         512(SP), $+3
+	JEQ          short2back
+	CMPQ         512(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
@@ -8695,9 +8161,6 @@ groupresume:
 	JMP          groupback
 
 longresume:
-	MOVQ         480(SP), BX
-	MOVQ         488(SP), R8
-	MOVQ         496(SP), R9
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y10
@@ -8710,12 +8173,6 @@ longresume:
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
 	JMP          longback
-
-short2resume:
-	MOVQ 480(SP), BX
-	MOVQ 488(SP), R8
-	MOVQ 496(SP), R9
-	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0x80008000
 DATA constantsAVX2<>+4(SB)/4, $0x00000000

@@ -292,7 +292,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -376,7 +376,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -388,12 +388,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -565,14 +559,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -680,18 +671,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -799,14 +783,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -874,6 +851,13 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -885,17 +869,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VPERMW.Z     (DX), Z15, K6, Z0
 	VMULPS       Z10, Z0, Z1
 	VFNMADD231PS Z11, Z1, Z0
@@ -947,17 +922,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1039,17 +1005,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (DX), Z15, K6, Z0
 	VMULPS      Z10, Z0, Z1
 	VFMADD231PS Z11, Z0, Z1
@@ -1084,17 +1041,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -1108,17 +1056,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VPERMW.Z          (DX), Z15, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -1155,34 +1094,16 @@ fetched6:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VPERMW.Z          (DX), Z15, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -1219,21 +1140,12 @@ fetched8:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 744(SP)
@@ -1268,6 +1180,18 @@ longstage:
 	MOVQ DX, 712(SP)
 	LEAQ 64(SP), DX
 	JMP  longloop
+
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
 
 rare:
 	VPERMW.Z     (DX), Z15, K6, Z0
@@ -1323,26 +1247,21 @@ rare:
 	VPACKSSWB    Z5, Z1, Z1
 	VPERMD       Z1, Z12, Z1
 	VMOVUPS      Z1, (SI)
-	CMPQ         744(SP), $+1
-	JEQ          groupresume
-	CMPQ         744(SP), $+2
-	JEQ          longresume
-	CMPQ         744(SP), $+3
-	JEQ          short2resume
-	CMPQ         744(SP), $+4
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         744(SP), $+5
+	JEQ          laneback
 	MOVQ         720(SP), BX
 	MOVQ         728(SP), R8
+	CMPQ         744(SP), $+3
+	JEQ          short2back
+	CMPQ         744(SP), $+4
+	JEQ          short4back
+	CMPQ         744(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z11
 	VBROADCASTSS (R8), Z10
 	JMP          groupback
 
 longresume:
-	MOVQ         720(SP), BX
-	MOVQ         728(SP), R8
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+196(SB), Z1
 	VPSUBD       Z1, Z0, Z11
@@ -1353,16 +1272,6 @@ longresume:
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z11, Z1, Z10
 	JMP          longback
-
-short2resume:
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-	JMP  short4back
 
 // func QuantizeInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -1668,7 +1577,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -1754,7 +1663,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -1766,12 +1675,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -1949,14 +1852,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -2068,18 +1968,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -2191,14 +2084,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -2268,6 +2154,13 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -2279,17 +2172,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -2345,17 +2229,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -2437,17 +2312,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
@@ -2484,17 +2350,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -2508,17 +2365,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -2557,34 +2405,16 @@ fetched6:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -2623,21 +2453,12 @@ fetched8:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 744(SP)
@@ -2673,78 +2494,85 @@ longstage:
 	LEAQ 64(SP), DX
 	JMP  longloop
 
-rare:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMOVUPS     (BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMOVUPS     64(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z0
-	VMOVUPS     128(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPERMW.Z    64(DX), Z9, K6, Z0
-	VMOVUPS     192(BX), Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (SI)
-	CMPQ        744(SP), $+1
-	JEQ         groupresume
-	CMPQ        744(SP), $+2
-	JEQ         longresume
-	CMPQ        744(SP), $+3
-	JEQ         short2resume
-	CMPQ        744(SP), $+4
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
 
-groupresume:
+rare:
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z1, Z1
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(BX), Z6
+	VDIVPS       Z6, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z2, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VMOVUPS      Z1, (SI)
+	CMPQ         744(SP), $+5
+	JEQ          laneback
 	MOVQ         720(SP), BX
 	MOVQ         728(SP), R8
+	CMPQ         744(SP), $+3
+	JEQ          short2back
+	CMPQ         744(SP), $+4
+	JEQ          short4back
+	CMPQ         744(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	JMP          groupback
 
 longresume:
-	MOVQ         720(SP), BX
-	MOVQ         728(SP), R8
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+196(SB), Z1
 	VPSUBD       Z1, Z0, Z7
@@ -2755,16 +2583,6 @@ longresume:
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z7, Z1, Z6
 	JMP          longback
-
-short2resume:
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-	JMP  short4back
 
 // func QuantizeZeroPointInt8BF16AVX512(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -3093,7 +2911,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -3184,7 +3002,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -3197,12 +3015,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -3389,14 +3201,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -3522,18 +3331,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -3663,14 +3465,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -3750,6 +3545,13 @@ laneback:
 	MOVQ  992(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -3761,17 +3563,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -3831,22 +3624,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 1008(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -3932,17 +3711,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
@@ -3981,22 +3751,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 1008(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -4010,17 +3766,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z7
 	VBROADCASTSS      4(R9), Z0
@@ -4066,39 +3813,16 @@ fetched6:
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 1008(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VBROADCASTSS      4(R9), Z1
 	VPACKSSDW         Z1, Z0, Z7
@@ -4146,26 +3870,12 @@ fetched8:
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 1008(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 1008(SP)
@@ -4206,84 +3916,98 @@ longstage:
 	LEAQ 64(SP), DX
 	JMP  longloop
 
-rare:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMOVUPS     64(BX), Z2
-	VMOVUPS     64(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z0
-	VMOVUPS     128(BX), Z2
-	VMOVUPS     128(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPERMW.Z    64(DX), Z9, K6, Z0
-	VMOVUPS     192(BX), Z5
-	VMOVUPS     192(R9), Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (SI)
-	CMPQ        1008(SP), $+1
-	JEQ         groupresume
-	CMPQ        1008(SP), $+2
-	JEQ         longresume
-	CMPQ        1008(SP), $+3
-	JEQ         short2resume
-	CMPQ        1008(SP), $+4
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
 
-groupresume:
+rare:
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VDIVPS       Z1, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z3
+	VSUBPS       Z2, Z3, Z4
+	VMAXPS       Z1, Z4, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z2, Z4, Z5
+	VMINPS       Z1, Z5, Z1
+	VADDPS       Z2, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z6
+	VMAXPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z4, Z6
+	VMINPS       Z2, Z6, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z6
+	VMAXPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z4, Z6
+	VMINPS       Z2, Z6, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(BX), Z5
+	VMOVUPS      192(R9), Z6
+	VDIVPS       Z5, Z0, Z0
+	VCVTDQ2PS    Z6, Z6
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VSUBPS       Z6, Z3, Z3
+	VMAXPS       Z5, Z3, Z5
+	VSUBPS       Z6, Z4, Z4
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z6, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z2, Z2
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VMOVUPS      Z1, (SI)
+	CMPQ         1008(SP), $+5
+	JEQ          laneback
 	MOVQ         976(SP), BX
 	MOVQ         984(SP), R8
 	MOVQ         992(SP), R9
+	CMPQ         1008(SP), $+3
+	JEQ          short2back
+	CMPQ         1008(SP), $+4
+	JEQ          short4back
+	CMPQ         1008(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	VBROADCASTSS (R9), Z0
@@ -4291,9 +4015,6 @@ groupresume:
 	JMP          groupback
 
 longresume:
-	MOVQ         976(SP), BX
-	MOVQ         984(SP), R8
-	MOVQ         992(SP), R9
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+196(SB), Z1
 	VPSUBD       Z1, Z0, Z7
@@ -4306,18 +4027,6 @@ longresume:
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z5
 	JMP          longback
-
-short2resume:
-	MOVQ 976(SP), BX
-	MOVQ 984(SP), R8
-	MOVQ 992(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 976(SP), BX
-	MOVQ 984(SP), R8
-	MOVQ 992(SP), R9
-	JMP  short4back
 
 // func QuantizeUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -4623,7 +4332,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -4709,7 +4418,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -4721,12 +4430,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -4904,14 +4607,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -5023,18 +4723,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -5146,14 +4839,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -5223,6 +4909,13 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -5234,17 +4927,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -5300,17 +4984,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -5392,17 +5067,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
@@ -5439,17 +5105,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -5463,17 +5120,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -5512,34 +5160,16 @@ fetched6:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -5578,21 +5208,12 @@ fetched8:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 744(SP)
@@ -5628,78 +5249,85 @@ longstage:
 	LEAQ 64(SP), DX
 	JMP  longloop
 
-rare:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMOVUPS     (BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMOVUPS     64(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z0
-	VMOVUPS     128(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPERMW.Z    64(DX), Z9, K6, Z0
-	VMOVUPS     192(BX), Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (SI)
-	CMPQ        744(SP), $+1
-	JEQ         groupresume
-	CMPQ        744(SP), $+2
-	JEQ         longresume
-	CMPQ        744(SP), $+3
-	JEQ         short2resume
-	CMPQ        744(SP), $+4
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
 
-groupresume:
+rare:
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z1, Z1
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(BX), Z6
+	VDIVPS       Z6, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z2, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKUSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VMOVUPS      Z1, (SI)
+	CMPQ         744(SP), $+5
+	JEQ          laneback
 	MOVQ         720(SP), BX
 	MOVQ         728(SP), R8
+	CMPQ         744(SP), $+3
+	JEQ          short2back
+	CMPQ         744(SP), $+4
+	JEQ          short4back
+	CMPQ         744(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	JMP          groupback
 
 longresume:
-	MOVQ         720(SP), BX
-	MOVQ         728(SP), R8
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+196(SB), Z1
 	VPSUBD       Z1, Z0, Z7
@@ -5710,16 +5338,6 @@ longresume:
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z7, Z1, Z6
 	JMP          longback
-
-short2resume:
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-	JMP  short4back
 
 // func QuantizeZeroPointUint8BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -6048,7 +5666,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -6139,7 +5757,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -6152,12 +5770,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -6344,14 +5956,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -6477,18 +6086,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -6618,14 +6220,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -6705,6 +6300,13 @@ laneback:
 	MOVQ  992(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -6716,17 +6318,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -6786,22 +6379,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 1008(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -6887,17 +6466,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
@@ -6936,22 +6506,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 1008(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -6965,17 +6521,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z7
 	VBROADCASTSS      4(R9), Z0
@@ -7021,39 +6568,16 @@ fetched6:
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 1008(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VBROADCASTSS      4(R9), Z1
 	VPACKSSDW         Z1, Z0, Z7
@@ -7101,26 +6625,12 @@ fetched8:
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 1008(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 1008(SP)
@@ -7161,84 +6671,98 @@ longstage:
 	LEAQ 64(SP), DX
 	JMP  longloop
 
-rare:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMOVUPS     64(BX), Z2
-	VMOVUPS     64(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z0
-	VMOVUPS     128(BX), Z2
-	VMOVUPS     128(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPERMW.Z    64(DX), Z9, K6, Z0
-	VMOVUPS     192(BX), Z5
-	VMOVUPS     192(R9), Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKUSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (SI)
-	CMPQ        1008(SP), $+1
-	JEQ         groupresume
-	CMPQ        1008(SP), $+2
-	JEQ         longresume
-	CMPQ        1008(SP), $+3
-	JEQ         short2resume
-	CMPQ        1008(SP), $+4
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
 
-groupresume:
+rare:
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VDIVPS       Z1, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z3
+	VSUBPS       Z2, Z3, Z4
+	VMAXPS       Z1, Z4, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z2, Z4, Z5
+	VMINPS       Z1, Z5, Z1
+	VADDPS       Z2, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z6
+	VMAXPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z4, Z6
+	VMINPS       Z2, Z6, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z6
+	VMAXPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z4, Z6
+	VMINPS       Z2, Z6, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(BX), Z5
+	VMOVUPS      192(R9), Z6
+	VDIVPS       Z5, Z0, Z0
+	VCVTDQ2PS    Z6, Z6
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VSUBPS       Z6, Z3, Z3
+	VMAXPS       Z5, Z3, Z5
+	VSUBPS       Z6, Z4, Z4
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z6, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z2, Z2
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VMOVUPS      Z1, (SI)
+	CMPQ         1008(SP), $+5
+	JEQ          laneback
 	MOVQ         976(SP), BX
 	MOVQ         984(SP), R8
 	MOVQ         992(SP), R9
+	CMPQ         1008(SP), $+3
+	JEQ          short2back
+	CMPQ         1008(SP), $+4
+	JEQ          short4back
+	CMPQ         1008(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	VBROADCASTSS (R9), Z0
@@ -7246,9 +6770,6 @@ groupresume:
 	JMP          groupback
 
 longresume:
-	MOVQ         976(SP), BX
-	MOVQ         984(SP), R8
-	MOVQ         992(SP), R9
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+196(SB), Z1
 	VPSUBD       Z1, Z0, Z7
@@ -7261,18 +6782,6 @@ longresume:
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z5
 	JMP          longback
-
-short2resume:
-	MOVQ 976(SP), BX
-	MOVQ 984(SP), R8
-	MOVQ 992(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 976(SP), BX
-	MOVQ 984(SP), R8
-	MOVQ 992(SP), R9
-	JMP  short4back
 
 // func QuantizePacked4BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -7592,7 +7101,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -7689,7 +7198,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -7701,12 +7210,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -7901,14 +7404,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -8026,18 +7526,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -8155,14 +7648,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -8235,6 +7721,13 @@ laneback:
 	MOVQ  696(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -8246,17 +7739,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
@@ -8318,17 +7802,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 712(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 416(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -8412,17 +7887,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
@@ -8462,17 +7928,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 712(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 416(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -8488,17 +7945,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -8540,34 +7988,16 @@ fetched6:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 712(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 416(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -8609,21 +8039,12 @@ fetched8:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 712(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 416(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 712(SP)
@@ -8659,81 +8080,88 @@ longstage:
 	LEAQ 32(SP), DX
 	JMP  longloop
 
-rare:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMOVUPS     (BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMOVUPS     64(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z0
-	VMOVUPS     128(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPERMW.Z    64(DX), Z9, K6, Z0
-	VMOVUPS     192(BX), Z16
-	VDIVPS      Z16, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-	CMPQ        712(SP), $+1
-	JEQ         groupresume
-	CMPQ        712(SP), $+2
-	JEQ         longresume
-	CMPQ        712(SP), $+3
-	JEQ         short2resume
-	CMPQ        712(SP), $+4
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
 
-groupresume:
+rare:
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z1, Z1
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(BX), Z16
+	VDIVPS       Z16, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z16
+	VMAXPS       Z16, Z2, Z16
+	VMINPS       Z16, Z4, Z16
+	VADDPS       Z3, Z16, Z16
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z16, Z16
+	VMOVAPS.Z    Z16, K1, Z16
+	VPACKSSDW    Z16, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPANDD       Z6, Z1, Z0
+	VPMADDUBSW   Z7, Z0, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         712(SP), $+5
+	JEQ          laneback
 	MOVQ         688(SP), BX
 	MOVQ         696(SP), R8
+	CMPQ         712(SP), $+3
+	JEQ          short2back
+	CMPQ         712(SP), $+4
+	JEQ          short4back
+	CMPQ         712(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
 	JMP          groupback
 
 longresume:
-	MOVQ         688(SP), BX
-	MOVQ         696(SP), R8
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+196(SB), Z1
 	VPSUBD       Z1, Z0, Z5
@@ -8744,16 +8172,6 @@ longresume:
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z5, Z1, Z4
 	JMP          longback
-
-short2resume:
-	MOVQ 688(SP), BX
-	MOVQ 696(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 688(SP), BX
-	MOVQ 696(SP), R8
-	JMP  short4back
 
 // func QuantizeZeroPointPacked4BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -9096,7 +8514,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -9198,7 +8616,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -9211,12 +8629,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -9420,14 +8832,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -9559,18 +8968,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -9706,14 +9108,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -9796,6 +9191,13 @@ laneback:
 	MOVQ  960(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -9807,17 +9209,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFNMADD231PS Z5, Z1, Z0
@@ -9883,22 +9276,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 976(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 944(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 952(SP)
-	LEAQ 416(SP), R8
-	LEAQ 672(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 960(SP)
-	LEAQ 672(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -9986,17 +9365,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
@@ -10038,22 +9408,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 976(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 944(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 952(SP)
-	LEAQ 416(SP), R8
-	LEAQ 672(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 960(SP)
-	LEAQ 672(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -10069,17 +9425,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z5
 	VBROADCASTSS      4(R9), Z0
@@ -10128,39 +9475,16 @@ fetched6:
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 976(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 944(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 952(SP)
-	LEAQ 416(SP), R8
-	LEAQ 672(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 960(SP)
-	LEAQ 672(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VBROADCASTSS      4(R9), Z1
 	VPACKSSDW         Z1, Z0, Z5
@@ -10211,26 +9535,12 @@ fetched8:
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 976(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 944(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 952(SP)
-	LEAQ 416(SP), R8
-	LEAQ 672(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 960(SP)
-	LEAQ 672(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 976(SP)
@@ -10271,87 +9581,101 @@ longstage:
 	LEAQ 32(SP), DX
 	JMP  longloop
 
-rare:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMOVUPS     64(BX), Z2
-	VMOVUPS     64(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z16
-	VMAXPS      Z2, Z16, Z2
-	VSUBPS      Z5, Z4, Z16
-	VMINPS      Z2, Z16, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z0
-	VMOVUPS     128(BX), Z2
-	VMOVUPS     128(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z16
-	VMAXPS      Z2, Z16, Z2
-	VSUBPS      Z5, Z4, Z16
-	VMINPS      Z2, Z16, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPERMW.Z    64(DX), Z9, K6, Z0
-	VMOVUPS     192(BX), Z5
-	VMOVUPS     192(R9), Z16
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z16, Z16
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z16, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z16, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z16, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-	CMPQ        976(SP), $+1
-	JEQ         groupresume
-	CMPQ        976(SP), $+2
-	JEQ         longresume
-	CMPQ        976(SP), $+3
-	JEQ         short2resume
-	CMPQ        976(SP), $+4
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 944(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 952(SP)
+	LEAQ 416(SP), R8
+	LEAQ 672(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 960(SP)
+	LEAQ 672(SP), R9
 
-groupresume:
+rare:
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VDIVPS       Z1, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z3
+	VSUBPS       Z2, Z3, Z4
+	VMAXPS       Z1, Z4, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z2, Z4, Z5
+	VMINPS       Z1, Z5, Z1
+	VADDPS       Z2, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z16
+	VMAXPS       Z2, Z16, Z2
+	VSUBPS       Z5, Z4, Z16
+	VMINPS       Z2, Z16, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z16
+	VMAXPS       Z2, Z16, Z2
+	VSUBPS       Z5, Z4, Z16
+	VMINPS       Z2, Z16, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(BX), Z5
+	VMOVUPS      192(R9), Z16
+	VDIVPS       Z5, Z0, Z0
+	VCVTDQ2PS    Z16, Z16
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VSUBPS       Z16, Z3, Z3
+	VMAXPS       Z5, Z3, Z5
+	VSUBPS       Z16, Z4, Z4
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z16, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z2, Z2
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPANDD       Z6, Z1, Z0
+	VPMADDUBSW   Z7, Z0, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         976(SP), $+5
+	JEQ          laneback
 	MOVQ         944(SP), BX
 	MOVQ         952(SP), R8
 	MOVQ         960(SP), R9
+	CMPQ         976(SP), $+3
+	JEQ          short2back
+	CMPQ         976(SP), $+4
+	JEQ          short4back
+	CMPQ         976(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
 	VBROADCASTSS (R9), Z0
@@ -10359,9 +9683,6 @@ groupresume:
 	JMP          groupback
 
 longresume:
-	MOVQ         944(SP), BX
-	MOVQ         952(SP), R8
-	MOVQ         960(SP), R9
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+196(SB), Z1
 	VPSUBD       Z1, Z0, Z5
@@ -10374,18 +9695,6 @@ longresume:
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z3
 	JMP          longback
-
-short2resume:
-	MOVQ 944(SP), BX
-	MOVQ 952(SP), R8
-	MOVQ 960(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 944(SP), BX
-	MOVQ 952(SP), R8
-	MOVQ 960(SP), R9
-	JMP  short4back
 
 // func QuantizePacked2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -10710,7 +10019,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -10808,7 +10117,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -10820,12 +10129,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -11023,14 +10326,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -11150,18 +10450,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -11281,14 +10574,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -11362,6 +10648,13 @@ laneback:
 	MOVQ  680(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -11373,17 +10666,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z3, Z0, Z1
 	VFNMADD231PS Z4, Z1, Z0
@@ -11447,17 +10731,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 696(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 672(SP)
-	LEAQ 144(SP), BX
-	LEAQ 400(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 680(SP)
-	LEAQ 400(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -11541,17 +10816,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z3, Z0, Z1
 	VFMADD231PS Z4, Z0, Z1
@@ -11592,17 +10858,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 696(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 672(SP)
-	LEAQ 144(SP), BX
-	LEAQ 400(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 680(SP)
-	LEAQ 400(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -11618,17 +10875,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -11671,34 +10919,16 @@ fetched6:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 696(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 672(SP)
-	LEAQ 144(SP), BX
-	LEAQ 400(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 680(SP)
-	LEAQ 400(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -11741,21 +10971,12 @@ fetched8:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 696(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 672(SP)
-	LEAQ 144(SP), BX
-	LEAQ 400(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 680(SP)
-	LEAQ 400(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 696(SP)
@@ -11791,82 +11012,89 @@ longstage:
 	LEAQ 16(SP), DX
 	JMP  longloop
 
-rare:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMOVUPS     (BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMOVUPS     64(BX), Z16
-	VDIVPS      Z16, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z0
-	VMOVUPS     128(BX), Z16
-	VDIVPS      Z16, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z2, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z3, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPERMW.Z    64(DX), Z9, K6, Z0
-	VMOVUPS     192(BX), Z17
-	VDIVPS      Z17, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z17
-	VMAXPS      Z17, Z2, Z17
-	VMINPS      Z17, Z4, Z17
-	VADDPS      Z3, Z17, Z17
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z17, Z17
-	VMOVAPS.Z   Z17, K1, Z17
-	VPACKSSDW   Z17, Z16, Z16
-	VPACKSSWB   Z16, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMADDWD    Z5, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (SI)
-	CMPQ        696(SP), $+1
-	JEQ         groupresume
-	CMPQ        696(SP), $+2
-	JEQ         longresume
-	CMPQ        696(SP), $+3
-	JEQ         short2resume
-	CMPQ        696(SP), $+4
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 672(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 400(SP), R8
 
-groupresume:
+rare:
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(BX), Z16
+	VDIVPS       Z16, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z16
+	VMAXPS       Z16, Z2, Z16
+	VMINPS       Z16, Z4, Z16
+	VADDPS       Z3, Z16, Z16
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z16, Z16
+	VMOVAPS.Z    Z16, K1, Z16
+	VPACKSSDW    Z16, Z1, Z1
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(BX), Z16
+	VDIVPS       Z16, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z16
+	VMAXPS       Z16, Z2, Z16
+	VMINPS       Z16, Z4, Z16
+	VADDPS       Z3, Z16, Z16
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z16, Z16
+	VMOVAPS.Z    Z16, K1, Z16
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(BX), Z17
+	VDIVPS       Z17, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z17
+	VMAXPS       Z17, Z2, Z17
+	VMINPS       Z17, Z4, Z17
+	VADDPS       Z3, Z17, Z17
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z17, Z17
+	VMOVAPS.Z    Z17, K1, Z17
+	VPACKSSDW    Z17, Z16, Z16
+	VPACKSSWB    Z16, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPANDD       Z6, Z1, Z0
+	VPMADDUBSW   Z7, Z0, Z0
+	VPMADDWD     Z5, Z0, Z0
+	VPMOVDB      Z0, X0
+	VMOVUPS      X0, (SI)
+	CMPQ         696(SP), $+5
+	JEQ          laneback
 	MOVQ         672(SP), BX
 	MOVQ         680(SP), R8
+	CMPQ         696(SP), $+3
+	JEQ          short2back
+	CMPQ         696(SP), $+4
+	JEQ          short4back
+	CMPQ         696(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z4
 	VBROADCASTSS (R8), Z3
 	JMP          groupback
 
 longresume:
-	MOVQ         672(SP), BX
-	MOVQ         680(SP), R8
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+196(SB), Z1
 	VPSUBD       Z1, Z0, Z4
@@ -11877,16 +11105,6 @@ longresume:
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z4, Z1, Z3
 	JMP          longback
-
-short2resume:
-	MOVQ 672(SP), BX
-	MOVQ 680(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 672(SP), BX
-	MOVQ 680(SP), R8
-	JMP  short4back
 
 // func QuantizeZeroPointPacked2BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -12234,7 +11452,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -12337,7 +11555,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -12350,12 +11568,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -12562,14 +11774,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -12703,18 +11912,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -12852,14 +12054,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -12943,6 +12138,13 @@ laneback:
 	MOVQ  944(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -12954,17 +12156,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z3, Z0, Z1
 	VFNMADD231PS Z4, Z1, Z0
@@ -13032,22 +12225,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 960(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 928(SP)
-	LEAQ 144(SP), BX
-	LEAQ 400(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 936(SP)
-	LEAQ 400(SP), R8
-	LEAQ 656(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 944(SP)
-	LEAQ 656(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -13135,17 +12314,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z3, Z0, Z1
 	VFMADD231PS Z4, Z0, Z1
@@ -13188,22 +12358,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 960(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 928(SP)
-	LEAQ 144(SP), BX
-	LEAQ 400(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 936(SP)
-	LEAQ 400(SP), R8
-	LEAQ 656(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 944(SP)
-	LEAQ 656(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -13219,17 +12375,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z4
 	VBROADCASTSS      4(R9), Z0
@@ -13279,39 +12426,16 @@ fetched6:
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 960(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 928(SP)
-	LEAQ 144(SP), BX
-	LEAQ 400(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 936(SP)
-	LEAQ 400(SP), R8
-	LEAQ 656(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 944(SP)
-	LEAQ 656(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VBROADCASTSS      4(R9), Z1
 	VPACKSSDW         Z1, Z0, Z4
@@ -13363,26 +12487,12 @@ fetched8:
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 960(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 928(SP)
-	LEAQ 144(SP), BX
-	LEAQ 400(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 936(SP)
-	LEAQ 400(SP), R8
-	LEAQ 656(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 944(SP)
-	LEAQ 656(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 960(SP)
@@ -13423,88 +12533,102 @@ longstage:
 	LEAQ 16(SP), DX
 	JMP  longloop
 
-rare:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z16
-	VMINPS      Z1, Z16, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    (DX), Z9, K6, Z0
-	VMOVUPS     64(BX), Z2
-	VMOVUPS     64(R9), Z16
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z16, Z16
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z16, Z3, Z17
-	VMAXPS      Z2, Z17, Z2
-	VSUBPS      Z16, Z4, Z17
-	VMINPS      Z2, Z17, Z2
-	VADDPS      Z16, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VPERMW.Z    64(DX), Z10, K6, Z0
-	VMOVUPS     128(BX), Z2
-	VMOVUPS     128(R9), Z16
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z16, Z16
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z16, Z3, Z17
-	VMAXPS      Z2, Z17, Z2
-	VSUBPS      Z16, Z4, Z17
-	VMINPS      Z2, Z17, Z2
-	VADDPS      Z16, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPERMW.Z    64(DX), Z9, K6, Z0
-	VMOVUPS     192(BX), Z16
-	VMOVUPS     192(R9), Z17
-	VDIVPS      Z16, Z0, Z0
-	VCVTDQ2PS   Z17, Z17
-	VRNDSCALEPS $0x08, Z0, Z16
-	VSUBPS      Z17, Z3, Z3
-	VMAXPS      Z16, Z3, Z16
-	VSUBPS      Z17, Z4, Z4
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z17, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z2, Z2
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z6, Z1, Z0
-	VPMADDUBSW  Z7, Z0, Z0
-	VPMADDWD    Z5, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (SI)
-	CMPQ        960(SP), $+1
-	JEQ         groupresume
-	CMPQ        960(SP), $+2
-	JEQ         longresume
-	CMPQ        960(SP), $+3
-	JEQ         short2resume
-	CMPQ        960(SP), $+4
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 928(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 936(SP)
+	LEAQ 400(SP), R8
+	LEAQ 656(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 944(SP)
+	LEAQ 656(SP), R9
 
-groupresume:
+rare:
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VDIVPS       Z1, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z3
+	VSUBPS       Z2, Z3, Z4
+	VMAXPS       Z1, Z4, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z2, Z4, Z16
+	VMINPS       Z1, Z16, Z1
+	VADDPS       Z2, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VPERMW.Z     (DX), Z9, K6, Z0
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R9), Z16
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z16, Z16
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z16, Z3, Z17
+	VMAXPS       Z2, Z17, Z2
+	VSUBPS       Z16, Z4, Z17
+	VMINPS       Z2, Z17, Z2
+	VADDPS       Z16, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VPERMW.Z     64(DX), Z10, K6, Z0
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R9), Z16
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z16, Z16
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z16, Z3, Z17
+	VMAXPS       Z2, Z17, Z2
+	VSUBPS       Z16, Z4, Z17
+	VMINPS       Z2, Z17, Z2
+	VADDPS       Z16, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPERMW.Z     64(DX), Z9, K6, Z0
+	VMOVUPS      192(BX), Z16
+	VMOVUPS      192(R9), Z17
+	VDIVPS       Z16, Z0, Z0
+	VCVTDQ2PS    Z17, Z17
+	VRNDSCALEPS  $0x08, Z0, Z16
+	VSUBPS       Z17, Z3, Z3
+	VMAXPS       Z16, Z3, Z16
+	VSUBPS       Z17, Z4, Z4
+	VMINPS       Z16, Z4, Z16
+	VADDPS       Z17, Z16, Z16
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z16, Z16
+	VMOVAPS.Z    Z16, K1, Z16
+	VPACKSSDW    Z16, Z2, Z2
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPANDD       Z6, Z1, Z0
+	VPMADDUBSW   Z7, Z0, Z0
+	VPMADDWD     Z5, Z0, Z0
+	VPMOVDB      Z0, X0
+	VMOVUPS      X0, (SI)
+	CMPQ         960(SP), $+5
+	JEQ          laneback
 	MOVQ         928(SP), BX
 	MOVQ         936(SP), R8
 	MOVQ         944(SP), R9
+	CMPQ         960(SP), $+3
+	JEQ          short2back
+	CMPQ         960(SP), $+4
+	JEQ          short4back
+	CMPQ         960(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z4
 	VBROADCASTSS (R8), Z3
 	VBROADCASTSS (R9), Z0
@@ -13512,9 +12636,6 @@ groupresume:
 	JMP          groupback
 
 longresume:
-	MOVQ         928(SP), BX
-	MOVQ         936(SP), R8
-	MOVQ         944(SP), R9
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+196(SB), Z1
 	VPSUBD       Z1, Z0, Z4
@@ -13527,18 +12648,6 @@ longresume:
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z2
 	JMP          longback
-
-short2resume:
-	MOVQ 928(SP), BX
-	MOVQ 936(SP), R8
-	MOVQ 944(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 928(SP), BX
-	MOVQ 936(SP), R8
-	MOVQ 944(SP), R9
-	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x00000000
 DATA constantsAVX512<>+4(SB)/4, $0x00010000

@@ -354,17 +354,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 232(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -426,17 +416,7 @@ groupmeetrare:
 longrare:
 	MOVD $2, R16
 	MOVD R16, 232(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B rare
+	B spread
 longstage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -469,6 +449,17 @@ lanestage:
 	MOVD R4, 216(RSP)
 	ADD $128, RSP, R4
 	B laneloop
+spread:
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -530,21 +521,18 @@ rare:
 	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	FMOVQ F1, (R1)
 	MOVD 232(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
+	CMP $3, R16
+	BEQ laneback
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 	MOVD 232(RSP), R16
 	CMP $2, R16
 	BEQ longresume
-	B laneback
 groupresume:
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 	VLD1R (R3), [V15.S4]
 	VLD1R (R4), [V14.S4]
 	B groupback
 longresume:
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
@@ -930,17 +918,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 232(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -1002,17 +980,7 @@ groupmeetrare:
 longrare:
 	MOVD $2, R16
 	MOVD R16, 232(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B rare
+	B spread
 longstage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -1045,6 +1013,17 @@ lanestage:
 	MOVD R4, 216(RSP)
 	ADD $128, RSP, R4
 	B laneloop
+spread:
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1102,21 +1081,18 @@ rare:
 	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	FMOVQ F1, (R1)
 	MOVD 232(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
+	CMP $3, R16
+	BEQ laneback
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 	MOVD 232(RSP), R16
 	CMP $2, R16
 	BEQ longresume
-	B laneback
 groupresume:
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	B groupback
 longresume:
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
@@ -1542,22 +1518,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 304(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 272(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 280(RSP)
-	ADD $128, RSP, R4
-	ADD $192, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 288(RSP)
-	ADD $192, RSP, R5
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -1627,22 +1588,7 @@ groupmeetrare:
 longrare:
 	MOVD $2, R16
 	MOVD R16, 304(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 272(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 280(RSP)
-	ADD $128, RSP, R4
-	ADD $192, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 288(RSP)
-	ADD $192, RSP, R5
-	B rare
+	B spread
 longstage:
 	MOVD R1, 256(RSP)
 	ADD $16, RSP, R1
@@ -1680,6 +1626,22 @@ lanestage:
 	MOVD R5, 288(RSP)
 	ADD $192, RSP, R5
 	B laneloop
+spread:
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
 rare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1749,16 +1711,15 @@ rare:
 	WORD $0x4e214841 // sqxtn2 v1.16b, v2.8h
 	FMOVQ F1, (R1)
 	MOVD 304(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	MOVD 304(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-	B laneback
-groupresume:
+	CMP $3, R16
+	BEQ laneback
 	MOVD 272(RSP), R3
 	MOVD 280(RSP), R4
 	MOVD 288(RSP), R5
+	MOVD 304(RSP), R16
+	CMP $2, R16
+	BEQ longresume
+groupresume:
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
@@ -1766,9 +1727,6 @@ groupresume:
 	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
 	B groupback
 longresume:
-	MOVD 272(RSP), R3
-	MOVD 280(RSP), R4
-	MOVD 288(RSP), R5
 	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
@@ -2157,17 +2115,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 232(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -2229,17 +2177,7 @@ groupmeetrare:
 longrare:
 	MOVD $2, R16
 	MOVD R16, 232(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B rare
+	B spread
 longstage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -2272,6 +2210,17 @@ lanestage:
 	MOVD R4, 216(RSP)
 	ADD $128, RSP, R4
 	B laneloop
+spread:
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -2329,21 +2278,18 @@ rare:
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	FMOVQ F1, (R1)
 	MOVD 232(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
+	CMP $3, R16
+	BEQ laneback
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 	MOVD 232(RSP), R16
 	CMP $2, R16
 	BEQ longresume
-	B laneback
 groupresume:
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	B groupback
 longresume:
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
@@ -2769,22 +2715,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 304(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 272(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 280(RSP)
-	ADD $128, RSP, R4
-	ADD $192, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 288(RSP)
-	ADD $192, RSP, R5
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -2854,22 +2785,7 @@ groupmeetrare:
 longrare:
 	MOVD $2, R16
 	MOVD R16, 304(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 272(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 280(RSP)
-	ADD $128, RSP, R4
-	ADD $192, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 288(RSP)
-	ADD $192, RSP, R5
-	B rare
+	B spread
 longstage:
 	MOVD R1, 256(RSP)
 	ADD $16, RSP, R1
@@ -2907,6 +2823,22 @@ lanestage:
 	MOVD R5, 288(RSP)
 	ADD $192, RSP, R5
 	B laneloop
+spread:
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
 rare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -2976,16 +2908,15 @@ rare:
 	WORD $0x6e212841 // sqxtun2 v1.16b, v2.8h
 	FMOVQ F1, (R1)
 	MOVD 304(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	MOVD 304(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-	B laneback
-groupresume:
+	CMP $3, R16
+	BEQ laneback
 	MOVD 272(RSP), R3
 	MOVD 280(RSP), R4
 	MOVD 288(RSP), R5
+	MOVD 304(RSP), R16
+	CMP $2, R16
+	BEQ longresume
+groupresume:
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
@@ -2993,9 +2924,6 @@ groupresume:
 	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
 	B groupback
 longresume:
-	MOVD 272(RSP), R3
-	MOVD 280(RSP), R4
-	MOVD 288(RSP), R5
 	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
@@ -3396,17 +3324,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 232(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -3468,17 +3386,7 @@ groupmeetrare:
 longrare:
 	MOVD $2, R16
 	MOVD R16, 232(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B rare
+	B spread
 longstage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -3511,6 +3419,17 @@ lanestage:
 	MOVD R4, 216(RSP)
 	ADD $128, RSP, R4
 	B laneloop
+spread:
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -3571,21 +3490,18 @@ rare:
 	VSLI $4, V1.B16, V0.B16
 	FMOVD F0, (R1)
 	MOVD 232(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
+	CMP $3, R16
+	BEQ laneback
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 	MOVD 232(RSP), R16
 	CMP $2, R16
 	BEQ longresume
-	B laneback
 groupresume:
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	B groupback
 longresume:
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
@@ -4023,22 +3939,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 304(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 272(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 280(RSP)
-	ADD $128, RSP, R4
-	ADD $192, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 288(RSP)
-	ADD $192, RSP, R5
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -4108,22 +4009,7 @@ groupmeetrare:
 longrare:
 	MOVD $2, R16
 	MOVD R16, 304(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 272(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 280(RSP)
-	ADD $128, RSP, R4
-	ADD $192, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 288(RSP)
-	ADD $192, RSP, R5
-	B rare
+	B spread
 longstage:
 	MOVD R1, 256(RSP)
 	ADD $16, RSP, R1
@@ -4161,6 +4047,22 @@ lanestage:
 	MOVD R5, 288(RSP)
 	ADD $192, RSP, R5
 	B laneloop
+spread:
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
 rare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -4233,16 +4135,15 @@ rare:
 	VSLI $4, V1.B16, V0.B16
 	FMOVD F0, (R1)
 	MOVD 304(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	MOVD 304(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-	B laneback
-groupresume:
+	CMP $3, R16
+	BEQ laneback
 	MOVD 272(RSP), R3
 	MOVD 280(RSP), R4
 	MOVD 288(RSP), R5
+	MOVD 304(RSP), R16
+	CMP $2, R16
+	BEQ longresume
+groupresume:
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
@@ -4250,9 +4151,6 @@ groupresume:
 	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
 	B groupback
 longresume:
-	MOVD 272(RSP), R3
-	MOVD 280(RSP), R4
-	MOVD 288(RSP), R5
 	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
@@ -4665,17 +4563,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 232(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -4737,17 +4625,7 @@ groupmeetrare:
 longrare:
 	MOVD $2, R16
 	MOVD R16, 232(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B rare
+	B spread
 longstage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -4780,6 +4658,17 @@ lanestage:
 	MOVD R4, 216(RSP)
 	ADD $128, RSP, R4
 	B laneloop
+spread:
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -4843,21 +4732,18 @@ rare:
 	VSLI $4, V0.B16, V1.B16
 	FMOVS F1, (R1)
 	MOVD 232(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
+	CMP $3, R16
+	BEQ laneback
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 	MOVD 232(RSP), R16
 	CMP $2, R16
 	BEQ longresume
-	B laneback
 groupresume:
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	B groupback
 longresume:
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
@@ -5307,22 +5193,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 304(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 272(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 280(RSP)
-	ADD $128, RSP, R4
-	ADD $192, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 288(RSP)
-	ADD $192, RSP, R5
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -5392,22 +5263,7 @@ groupmeetrare:
 longrare:
 	MOVD $2, R16
 	MOVD R16, 304(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 272(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 280(RSP)
-	ADD $128, RSP, R4
-	ADD $192, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 288(RSP)
-	ADD $192, RSP, R5
-	B rare
+	B spread
 longstage:
 	MOVD R1, 256(RSP)
 	ADD $16, RSP, R1
@@ -5445,6 +5301,22 @@ lanestage:
 	MOVD R5, 288(RSP)
 	ADD $192, RSP, R5
 	B laneloop
+spread:
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 272(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 280(RSP)
+	ADD $128, RSP, R4
+	ADD $192, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 288(RSP)
+	ADD $192, RSP, R5
 rare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -5520,16 +5392,15 @@ rare:
 	VSLI $4, V0.B16, V1.B16
 	FMOVS F1, (R1)
 	MOVD 304(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	MOVD 304(RSP), R16
-	CMP $2, R16
-	BEQ longresume
-	B laneback
-groupresume:
+	CMP $3, R16
+	BEQ laneback
 	MOVD 272(RSP), R3
 	MOVD 280(RSP), R4
 	MOVD 288(RSP), R5
+	MOVD 304(RSP), R16
+	CMP $2, R16
+	BEQ longresume
+groupresume:
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
@@ -5537,9 +5408,6 @@ groupresume:
 	WORD $0x4e614809 // sqxtn2 v9.8h, v0.4s
 	B groupback
 longresume:
-	MOVD 272(RSP), R3
-	MOVD 280(RSP), R4
-	MOVD 288(RSP), R5
 	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4

@@ -162,7 +162,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -209,7 +209,7 @@ groupstaged:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -221,12 +221,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -300,14 +294,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -356,14 +347,7 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -432,6 +416,13 @@ laneback:
 	MOVQ  376(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -443,15 +434,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y12, Y0, Y1
 	VFNMADD231PS Y13, Y1, Y0
@@ -491,17 +475,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -563,15 +538,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX2(SB)
 	VCVTPH2PS   (DX), Y0
 	VMULPS      Y12, Y0, Y1
 	VFMADD231PS Y13, Y0, Y1
@@ -607,17 +575,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 352(SP)
@@ -630,15 +589,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS 4(BX), Y12
 	VBROADCASTSS (R8), Y11
@@ -680,21 +632,12 @@ fetched6:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+3, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 392(SP)
@@ -719,6 +662,18 @@ lanestage:
 	MOVQ R8, 376(SP)
 	LEAQ 224(SP), R8
 	JMP  laneloop
+
+spread:
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
 
 rare:
 	VCVTPH2PS    (DX), Y0
@@ -774,24 +729,19 @@ rare:
 	VPACKSSWB    Y1, Y0, Y0
 	VPERMD       Y0, Y14, Y0
 	VMOVUPS      Y0, (SI)
-	CMPQ         392(SP), $+1
-	JEQ          groupresume
-	CMPQ         392(SP), $+2
-	JEQ          longresume
-	CMPQ         392(SP), $+3
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         392(SP), $+4
+	JEQ          laneback
 	MOVQ         368(SP), BX
 	MOVQ         376(SP), R8
+	CMPQ         392(SP), $+3
+	JEQ          short2back
+	CMPQ         392(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Y13
 	VBROADCASTSS (R8), Y12
 	JMP          groupback
 
 longresume:
-	MOVQ         368(SP), BX
-	MOVQ         376(SP), R8
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y13
@@ -802,11 +752,6 @@ longresume:
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y13, Y1, Y12
 	JMP          longback
-
-short2resume:
-	MOVQ 368(SP), BX
-	MOVQ 376(SP), R8
-	JMP  short2back
 
 // func QuantizeInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
@@ -978,7 +923,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -1025,7 +970,7 @@ groupstaged:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -1037,12 +982,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -1118,14 +1057,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -1176,14 +1112,7 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -1254,6 +1183,13 @@ laneback:
 	MOVQ  376(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1265,15 +1201,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y8, Y0, Y1
 	VFNMADD231PS Y9, Y1, Y0
@@ -1315,17 +1244,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1387,15 +1307,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX2(SB)
 	VCVTPH2PS   (DX), Y0
 	VMULPS      Y8, Y0, Y1
 	VFMADD231PS Y9, Y0, Y1
@@ -1433,17 +1346,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 352(SP)
@@ -1456,15 +1360,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS 4(BX), Y8
 	VBROADCASTSS (R8), Y7
@@ -1508,21 +1405,12 @@ fetched6:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+3, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 392(SP)
@@ -1548,76 +1436,83 @@ lanestage:
 	LEAQ 224(SP), R8
 	JMP  laneloop
 
-rare:
-	VCVTPH2PS (DX), Y0
-	VMOVUPS   (BX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 16(DX), Y1
-	VMOVUPS   32(BX), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 32(DX), Y1
-	VMOVUPS   64(BX), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VCVTPH2PS 48(DX), Y5
-	VMOVUPS   96(BX), Y6
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SI)
-	CMPQ      392(SP), $+1
-	JEQ       groupresume
-	CMPQ      392(SP), $+2
-	JEQ       longresume
-	CMPQ      392(SP), $+3
-	JEQ       short2resume
-	JMP       laneback
+spread:
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
 
-groupresume:
+rare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(DX), Y1
+	VMOVUPS      32(BX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(DX), Y1
+	VMOVUPS      64(BX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(DX), Y5
+	VMOVUPS      96(BX), Y6
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         392(SP), $+4
+	JEQ          laneback
 	MOVQ         368(SP), BX
 	MOVQ         376(SP), R8
+	CMPQ         392(SP), $+3
+	JEQ          short2back
+	CMPQ         392(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS (R8), Y8
 	JMP          groupback
 
 longresume:
-	MOVQ         368(SP), BX
-	MOVQ         376(SP), R8
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y9
@@ -1628,11 +1523,6 @@ longresume:
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y9, Y1, Y8
 	JMP          longback
-
-short2resume:
-	MOVQ 368(SP), BX
-	MOVQ 376(SP), R8
-	JMP  short2back
 
 // func QuantizeZeroPointInt8F16AVX2(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
@@ -1819,7 +1709,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -1869,7 +1759,7 @@ groupstaged:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -1882,12 +1772,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -1969,14 +1853,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R10, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -2035,14 +1916,7 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -2124,6 +1998,13 @@ laneback:
 	MOVQ  512(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -2135,15 +2016,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y10, Y1, Y0
@@ -2188,22 +2062,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 528(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 496(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 504(SP)
-	LEAQ 224(SP), R8
-	LEAQ 352(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 512(SP)
-	LEAQ 352(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -2349,15 +2209,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMADD231PS  Y10, Y0, Y1
@@ -2398,22 +2251,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 528(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 496(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 504(SP)
-	LEAQ 224(SP), R8
-	LEAQ 352(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 512(SP)
-	LEAQ 352(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 480(SP)
@@ -2426,15 +2265,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -2486,26 +2318,12 @@ fetched6:
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+3, 528(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 496(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 504(SP)
-	LEAQ 224(SP), R8
-	LEAQ 352(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 512(SP)
-	LEAQ 352(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 528(SP)
@@ -2536,82 +2354,96 @@ lanestage:
 	LEAQ 352(SP), R9
 	JMP  laneloop
 
-rare:
-	VCVTPH2PS (DX), Y0
-	VMOVUPS   (BX), Y1
-	VMOVUPS   (R9), Y2
-	VDIVPS    Y1, Y0, Y0
-	VCVTDQ2PS Y2, Y2
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y3
-	VSUBPS    Y2, Y3, Y4
-	VMAXPS    Y1, Y4, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y2, Y4, Y5
-	VMINPS    Y1, Y5, Y1
-	VADDPS    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 16(DX), Y1
-	VMOVUPS   32(BX), Y2
-	VMOVUPS   32(R9), Y5
-	VDIVPS    Y2, Y1, Y1
-	VCVTDQ2PS Y5, Y5
-	VROUNDPS  $0x08, Y1, Y2
-	VSUBPS    Y5, Y3, Y6
-	VMAXPS    Y2, Y6, Y2
-	VSUBPS    Y5, Y4, Y6
-	VMINPS    Y2, Y6, Y2
-	VADDPS    Y5, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y2, Y2
-	VANDPS    Y2, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 32(DX), Y1
-	VMOVUPS   64(BX), Y2
-	VMOVUPS   64(R9), Y5
-	VDIVPS    Y2, Y1, Y1
-	VCVTDQ2PS Y5, Y5
-	VROUNDPS  $0x08, Y1, Y2
-	VSUBPS    Y5, Y3, Y6
-	VMAXPS    Y2, Y6, Y2
-	VSUBPS    Y5, Y4, Y6
-	VMINPS    Y2, Y6, Y2
-	VADDPS    Y5, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y2, Y2
-	VANDPS    Y2, Y1, Y1
-	VCVTPH2PS 48(DX), Y2
-	VMOVUPS   96(BX), Y5
-	VMOVUPS   96(R9), Y6
-	VDIVPS    Y5, Y2, Y2
-	VCVTDQ2PS Y6, Y6
-	VROUNDPS  $0x08, Y2, Y5
-	VSUBPS    Y6, Y3, Y3
-	VMAXPS    Y5, Y3, Y5
-	VSUBPS    Y6, Y4, Y4
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y6, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y2, Y2
-	VPACKSSDW Y2, Y1, Y1
-	VPACKSSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SI)
-	CMPQ      528(SP), $+1
-	JEQ       groupresume
-	CMPQ      528(SP), $+2
-	JEQ       longresume
-	CMPQ      528(SP), $+3
-	JEQ       short2resume
-	JMP       laneback
+spread:
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
 
-groupresume:
+rare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
+	VDIVPS       Y1, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y3
+	VSUBPS       Y2, Y3, Y4
+	VMAXPS       Y1, Y4, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y5
+	VMINPS       Y1, Y5, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R9), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R9), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VCVTPH2PS    48(DX), Y2
+	VMOVUPS      96(BX), Y5
+	VMOVUPS      96(R9), Y6
+	VDIVPS       Y5, Y2, Y2
+	VCVTDQ2PS    Y6, Y6
+	VROUNDPS     $0x08, Y2, Y5
+	VSUBPS       Y6, Y3, Y3
+	VMAXPS       Y5, Y3, Y5
+	VSUBPS       Y6, Y4, Y4
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y6, Y5, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         528(SP), $+4
+	JEQ          laneback
 	MOVQ         496(SP), BX
 	MOVQ         504(SP), R8
 	MOVQ         512(SP), R9
+	CMPQ         528(SP), $+3
+	JEQ          short2back
+	CMPQ         528(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
@@ -2619,9 +2451,6 @@ groupresume:
 	JMP          groupback
 
 longresume:
-	MOVQ         496(SP), BX
-	MOVQ         504(SP), R8
-	MOVQ         512(SP), R9
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y10
@@ -2634,12 +2463,6 @@ longresume:
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
 	JMP          longback
-
-short2resume:
-	MOVQ 496(SP), BX
-	MOVQ 504(SP), R8
-	MOVQ 512(SP), R9
-	JMP  short2back
 
 // func QuantizeUint8F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
@@ -2811,7 +2634,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -2858,7 +2681,7 @@ groupstaged:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -2870,12 +2693,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -2951,14 +2768,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -3009,14 +2823,7 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -3087,6 +2894,13 @@ laneback:
 	MOVQ  376(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -3098,15 +2912,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y8, Y0, Y1
 	VFNMADD231PS Y9, Y1, Y0
@@ -3148,17 +2955,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -3220,15 +3018,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX2(SB)
 	VCVTPH2PS   (DX), Y0
 	VMULPS      Y8, Y0, Y1
 	VFMADD231PS Y9, Y0, Y1
@@ -3266,17 +3057,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 352(SP)
@@ -3289,15 +3071,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS 4(BX), Y8
 	VBROADCASTSS (R8), Y7
@@ -3341,21 +3116,12 @@ fetched6:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+3, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 392(SP)
@@ -3381,76 +3147,83 @@ lanestage:
 	LEAQ 224(SP), R8
 	JMP  laneloop
 
-rare:
-	VCVTPH2PS (DX), Y0
-	VMOVUPS   (BX), Y1
-	VDIVPS    Y1, Y0, Y0
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y2
-	VXORPS    Y3, Y3, Y3
-	VCVTDQ2PS Y3, Y3
-	VSUBPS    Y3, Y2, Y2
-	VMAXPS    Y1, Y2, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y3, Y4, Y4
-	VMINPS    Y1, Y4, Y1
-	VADDPS    Y3, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 16(DX), Y1
-	VMOVUPS   32(BX), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 32(DX), Y1
-	VMOVUPS   64(BX), Y5
-	VDIVPS    Y5, Y1, Y1
-	VROUNDPS  $0x08, Y1, Y5
-	VMAXPS    Y5, Y2, Y5
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y3, Y5, Y5
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y1, Y1
-	VCVTPH2PS 48(DX), Y5
-	VMOVUPS   96(BX), Y6
-	VDIVPS    Y6, Y5, Y5
-	VROUNDPS  $0x08, Y5, Y6
-	VMAXPS    Y6, Y2, Y6
-	VMINPS    Y6, Y4, Y6
-	VADDPS    Y3, Y6, Y6
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VCVTPS2DQ Y6, Y6
-	VANDPS    Y6, Y5, Y5
-	VPACKSSDW Y5, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SI)
-	CMPQ      392(SP), $+1
-	JEQ       groupresume
-	CMPQ      392(SP), $+2
-	JEQ       longresume
-	CMPQ      392(SP), $+3
-	JEQ       short2resume
-	JMP       laneback
+spread:
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
 
-groupresume:
+rare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(DX), Y1
+	VMOVUPS      32(BX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(DX), Y1
+	VMOVUPS      64(BX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(DX), Y5
+	VMOVUPS      96(BX), Y6
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         392(SP), $+4
+	JEQ          laneback
 	MOVQ         368(SP), BX
 	MOVQ         376(SP), R8
+	CMPQ         392(SP), $+3
+	JEQ          short2back
+	CMPQ         392(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Y9
 	VBROADCASTSS (R8), Y8
 	JMP          groupback
 
 longresume:
-	MOVQ         368(SP), BX
-	MOVQ         376(SP), R8
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y9
@@ -3461,11 +3234,6 @@ longresume:
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y9, Y1, Y8
 	JMP          longback
-
-short2resume:
-	MOVQ 368(SP), BX
-	MOVQ 376(SP), R8
-	JMP  short2back
 
 // func QuantizeZeroPointUint8F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
@@ -3652,7 +3420,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -3702,7 +3470,7 @@ groupstaged:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -3715,12 +3483,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -3802,14 +3564,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R10, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -3868,14 +3627,7 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -3957,6 +3709,13 @@ laneback:
 	MOVQ  512(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -3968,15 +3727,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y10, Y1, Y0
@@ -4021,22 +3773,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 528(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 496(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 504(SP)
-	LEAQ 224(SP), R8
-	LEAQ 352(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 512(SP)
-	LEAQ 352(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -4182,15 +3920,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMADD231PS  Y10, Y0, Y1
@@ -4231,22 +3962,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 528(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 496(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 504(SP)
-	LEAQ 224(SP), R8
-	LEAQ 352(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 512(SP)
-	LEAQ 352(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 480(SP)
@@ -4259,15 +3976,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -4319,26 +4029,12 @@ fetched6:
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+3, 528(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 496(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 504(SP)
-	LEAQ 224(SP), R8
-	LEAQ 352(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 512(SP)
-	LEAQ 352(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 528(SP)
@@ -4369,82 +4065,96 @@ lanestage:
 	LEAQ 352(SP), R9
 	JMP  laneloop
 
-rare:
-	VCVTPH2PS (DX), Y0
-	VMOVUPS   (BX), Y1
-	VMOVUPS   (R9), Y2
-	VDIVPS    Y1, Y0, Y0
-	VCVTDQ2PS Y2, Y2
-	VROUNDPS  $0x08, Y0, Y1
-	VCVTDQ2PS Y15, Y3
-	VSUBPS    Y2, Y3, Y4
-	VMAXPS    Y1, Y4, Y1
-	VCVTDQ2PS Y12, Y4
-	VSUBPS    Y2, Y4, Y5
-	VMINPS    Y1, Y5, Y1
-	VADDPS    Y2, Y1, Y1
-	VCMPPS    $0x07, Y0, Y0, Y0
-	VCVTPS2DQ Y1, Y1
-	VANDPS    Y1, Y0, Y0
-	VCVTPH2PS 16(DX), Y1
-	VMOVUPS   32(BX), Y2
-	VMOVUPS   32(R9), Y5
-	VDIVPS    Y2, Y1, Y1
-	VCVTDQ2PS Y5, Y5
-	VROUNDPS  $0x08, Y1, Y2
-	VSUBPS    Y5, Y3, Y6
-	VMAXPS    Y2, Y6, Y2
-	VSUBPS    Y5, Y4, Y6
-	VMINPS    Y2, Y6, Y2
-	VADDPS    Y5, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y2, Y2
-	VANDPS    Y2, Y1, Y1
-	VPACKSSDW Y1, Y0, Y0
-	VCVTPH2PS 32(DX), Y1
-	VMOVUPS   64(BX), Y2
-	VMOVUPS   64(R9), Y5
-	VDIVPS    Y2, Y1, Y1
-	VCVTDQ2PS Y5, Y5
-	VROUNDPS  $0x08, Y1, Y2
-	VSUBPS    Y5, Y3, Y6
-	VMAXPS    Y2, Y6, Y2
-	VSUBPS    Y5, Y4, Y6
-	VMINPS    Y2, Y6, Y2
-	VADDPS    Y5, Y2, Y2
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VCVTPS2DQ Y2, Y2
-	VANDPS    Y2, Y1, Y1
-	VCVTPH2PS 48(DX), Y2
-	VMOVUPS   96(BX), Y5
-	VMOVUPS   96(R9), Y6
-	VDIVPS    Y5, Y2, Y2
-	VCVTDQ2PS Y6, Y6
-	VROUNDPS  $0x08, Y2, Y5
-	VSUBPS    Y6, Y3, Y3
-	VMAXPS    Y5, Y3, Y5
-	VSUBPS    Y6, Y4, Y4
-	VMINPS    Y5, Y4, Y5
-	VADDPS    Y6, Y5, Y5
-	VCMPPS    $0x07, Y2, Y2, Y2
-	VCVTPS2DQ Y5, Y5
-	VANDPS    Y5, Y2, Y2
-	VPACKSSDW Y2, Y1, Y1
-	VPACKUSWB Y1, Y0, Y0
-	VPERMD    Y0, Y14, Y0
-	VMOVUPS   Y0, (SI)
-	CMPQ      528(SP), $+1
-	JEQ       groupresume
-	CMPQ      528(SP), $+2
-	JEQ       longresume
-	CMPQ      528(SP), $+3
-	JEQ       short2resume
-	JMP       laneback
+spread:
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 496(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 504(SP)
+	LEAQ 224(SP), R8
+	LEAQ 352(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 512(SP)
+	LEAQ 352(SP), R9
 
-groupresume:
+rare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
+	VDIVPS       Y1, Y0, Y0
+	VCVTDQ2PS    Y2, Y2
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y3
+	VSUBPS       Y2, Y3, Y4
+	VMAXPS       Y1, Y4, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y2, Y4, Y5
+	VMINPS       Y1, Y5, Y1
+	VADDPS       Y2, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(DX), Y1
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R9), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(DX), Y1
+	VMOVUPS      64(BX), Y2
+	VMOVUPS      64(R9), Y5
+	VDIVPS       Y2, Y1, Y1
+	VCVTDQ2PS    Y5, Y5
+	VROUNDPS     $0x08, Y1, Y2
+	VSUBPS       Y5, Y3, Y6
+	VMAXPS       Y2, Y6, Y2
+	VSUBPS       Y5, Y4, Y6
+	VMINPS       Y2, Y6, Y2
+	VADDPS       Y5, Y2, Y2
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y2, Y2
+	VANDPS       Y2, Y1, Y1
+	VCVTPH2PS    48(DX), Y2
+	VMOVUPS      96(BX), Y5
+	VMOVUPS      96(R9), Y6
+	VDIVPS       Y5, Y2, Y2
+	VCVTDQ2PS    Y6, Y6
+	VROUNDPS     $0x08, Y2, Y5
+	VSUBPS       Y6, Y3, Y3
+	VMAXPS       Y5, Y3, Y5
+	VSUBPS       Y6, Y4, Y4
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y6, Y5, Y5
+	VCMPPS       $0x07, Y2, Y2, Y2
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y2, Y2
+	VPACKSSDW    Y2, Y1, Y1
+	VPACKUSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         528(SP), $+4
+	JEQ          laneback
 	MOVQ         496(SP), BX
 	MOVQ         504(SP), R8
 	MOVQ         512(SP), R9
+	CMPQ         528(SP), $+3
+	JEQ          short2back
+	CMPQ         528(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
@@ -4452,9 +4162,6 @@ groupresume:
 	JMP          groupback
 
 longresume:
-	MOVQ         496(SP), BX
-	MOVQ         504(SP), R8
-	MOVQ         512(SP), R9
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y10
@@ -4467,12 +4174,6 @@ longresume:
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
 	JMP          longback
-
-short2resume:
-	MOVQ 496(SP), BX
-	MOVQ 504(SP), R8
-	MOVQ 512(SP), R9
-	JMP  short2back
 
 // func QuantizePacked4F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
@@ -4654,7 +4355,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -4703,7 +4404,7 @@ groupstaged:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -4715,12 +4416,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -4802,14 +4497,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -4864,14 +4556,7 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -4946,6 +4631,13 @@ laneback:
 	MOVQ  360(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -4957,15 +4649,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y6, Y0, Y1
 	VFNMADD231PS Y7, Y1, Y0
@@ -5011,17 +4696,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 376(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -5083,15 +4759,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch64AVX2(SB)
 	VCVTPH2PS   (DX), Y0
 	VMULPS      Y6, Y0, Y1
 	VFMADD231PS Y7, Y0, Y1
@@ -5133,17 +4802,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 376(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 336(SP)
@@ -5156,15 +4816,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS 4(BX), Y6
 	VBROADCASTSS (R8), Y5
@@ -5212,21 +4865,12 @@ fetched6:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+3, 376(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 376(SP)
@@ -5252,80 +4896,87 @@ lanestage:
 	LEAQ 208(SP), R8
 	JMP  laneloop
 
-rare:
-	VCVTPH2PS  (DX), Y0
-	VMOVUPS    (BX), Y1
-	VDIVPS     Y1, Y0, Y0
-	VROUNDPS   $0x08, Y0, Y1
-	VCVTDQ2PS  Y15, Y2
-	VXORPS     Y3, Y3, Y3
-	VCVTDQ2PS  Y3, Y3
-	VSUBPS     Y3, Y2, Y2
-	VMAXPS     Y1, Y2, Y1
-	VCVTDQ2PS  Y12, Y4
-	VSUBPS     Y3, Y4, Y4
-	VMINPS     Y1, Y4, Y1
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x07, Y0, Y0, Y0
-	VCVTPS2DQ  Y1, Y1
-	VANDPS     Y1, Y0, Y0
-	VCVTPH2PS  16(DX), Y1
-	VMOVUPS    32(BX), Y5
-	VDIVPS     Y5, Y1, Y1
-	VROUNDPS   $0x08, Y1, Y5
-	VMAXPS     Y5, Y2, Y5
-	VMINPS     Y5, Y4, Y5
-	VADDPS     Y3, Y5, Y5
-	VCMPPS     $0x07, Y1, Y1, Y1
-	VCVTPS2DQ  Y5, Y5
-	VANDPS     Y5, Y1, Y1
-	VPACKSSDW  Y1, Y0, Y0
-	VCVTPH2PS  32(DX), Y1
-	VMOVUPS    64(BX), Y5
-	VDIVPS     Y5, Y1, Y1
-	VROUNDPS   $0x08, Y1, Y5
-	VMAXPS     Y5, Y2, Y5
-	VMINPS     Y5, Y4, Y5
-	VADDPS     Y3, Y5, Y5
-	VCMPPS     $0x07, Y1, Y1, Y1
-	VCVTPS2DQ  Y5, Y5
-	VANDPS     Y5, Y1, Y1
-	VCVTPH2PS  48(DX), Y5
-	VMOVUPS    96(BX), Y6
-	VDIVPS     Y6, Y5, Y5
-	VROUNDPS   $0x08, Y5, Y6
-	VMAXPS     Y6, Y2, Y6
-	VMINPS     Y6, Y4, Y6
-	VADDPS     Y3, Y6, Y6
-	VCMPPS     $0x07, Y5, Y5, Y5
-	VCVTPS2DQ  Y6, Y6
-	VANDPS     Y6, Y5, Y5
-	VPACKSSDW  Y5, Y1, Y1
-	VPACKSSWB  Y1, Y0, Y0
-	VPERMD     Y0, Y14, Y0
-	VPAND      Y8, Y0, Y1
-	VPMADDUBSW Y9, Y1, Y1
-	VPACKUSWB  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VMOVUPS    X1, (SI)
-	CMPQ       376(SP), $+1
-	JEQ        groupresume
-	CMPQ       376(SP), $+2
-	JEQ        longresume
-	CMPQ       376(SP), $+3
-	JEQ        short2resume
-	JMP        laneback
+spread:
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
 
-groupresume:
+rare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(DX), Y1
+	VMOVUPS      32(BX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(DX), Y1
+	VMOVUPS      64(BX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(DX), Y5
+	VMOVUPS      96(BX), Y6
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPAND        Y8, Y0, Y1
+	VPMADDUBSW   Y9, Y1, Y1
+	VPACKUSWB    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VMOVUPS      X1, (SI)
+	CMPQ         376(SP), $+4
+	JEQ          laneback
 	MOVQ         352(SP), BX
 	MOVQ         360(SP), R8
+	CMPQ         376(SP), $+3
+	JEQ          short2back
+	CMPQ         376(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS (R8), Y6
 	JMP          groupback
 
 longresume:
-	MOVQ         352(SP), BX
-	MOVQ         360(SP), R8
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y7
@@ -5336,11 +4987,6 @@ longresume:
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y7, Y1, Y6
 	JMP          longback
-
-short2resume:
-	MOVQ 352(SP), BX
-	MOVQ 360(SP), R8
-	JMP  short2back
 
 // func QuantizeZeroPointPacked4F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
@@ -5539,7 +5185,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -5591,7 +5237,7 @@ groupstaged:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -5604,12 +5250,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -5699,14 +5339,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R10, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -5771,14 +5408,7 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -5866,6 +5496,13 @@ laneback:
 	MOVQ  496(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -5877,15 +5514,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y10, Y1, Y0
@@ -5936,22 +5566,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 512(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 480(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 488(SP)
-	LEAQ 208(SP), R8
-	LEAQ 336(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 496(SP)
-	LEAQ 336(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -6097,15 +5713,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMADD231PS  Y10, Y0, Y1
@@ -6152,22 +5761,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 512(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 480(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 488(SP)
-	LEAQ 208(SP), R8
-	LEAQ 336(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 496(SP)
-	LEAQ 336(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 464(SP)
@@ -6180,15 +5775,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -6246,26 +5834,12 @@ fetched6:
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+3, 512(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 480(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 488(SP)
-	LEAQ 208(SP), R8
-	LEAQ 336(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 496(SP)
-	LEAQ 336(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 512(SP)
@@ -6295,6 +5869,23 @@ lanestage:
 	MOVQ R9, 496(SP)
 	LEAQ 336(SP), R9
 	JMP  laneloop
+
+spread:
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
 
 rare:
 	VCVTPH2PS    (DX), Y0
@@ -6366,18 +5957,15 @@ rare:
 	VPACKUSWB    Y3, Y3, Y3
 	VPERMQ       $0x08, Y3, Y3
 	VMOVUPS      X3, (SI)
-	CMPQ         512(SP), $+1
-	JEQ          groupresume
-	CMPQ         512(SP), $+2
-	JEQ          longresume
-	CMPQ         512(SP), $+3
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         512(SP), $+4
+	JEQ          laneback
 	MOVQ         480(SP), BX
 	MOVQ         488(SP), R8
 	MOVQ         496(SP), R9
+	CMPQ         512(SP), $+3
+	JEQ          short2back
+	CMPQ         512(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
@@ -6385,9 +5973,6 @@ groupresume:
 	JMP          groupback
 
 longresume:
-	MOVQ         480(SP), BX
-	MOVQ         488(SP), R8
-	MOVQ         496(SP), R9
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y10
@@ -6400,12 +5985,6 @@ longresume:
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
 	JMP          longback
-
-short2resume:
-	MOVQ 480(SP), BX
-	MOVQ 488(SP), R8
-	MOVQ 496(SP), R9
-	JMP  short2back
 
 // func QuantizePacked2F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
@@ -6593,7 +6172,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -6642,7 +6221,7 @@ groupstaged:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -6654,12 +6233,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -6744,14 +6317,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -6809,14 +6379,7 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -6894,6 +6457,13 @@ laneback:
 	MOVQ  360(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -6905,15 +6475,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y6, Y0, Y1
 	VFNMADD231PS Y7, Y1, Y0
@@ -6962,17 +6525,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 376(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -7034,15 +6588,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y6, Y0, Y1
 	VFMADD231PS  Y7, Y0, Y1
@@ -7087,17 +6634,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 376(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 336(SP)
@@ -7110,15 +6648,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS 4(BX), Y6
 	VBROADCASTSS (R8), Y5
@@ -7169,21 +6700,12 @@ fetched6:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+3, 376(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 376(SP)
@@ -7209,82 +6731,89 @@ lanestage:
 	LEAQ 208(SP), R8
 	JMP  laneloop
 
-rare:
-	VCVTPH2PS  (DX), Y0
-	VMOVUPS    (BX), Y1
-	VDIVPS     Y1, Y0, Y0
-	VROUNDPS   $0x08, Y0, Y1
-	VCVTDQ2PS  Y15, Y2
-	VXORPS     Y3, Y3, Y3
-	VCVTDQ2PS  Y3, Y3
-	VSUBPS     Y3, Y2, Y2
-	VMAXPS     Y1, Y2, Y1
-	VCVTDQ2PS  Y12, Y4
-	VSUBPS     Y3, Y4, Y4
-	VMINPS     Y1, Y4, Y1
-	VADDPS     Y3, Y1, Y1
-	VCMPPS     $0x07, Y0, Y0, Y0
-	VCVTPS2DQ  Y1, Y1
-	VANDPS     Y1, Y0, Y0
-	VCVTPH2PS  16(DX), Y1
-	VMOVUPS    32(BX), Y5
-	VDIVPS     Y5, Y1, Y1
-	VROUNDPS   $0x08, Y1, Y5
-	VMAXPS     Y5, Y2, Y5
-	VMINPS     Y5, Y4, Y5
-	VADDPS     Y3, Y5, Y5
-	VCMPPS     $0x07, Y1, Y1, Y1
-	VCVTPS2DQ  Y5, Y5
-	VANDPS     Y5, Y1, Y1
-	VPACKSSDW  Y1, Y0, Y0
-	VCVTPH2PS  32(DX), Y1
-	VMOVUPS    64(BX), Y5
-	VDIVPS     Y5, Y1, Y1
-	VROUNDPS   $0x08, Y1, Y5
-	VMAXPS     Y5, Y2, Y5
-	VMINPS     Y5, Y4, Y5
-	VADDPS     Y3, Y5, Y5
-	VCMPPS     $0x07, Y1, Y1, Y1
-	VCVTPS2DQ  Y5, Y5
-	VANDPS     Y5, Y1, Y1
-	VCVTPH2PS  48(DX), Y5
-	VMOVUPS    96(BX), Y6
-	VDIVPS     Y6, Y5, Y5
-	VROUNDPS   $0x08, Y5, Y6
-	VMAXPS     Y6, Y2, Y6
-	VMINPS     Y6, Y4, Y6
-	VADDPS     Y3, Y6, Y6
-	VCMPPS     $0x07, Y5, Y5, Y5
-	VCVTPS2DQ  Y6, Y6
-	VANDPS     Y6, Y5, Y5
-	VPACKSSDW  Y5, Y1, Y1
-	VPACKSSWB  Y1, Y0, Y0
-	VPERMD     Y0, Y14, Y0
-	VPAND      Y9, Y0, Y1
-	VPMADDUBSW Y10, Y1, Y1
-	VPMADDWD   Y8, Y1, Y1
-	VPACKUSDW  Y1, Y1, Y1
-	VPERMQ     $0x08, Y1, Y1
-	VPACKUSWB  X1, X1, X1
-	VMOVQ      X1, (SI)
-	CMPQ       376(SP), $+1
-	JEQ        groupresume
-	CMPQ       376(SP), $+2
-	JEQ        longresume
-	CMPQ       376(SP), $+3
-	JEQ        short2resume
-	JMP        laneback
+spread:
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
 
-groupresume:
+rare:
+	VCVTPH2PS    (DX), Y0
+	VMOVUPS      (BX), Y1
+	VDIVPS       Y1, Y0, Y0
+	VROUNDPS     $0x08, Y0, Y1
+	VCVTDQ2PS    Y15, Y2
+	VXORPS       Y3, Y3, Y3
+	VCVTDQ2PS    Y3, Y3
+	VSUBPS       Y3, Y2, Y2
+	VMAXPS       Y1, Y2, Y1
+	VCVTDQ2PS    Y12, Y4
+	VSUBPS       Y3, Y4, Y4
+	VMINPS       Y1, Y4, Y1
+	VADDPS       Y3, Y1, Y1
+	VCMPPS       $0x07, Y0, Y0, Y0
+	VCVTPS2DQ    Y1, Y1
+	VANDPS       Y1, Y0, Y0
+	VCVTPH2PS    16(DX), Y1
+	VMOVUPS      32(BX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VPACKSSDW    Y1, Y0, Y0
+	VCVTPH2PS    32(DX), Y1
+	VMOVUPS      64(BX), Y5
+	VDIVPS       Y5, Y1, Y1
+	VROUNDPS     $0x08, Y1, Y5
+	VMAXPS       Y5, Y2, Y5
+	VMINPS       Y5, Y4, Y5
+	VADDPS       Y3, Y5, Y5
+	VCMPPS       $0x07, Y1, Y1, Y1
+	VCVTPS2DQ    Y5, Y5
+	VANDPS       Y5, Y1, Y1
+	VCVTPH2PS    48(DX), Y5
+	VMOVUPS      96(BX), Y6
+	VDIVPS       Y6, Y5, Y5
+	VROUNDPS     $0x08, Y5, Y6
+	VMAXPS       Y6, Y2, Y6
+	VMINPS       Y6, Y4, Y6
+	VADDPS       Y3, Y6, Y6
+	VCMPPS       $0x07, Y5, Y5, Y5
+	VCVTPS2DQ    Y6, Y6
+	VANDPS       Y6, Y5, Y5
+	VPACKSSDW    Y5, Y1, Y1
+	VPACKSSWB    Y1, Y0, Y0
+	VPERMD       Y0, Y14, Y0
+	VPAND        Y9, Y0, Y1
+	VPMADDUBSW   Y10, Y1, Y1
+	VPMADDWD     Y8, Y1, Y1
+	VPACKUSDW    Y1, Y1, Y1
+	VPERMQ       $0x08, Y1, Y1
+	VPACKUSWB    X1, X1, X1
+	VMOVQ        X1, (SI)
+	CMPQ         376(SP), $+4
+	JEQ          laneback
 	MOVQ         352(SP), BX
 	MOVQ         360(SP), R8
+	CMPQ         376(SP), $+3
+	JEQ          short2back
+	CMPQ         376(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Y7
 	VBROADCASTSS (R8), Y6
 	JMP          groupback
 
 longresume:
-	MOVQ         352(SP), BX
-	MOVQ         360(SP), R8
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y7
@@ -7295,11 +6824,6 @@ longresume:
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y7, Y1, Y6
 	JMP          longback
-
-short2resume:
-	MOVQ 352(SP), BX
-	MOVQ 360(SP), R8
-	JMP  short2back
 
 // func QuantizeZeroPointPacked2F16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
@@ -7504,7 +7028,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -7556,7 +7080,7 @@ groupstaged:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -7569,12 +7093,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -7667,14 +7185,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R10, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -7742,14 +7257,7 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -7840,6 +7348,13 @@ laneback:
 	MOVQ  496(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -7851,15 +7366,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y10, Y1, Y0
@@ -7913,22 +7421,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 512(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 480(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 488(SP)
-	LEAQ 208(SP), R8
-	LEAQ 336(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 496(SP)
-	LEAQ 336(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -8074,15 +7568,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VCVTPH2PS    (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMADD231PS  Y10, Y0, Y1
@@ -8132,22 +7619,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 512(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 480(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 488(SP)
-	LEAQ 208(SP), R8
-	LEAQ 336(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 496(SP)
-	LEAQ 336(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 464(SP)
@@ -8160,15 +7633,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -8229,26 +7695,12 @@ fetched6:
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+3, 512(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 480(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 488(SP)
-	LEAQ 208(SP), R8
-	LEAQ 336(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 496(SP)
-	LEAQ 336(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 512(SP)
@@ -8278,6 +7730,23 @@ lanestage:
 	MOVQ R9, 496(SP)
 	LEAQ 336(SP), R9
 	JMP  laneloop
+
+spread:
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 480(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 488(SP)
+	LEAQ 208(SP), R8
+	LEAQ 336(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 496(SP)
+	LEAQ 336(SP), R9
 
 rare:
 	VCVTPH2PS    (DX), Y0
@@ -8352,18 +7821,15 @@ rare:
 	VPERMQ       $0x08, Y4, Y4
 	VPACKUSWB    X4, X4, X4
 	VMOVQ        X4, (SI)
-	CMPQ         512(SP), $+1
-	JEQ          groupresume
-	CMPQ         512(SP), $+2
-	JEQ          longresume
-	CMPQ         512(SP), $+3
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         512(SP), $+4
+	JEQ          laneback
 	MOVQ         480(SP), BX
 	MOVQ         488(SP), R8
 	MOVQ         496(SP), R9
+	CMPQ         512(SP), $+3
+	JEQ          short2back
+	CMPQ         512(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	VBROADCASTSS (R9), Y0
@@ -8371,9 +7837,6 @@ groupresume:
 	JMP          groupback
 
 longresume:
-	MOVQ         480(SP), BX
-	MOVQ         488(SP), R8
-	MOVQ         496(SP), R9
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+36(SB), Y1
 	VPSUBD       Y1, Y0, Y10
@@ -8386,12 +7849,6 @@ longresume:
 	VBROADCASTSS (R9), Y0
 	VPACKSSDW    Y0, Y0, Y8
 	JMP          longback
-
-short2resume:
-	MOVQ 480(SP), BX
-	MOVQ 488(SP), R8
-	MOVQ 496(SP), R9
-	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0x80008000
 DATA constantsAVX2<>+4(SB)/4, $0x00000000

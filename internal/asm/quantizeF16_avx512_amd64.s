@@ -288,7 +288,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -368,7 +368,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -380,12 +380,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -553,14 +547,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -668,18 +659,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -787,14 +771,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -862,6 +839,13 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -873,17 +857,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z12, Z0, Z1
 	VFNMADD231PS Z13, Z1, Z0
@@ -935,17 +910,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1027,17 +993,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z12, Z0, Z1
 	VFMADD231PS Z13, Z0, Z1
@@ -1072,17 +1029,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -1096,17 +1044,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -1143,34 +1082,16 @@ fetched6:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -1207,21 +1128,12 @@ fetched8:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 744(SP)
@@ -1256,6 +1168,18 @@ longstage:
 	MOVQ DX, 712(SP)
 	LEAQ 64(SP), DX
 	JMP  longloop
+
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
 
 rare:
 	VCVTPH2PS    (DX), Z0
@@ -1311,26 +1235,21 @@ rare:
 	VPACKSSWB    Z5, Z1, Z1
 	VPERMD       Z1, Z14, Z1
 	VMOVUPS      Z1, (SI)
-	CMPQ         744(SP), $+1
-	JEQ          groupresume
-	CMPQ         744(SP), $+2
-	JEQ          longresume
-	CMPQ         744(SP), $+3
-	JEQ          short2resume
-	CMPQ         744(SP), $+4
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         744(SP), $+5
+	JEQ          laneback
 	MOVQ         720(SP), BX
 	MOVQ         728(SP), R8
+	CMPQ         744(SP), $+3
+	JEQ          short2back
+	CMPQ         744(SP), $+4
+	JEQ          short4back
+	CMPQ         744(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z13
 	VBROADCASTSS (R8), Z12
 	JMP          groupback
 
 longresume:
-	MOVQ         720(SP), BX
-	MOVQ         728(SP), R8
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+68(SB), Z1
 	VPSUBD       Z1, Z0, Z13
@@ -1341,16 +1260,6 @@ longresume:
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z13, Z1, Z12
 	JMP          longback
-
-short2resume:
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-	JMP  short4back
 
 // func QuantizeInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -1652,7 +1561,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -1734,7 +1643,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -1746,12 +1655,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -1925,14 +1828,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -2044,18 +1944,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -2167,14 +2060,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -2244,6 +2130,13 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -2255,17 +2148,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -2321,17 +2205,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -2413,17 +2288,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
@@ -2460,17 +2326,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -2484,17 +2341,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -2533,34 +2381,16 @@ fetched6:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -2599,21 +2429,12 @@ fetched8:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 744(SP)
@@ -2649,78 +2470,85 @@ longstage:
 	LEAQ 64(SP), DX
 	JMP  longloop
 
-rare:
-	VCVTPH2PS   (DX), Z0
-	VMOVUPS     (BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(DX), Z0
-	VMOVUPS     64(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(DX), Z0
-	VMOVUPS     128(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(DX), Z0
-	VMOVUPS     192(BX), Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (SI)
-	CMPQ        744(SP), $+1
-	JEQ         groupresume
-	CMPQ        744(SP), $+2
-	JEQ         longresume
-	CMPQ        744(SP), $+3
-	JEQ         short2resume
-	CMPQ        744(SP), $+4
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
 
-groupresume:
+rare:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z1, Z1
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(BX), Z6
+	VDIVPS       Z6, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z2, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VMOVUPS      Z1, (SI)
+	CMPQ         744(SP), $+5
+	JEQ          laneback
 	MOVQ         720(SP), BX
 	MOVQ         728(SP), R8
+	CMPQ         744(SP), $+3
+	JEQ          short2back
+	CMPQ         744(SP), $+4
+	JEQ          short4back
+	CMPQ         744(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
 	JMP          groupback
 
 longresume:
-	MOVQ         720(SP), BX
-	MOVQ         728(SP), R8
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+68(SB), Z1
 	VPSUBD       Z1, Z0, Z9
@@ -2731,16 +2559,6 @@ longresume:
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z9, Z1, Z8
 	JMP          longback
-
-short2resume:
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-	JMP  short4back
 
 // func QuantizeZeroPointInt8F16AVX512(q *int8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -3065,7 +2883,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -3152,7 +2970,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -3165,12 +2983,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -3353,14 +3165,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -3486,18 +3295,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -3627,14 +3429,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -3714,6 +3509,13 @@ laneback:
 	MOVQ  992(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -3725,17 +3527,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -3795,22 +3588,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 1008(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -3896,17 +3675,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
@@ -3945,22 +3715,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 1008(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -3974,17 +3730,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z9
 	VBROADCASTSS      4(R9), Z0
@@ -4030,39 +3777,16 @@ fetched6:
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 1008(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VBROADCASTSS      4(R9), Z1
 	VPACKSSDW         Z1, Z0, Z9
@@ -4110,26 +3834,12 @@ fetched8:
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 1008(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 1008(SP)
@@ -4170,84 +3880,98 @@ longstage:
 	LEAQ 64(SP), DX
 	JMP  longloop
 
-rare:
-	VCVTPH2PS   (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(DX), Z0
-	VMOVUPS     64(BX), Z2
-	VMOVUPS     64(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   64(DX), Z0
-	VMOVUPS     128(BX), Z2
-	VMOVUPS     128(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VCVTPH2PS   96(DX), Z0
-	VMOVUPS     192(BX), Z5
-	VMOVUPS     192(R9), Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (SI)
-	CMPQ        1008(SP), $+1
-	JEQ         groupresume
-	CMPQ        1008(SP), $+2
-	JEQ         longresume
-	CMPQ        1008(SP), $+3
-	JEQ         short2resume
-	CMPQ        1008(SP), $+4
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
 
-groupresume:
+rare:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VDIVPS       Z1, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z3
+	VSUBPS       Z2, Z3, Z4
+	VMAXPS       Z1, Z4, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z2, Z4, Z5
+	VMINPS       Z1, Z5, Z1
+	VADDPS       Z2, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z6
+	VMAXPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z4, Z6
+	VMINPS       Z2, Z6, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z6
+	VMAXPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z4, Z6
+	VMINPS       Z2, Z6, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(BX), Z5
+	VMOVUPS      192(R9), Z6
+	VDIVPS       Z5, Z0, Z0
+	VCVTDQ2PS    Z6, Z6
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VSUBPS       Z6, Z3, Z3
+	VMAXPS       Z5, Z3, Z5
+	VSUBPS       Z6, Z4, Z4
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z6, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z2, Z2
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VMOVUPS      Z1, (SI)
+	CMPQ         1008(SP), $+5
+	JEQ          laneback
 	MOVQ         976(SP), BX
 	MOVQ         984(SP), R8
 	MOVQ         992(SP), R9
+	CMPQ         1008(SP), $+3
+	JEQ          short2back
+	CMPQ         1008(SP), $+4
+	JEQ          short4back
+	CMPQ         1008(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
 	VBROADCASTSS (R9), Z0
@@ -4255,9 +3979,6 @@ groupresume:
 	JMP          groupback
 
 longresume:
-	MOVQ         976(SP), BX
-	MOVQ         984(SP), R8
-	MOVQ         992(SP), R9
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+68(SB), Z1
 	VPSUBD       Z1, Z0, Z9
@@ -4270,18 +3991,6 @@ longresume:
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z7
 	JMP          longback
-
-short2resume:
-	MOVQ 976(SP), BX
-	MOVQ 984(SP), R8
-	MOVQ 992(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 976(SP), BX
-	MOVQ 984(SP), R8
-	MOVQ 992(SP), R9
-	JMP  short4back
 
 // func QuantizeUint8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -4583,7 +4292,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -4665,7 +4374,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -4677,12 +4386,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -4856,14 +4559,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -4975,18 +4675,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -5098,14 +4791,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -5175,6 +4861,13 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -5186,17 +4879,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -5252,17 +4936,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -5344,17 +5019,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
@@ -5391,17 +5057,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -5415,17 +5072,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -5464,34 +5112,16 @@ fetched6:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -5530,21 +5160,12 @@ fetched8:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 744(SP)
@@ -5580,78 +5201,85 @@ longstage:
 	LEAQ 64(SP), DX
 	JMP  longloop
 
-rare:
-	VCVTPH2PS   (DX), Z0
-	VMOVUPS     (BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(DX), Z0
-	VMOVUPS     64(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(DX), Z0
-	VMOVUPS     128(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(DX), Z0
-	VMOVUPS     192(BX), Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (SI)
-	CMPQ        744(SP), $+1
-	JEQ         groupresume
-	CMPQ        744(SP), $+2
-	JEQ         longresume
-	CMPQ        744(SP), $+3
-	JEQ         short2resume
-	CMPQ        744(SP), $+4
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
 
-groupresume:
+rare:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z1, Z1
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(BX), Z6
+	VDIVPS       Z6, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z2, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKUSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VMOVUPS      Z1, (SI)
+	CMPQ         744(SP), $+5
+	JEQ          laneback
 	MOVQ         720(SP), BX
 	MOVQ         728(SP), R8
+	CMPQ         744(SP), $+3
+	JEQ          short2back
+	CMPQ         744(SP), $+4
+	JEQ          short4back
+	CMPQ         744(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
 	JMP          groupback
 
 longresume:
-	MOVQ         720(SP), BX
-	MOVQ         728(SP), R8
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+68(SB), Z1
 	VPSUBD       Z1, Z0, Z9
@@ -5662,16 +5290,6 @@ longresume:
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z9, Z1, Z8
 	JMP          longback
-
-short2resume:
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-	JMP  short4back
 
 // func QuantizeZeroPointUint8F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -5996,7 +5614,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -6083,7 +5701,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -6096,12 +5714,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -6284,14 +5896,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -6417,18 +6026,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -6558,14 +6160,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -6645,6 +6240,13 @@ laneback:
 	MOVQ  992(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -6656,17 +6258,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -6726,22 +6319,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 1008(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -6827,17 +6406,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z8, Z0, Z1
 	VFMADD231PS Z9, Z0, Z1
@@ -6876,22 +6446,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 1008(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -6905,17 +6461,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z9
 	VBROADCASTSS      4(R9), Z0
@@ -6961,39 +6508,16 @@ fetched6:
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 1008(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VBROADCASTSS      4(R9), Z1
 	VPACKSSDW         Z1, Z0, Z9
@@ -7041,26 +6565,12 @@ fetched8:
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 1008(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 976(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 984(SP)
-	LEAQ 448(SP), R8
-	LEAQ 704(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 992(SP)
-	LEAQ 704(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 1008(SP)
@@ -7101,84 +6611,98 @@ longstage:
 	LEAQ 64(SP), DX
 	JMP  longloop
 
-rare:
-	VCVTPH2PS   (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(DX), Z0
-	VMOVUPS     64(BX), Z2
-	VMOVUPS     64(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   64(DX), Z0
-	VMOVUPS     128(BX), Z2
-	VMOVUPS     128(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VCVTPH2PS   96(DX), Z0
-	VMOVUPS     192(BX), Z5
-	VMOVUPS     192(R9), Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKUSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (SI)
-	CMPQ        1008(SP), $+1
-	JEQ         groupresume
-	CMPQ        1008(SP), $+2
-	JEQ         longresume
-	CMPQ        1008(SP), $+3
-	JEQ         short2resume
-	CMPQ        1008(SP), $+4
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 976(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 984(SP)
+	LEAQ 448(SP), R8
+	LEAQ 704(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 992(SP)
+	LEAQ 704(SP), R9
 
-groupresume:
+rare:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VDIVPS       Z1, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z3
+	VSUBPS       Z2, Z3, Z4
+	VMAXPS       Z1, Z4, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z2, Z4, Z5
+	VMINPS       Z1, Z5, Z1
+	VADDPS       Z2, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z6
+	VMAXPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z4, Z6
+	VMINPS       Z2, Z6, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z6
+	VMAXPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z4, Z6
+	VMINPS       Z2, Z6, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(BX), Z5
+	VMOVUPS      192(R9), Z6
+	VDIVPS       Z5, Z0, Z0
+	VCVTDQ2PS    Z6, Z6
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VSUBPS       Z6, Z3, Z3
+	VMAXPS       Z5, Z3, Z5
+	VSUBPS       Z6, Z4, Z4
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z6, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z2, Z2
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VMOVUPS      Z1, (SI)
+	CMPQ         1008(SP), $+5
+	JEQ          laneback
 	MOVQ         976(SP), BX
 	MOVQ         984(SP), R8
 	MOVQ         992(SP), R9
+	CMPQ         1008(SP), $+3
+	JEQ          short2back
+	CMPQ         1008(SP), $+4
+	JEQ          short4back
+	CMPQ         1008(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
 	VBROADCASTSS (R9), Z0
@@ -7186,9 +6710,6 @@ groupresume:
 	JMP          groupback
 
 longresume:
-	MOVQ         976(SP), BX
-	MOVQ         984(SP), R8
-	MOVQ         992(SP), R9
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+68(SB), Z1
 	VPSUBD       Z1, Z0, Z9
@@ -7201,18 +6722,6 @@ longresume:
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z7
 	JMP          longback
-
-short2resume:
-	MOVQ 976(SP), BX
-	MOVQ 984(SP), R8
-	MOVQ 992(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 976(SP), BX
-	MOVQ 984(SP), R8
-	MOVQ 992(SP), R9
-	JMP  short4back
 
 // func QuantizePacked4F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -7528,7 +7037,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -7621,7 +7130,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -7633,12 +7142,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -7829,14 +7332,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -7954,18 +7454,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -8083,14 +7576,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -8163,6 +7649,13 @@ laneback:
 	MOVQ  696(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -8174,17 +7667,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -8246,17 +7730,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 712(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 416(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -8340,17 +7815,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
@@ -8390,17 +7856,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 712(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 416(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -8416,17 +7873,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -8468,34 +7916,16 @@ fetched6:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 712(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 416(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -8537,21 +7967,12 @@ fetched8:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 712(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 416(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 712(SP)
@@ -8587,81 +8008,88 @@ longstage:
 	LEAQ 32(SP), DX
 	JMP  longloop
 
-rare:
-	VCVTPH2PS   (DX), Z0
-	VMOVUPS     (BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(DX), Z0
-	VMOVUPS     64(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(DX), Z0
-	VMOVUPS     128(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(DX), Z0
-	VMOVUPS     192(BX), Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-	CMPQ        712(SP), $+1
-	JEQ         groupresume
-	CMPQ        712(SP), $+2
-	JEQ         longresume
-	CMPQ        712(SP), $+3
-	JEQ         short2resume
-	CMPQ        712(SP), $+4
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
 
-groupresume:
+rare:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z1, Z1
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(BX), Z6
+	VDIVPS       Z6, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z2, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         712(SP), $+5
+	JEQ          laneback
 	MOVQ         688(SP), BX
 	MOVQ         696(SP), R8
+	CMPQ         712(SP), $+3
+	JEQ          short2back
+	CMPQ         712(SP), $+4
+	JEQ          short4back
+	CMPQ         712(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	JMP          groupback
 
 longresume:
-	MOVQ         688(SP), BX
-	MOVQ         696(SP), R8
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+68(SB), Z1
 	VPSUBD       Z1, Z0, Z7
@@ -8672,16 +8100,6 @@ longresume:
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z7, Z1, Z6
 	JMP          longback
-
-short2resume:
-	MOVQ 688(SP), BX
-	MOVQ 696(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 688(SP), BX
-	MOVQ 696(SP), R8
-	JMP  short4back
 
 // func QuantizeZeroPointPacked4F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -9020,7 +8438,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -9118,7 +8536,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -9131,12 +8549,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -9336,14 +8748,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -9475,18 +8884,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -9622,14 +9024,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -9712,6 +9107,13 @@ laneback:
 	MOVQ  960(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -9723,17 +9125,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -9799,22 +9192,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 976(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 944(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 952(SP)
-	LEAQ 416(SP), R8
-	LEAQ 672(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 960(SP)
-	LEAQ 672(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -9902,17 +9281,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
@@ -9954,22 +9324,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 976(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 944(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 952(SP)
-	LEAQ 416(SP), R8
-	LEAQ 672(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 960(SP)
-	LEAQ 672(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -9985,17 +9341,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z7
 	VBROADCASTSS      4(R9), Z0
@@ -10044,39 +9391,16 @@ fetched6:
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 976(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 944(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 952(SP)
-	LEAQ 416(SP), R8
-	LEAQ 672(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 960(SP)
-	LEAQ 672(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VBROADCASTSS      4(R9), Z1
 	VPACKSSDW         Z1, Z0, Z7
@@ -10127,26 +9451,12 @@ fetched8:
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 976(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 944(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 952(SP)
-	LEAQ 416(SP), R8
-	LEAQ 672(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 960(SP)
-	LEAQ 672(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 976(SP)
@@ -10187,87 +9497,101 @@ longstage:
 	LEAQ 32(SP), DX
 	JMP  longloop
 
-rare:
-	VCVTPH2PS   (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(DX), Z0
-	VMOVUPS     64(BX), Z2
-	VMOVUPS     64(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   64(DX), Z0
-	VMOVUPS     128(BX), Z2
-	VMOVUPS     128(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VCVTPH2PS   96(DX), Z0
-	VMOVUPS     192(BX), Z5
-	VMOVUPS     192(R9), Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-	CMPQ        976(SP), $+1
-	JEQ         groupresume
-	CMPQ        976(SP), $+2
-	JEQ         longresume
-	CMPQ        976(SP), $+3
-	JEQ         short2resume
-	CMPQ        976(SP), $+4
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 944(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 952(SP)
+	LEAQ 416(SP), R8
+	LEAQ 672(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 960(SP)
+	LEAQ 672(SP), R9
 
-groupresume:
+rare:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VDIVPS       Z1, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z3
+	VSUBPS       Z2, Z3, Z4
+	VMAXPS       Z1, Z4, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z2, Z4, Z5
+	VMINPS       Z1, Z5, Z1
+	VADDPS       Z2, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z6
+	VMAXPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z4, Z6
+	VMINPS       Z2, Z6, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z6
+	VMAXPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z4, Z6
+	VMINPS       Z2, Z6, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(BX), Z5
+	VMOVUPS      192(R9), Z6
+	VDIVPS       Z5, Z0, Z0
+	VCVTDQ2PS    Z6, Z6
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VSUBPS       Z6, Z3, Z3
+	VMAXPS       Z5, Z3, Z5
+	VSUBPS       Z6, Z4, Z4
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z6, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z2, Z2
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         976(SP), $+5
+	JEQ          laneback
 	MOVQ         944(SP), BX
 	MOVQ         952(SP), R8
 	MOVQ         960(SP), R9
+	CMPQ         976(SP), $+3
+	JEQ          short2back
+	CMPQ         976(SP), $+4
+	JEQ          short4back
+	CMPQ         976(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	VBROADCASTSS (R9), Z0
@@ -10275,9 +9599,6 @@ groupresume:
 	JMP          groupback
 
 longresume:
-	MOVQ         944(SP), BX
-	MOVQ         952(SP), R8
-	MOVQ         960(SP), R9
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+68(SB), Z1
 	VPSUBD       Z1, Z0, Z7
@@ -10290,18 +9611,6 @@ longresume:
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z5
 	JMP          longback
-
-short2resume:
-	MOVQ 944(SP), BX
-	MOVQ 952(SP), R8
-	MOVQ 960(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 944(SP), BX
-	MOVQ 952(SP), R8
-	MOVQ 960(SP), R9
-	JMP  short4back
 
 // func QuantizePacked2F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -10622,7 +9931,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -10716,7 +10025,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -10728,12 +10037,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -10927,14 +10230,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -11054,18 +10354,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -11185,14 +10478,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -11266,6 +10552,13 @@ laneback:
 	MOVQ  680(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -11277,17 +10570,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
@@ -11351,17 +10635,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 696(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 672(SP)
-	LEAQ 144(SP), BX
-	LEAQ 400(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 680(SP)
-	LEAQ 400(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -11445,17 +10720,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z5, Z0, Z1
 	VFMADD231PS Z6, Z0, Z1
@@ -11496,17 +10762,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 696(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 672(SP)
-	LEAQ 144(SP), BX
-	LEAQ 400(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 680(SP)
-	LEAQ 400(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -11522,17 +10779,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -11575,34 +10823,16 @@ fetched6:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 696(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 672(SP)
-	LEAQ 144(SP), BX
-	LEAQ 400(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 680(SP)
-	LEAQ 400(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -11645,21 +10875,12 @@ fetched8:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 696(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 672(SP)
-	LEAQ 144(SP), BX
-	LEAQ 400(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 680(SP)
-	LEAQ 400(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 696(SP)
@@ -11695,82 +10916,89 @@ longstage:
 	LEAQ 16(SP), DX
 	JMP  longloop
 
-rare:
-	VCVTPH2PS   (DX), Z0
-	VMOVUPS     (BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(DX), Z0
-	VMOVUPS     64(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VCVTPH2PS   64(DX), Z0
-	VMOVUPS     128(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VCVTPH2PS   96(DX), Z0
-	VMOVUPS     192(BX), Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (SI)
-	CMPQ        696(SP), $+1
-	JEQ         groupresume
-	CMPQ        696(SP), $+2
-	JEQ         longresume
-	CMPQ        696(SP), $+3
-	JEQ         short2resume
-	CMPQ        696(SP), $+4
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 672(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 680(SP)
+	LEAQ 400(SP), R8
 
-groupresume:
+rare:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z1, Z1
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(BX), Z6
+	VDIVPS       Z6, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z2, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
+	VPMADDWD     Z7, Z0, Z0
+	VPMOVDB      Z0, X0
+	VMOVUPS      X0, (SI)
+	CMPQ         696(SP), $+5
+	JEQ          laneback
 	MOVQ         672(SP), BX
 	MOVQ         680(SP), R8
+	CMPQ         696(SP), $+3
+	JEQ          short2back
+	CMPQ         696(SP), $+4
+	JEQ          short4back
+	CMPQ         696(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z6
 	VBROADCASTSS (R8), Z5
 	JMP          groupback
 
 longresume:
-	MOVQ         672(SP), BX
-	MOVQ         680(SP), R8
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+68(SB), Z1
 	VPSUBD       Z1, Z0, Z6
@@ -11781,16 +11009,6 @@ longresume:
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z6, Z1, Z5
 	JMP          longback
-
-short2resume:
-	MOVQ 672(SP), BX
-	MOVQ 680(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 672(SP), BX
-	MOVQ 680(SP), R8
-	JMP  short4back
 
 // func QuantizeZeroPointPacked2F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -12134,7 +11352,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -12233,7 +11451,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -12246,12 +11464,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R12, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -12454,14 +11666,11 @@ longend:
 	SUBQ  $+1, R10
 	TESTQ R10, R10
 	JNE   longs
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -12595,18 +11804,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -12744,14 +11946,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -12835,6 +12030,13 @@ laneback:
 	MOVQ  944(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -12846,17 +12048,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
@@ -12924,22 +12117,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 960(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 928(SP)
-	LEAQ 144(SP), BX
-	LEAQ 400(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 936(SP)
-	LEAQ 400(SP), R8
-	LEAQ 656(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 944(SP)
-	LEAQ 656(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -13027,17 +12206,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z5, Z0, Z1
 	VFMADD231PS Z6, Z0, Z1
@@ -13080,22 +12250,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 960(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 928(SP)
-	LEAQ 144(SP), BX
-	LEAQ 400(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 936(SP)
-	LEAQ 400(SP), R8
-	LEAQ 656(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 944(SP)
-	LEAQ 656(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -13111,17 +12267,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z6
 	VBROADCASTSS      4(R9), Z0
@@ -13171,39 +12318,16 @@ fetched6:
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 960(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 928(SP)
-	LEAQ 144(SP), BX
-	LEAQ 400(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 936(SP)
-	LEAQ 400(SP), R8
-	LEAQ 656(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 944(SP)
-	LEAQ 656(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VBROADCASTSS      4(R9), Z1
 	VPACKSSDW         Z1, Z0, Z6
@@ -13255,26 +12379,12 @@ fetched8:
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 960(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 928(SP)
-	LEAQ 144(SP), BX
-	LEAQ 400(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 936(SP)
-	LEAQ 400(SP), R8
-	LEAQ 656(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 944(SP)
-	LEAQ 656(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 960(SP)
@@ -13315,88 +12425,102 @@ longstage:
 	LEAQ 16(SP), DX
 	JMP  longloop
 
-rare:
-	VCVTPH2PS   (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   32(DX), Z0
-	VMOVUPS     64(BX), Z2
-	VMOVUPS     64(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VCVTPH2PS   64(DX), Z0
-	VMOVUPS     128(BX), Z2
-	VMOVUPS     128(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VCVTPH2PS   96(DX), Z0
-	VMOVUPS     192(BX), Z5
-	VMOVUPS     192(R9), Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (SI)
-	CMPQ        960(SP), $+1
-	JEQ         groupresume
-	CMPQ        960(SP), $+2
-	JEQ         longresume
-	CMPQ        960(SP), $+3
-	JEQ         short2resume
-	CMPQ        960(SP), $+4
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 928(SP)
+	LEAQ 144(SP), BX
+	LEAQ 400(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 936(SP)
+	LEAQ 400(SP), R8
+	LEAQ 656(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 944(SP)
+	LEAQ 656(SP), R9
 
-groupresume:
+rare:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VDIVPS       Z1, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z3
+	VSUBPS       Z2, Z3, Z4
+	VMAXPS       Z1, Z4, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z2, Z4, Z5
+	VMINPS       Z1, Z5, Z1
+	VADDPS       Z2, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VCVTPH2PS    32(DX), Z0
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z6
+	VMAXPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z4, Z6
+	VMINPS       Z2, Z6, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VCVTPH2PS    64(DX), Z0
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z6
+	VMAXPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z4, Z6
+	VMINPS       Z2, Z6, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VCVTPH2PS    96(DX), Z0
+	VMOVUPS      192(BX), Z5
+	VMOVUPS      192(R9), Z6
+	VDIVPS       Z5, Z0, Z0
+	VCVTDQ2PS    Z6, Z6
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VSUBPS       Z6, Z3, Z3
+	VMAXPS       Z5, Z3, Z5
+	VSUBPS       Z6, Z4, Z4
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z6, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z2, Z2
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
+	VPMADDWD     Z7, Z0, Z0
+	VPMOVDB      Z0, X0
+	VMOVUPS      X0, (SI)
+	CMPQ         960(SP), $+5
+	JEQ          laneback
 	MOVQ         928(SP), BX
 	MOVQ         936(SP), R8
 	MOVQ         944(SP), R9
+	CMPQ         960(SP), $+3
+	JEQ          short2back
+	CMPQ         960(SP), $+4
+	JEQ          short4back
+	CMPQ         960(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z6
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z0
@@ -13404,9 +12528,6 @@ groupresume:
 	JMP          groupback
 
 longresume:
-	MOVQ         928(SP), BX
-	MOVQ         936(SP), R8
-	MOVQ         944(SP), R9
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+68(SB), Z1
 	VPSUBD       Z1, Z0, Z6
@@ -13419,18 +12540,6 @@ longresume:
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z4
 	JMP          longback
-
-short2resume:
-	MOVQ 928(SP), BX
-	MOVQ 936(SP), R8
-	MOVQ 944(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 928(SP), BX
-	MOVQ 936(SP), R8
-	MOVQ 944(SP), R9
-	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x80008000
 DATA constantsAVX512<>+4(SB)/4, $0x00000000

@@ -281,7 +281,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -357,7 +357,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -370,15 +370,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -486,18 +480,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -605,14 +592,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -680,6 +660,13 @@ laneback:
 	MOVQ  856(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -691,21 +678,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z12, Z0, Z1
 	VFNMADD231PS Z13, Z1, Z0
@@ -757,17 +731,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 872(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -849,21 +814,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -900,38 +852,16 @@ fetched4:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+2, 872(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -968,21 +898,12 @@ fetched6:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+3, 872(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 872(SP)
@@ -1007,6 +928,18 @@ lanestage:
 	MOVQ R8, 856(SP)
 	LEAQ 576(SP), R8
 	JMP  laneloop
+
+spread:
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
 
 rare:
 	VMOVUPS      (DX), Z0
@@ -1062,30 +995,17 @@ rare:
 	VPACKSSWB    Z5, Z1, Z1
 	VPERMD       Z1, Z14, Z1
 	VMOVUPS      Z1, (SI)
-	CMPQ         872(SP), $+1
-	JEQ          groupresume
-	CMPQ         872(SP), $+2
-	JEQ          short2resume
-	CMPQ         872(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         872(SP), $+4
+	JEQ          laneback
 	MOVQ         848(SP), BX
 	MOVQ         856(SP), R8
+	CMPQ         872(SP), $+2
+	JEQ          short2back
+	CMPQ         872(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z13
 	VBROADCASTSS (R8), Z12
 	JMP          groupback
-
-short2resume:
-	MOVQ 848(SP), BX
-	MOVQ 856(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 848(SP), BX
-	MOVQ 856(SP), R8
-	JMP  short4back
 
 // func QuantizeInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -1380,7 +1300,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -1458,7 +1378,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -1471,15 +1391,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -1591,18 +1505,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -1714,14 +1621,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -1791,6 +1691,13 @@ laneback:
 	MOVQ  856(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1802,21 +1709,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -1872,17 +1766,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 872(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1964,21 +1849,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -2017,38 +1889,16 @@ fetched4:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+2, 872(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -2087,21 +1937,12 @@ fetched6:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+3, 872(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 872(SP)
@@ -2127,82 +1968,81 @@ lanestage:
 	LEAQ 576(SP), R8
 	JMP  laneloop
 
-rare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(DX), Z0
-	VMOVUPS     64(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(DX), Z0
-	VMOVUPS     192(BX), Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (SI)
-	CMPQ        872(SP), $+1
-	JEQ         groupresume
-	CMPQ        872(SP), $+2
-	JEQ         short2resume
-	CMPQ        872(SP), $+3
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
 
-groupresume:
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z1, Z1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z6
+	VDIVPS       Z6, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z2, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VMOVUPS      Z1, (SI)
+	CMPQ         872(SP), $+4
+	JEQ          laneback
 	MOVQ         848(SP), BX
 	MOVQ         856(SP), R8
+	CMPQ         872(SP), $+2
+	JEQ          short2back
+	CMPQ         872(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
 	JMP          groupback
-
-short2resume:
-	MOVQ 848(SP), BX
-	MOVQ 856(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 848(SP), BX
-	MOVQ 856(SP), R8
-	JMP  short4back
 
 // func QuantizeZeroPointInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -2520,7 +2360,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -2603,7 +2443,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -2617,15 +2457,9 @@ groupmore:
 	MOVQ  R12, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -2751,18 +2585,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -2892,14 +2719,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -2979,6 +2799,13 @@ laneback:
 	MOVQ  1120(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -2990,21 +2817,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -3064,22 +2878,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 1136(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -3165,21 +2965,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z9
 	VBROADCASTSS      4(R9), Z0
@@ -3225,43 +3012,16 @@ fetched4:
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+2, 1136(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VBROADCASTSS      4(R9), Z1
 	VPACKSSDW         Z1, Z0, Z9
@@ -3309,26 +3069,12 @@ fetched6:
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+3, 1136(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 1136(SP)
@@ -3359,99 +3105,101 @@ lanestage:
 	LEAQ 832(SP), R9
 	JMP  laneloop
 
-rare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(DX), Z0
-	VMOVUPS     64(BX), Z2
-	VMOVUPS     64(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z2
-	VMOVUPS     128(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVUPS     192(DX), Z0
-	VMOVUPS     192(BX), Z5
-	VMOVUPS     192(R9), Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (SI)
-	CMPQ        1136(SP), $+1
-	JEQ         groupresume
-	CMPQ        1136(SP), $+2
-	JEQ         short2resume
-	CMPQ        1136(SP), $+3
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
 
-groupresume:
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VDIVPS       Z1, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z3
+	VSUBPS       Z2, Z3, Z4
+	VMAXPS       Z1, Z4, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z2, Z4, Z5
+	VMINPS       Z1, Z5, Z1
+	VADDPS       Z2, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z6
+	VMAXPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z4, Z6
+	VMINPS       Z2, Z6, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z6
+	VMAXPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z4, Z6
+	VMINPS       Z2, Z6, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z5
+	VMOVUPS      192(R9), Z6
+	VDIVPS       Z5, Z0, Z0
+	VCVTDQ2PS    Z6, Z6
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VSUBPS       Z6, Z3, Z3
+	VMAXPS       Z5, Z3, Z5
+	VSUBPS       Z6, Z4, Z4
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z6, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z2, Z2
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VMOVUPS      Z1, (SI)
+	CMPQ         1136(SP), $+4
+	JEQ          laneback
 	MOVQ         1104(SP), BX
 	MOVQ         1112(SP), R8
 	MOVQ         1120(SP), R9
+	CMPQ         1136(SP), $+2
+	JEQ          short2back
+	CMPQ         1136(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z7
 	JMP          groupback
-
-short2resume:
-	MOVQ 1104(SP), BX
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 1104(SP), BX
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-	JMP  short4back
 
 // func QuantizeMinvalInt8AVX512(q *int8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -3779,7 +3527,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -3865,7 +3613,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -3879,15 +3627,9 @@ groupmore:
 	MOVQ  R12, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -4017,18 +3759,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -4158,14 +3893,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -4247,6 +3975,13 @@ laneback:
 	MOVQ  1120(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -4258,21 +3993,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
@@ -4336,22 +4058,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 1136(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -4437,21 +4145,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -4497,43 +4192,16 @@ fetched4:
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+2, 1136(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -4579,26 +4247,12 @@ fetched6:
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+3, 1136(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 1136(SP)
@@ -4629,92 +4283,94 @@ lanestage:
 	LEAQ 832(SP), R9
 	JMP  laneloop
 
-rare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(DX), Z0
-	VMOVUPS     64(BX), Z5
-	VMOVUPS     64(R9), Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z5
-	VMOVUPS     128(R9), Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(DX), Z0
-	VMOVUPS     192(BX), Z6
-	VMOVUPS     192(R9), Z7
-	VSUBPS      Z7, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (SI)
-	CMPQ        1136(SP), $+1
-	JEQ         groupresume
-	CMPQ        1136(SP), $+2
-	JEQ         short2resume
-	CMPQ        1136(SP), $+3
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
 
-groupresume:
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VSUBPS       Z2, Z0, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z2
+	VSUBPS       Z2, Z2, Z3
+	VMAXPS       Z1, Z3, Z1
+	VCVTDQ2PS    Z11, Z4
+	VSUBPS       Z2, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z2, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z5
+	VMOVUPS      64(R9), Z6
+	VSUBPS       Z6, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z3, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z2, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z1, Z1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z5
+	VMOVUPS      128(R9), Z6
+	VSUBPS       Z6, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z3, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z2, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z6
+	VMOVUPS      192(R9), Z7
+	VSUBPS       Z7, Z0, Z0
+	VDIVPS       Z6, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z3, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z2, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z13, Z1
+	VMOVUPS      Z1, (SI)
+	CMPQ         1136(SP), $+4
+	JEQ          laneback
 	MOVQ         1104(SP), BX
 	MOVQ         1112(SP), R8
 	MOVQ         1120(SP), R9
+	CMPQ         1136(SP), $+2
+	JEQ          short2back
+	CMPQ         1136(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z7
 	VBROADCASTSS (R9), Z6
 	JMP          groupback
-
-short2resume:
-	MOVQ 1104(SP), BX
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 1104(SP), BX
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-	JMP  short4back
 
 // func QuantizeUint8AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -5009,7 +4665,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -5087,7 +4743,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -5100,15 +4756,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -5220,18 +4870,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -5343,14 +4986,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -5420,6 +5056,13 @@ laneback:
 	MOVQ  856(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -5431,21 +5074,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -5501,17 +5131,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 872(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -5593,21 +5214,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -5646,38 +5254,16 @@ fetched4:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+2, 872(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -5716,21 +5302,12 @@ fetched6:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+3, 872(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 872(SP)
@@ -5756,82 +5333,81 @@ lanestage:
 	LEAQ 576(SP), R8
 	JMP  laneloop
 
-rare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(DX), Z0
-	VMOVUPS     64(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(DX), Z0
-	VMOVUPS     192(BX), Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (SI)
-	CMPQ        872(SP), $+1
-	JEQ         groupresume
-	CMPQ        872(SP), $+2
-	JEQ         short2resume
-	CMPQ        872(SP), $+3
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
 
-groupresume:
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z1, Z1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z6
+	VDIVPS       Z6, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z2, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKUSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VMOVUPS      Z1, (SI)
+	CMPQ         872(SP), $+4
+	JEQ          laneback
 	MOVQ         848(SP), BX
 	MOVQ         856(SP), R8
+	CMPQ         872(SP), $+2
+	JEQ          short2back
+	CMPQ         872(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
 	JMP          groupback
-
-short2resume:
-	MOVQ 848(SP), BX
-	MOVQ 856(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 848(SP), BX
-	MOVQ 856(SP), R8
-	JMP  short4back
 
 // func QuantizeZeroPointUint8AVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -6149,7 +5725,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -6232,7 +5808,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -6246,15 +5822,9 @@ groupmore:
 	MOVQ  R12, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -6380,18 +5950,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -6521,14 +6084,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -6608,6 +6164,13 @@ laneback:
 	MOVQ  1120(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -6619,21 +6182,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z8, Z0, Z1
 	VFNMADD231PS Z9, Z1, Z0
@@ -6693,22 +6243,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 1136(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -6794,21 +6330,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z9
 	VBROADCASTSS      4(R9), Z0
@@ -6854,43 +6377,16 @@ fetched4:
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+2, 1136(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VBROADCASTSS      4(R9), Z1
 	VPACKSSDW         Z1, Z0, Z9
@@ -6938,26 +6434,12 @@ fetched6:
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+3, 1136(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 1136(SP)
@@ -6988,99 +6470,101 @@ lanestage:
 	LEAQ 832(SP), R9
 	JMP  laneloop
 
-rare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(DX), Z0
-	VMOVUPS     64(BX), Z2
-	VMOVUPS     64(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z2
-	VMOVUPS     128(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVUPS     192(DX), Z0
-	VMOVUPS     192(BX), Z5
-	VMOVUPS     192(R9), Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKUSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VMOVUPS     Z1, (SI)
-	CMPQ        1136(SP), $+1
-	JEQ         groupresume
-	CMPQ        1136(SP), $+2
-	JEQ         short2resume
-	CMPQ        1136(SP), $+3
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
 
-groupresume:
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VDIVPS       Z1, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z3
+	VSUBPS       Z2, Z3, Z4
+	VMAXPS       Z1, Z4, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z2, Z4, Z5
+	VMINPS       Z1, Z5, Z1
+	VADDPS       Z2, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z6
+	VMAXPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z4, Z6
+	VMINPS       Z2, Z6, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z6
+	VMAXPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z4, Z6
+	VMINPS       Z2, Z6, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z5
+	VMOVUPS      192(R9), Z6
+	VDIVPS       Z5, Z0, Z0
+	VCVTDQ2PS    Z6, Z6
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VSUBPS       Z6, Z3, Z3
+	VMAXPS       Z5, Z3, Z5
+	VSUBPS       Z6, Z4, Z4
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z6, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z2, Z2
+	VPACKUSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VMOVUPS      Z1, (SI)
+	CMPQ         1136(SP), $+4
+	JEQ          laneback
 	MOVQ         1104(SP), BX
 	MOVQ         1112(SP), R8
 	MOVQ         1120(SP), R9
+	CMPQ         1136(SP), $+2
+	JEQ          short2back
+	CMPQ         1136(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z9
 	VBROADCASTSS (R8), Z8
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z7
 	JMP          groupback
-
-short2resume:
-	MOVQ 1104(SP), BX
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 1104(SP), BX
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-	JMP  short4back
 
 // func QuantizeMinvalUint8AVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -7408,7 +6892,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -7494,7 +6978,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -7508,15 +6992,9 @@ groupmore:
 	MOVQ  R12, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -7646,18 +7124,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -7787,14 +7258,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -7876,6 +7340,13 @@ laneback:
 	MOVQ  1120(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -7887,21 +7358,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (DX), Z0
 	VSUBPS       Z6, Z0, Z0
 	VMULPS       Z7, Z0, Z1
@@ -7965,22 +7423,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 1136(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -8066,21 +7510,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -8126,43 +7557,16 @@ fetched4:
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+2, 1136(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -8208,26 +7612,12 @@ fetched6:
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+3, 1136(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 1104(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1112(SP)
-	LEAQ 576(SP), R8
-	LEAQ 832(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1120(SP)
-	LEAQ 832(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 1136(SP)
@@ -8258,92 +7648,94 @@ lanestage:
 	LEAQ 832(SP), R9
 	JMP  laneloop
 
-rare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(DX), Z0
-	VMOVUPS     64(BX), Z5
-	VMOVUPS     64(R9), Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z5
-	VMOVUPS     128(R9), Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(DX), Z0
-	VMOVUPS     192(BX), Z6
-	VMOVUPS     192(R9), Z7
-	VSUBPS      Z7, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKUSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VMOVUPS     Z1, (SI)
-	CMPQ        1136(SP), $+1
-	JEQ         groupresume
-	CMPQ        1136(SP), $+2
-	JEQ         short2resume
-	CMPQ        1136(SP), $+3
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 1104(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 1112(SP)
+	LEAQ 576(SP), R8
+	LEAQ 832(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 1120(SP)
+	LEAQ 832(SP), R9
 
-groupresume:
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VSUBPS       Z2, Z0, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z2
+	VSUBPS       Z2, Z2, Z3
+	VMAXPS       Z1, Z3, Z1
+	VCVTDQ2PS    Z11, Z4
+	VSUBPS       Z2, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z2, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z5
+	VMOVUPS      64(R9), Z6
+	VSUBPS       Z6, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z3, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z2, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z1, Z1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z5
+	VMOVUPS      128(R9), Z6
+	VSUBPS       Z6, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z3, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z2, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z6
+	VMOVUPS      192(R9), Z7
+	VSUBPS       Z7, Z0, Z0
+	VDIVPS       Z6, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z3, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z2, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKUSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z13, Z1
+	VMOVUPS      Z1, (SI)
+	CMPQ         1136(SP), $+4
+	JEQ          laneback
 	MOVQ         1104(SP), BX
 	MOVQ         1112(SP), R8
 	MOVQ         1120(SP), R9
+	CMPQ         1136(SP), $+2
+	JEQ          short2back
+	CMPQ         1136(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z8
 	VBROADCASTSS (R8), Z7
 	VBROADCASTSS (R9), Z6
 	JMP          groupback
-
-short2resume:
-	MOVQ 1104(SP), BX
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 1104(SP), BX
-	MOVQ 1112(SP), R8
-	MOVQ 1120(SP), R9
-	JMP  short4back
 
 // func QuantizePacked4AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -8652,7 +8044,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -8741,7 +8133,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -8754,15 +8146,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -8880,18 +8266,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -9009,14 +8388,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -9089,6 +8461,13 @@ laneback:
 	MOVQ  824(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -9100,21 +8479,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -9176,17 +8542,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 840(SP)
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 816(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 824(SP)
-	LEAQ 544(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -9270,21 +8627,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -9326,38 +8670,16 @@ fetched4:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+2, 840(SP)
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 816(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 824(SP)
-	LEAQ 544(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -9399,21 +8721,12 @@ fetched6:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+3, 840(SP)
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 816(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 824(SP)
-	LEAQ 544(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 840(SP)
@@ -9439,85 +8752,84 @@ lanestage:
 	LEAQ 544(SP), R8
 	JMP  laneloop
 
-rare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(DX), Z0
-	VMOVUPS     64(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(DX), Z0
-	VMOVUPS     192(BX), Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-	CMPQ        840(SP), $+1
-	JEQ         groupresume
-	CMPQ        840(SP), $+2
-	JEQ         short2resume
-	CMPQ        840(SP), $+3
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 816(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 824(SP)
+	LEAQ 544(SP), R8
 
-groupresume:
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z1, Z1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z6
+	VDIVPS       Z6, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z2, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         840(SP), $+4
+	JEQ          laneback
 	MOVQ         816(SP), BX
 	MOVQ         824(SP), R8
+	CMPQ         840(SP), $+2
+	JEQ          short2back
+	CMPQ         840(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	JMP          groupback
-
-short2resume:
-	MOVQ 816(SP), BX
-	MOVQ 824(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 816(SP), BX
-	MOVQ 824(SP), R8
-	JMP  short4back
 
 // func QuantizeZeroPointPacked4AVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -9849,7 +9161,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -9943,7 +9255,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -9957,15 +9269,9 @@ groupmore:
 	MOVQ  R12, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -10097,18 +9403,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -10244,14 +9543,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -10334,6 +9626,13 @@ laneback:
 	MOVQ  1088(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -10345,21 +9644,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -10425,22 +9711,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 1104(SP)
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 1072(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1080(SP)
-	LEAQ 544(SP), R8
-	LEAQ 800(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1088(SP)
-	LEAQ 800(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -10528,21 +9800,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z7
 	VBROADCASTSS      4(R9), Z0
@@ -10591,43 +9850,16 @@ fetched4:
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+2, 1104(SP)
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 1072(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1080(SP)
-	LEAQ 544(SP), R8
-	LEAQ 800(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1088(SP)
-	LEAQ 800(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VBROADCASTSS      4(R9), Z1
 	VPACKSSDW         Z1, Z0, Z7
@@ -10678,26 +9910,12 @@ fetched6:
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+3, 1104(SP)
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 1072(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1080(SP)
-	LEAQ 544(SP), R8
-	LEAQ 800(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1088(SP)
-	LEAQ 800(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 1104(SP)
@@ -10728,102 +9946,104 @@ lanestage:
 	LEAQ 800(SP), R9
 	JMP  laneloop
 
-rare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(DX), Z0
-	VMOVUPS     64(BX), Z2
-	VMOVUPS     64(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z2
-	VMOVUPS     128(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVUPS     192(DX), Z0
-	VMOVUPS     192(BX), Z5
-	VMOVUPS     192(R9), Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-	CMPQ        1104(SP), $+1
-	JEQ         groupresume
-	CMPQ        1104(SP), $+2
-	JEQ         short2resume
-	CMPQ        1104(SP), $+3
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 1072(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 1080(SP)
+	LEAQ 544(SP), R8
+	LEAQ 800(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 1088(SP)
+	LEAQ 800(SP), R9
 
-groupresume:
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VDIVPS       Z1, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z3
+	VSUBPS       Z2, Z3, Z4
+	VMAXPS       Z1, Z4, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z2, Z4, Z5
+	VMINPS       Z1, Z5, Z1
+	VADDPS       Z2, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z6
+	VMAXPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z4, Z6
+	VMINPS       Z2, Z6, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z6
+	VMAXPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z4, Z6
+	VMINPS       Z2, Z6, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z5
+	VMOVUPS      192(R9), Z6
+	VDIVPS       Z5, Z0, Z0
+	VCVTDQ2PS    Z6, Z6
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VSUBPS       Z6, Z3, Z3
+	VMAXPS       Z5, Z3, Z5
+	VSUBPS       Z6, Z4, Z4
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z6, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z2, Z2
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         1104(SP), $+4
+	JEQ          laneback
 	MOVQ         1072(SP), BX
 	MOVQ         1080(SP), R8
 	MOVQ         1088(SP), R9
+	CMPQ         1104(SP), $+2
+	JEQ          short2back
+	CMPQ         1104(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z5
 	JMP          groupback
-
-short2resume:
-	MOVQ 1072(SP), BX
-	MOVQ 1080(SP), R8
-	MOVQ 1088(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 1072(SP), BX
-	MOVQ 1080(SP), R8
-	MOVQ 1088(SP), R9
-	JMP  short4back
 
 // func QuantizeMinvalPacked4AVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -11165,7 +10385,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -11262,7 +10482,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -11276,15 +10496,9 @@ groupmore:
 	MOVQ  R12, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -11420,18 +10634,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -11567,14 +10774,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -11659,6 +10859,13 @@ laneback:
 	MOVQ  1088(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -11670,21 +10877,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (DX), Z0
 	VSUBPS       Z4, Z0, Z0
 	VMULPS       Z5, Z0, Z1
@@ -11754,22 +10948,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 1104(SP)
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 1072(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1080(SP)
-	LEAQ 544(SP), R8
-	LEAQ 800(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1088(SP)
-	LEAQ 800(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -11857,21 +11037,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -11920,43 +11087,16 @@ fetched4:
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+2, 1104(SP)
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 1072(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1080(SP)
-	LEAQ 544(SP), R8
-	LEAQ 800(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1088(SP)
-	LEAQ 800(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -12005,26 +11145,12 @@ fetched6:
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+3, 1104(SP)
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 1072(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1080(SP)
-	LEAQ 544(SP), R8
-	LEAQ 800(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1088(SP)
-	LEAQ 800(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 1104(SP)
@@ -12055,95 +11181,97 @@ lanestage:
 	LEAQ 800(SP), R9
 	JMP  laneloop
 
-rare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(DX), Z0
-	VMOVUPS     64(BX), Z5
-	VMOVUPS     64(R9), Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z5
-	VMOVUPS     128(R9), Z6
-	VSUBPS      Z6, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(DX), Z0
-	VMOVUPS     192(BX), Z6
-	VMOVUPS     192(R9), Z16
-	VSUBPS      Z16, Z0, Z0
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z3, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z2, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-	CMPQ        1104(SP), $+1
-	JEQ         groupresume
-	CMPQ        1104(SP), $+2
-	JEQ         short2resume
-	CMPQ        1104(SP), $+3
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 1072(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 1080(SP)
+	LEAQ 544(SP), R8
+	LEAQ 800(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 1088(SP)
+	LEAQ 800(SP), R9
 
-groupresume:
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VSUBPS       Z2, Z0, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z2
+	VSUBPS       Z2, Z2, Z3
+	VMAXPS       Z1, Z3, Z1
+	VCVTDQ2PS    Z11, Z4
+	VSUBPS       Z2, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z2, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z5
+	VMOVUPS      64(R9), Z6
+	VSUBPS       Z6, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z3, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z2, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z1, Z1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z5
+	VMOVUPS      128(R9), Z6
+	VSUBPS       Z6, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z3, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z2, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z6
+	VMOVUPS      192(R9), Z16
+	VSUBPS       Z16, Z0, Z0
+	VDIVPS       Z6, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z3, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z2, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z13, Z1
+	VPANDD       Z7, Z1, Z0
+	VPMADDUBSW   Z8, Z0, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         1104(SP), $+4
+	JEQ          laneback
 	MOVQ         1072(SP), BX
 	MOVQ         1080(SP), R8
 	MOVQ         1088(SP), R9
+	CMPQ         1104(SP), $+2
+	JEQ          short2back
+	CMPQ         1104(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z6
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z4
 	JMP          groupback
-
-short2resume:
-	MOVQ 1072(SP), BX
-	MOVQ 1080(SP), R8
-	MOVQ 1088(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 1072(SP), BX
-	MOVQ 1080(SP), R8
-	MOVQ 1088(SP), R9
-	JMP  short4back
 
 // func QuantizePacked2AVX512(q *uint8, x *float32, scale *float32, recip *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -12457,7 +11585,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -12547,7 +11675,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -12560,15 +11688,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -12688,18 +11810,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -12819,14 +11934,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -12900,6 +12008,13 @@ laneback:
 	MOVQ  808(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -12911,21 +12026,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
@@ -12989,17 +12091,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 824(SP)
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 800(SP)
-	LEAQ 272(SP), BX
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 528(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -13083,21 +12176,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -13140,38 +12220,16 @@ fetched4:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+2, 824(SP)
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 800(SP)
-	LEAQ 272(SP), BX
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 528(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -13214,21 +12272,12 @@ fetched6:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+3, 824(SP)
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 800(SP)
-	LEAQ 272(SP), BX
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 808(SP)
-	LEAQ 528(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 824(SP)
@@ -13254,86 +12303,85 @@ lanestage:
 	LEAQ 528(SP), R8
 	JMP  laneloop
 
-rare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VPXORD      Z3, Z3, Z3
-	VCVTDQ2PS   Z3, Z3
-	VSUBPS      Z3, Z2, Z2
-	VMAXPS      Z1, Z2, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z3, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(DX), Z0
-	VMOVUPS     64(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z5
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z2, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z3, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(DX), Z0
-	VMOVUPS     192(BX), Z6
-	VDIVPS      Z6, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z6
-	VMAXPS      Z6, Z2, Z6
-	VMINPS      Z6, Z4, Z6
-	VADDPS      Z3, Z6, Z6
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z6, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VPACKSSDW   Z6, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (SI)
-	CMPQ        824(SP), $+1
-	JEQ         groupresume
-	CMPQ        824(SP), $+2
-	JEQ         short2resume
-	CMPQ        824(SP), $+3
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 800(SP)
+	LEAQ 272(SP), BX
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 808(SP)
+	LEAQ 528(SP), R8
 
-groupresume:
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z2
+	VPXORD       Z3, Z3, Z3
+	VCVTDQ2PS    Z3, Z3
+	VSUBPS       Z3, Z2, Z2
+	VMAXPS       Z1, Z2, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z3, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z1, Z1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z5
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z2, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z3, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z6
+	VDIVPS       Z6, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z6
+	VMAXPS       Z6, Z2, Z6
+	VMINPS       Z6, Z4, Z6
+	VADDPS       Z3, Z6, Z6
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z6, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VPACKSSDW    Z6, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
+	VPMADDWD     Z7, Z0, Z0
+	VPMOVDB      Z0, X0
+	VMOVUPS      X0, (SI)
+	CMPQ         824(SP), $+4
+	JEQ          laneback
 	MOVQ         800(SP), BX
 	MOVQ         808(SP), R8
+	CMPQ         824(SP), $+2
+	JEQ          short2back
+	CMPQ         824(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z6
 	VBROADCASTSS (R8), Z5
 	JMP          groupback
-
-short2resume:
-	MOVQ 800(SP), BX
-	MOVQ 808(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 800(SP), BX
-	MOVQ 808(SP), R8
-	JMP  short4back
 
 // func QuantizeZeroPointPacked2AVX512(q *uint8, x *float32, scale *float32, recip *float32, zeroPoint *int32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -13670,7 +12718,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -13765,7 +12813,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -13779,15 +12827,9 @@ groupmore:
 	MOVQ  R12, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -13921,18 +12963,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -14070,14 +13105,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -14161,6 +13189,13 @@ laneback:
 	MOVQ  1072(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -14172,21 +13207,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z5, Z0, Z1
 	VFNMADD231PS Z6, Z1, Z0
@@ -14254,22 +13276,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 1088(SP)
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 1056(SP)
-	LEAQ 272(SP), BX
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 784(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -14357,21 +13365,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VPACKSSDW         Z0, Z0, Z6
 	VBROADCASTSS      4(R9), Z0
@@ -14421,43 +13416,16 @@ fetched4:
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+2, 1088(SP)
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 1056(SP)
-	LEAQ 272(SP), BX
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 784(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VBROADCASTSS      (R9), Z0
 	VBROADCASTSS      4(R9), Z1
 	VPACKSSDW         Z1, Z0, Z6
@@ -14509,26 +13477,12 @@ fetched6:
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+3, 1088(SP)
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 1056(SP)
-	LEAQ 272(SP), BX
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 784(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 1088(SP)
@@ -14559,103 +13513,105 @@ lanestage:
 	LEAQ 784(SP), R9
 	JMP  laneloop
 
-rare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
-	VDIVPS      Z1, Z0, Z0
-	VCVTDQ2PS   Z2, Z2
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z3
-	VSUBPS      Z2, Z3, Z4
-	VMAXPS      Z1, Z4, Z1
-	VCVTDQ2PS   Z12, Z4
-	VSUBPS      Z2, Z4, Z5
-	VMINPS      Z1, Z5, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(DX), Z0
-	VMOVUPS     64(BX), Z2
-	VMOVUPS     64(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VPACKSSDW   Z2, Z1, Z1
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z2
-	VMOVUPS     128(R9), Z5
-	VDIVPS      Z2, Z0, Z0
-	VCVTDQ2PS   Z5, Z5
-	VRNDSCALEPS $0x08, Z0, Z2
-	VSUBPS      Z5, Z3, Z6
-	VMAXPS      Z2, Z6, Z2
-	VSUBPS      Z5, Z4, Z6
-	VMINPS      Z2, Z6, Z2
-	VADDPS      Z5, Z2, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z2, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVUPS     192(DX), Z0
-	VMOVUPS     192(BX), Z5
-	VMOVUPS     192(R9), Z6
-	VDIVPS      Z5, Z0, Z0
-	VCVTDQ2PS   Z6, Z6
-	VRNDSCALEPS $0x08, Z0, Z5
-	VSUBPS      Z6, Z3, Z3
-	VMAXPS      Z5, Z3, Z5
-	VSUBPS      Z6, Z4, Z4
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z6, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z2, Z2
-	VPACKSSWB   Z2, Z1, Z1
-	VPERMD      Z1, Z14, Z1
-	VPANDD      Z8, Z1, Z0
-	VPMADDUBSW  Z9, Z0, Z0
-	VPMADDWD    Z7, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (SI)
-	CMPQ        1088(SP), $+1
-	JEQ         groupresume
-	CMPQ        1088(SP), $+2
-	JEQ         short2resume
-	CMPQ        1088(SP), $+3
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 1056(SP)
+	LEAQ 272(SP), BX
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 784(SP), R9
 
-groupresume:
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VDIVPS       Z1, Z0, Z0
+	VCVTDQ2PS    Z2, Z2
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z3
+	VSUBPS       Z2, Z3, Z4
+	VMAXPS       Z1, Z4, Z1
+	VCVTDQ2PS    Z12, Z4
+	VSUBPS       Z2, Z4, Z5
+	VMINPS       Z1, Z5, Z1
+	VADDPS       Z2, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z6
+	VMAXPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z4, Z6
+	VMINPS       Z2, Z6, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VPACKSSDW    Z2, Z1, Z1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z2
+	VMOVUPS      128(R9), Z5
+	VDIVPS       Z2, Z0, Z0
+	VCVTDQ2PS    Z5, Z5
+	VRNDSCALEPS  $0x08, Z0, Z2
+	VSUBPS       Z5, Z3, Z6
+	VMAXPS       Z2, Z6, Z2
+	VSUBPS       Z5, Z4, Z6
+	VMINPS       Z2, Z6, Z2
+	VADDPS       Z5, Z2, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z2, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z5
+	VMOVUPS      192(R9), Z6
+	VDIVPS       Z5, Z0, Z0
+	VCVTDQ2PS    Z6, Z6
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VSUBPS       Z6, Z3, Z3
+	VMAXPS       Z5, Z3, Z5
+	VSUBPS       Z6, Z4, Z4
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z6, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z2, Z2
+	VPACKSSWB    Z2, Z1, Z1
+	VPERMD       Z1, Z14, Z1
+	VPANDD       Z8, Z1, Z0
+	VPMADDUBSW   Z9, Z0, Z0
+	VPMADDWD     Z7, Z0, Z0
+	VPMOVDB      Z0, X0
+	VMOVUPS      X0, (SI)
+	CMPQ         1088(SP), $+4
+	JEQ          laneback
 	MOVQ         1056(SP), BX
 	MOVQ         1064(SP), R8
 	MOVQ         1072(SP), R9
+	CMPQ         1088(SP), $+2
+	JEQ          short2back
+	CMPQ         1088(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z6
 	VBROADCASTSS (R8), Z5
 	VBROADCASTSS (R9), Z0
 	VPACKSSDW    Z0, Z0, Z4
 	JMP          groupback
-
-short2resume:
-	MOVQ 1056(SP), BX
-	MOVQ 1064(SP), R8
-	MOVQ 1072(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 1056(SP), BX
-	MOVQ 1064(SP), R8
-	MOVQ 1072(SP), R9
-	JMP  short4back
 
 // func QuantizeMinvalPacked2AVX512(q *uint8, x *float32, scale *float32, recip *float32, minval *float32, least int32, most int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -15002,7 +13958,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -15100,7 +14056,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -15114,15 +14070,9 @@ groupmore:
 	MOVQ  R12, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -15260,18 +14210,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -15409,14 +14352,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -15502,6 +14438,13 @@ laneback:
 	MOVQ  1072(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -15513,21 +14456,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (DX), Z0
 	VSUBPS       Z3, Z0, Z0
 	VMULPS       Z4, Z0, Z1
@@ -15599,22 +14529,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 1088(SP)
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 1056(SP)
-	LEAQ 272(SP), BX
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 784(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -15702,21 +14618,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -15766,43 +14669,16 @@ fetched4:
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+2, 1088(SP)
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 1056(SP)
-	LEAQ 272(SP), BX
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 784(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VSUBPS.BCST       (R9), Z0, Z0
 	VMULPS.BCST       (R8), Z0, Z1
@@ -15852,26 +14728,12 @@ fetched6:
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+3, 1088(SP)
-	LEAQ 272(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 1056(SP)
-	LEAQ 272(SP), BX
-	LEAQ 528(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1064(SP)
-	LEAQ 528(SP), R8
-	LEAQ 784(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1072(SP)
-	LEAQ 784(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 1088(SP)
@@ -15902,96 +14764,98 @@ lanestage:
 	LEAQ 784(SP), R9
 	JMP  laneloop
 
-rare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
-	VSUBPS      Z2, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z1
-	VCVTDQ2PS   Z15, Z2
-	VSUBPS      Z2, Z2, Z3
-	VMAXPS      Z1, Z3, Z1
-	VCVTDQ2PS   Z11, Z4
-	VSUBPS      Z2, Z4, Z4
-	VMINPS      Z1, Z4, Z1
-	VADDPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     64(DX), Z0
-	VMOVUPS     64(BX), Z5
-	VMOVUPS     64(R9), Z16
-	VSUBPS      Z16, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VPACKSSDW   Z5, Z1, Z1
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z5
-	VMOVUPS     128(R9), Z16
-	VSUBPS      Z16, Z0, Z0
-	VDIVPS      Z5, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z5
-	VMAXPS      Z5, Z3, Z5
-	VMINPS      Z5, Z4, Z5
-	VADDPS      Z2, Z5, Z5
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z5, Z5
-	VMOVAPS.Z   Z5, K1, Z5
-	VMOVUPS     192(DX), Z0
-	VMOVUPS     192(BX), Z16
-	VMOVUPS     192(R9), Z17
-	VSUBPS      Z17, Z0, Z0
-	VDIVPS      Z16, Z0, Z0
-	VRNDSCALEPS $0x08, Z0, Z16
-	VMAXPS      Z16, Z3, Z16
-	VMINPS      Z16, Z4, Z16
-	VADDPS      Z2, Z16, Z16
-	VCMPPS      $0x07, Z0, Z0, K1
-	VCVTPS2DQ   Z16, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VPACKSSDW   Z16, Z5, Z5
-	VPACKSSWB   Z5, Z1, Z1
-	VPERMD      Z1, Z13, Z1
-	VPANDD      Z7, Z1, Z0
-	VPMADDUBSW  Z8, Z0, Z0
-	VPMADDWD    Z6, Z0, Z0
-	VPMOVDB     Z0, X0
-	VMOVUPS     X0, (SI)
-	CMPQ        1088(SP), $+1
-	JEQ         groupresume
-	CMPQ        1088(SP), $+2
-	JEQ         short2resume
-	CMPQ        1088(SP), $+3
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 272(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 1056(SP)
+	LEAQ 272(SP), BX
+	LEAQ 528(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 1064(SP)
+	LEAQ 528(SP), R8
+	LEAQ 784(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 1072(SP)
+	LEAQ 784(SP), R9
 
-groupresume:
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VSUBPS       Z2, Z0, Z0
+	VDIVPS       Z1, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z1
+	VCVTDQ2PS    Z15, Z2
+	VSUBPS       Z2, Z2, Z3
+	VMAXPS       Z1, Z3, Z1
+	VCVTDQ2PS    Z11, Z4
+	VSUBPS       Z2, Z4, Z4
+	VMINPS       Z1, Z4, Z1
+	VADDPS       Z2, Z1, Z1
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      64(DX), Z0
+	VMOVUPS      64(BX), Z5
+	VMOVUPS      64(R9), Z16
+	VSUBPS       Z16, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z3, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z2, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VPACKSSDW    Z5, Z1, Z1
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z5
+	VMOVUPS      128(R9), Z16
+	VSUBPS       Z16, Z0, Z0
+	VDIVPS       Z5, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z5
+	VMAXPS       Z5, Z3, Z5
+	VMINPS       Z5, Z4, Z5
+	VADDPS       Z2, Z5, Z5
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z5, Z5
+	VMOVAPS.Z    Z5, K1, Z5
+	VMOVUPS      192(DX), Z0
+	VMOVUPS      192(BX), Z16
+	VMOVUPS      192(R9), Z17
+	VSUBPS       Z17, Z0, Z0
+	VDIVPS       Z16, Z0, Z0
+	VRNDSCALEPS  $0x08, Z0, Z16
+	VMAXPS       Z16, Z3, Z16
+	VMINPS       Z16, Z4, Z16
+	VADDPS       Z2, Z16, Z16
+	VCMPPS       $0x07, Z0, Z0, K1
+	VCVTPS2DQ    Z16, Z16
+	VMOVAPS.Z    Z16, K1, Z16
+	VPACKSSDW    Z16, Z5, Z5
+	VPACKSSWB    Z5, Z1, Z1
+	VPERMD       Z1, Z13, Z1
+	VPANDD       Z7, Z1, Z0
+	VPMADDUBSW   Z8, Z0, Z0
+	VPMADDWD     Z6, Z0, Z0
+	VPMOVDB      Z0, X0
+	VMOVUPS      X0, (SI)
+	CMPQ         1088(SP), $+4
+	JEQ          laneback
 	MOVQ         1056(SP), BX
 	MOVQ         1064(SP), R8
 	MOVQ         1072(SP), R9
+	CMPQ         1088(SP), $+2
+	JEQ          short2back
+	CMPQ         1088(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
 	VBROADCASTSS (R9), Z3
 	JMP          groupback
-
-short2resume:
-	MOVQ 1056(SP), BX
-	MOVQ 1064(SP), R8
-	MOVQ 1072(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 1056(SP), BX
-	MOVQ 1064(SP), R8
-	MOVQ 1072(SP), R9
-	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x80008000
 DATA constantsAVX512<>+4(SB)/4, $0x00000000

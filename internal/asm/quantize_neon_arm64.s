@@ -268,17 +268,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 264(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -360,6 +350,17 @@ lanestage:
 	MOVD R4, 248(RSP)
 	ADD $160, RSP, R4
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -419,12 +420,11 @@ rare:
 	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	FMOVQ F0, (R1)
 	MOVD 264(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
+groupresume:
 	VLD1R (R3), [V15.S4]
 	VLD1R (R4), [V14.S4]
 	B groupback
@@ -711,17 +711,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 264(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -803,6 +793,17 @@ lanestage:
 	MOVD R4, 248(RSP)
 	ADD $160, RSP, R4
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -858,12 +859,11 @@ rare:
 	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	FMOVQ F0, (R1)
 	MOVD 264(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
+groupresume:
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	B groupback
@@ -1184,22 +1184,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 336(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -1294,6 +1279,22 @@ lanestage:
 	MOVD R5, 320(RSP)
 	ADD $224, RSP, R5
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -1361,13 +1362,12 @@ rare:
 	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	FMOVQ F0, (R1)
 	MOVD 336(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 304(RSP), R3
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
+groupresume:
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
@@ -1687,22 +1687,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 336(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -1797,6 +1782,22 @@ lanestage:
 	MOVD R5, 320(RSP)
 	ADD $224, RSP, R5
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -1858,13 +1859,12 @@ rare:
 	WORD $0x4e214820 // sqxtn2 v0.16b, v1.8h
 	FMOVQ F0, (R1)
 	MOVD 336(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 304(RSP), R3
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
+groupresume:
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V8.S4]
@@ -2152,17 +2152,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 264(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -2244,6 +2234,17 @@ lanestage:
 	MOVD R4, 248(RSP)
 	ADD $160, RSP, R4
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -2299,12 +2300,11 @@ rare:
 	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
 	FMOVQ F0, (R1)
 	MOVD 264(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
+groupresume:
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	B groupback
@@ -2625,22 +2625,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 336(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -2735,6 +2720,22 @@ lanestage:
 	MOVD R5, 320(RSP)
 	ADD $224, RSP, R5
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -2802,13 +2803,12 @@ rare:
 	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
 	FMOVQ F0, (R1)
 	MOVD 336(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 304(RSP), R3
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
+groupresume:
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
@@ -3128,22 +3128,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 336(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -3238,6 +3223,22 @@ lanestage:
 	MOVD R5, 320(RSP)
 	ADD $224, RSP, R5
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -3299,13 +3300,12 @@ rare:
 	WORD $0x6e212820 // sqxtun2 v0.16b, v1.8h
 	FMOVQ F0, (R1)
 	MOVD 336(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 304(RSP), R3
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
+groupresume:
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V8.S4]
@@ -3602,17 +3602,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 264(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -3694,6 +3684,17 @@ lanestage:
 	MOVD R4, 248(RSP)
 	ADD $160, RSP, R4
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -3752,12 +3753,11 @@ rare:
 	VSLI $4, V0.B16, V1.B16
 	FMOVD F1, (R1)
 	MOVD 264(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
+groupresume:
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	B groupback
@@ -4087,22 +4087,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 336(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -4197,6 +4182,22 @@ lanestage:
 	MOVD R5, 320(RSP)
 	ADD $224, RSP, R5
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -4267,13 +4268,12 @@ rare:
 	VSLI $4, V0.B16, V1.B16
 	FMOVD F1, (R1)
 	MOVD 336(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 304(RSP), R3
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
+groupresume:
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
@@ -4602,22 +4602,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 336(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -4712,6 +4697,22 @@ lanestage:
 	MOVD R5, 320(RSP)
 	ADD $224, RSP, R5
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -4776,13 +4777,12 @@ rare:
 	VSLI $4, V0.B16, V1.B16
 	FMOVD F1, (R1)
 	MOVD 336(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 304(RSP), R3
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
+groupresume:
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V8.S4]
@@ -5088,17 +5088,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 264(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -5180,6 +5170,17 @@ lanestage:
 	MOVD R4, 248(RSP)
 	ADD $160, RSP, R4
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -5241,12 +5242,11 @@ rare:
 	VSLI $4, V1.B16, V0.B16
 	FMOVS F0, (R1)
 	MOVD 264(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
+groupresume:
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	B groupback
@@ -5585,22 +5585,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 336(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -5695,6 +5680,22 @@ lanestage:
 	MOVD R5, 320(RSP)
 	ADD $224, RSP, R5
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -5768,13 +5769,12 @@ rare:
 	VSLI $4, V1.B16, V0.B16
 	FMOVS F0, (R1)
 	MOVD 336(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 304(RSP), R3
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
+groupresume:
 	VLD1R (R3), [V11.S4]
 	VLD1R (R4), [V10.S4]
 	VLD1R (R5), [V0.S4]
@@ -6112,22 +6112,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 336(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 304(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 312(RSP)
-	ADD $160, RSP, R4
-	ADD $224, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 320(RSP)
-	ADD $224, RSP, R5
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -6222,6 +6207,22 @@ lanestage:
 	MOVD R5, 320(RSP)
 	ADD $224, RSP, R5
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 304(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 312(RSP)
+	ADD $160, RSP, R4
+	ADD $224, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 320(RSP)
+	ADD $224, RSP, R5
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -6289,13 +6290,12 @@ rare:
 	VSLI $4, V1.B16, V0.B16
 	FMOVS F0, (R1)
 	MOVD 336(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 304(RSP), R3
 	MOVD 312(RSP), R4
 	MOVD 320(RSP), R5
+groupresume:
 	VLD1R (R3), [V10.S4]
 	VLD1R (R4), [V9.S4]
 	VLD1R (R5), [V8.S4]

@@ -229,7 +229,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -276,7 +276,7 @@ groupstaged:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -288,12 +288,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -399,14 +393,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -487,14 +478,7 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -595,6 +579,13 @@ laneback:
 	MOVQ  376(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
@@ -606,15 +597,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -686,17 +670,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -758,15 +733,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -834,17 +802,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 352(SP)
@@ -857,15 +816,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -939,21 +891,12 @@ fetched6:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+3, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 392(SP)
@@ -978,6 +921,18 @@ lanestage:
 	MOVQ R8, 376(SP)
 	LEAQ 224(SP), R8
 	JMP  laneloop
+
+spread:
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
 
 rare:
 	VPMOVZXWD    (DX), Y0
@@ -1078,24 +1033,19 @@ rare:
 	VBROADCASTSS weights+40(FP), Y13
 	VBROADCASTSS constantsAVX2<>+0(SB), Y12
 	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	CMPQ         392(SP), $+1
-	JEQ          groupresume
-	CMPQ         392(SP), $+2
-	JEQ          longresume
-	CMPQ         392(SP), $+3
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         392(SP), $+4
+	JEQ          laneback
 	MOVQ         368(SP), BX
 	MOVQ         376(SP), R8
+	CMPQ         392(SP), $+3
+	JEQ          short2back
+	CMPQ         392(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	JMP          groupback
 
 longresume:
-	MOVQ         368(SP), BX
-	MOVQ         376(SP), R8
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPSUBD       Y1, Y0, Y10
@@ -1106,11 +1056,6 @@ longresume:
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y10, Y1, Y9
 	JMP          longback
-
-short2resume:
-	MOVQ 368(SP), BX
-	MOVQ 376(SP), R8
-	JMP  short2back
 
 // func QuantizeFpPowerOfTwoFloat8BF16AVX2(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -1310,7 +1255,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -1355,7 +1300,7 @@ groupstaged:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -1367,15 +1312,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -1443,14 +1382,7 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -1535,6 +1467,13 @@ laneback:
 	MOVQ  240(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1546,15 +1485,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y0
@@ -1616,12 +1548,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 256(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -1733,15 +1661,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS 4(BX), Y7
 	VPMOVZXWD    (DX), Y0
@@ -1802,16 +1723,12 @@ fetched4:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+2, 256(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 240(SP)
-	LEAQ 96(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 256(SP)
@@ -1831,6 +1748,13 @@ lanestage:
 	MOVQ BX, 240(SP)
 	LEAQ 96(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 240(SP)
+	LEAQ 96(SP), BX
 
 rare:
 	VPMOVZXWD    (DX), Y0
@@ -1933,20 +1857,13 @@ rare:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y11
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	VMOVUPS      constantsAVX2<>+12(SB), Y9
-	CMPQ         256(SP), $+1
-	JEQ          groupresume
-	CMPQ         256(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         256(SP), $+3
+	JEQ          laneback
 	MOVQ         240(SP), BX
+	CMPQ         256(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (BX), Y8
 	JMP          groupback
-
-short2resume:
-	MOVQ 240(SP), BX
-	JMP  short2back
 
 // func QuantizeFpE2M1BF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -2175,7 +2092,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -2222,7 +2139,7 @@ groupstaged:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -2234,12 +2151,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -2346,14 +2257,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -2435,14 +2343,7 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -2544,6 +2445,13 @@ laneback:
 	MOVQ  376(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -2555,15 +2463,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -2636,17 +2537,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -2708,15 +2600,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -2785,17 +2670,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 352(SP)
@@ -2808,15 +2684,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -2891,21 +2760,12 @@ fetched6:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+3, 392(SP)
-	LEAQ 96(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 368(SP)
-	LEAQ 96(SP), BX
-	LEAQ 224(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 376(SP)
-	LEAQ 224(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 392(SP)
@@ -2930,6 +2790,18 @@ lanestage:
 	MOVQ R8, 376(SP)
 	LEAQ 224(SP), R8
 	JMP  laneloop
+
+spread:
+	LEAQ 96(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 368(SP)
+	LEAQ 96(SP), BX
+	LEAQ 224(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 376(SP)
+	LEAQ 224(SP), R8
 
 rare:
 	VPMOVZXWD    (DX), Y0
@@ -3031,24 +2903,19 @@ rare:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
 	VBROADCASTSS constantsAVX2<>+96(SB), Y11
-	CMPQ         392(SP), $+1
-	JEQ          groupresume
-	CMPQ         392(SP), $+2
-	JEQ          longresume
-	CMPQ         392(SP), $+3
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         392(SP), $+4
+	JEQ          laneback
 	MOVQ         368(SP), BX
 	MOVQ         376(SP), R8
+	CMPQ         392(SP), $+3
+	JEQ          short2back
+	CMPQ         392(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	JMP          groupback
 
 longresume:
-	MOVQ         368(SP), BX
-	MOVQ         376(SP), R8
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPSUBD       Y1, Y0, Y10
@@ -3059,11 +2926,6 @@ longresume:
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y10, Y1, Y9
 	JMP          longback
-
-short2resume:
-	MOVQ 368(SP), BX
-	MOVQ 376(SP), R8
-	JMP  short2back
 
 // func QuantizeFpE2M1PackedBF16AVX2(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -3296,7 +3158,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -3345,7 +3207,7 @@ groupstaged:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -3357,12 +3219,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Y0
@@ -3473,14 +3329,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -3564,14 +3417,7 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -3675,6 +3521,13 @@ laneback:
 	MOVQ  360(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -3686,15 +3539,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -3769,17 +3615,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 376(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -3841,15 +3678,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y9, Y0, Y1
@@ -3920,17 +3750,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 376(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstage:
 	MOVQ SI, 336(SP)
@@ -3943,15 +3764,8 @@ longstage:
 	JMP  longloop
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched6:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -4028,21 +3842,12 @@ fetched6:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+3, 376(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 352(SP)
-	LEAQ 80(SP), BX
-	LEAQ 208(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 360(SP)
-	LEAQ 208(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 376(SP)
@@ -4067,6 +3872,18 @@ lanestage:
 	MOVQ R8, 360(SP)
 	LEAQ 208(SP), R8
 	JMP  laneloop
+
+spread:
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 352(SP)
+	LEAQ 80(SP), BX
+	LEAQ 208(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 360(SP)
+	LEAQ 208(SP), R8
 
 rare:
 	VPMOVZXWD    (DX), Y0
@@ -4136,24 +3953,19 @@ rare:
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (SI)
-	CMPQ         376(SP), $+1
-	JEQ          groupresume
-	CMPQ         376(SP), $+2
-	JEQ          longresume
-	CMPQ         376(SP), $+3
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         376(SP), $+4
+	JEQ          laneback
 	MOVQ         352(SP), BX
 	MOVQ         360(SP), R8
+	CMPQ         376(SP), $+3
+	JEQ          short2back
+	CMPQ         376(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	JMP          groupback
 
 longresume:
-	MOVQ         352(SP), BX
-	MOVQ         360(SP), R8
 	VBROADCASTSS (R8), Y0
 	VBROADCASTSS constantsAVX2<>+44(SB), Y1
 	VPSUBD       Y1, Y0, Y10
@@ -4164,11 +3976,6 @@ longresume:
 	VFMADD231PS  Y0, Y1, Y1
 	VMULPS       Y10, Y1, Y9
 	JMP          longback
-
-short2resume:
-	MOVQ 352(SP), BX
-	MOVQ 360(SP), R8
-	JMP  short2back
 
 // func QuantizeFpPowerOfTwoE2M1PackedBF16AVX2(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -4374,7 +4181,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -4421,7 +4228,7 @@ groupstaged:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -4433,15 +4240,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -4512,14 +4313,7 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -4607,6 +4401,13 @@ laneback:
 	MOVQ  224(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -4618,15 +4419,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VPMOVZXWD    (DX), Y0
 	VPSLLD       $0x10, Y0, Y0
 	VMULPS       Y8, Y0, Y0
@@ -4691,12 +4485,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 240(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 224(SP)
-	LEAQ 80(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -4808,15 +4598,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS 4(BX), Y7
 	VPMOVZXWD    (DX), Y0
@@ -4880,16 +4663,12 @@ fetched4:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+2, 240(SP)
-	LEAQ 80(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 224(SP)
-	LEAQ 80(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 240(SP)
@@ -4909,6 +4688,13 @@ lanestage:
 	MOVQ BX, 224(SP)
 	LEAQ 80(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 80(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 224(SP)
+	LEAQ 80(SP), BX
 
 rare:
 	VPMOVZXWD    (DX), Y0
@@ -4976,20 +4762,13 @@ rare:
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMQ       $0x08, Y0, Y0
 	VMOVUPS      X0, (SI)
-	CMPQ         240(SP), $+1
-	JEQ          groupresume
-	CMPQ         240(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         240(SP), $+3
+	JEQ          laneback
 	MOVQ         224(SP), BX
+	CMPQ         240(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (BX), Y8
 	JMP          groupback
-
-short2resume:
-	MOVQ 224(SP), BX
-	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0x7f800000
 DATA constantsAVX2<>+4(SB)/4, $0x7fffffff

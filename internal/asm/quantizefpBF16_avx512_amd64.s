@@ -392,7 +392,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -499,7 +499,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -511,12 +511,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -757,14 +751,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -918,18 +909,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -1083,14 +1067,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -1181,6 +1158,13 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1192,17 +1176,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VPERMW.Z     (DX), Z8, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFMSUB231PS  Z5, Z1, Z0
@@ -1306,17 +1281,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1398,17 +1364,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (DX), Z8, K6, Z0
 	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
@@ -1466,17 +1423,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -1490,17 +1438,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VPERMW.Z          (DX), Z8, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -1560,34 +1499,16 @@ fetched6:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VPERMW.Z          (DX), Z8, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -1647,21 +1568,12 @@ fetched8:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 744(SP)
@@ -1696,6 +1608,18 @@ longstage:
 	MOVQ DX, 712(SP)
 	LEAQ 64(SP), DX
 	JMP  longloop
+
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
 
 rare:
 	VPERMW.Z     (DX), Z8, K6, Z0
@@ -1763,26 +1687,21 @@ rare:
 	VBROADCASTSS nan+48(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (SI)
-	CMPQ         744(SP), $+1
-	JEQ          groupresume
-	CMPQ         744(SP), $+2
-	JEQ          longresume
-	CMPQ         744(SP), $+3
-	JEQ          short2resume
-	CMPQ         744(SP), $+4
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         744(SP), $+5
+	JEQ          laneback
 	MOVQ         720(SP), BX
 	MOVQ         728(SP), R8
+	CMPQ         744(SP), $+3
+	JEQ          short2back
+	CMPQ         744(SP), $+4
+	JEQ          short4back
+	CMPQ         744(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
 	JMP          groupback
 
 longresume:
-	MOVQ         720(SP), BX
-	MOVQ         728(SP), R8
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+204(SB), Z1
 	VPSUBD       Z1, Z0, Z5
@@ -1793,16 +1712,6 @@ longresume:
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z5, Z1, Z4
 	JMP          longback
-
-short2resume:
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-	JMP  short4back
 
 // func QuantizeFpPowerOfTwoFloat8BF16AVX512(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -2136,7 +2045,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -2233,7 +2142,7 @@ grouprest:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -2245,15 +2154,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ        R8, $+2
-	JLT         short2end
+	JLT         few
 	MOVQ        ahead+64(FP), CX
 	CMPQ        CX, $+1
 	JGT         short2stream
@@ -2377,18 +2280,11 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ        R8, $+4
-	JLT         short4end
+	JLT         few
 	MOVQ        ahead+64(FP), CX
 	CMPQ        CX, $+1
 	JGT         short4stream
@@ -2512,14 +2408,7 @@ short4back:
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -2596,6 +2485,13 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -2607,17 +2503,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (DX), Z8, K6, Z0
 	VMULPS      Z5, Z0, Z0
 	VPERMW.Z    (DX), Z7, K6, Z1
@@ -2713,12 +2600,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -2796,17 +2679,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (DX), Z8, K6, Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VPERMW.Z    (DX), Z7, K6, Z1
@@ -2857,29 +2731,16 @@ fetched4:
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
-	JMP         short2end
+	JMP         few
 
 short2rare:
 	MOVQ $+2, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (DX), Z8, K6, Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VPERMW.Z    (DX), Z7, K6, Z1
@@ -2930,16 +2791,12 @@ fetched6:
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
-	JMP         short4end
+	JMP         few
 
 short4rare:
 	MOVQ $+3, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 480(SP)
@@ -2959,6 +2816,13 @@ lanestage:
 	MOVQ BX, 464(SP)
 	LEAQ 192(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
 
 rare:
 	VPERMW.Z     (DX), Z8, K6, Z0
@@ -3026,26 +2890,15 @@ rare:
 	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (SI)
-	CMPQ         480(SP), $+1
-	JEQ          groupresume
-	CMPQ         480(SP), $+2
-	JEQ          short2resume
-	CMPQ         480(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         480(SP), $+4
+	JEQ          laneback
 	MOVQ         464(SP), BX
+	CMPQ         480(SP), $+2
+	JEQ          short2back
+	CMPQ         480(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z5
 	JMP          groupback
-
-short2resume:
-	MOVQ 464(SP), BX
-	JMP  short2back
-
-short4resume:
-	MOVQ 464(SP), BX
-	JMP  short4back
 
 // func QuantizeFpE2M1BF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -3439,7 +3292,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -3547,7 +3400,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -3559,12 +3412,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -3808,14 +3655,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -3971,18 +3815,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -4138,14 +3975,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -4237,6 +4067,13 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -4248,17 +4085,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFMSUB231PS  Z5, Z1, Z0
@@ -4364,17 +4192,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -4456,17 +4275,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
@@ -4525,17 +4335,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -4549,17 +4350,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -4620,34 +4412,16 @@ fetched6:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -4708,21 +4482,12 @@ fetched8:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 744(SP)
@@ -4757,6 +4522,18 @@ longstage:
 	MOVQ DX, 712(SP)
 	LEAQ 64(SP), DX
 	JMP  longloop
+
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
 
 rare:
 	VPERMW.Z     (DX), Z10, K6, Z0
@@ -4825,26 +4602,21 @@ rare:
 	VBROADCASTSS constantsAVX512<>+296(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (SI)
-	CMPQ         744(SP), $+1
-	JEQ          groupresume
-	CMPQ         744(SP), $+2
-	JEQ          longresume
-	CMPQ         744(SP), $+3
-	JEQ          short2resume
-	CMPQ         744(SP), $+4
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         744(SP), $+5
+	JEQ          laneback
 	MOVQ         720(SP), BX
 	MOVQ         728(SP), R8
+	CMPQ         744(SP), $+3
+	JEQ          short2back
+	CMPQ         744(SP), $+4
+	JEQ          short4back
+	CMPQ         744(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
 	JMP          groupback
 
 longresume:
-	MOVQ         720(SP), BX
-	MOVQ         728(SP), R8
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+204(SB), Z1
 	VPSUBD       Z1, Z0, Z5
@@ -4855,16 +4627,6 @@ longresume:
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z5, Z1, Z4
 	JMP          longback
-
-short2resume:
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-	JMP  short4back
 
 // func QuantizeFpE2M1PackedBF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -5262,7 +5024,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -5379,7 +5141,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -5391,12 +5153,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -5651,14 +5407,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -5816,18 +5569,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -5985,14 +5731,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -6085,6 +5824,13 @@ laneback:
 	MOVQ  696(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -6096,17 +5842,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VPERMW.Z     (DX), Z10, K6, Z0
 	VMULPS       Z4, Z0, Z1
 	VFMSUB231PS  Z5, Z1, Z0
@@ -6214,17 +5951,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 712(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 416(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -6308,17 +6036,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z4, Z0, Z1
 	VFMADD231PS Z5, Z0, Z1
@@ -6378,17 +6097,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 712(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 416(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -6404,17 +6114,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -6476,34 +6177,16 @@ fetched6:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 712(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 416(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VPERMW.Z          (DX), Z10, K6, Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -6565,21 +6248,12 @@ fetched8:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 712(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 416(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 712(SP)
@@ -6615,85 +6289,92 @@ longstage:
 	LEAQ 32(SP), DX
 	JMP  longloop
 
-rare:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMOVUPS     (BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VPERMW.Z    (DX), Z9, K6, Z1
-	VMOVUPS     64(BX), Z3
-	VDIVPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z8, Z2, Z2
-	VPMADDWD    Z8, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPERMW.Z    64(DX), Z10, K6, Z1
-	VMOVUPS     128(BX), Z3
-	VDIVPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    64(DX), Z9, K6, Z3
-	VMOVUPS     192(BX), Z5
-	VDIVPS      Z5, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z5, Z16
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z3, K1, Z3
-	VPACKSSDW   Z3, Z1, Z1
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z2, Z2
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z7, Z2
-	VPMADDUBSW  Z6, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-	CMPQ        712(SP), $+1
-	JEQ         groupresume
-	CMPQ        712(SP), $+2
-	JEQ         longresume
-	CMPQ        712(SP), $+3
-	JEQ         short2resume
-	CMPQ        712(SP), $+4
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
 
-groupresume:
+rare:
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVAPS.Z    Z0, K1, Z0
+	VPERMW.Z     (DX), Z9, K6, Z1
+	VMOVUPS      64(BX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
+	VMOVAPS.Z    Z4, K1, Z4
+	VMOVAPS.Z    Z1, K1, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPERMW.Z     64(DX), Z10, K6, Z1
+	VMOVUPS      128(BX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
+	VMOVAPS.Z    Z4, K1, Z4
+	VMOVAPS.Z    Z1, K1, Z1
+	VPERMW.Z     64(DX), Z9, K6, Z3
+	VMOVUPS      192(BX), Z5
+	VDIVPS       Z5, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z14, Z5, Z16
+	VMOVAPS.Z    Z16, K1, Z16
+	VMOVAPS.Z    Z3, K1, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z8, Z4, Z4
+	VPMADDWD     Z8, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPACKUSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPERMD       Z2, Z7, Z2
+	VPMADDUBSW   Z6, Z2, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         712(SP), $+5
+	JEQ          laneback
 	MOVQ         688(SP), BX
 	MOVQ         696(SP), R8
+	CMPQ         712(SP), $+3
+	JEQ          short2back
+	CMPQ         712(SP), $+4
+	JEQ          short4back
+	CMPQ         712(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z5
 	VBROADCASTSS (R8), Z4
 	JMP          groupback
 
 longresume:
-	MOVQ         688(SP), BX
-	MOVQ         696(SP), R8
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+204(SB), Z1
 	VPSUBD       Z1, Z0, Z5
@@ -6704,16 +6385,6 @@ longresume:
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z5, Z1, Z4
 	JMP          longback
-
-short2resume:
-	MOVQ 688(SP), BX
-	MOVQ 696(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 688(SP), BX
-	MOVQ 696(SP), R8
-	JMP  short4back
 
 // func QuantizeFpPowerOfTwoE2M1PackedBF16AVX512(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -7055,7 +6726,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -7162,7 +6833,7 @@ grouprest:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -7174,15 +6845,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ        R8, $+2
-	JLT         short2end
+	JLT         few
 	MOVQ        ahead+40(FP), CX
 	CMPQ        CX, $+1
 	JGT         short2stream
@@ -7310,18 +6975,11 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ        R8, $+4
-	JLT         short4end
+	JLT         few
 	MOVQ        ahead+40(FP), CX
 	CMPQ        CX, $+1
 	JGT         short4stream
@@ -7449,14 +7107,7 @@ short4back:
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -7535,6 +7186,13 @@ laneback:
 	MOVQ  432(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -7546,17 +7204,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS      Z5, Z0, Z0
 	VPERMW.Z    (DX), Z9, K6, Z1
@@ -7656,12 +7305,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 448(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -7741,17 +7386,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VPERMW.Z    (DX), Z9, K6, Z1
@@ -7804,29 +7440,16 @@ fetched4:
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
-	JMP         short2end
+	JMP         few
 
 short2rare:
 	MOVQ $+2, 448(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VPERMW.Z    (DX), Z10, K6, Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VPERMW.Z    (DX), Z9, K6, Z1
@@ -7879,16 +7502,12 @@ fetched6:
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
-	JMP         short4end
+	JMP         few
 
 short4rare:
 	MOVQ $+3, 448(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 448(SP)
@@ -7909,85 +7528,81 @@ lanestage:
 	LEAQ 160(SP), BX
 	JMP  laneloop
 
-rare:
-	VPERMW.Z    (DX), Z10, K6, Z0
-	VMOVUPS     (BX), Z1
-	VMULPS      Z1, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VPERMW.Z    (DX), Z9, K6, Z1
-	VMOVUPS     64(BX), Z3
-	VMULPS      Z3, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z8, Z2, Z2
-	VPMADDWD    Z8, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VPERMW.Z    64(DX), Z10, K6, Z1
-	VMOVUPS     128(BX), Z3
-	VMULPS      Z3, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPERMW.Z    64(DX), Z9, K6, Z3
-	VMOVUPS     192(BX), Z5
-	VMULPS      Z5, Z3, Z3
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z16
-	VFMADD231PS Z14, Z5, Z16
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z16, K1, Z16
-	VMOVAPS.Z   Z3, K1, Z3
-	VPACKSSDW   Z3, Z1, Z1
-	VPMADDWD    Z8, Z4, Z4
-	VPMADDWD    Z8, Z16, Z16
-	VPACKSSDW   Z16, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z2, Z2
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z7, Z2
-	VPMADDUBSW  Z6, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-	CMPQ        448(SP), $+1
-	JEQ         groupresume
-	CMPQ        448(SP), $+2
-	JEQ         short2resume
-	CMPQ        448(SP), $+3
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
 
-groupresume:
+rare:
+	VPERMW.Z     (DX), Z10, K6, Z0
+	VMOVUPS      (BX), Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVAPS.Z    Z0, K1, Z0
+	VPERMW.Z     (DX), Z9, K6, Z1
+	VMOVUPS      64(BX), Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K1
+	VMOVAPS.Z    Z4, K1, Z4
+	VMOVAPS.Z    Z1, K1, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z8, Z2, Z2
+	VPMADDWD     Z8, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VPERMW.Z     64(DX), Z10, K6, Z1
+	VMOVUPS      128(BX), Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K1
+	VMOVAPS.Z    Z4, K1, Z4
+	VMOVAPS.Z    Z1, K1, Z1
+	VPERMW.Z     64(DX), Z9, K6, Z3
+	VMOVUPS      192(BX), Z5
+	VMULPS       Z5, Z3, Z3
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z12, Z3, Z16
+	VFMADD231PS  Z14, Z5, Z16
+	VCMPPS       $0x07, Z3, Z3, K1
+	VMOVAPS.Z    Z16, K1, Z16
+	VMOVAPS.Z    Z3, K1, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z8, Z4, Z4
+	VPMADDWD     Z8, Z16, Z16
+	VPACKSSDW    Z16, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPACKUSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPERMD       Z2, Z7, Z2
+	VPMADDUBSW   Z6, Z2, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         448(SP), $+4
+	JEQ          laneback
 	MOVQ         432(SP), BX
+	CMPQ         448(SP), $+2
+	JEQ          short2back
+	CMPQ         448(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z5
 	JMP          groupback
-
-short2resume:
-	MOVQ 432(SP), BX
-	JMP  short2back
-
-short4resume:
-	MOVQ 432(SP), BX
-	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x7f800000
 DATA constantsAVX512<>+4(SB)/4, $0x7fffffff

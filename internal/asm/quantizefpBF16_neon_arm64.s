@@ -472,17 +472,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 232(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -544,17 +534,7 @@ groupmeetrare:
 longrare:
 	MOVD $2, R16
 	MOVD R16, 232(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B rare
+	B spread
 longstage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -587,6 +567,17 @@ lanestage:
 	MOVD R4, 216(RSP)
 	ADD $128, RSP, R4
 	B laneloop
+spread:
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -659,21 +650,18 @@ rare:
 	VORR V2.B16, V5.B16, V5.B16
 	FMOVQ F5, (R1)
 	MOVD 232(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
+	CMP $3, R16
+	BEQ laneback
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 	MOVD 232(RSP), R16
 	CMP $2, R16
 	BEQ longresume
-	B laneback
 groupresume:
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 	VLD1R (R3), [V8.S4]
 	VLD1R (R4), [V7.S4]
 	B groupback
 longresume:
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
@@ -1007,12 +995,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 160(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 144(RSP)
-	ADD $64, RSP, R3
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -1081,6 +1064,12 @@ lanestage:
 	MOVD R3, 144(RSP)
 	ADD $64, RSP, R3
 	B laneloop
+spread:
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 144(RSP)
+	ADD $64, RSP, R3
 rare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1153,11 +1142,10 @@ rare:
 	VORR V2.B16, V6.B16, V6.B16
 	FMOVQ F6, (R1)
 	MOVD 160(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 144(RSP), R3
+groupresume:
 	VLD1R (R3), [V8.S4]
 	B groupback
 
@@ -1628,17 +1616,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 232(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -1700,17 +1678,7 @@ groupmeetrare:
 longrare:
 	MOVD $2, R16
 	MOVD R16, 232(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B rare
+	B spread
 longstage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -1743,6 +1711,17 @@ lanestage:
 	MOVD R4, 216(RSP)
 	ADD $128, RSP, R4
 	B laneloop
+spread:
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -1816,21 +1795,18 @@ rare:
 	VORR V2.B16, V0.B16, V0.B16
 	FMOVQ F0, (R1)
 	MOVD 232(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
+	CMP $3, R16
+	BEQ laneback
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 	MOVD 232(RSP), R16
 	CMP $2, R16
 	BEQ longresume
-	B laneback
 groupresume:
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 	VLD1R (R3), [V8.S4]
 	VLD1R (R4), [V7.S4]
 	B groupback
 longresume:
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
@@ -2320,17 +2296,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 232(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -2392,17 +2358,7 @@ groupmeetrare:
 longrare:
 	MOVD $2, R16
 	MOVD R16, 232(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 208(RSP)
-	ADD $64, RSP, R3
-	ADD $128, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 216(RSP)
-	ADD $128, RSP, R4
-	B rare
+	B spread
 longstage:
 	MOVD R1, 192(RSP)
 	ADD $16, RSP, R1
@@ -2435,6 +2391,17 @@ lanestage:
 	MOVD R4, 216(RSP)
 	ADD $128, RSP, R4
 	B laneloop
+spread:
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 208(RSP)
+	ADD $64, RSP, R3
+	ADD $128, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 216(RSP)
+	ADD $128, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -2499,21 +2466,18 @@ rare:
 	VSLI $4, V0.B16, V1.B16
 	FMOVD F1, (R1)
 	MOVD 232(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
+	CMP $3, R16
+	BEQ laneback
+	MOVD 208(RSP), R3
+	MOVD 216(RSP), R4
 	MOVD 232(RSP), R16
 	CMP $2, R16
 	BEQ longresume
-	B laneback
 groupresume:
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
 	B groupback
 longresume:
-	MOVD 208(RSP), R3
-	MOVD 216(RSP), R4
 	VLD1R (R4), [V0.S4]
 	MOVD $1, R16
 	VDUP R16, V1.S4
@@ -2850,12 +2814,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 160(RSP)
-	ADD $64, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 144(RSP)
-	ADD $64, RSP, R3
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -2924,6 +2883,12 @@ lanestage:
 	MOVD R3, 144(RSP)
 	ADD $64, RSP, R3
 	B laneloop
+spread:
+	ADD $64, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 144(RSP)
+	ADD $64, RSP, R3
 rare:
 	FMOVQ (R2), F0
 	WORD $0x2e613801 // shll v1.4s, v0.4h, #16
@@ -2988,10 +2953,9 @@ rare:
 	VSLI $4, V0.B16, V1.B16
 	FMOVD F1, (R1)
 	MOVD 160(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 144(RSP), R3
+groupresume:
 	VLD1R (R3), [V9.S4]
 	B groupback

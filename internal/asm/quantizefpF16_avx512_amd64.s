@@ -388,7 +388,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -491,7 +491,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -503,12 +503,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -745,14 +739,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -906,18 +897,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -1071,14 +1055,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -1169,6 +1146,13 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1180,17 +1164,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
@@ -1294,17 +1269,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1386,17 +1352,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
@@ -1454,17 +1411,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -1478,17 +1426,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -1548,34 +1487,16 @@ fetched6:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -1635,21 +1556,12 @@ fetched8:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 744(SP)
@@ -1684,6 +1596,18 @@ longstage:
 	MOVQ DX, 712(SP)
 	LEAQ 64(SP), DX
 	JMP  longloop
+
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
 
 rare:
 	VCVTPH2PS    (DX), Z0
@@ -1751,26 +1675,21 @@ rare:
 	VBROADCASTSS nan+48(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (SI)
-	CMPQ         744(SP), $+1
-	JEQ          groupresume
-	CMPQ         744(SP), $+2
-	JEQ          longresume
-	CMPQ         744(SP), $+3
-	JEQ          short2resume
-	CMPQ         744(SP), $+4
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         744(SP), $+5
+	JEQ          laneback
 	MOVQ         720(SP), BX
 	MOVQ         728(SP), R8
+	CMPQ         744(SP), $+3
+	JEQ          short2back
+	CMPQ         744(SP), $+4
+	JEQ          short4back
+	CMPQ         744(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	JMP          groupback
 
 longresume:
-	MOVQ         720(SP), BX
-	MOVQ         728(SP), R8
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBD       Z1, Z0, Z7
@@ -1781,16 +1700,6 @@ longresume:
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z7, Z1, Z6
 	JMP          longback
-
-short2resume:
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-	JMP  short4back
 
 // func QuantizeFpPowerOfTwoFloat8F16AVX512(q *uint8, x *uint16, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -2120,7 +2029,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -2213,7 +2122,7 @@ grouprest:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -2225,15 +2134,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ        R8, $+2
-	JLT         short2end
+	JLT         few
 	MOVQ        ahead+64(FP), CX
 	CMPQ        CX, $+1
 	JGT         short2stream
@@ -2357,18 +2260,11 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ        R8, $+4
-	JLT         short4end
+	JLT         few
 	MOVQ        ahead+64(FP), CX
 	CMPQ        CX, $+1
 	JGT         short4stream
@@ -2492,14 +2388,7 @@ short4back:
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -2576,6 +2465,13 @@ laneback:
 	MOVQ  464(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -2587,17 +2483,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z7, Z0, Z0
 	VCVTPH2PS   32(DX), Z1
@@ -2693,12 +2580,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -2776,17 +2659,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VCVTPH2PS   32(DX), Z1
@@ -2837,29 +2711,16 @@ fetched4:
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
-	JMP         short2end
+	JMP         few
 
 short2rare:
 	MOVQ $+2, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VCVTPH2PS   32(DX), Z1
@@ -2910,16 +2771,12 @@ fetched6:
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
-	JMP         short4end
+	JMP         few
 
 short4rare:
 	MOVQ $+3, 480(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 464(SP)
-	LEAQ 192(SP), BX
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 480(SP)
@@ -2939,6 +2796,13 @@ lanestage:
 	MOVQ BX, 464(SP)
 	LEAQ 192(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 464(SP)
+	LEAQ 192(SP), BX
 
 rare:
 	VCVTPH2PS    (DX), Z0
@@ -3006,26 +2870,15 @@ rare:
 	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (SI)
-	CMPQ         480(SP), $+1
-	JEQ          groupresume
-	CMPQ         480(SP), $+2
-	JEQ          short2resume
-	CMPQ         480(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         480(SP), $+4
+	JEQ          laneback
 	MOVQ         464(SP), BX
+	CMPQ         480(SP), $+2
+	JEQ          short2back
+	CMPQ         480(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z7
 	JMP          groupback
-
-short2resume:
-	MOVQ 464(SP), BX
-	JMP  short2back
-
-short4resume:
-	MOVQ 464(SP), BX
-	JMP  short4back
 
 // func QuantizeFpE2M1F16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -3415,7 +3268,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -3519,7 +3372,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -3531,12 +3384,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -3776,14 +3623,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -3939,18 +3783,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -4106,14 +3943,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -4205,6 +4035,13 @@ laneback:
 	MOVQ  728(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -4216,17 +4053,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
@@ -4332,17 +4160,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -4424,17 +4243,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
@@ -4493,17 +4303,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -4517,17 +4318,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -4588,34 +4380,16 @@ fetched6:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -4676,21 +4450,12 @@ fetched8:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 744(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 448(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 448(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 744(SP)
@@ -4725,6 +4490,18 @@ longstage:
 	MOVQ DX, 712(SP)
 	LEAQ 64(SP), DX
 	JMP  longloop
+
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 448(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 448(SP), R8
 
 rare:
 	VCVTPH2PS    (DX), Z0
@@ -4793,26 +4570,21 @@ rare:
 	VBROADCASTSS constantsAVX512<>+168(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (SI)
-	CMPQ         744(SP), $+1
-	JEQ          groupresume
-	CMPQ         744(SP), $+2
-	JEQ          longresume
-	CMPQ         744(SP), $+3
-	JEQ          short2resume
-	CMPQ         744(SP), $+4
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         744(SP), $+5
+	JEQ          laneback
 	MOVQ         720(SP), BX
 	MOVQ         728(SP), R8
+	CMPQ         744(SP), $+3
+	JEQ          short2back
+	CMPQ         744(SP), $+4
+	JEQ          short4back
+	CMPQ         744(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	JMP          groupback
 
 longresume:
-	MOVQ         720(SP), BX
-	MOVQ         728(SP), R8
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBD       Z1, Z0, Z7
@@ -4823,16 +4595,6 @@ longresume:
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z7, Z1, Z6
 	JMP          longback
-
-short2resume:
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-	JMP  short4back
 
 // func QuantizeFpE2M1PackedF16AVX512(q *uint8, x *uint16, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -5226,7 +4988,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -5339,7 +5101,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -5351,12 +5113,6 @@ groupmore:
 	JNE   grouppieces
 	MOVQ  R11, DI
 	JMP   groupbegin
-
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
 
 longs:
 	VBROADCASTSS (R8), Z0
@@ -5607,14 +5363,11 @@ longend:
 	SUBQ  $+1, R9
 	TESTQ R9, R9
 	JNE   longs
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP   return
 
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -5772,18 +5525,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -5941,14 +5687,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -6041,6 +5780,13 @@ laneback:
 	MOVQ  696(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -6052,17 +5798,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX512(SB)
 	VCVTPH2PS    (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
@@ -6170,17 +5907,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 712(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 416(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -6264,17 +5992,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 longstream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z6, Z0, Z1
 	VFMADD231PS Z7, Z0, Z1
@@ -6334,17 +6053,8 @@ fetched4:
 
 longrare:
 	MOVQ $+2, 712(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 416(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 longstaged:
 	ADDQ $+64, DI
@@ -6360,17 +6070,8 @@ longstaged:
 	JMP  longend
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -6432,34 +6133,16 @@ fetched6:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+3, 712(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 416(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near7
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched8
-
-near7:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched8:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch128AVX512(SB)
 	VCVTPH2PS         (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -6521,21 +6204,12 @@ fetched8:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+4, 712(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 688(SP)
-	LEAQ 160(SP), BX
-	LEAQ 416(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 696(SP)
-	LEAQ 416(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+5, 712(SP)
@@ -6571,85 +6245,92 @@ longstage:
 	LEAQ 32(SP), DX
 	JMP  longloop
 
-rare:
-	VCVTPH2PS   (DX), Z0
-	VMOVUPS     (BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VCVTPH2PS   32(DX), Z1
-	VMOVUPS     64(BX), Z3
-	VDIVPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VCVTPH2PS   64(DX), Z1
-	VMOVUPS     128(BX), Z3
-	VDIVPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   96(DX), Z3
-	VMOVUPS     192(BX), Z5
-	VDIVPS      Z5, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z5, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VMOVAPS.Z   Z3, K1, Z3
-	VPACKSSDW   Z3, Z1, Z1
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z2, Z2
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	VPMADDUBSW  Z8, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-	CMPQ        712(SP), $+1
-	JEQ         groupresume
-	CMPQ        712(SP), $+2
-	JEQ         longresume
-	CMPQ        712(SP), $+3
-	JEQ         short2resume
-	CMPQ        712(SP), $+4
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 688(SP)
+	LEAQ 160(SP), BX
+	LEAQ 416(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 696(SP)
+	LEAQ 416(SP), R8
 
-groupresume:
+rare:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVAPS.Z    Z0, K1, Z0
+	VCVTPH2PS    32(DX), Z1
+	VMOVUPS      64(BX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
+	VMOVAPS.Z    Z4, K1, Z4
+	VMOVAPS.Z    Z1, K1, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VCVTPH2PS    64(DX), Z1
+	VMOVUPS      128(BX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
+	VMOVAPS.Z    Z4, K1, Z4
+	VMOVAPS.Z    Z1, K1, Z1
+	VCVTPH2PS    96(DX), Z3
+	VMOVUPS      192(BX), Z5
+	VDIVPS       Z5, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VMOVAPS.Z    Z3, K1, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z10, Z4, Z4
+	VPMADDWD     Z10, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPACKUSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPERMD       Z2, Z9, Z2
+	VPMADDUBSW   Z8, Z2, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         712(SP), $+5
+	JEQ          laneback
 	MOVQ         688(SP), BX
 	MOVQ         696(SP), R8
+	CMPQ         712(SP), $+3
+	JEQ          short2back
+	CMPQ         712(SP), $+4
+	JEQ          short4back
+	CMPQ         712(SP), $+2
+	JEQ          longresume
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	JMP          groupback
 
 longresume:
-	MOVQ         688(SP), BX
-	MOVQ         696(SP), R8
 	VBROADCASTSS (R8), Z0
 	VBROADCASTSS constantsAVX512<>+76(SB), Z1
 	VPSUBD       Z1, Z0, Z7
@@ -6660,16 +6341,6 @@ longresume:
 	VFMADD231PS  Z0, Z1, Z1
 	VMULPS       Z7, Z1, Z6
 	JMP          longback
-
-short2resume:
-	MOVQ 688(SP), BX
-	MOVQ 696(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 688(SP), BX
-	MOVQ 696(SP), R8
-	JMP  short4back
 
 // func QuantizeFpPowerOfTwoE2M1PackedF16AVX512(q *uint8, x *uint16, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -7007,7 +6678,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -7110,7 +6781,7 @@ grouprest:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -7122,15 +6793,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ        R8, $+2
-	JLT         short2end
+	JLT         few
 	MOVQ        ahead+40(FP), CX
 	CMPQ        CX, $+1
 	JGT         short2stream
@@ -7258,18 +6923,11 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ        R8, $+4
-	JLT         short4end
+	JLT         few
 	MOVQ        ahead+40(FP), CX
 	CMPQ        CX, $+1
 	JGT         short4stream
@@ -7397,14 +7055,7 @@ short4back:
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -7483,6 +7134,13 @@ laneback:
 	MOVQ  432(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -7494,17 +7152,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS      Z7, Z0, Z0
 	VCVTPH2PS   32(DX), Z1
@@ -7604,12 +7253,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 448(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -7689,17 +7334,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VCVTPH2PS   32(DX), Z1
@@ -7752,29 +7388,16 @@ fetched4:
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
-	JMP         short2end
+	JMP         few
 
 short2rare:
 	MOVQ $+2, 448(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched6:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch128AVX512(SB)
 	VCVTPH2PS   (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VCVTPH2PS   32(DX), Z1
@@ -7827,16 +7450,12 @@ fetched6:
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
-	JMP         short4end
+	JMP         few
 
 short4rare:
 	MOVQ $+3, 448(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 448(SP)
@@ -7857,85 +7476,81 @@ lanestage:
 	LEAQ 160(SP), BX
 	JMP  laneloop
 
-rare:
-	VCVTPH2PS   (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMULPS      Z1, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VCVTPH2PS   32(DX), Z1
-	VMOVUPS     64(BX), Z3
-	VMULPS      Z3, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VCVTPH2PS   64(DX), Z1
-	VMOVUPS     128(BX), Z3
-	VMULPS      Z3, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VCVTPH2PS   96(DX), Z3
-	VMOVUPS     192(BX), Z5
-	VMULPS      Z5, Z3, Z3
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z5, Z6
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z6, K1, Z6
-	VMOVAPS.Z   Z3, K1, Z3
-	VPACKSSDW   Z3, Z1, Z1
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z2, Z2
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	VPMADDUBSW  Z8, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-	CMPQ        448(SP), $+1
-	JEQ         groupresume
-	CMPQ        448(SP), $+2
-	JEQ         short2resume
-	CMPQ        448(SP), $+3
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
 
-groupresume:
+rare:
+	VCVTPH2PS    (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVAPS.Z    Z0, K1, Z0
+	VCVTPH2PS    32(DX), Z1
+	VMOVUPS      64(BX), Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K1
+	VMOVAPS.Z    Z4, K1, Z4
+	VMOVAPS.Z    Z1, K1, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VCVTPH2PS    64(DX), Z1
+	VMOVUPS      128(BX), Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K1
+	VMOVAPS.Z    Z4, K1, Z4
+	VMOVAPS.Z    Z1, K1, Z1
+	VCVTPH2PS    96(DX), Z3
+	VMOVUPS      192(BX), Z5
+	VMULPS       Z5, Z3, Z3
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K1
+	VMOVAPS.Z    Z6, K1, Z6
+	VMOVAPS.Z    Z3, K1, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z10, Z4, Z4
+	VPMADDWD     Z10, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPACKUSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPERMD       Z2, Z9, Z2
+	VPMADDUBSW   Z8, Z2, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         448(SP), $+4
+	JEQ          laneback
 	MOVQ         432(SP), BX
+	CMPQ         448(SP), $+2
+	JEQ          short2back
+	CMPQ         448(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z7
 	JMP          groupback
-
-short2resume:
-	MOVQ 432(SP), BX
-	JMP  short2back
-
-short4resume:
-	MOVQ 432(SP), BX
-	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x7f800000
 DATA constantsAVX512<>+4(SB)/4, $0x7fffffff

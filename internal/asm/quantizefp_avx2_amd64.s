@@ -215,7 +215,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -262,7 +262,7 @@ groupstaged:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -275,15 +275,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+72(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -360,14 +354,7 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -464,6 +451,13 @@ laneback:
 	MOVQ  440(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
@@ -475,17 +469,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VMOVUPS      (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMSUB231PS  Y10, Y1, Y0
@@ -553,17 +538,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 456(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 288(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -625,17 +601,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -705,21 +672,12 @@ fetched4:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+2, 456(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 288(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 456(SP)
@@ -744,6 +702,18 @@ lanestage:
 	MOVQ R8, 440(SP)
 	LEAQ 288(SP), R8
 	JMP  laneloop
+
+spread:
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
 
 rare:
 	VMOVUPS      (DX), Y0
@@ -840,23 +810,15 @@ rare:
 	VBROADCASTSS weights+40(FP), Y13
 	VBROADCASTSS constantsAVX2<>+0(SB), Y12
 	VBROADCASTSS constantsAVX2<>+4(SB), Y11
-	CMPQ         456(SP), $+1
-	JEQ          groupresume
-	CMPQ         456(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         456(SP), $+3
+	JEQ          laneback
 	MOVQ         432(SP), BX
 	MOVQ         440(SP), R8
+	CMPQ         456(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	JMP          groupback
-
-short2resume:
-	MOVQ 432(SP), BX
-	MOVQ 440(SP), R8
-	JMP  short2back
 
 // func QuantizeFpPowerOfTwoFloat8AVX2(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -1048,7 +1010,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -1093,7 +1055,7 @@ groupstaged:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -1105,15 +1067,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -1177,14 +1133,7 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -1265,6 +1214,13 @@ laneback:
 	MOVQ  304(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1276,17 +1232,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VMOVUPS      (DX), Y0
 	VMULPS       Y8, Y0, Y0
 	VMOVUPS      32(DX), Y1
@@ -1344,12 +1291,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 320(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 304(SP)
-	LEAQ 160(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -1461,17 +1404,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS 4(BX), Y7
 	VMOVUPS      (DX), Y0
@@ -1528,16 +1462,12 @@ fetched4:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+2, 320(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 304(SP)
-	LEAQ 160(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 320(SP)
@@ -1557,6 +1487,13 @@ lanestage:
 	MOVQ BX, 304(SP)
 	LEAQ 160(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 304(SP)
+	LEAQ 160(SP), BX
 
 rare:
 	VMOVUPS      (DX), Y0
@@ -1655,20 +1592,13 @@ rare:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y11
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	VMOVUPS      constantsAVX2<>+12(SB), Y9
-	CMPQ         320(SP), $+1
-	JEQ          groupresume
-	CMPQ         320(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         320(SP), $+3
+	JEQ          laneback
 	MOVQ         304(SP), BX
+	CMPQ         320(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (BX), Y8
 	JMP          groupback
-
-short2resume:
-	MOVQ 304(SP), BX
-	JMP  short2back
 
 // func QuantizeFpE2M1AVX2(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -1883,7 +1813,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -1930,7 +1860,7 @@ groupstaged:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -1943,15 +1873,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -2029,14 +1953,7 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -2134,6 +2051,13 @@ laneback:
 	MOVQ  440(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -2145,17 +2069,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VMOVUPS      (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMSUB231PS  Y10, Y1, Y0
@@ -2224,17 +2139,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 456(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 288(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -2296,17 +2202,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -2377,21 +2274,12 @@ fetched4:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+2, 456(SP)
-	LEAQ 160(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 432(SP)
-	LEAQ 160(SP), BX
-	LEAQ 288(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 440(SP)
-	LEAQ 288(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 456(SP)
@@ -2416,6 +2304,18 @@ lanestage:
 	MOVQ R8, 440(SP)
 	LEAQ 288(SP), R8
 	JMP  laneloop
+
+spread:
+	LEAQ 160(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 432(SP)
+	LEAQ 160(SP), BX
+	LEAQ 288(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 440(SP)
+	LEAQ 288(SP), R8
 
 rare:
 	VMOVUPS      (DX), Y0
@@ -2513,23 +2413,15 @@ rare:
 	VBROADCASTSS constantsAVX2<>+0(SB), Y13
 	VBROADCASTSS constantsAVX2<>+4(SB), Y12
 	VBROADCASTSS constantsAVX2<>+88(SB), Y11
-	CMPQ         456(SP), $+1
-	JEQ          groupresume
-	CMPQ         456(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         456(SP), $+3
+	JEQ          laneback
 	MOVQ         432(SP), BX
 	MOVQ         440(SP), R8
+	CMPQ         456(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	JMP          groupback
-
-short2resume:
-	MOVQ 432(SP), BX
-	MOVQ 440(SP), R8
-	JMP  short2back
 
 // func QuantizeFpE2M1PackedAVX2(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -2748,7 +2640,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -2797,7 +2689,7 @@ groupstaged:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -2810,15 +2702,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -2898,14 +2784,7 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -3005,6 +2884,13 @@ laneback:
 	MOVQ  424(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -3016,17 +2902,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VMOVUPS      (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFMSUB231PS  Y10, Y1, Y0
@@ -3097,17 +2974,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 440(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 416(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 272(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -3169,17 +3037,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -3252,21 +3111,12 @@ fetched4:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+2, 440(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 416(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 272(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 440(SP)
@@ -3291,6 +3141,18 @@ lanestage:
 	MOVQ R8, 424(SP)
 	LEAQ 272(SP), R8
 	JMP  laneloop
+
+spread:
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 272(SP), R8
 
 rare:
 	VMOVUPS      (DX), Y0
@@ -3356,23 +3218,15 @@ rare:
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (SI)
-	CMPQ         440(SP), $+1
-	JEQ          groupresume
-	CMPQ         440(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         440(SP), $+3
+	JEQ          laneback
 	MOVQ         416(SP), BX
 	MOVQ         424(SP), R8
+	CMPQ         440(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	JMP          groupback
-
-short2resume:
-	MOVQ 416(SP), BX
-	MOVQ 424(SP), R8
-	JMP  short2back
 
 // func QuantizeFpPowerOfTwoE2M1PackedAVX2(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -3570,7 +3424,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -3617,7 +3471,7 @@ groupstaged:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -3629,15 +3483,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+40(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -3704,14 +3552,7 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -3795,6 +3636,13 @@ laneback:
 	MOVQ  288(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -3806,17 +3654,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VMOVUPS      (DX), Y0
 	VMULPS       Y8, Y0, Y0
 	VMOVUPS      32(DX), Y1
@@ -3877,12 +3716,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 304(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 288(SP)
-	LEAQ 144(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -3994,17 +3829,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS 4(BX), Y7
 	VMOVUPS      (DX), Y0
@@ -4064,16 +3890,12 @@ fetched4:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+2, 304(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 288(SP)
-	LEAQ 144(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 304(SP)
@@ -4093,6 +3915,13 @@ lanestage:
 	MOVQ BX, 288(SP)
 	LEAQ 144(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 288(SP)
+	LEAQ 144(SP), BX
 
 rare:
 	VMOVUPS      (DX), Y0
@@ -4156,20 +3985,13 @@ rare:
 	VPACKUSWB    Y0, Y0, Y0
 	VPERMQ       $0x08, Y0, Y0
 	VMOVUPS      X0, (SI)
-	CMPQ         304(SP), $+1
-	JEQ          groupresume
-	CMPQ         304(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         304(SP), $+3
+	JEQ          laneback
 	MOVQ         288(SP), BX
+	CMPQ         304(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (BX), Y8
 	JMP          groupback
-
-short2resume:
-	MOVQ 288(SP), BX
-	JMP  short2back
 
 // func QuantizeE2M1AVX2(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -4388,7 +4210,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -4437,7 +4259,7 @@ groupstaged:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -4450,15 +4272,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R9, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -4538,14 +4354,7 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -4645,6 +4454,13 @@ laneback:
 	MOVQ  424(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -4656,17 +4472,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VMOVUPS      (DX), Y0
 	VMULPS       Y9, Y0, Y1
 	VFNMADD231PS Y10, Y1, Y0
@@ -4737,17 +4544,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 440(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 416(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 272(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -4809,17 +4607,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS 4(BX), Y9
 	VBROADCASTSS (R8), Y8
@@ -4892,21 +4681,12 @@ fetched4:
 	SUBQ         $+2, R9
 	CMPQ         R9, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+2, 440(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 416(SP)
-	LEAQ 144(SP), BX
-	LEAQ 272(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 424(SP)
-	LEAQ 272(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 440(SP)
@@ -4931,6 +4711,18 @@ lanestage:
 	MOVQ R8, 424(SP)
 	LEAQ 272(SP), R8
 	JMP  laneloop
+
+spread:
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 416(SP)
+	LEAQ 144(SP), BX
+	LEAQ 272(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 424(SP)
+	LEAQ 272(SP), R8
 
 rare:
 	VMOVUPS      (DX), Y0
@@ -5010,23 +4802,15 @@ rare:
 	VPACKUSWB    Y1, Y1, Y1
 	VPERMQ       $0x08, Y1, Y1
 	VMOVUPS      X1, (SI)
-	CMPQ         440(SP), $+1
-	JEQ          groupresume
-	CMPQ         440(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         440(SP), $+3
+	JEQ          laneback
 	MOVQ         416(SP), BX
 	MOVQ         424(SP), R8
+	CMPQ         440(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (BX), Y10
 	VBROADCASTSS (R8), Y9
 	JMP          groupback
-
-short2resume:
-	MOVQ 416(SP), BX
-	MOVQ 424(SP), R8
-	JMP  short2back
 
 // func QuantizeE2M1PowerOfTwoAVX2(q *uint8, x *float32, factor *float32, instead float32, tie float32, flip int32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, FMA3, MMX+
@@ -5240,7 +5024,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -5287,7 +5071,7 @@ groupstaged:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -5299,15 +5083,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+56(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -5382,14 +5160,7 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -5481,6 +5252,13 @@ laneback:
 	MOVQ  288(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -5492,17 +5270,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VMOVUPS      (DX), Y0
 	VFMADD213PS  Y15, Y8, Y0
 	VMOVUPS      32(DX), Y1
@@ -5571,12 +5340,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 304(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 288(SP)
-	LEAQ 144(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -5688,17 +5453,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VBROADCASTSS (BX), Y8
 	VBROADCASTSS 4(BX), Y7
 	VMOVUPS      (DX), Y0
@@ -5766,16 +5522,12 @@ fetched4:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+2, 304(SP)
-	LEAQ 144(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 288(SP)
-	LEAQ 144(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 304(SP)
@@ -5795,6 +5547,13 @@ lanestage:
 	MOVQ BX, 288(SP)
 	LEAQ 144(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 144(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 288(SP)
+	LEAQ 144(SP), BX
 
 rare:
 	VMOVUPS      (DX), Y0
@@ -5915,20 +5674,13 @@ rare:
 	VBROADCASTSS constantsAVX2<>+140(SB), Y11
 	VBROADCASTSS constantsAVX2<>+4(SB), Y10
 	VBROADCASTSS constantsAVX2<>+88(SB), Y9
-	CMPQ         304(SP), $+1
-	JEQ          groupresume
-	CMPQ         304(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         304(SP), $+3
+	JEQ          laneback
 	MOVQ         288(SP), BX
+	CMPQ         304(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (BX), Y8
 	JMP          groupback
-
-short2resume:
-	MOVQ 288(SP), BX
-	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0x7f800000
 DATA constantsAVX2<>+4(SB)/4, $0x7fffffff

@@ -381,7 +381,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -480,7 +480,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -493,15 +493,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -655,18 +649,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+72(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -820,14 +807,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+72(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -918,6 +898,13 @@ laneback:
 	MOVQ  856(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+72(FP)
 	JNE   fence
 	VZEROUPPER
@@ -929,21 +916,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
@@ -1047,17 +1021,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 872(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1139,21 +1104,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -1213,38 +1165,16 @@ fetched4:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+2, 872(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -1304,21 +1234,12 @@ fetched6:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+3, 872(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 872(SP)
@@ -1343,6 +1264,18 @@ lanestage:
 	MOVQ R8, 856(SP)
 	LEAQ 576(SP), R8
 	JMP  laneloop
+
+spread:
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
 
 rare:
 	VMOVUPS      (DX), Z0
@@ -1410,30 +1343,17 @@ rare:
 	VBROADCASTSS nan+48(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (SI)
-	CMPQ         872(SP), $+1
-	JEQ          groupresume
-	CMPQ         872(SP), $+2
-	JEQ          short2resume
-	CMPQ         872(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         872(SP), $+4
+	JEQ          laneback
 	MOVQ         848(SP), BX
 	MOVQ         856(SP), R8
+	CMPQ         872(SP), $+2
+	JEQ          short2back
+	CMPQ         872(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	JMP          groupback
-
-short2resume:
-	MOVQ 848(SP), BX
-	MOVQ 856(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 848(SP), BX
-	MOVQ 856(SP), R8
-	JMP  short4back
 
 // func QuantizeFpPowerOfTwoFloat8AVX512(q *uint8, x *float32, recip *float32, least int32, ruler float32, weights int32, top int32, nan int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -1763,7 +1683,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -1852,7 +1772,7 @@ grouprest:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -1864,15 +1784,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ        R8, $+2
-	JLT         short2end
+	JLT         few
 	MOVQ        ahead+64(FP), CX
 	CMPQ        CX, $+1
 	JGT         short2stream
@@ -1996,18 +1910,11 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ        R8, $+4
-	JLT         short4end
+	JLT         few
 	MOVQ        ahead+64(FP), CX
 	CMPQ        CX, $+1
 	JGT         short4stream
@@ -2131,14 +2038,7 @@ short4back:
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -2215,6 +2115,13 @@ laneback:
 	MOVQ  592(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -2226,21 +2133,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch256AVX512(SB)
 	VMOVUPS     (DX), Z0
 	VMULPS      Z7, Z0, Z0
 	VMOVUPS     64(DX), Z1
@@ -2336,12 +2230,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 608(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -2419,21 +2309,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch256AVX512(SB)
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VMOVUPS     64(DX), Z1
@@ -2484,33 +2361,16 @@ fetched4:
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
-	JMP         short2end
+	JMP         few
 
 short2rare:
 	MOVQ $+2, 608(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch256AVX512(SB)
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VMOVUPS     64(DX), Z1
@@ -2561,16 +2421,12 @@ fetched6:
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
-	JMP         short4end
+	JMP         few
 
 short4rare:
 	MOVQ $+3, 608(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 592(SP)
-	LEAQ 320(SP), BX
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 608(SP)
@@ -2590,6 +2446,13 @@ lanestage:
 	MOVQ BX, 592(SP)
 	LEAQ 320(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 592(SP)
+	LEAQ 320(SP), BX
 
 rare:
 	VMOVUPS      (DX), Z0
@@ -2657,26 +2520,15 @@ rare:
 	VBROADCASTSS nan+40(FP), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (SI)
-	CMPQ         608(SP), $+1
-	JEQ          groupresume
-	CMPQ         608(SP), $+2
-	JEQ          short2resume
-	CMPQ         608(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         608(SP), $+4
+	JEQ          laneback
 	MOVQ         592(SP), BX
+	CMPQ         608(SP), $+2
+	JEQ          short2back
+	CMPQ         608(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z7
 	JMP          groupback
-
-short2resume:
-	MOVQ 592(SP), BX
-	JMP  short2back
-
-short4resume:
-	MOVQ 592(SP), BX
-	JMP  short4back
 
 // func QuantizeFpE2M1AVX512(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -3059,7 +2911,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -3159,7 +3011,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -3172,15 +3024,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -3336,18 +3182,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -3503,14 +3342,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -3602,6 +3434,13 @@ laneback:
 	MOVQ  856(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -3613,21 +3452,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
@@ -3733,17 +3559,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 872(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -3825,21 +3642,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -3900,38 +3704,16 @@ fetched4:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+2, 872(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -3992,21 +3774,12 @@ fetched6:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+3, 872(SP)
-	LEAQ 320(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 848(SP)
-	LEAQ 320(SP), BX
-	LEAQ 576(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 856(SP)
-	LEAQ 576(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 872(SP)
@@ -4031,6 +3804,18 @@ lanestage:
 	MOVQ R8, 856(SP)
 	LEAQ 576(SP), R8
 	JMP  laneloop
+
+spread:
+	LEAQ 320(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 848(SP)
+	LEAQ 320(SP), BX
+	LEAQ 576(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 856(SP)
+	LEAQ 576(SP), R8
 
 rare:
 	VMOVUPS      (DX), Z0
@@ -4099,30 +3884,17 @@ rare:
 	VBROADCASTSS constantsAVX512<>+160(SB), Z1
 	VPTERNLOGD   $0xf8, Z1, Z0, Z2
 	VMOVUPS      Z2, (SI)
-	CMPQ         872(SP), $+1
-	JEQ          groupresume
-	CMPQ         872(SP), $+2
-	JEQ          short2resume
-	CMPQ         872(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         872(SP), $+4
+	JEQ          laneback
 	MOVQ         848(SP), BX
 	MOVQ         856(SP), R8
+	CMPQ         872(SP), $+2
+	JEQ          short2back
+	CMPQ         872(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	JMP          groupback
-
-short2resume:
-	MOVQ 848(SP), BX
-	MOVQ 856(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 848(SP), BX
-	MOVQ 856(SP), R8
-	JMP  short4back
 
 // func QuantizeFpE2M1PackedAVX512(q *uint8, x *float32, scale *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -4509,7 +4281,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -4618,7 +4390,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -4631,15 +4403,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -4797,18 +4563,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+48(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -4966,14 +4725,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -5066,6 +4818,13 @@ laneback:
 	MOVQ  824(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -5077,21 +4836,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFMSUB231PS  Z7, Z1, Z0
@@ -5199,17 +4945,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 840(SP)
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 816(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 824(SP)
-	LEAQ 544(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -5293,21 +5030,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -5369,38 +5093,16 @@ fetched4:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+2, 840(SP)
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 816(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 824(SP)
-	LEAQ 544(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFMSUB231PS.BCST  (BX), Z1, Z0
@@ -5462,21 +5164,12 @@ fetched6:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+3, 840(SP)
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 816(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 824(SP)
-	LEAQ 544(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 840(SP)
@@ -5502,89 +5195,88 @@ lanestage:
 	LEAQ 544(SP), R8
 	JMP  laneloop
 
-rare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VDIVPS      Z1, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VMOVUPS     64(DX), Z1
-	VMOVUPS     64(BX), Z3
-	VDIVPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VMOVUPS     128(DX), Z1
-	VMOVUPS     128(BX), Z3
-	VDIVPS      Z3, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     192(DX), Z3
-	VMOVUPS     192(BX), Z5
-	VDIVPS      Z5, Z3, Z3
-	VCMPPS      $0x07, Z3, Z3, K1
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z5, Z6
-	VMOVAPS.Z   Z6, K1, Z6
-	VMOVAPS.Z   Z3, K1, Z3
-	VPACKSSDW   Z3, Z1, Z1
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z2, Z2
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	VPMADDUBSW  Z8, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-	CMPQ        840(SP), $+1
-	JEQ         groupresume
-	CMPQ        840(SP), $+2
-	JEQ         short2resume
-	CMPQ        840(SP), $+3
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 816(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 824(SP)
+	LEAQ 544(SP), R8
 
-groupresume:
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVAPS.Z    Z0, K1, Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
+	VMOVAPS.Z    Z4, K1, Z4
+	VMOVAPS.Z    Z1, K1, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z3
+	VDIVPS       Z3, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
+	VMOVAPS.Z    Z4, K1, Z4
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      192(DX), Z3
+	VMOVUPS      192(BX), Z5
+	VDIVPS       Z5, Z3, Z3
+	VCMPPS       $0x07, Z3, Z3, K1
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
+	VMOVAPS.Z    Z6, K1, Z6
+	VMOVAPS.Z    Z3, K1, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z10, Z4, Z4
+	VPMADDWD     Z10, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPACKUSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPERMD       Z2, Z9, Z2
+	VPMADDUBSW   Z8, Z2, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         840(SP), $+4
+	JEQ          laneback
 	MOVQ         816(SP), BX
 	MOVQ         824(SP), R8
+	CMPQ         840(SP), $+2
+	JEQ          short2back
+	CMPQ         840(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	JMP          groupback
-
-short2resume:
-	MOVQ 816(SP), BX
-	MOVQ 824(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 816(SP), BX
-	MOVQ 824(SP), R8
-	JMP  short4back
 
 // func QuantizeFpPowerOfTwoE2M1PackedAVX512(q *uint8, x *float32, recip *float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -5922,7 +5614,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -6021,7 +5713,7 @@ grouprest:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -6033,15 +5725,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ        R8, $+2
-	JLT         short2end
+	JLT         few
 	MOVQ        ahead+40(FP), CX
 	CMPQ        CX, $+1
 	JGT         short2stream
@@ -6169,18 +5855,11 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ        R8, $+4
-	JLT         short4end
+	JLT         few
 	MOVQ        ahead+40(FP), CX
 	CMPQ        CX, $+1
 	JGT         short4stream
@@ -6308,14 +5987,7 @@ short4back:
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+40(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -6394,6 +6066,13 @@ laneback:
 	MOVQ  560(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+40(FP)
 	JNE   fence
 	VZEROUPPER
@@ -6405,21 +6084,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch256AVX512(SB)
 	VMOVUPS     (DX), Z0
 	VMULPS      Z7, Z0, Z0
 	VMOVUPS     64(DX), Z1
@@ -6519,12 +6185,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 576(SP)
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 288(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -6604,21 +6266,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch256AVX512(SB)
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VMOVUPS     64(DX), Z1
@@ -6671,33 +6320,16 @@ fetched4:
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
-	JMP         short2end
+	JMP         few
 
 short2rare:
 	MOVQ $+2, 576(SP)
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 288(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch256AVX512(SB)
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VMOVUPS     64(DX), Z1
@@ -6750,16 +6382,12 @@ fetched6:
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
-	JMP         short4end
+	JMP         few
 
 short4rare:
 	MOVQ $+3, 576(SP)
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 288(SP), BX
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 576(SP)
@@ -6780,85 +6408,81 @@ lanestage:
 	LEAQ 288(SP), BX
 	JMP  laneloop
 
-rare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMULPS      Z1, Z0, Z0
-	VPANDD      Z13, Z0, Z1
-	VPMAXUD     Z15, Z1, Z1
-	VPANDD      Z12, Z0, Z2
-	VFMADD231PS Z14, Z1, Z2
-	VCMPPS      $0x07, Z0, Z0, K1
-	VMOVAPS.Z   Z2, K1, Z2
-	VMOVAPS.Z   Z0, K1, Z0
-	VMOVUPS     64(DX), Z1
-	VMOVUPS     64(BX), Z3
-	VMULPS      Z3, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VPACKSSDW   Z1, Z0, Z0
-	VPMADDWD    Z10, Z2, Z2
-	VPMADDWD    Z10, Z4, Z4
-	VPACKSSDW   Z4, Z2, Z2
-	VPSRLW      $0x0c, Z2, Z2
-	VMOVUPS     128(DX), Z1
-	VMOVUPS     128(BX), Z3
-	VMULPS      Z3, Z1, Z1
-	VPANDD      Z13, Z1, Z3
-	VPMAXUD     Z15, Z3, Z3
-	VPANDD      Z12, Z1, Z4
-	VFMADD231PS Z14, Z3, Z4
-	VCMPPS      $0x07, Z1, Z1, K1
-	VMOVAPS.Z   Z4, K1, Z4
-	VMOVAPS.Z   Z1, K1, Z1
-	VMOVUPS     192(DX), Z3
-	VMOVUPS     192(BX), Z5
-	VMULPS      Z5, Z3, Z3
-	VPANDD      Z13, Z3, Z5
-	VPMAXUD     Z15, Z5, Z5
-	VPANDD      Z12, Z3, Z6
-	VFMADD231PS Z14, Z5, Z6
-	VCMPPS      $0x07, Z3, Z3, K1
-	VMOVAPS.Z   Z6, K1, Z6
-	VMOVAPS.Z   Z3, K1, Z3
-	VPACKSSDW   Z3, Z1, Z1
-	VPMADDWD    Z10, Z4, Z4
-	VPMADDWD    Z10, Z6, Z6
-	VPACKSSDW   Z6, Z4, Z4
-	VPSRLW      $0x0c, Z4, Z4
-	VPACKSSWB   Z1, Z0, Z0
-	VPSRLW      $0x04, Z0, Z0
-	VPACKUSWB   Z4, Z2, Z2
-	VPTERNLOGD  $0xf8, Z11, Z0, Z2
-	VPERMD      Z2, Z9, Z2
-	VPMADDUBSW  Z8, Z2, Z0
-	VPMOVWB     Z0, Y0
-	VMOVUPS     Y0, (SI)
-	CMPQ        576(SP), $+1
-	JEQ         groupresume
-	CMPQ        576(SP), $+2
-	JEQ         short2resume
-	CMPQ        576(SP), $+3
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 288(SP), BX
 
-groupresume:
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMULPS       Z1, Z0, Z0
+	VPANDD       Z13, Z0, Z1
+	VPMAXUD      Z15, Z1, Z1
+	VPANDD       Z12, Z0, Z2
+	VFMADD231PS  Z14, Z1, Z2
+	VCMPPS       $0x07, Z0, Z0, K1
+	VMOVAPS.Z    Z2, K1, Z2
+	VMOVAPS.Z    Z0, K1, Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K1
+	VMOVAPS.Z    Z4, K1, Z4
+	VMOVAPS.Z    Z1, K1, Z1
+	VPACKSSDW    Z1, Z0, Z0
+	VPMADDWD     Z10, Z2, Z2
+	VPMADDWD     Z10, Z4, Z4
+	VPACKSSDW    Z4, Z2, Z2
+	VPSRLW       $0x0c, Z2, Z2
+	VMOVUPS      128(DX), Z1
+	VMOVUPS      128(BX), Z3
+	VMULPS       Z3, Z1, Z1
+	VPANDD       Z13, Z1, Z3
+	VPMAXUD      Z15, Z3, Z3
+	VPANDD       Z12, Z1, Z4
+	VFMADD231PS  Z14, Z3, Z4
+	VCMPPS       $0x07, Z1, Z1, K1
+	VMOVAPS.Z    Z4, K1, Z4
+	VMOVAPS.Z    Z1, K1, Z1
+	VMOVUPS      192(DX), Z3
+	VMOVUPS      192(BX), Z5
+	VMULPS       Z5, Z3, Z3
+	VPANDD       Z13, Z3, Z5
+	VPMAXUD      Z15, Z5, Z5
+	VPANDD       Z12, Z3, Z6
+	VFMADD231PS  Z14, Z5, Z6
+	VCMPPS       $0x07, Z3, Z3, K1
+	VMOVAPS.Z    Z6, K1, Z6
+	VMOVAPS.Z    Z3, K1, Z3
+	VPACKSSDW    Z3, Z1, Z1
+	VPMADDWD     Z10, Z4, Z4
+	VPMADDWD     Z10, Z6, Z6
+	VPACKSSDW    Z6, Z4, Z4
+	VPSRLW       $0x0c, Z4, Z4
+	VPACKSSWB    Z1, Z0, Z0
+	VPSRLW       $0x04, Z0, Z0
+	VPACKUSWB    Z4, Z2, Z2
+	VPTERNLOGD   $0xf8, Z11, Z0, Z2
+	VPERMD       Z2, Z9, Z2
+	VPMADDUBSW   Z8, Z2, Z0
+	VPMOVWB      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	CMPQ         576(SP), $+4
+	JEQ          laneback
 	MOVQ         560(SP), BX
+	CMPQ         576(SP), $+2
+	JEQ          short2back
+	CMPQ         576(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z7
 	JMP          groupback
-
-short2resume:
-	MOVQ 560(SP), BX
-	JMP  short2back
-
-short4resume:
-	MOVQ 560(SP), BX
-	JMP  short4back
 
 // func QuantizeE2M1AVX512(q *uint8, x *float32, scale *float32, recip *float32, instead float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -7245,7 +6869,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R10, R9
@@ -7354,7 +6978,7 @@ grouprest:
 	SUBQ  DI, R12
 	SUBQ  DI, R11
 	TESTQ R11, R11
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R9, R9
 	JNE   groupmore
 	MOVQ  R10, R9
@@ -7367,15 +6991,9 @@ groupmore:
 	MOVQ  R11, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R9, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -7533,18 +7151,11 @@ short2back:
 	SUBQ $+2, R9
 	CMPQ R9, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R9, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+56(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -7702,14 +7313,7 @@ short4back:
 	SUBQ $+4, R9
 	CMPQ R9, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R9, R9
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R9, DI
@@ -7802,6 +7406,13 @@ laneback:
 	MOVQ  824(SP), R8
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R9, R9
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -7813,21 +7424,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z6, Z0, Z1
 	VFNMADD231PS Z7, Z1, Z0
@@ -7935,17 +7533,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 840(SP)
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 816(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 824(SP)
-	LEAQ 544(SP), R8
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -8029,21 +7618,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -8105,38 +7681,16 @@ fetched4:
 	SUBQ              $+2, R9
 	CMPQ              R9, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+2, 840(SP)
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 816(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 824(SP)
-	LEAQ 544(SP), R8
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VFNMADD231PS.BCST (BX), Z1, Z0
@@ -8198,21 +7752,12 @@ fetched6:
 	SUBQ              $+4, R9
 	CMPQ              R9, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+3, 840(SP)
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 816(SP)
-	LEAQ 288(SP), BX
-	LEAQ 544(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 824(SP)
-	LEAQ 544(SP), R8
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 840(SP)
@@ -8237,6 +7782,18 @@ lanestage:
 	MOVQ R8, 824(SP)
 	LEAQ 544(SP), R8
 	JMP  laneloop
+
+spread:
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 816(SP)
+	LEAQ 288(SP), BX
+	LEAQ 544(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 824(SP)
+	LEAQ 544(SP), R8
 
 rare:
 	VMOVUPS      (DX), Z0
@@ -8311,30 +7868,17 @@ rare:
 	VPMADDUBSW   Z8, Z4, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (SI)
-	CMPQ         840(SP), $+1
-	JEQ          groupresume
-	CMPQ         840(SP), $+2
-	JEQ          short2resume
-	CMPQ         840(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         840(SP), $+4
+	JEQ          laneback
 	MOVQ         816(SP), BX
 	MOVQ         824(SP), R8
+	CMPQ         840(SP), $+2
+	JEQ          short2back
+	CMPQ         840(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z7
 	VBROADCASTSS (R8), Z6
 	JMP          groupback
-
-short2resume:
-	MOVQ 816(SP), BX
-	MOVQ 824(SP), R8
-	JMP  short2back
-
-short4resume:
-	MOVQ 816(SP), BX
-	MOVQ 824(SP), R8
-	JMP  short4back
 
 // func QuantizeE2M1PowerOfTwoAVX512(q *uint8, x *float32, factor *float32, instead float32, tie float32, flip int32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
@@ -8699,7 +8243,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -8803,7 +8347,7 @@ grouprest:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -8815,15 +8359,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ             R8, $+2
-	JLT              short2end
+	JLT              few
 	MOVQ             ahead+56(FP), CX
 	CMPQ             CX, $+1
 	JGT              short2stream
@@ -8965,18 +8503,11 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ             R8, $+4
-	JLT              short4end
+	JLT              few
 	MOVQ             ahead+56(FP), CX
 	CMPQ             CX, $+1
 	JGT              short4stream
@@ -9118,14 +8649,7 @@ short4back:
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+56(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -9209,6 +8733,13 @@ laneback:
 	MOVQ  560(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+56(FP)
 	JNE   fence
 	VZEROUPPER
@@ -9220,21 +8751,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch256AVX512(SB)
 	VMOVUPS     (DX), Z0
 	VFMADD213PS Z15, Z4, Z0
 	VMOVUPS     64(DX), Z1
@@ -9344,12 +8862,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 576(SP)
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 288(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -9429,21 +8943,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch256AVX512(SB)
 	VMOVUPS          (DX), Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
 	VMOVUPS          64(DX), Z1
@@ -9501,33 +9002,16 @@ fetched4:
 	SUBQ             $+2, R8
 	CMPQ             R8, $+2
 	JGE              short2stream
-	JMP              short2end
+	JMP              few
 
 short2rare:
 	MOVQ $+2, 576(SP)
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 288(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ             (DX)(CX*1), AX
+	CALL             ·fetch256AVX512(SB)
 	VMOVUPS          (DX), Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
 	VMOVUPS          64(DX), Z1
@@ -9585,16 +9069,12 @@ fetched6:
 	SUBQ             $+4, R8
 	CMPQ             R8, $+4
 	JGE              short4stream
-	JMP              short4end
+	JMP              few
 
 short4rare:
 	MOVQ $+3, 576(SP)
-	LEAQ 288(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 560(SP)
-	LEAQ 288(SP), BX
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 576(SP)
@@ -9614,6 +9094,13 @@ lanestage:
 	MOVQ BX, 560(SP)
 	LEAQ 288(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 288(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 560(SP)
+	LEAQ 288(SP), BX
 
 rare:
 	VMOVUPS      (DX), Z0
@@ -9692,26 +9179,15 @@ rare:
 	VPMADDUBSW   Z5, Z2, Z0
 	VPMOVWB      Z0, Y0
 	VMOVUPS      Y0, (SI)
-	CMPQ         576(SP), $+1
-	JEQ          groupresume
-	CMPQ         576(SP), $+2
-	JEQ          short2resume
-	CMPQ         576(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         576(SP), $+4
+	JEQ          laneback
 	MOVQ         560(SP), BX
+	CMPQ         576(SP), $+2
+	JEQ          short2back
+	CMPQ         576(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z4
 	JMP          groupback
-
-short2resume:
-	MOVQ 560(SP), BX
-	JMP  short2back
-
-short4resume:
-	MOVQ 560(SP), BX
-	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0x7f800000
 DATA constantsAVX512<>+4(SB)/4, $0x7fffffff

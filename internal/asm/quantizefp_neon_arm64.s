@@ -364,17 +364,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 264(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -456,6 +446,17 @@ lanestage:
 	MOVD R4, 248(RSP)
 	ADD $160, RSP, R4
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -526,12 +527,11 @@ rare:
 	VORR V1.B16, V5.B16, V5.B16
 	FMOVQ F5, (R1)
 	MOVD 264(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
+groupresume:
 	VLD1R (R3), [V8.S4]
 	VLD1R (R4), [V7.S4]
 	B groupback
@@ -848,12 +848,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 192(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $96, RSP, R3
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -922,6 +917,12 @@ lanestage:
 	MOVD R3, 176(RSP)
 	ADD $96, RSP, R3
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $96, RSP, R3
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -992,11 +993,10 @@ rare:
 	VORR V1.B16, V6.B16, V6.B16
 	FMOVQ F6, (R1)
 	MOVD 192(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 176(RSP), R3
+groupresume:
 	VLD1R (R3), [V8.S4]
 	B groupback
 
@@ -1358,17 +1358,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 264(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -1450,6 +1440,17 @@ lanestage:
 	MOVD R4, 248(RSP)
 	ADD $160, RSP, R4
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -1521,12 +1522,11 @@ rare:
 	VORR V1.B16, V2.B16, V2.B16
 	FMOVQ F2, (R1)
 	MOVD 264(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
+groupresume:
 	VLD1R (R3), [V8.S4]
 	VLD1R (R4), [V7.S4]
 	B groupback
@@ -1894,17 +1894,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 264(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -1986,6 +1976,17 @@ lanestage:
 	MOVD R4, 248(RSP)
 	ADD $160, RSP, R4
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -2048,12 +2049,11 @@ rare:
 	VSLI $4, V0.B16, V1.B16
 	FMOVD F1, (R1)
 	MOVD 264(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
+groupresume:
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
 	B groupback
@@ -2373,12 +2373,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 192(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $96, RSP, R3
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -2447,6 +2442,12 @@ lanestage:
 	MOVD R3, 176(RSP)
 	ADD $96, RSP, R3
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $96, RSP, R3
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -2509,11 +2510,10 @@ rare:
 	VSLI $4, V0.B16, V1.B16
 	FMOVD F1, (R1)
 	MOVD 192(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 176(RSP), R3
+groupresume:
 	VLD1R (R3), [V9.S4]
 	B groupback
 
@@ -2868,17 +2868,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 264(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 240(RSP)
-	ADD $96, RSP, R3
-	ADD $160, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 248(RSP)
-	ADD $160, RSP, R4
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -2960,6 +2950,17 @@ lanestage:
 	MOVD R4, 248(RSP)
 	ADD $160, RSP, R4
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 240(RSP)
+	ADD $96, RSP, R3
+	ADD $160, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 248(RSP)
+	ADD $160, RSP, R4
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -3037,12 +3038,11 @@ rare:
 	VSLI $4, V2.B16, V0.B16
 	FMOVD F0, (R1)
 	MOVD 264(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 240(RSP), R3
 	MOVD 248(RSP), R4
+groupresume:
 	VLD1R (R3), [V9.S4]
 	VLD1R (R4), [V8.S4]
 	B groupback
@@ -3394,12 +3394,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 192(RSP)
-	ADD $96, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 176(RSP)
-	ADD $96, RSP, R3
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -3468,6 +3463,12 @@ lanestage:
 	MOVD R3, 176(RSP)
 	ADD $96, RSP, R3
 	B laneloop
+spread:
+	ADD $96, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 176(RSP)
+	ADD $96, RSP, R3
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -3549,10 +3550,9 @@ rare:
 	VSLI $4, V1.B16, V0.B16
 	FMOVD F0, (R1)
 	MOVD 192(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 176(RSP), R3
+groupresume:
 	VLD1R (R3), [V6.S4]
 	B groupback

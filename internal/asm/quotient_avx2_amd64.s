@@ -218,7 +218,7 @@ groupmet:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -266,7 +266,7 @@ groupstaged:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -280,15 +280,9 @@ groupmore:
 	MOVQ  R12, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R10, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+64(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -358,14 +352,7 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -456,6 +443,13 @@ laneback:
 	MOVQ  672(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -467,17 +461,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VMOVUPS      (DX), Y0
 	VMULPS       Y13, Y0, Y1
 	VBROADCASTSS (BX), Y2
@@ -537,22 +522,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 688(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 656(SP)
-	LEAQ 256(SP), BX
-	LEAQ 384(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 664(SP)
-	LEAQ 384(SP), R8
-	LEAQ 512(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 672(SP)
-	LEAQ 512(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -701,17 +672,8 @@ groupmeetrare:
 	JMP          grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS 4(R8), Y12
 	VBROADCASTSS (R9), Y11
@@ -774,26 +736,12 @@ fetched4:
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+2, 688(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 656(SP)
-	LEAQ 256(SP), BX
-	LEAQ 384(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 664(SP)
-	LEAQ 384(SP), R8
-	LEAQ 512(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 672(SP)
-	LEAQ 512(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 688(SP)
@@ -823,6 +771,23 @@ lanestage:
 	MOVQ R9, 672(SP)
 	LEAQ 512(SP), R9
 	JMP  laneloop
+
+spread:
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 656(SP)
+	LEAQ 256(SP), BX
+	LEAQ 384(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 664(SP)
+	LEAQ 384(SP), R8
+	LEAQ 512(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 672(SP)
+	LEAQ 512(SP), R9
 
 rare:
 	VMOVUPS      (DX), Y0
@@ -861,25 +826,16 @@ rare:
 	VBROADCASTSS nan+44(FP), Y2
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VMOVUPS      Y1, 96(SI)
-	CMPQ         688(SP), $+1
-	JEQ          groupresume
-	CMPQ         688(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         688(SP), $+3
+	JEQ          laneback
 	MOVQ         656(SP), BX
 	MOVQ         664(SP), R8
 	MOVQ         672(SP), R9
+	CMPQ         688(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (R8), Y13
 	VBROADCASTSS (R9), Y12
 	JMP          groupback
-
-short2resume:
-	MOVQ 656(SP), BX
-	MOVQ 664(SP), R8
-	MOVQ 672(SP), R9
-	JMP  short2back
 
 // func ProductAVX2(y *float32, x *float32, factor *float32, zero float32, nan float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, MMX+
@@ -1012,7 +968,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -1057,7 +1013,7 @@ groupstaged:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -1069,15 +1025,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ R8, $+2
-	JLT  short2end
+	JLT  few
 	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
@@ -1115,14 +1065,7 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -1177,6 +1120,13 @@ laneback:
 	MOVQ  400(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1188,17 +1138,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched2:
+	LEAQ      (DX)(CX*1), AX
+	CALL      ·fetch128AVX2(SB)
 	VMOVUPS   (DX), Y0
 	VMULPS    Y14, Y0, Y0
 	VADDPS    Y15, Y0, Y0
@@ -1230,12 +1171,8 @@ fetched2:
 
 grouprare:
 	MOVQ $+1, 416(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 400(SP)
-	LEAQ 256(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1292,17 +1229,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-
-fetched4:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch128AVX2(SB)
 	VBROADCASTSS (BX), Y14
 	VBROADCASTSS 4(BX), Y13
 	VMOVUPS      (DX), Y0
@@ -1333,16 +1261,12 @@ fetched4:
 	SUBQ         $+2, R8
 	CMPQ         R8, $+2
 	JGE          short2stream
-	JMP          short2end
+	JMP          few
 
 short2rare:
 	MOVQ $+2, 416(SP)
-	LEAQ 256(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 400(SP)
-	LEAQ 256(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 416(SP)
@@ -1362,6 +1286,13 @@ lanestage:
 	MOVQ BX, 400(SP)
 	LEAQ 256(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 256(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 400(SP)
+	LEAQ 256(SP), BX
 
 rare:
 	VMOVUPS      (DX), Y0
@@ -1393,20 +1324,13 @@ rare:
 	VCMPPS       $0x07, Y0, Y0, Y1
 	VBLENDVPS    Y1, Y0, Y2, Y1
 	VMOVUPS      Y1, 96(SI)
-	CMPQ         416(SP), $+1
-	JEQ          groupresume
-	CMPQ         416(SP), $+2
-	JEQ          short2resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         416(SP), $+3
+	JEQ          laneback
 	MOVQ         400(SP), BX
+	CMPQ         416(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (BX), Y14
 	JMP          groupback
-
-short2resume:
-	MOVQ 400(SP), BX
-	JMP  short2back
 
 DATA constantsAVX2<>+0(SB)/4, $0xffffffff
 DATA constantsAVX2<>+4(SB)/4, $0x00000000

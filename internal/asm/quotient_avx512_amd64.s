@@ -365,7 +365,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R11, R10
@@ -461,7 +461,7 @@ grouprest:
 	SUBQ  DI, R13
 	SUBQ  DI, R12
 	TESTQ R12, R12
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R10, R10
 	JNE   groupmore
 	MOVQ  R11, R10
@@ -475,15 +475,9 @@ groupmore:
 	MOVQ  R12, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ              R10, $+2
-	JLT               short2end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short2stream
@@ -631,18 +625,11 @@ short2back:
 	SUBQ $+2, R10
 	CMPQ R10, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R10, $+4
-	JLT               short4end
+	JLT               few
 	MOVQ              ahead+64(FP), CX
 	CMPQ              CX, $+1
 	JGT               short4stream
@@ -790,14 +777,7 @@ short4back:
 	SUBQ $+4, R10
 	CMPQ R10, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	TESTQ $0x00000001, ahead+64(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R10, DI
@@ -882,6 +862,13 @@ laneback:
 	MOVQ  1312(SP), R9
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R10, R10
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+64(FP)
 	JNE   fence
 	VZEROUPPER
@@ -893,21 +880,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ         (DX)(CX*1), AX
+	CALL         ·fetch256AVX512(SB)
 	VMOVUPS      (DX), Z0
 	VMULPS       Z12, Z0, Z1
 	VMOVAPS      Z0, Z2
@@ -991,22 +965,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 1328(SP)
-	LEAQ 512(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 1296(SP)
-	LEAQ 512(SP), BX
-	LEAQ 768(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1304(SP)
-	LEAQ 768(SP), R8
-	LEAQ 1024(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1312(SP)
-	LEAQ 1024(SP), R9
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1092,21 +1052,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VMOVAPS           Z0, Z2
@@ -1159,43 +1106,16 @@ fetched4:
 	SUBQ              $+2, R10
 	CMPQ              R10, $+2
 	JGE               short2stream
-	JMP               short2end
+	JMP               few
 
 short2rare:
 	MOVQ $+2, 1328(SP)
-	LEAQ 512(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 1296(SP)
-	LEAQ 512(SP), BX
-	LEAQ 768(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1304(SP)
-	LEAQ 768(SP), R8
-	LEAQ 1024(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1312(SP)
-	LEAQ 1024(SP), R9
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ              (DX)(CX*1), AX
+	CALL              ·fetch256AVX512(SB)
 	VMOVUPS           (DX), Z0
 	VMULPS.BCST       (R8), Z0, Z1
 	VMOVAPS           Z0, Z2
@@ -1248,26 +1168,12 @@ fetched6:
 	SUBQ              $+4, R10
 	CMPQ              R10, $+4
 	JGE               short4stream
-	JMP               short4end
+	JMP               few
 
 short4rare:
 	MOVQ $+3, 1328(SP)
-	LEAQ 512(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 1296(SP)
-	LEAQ 512(SP), BX
-	LEAQ 768(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1304(SP)
-	LEAQ 768(SP), R8
-	LEAQ 1024(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1312(SP)
-	LEAQ 1024(SP), R9
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 1328(SP)
@@ -1297,6 +1203,23 @@ lanestage:
 	MOVQ R9, 1312(SP)
 	LEAQ 1024(SP), R9
 	JMP  laneloop
+
+spread:
+	LEAQ 512(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 1296(SP)
+	LEAQ 512(SP), BX
+	LEAQ 768(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 1304(SP)
+	LEAQ 768(SP), R8
+	LEAQ 1024(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 1312(SP)
+	LEAQ 1024(SP), R9
 
 rare:
 	VMOVUPS      (DX), Z0
@@ -1332,34 +1255,19 @@ rare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
 	VMOVUPS      Z0, 192(SI)
-	CMPQ         1328(SP), $+1
-	JEQ          groupresume
-	CMPQ         1328(SP), $+2
-	JEQ          short2resume
-	CMPQ         1328(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         1328(SP), $+4
+	JEQ          laneback
 	MOVQ         1296(SP), BX
 	MOVQ         1304(SP), R8
 	MOVQ         1312(SP), R9
+	CMPQ         1328(SP), $+2
+	JEQ          short2back
+	CMPQ         1328(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z13
 	VBROADCASTSS (R8), Z12
 	VBROADCASTSS (R9), Z11
 	JMP          groupback
-
-short2resume:
-	MOVQ 1296(SP), BX
-	MOVQ 1304(SP), R8
-	MOVQ 1312(SP), R9
-	JMP  short2back
-
-short4resume:
-	MOVQ 1296(SP), BX
-	MOVQ 1304(SP), R8
-	MOVQ 1312(SP), R9
-	JMP  short4back
 
 // func ProductAVX512(y *float32, x *float32, factor *float32, zero float32, nan float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
@@ -1590,7 +1498,7 @@ groupmeet3:
 
 groupnext:
 	TESTQ DI, DI
-	JEQ   groupdone
+	JEQ   return
 
 groupskip:
 	ADDQ R9, R8
@@ -1658,7 +1566,7 @@ grouprest:
 	SUBQ  DI, R11
 	SUBQ  DI, R10
 	TESTQ R10, R10
-	JEQ   groupdone
+	JEQ   return
 	TESTQ R8, R8
 	JNE   groupmore
 	MOVQ  R9, R8
@@ -1670,15 +1578,9 @@ groupmore:
 	MOVQ  R10, DI
 	JMP   groupbegin
 
-groupdone:
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
-
 short2:
 	CMPQ        R8, $+2
-	JLT         short2end
+	JLT         few
 	MOVQ        ahead+48(FP), CX
 	CMPQ        CX, $+1
 	JGT         short2stream
@@ -1758,18 +1660,11 @@ short2back:
 	SUBQ $+2, R8
 	CMPQ R8, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ        R8, $+4
-	JLT         short4end
+	JLT         few
 	MOVQ        ahead+48(FP), CX
 	CMPQ        CX, $+1
 	JGT         short4stream
@@ -1849,14 +1744,7 @@ short4back:
 	SUBQ $+4, R8
 	CMPQ R8, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R8, R8
-	JNE   groups
-	TESTQ $0x00000001, ahead+48(FP)
-	JNE   fence
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R8, DI
@@ -1909,6 +1797,13 @@ laneback:
 	MOVQ  784(SP), BX
 
 laneend:
+	JMP return
+
+few:
+	TESTQ R8, R8
+	JNE   groups
+
+return:
 	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
@@ -1920,21 +1815,8 @@ fence:
 	RET
 
 groupstream:
-	CMPQ       CX, $+8192
-	JLT        near1
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched2
-
-near1:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched2:
+	LEAQ     (DX)(CX*1), AX
+	CALL     ·fetch256AVX512(SB)
 	VMOVUPS  (DX), Z0
 	VMULPS   Z14, Z0, Z0
 	VADDPS   Z15, Z0, Z0
@@ -1978,12 +1860,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 800(SP)
-	LEAQ 512(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 784(SP)
-	LEAQ 512(SP), BX
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -2061,21 +1939,8 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	CMPQ       CX, $+8192
-	JLT        near3
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched4
-
-near3:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched4:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch256AVX512(SB)
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VADDPS      Z15, Z0, Z0
@@ -2102,33 +1967,16 @@ fetched4:
 	SUBQ        $+2, R8
 	CMPQ        R8, $+2
 	JGE         short2stream
-	JMP         short2end
+	JMP         few
 
 short2rare:
 	MOVQ $+2, 800(SP)
-	LEAQ 512(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 784(SP)
-	LEAQ 512(SP), BX
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4stream:
-	CMPQ       CX, $+8192
-	JLT        near5
-	PREFETCHT1 (DX)(CX*1)
-	PREFETCHT1 64(DX)(CX*1)
-	PREFETCHT1 128(DX)(CX*1)
-	PREFETCHT1 192(DX)(CX*1)
-	JMP        fetched6
-
-near5:
-	PREFETCHNTA (DX)(CX*1)
-	PREFETCHNTA 64(DX)(CX*1)
-	PREFETCHNTA 128(DX)(CX*1)
-	PREFETCHNTA 192(DX)(CX*1)
-
-fetched6:
+	LEAQ        (DX)(CX*1), AX
+	CALL        ·fetch256AVX512(SB)
 	VMOVUPS     (DX), Z0
 	VMULPS.BCST (BX), Z0, Z0
 	VADDPS      Z15, Z0, Z0
@@ -2155,16 +2003,12 @@ fetched6:
 	SUBQ        $+4, R8
 	CMPQ        R8, $+4
 	JGE         short4stream
-	JMP         short4end
+	JMP         few
 
 short4rare:
 	MOVQ $+3, 800(SP)
-	LEAQ 512(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 784(SP)
-	LEAQ 512(SP), BX
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 800(SP)
@@ -2184,6 +2028,13 @@ lanestage:
 	MOVQ BX, 784(SP)
 	LEAQ 512(SP), BX
 	JMP  laneloop
+
+spread:
+	LEAQ 512(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 784(SP)
+	LEAQ 512(SP), BX
 
 rare:
 	VMOVUPS      (DX), Z0
@@ -2215,26 +2066,15 @@ rare:
 	VCMPPS       $0x07, Z0, Z0, K1
 	VBLENDMPS    Z0, Z1, K1, Z0
 	VMOVUPS      Z0, 192(SI)
-	CMPQ         800(SP), $+1
-	JEQ          groupresume
-	CMPQ         800(SP), $+2
-	JEQ          short2resume
-	CMPQ         800(SP), $+3
-	JEQ          short4resume
-	JMP          laneback
-
-groupresume:
+	CMPQ         800(SP), $+4
+	JEQ          laneback
 	MOVQ         784(SP), BX
+	CMPQ         800(SP), $+2
+	JEQ          short2back
+	CMPQ         800(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z14
 	JMP          groupback
-
-short2resume:
-	MOVQ 784(SP), BX
-	JMP  short2back
-
-short4resume:
-	MOVQ 784(SP), BX
-	JMP  short4back
 
 DATA constantsAVX512<>+0(SB)/4, $0xffffffff
 GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $4

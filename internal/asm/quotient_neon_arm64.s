@@ -340,22 +340,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 384(RSP)
-	ADD $144, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 352(RSP)
-	ADD $144, RSP, R3
-	ADD $208, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 360(RSP)
-	ADD $208, RSP, R4
-	ADD $272, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 368(RSP)
-	ADD $272, RSP, R5
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -450,6 +435,22 @@ lanestage:
 	MOVD R5, 368(RSP)
 	ADD $272, RSP, R5
 	B laneloop
+spread:
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 352(RSP)
+	ADD $144, RSP, R3
+	ADD $208, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 360(RSP)
+	ADD $208, RSP, R4
+	ADD $272, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 368(RSP)
+	ADD $272, RSP, R5
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -486,13 +487,12 @@ rare:
 	VBSL V2.B16, V0.B16, V1.B16
 	FMOVQ F1, 48(R1)
 	MOVD 384(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 352(RSP), R3
 	MOVD 360(RSP), R4
 	MOVD 368(RSP), R5
+groupresume:
 	VLD1R (R3), [V13.S4]
 	VLD1R (R4), [V12.S4]
 	VLD1R (R5), [V11.S4]
@@ -719,12 +719,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 240(RSP)
-	ADD $144, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 224(RSP)
-	ADD $144, RSP, R3
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -793,6 +788,12 @@ lanestage:
 	MOVD R3, 224(RSP)
 	ADD $144, RSP, R3
 	B laneloop
+spread:
+	ADD $144, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 224(RSP)
+	ADD $144, RSP, R3
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -825,10 +826,9 @@ rare:
 	VBSL V2.B16, V0.B16, V1.B16
 	FMOVQ F1, 48(R1)
 	MOVD 240(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 224(RSP), R3
+groupresume:
 	VLD1R (R3), [V14.S4]
 	B groupback

@@ -303,7 +303,7 @@ groupdone:
 
 short2:
 	CMPQ R11, $+2
-	JLT  short2end
+	JLT  few
 
 short2loop:
 	VBROADCASTSS (BX), Y12
@@ -383,12 +383,7 @@ short2back:
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R11, DI
@@ -498,29 +493,16 @@ laneend:
 	VZEROUPPER
 	RET
 
+few:
+	TESTQ R11, R11
+	JNE   groups
+	VZEROUPPER
+	RET
+
 grouprare:
 	MOVQ $+1, 760(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 320(SP), R8
-	LEAQ 448(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R9, 736(SP)
-	LEAQ 448(SP), R9
-	LEAQ 576(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX2(SB)
-	MOVQ R10, 744(SP)
-	LEAQ 576(SP), R10
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 groupmeet0mix:
@@ -687,27 +669,8 @@ groupmeetrare:
 
 short2rare:
 	MOVQ $+2, 760(SP)
-	LEAQ 192(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ BX, 720(SP)
-	LEAQ 192(SP), BX
-	LEAQ 320(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R8, 728(SP)
-	LEAQ 320(SP), R8
-	LEAQ 448(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R9, 736(SP)
-	LEAQ 448(SP), R9
-	LEAQ 576(SP), AX
-	MOVQ R10, CX
-	CALL ·spread2AVX2(SB)
-	MOVQ R10, 744(SP)
-	LEAQ 576(SP), R10
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+3, 760(SP)
@@ -743,91 +706,103 @@ lanestage:
 	LEAQ 576(SP), R10
 	JMP  laneloop
 
-rare:
-	VMOVUPS   (DX), Y0
-	VMOVUPS   (BX), Y1
-	VMOVUPS   (R9), Y2
-	VMOVUPS   (R10), Y3
-	VSUBPS    Y3, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VROUNDPS  $0x08, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VMAXPS    Y0, Y15, Y0
-	VMINPS    Y0, Y14, Y0
-	VCVTPS2DQ Y0, Y0
-	VANDPS    Y0, Y1, Y1
-	VMOVUPS   32(DX), Y0
-	VMOVUPS   32(BX), Y2
-	VMOVUPS   32(R9), Y3
-	VMOVUPS   32(R10), Y4
-	VSUBPS    Y4, Y0, Y0
-	VDIVPS    Y2, Y0, Y0
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VROUNDPS  $0x08, Y0, Y0
-	VADDPS    Y3, Y0, Y0
-	VMAXPS    Y0, Y15, Y0
-	VMINPS    Y0, Y14, Y0
-	VCVTPS2DQ Y0, Y0
-	VANDPS    Y0, Y2, Y2
-	VPAND     Y13, Y1, Y1
-	VPAND     Y13, Y2, Y2
-	VPACKUSDW Y2, Y1, Y1
-	VPERMQ    $0xd8, Y1, Y1
-	VMOVUPS   Y1, (SI)
-	VMOVUPS   64(DX), Y0
-	VMOVUPS   64(BX), Y1
-	VMOVUPS   64(R9), Y2
-	VMOVUPS   64(R10), Y3
-	VSUBPS    Y3, Y0, Y0
-	VDIVPS    Y1, Y0, Y0
-	VCMPPS    $0x07, Y0, Y0, Y1
-	VROUNDPS  $0x08, Y0, Y0
-	VADDPS    Y2, Y0, Y0
-	VMAXPS    Y0, Y15, Y0
-	VMINPS    Y0, Y14, Y0
-	VCVTPS2DQ Y0, Y0
-	VANDPS    Y0, Y1, Y1
-	VMOVUPS   96(DX), Y0
-	VMOVUPS   96(BX), Y2
-	VMOVUPS   96(R9), Y3
-	VMOVUPS   96(R10), Y4
-	VSUBPS    Y4, Y0, Y0
-	VDIVPS    Y2, Y0, Y0
-	VCMPPS    $0x07, Y0, Y0, Y2
-	VROUNDPS  $0x08, Y0, Y0
-	VADDPS    Y3, Y0, Y0
-	VMAXPS    Y0, Y15, Y0
-	VMINPS    Y0, Y14, Y0
-	VCVTPS2DQ Y0, Y0
-	VANDPS    Y0, Y2, Y2
-	VPAND     Y13, Y1, Y1
-	VPAND     Y13, Y2, Y2
-	VPACKUSDW Y2, Y1, Y1
-	VPERMQ    $0xd8, Y1, Y1
-	VMOVUPS   Y1, 32(SI)
-	CMPQ      760(SP), $+1
-	JEQ       groupresume
-	CMPQ      760(SP), $+2
-	JEQ       short2resume
-	JMP       laneback
+spread:
+	LEAQ 192(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ BX, 720(SP)
+	LEAQ 192(SP), BX
+	LEAQ 320(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R8, 728(SP)
+	LEAQ 320(SP), R8
+	LEAQ 448(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R9, 736(SP)
+	LEAQ 448(SP), R9
+	LEAQ 576(SP), AX
+	MOVQ R10, CX
+	CALL ·spreadAVX2(SB)
+	MOVQ R10, 744(SP)
+	LEAQ 576(SP), R10
 
-groupresume:
+rare:
+	VMOVUPS      (DX), Y0
+	VMOVUPS      (BX), Y1
+	VMOVUPS      (R9), Y2
+	VMOVUPS      (R10), Y3
+	VSUBPS       Y3, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VROUNDPS     $0x08, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VCVTPS2DQ    Y0, Y0
+	VANDPS       Y0, Y1, Y1
+	VMOVUPS      32(DX), Y0
+	VMOVUPS      32(BX), Y2
+	VMOVUPS      32(R9), Y3
+	VMOVUPS      32(R10), Y4
+	VSUBPS       Y4, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VROUNDPS     $0x08, Y0, Y0
+	VADDPS       Y3, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VCVTPS2DQ    Y0, Y0
+	VANDPS       Y0, Y2, Y2
+	VPAND        Y13, Y1, Y1
+	VPAND        Y13, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, (SI)
+	VMOVUPS      64(DX), Y0
+	VMOVUPS      64(BX), Y1
+	VMOVUPS      64(R9), Y2
+	VMOVUPS      64(R10), Y3
+	VSUBPS       Y3, Y0, Y0
+	VDIVPS       Y1, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y1
+	VROUNDPS     $0x08, Y0, Y0
+	VADDPS       Y2, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VCVTPS2DQ    Y0, Y0
+	VANDPS       Y0, Y1, Y1
+	VMOVUPS      96(DX), Y0
+	VMOVUPS      96(BX), Y2
+	VMOVUPS      96(R9), Y3
+	VMOVUPS      96(R10), Y4
+	VSUBPS       Y4, Y0, Y0
+	VDIVPS       Y2, Y0, Y0
+	VCMPPS       $0x07, Y0, Y0, Y2
+	VROUNDPS     $0x08, Y0, Y0
+	VADDPS       Y3, Y0, Y0
+	VMAXPS       Y0, Y15, Y0
+	VMINPS       Y0, Y14, Y0
+	VCVTPS2DQ    Y0, Y0
+	VANDPS       Y0, Y2, Y2
+	VPAND        Y13, Y1, Y1
+	VPAND        Y13, Y2, Y2
+	VPACKUSDW    Y2, Y1, Y1
+	VPERMQ       $0xd8, Y1, Y1
+	VMOVUPS      Y1, 32(SI)
+	CMPQ         760(SP), $+3
+	JEQ          laneback
 	MOVQ         720(SP), BX
 	MOVQ         728(SP), R8
 	MOVQ         736(SP), R9
 	MOVQ         744(SP), R10
+	CMPQ         760(SP), $+2
+	JEQ          short2back
 	VBROADCASTSS (BX), Y12
 	VBROADCASTSS (R8), Y11
 	VBROADCASTSS (R9), Y10
 	JMP          groupback
-
-short2resume:
-	MOVQ 720(SP), BX
-	MOVQ 728(SP), R8
-	MOVQ 736(SP), R9
-	MOVQ 744(SP), R10
-	JMP  short2back
 
 // func DequantizeShortAVX2(y *float32, q *uint16, scale *float32, zero *float32, minval *float32, sign int32, groups int, length int)
 // Requires: AVX, AVX2
@@ -1046,7 +1021,7 @@ groupdone:
 
 short2:
 	CMPQ R10, $+2
-	JLT  short2end
+	JLT  few
 
 short2loop:
 	VBROADCASTSS (BX), Y14
@@ -1095,12 +1070,7 @@ short2loop:
 	SUBQ         $+2, R10
 	CMPQ         R10, $+2
 	JGE          short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP          few
 
 lanes:
 	MOVQ R10, DI
@@ -1175,6 +1145,12 @@ laneloop:
 	MOVQ      608(SP), R9
 
 laneend:
+	VZEROUPPER
+	RET
+
+few:
+	TESTQ R10, R10
+	JNE   groups
 	VZEROUPPER
 	RET
 

@@ -515,7 +515,7 @@ groupdone:
 
 short2:
 	CMPQ              R11, $+2
-	JLT               short2end
+	JLT               few
 	CMPQ              R11, $+8
 	JLT               short2loop
 	VMOVUPS           (DX), Z0
@@ -674,16 +674,11 @@ short2back:
 	SUBQ $+2, R11
 	CMPQ R11, $+2
 	JGE  short2loop
-
-short2end:
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP  few
 
 short4:
 	CMPQ              R11, $+4
-	JLT               short4end
+	JLT               few
 	CMPQ              R11, $+16
 	JLT               short4loop
 	VMOVUPS           (DX), Z0
@@ -842,12 +837,7 @@ short4back:
 	SUBQ $+4, R11
 	CMPQ R11, $+4
 	JGE  short4loop
-
-short4end:
-	TESTQ R11, R11
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP  few
 
 lanes:
 	MOVQ R11, DI
@@ -953,6 +943,12 @@ laneend:
 	VZEROUPPER
 	RET
 
+few:
+	TESTQ R11, R11
+	JNE   groups
+	VZEROUPPER
+	RET
+
 grouplast:
 	VCMPPS      $0x03, Z8, Z9, K1
 	VCMPPS      $0x03, Z6, Z7, K2
@@ -993,27 +989,8 @@ grouplast:
 
 grouprare:
 	MOVQ $+1, 1464(SP)
-	LEAQ 384(SP), AX
-	MOVQ BX, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ BX, 1424(SP)
-	LEAQ 384(SP), BX
-	LEAQ 640(SP), AX
-	MOVQ R8, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R8, 1432(SP)
-	LEAQ 640(SP), R8
-	LEAQ 896(SP), AX
-	MOVQ R9, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R9, 1440(SP)
-	LEAQ 896(SP), R9
-	LEAQ 1152(SP), AX
-	MOVQ R10, CX
-	CALL ·spread1AVX512(SB)
-	MOVQ R10, 1448(SP)
-	LEAQ 1152(SP), R10
-	JMP  rare
+	MOVL $0x00000001, R14
+	JMP  spread
 
 groupmeet0cross:
 	MOVL $0x00000000, R14
@@ -1104,51 +1081,13 @@ groupmeetrare:
 
 short2rare:
 	MOVQ $+2, 1464(SP)
-	LEAQ 384(SP), AX
-	MOVQ BX, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ BX, 1424(SP)
-	LEAQ 384(SP), BX
-	LEAQ 640(SP), AX
-	MOVQ R8, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R8, 1432(SP)
-	LEAQ 640(SP), R8
-	LEAQ 896(SP), AX
-	MOVQ R9, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R9, 1440(SP)
-	LEAQ 896(SP), R9
-	LEAQ 1152(SP), AX
-	MOVQ R10, CX
-	CALL ·spread2AVX512(SB)
-	MOVQ R10, 1448(SP)
-	LEAQ 1152(SP), R10
-	JMP  rare
+	MOVL $0x00000002, R14
+	JMP  spread
 
 short4rare:
 	MOVQ $+3, 1464(SP)
-	LEAQ 384(SP), AX
-	MOVQ BX, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ BX, 1424(SP)
-	LEAQ 384(SP), BX
-	LEAQ 640(SP), AX
-	MOVQ R8, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R8, 1432(SP)
-	LEAQ 640(SP), R8
-	LEAQ 896(SP), AX
-	MOVQ R9, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R9, 1440(SP)
-	LEAQ 896(SP), R9
-	LEAQ 1152(SP), AX
-	MOVQ R10, CX
-	CALL ·spread4AVX512(SB)
-	MOVQ R10, 1448(SP)
-	LEAQ 1152(SP), R10
-	JMP  rare
+	MOVL $0x00000004, R14
+	JMP  spread
 
 lanerare:
 	MOVQ $+4, 1464(SP)
@@ -1184,99 +1123,104 @@ lanestage:
 	LEAQ 1152(SP), R10
 	JMP  laneloop
 
-rare:
-	VMOVUPS     (DX), Z0
-	VMOVUPS     (BX), Z1
-	VMOVUPS     (R9), Z2
-	VMOVUPS     (R10), Z3
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VRNDSCALEPS $0x08, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VCVTPS2DQ   Z0, Z0
-	VMOVAPS.Z   Z0, K1, Z0
-	VMOVUPS     64(DX), Z1
-	VMOVUPS     64(BX), Z2
-	VMOVUPS     64(R9), Z3
-	VMOVUPS     64(R10), Z4
-	VSUBPS      Z4, Z1, Z1
-	VDIVPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VRNDSCALEPS $0x08, Z1, Z1
-	VADDPS      Z3, Z1, Z1
-	VMAXPS      Z1, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVDW     Z0, Y0
-	VMOVUPS     Y0, (SI)
-	VPMOVDW     Z1, Y1
-	VMOVUPS     Y1, 32(SI)
-	VMOVUPS     128(DX), Z0
-	VMOVUPS     128(BX), Z1
-	VMOVUPS     128(R9), Z2
-	VMOVUPS     128(R10), Z3
-	VSUBPS      Z3, Z0, Z0
-	VDIVPS      Z1, Z0, Z0
-	VCMPPS      $0x07, Z0, Z0, K1
-	VRNDSCALEPS $0x08, Z0, Z0
-	VADDPS      Z2, Z0, Z0
-	VMAXPS      Z0, Z15, Z0
-	VMINPS      Z0, Z14, Z0
-	VCVTPS2DQ   Z0, Z0
-	VMOVAPS.Z   Z0, K1, Z0
-	VMOVUPS     192(DX), Z1
-	VMOVUPS     192(BX), Z2
-	VMOVUPS     192(R9), Z3
-	VMOVUPS     192(R10), Z4
-	VSUBPS      Z4, Z1, Z1
-	VDIVPS      Z2, Z1, Z1
-	VCMPPS      $0x07, Z1, Z1, K1
-	VRNDSCALEPS $0x08, Z1, Z1
-	VADDPS      Z3, Z1, Z1
-	VMAXPS      Z1, Z15, Z1
-	VMINPS      Z1, Z14, Z1
-	VCVTPS2DQ   Z1, Z1
-	VMOVAPS.Z   Z1, K1, Z1
-	VPMOVDW     Z0, Y0
-	VMOVUPS     Y0, 64(SI)
-	VPMOVDW     Z1, Y1
-	VMOVUPS     Y1, 96(SI)
-	CMPQ        1464(SP), $+1
-	JEQ         groupresume
-	CMPQ        1464(SP), $+2
-	JEQ         short2resume
-	CMPQ        1464(SP), $+3
-	JEQ         short4resume
-	JMP         laneback
+spread:
+	LEAQ 384(SP), AX
+	MOVQ BX, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ BX, 1424(SP)
+	LEAQ 384(SP), BX
+	LEAQ 640(SP), AX
+	MOVQ R8, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R8, 1432(SP)
+	LEAQ 640(SP), R8
+	LEAQ 896(SP), AX
+	MOVQ R9, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R9, 1440(SP)
+	LEAQ 896(SP), R9
+	LEAQ 1152(SP), AX
+	MOVQ R10, CX
+	CALL ·spreadAVX512(SB)
+	MOVQ R10, 1448(SP)
+	LEAQ 1152(SP), R10
 
-groupresume:
+rare:
+	VMOVUPS      (DX), Z0
+	VMOVUPS      (BX), Z1
+	VMOVUPS      (R9), Z2
+	VMOVUPS      (R10), Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VADDPS       Z2, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VCVTPS2DQ    Z0, Z0
+	VMOVAPS.Z    Z0, K1, Z0
+	VMOVUPS      64(DX), Z1
+	VMOVUPS      64(BX), Z2
+	VMOVUPS      64(R9), Z3
+	VMOVUPS      64(R10), Z4
+	VSUBPS       Z4, Z1, Z1
+	VDIVPS       Z2, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VADDPS       Z3, Z1, Z1
+	VMAXPS       Z1, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VPMOVDW      Z0, Y0
+	VMOVUPS      Y0, (SI)
+	VPMOVDW      Z1, Y1
+	VMOVUPS      Y1, 32(SI)
+	VMOVUPS      128(DX), Z0
+	VMOVUPS      128(BX), Z1
+	VMOVUPS      128(R9), Z2
+	VMOVUPS      128(R10), Z3
+	VSUBPS       Z3, Z0, Z0
+	VDIVPS       Z1, Z0, Z0
+	VCMPPS       $0x07, Z0, Z0, K1
+	VRNDSCALEPS  $0x08, Z0, Z0
+	VADDPS       Z2, Z0, Z0
+	VMAXPS       Z0, Z15, Z0
+	VMINPS       Z0, Z14, Z0
+	VCVTPS2DQ    Z0, Z0
+	VMOVAPS.Z    Z0, K1, Z0
+	VMOVUPS      192(DX), Z1
+	VMOVUPS      192(BX), Z2
+	VMOVUPS      192(R9), Z3
+	VMOVUPS      192(R10), Z4
+	VSUBPS       Z4, Z1, Z1
+	VDIVPS       Z2, Z1, Z1
+	VCMPPS       $0x07, Z1, Z1, K1
+	VRNDSCALEPS  $0x08, Z1, Z1
+	VADDPS       Z3, Z1, Z1
+	VMAXPS       Z1, Z15, Z1
+	VMINPS       Z1, Z14, Z1
+	VCVTPS2DQ    Z1, Z1
+	VMOVAPS.Z    Z1, K1, Z1
+	VPMOVDW      Z0, Y0
+	VMOVUPS      Y0, 64(SI)
+	VPMOVDW      Z1, Y1
+	VMOVUPS      Y1, 96(SI)
+	CMPQ         1464(SP), $+4
+	JEQ          laneback
 	MOVQ         1424(SP), BX
 	MOVQ         1432(SP), R8
 	MOVQ         1440(SP), R9
 	MOVQ         1448(SP), R10
+	CMPQ         1464(SP), $+2
+	JEQ          short2back
+	CMPQ         1464(SP), $+3
+	JEQ          short4back
 	VBROADCASTSS (BX), Z13
 	VBROADCASTSS (R8), Z12
 	VBROADCASTSS (R9), Z11
 	VBROADCASTSS (R10), Z10
 	JMP          groupback
-
-short2resume:
-	MOVQ 1424(SP), BX
-	MOVQ 1432(SP), R8
-	MOVQ 1440(SP), R9
-	MOVQ 1448(SP), R10
-	JMP  short2back
-
-short4resume:
-	MOVQ 1424(SP), BX
-	MOVQ 1432(SP), R8
-	MOVQ 1440(SP), R9
-	MOVQ 1448(SP), R10
-	JMP  short4back
 
 // func DequantizeShortAVX512(y *float32, q *uint16, scale *float32, zero *float32, minval *float32, sign int32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
@@ -1528,7 +1472,7 @@ groupdone:
 
 short2:
 	CMPQ R10, $+2
-	JLT  short2end
+	JLT  few
 
 short2loop:
 	VPMOVZXWD   (DX), Z0
@@ -1571,16 +1515,11 @@ short2loop:
 	SUBQ        $+2, R10
 	CMPQ        R10, $+2
 	JGE         short2loop
-
-short2end:
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP         few
 
 short4:
 	CMPQ R10, $+4
-	JLT  short4end
+	JLT  few
 
 short4loop:
 	VPMOVZXWD   (DX), Z0
@@ -1623,12 +1562,7 @@ short4loop:
 	SUBQ        $+4, R10
 	CMPQ        R10, $+4
 	JGE         short4loop
-
-short4end:
-	TESTQ R10, R10
-	JNE   groups
-	VZEROUPPER
-	RET
+	JMP         few
 
 lanes:
 	MOVQ R10, DI
@@ -1703,6 +1637,12 @@ laneloop:
 	MOVQ      1184(SP), R9
 
 laneend:
+	VZEROUPPER
+	RET
+
+few:
+	TESTQ R10, R10
+	JNE   groups
 	VZEROUPPER
 	RET
 

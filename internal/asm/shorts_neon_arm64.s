@@ -351,27 +351,7 @@ laneend:
 grouprare:
 	MOVD $1, R16
 	MOVD R16, 424(RSP)
-	ADD $112, RSP, R16
-	MOVD R3, R17
-	CALL ·spread1NEON(SB)
-	MOVD R3, 384(RSP)
-	ADD $112, RSP, R3
-	ADD $176, RSP, R16
-	MOVD R4, R17
-	CALL ·spread1NEON(SB)
-	MOVD R4, 392(RSP)
-	ADD $176, RSP, R4
-	ADD $240, RSP, R16
-	MOVD R5, R17
-	CALL ·spread1NEON(SB)
-	MOVD R5, 400(RSP)
-	ADD $240, RSP, R5
-	ADD $304, RSP, R16
-	MOVD R6, R17
-	CALL ·spread1NEON(SB)
-	MOVD R6, 408(RSP)
-	ADD $304, RSP, R6
-	B rare
+	B spread
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
@@ -479,6 +459,27 @@ lanestage:
 	MOVD R6, 408(RSP)
 	ADD $304, RSP, R6
 	B laneloop
+spread:
+	ADD $112, RSP, R16
+	MOVD R3, R17
+	CALL ·spread1NEON(SB)
+	MOVD R3, 384(RSP)
+	ADD $112, RSP, R3
+	ADD $176, RSP, R16
+	MOVD R4, R17
+	CALL ·spread1NEON(SB)
+	MOVD R4, 392(RSP)
+	ADD $176, RSP, R4
+	ADD $240, RSP, R16
+	MOVD R5, R17
+	CALL ·spread1NEON(SB)
+	MOVD R5, 400(RSP)
+	ADD $240, RSP, R5
+	ADD $304, RSP, R16
+	MOVD R6, R17
+	CALL ·spread1NEON(SB)
+	MOVD R6, 408(RSP)
+	ADD $304, RSP, R6
 rare:
 	FMOVQ (R2), F0
 	FMOVQ (R3), F1
@@ -537,14 +538,13 @@ rare:
 	VUZP1 V2.H8, V1.H8, V1.H8
 	FMOVQ F1, 16(R1)
 	MOVD 424(RSP), R16
-	CMP $1, R16
-	BEQ groupresume
-	B laneback
-groupresume:
+	CMP $2, R16
+	BEQ laneback
 	MOVD 384(RSP), R3
 	MOVD 392(RSP), R4
 	MOVD 400(RSP), R5
 	MOVD 408(RSP), R6
+groupresume:
 	VLD1R (R3), [V13.S4]
 	VLD1R (R4), [V12.S4]
 	VLD1R (R5), [V11.S4]

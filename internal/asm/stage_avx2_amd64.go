@@ -46,11 +46,14 @@ func stageFilled16AVX2()
 // stageFilled32AVX2 copies elements of 32 bits to the frame, in front of copies of the first.
 func stageFilled32AVX2()
 
-// spread1AVX2 puts the parameters of 1 groups, which a tile holds, in the frame, once for each element.
-func spread1AVX2()
+// spreadAVX2 puts the parameters of the groups in a tile, of which R14 has the number, in the frame, once for each element.
+func spreadAVX2()
 
-// spread2AVX2 puts the parameters of 2 groups, which a tile holds, in the frame, once for each element.
-func spread2AVX2()
+// fetch64AVX2 fetches 64 bytes from RAX on: into the second cache if RCX is at least 8192, else into the first alone.
+func fetch64AVX2()
 
-// spread4AVX2 puts the parameters of 4 groups, which a tile holds, in the frame, once for each element.
-func spread4AVX2()
+// fetch128AVX2 fetches 128 bytes from RAX on: into the second cache if RCX is at least 8192, else into the first alone.
+func fetch128AVX2()
+
+// fetch256AVX2 fetches 256 bytes from RAX on: into the second cache if RCX is at least 8192, else into the first alone.
+func fetch256AVX2()

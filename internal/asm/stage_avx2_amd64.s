@@ -883,35 +883,29 @@ TEXT ·stageFilled32AVX2(SB), NOSPLIT|NOFRAME, $0
 	VMOVUPS      Y0, 96(AX)
 	RET
 
-// func spread1AVX2()
+// func spreadAVX2()
 // Requires: AVX
-TEXT ·spread1AVX2(SB), NOSPLIT|NOFRAME, $0
+TEXT ·spreadAVX2(SB), NOSPLIT|NOFRAME, $0
+	CMPL         R14, $+2
+	JEQ          two1
+	JGT          four2
 	VBROADCASTSS (CX), Y0
 	VMOVUPS      Y0, (AX)
-	VBROADCASTSS (CX), Y0
 	VMOVUPS      Y0, 32(AX)
-	VBROADCASTSS (CX), Y0
 	VMOVUPS      Y0, 64(AX)
-	VBROADCASTSS (CX), Y0
 	VMOVUPS      Y0, 96(AX)
 	RET
 
-// func spread2AVX2()
-// Requires: AVX
-TEXT ·spread2AVX2(SB), NOSPLIT|NOFRAME, $0
+two1:
 	VBROADCASTSS (CX), Y0
 	VMOVUPS      Y0, (AX)
-	VBROADCASTSS (CX), Y0
 	VMOVUPS      Y0, 32(AX)
 	VBROADCASTSS 4(CX), Y0
 	VMOVUPS      Y0, 64(AX)
-	VBROADCASTSS 4(CX), Y0
 	VMOVUPS      Y0, 96(AX)
 	RET
 
-// func spread4AVX2()
-// Requires: AVX
-TEXT ·spread4AVX2(SB), NOSPLIT|NOFRAME, $0
+four2:
 	VBROADCASTSS (CX), Y0
 	VMOVUPS      Y0, (AX)
 	VBROADCASTSS 4(CX), Y0
@@ -920,6 +914,50 @@ TEXT ·spread4AVX2(SB), NOSPLIT|NOFRAME, $0
 	VMOVUPS      Y0, 64(AX)
 	VBROADCASTSS 12(CX), Y0
 	VMOVUPS      Y0, 96(AX)
+	RET
+
+// func fetch64AVX2()
+// Requires: MMX+
+TEXT ·fetch64AVX2(SB), NOSPLIT|NOFRAME, $0
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (AX)
+	RET
+
+near1:
+	PREFETCHNTA (AX)
+	RET
+
+// func fetch128AVX2()
+// Requires: MMX+
+TEXT ·fetch128AVX2(SB), NOSPLIT|NOFRAME, $0
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	RET
+
+near1:
+	PREFETCHNTA (AX)
+	PREFETCHNTA 64(AX)
+	RET
+
+// func fetch256AVX2()
+// Requires: MMX+
+TEXT ·fetch256AVX2(SB), NOSPLIT|NOFRAME, $0
+	CMPQ       CX, $+8192
+	JLT        near1
+	PREFETCHT1 (AX)
+	PREFETCHT1 64(AX)
+	PREFETCHT1 128(AX)
+	PREFETCHT1 192(AX)
+	RET
+
+near1:
+	PREFETCHNTA (AX)
+	PREFETCHNTA 64(AX)
+	PREFETCHNTA 128(AX)
+	PREFETCHNTA 192(AX)
 	RET
 
 DATA constantsAVX2<>+0(SB)/4, $0xffffffff

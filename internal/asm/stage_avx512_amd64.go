@@ -46,11 +46,14 @@ func stageFilled16AVX512()
 // stageFilled32AVX512 copies elements of 32 bits to the frame, in front of copies of the first.
 func stageFilled32AVX512()
 
-// spread1AVX512 puts the parameters of 1 groups, which a tile holds, in the frame, once for each element.
-func spread1AVX512()
+// spreadAVX512 puts the parameters of the groups in a tile, of which R14 has the number, in the frame, once for each element.
+func spreadAVX512()
 
-// spread2AVX512 puts the parameters of 2 groups, which a tile holds, in the frame, once for each element.
-func spread2AVX512()
+// fetch64AVX512 fetches 64 bytes from RAX on: into the second cache if RCX is at least 8192, else into the first alone.
+func fetch64AVX512()
 
-// spread4AVX512 puts the parameters of 4 groups, which a tile holds, in the frame, once for each element.
-func spread4AVX512()
+// fetch128AVX512 fetches 128 bytes from RAX on: into the second cache if RCX is at least 8192, else into the first alone.
+func fetch128AVX512()
+
+// fetch256AVX512 fetches 256 bytes from RAX on: into the second cache if RCX is at least 8192, else into the first alone.
+func fetch256AVX512()
