@@ -102,7 +102,11 @@ func NewPlan(c *Checkpoint, job Job, most int64) (*Plan, error) {
 	}
 
 	for _, f := range c.files() {
-		shard := Shard{Name: filepath.Base(f.path), converters: make([]Converter, 0, f.count), Pieces: make([]Task, 0, f.count)}
+		name := filepath.Base(f.path)
+		if c.kind == File && !strings.HasSuffix(name, fileSuffix) {
+			name += fileSuffix // by which it is found in a folder
+		}
+		shard := Shard{Name: name, converters: make([]Converter, 0, f.count), Pieces: make([]Task, 0, f.count)}
 		p.paths = append(p.paths, f.path)
 		count := 0                           // of outputs
 		ends := make([]int32, 0, f.count)    // of the outputs of each converter

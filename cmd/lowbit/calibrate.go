@@ -93,7 +93,7 @@ func (c *calibrateCommand) Run(t *tool) error {
 	if err := w.Commit(); err != nil {
 		return err
 	}
-	fmt.Fprintf(t.stdout, "calibrate: %d bytes of %s in %d files, in %.3g s\n", bytes, tensorCount(len(learners)), len(c.In), time.Since(begun).Seconds())
+	fmt.Fprintf(t.stdout, "calibrate: %d bytes of %s in %s, in %.3g s\n", bytes, tensorCount(len(learners)), counted(len(c.In), "file"), time.Since(begun).Seconds())
 	return nil
 }
 

@@ -120,7 +120,7 @@ func TestRecipeTo(t *testing.T) {
 		out := place(t, "out")
 		works(t, "quantize", "--recipe", recipe, "-o", out, in)
 		if want == "b.weight_packed" {
-			out = filepath.Join(out, "in")
+			out = filepath.Join(out, "in.safetensors")
 		}
 		assert.Contains(t, load(t, out).names, want, text)
 	}

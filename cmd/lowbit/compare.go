@@ -240,11 +240,14 @@ func (c *comparison) cells() []string {
 	return []string{printable(c.Name), dtype, shape, bits, worst, sqnr, cosine, odd}
 }
 
-func tensorCount(n int) string {
+func tensorCount(n int) string { return counted(n, "tensor") }
+
+// counted says how many there are.
+func counted(n int, what string) string {
 	if n == 1 {
-		return "1 tensor"
+		return "1 " + what
 	}
-	return fmt.Sprintf("%d tensors", n)
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // compareJob is the command at work.

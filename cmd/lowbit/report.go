@@ -8,6 +8,8 @@ import (
 	"html/template"
 	"maps"
 	"math"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -26,14 +28,23 @@ type report struct {
 // errorsShown is how many tensors' errors a report shows.
 const errorsShown = 10
 
-// checkReport refuses a place for a report that is one of the files at hand.
+// checkReport refuses a place for a report that is one of the files at hand, or where no file can be made.
 func checkReport(report fileFlag, others ...string) error {
+	if report == "" {
+		return nil
+	}
 	for _, other := range others {
-		if report != "" && sameFile(string(report), other) {
+		if sameFile(string(report), other) {
 			return usagef("--report: is %s, want another file", other)
 		}
 	}
-	return nil
+	folder := filepath.Dir(string(report))
+	for _, other := range others {
+		if _, err := os.Stat(folder); err != nil && sameFile(folder, other) {
+			return nil // OUT, which is still to come
+		}
+	}
+	return checkPlace(string(report))
 }
 
 // newReport begins the report that a flag asks for.

@@ -59,6 +59,13 @@ func TestReport(t *testing.T) {
 	assert.ElementsMatch(t, []string{"a", "b", "r.html", "again.html"}, entries(t, dir))
 	r = lowbit(t, "compare", "--report", filepath.Join(dir, "no", "r.html"), a, b)
 	assert.Contains(t, r.stderr, "no such file or directory")
+
+	// What cannot be written is known before the work; a folder that is to come can have it.
+	out := filepath.Join(dir, "out")
+	fails(t, exitFailed, []string{"r.html", "no such file or directory"}, "quantize", "--preset", "int8", "--report", filepath.Join(dir, "no", "r.html"), "-o", out, a)
+	assert.NoFileExists(t, out)
+	works(t, "quantize", "--preset", "w8a8", "--report", filepath.Join(out, "r.html"), "-o", out, a)
+	assert.ElementsMatch(t, []string{"a.safetensors", "config.json", "r.html"}, entries(t, out))
 }
 
 // What cannot be plotted is left out: tensors of one side only, of other shapes, equal ones, and those that are not finite.
