@@ -6,6 +6,7 @@ import (
 	"iter"
 	"math"
 	"math/bits"
+	"sync"
 	"unsafe"
 
 	"github.com/lowbit-go/lowbit/kernels"
@@ -50,27 +51,116 @@ func add[T kernels.Float](h *histogram, x []T) {
 	}
 	h.begin(elementOf[T]())
 	var wide [1 << 10]float32
+	var t *tally
 	for len(x) > 0 {
 		n := min(len(x), len(wide))
-		addPart(h, wide[:n], x[:n])
+		if t != nil && t.counted > math.MaxUint32-uint64(n) || t == nil && len(x) >= many {
+			t.addTo(h.counts)
+			t = tallies.Get().(*tally)
+		}
+		addPart(h, t, wide[:n], x[:n])
 		x = x[n:]
+	}
+	t.addTo(h.counts)
+}
+
+// many are so many elements that it takes less time to count them in a tally, and to add that, than to count each in a histogram.
+const many = 1 << 17
+
+// tally counts in several tables in turn: where neighbours are equal, the second one need not wait until the first is counted. Its bins are in the
+// order of bit patterns. The same bin of two tables is not at the same place in a page, or a load of the one would seem to be of the other.
+type tally struct {
+	first   [bins]uint32
+	_       [1040]byte
+	second  [bins]uint32
+	_       [1040]byte
+	third   [bins]uint32
+	_       [1040]byte
+	fourth  [bins]uint32
+	counted uint64
+}
+
+// tallies are empty ones.
+var tallies = sync.Pool{New: func() any { return new(tally) }}
+
+// addTo adds the counts to those of a histogram, and gives an empty tally back. Nil is an empty one.
+func (t *tally) addTo(counts *[bins]uint64) {
+	if t == nil {
+		return
+	}
+	const some = 16
+	for i := 0; i < bins; i += some {
+		a, b, c, d := (*[some]uint32)(t.first[i:]), (*[some]uint32)(t.second[i:]), (*[some]uint32)(t.third[i:]), (*[some]uint32)(t.fourth[i:])
+		var used uint32
+		for j := range some {
+			used |= a[j] | b[j] | c[j] | d[j]
+		}
+		if used == 0 {
+			continue
+		}
+		for j := range some {
+			counts[bin(uint16(i+j))] += uint64(a[j]) + uint64(b[j]) + uint64(c[j]) + uint64(d[j])
+		}
+		*a, *b, *c, *d = [some]uint32{}, [some]uint32{}, [some]uint32{}, [some]uint32{}
+	}
+	t.counted = 0
+	tallies.Put(t)
+}
+
+// count counts bit patterns.
+func (t *tally) count(x []uint16) {
+	const some = 8
+	t.counted += uint64(len(x))
+	for ; len(x) >= some; x = x[some:] {
+		y := (*[some]uint16)(x)
+		t.first[y[0]]++
+		t.second[y[1]]++
+		t.third[y[2]]++
+		t.fourth[y[3]]++
+		t.first[y[4]]++
+		t.second[y[5]]++
+		t.third[y[6]]++
+		t.fourth[y[7]]++
+	}
+	for _, b := range x {
+		t.first[b]++
+	}
+}
+
+// countUpper counts the upper halves of bit patterns.
+func (t *tally) countUpper(x []uint32) {
+	const some = 8
+	t.counted += uint64(len(x))
+	for ; len(x) >= some; x = x[some:] {
+		y := (*[some]uint32)(x)
+		t.first[y[0]>>16]++
+		t.second[y[1]>>16]++
+		t.third[y[2]>>16]++
+		t.fourth[y[3]>>16]++
+		t.first[y[4]>>16]++
+		t.second[y[5]>>16]++
+		t.third[y[6]>>16]++
+		t.fourth[y[7]>>16]++
+	}
+	for _, b := range x {
+		t.first[b>>16]++
 	}
 }
 
 // addPart is add for elements that stay in the L1 cache. Hardly any are not finite: only then each is looked at.
-func addPart[T kernels.Float](h *histogram, wide []float32, x []T) {
+func addPart[T kernels.Float](h *histogram, t *tally, wide []float32, x []T) {
 	var least, most [1]T
 	kernels.MinMax(least[:], most[:], x, kernels.Grid{Rows: 1, Groups: 1, Len: len(x)})
 	var ends [2]float32
 	widen(ends[:1], least[:])
 	widen(ends[1:], most[:])
 	if ends[0] >= -math.MaxFloat32 && ends[1] <= math.MaxFloat32 {
-		countFinite(h.counts, x)
+		countFinite(h.counts, t, x)
 		negativeZero := float32(math.Copysign(0, -1)) // MinMax knows one zero; the counts, of the element's own bits, tell which there are
-		if ends[0] == 0 && h.counts[bin(1<<15)] > 0 {
+		if ends[0] == 0 && h.counted(t, 1<<15) {
 			ends[0] = negativeZero
 		}
-		if ends[1] == 0 && h.counts[bin(0)] == 0 {
+		if ends[1] == 0 && !h.counted(t, 0) {
 			ends[1] = negativeZero
 		}
 		h.finite = h.finite.with(Range{ends[0], ends[1]})
@@ -87,16 +177,31 @@ func addPart[T kernels.Float](h *histogram, wide []float32, x []T) {
 	}
 }
 
-// countFinite is countBins for elements of which none is NaN.
-func countFinite[T kernels.Float](counts *[bins]uint64, x []T) {
+// counted tells whether the bin of such bit patterns has elements, in a histogram or in a tally for it, if there is one.
+func (h *histogram) counted(t *tally, upper uint16) bool {
+	return h.counts[bin(upper)] > 0 || t != nil && t.first[upper]|t.second[upper]|t.third[upper]|t.fourth[upper] > 0
+}
+
+// countFinite is countBins for elements of which none is NaN, in a tally if there is one.
+func countFinite[T kernels.Float](counts *[bins]uint64, t *tally, x []T) {
 	p := unsafe.Pointer(unsafe.SliceData(x))
 	if elementOf[T]() == elementF32 {
-		for _, b := range unsafe.Slice((*uint32)(p), len(x)) {
+		x := unsafe.Slice((*uint32)(p), len(x))
+		if t != nil {
+			t.countUpper(x)
+			return
+		}
+		for _, b := range x {
 			counts[bin(uint16(b>>16))]++
 		}
 		return
 	}
-	for _, b := range unsafe.Slice((*uint16)(p), len(x)) {
+	y := unsafe.Slice((*uint16)(p), len(x))
+	if t != nil {
+		t.count(y)
+		return
+	}
+	for _, b := range y {
 		counts[bin(b)]++
 	}
 }

@@ -7,6 +7,10 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/kernels"
 )
 
 // signedZeros are zeros of both signs, a NaN in a group of its own, and numbers.
@@ -147,4 +151,42 @@ func TestObserveHistogram(t *testing.T) {
 	require.ErrorIs(t, other.ObserveHistogram([]int{2}, &h), ErrNonFinite)
 	_, err = other.Params()
 	require.ErrorIs(t, err, ErrNotObserved)
+}
+
+// TestHistogramTally holds what many elements are counted in against few at a time.
+func TestHistogramTally(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	x := make([]float32, many+13)
+	for i := range x {
+		switch x[i] = float32(r.NormFloat64() * math.Exp(r.NormFloat64())); {
+		case i >= 5000 && i < 60000:
+			x[i] = 1
+		case i >= 100000 && r.IntN(100) == 0:
+			x[i] = []float32{0, float32(math.Copysign(0, -1)), float32(math.NaN()), float32(math.Inf(1)), float32(math.Inf(-1))}[r.IntN(5)]
+		}
+	}
+	testTally(t, x)
+	zeros := make([]float32, many)
+	testTally(t, zeros)
+	zeros[77] = float32(math.Copysign(0, -1))
+	testTally(t, zeros)
+	f16, bfloat16 := make([]float16.Float16, len(x)), make([]bf16.BFloat16, len(x))
+	kernels.EncodeFloat16(f16, x)
+	kernels.EncodeBFloat16(bfloat16, x)
+	testTally(t, f16)
+	testTally(t, bfloat16)
+}
+
+func testTally[T kernels.Float](t *testing.T, x []T) {
+	var got, want Histogram[T]
+	got.Add(x)
+	for at := 0; at < len(x); at += 1000 {
+		want.Add(x[at:min(at+1000, len(x))])
+	}
+	a, err := got.MarshalBinary()
+	require.NoError(t, err)
+	b, err := want.MarshalBinary()
+	require.NoError(t, err)
+	require.Equal(t, b, a)
+	require.True(t, *tallies.Get().(*tally) == tally{}, "tallies are given back empty")
 }
