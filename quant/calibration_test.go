@@ -137,7 +137,7 @@ func TestMSE(t *testing.T) {
 				for at := 0; at < len(x); at += chunk {
 					var e [1]float32
 					n := min(chunk, len(x)-at)
-					m.error(e[:], x[at:][:n], part(w, at, n), 1, 0)
+					m.error(&m.params, e[:], x[at:][:n], part(w, at, n), 1, 0)
 					total += float64(e[0])
 				}
 				if wantError[i] == wantError[i] {

@@ -158,13 +158,13 @@ func (s *searcher) choose(n int) {
 }
 
 // error writes the errors of adjacent groups, each with the same number of candidates, of which the parameters are those from first on.
-func (s *searcher) error(dst, x, weights []float32, groups, first int) {
+func (s *searcher) error(params *Params, dst, x, weights []float32, groups, first int) {
 	of := span{group: first, grid: kernels.Grid{Groups: len(dst)}}
 	if s.format.dtype.IsFloat() {
-		p := s.format.floats(&s.params, of, false)
+		p := s.format.floats(params, of, false)
 		kernels.ErrorFloat(dst, x, weights, groups, &p, s.norm)
 	} else {
-		p := s.format.ints(&s.params, of, false)
+		p := s.format.ints(params, of, false)
 		kernels.ErrorInt(dst, x, weights, groups, &p, s.norm)
 	}
 }
@@ -201,7 +201,7 @@ func (s *searcher) search(low, high []float32, x, weights []float32) {
 			for i+run < len(s.live) && s.live[i+run] == g+run && !idle[i+run] {
 				run++
 			}
-			s.error(s.errs[i*k:][:run*k], x[g*length:][:run*length], part(weights, g*length, run*length), run, i*k)
+			s.error(&s.params, s.errs[i*k:][:run*k], x[g*length:][:run*length], part(weights, g*length, run*length), run, i*k)
 			i += run
 		}
 		left := s.live[:0]
@@ -362,6 +362,23 @@ func (s *searcher) rangeOf(group iter.Seq[weighted]) Range {
 		r = Range{min(r.Min, slices.Min(p.x)), max(r.Max, slices.Max(p.x))}
 		isWeighted = isWeighted || p.weights != nil
 	}
+	return s.best(r, isWeighted, func(total []float64, gains func() bool) {
+		for p := range group {
+			errs := s.errs[:len(total)]
+			s.error(&s.params, errs, p.x, p.weights, 1, 0)
+			for j, e := range errs {
+				total[j] += float64(e)
+			}
+			if !gains() {
+				break
+			}
+		}
+	})
+}
+
+// best returns the best fraction of a group's range. sum adds to totals the errors of as many candidates, of which s has the parameters. It may stop
+// when none gains any more: what is added to them is not negative.
+func (s *searcher) best(r Range, isWeighted bool, sum func(total []float64, gains func() bool)) Range {
 	s.low, s.high, s.errs, s.least = grow(s.low, block), grow(s.high, block), grow(s.errs, block), grow(s.least, block)
 	best, least := 0, 0.0
 	for c := 0; c < s.count(); c += block {
@@ -370,17 +387,9 @@ func (s *searcher) rangeOf(group iter.Seq[weighted]) Range {
 		s.choose(k)
 		total := s.least[:k]
 		clear(total)
-		for p := range group {
-			s.error(s.errs[:k], p.x, p.weights, 1, 0)
-			gains := c == 0 || s.signed
-			for j, e := range s.errs[:k] {
-				total[j] += float64(e)
-				gains = gains || total[j] < least
-			}
-			if !gains { // what is added to them is not negative
-				break
-			}
-		}
+		sum(total, func() bool {
+			return c == 0 || s.signed || slices.ContainsFunc(total, func(e float64) bool { return e < least })
+		})
 		for j, e := range total {
 			if c+j == 0 || e < least {
 				least, best = e, c+j
@@ -416,9 +425,54 @@ func (p *pass[T]) search(m *mse) {
 		b.wide = grow(b.wide, chunk)
 	}
 	size := p.size
-	p.size, p.unit = p.tiling.count, 1 // what is shared out
-	p.split(searching, shares)
+	p.unit = 1
+	if t := p.tiling; t.contiguous() && t.count < shares && t.grid.Len >= chunk*shares {
+		for g := range t.count {
+			p.searchLong(g, shares)
+		}
+	} else {
+		p.size = t.count // what is shared out
+		p.split(searching, shares)
+	}
 	p.size = size
+}
+
+// searchLong searches for a long group, of which the chunks are shared out.
+func (p *pass[T]) searchLong(g, shares int) {
+	length := p.tiling.grid.Len
+	p.long, p.size = g*length, (length+chunk-1)/chunk
+	p.longErrors = grow(p.longErrors, p.size*block)
+	b := p.benches[0]
+	low, high := p.minMax(b, span{at: p.long, grid: kernels.Grid{Rows: 1, Groups: 1, Len: length}})
+	r := Range{low[0], high[0]}
+	if r.Min == 0 || r.Max == 0 { // MinMax knows one zero
+		for part := range p.weighted(b, g) {
+			r = Range{min(r.Min, slices.Min(part.x)), max(r.Max, slices.Max(part.x))}
+		}
+	}
+	r = b.searcher.best(r, p.importance != nil, func(total []float64, _ func() bool) {
+		p.longParams = &b.searcher.params
+		p.split(searchingLong, shares)
+		for i := range p.size {
+			for j := range total {
+				total[j] += float64(p.longErrors[i*block+j])
+			}
+		}
+	})
+	low, high = b.low[:1], b.high[:1]
+	low[0], high[0] = r.Min, r.Max
+	p.observer.update(g, low, high)
+}
+
+// searchChunks computes the errors of the chunks [lo, hi) of a long group.
+func (p *pass[T]) searchChunks(b *bench[T], lo, hi int) {
+	end := p.long + p.tiling.grid.Len
+	for ; lo < hi; lo++ {
+		at := p.long + lo*chunk
+		n := min(chunk, end-at)
+		errs := p.longErrors[lo*block:][:len(p.longParams.Scale)]
+		b.searcher.error(p.longParams, errs, widened(b.wide[:n], p.x[at:][:n]), b.searcher.weightsOf(p.importance, p.tiling.first+at, n), 1, 0)
+	}
 }
 
 // searchGroups searches for the groups [lo, hi).

@@ -43,7 +43,7 @@ func (s *searcher) searchScales(scales, x, weights []float32) {
 		}
 	}
 	s.errs = grow(s.errs, n*each)
-	s.error(s.errs, x, weights, n, 0)
+	s.error(&s.params, s.errs, x, weights, n, 0)
 	for g := range scales {
 		errs, best := s.errs[g*each:][:each], 0
 		for i, e := range errs {

@@ -23,7 +23,7 @@ func (s *searcher) all(low, high []float32, x, weights []float32) {
 			s.low[0], s.high[0] = min(candidate.Min, 0), max(candidate.Max, 0)
 			s.choose(1)
 			var e [1]float32
-			s.error(e[:], x[g*length:][:length], part(weights, g*length, length), 1, 0)
+			s.error(&s.params, e[:], x[g*length:][:length], part(weights, g*length, length), 1, 0)
 			if c == 0 || float64(e[0]) < least {
 				least, low[g], high[g] = float64(e[0]), candidate.Min, candidate.Max
 			}

@@ -29,11 +29,12 @@ type output[T kernels.Float] func(b *bench[T], lo, hi int)
 type phase uint8
 
 const (
-	observing phase = iota // ranges from x
-	writing                // the output
-	fused                  // both, a few groups at a time
-	checking               // whether all of x is finite
-	searching              // for the ranges of groups
+	observing     phase = iota // ranges from x
+	writing                    // the output
+	fused                      // both, a few groups at a time
+	checking                   // whether all of x is finite
+	searching                  // for the ranges of groups
+	searchingLong              // the errors of a long group's chunks
 )
 
 // pass is one call's work. Passes are pooled, and keep their memory for the next one.
@@ -55,6 +56,10 @@ type pass[T kernels.Float] struct {
 
 	observed  bool // the ranges of all groups are on the first bench
 	nonFinite atomic.Bool
+
+	long       int       // first element of the long group that is searched for
+	longErrors []float32 // of its chunks, block candidates each
+	longParams *Params   // of these candidates
 
 	phase   phase
 	workers int
@@ -108,7 +113,7 @@ func newPass[T kernels.Float]() *pass[T] {
 func (p *pass[T]) release() {
 	p.format, p.params, p.tiling, p.out, p.dynamic = nil, nil, nil, nil, nil
 	p.x, p.y, p.mask, p.codes, p.lines = nil, nil, Mask{}, nil, lines{}
-	p.observer, p.ranges, p.importance, p.step = nil, nil, nil, nil
+	p.observer, p.ranges, p.importance, p.step, p.longParams = nil, nil, nil, nil, nil
 	p.exclusive, p.observed, p.ownParams = false, false, Params{}
 	passes[elementOf[T]()].Put(p)
 }
@@ -254,6 +259,8 @@ func (p *pass[T]) workOn(k, lo, hi int) {
 		p.observeShare(k, lo, hi)
 	case searching: // for groups
 		p.searchGroups(b, lo, hi)
+	case searchingLong: // for chunks
+		p.searchChunks(b, lo, hi)
 	case writing:
 		p.write(b, lo, hi)
 	case fused:
