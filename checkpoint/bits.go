@@ -123,23 +123,17 @@ func transposeWords(s *scratch, dst []uint32, dstStride int, src []uint32, rows,
 // transposeNibbles transposes two blocks of eight words of eight nibbles, in the low and in the high halves: nibble k of word j becomes nibble j
 // of word k.
 func transposeNibbles(a, b, c, d, e, f, g, h uint64) (_, _, _, _, _, _, _, _ uint64) {
-	a, e = swapNibbles(a, e, 16, 0x0000ffff_0000ffff)
-	b, f = swapNibbles(b, f, 16, 0x0000ffff_0000ffff)
-	c, g = swapNibbles(c, g, 16, 0x0000ffff_0000ffff)
-	d, h = swapNibbles(d, h, 16, 0x0000ffff_0000ffff)
-	a, c = swapNibbles(a, c, 8, 0x00ff00ff_00ff00ff)
-	b, d = swapNibbles(b, d, 8, 0x00ff00ff_00ff00ff)
-	e, g = swapNibbles(e, g, 8, 0x00ff00ff_00ff00ff)
-	f, h = swapNibbles(f, h, 8, 0x00ff00ff_00ff00ff)
-	a, b = swapNibbles(a, b, 4, 0x0f0f0f0f_0f0f0f0f)
-	c, d = swapNibbles(c, d, 4, 0x0f0f0f0f_0f0f0f0f)
-	e, f = swapNibbles(e, f, 4, 0x0f0f0f0f_0f0f0f0f)
-	g, h = swapNibbles(g, h, 4, 0x0f0f0f0f_0f0f0f0f)
+	a, e, b, f = swapNibbles(a, e, b, f, 16, 0x0000ffff_0000ffff)
+	c, g, d, h = swapNibbles(c, g, d, h, 16, 0x0000ffff_0000ffff)
+	a, c, b, d = swapNibbles(a, c, b, d, 8, 0x00ff00ff_00ff00ff)
+	e, g, f, h = swapNibbles(e, g, f, h, 8, 0x00ff00ff_00ff00ff)
+	a, b, c, d = swapNibbles(a, b, c, d, 4, 0x0f0f0f0f_0f0f0f0f)
+	e, f, g, h = swapNibbles(e, f, g, h, 4, 0x0f0f0f0f_0f0f0f0f)
 	return a, b, c, d, e, f, g, h
 }
 
-// swapNibbles swaps the upper parts of a with the lower ones of b, which the mask has.
-func swapNibbles(a, b uint64, shift uint, mask uint64) (uint64, uint64) {
-	t := (a>>shift ^ b) & mask
-	return a ^ t<<shift, b ^ t
+// swapNibbles swaps the upper parts of a with the lower ones of b, which the mask has, and those of c with those of d.
+func swapNibbles(a, b, c, d uint64, shift uint, mask uint64) (_, _, _, _ uint64) {
+	t, u := (a>>shift^b)&mask, (c>>shift^d)&mask
+	return a ^ t<<shift, b ^ t, c ^ u<<shift, d ^ u
 }

@@ -200,7 +200,8 @@ func keyOf(x *float64) string {
 	return strconv.FormatFloat(*x, 'g', -1, 64)
 }
 
-// plot is the plot of SQNR by layer.
+// plot is the plot of SQNR by layer. It is drawn here: gonum.org/v1/plot, which could, has nine modules, adds 9 s to a first build on two cores, and
+// makes the program half as large again.
 type plot struct {
 	Width, Height int
 	Rules         []ruler
