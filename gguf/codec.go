@@ -112,13 +112,13 @@ const pieceLen = 4096
 
 // scratch is the memory that one goroutine works with.
 type scratch struct {
+	fits     fits // first, as its lanes are
 	wide     [pieceLen]float32
 	float16  [pieceLen]float16.Float16
 	bfloat16 [pieceLen]bf16.BFloat16
 	unpacked unpacked
 	ranges   ranges
 	written  writtenParams
-	fits     fits
 }
 
 var scratches = sync.Pool{New: func() any { return new(scratch) }}

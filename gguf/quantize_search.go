@@ -86,13 +86,13 @@ func (w *weighing) byMeans(x, im []float32, length int, factor float32) {
 
 // fits are the results of the searches of a piece, one for each group.
 type fits struct {
+	lanes     lanes // first, so that its rows do not cross lines of the cache
 	weighing  weighing
 	ranged    [pieceLen / 16]rangedFit
 	symmetric [pieceLen / 16]symmetricFit
 	sums      [pieceLen / 16]float32 // of the weights of a group
 	largest   [pieceLen / 16]float32 // magnitude of a group that is usual, or infinity
 	leveler   leveler
-	lanes     lanes
 }
 
 // batches visits the groups of a piece: one by one for the portable code, and as many as are searched side by side for the others.

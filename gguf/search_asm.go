@@ -13,12 +13,14 @@ const searchedGroups = 64
 // the order of the elements, so they are those of the portable search. Groups that are out of the ordinary, in which a number is no number or rounds
 // in another way, are left to that.
 type lanes struct {
-	x, w, l [32]row
-	roots   row
-	ranged  [asm.RangedAll]row
-	signed  [asm.SignedAll]row
-	tries   [40][4]float32
-	count   int // of tries
+	x, w   [32]row
+	_      [8]row // a row of l is not a multiple of 4096 bytes behind the same one of x or w, or its store would delay their loads
+	l      [32]row
+	roots  row
+	ranged [asm.RangedAll]row
+	signed [asm.SignedAll]row
+	tries  [40][4]float32
+	count  int // of tries
 }
 
 var infinity = float32(math.Inf(1))
