@@ -76,12 +76,36 @@ func (w *weighing) group(dst, x []float32, g int) {
 // byMeans weighs by importance and a factor times the mean of the squares of each 256 elements.
 func (w *weighing) byMeans(x, im []float32, length int, factor float32) {
 	w.kind, w.importance = byImportance, im
-	for at := 0; at < len(x); at += 256 {
-		mean := float32(factor*sumSquares(x[at:at+256])) / 256
-		for g := at / length; g < (at+256)/length; g++ {
-			w.means[g] = mean
+	for at := 0; at < len(x); {
+		var sums [4]float32
+		blocks := min(len(x)-at, 1024) / 256
+		if blocks == 4 {
+			sums = fourSquares((*[1024]float32)(x[at:]))
+		} else {
+			for i := range blocks {
+				sums[i] = sumSquares(x[at+256*i:][:256])
+			}
+		}
+		for i := range blocks {
+			mean := float32(factor*sums[i]) / 256
+			for g := at / length; g < (at+256)/length; g++ {
+				w.means[g] = mean
+			}
+			at += 256
 		}
 	}
+}
+
+// fourSquares is sumSquares of four times 256 elements side by side: each sum waits for itself.
+func fourSquares(x *[1024]float32) (sums [4]float32) {
+	var a, b, c, d float32
+	for i := range 256 {
+		a += float32(x[i] * x[i])
+		b += float32(x[256+i] * x[256+i])
+		c += float32(x[512+i] * x[512+i])
+		d += float32(x[768+i] * x[768+i])
+	}
+	return [4]float32{a, b, c, d}
 }
 
 // fits are the results of the searches of a piece, one for each group.
