@@ -24,6 +24,7 @@
 //	                                fakequantize with a byte mask; FORMAT is mxfp8, mxfp6, mxfp4 or nvfp4, in the arithmetic of
 //	                                a rule of torchao or of another library
 //	wide/KIND/FORMAT                integers of six and of sixteen bits
+//	scales/KIND/FORMAT/TYPE         blocks of 32 with scales of TYPE: dynamic rounds them to it, dequantize decodes them from it
 //	library/KIND/FORMAT/LIBRARY     int8 and e4m3 in blocks of 32, in the arithmetic of other libraries
 //
 // FORMAT is int8, int4, e4m3, e5m2 or e2m1 with a byte for each code; int4packed, uint4packed and e2m1packed have half a byte, int2packed and

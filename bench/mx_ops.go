@@ -3,6 +3,8 @@ package bench
 import (
 	"slices"
 
+	"github.com/x448/float16"
+
 	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/fp8"
 	"github.com/lowbit-go/lowbit/kernels"
@@ -142,6 +144,42 @@ func wideOps[T kernels.Float](suffix string) (ops []Op) {
 	return ops
 }
 
+// scaleOps are blocks of integers of four bits whose scales are of a type of two bytes, or float32: observed and quantized,
+// and read, for which the scales are decoded before.
+func scaleOps[T kernels.Float](suffix string) (ops []Op) {
+	f, g := packedFormats[0], blocks(32)
+	for _, s := range []struct {
+		name   string
+		scales kernels.ScaleType
+		begin  func(a *arena, scale []float32) (decode func(), bytes int)
+	}{
+		{"float32", kernels.ScaleAny, func(_ *arena, scale []float32) (func(), int) { return func() {}, size(scale) }},
+		{"float16", kernels.ScaleFloat16, func(a *arena, scale []float32) (func(), int) {
+			stored := alloc[float16.Float16](a, len(scale))
+			kernels.EncodeFloat16(stored, scale)
+			return func() { kernels.DecodeFloat16(scale, stored) }, size(stored)
+		}},
+		{"bfloat16", kernels.ScaleBFloat16, func(a *arena, scale []float32) (func(), int) {
+			stored := alloc[bf16.BFloat16](a, len(scale))
+			kernels.EncodeBFloat16(stored, scale)
+			return func() { kernels.DecodeBFloat16(scale, stored) }, size(stored)
+		}},
+	} {
+		ops = append(ops, Op{"scales/dynamic/" + f.name + "/" + s.name + suffix, g, func(a *arena, n int) work {
+			x, codes, grid := elements[T](a, n), alloc[byte](a, f.format.Bytes(n)), g.grid(n)
+			r := &kernels.IntRule{Format: f.format, Min: f.min, Max: f.max, Scales: s.scales, Scale: alloc[float32](a, grid.Groups)}
+			return work{func() { kernels.DynamicInt(codes, x, grid, r) }, size(x), len(codes) + size(r.Scale)}
+		}}, Op{"scales/dequantize/" + f.name + "/" + s.name + suffix, g, func(a *arena, n int) work {
+			x, codes, y, grid := elements[T](a, n), alloc[byte](a, f.format.Bytes(n)), alloc[T](a, n), g.grid(n)
+			p, _ := f.params(a, grid.Groups)
+			kernels.QuantizeInt(codes, x, grid, p)
+			decode, bytes := s.begin(a, p.Scale)
+			return work{func() { decode(); kernels.DequantizeInt(y, codes, grid, p) }, len(codes) + bytes, size(y)}
+		}})
+	}
+	return ops
+}
+
 // libraryOps are integers and E4M3FN in the arithmetic of other libraries.
 func libraryOps[T kernels.Float](suffix string) (ops []Op) {
 	g := blocks(32)
@@ -192,7 +230,7 @@ func libraryOps[T kernels.Float](suffix string) (ops []Op) {
 // mxOps are all of these, of float32 and of bfloat16.
 func mxOps() []Op {
 	return slices.Concat(
-		blockFormatOps[float32](""), wideOps[float32](""), libraryOps[float32](""),
-		blockFormatOps[bf16.BFloat16]("/bf16"), wideOps[bf16.BFloat16]("/bf16"), libraryOps[bf16.BFloat16]("/bf16"),
+		blockFormatOps[float32](""), wideOps[float32](""), scaleOps[float32](""), libraryOps[float32](""),
+		blockFormatOps[bf16.BFloat16]("/bf16"), wideOps[bf16.BFloat16]("/bf16"), scaleOps[bf16.BFloat16]("/bf16"), libraryOps[bf16.BFloat16]("/bf16"),
 	)
 }

@@ -3,6 +3,9 @@ package kernels
 import (
 	"unsafe"
 
+	"github.com/x448/float16"
+
+	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/internal/asm"
 )
 
@@ -25,32 +28,44 @@ const (
 func chooseInts[T Float](impl isa, c findings, r *IntRule, first, n int) {
 	elem := elemOf[T]()
 	half := r.steps() / 2
+	scale, recip := r.Scale[first:][:n], &c.recip[0]
 	switch {
 	case r.Scales == ScaleE8M0:
 		chooseIntE8M0(impl, c, r, first, n)
 		return
-	case r.Scales > ScaleE8M0 || r.compressed(): // low and the scales are the ends
+	case r.Scales > ScaleE8M0 && r.Asymmetric || r.compressed(): // low and the scales are the ends
 		part := r.part(first, n)
 		portableChooseInt[T](&part, c.low[:n], part.Scale)
-		asm.Prepare(impl, &c.recip[0], &r.Scale[first], n)
+		asm.Prepare(impl, recip, &scale[0], n)
 		return
+	case !r.Asymmetric && r.ZeroPoint == nil && r.Minval == nil:
+		asm.ParamsScale[T](impl, elem, &scale[0], recip, &scale[0], half, n)
+	default:
+		zeroPoint, minval := (*int32)(unsafe.Pointer(&c.low[0])), &c.low[0]
+		if r.ZeroPoint != nil {
+			zeroPoint = &r.ZeroPoint[first]
+		}
+		if r.Minval != nil {
+			minval = &r.Minval[first]
+		}
+		if r.Asymmetric {
+			asm.ParamsAsymmetric[T](impl, elem, &scale[0], recip, zeroPoint, minval, &c.low[0], &scale[0],
+				r.steps(), float32(r.Min), float32(r.Max), n)
+		} else {
+			asm.ParamsSymmetric[T](impl, elem, &scale[0], recip, zeroPoint, minval, &scale[0], half, r.middle(), n)
+		}
 	}
-	if !r.Asymmetric && r.ZeroPoint == nil && r.Minval == nil {
-		asm.ParamsScale[T](impl, elem, &r.Scale[first], &c.recip[0], &r.Scale[first], half, n)
-		return
-	}
-	zeroPoint, minval := (*int32)(unsafe.Pointer(&c.low[0])), &c.low[0]
-	if r.ZeroPoint != nil {
-		zeroPoint = &r.ZeroPoint[first]
-	}
-	if r.Minval != nil {
-		minval = &r.Minval[first]
-	}
-	if r.Asymmetric {
-		asm.ParamsAsymmetric[T](impl, elem, &r.Scale[first], &c.recip[0], zeroPoint, minval, &c.low[0], &r.Scale[first],
-			r.steps(), float32(r.Min), float32(r.Max), n)
-	} else {
-		asm.ParamsSymmetric[T](impl, elem, &r.Scale[first], &c.recip[0], zeroPoint, minval, &r.Scale[first], half, r.middle(), n)
+	if r.Scales > ScaleE8M0 {
+		if r.Scales == ScaleFloat16 {
+			asm.ParamsScale[float16.Float16](impl, asm.F16, &scale[0], recip, &scale[0], 1, n)
+		} else {
+			asm.ParamsScale[bf16.BFloat16](impl, asm.BF16, &scale[0], recip, &scale[0], 1, n)
+		}
+		if r.Minval != nil {
+			for i, v := range r.Minval[first:][:n] {
+				r.Minval[first+i] = oneNaN(r.stored(v))
+			}
+		}
 	}
 }
 
@@ -69,7 +84,7 @@ func chooseIntE8M0(impl isa, c findings, r *IntRule, first, n int) {
 }
 
 // ends reports whether the rule wants both ends of a range, rather than the largest magnitude.
-func (r *IntRule) ends() bool { return r.Asymmetric || r.Scales > ScaleE8M0 || r.compressed() }
+func (r *IntRule) ends() bool { return r.Asymmetric || r.compressed() }
 
 // chooseFloats chooses the scales of the n groups from first on.
 func chooseFloats[T Float](impl isa, c findings, r *FloatRule, first, n int) {

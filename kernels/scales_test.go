@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,4 +30,28 @@ func TestOneOddScale(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestStoredScales has scales of two bytes without zero points or minvals, which table_test.go always has with them.
+func TestStoredScales(t *testing.T) {
+	x := make([]float32, 200*32)
+	src := newSource(77)
+	for i := range x {
+		x[i] = float32(math.Ldexp(src.Float64()-.5, i/32-150))
+	}
+	x[7*32], x[9*32], x[11*32+5] = float32(math.Inf(-1)), nan32, math.MaxFloat32
+	g := Grid{1, 200, 32}
+	forEachImplementation(t, func(t *testing.T) {
+		for _, scales := range []ScaleType{ScaleFloat16, ScaleBFloat16} {
+			r := IntRule{Min: -8, Max: 7, Scales: scales, Scale: make([]float32, g.Groups)}
+			want, codes, wanted := r, make([]int8, len(x)), make([]byte, len(x))
+			want.Scale = make([]float32, g.Groups)
+			portableObserveInt(x, g, &want)
+			p := want.params(0, g.Groups)
+			portableQuantizeInt(wanted, x, g, &p, Int8)
+			DynamicInt(codes, x, g, &r)
+			sameFloats(t, scales.String(), want.Scale, r.Scale)
+			require.Equal(t, wanted, bytesOf(codes), scales)
+		}
+	})
 }

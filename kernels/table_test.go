@@ -378,6 +378,7 @@ var rules = []struct {
 	{"e8m0", IntRule{Scales: ScaleE8M0}, observed, observed},
 	{"asymmetric/float16", IntRule{Asymmetric: true, Scales: ScaleFloat16}, observed, none},
 	{"minval/bfloat16", IntRule{ByMinval: true, Scales: ScaleBFloat16}, none, observed},
+	{"symmetric/float16", IntRule{Scales: ScaleFloat16}, observed, none},
 }
 
 // The ranges of the formats.
