@@ -90,6 +90,7 @@ func ExampleMinMax() {
 	// Output: [0 -7] [4 9]
 }
 
+// A server quantizes activations as they come: each token, a row, has a scale and a zero point of its own, and nothing is allocated for it.
 func ExampleDynamicInt() {
 	x := []float32{
 		0.1, -0.4, 0.2, 1.0,
