@@ -14,7 +14,7 @@ func namedOps(text string) (ops []Op) {
 	if strings.Contains(text, "search") {
 		ops = append(ops, searchOp())
 	}
-	if strings.Contains(text, "mx/") || strings.Contains(text, "wide/") || strings.Contains(text, "library/") {
+	if strings.Contains(text, "mx/") || strings.Contains(text, "wide/") || strings.Contains(text, "scales/") || strings.Contains(text, "library/") {
 		ops = append(ops, mxOps()...)
 	}
 	if strings.Contains(text, "histogram") {
