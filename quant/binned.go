@@ -135,7 +135,7 @@ func (o *observer) takeBins(b *binned) {
 	r := b.rangeOf()
 	low, high := [1]float32{o.round(r.Min)}, [1]float32{o.round(r.Max)}
 	o.clamp(low[:], high[:])
-	o.format.choose(&o.params, 0, low[:], high[:], o.element)
+	o.choose(&o.format, &o.params, 0, low[:], high[:])
 }
 
 // The names of a histogram's tensors in a state.

@@ -90,7 +90,7 @@ func TestMSE(t *testing.T) {
 		arguments, err := json.Marshal(map[string]any{"grid": p.Grid, "from": p.Hi, "to": p.Lo, "norm": p.Norm})
 		require.NoError(t, err)
 		spec.RangeCalculator = Algorithm{"mse", string(arguments)}
-		a, err := spec.resolved().algorithms(elementF32)
+		a, err := spec.resolved().algorithms(arithmeticOf[float32]())
 		require.NoError(t, err)
 		m := &a.ranges.(*mse).alone
 		wantMin, wantMax := golden.Values[float32](c.Tensor("min")), golden.Values[float32](c.Tensor("max"))
@@ -295,7 +295,7 @@ func TestHistogramMSE(t *testing.T) {
 		arguments, err := json.Marshal(map[string]any{"grid": p.Grid, "from": p.Hi, "to": p.Lo})
 		require.NoError(t, err)
 		spec.RangeCalculator = Algorithm{"mse", string(arguments)}
-		a, err := spec.resolved().algorithms(elementF32) // the golden ranges are not rounded to the tensor's type
+		a, err := spec.resolved().algorithms(arithmeticOf[float32]()) // the golden ranges are not rounded to the tensor's type
 		require.NoError(t, err)
 		m := &a.ranges.(*mse).alone
 		errors, best := m.histogramErrors(&h), 0

@@ -16,8 +16,8 @@ func init() { RegisterRangeCalculator("mse", newMSE) }
 // kernels.ErrorInt's or ErrorFloat's. A fraction takes the place of the best one so far if its error is less, so that of equal ones
 // the widest stays, as it does where all are NaN. Each group is searched by itself: the result depends on its elements alone.
 type mse struct {
+	arithmetic
 	format   format
-	element  element
 	given    FloatRange
 	fixed    Range   // the fixed ends, rounded
 	bottom   float32 // the format's least value, of scale 1 and zero point 0
@@ -94,7 +94,7 @@ func newMSE(r Request) (RangeCalculator, error) {
 	default:
 		return nil, r.Error("norm", a.Norm, "2 or 2.5")
 	}
-	m.element = r.element
+	m.arithmetic = r.arithmetic
 	switch {
 	case f.dtype.IsFloat():
 		m.top = kernelFormat(f.dtype, false).Max()
@@ -154,7 +154,7 @@ func (s *searcher) candidates(low, high []float32, first int, r Range) {
 // choose computes the parameters of n candidates from low and high.
 func (s *searcher) choose(n int) {
 	s.params.resize(&s.format, []int{n}, n)
-	s.format.choose(&s.params, 0, s.low[:n], s.high[:n], s.element)
+	s.arithmetic.choose(&s.format, &s.params, 0, s.low[:n], s.high[:n])
 }
 
 // error writes the errors of adjacent groups, each with the same number of candidates, of which the parameters are those from first on.

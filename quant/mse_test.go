@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/kernels"
 )
 
@@ -45,7 +46,7 @@ func TestSearchGivesUpNothing(t *testing.T) {
 			if newFormat(spec).scale == ScaleE8M0 && arguments != "" {
 				continue
 			}
-			for _, e := range []element{elementF32, elementBF16} {
+			for _, e := range []arithmetic{arithmeticOf[float32](), arithmeticOf[bf16.BFloat16]()} {
 				spec.RangeCalculator = Algorithm{"mse", arguments}
 				a, err := spec.resolved().algorithms(e)
 				require.NoError(t, err, "%v", spec)
@@ -54,9 +55,9 @@ func TestSearchGivesUpNothing(t *testing.T) {
 					const groups = 6
 					x, weights := make([]float32, groups*length), []float32(nil)
 					for i := range x {
-						x[i] = e.round(float32(r.NormFloat64() * math.Exp(r.NormFloat64())))
+						x[i] = e.element.round(float32(r.NormFloat64() * math.Exp(r.NormFloat64())))
 						if r.IntN(200) == 0 {
-							x[i] = e.round(special[r.IntN(len(special))])
+							x[i] = e.element.round(special[r.IntN(len(special))])
 						}
 					}
 					if s.signed = false; r.IntN(2) == 0 {

@@ -8,8 +8,8 @@ import (
 
 // observer keeps the parameters of a tensor's groups, and moves them with the ranges that it is shown.
 type observer struct {
+	arithmetic // the tensor's, or that of float32 if both ends are fixed
 	format     format
-	element    element // of the parameter arithmetic: the tensor's, or float32 if both ends are fixed
 	round      func(float32) float32
 	floatRange FloatRange
 	ends       Range      // the fixed ones, rounded
@@ -53,7 +53,7 @@ func (o *observer) update(first int, low, high []float32) {
 			running[i], low[i], high[i] = seen, seen.Min, seen.Max
 		}
 	}
-	o.format.choose(&o.params, first, low, high, o.element)
+	o.choose(&o.format, &o.params, first, low, high)
 }
 
 // clamp puts the fixed ends in the place of ranges' own, and each end on its side of zero.
@@ -215,14 +215,14 @@ func (p *pass[T]) observeBy(ranges RangeCalculator) {
 	}
 }
 
-// newObserver makes the observer of a resolved and valid spec with its calculator, for tensors of element e.
-func newObserver(s Spec, c Calculator, e element) observer {
+// newObserver makes the observer of a resolved and valid spec with its calculator, for the tensors that e is of.
+func newObserver(s Spec, c Calculator, e arithmetic) observer {
 	if s.FloatRange.both() {
-		e = elementF32
+		e = arithmeticOf[float32]()
 	}
 	return observer{
-		format: newFormat(s), element: e, round: e.round, floatRange: s.FloatRange,
-		ends:       s.FloatRange.rounded(e),
+		format: newFormat(s), arithmetic: e, round: e.element.round, floatRange: s.FloatRange,
+		ends:       s.FloatRange.rounded(e.element),
 		calculator: c, dynamic: s.Calculator.Name == "dynamic",
 	}
 }

@@ -120,7 +120,7 @@ func NewPieces[T kernels.Float](spec Spec, target Target, shape []int, packed bo
 		return nil, err
 	}
 	spec = spec.resolved()
-	e := elementOf[T]()
+	e := arithmeticOf[T]()
 	a, err := spec.algorithms(e)
 	if err != nil {
 		return nil, err
@@ -327,7 +327,7 @@ func (p *Pieces[T]) Quantize(dst []byte, params *Params, part Part, x []T) error
 	}
 	o := p.observer
 	if p.spec.Searches() {
-		a, err := p.spec.algorithms(elementOf[T]()) // with memory of its own
+		a, err := p.spec.algorithms(arithmeticOf[T]()) // with memory of its own
 		if err != nil {
 			return err
 		}

@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/x448/float16"
-
-	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/fp8"
 	"github.com/lowbit-go/lowbit/internal/codeformat"
 	"github.com/lowbit-go/lowbit/internal/scan"
@@ -289,18 +286,16 @@ func (e element) round(x float32) float32 {
 	return e.roundNarrow(x)
 }
 
-// choose computes the parameters of the groups from first on, from their ranges, as tensors of an element type have them.
-func (f *format) choose(p *Params, first int, low, high []float32, e element) {
-	switch e {
-	case elementF16:
-		choose[float16.Float16](f, p, first, low, high)
-	case elementBF16:
-		choose[bf16.BFloat16](f, p, first, low, high)
-	default:
-		choose[float32](f, p, first, low, high)
-	}
+// arithmetic is how parameters come from ranges for tensors of an element type. choose is a value, not a case of a switch, so that a program
+// links the kernels of the element types that it has.
+type arithmetic struct {
+	element element
+	choose  func(f *format, p *Params, first int, low, high []float32)
 }
 
+func arithmeticOf[T kernels.Float]() arithmetic { return arithmetic{elementOf[T](), choose[T]} }
+
+// choose computes the parameters of the groups from first on, from their ranges.
 func choose[T kernels.Float](f *format, p *Params, first int, low, high []float32) {
 	if f.global { // these are all groups
 		chooseGlobal[T](f, p, low, high)

@@ -67,7 +67,7 @@ func New[T kernels.Float](spec Spec, target Target) (*FakeQuantizer[T], error) {
 	if err := spec.validateFor(target); err != nil {
 		return nil, err
 	}
-	e := elementOf[T]()
+	e := arithmeticOf[T]()
 	a, err := spec.resolvedFor(target).algorithms(e)
 	if err != nil {
 		return nil, err

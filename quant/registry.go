@@ -102,7 +102,8 @@ type Request struct {
 	// Round rounds to the tensor's element type; to float32, and so not at all, where a Spec is only validated.
 	Round func(float32) float32
 
-	element   element
+	arithmetic
+
 	field     string
 	algorithm Algorithm
 }
@@ -162,14 +163,14 @@ func (r *registry[I]) register(name string, new func(Request) (I, error)) {
 }
 
 // make makes an algorithm for a spec, which may be valid but for this.
-func (r *registry[I]) make(a Algorithm, s Spec, e element) (made I, err error) {
+func (r *registry[I]) make(a Algorithm, s Spec, e arithmetic) (made I, err error) {
 	r.mu.RLock()
 	new, ok := r.news[a.Name]
 	r.mu.RUnlock()
 	if !ok {
 		return made, specError(r.field, a.Name, oneOf(r.names()))
 	}
-	made, err = new(Request{Spec: s, Round: e.round, element: e, field: r.field, algorithm: a})
+	made, err = new(Request{Spec: s, Round: e.element.round, arithmetic: e, field: r.field, algorithm: a})
 	if err == nil && any(made) == nil {
 		err = specError(r.field, a.Name, "one whose constructor returns no nil")
 	}

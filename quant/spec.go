@@ -305,7 +305,7 @@ func (s Spec) Validate() error {
 			return specError("float_range", s.FloatRange, "[null,null], as qparam_calculator_cls is dynamic")
 		}
 	}
-	_, err := s.algorithms(elementF32)
+	_, err := s.algorithms(arithmeticOf[float32]())
 	return err
 }
 
@@ -317,7 +317,7 @@ type algorithms struct {
 }
 
 // algorithms makes the algorithms of a resolved spec.
-func (s Spec) algorithms(e element) (a algorithms, err error) {
+func (s Spec) algorithms(e arithmetic) (a algorithms, err error) {
 	if a.quantize, err = quantizeSteps.make(s.FakeQuantize, s, e); err != nil {
 		return a, err
 	}
