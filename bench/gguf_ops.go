@@ -14,12 +14,11 @@ func ggufOps(searches bool) (ops []Op) {
 		}
 		searched := !strings.HasSuffix(t.String(), "_0") && !strings.HasSuffix(t.String(), "_1") && !strings.HasSuffix(t.String(), "FP4")
 		name := strings.ToLower(t.String())
-		// With an importance matrix rows have 256 elements.
-		unit := t.BlockLen()
-		add := func(name string, unit int, begin func(a *arena, n int) work) {
-			ops = append(ops, Op{name, grouping{unit: func(int) int { return unit }}, begin})
+		add := func(name string, unit func(n int) int, begin func(a *arena, n int) work) {
+			ops = append(ops, Op{name, grouping{unit: unit}, begin})
 		}
-		add("dequantize/"+name, unit, func(a *arena, n int) work {
+		block := func(int) int { return t.BlockLen() }
+		add("dequantize/"+name, block, func(a *arena, n int) work {
 			x, blocks, y := elements[float32](a, n), alloc[byte](a, t.Bytes(n)), alloc[float32](a, n)
 			gguf.Quantize(blocks, x, gguf.Blocks{Type: t})
 			return work{func() { gguf.Dequantize(y, blocks, gguf.Blocks{Type: t}) }, len(blocks), size(y)}
@@ -27,13 +26,13 @@ func ggufOps(searches bool) (ops []Op) {
 		if searched && !searches {
 			continue
 		}
-		add("quantize/"+name, unit, func(a *arena, n int) work {
+		add("quantize/"+name, block, func(a *arena, n int) work {
 			x, blocks := elements[float32](a, n), alloc[byte](a, t.Bytes(n))
 			return work{func() { gguf.Quantize(blocks, x, gguf.Blocks{Type: t}) }, size(x), len(blocks)}
 		})
 		if t.Weighed() && searches {
-			const row = 256
-			add("quantize/"+name+"/imatrix", row, func(a *arena, n int) work {
+			add("quantize/"+name+"/imatrix", weighedRow, func(a *arena, n int) work {
+				row := weighedRow(n)
 				x, blocks, importance := elements[float32](a, n), alloc[byte](a, t.Bytes(n)), alloc[float32](a, row)
 				for i := range importance {
 					importance[i] = x[i] * x[i]
@@ -43,4 +42,12 @@ func ggufOps(searches bool) (ops []Op) {
 		}
 	}
 	return ops
+}
+
+// weighedRow is the length of rows with an importance matrix: a model's, or the shortest for fewer elements.
+func weighedRow(n int) int {
+	if n < 4096 {
+		return 256
+	}
+	return 4096
 }
