@@ -167,6 +167,7 @@ var kinds = []func(rng *rand.Rand) float32{
 	func(rng *rand.Rand) float32 { return float32(math.Exp(20 * rng.NormFloat64())) },
 	func(rng *rand.Rand) float32 { return math.Float32frombits(rng.Uint32()) },
 	func(rng *rand.Rand) float32 { return float32(math.Inf(rng.IntN(2) - 1)) },
+	func(*rand.Rand) float32 { return float32(math.NaN()) }, // beside usual ones too
 }
 
 // mixed returns groups of sixteen elements, each of one kind or, rarely, of two.
@@ -181,7 +182,7 @@ func mixed(rng *rand.Rand, n int) []float32 {
 		for i := range x[at : at+16] {
 			x[at+i] = kind(rng)
 		}
-		if rng.IntN(16) == 0 {
+		if rng.IntN(8) == 0 {
 			x[at+rng.IntN(16)] = kinds[rng.IntN(len(kinds))](rng)
 		}
 	}

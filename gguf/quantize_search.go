@@ -116,6 +116,7 @@ type fits struct {
 	symmetric [pieceLen / 16]symmetricFit
 	sums      [pieceLen / 16]float32 // of the weights of a group
 	largest   [pieceLen / 16]float32 // magnitude of a group that is usual, or infinity
+	codes     [pieceLen]byte         // that searchQuick found
 	leveler   leveler
 }
 
@@ -149,6 +150,10 @@ func (f *fits) searchSymmetric(x []float32, length int, n float32) {
 // searchIQ4 does the same with groups of 32.
 func (f *fits) searchIQ4(x []float32) {
 	batches(x, 32, f.searchIQ4Group, func(impl asm.ISA, x []float32, g int) { searchIQ4Batch(impl, f, x, g) })
+}
+
+func (f *fits) searchQuickGroup(x []float32, g int) {
+	f.symmetric[g].scale, f.largest[g] = searchQuick(f.codes[16*g:16*g+16], x, 4), infinity
 }
 
 // weights are those of a group that is searched by the portable code, and their sum.
@@ -266,9 +271,7 @@ func (f *fits) quantizeK(dst []byte, x []float32, t Type, im []float32) {
 	case t == Q3_K && weighed:
 		f.searchSymmetric(x, length, 4)
 	case t == Q3_K:
-		for g := range len(x) / length {
-			f.largest[g] = abs32(firstLargest(x[length*g:][:length]))
-		}
+		batches(x, length, f.searchQuickGroup, func(impl asm.ISA, x []float32, g int) { searchQuickBatch(impl, f, x, g) })
 	case weighed:
 		f.searchRanged(search, x, length)
 	default:
@@ -284,7 +287,7 @@ func (f *fits) quantizeK(dst []byte, x []float32, t Type, im []float32) {
 		case Q2_K:
 			l.quantizeQ2_K((*[84]byte)(b), block, (*[16]rangedFit)(f.ranged[g:]), (*[16]float32)(sums), weighed)
 		case Q3_K:
-			l.quantizeQ3_K((*[110]byte)(b), block, (*[16]symmetricFit)(f.symmetric[g:]), (*[16]float32)(sums), weighed)
+			l.quantizeQ3_K((*[110]byte)(b), block, (*[16]symmetricFit)(f.symmetric[g:]), (*[16]float32)(sums), (*[256]byte)(f.codes[256*i:]), weighed)
 		case Q4_K:
 			l.quantizeQ4_K((*[144]byte)(b), block, (*[8]rangedFit)(f.ranged[g:]), (*[8]float32)(sums), weighed)
 		case Q5_K:
@@ -452,25 +455,23 @@ func toSteps2(steps *[16]uint8, values *[16]float32) (step uint16) {
 	return toHalf(largest / most)
 }
 
-// quantizeQ3_K has groups of 16 with a scale of six bits and a sign.
-func (l *leveler) quantizeQ3_K(b *[110]byte, x *[256]float32, fits *[16]symmetricFit, sums *[16]float32, weighed bool) {
+// quantizeQ3_K has groups of 16 with a scale of six bits and a sign; first are the codes that a search without an importance matrix has found.
+func (l *leveler) quantizeQ3_K(b *[110]byte, x *[256]float32, fits *[16]symmetricFit, sums *[16]float32, first *[256]byte, weighed bool) {
 	const n = 4
-	var first [256]byte // the codes of the search
 	var scales [16]float32
 	var sl [16]uint8
 	var d uint16
+	for g := range fits {
+		scales[g] = fits[g].scale
+	}
 	if weighed {
 		for g := range fits {
 			fits[g].codes(first[16*g:16*g+16], x[16*g:16*g+16], n)
-			scales[g] = fits[g].scale
 		}
 		f := searchSymmetric(scales[:], sums[:], 32)
 		f.codes(sl[:], scales[:], 32)
 		d = toHalf(f.scale)
 	} else {
-		for g := range scales {
-			scales[g] = searchQuick(first[16*g:16*g+16], x[16*g:16*g+16], n)
-		}
 		if most := firstLargest(scales[:]); most != 0 {
 			inverse := -32 / most
 			for g, s := range scales {

@@ -164,3 +164,28 @@ func (b *lanes) searchScale(impl asm.ISA, f *fits, x []float32, g, length, choic
 	at[asm.SignedBest].all(-infinity)
 	asm.ScaleSearch(impl, &b.x[0][0], &b.w[0][0], &at[0][0], &b.tries[0][0], b.count, length, 4*(len(x)/length), choice)
 }
+
+// searchQuickBatch is searchQuick for the groups of sixteen of Q3_K; it leaves their codes in f.
+func searchQuickBatch(impl asm.ISA, f *fits, x []float32, g int) {
+	const n, length = 4, 16
+	b, groups := &f.lanes, len(x)/length
+	at := &b.signed
+	load(impl, &b.x, x, length)
+	at[asm.SignedMost].all(0)
+	asm.CodeSearch(impl, &b.l[0][0], &b.x[0][0], &at[0][0], &b.tries[0][0], 5, length, 4*groups)
+	for i := range groups {
+		codes := f.codes[length*(g+i):][:length]
+		if at[asm.SignedUsual][i] == 0 {
+			f.searchQuickGroup(x[length*i:][:length], g+i)
+			continue
+		}
+		scale := float32(0)
+		if d := at[asm.SignedB][i]; d > 0 {
+			scale = at[asm.SignedA][i] / d
+		}
+		f.symmetric[g+i].scale, f.largest[g+i] = scale, abs32(at[asm.SignedMost][i])
+		for k := range codes {
+			codes[k] = byte(int32(b.l[k][i]) + n)
+		}
+	}
+}

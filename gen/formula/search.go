@@ -20,7 +20,7 @@ var TurnedKinds = &ir.Kind{Type: "Turned", Doc: "Turned is the number of element
 // The numbers of the groups of a search, in their order.
 var (
 	RangedNumbers = &ir.Kind{Type: "RangedNumber", Doc: "RangedNumber is one of the numbers of a group in RangedSearch."}
-	SignedNumbers = &ir.Kind{Type: "SignedNumber", Doc: "SignedNumber is one of the numbers of a group in ScaleSearch."}
+	SignedNumbers = &ir.Kind{Type: "SignedNumber", Doc: "SignedNumber is one of the numbers of a group in ScaleSearch and CodeSearch."}
 )
 
 func number(kind *ir.Kind, name string) int {
@@ -82,7 +82,7 @@ func (b block) finite(v, yes, no *ir.BlockNode) *ir.BlockNode {
 const ofGroups = "\nIt runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each."
 
 func searches() []*ir.Kernel {
-	return append(weights(), turn("16", 16), turn("32", 32), rangedSearch(), scaleSearch())
+	return append(weights(), turn("16", 16), turn("32", 32), rangedSearch(), scaleSearch(), codeSearch())
 }
 
 // turn puts groups side by side.
@@ -263,5 +263,54 @@ of one more are read.`+ofGroups)
 	b.StoreLane(signedBest, best)
 	b.StoreLane(signedUsual, best.WhereAbove(b.Each(float32(math.Inf(-1))), b.Lane(signedUsual), b.Each(0))) // the first is taken
 	b.StoreLane(signedInverse, inverse(b, ir.TryNumbers))
+	return k
+}
+
+// codeSearch changes one code after the other.
+func codeSearch() *ir.Kernel {
+	k, s := ir.NewSearch("search", "CodeSearch", `sets l to min(max(round(-4*x/m), -4), 3), m being the element of largest magnitude, and, in each try, each of them to what makes
+sum x^2*(scale*l - x)^2 the least for the others, if that is better. Its scale is sum x^3*l / sum x^2*l^2.`+ofGroups)
+	levels := func(b block, v *ir.BlockNode) *ir.BlockNode { return b.unit(v).Min(b.Each(3)).Max(b.Each(-4)) }
+	stage := s.Stage(false)
+	b := block{stage.Rows()}
+	x := b.Row("x")
+	largest := b.Carry(signedMost)
+	largest.Carried(unsigned(x).WhereAbove(unsigned(largest), x, largest))
+
+	b = block{stage.Numbers()}
+	none, most := b.Each(0), b.Lane(signedMost)
+	b.StoreLane(signedUsual, unsigned(most).Where(b.Each(tiny), b.finite(most, b.Each(1), none), none))
+	b.StoreLane(signedInverse, most.Under(-4))
+
+	b = block{stage.Rows()}
+	x = b.Row("x")
+	l := levels(b, x.Mul(b.Lane(signedInverse)))
+	b.StoreRow("l", l)
+	w := x.Mul(x)
+	b.Sum(signedA, w.Mul(x).Mul(l))
+	b.Sum(signedB, w.Mul(l).Mul(l))
+
+	b = block{stage.Numbers()}
+	b.StoreLane(signedUsual, b.finite(b.Lane(signedB), b.Lane(signedUsual), b.Each(0))) // no element is a NaN
+
+	stage = s.Stage(true)
+	b = block{stage.Rows()}
+	x, l = b.Row("x"), b.Row("l")
+	a, d, usual := b.Carry(signedA), b.Carry(signedB), b.Carry(signedUsual)
+	w = x.Mul(x)
+	wx := w.Mul(x)
+	a1, d1 := a.Sub(wx.Mul(l)), d.Sub(w.Mul(l).Mul(l)) // of the others
+	quotient := x.Mul(d1).Div(a1)
+	rounds := b.Each(4e6).Where(unsigned(quotient), usual, b.Each(0))
+	usual.Carried(b.positive(a1, rounds, usual))
+	next := levels(b, quotient)
+	a2, d2 := a1.Add(wx.Mul(next)), d1.Add(w.Mul(next).Mul(next))
+	never := b.Each(float32(math.Inf(-1)))
+	better := b.positive(a1, b.positive(d2, b.positive(unsigned(next.Sub(l)), a2.Mul(a2).Mul(d), never), never), never)
+	bound := a.Mul(a).Mul(d2)
+	taken := func(yes, no *ir.BlockNode) *ir.BlockNode { return better.WhereAbove(bound, yes, no) }
+	b.StoreRow("l", taken(next, l))
+	a.Carried(taken(a2, a))
+	d.Carried(taken(d2, d))
 	return k
 }

@@ -34,17 +34,9 @@ func GenerateSearch(k *ir.Kernel, m BlockMachine) error {
 	for _, stage := range k.Search.Stages {
 		for _, step := range stage.Steps {
 			for ; step != nil; step = step.Other {
-				registers := 1
-				if step.Rows {
-					registers = stripRegisters
-				}
-				b := newBlocks(k, step, m, registers)
-				b.at = g.at
-				places, err := b.allocate()
-				if err != nil {
+				if err := g.fit(step); err != nil {
 					return err
 				}
-				g.steps[step], g.places[step] = b, places
 			}
 		}
 	}
@@ -79,6 +71,27 @@ func GenerateSearch(k *ir.Kernel, m BlockMachine) error {
 	return nil
 }
 
+// fit places what a step computes: over the rows of as many registers of a strip side by side as there is room for.
+func (g *searchCode) fit(step *ir.Block) error {
+	registers := 1
+	if step.Rows {
+		registers = stripRegisters
+	}
+	for {
+		b := newBlocks(g.k, step, g.m, registers)
+		b.at = g.at
+		places, err := b.allocate()
+		if err == nil {
+			g.steps[step], g.places[step] = b, places
+			return nil
+		}
+		if registers == 1 {
+			return err
+		}
+		registers--
+	}
+}
+
 // stage prints the loop over the strips of a stage.
 func (g *searchCode) stage(number int, stage *ir.Stage) {
 	m, strip := g.m, fmt.Sprintf("strip%d", number)
@@ -101,11 +114,11 @@ func (g *searchCode) stage(number int, stage *ir.Stage) {
 	m.BranchBelow(g.offset, g.at["groups"], strip)
 }
 
-// step prints a step for a strip: over the rows both registers side by side, and else one behind the other.
+// step prints a step for a strip.
 func (g *searchCode) step(name string, step *ir.Block) {
 	m, b, places, n := g.m, g.steps[step], g.places[step], g.at["n"]
-	g.point("params")
 	if !step.Rows {
+		g.point("params", 0)
 		m.Sub(n, n)
 		m.AddImm(n, stripRegisters)
 		m.LoopHead("number" + name)
@@ -116,27 +129,37 @@ func (g *searchCode) step(name string, step *ir.Block) {
 		m.Branch(n, NotEqual, 0, "number"+name)
 		return
 	}
-	var rows []string
-	for _, s := range Streams(g.k) {
-		if step.Uses(s.Name) {
-			rows = append(rows, s.Name)
-			g.point(s.Name)
+	for register := 0; register < stripRegisters; register += b.registers {
+		name := name
+		if register > 0 {
+			name += "more"
 		}
+		g.point("params", register)
+		var rows []string
+		for _, s := range Streams(g.k) {
+			if step.Uses(s.Name) {
+				rows = append(rows, s.Name)
+				g.point(s.Name, register)
+			}
+		}
+		b.call.print(places[b.call])
+		m.Arg(n, "n")
+		m.LoopHead("row" + name)
+		b.body.print(places[b.body])
+		for _, name := range rows {
+			m.AddImm(g.at[name], step.Step(name))
+		}
+		m.AddImm(n, -1)
+		m.Branch(n, NotEqual, 0, "row"+name)
+		b.after.print(places[b.after])
 	}
-	b.call.print(places[b.call])
-	m.Arg(n, "n")
-	m.LoopHead("row" + name)
-	b.body.print(places[b.body])
-	for _, name := range rows {
-		m.AddImm(g.at[name], step.Step(name))
-	}
-	m.AddImm(n, -1)
-	m.Branch(n, NotEqual, 0, "row"+name)
-	b.after.print(places[b.after])
 }
 
-// point sets a pointer to the strip.
-func (g *searchCode) point(name string) {
+// point sets a pointer to a register of the strip.
+func (g *searchCode) point(name string, register int) {
 	g.m.Arg(g.at[name], name)
 	g.m.Add(g.at[name], g.offset)
+	if register > 0 {
+		g.m.AddImm(g.at[name], 4*g.m.Width()*register)
+	}
 }

@@ -163,7 +163,7 @@ const (
 	RangedAll
 )
 
-// SignedNumber is one of the numbers of a group in ScaleSearch.
+// SignedNumber is one of the numbers of a group in ScaleSearch and CodeSearch.
 type SignedNumber uint8
 
 // Choices of SignedNumber.

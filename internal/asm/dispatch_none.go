@@ -313,6 +313,13 @@ func ScaleSearch(isa ISA, x *float32, w *float32, params *float32, tries *float3
 	panic("asm: no such implementation of ScaleSearch")
 }
 
+// CodeSearch sets l to min(max(round(-4*x/m), -4), 3), m being the element of largest magnitude, and, in each try, each of them to what makes
+// sum x^2*(scale*l - x)^2 the least for the others, if that is better. Its scale is sum x^3*l / sum x^2*l^2.
+// It runs over n >= 1 rows of groups, of which params has numbers, and groups is four times as many as there are; count >= 1 tries have four numbers each.
+func CodeSearch(isa ISA, l *float32, x *float32, params *float32, tries *float32, count int, n int, groups int) {
+	panic("asm: no such implementation of CodeSearch")
+}
+
 // ParamsPowerOfTwo sets scale = 2^(b-127) with b = max((bits of |most| + round)>>23 - maxExp, least), and recip = 2^(127 - max(b, one)), exact.
 // most is the largest magnitude of a group, least and one are 0 or 1; round is what is added to the mantissa. A NaN counts as 2^128
 // if round is 0.

@@ -1032,6 +1032,323 @@ number11:
 	VZEROUPPER
 	RET
 
+// func CodeSearchAVX2(l *float32, x *float32, params *float32, tries *float32, count int, n int, groups int)
+// Requires: AVX, AVX2
+TEXT ·CodeSearchAVX2(SB), NOSPLIT, $0-56
+	// DI l, SI x, DX params, BX tries, R8 count, R9 n, R10 groups, R11 the strip
+	MOVQ tries+24(FP), BX
+	MOVQ count+32(FP), R8
+	MOVQ groups+48(FP), R10
+	SUBQ R11, R11
+
+strip0:
+	MOVQ         params+16(FP), DX
+	ADDQ         R11, DX
+	MOVQ         x+8(FP), SI
+	ADDQ         R11, SI
+	VBROADCASTSS constantsAVX2<>+0(SB), Y15
+	VBROADCASTSS constantsAVX2<>+4(SB), Y14
+	VMOVUPS      (DX), Y13
+	VMOVUPS      32(DX), Y12
+	MOVQ         n+40(FP), R9
+
+row00:
+	VMOVUPS   (SI), Y0
+	VPAND     Y15, Y0, Y1
+	VPOR      Y14, Y1, Y1
+	VPAND     Y15, Y13, Y2
+	VPOR      Y14, Y2, Y2
+	VCMPPS    $0x1e, Y2, Y1, Y3
+	VBLENDVPS Y3, Y0, Y13, Y3
+	VMOVAPS   Y3, Y13
+	VMOVUPS   32(SI), Y0
+	VPAND     Y15, Y0, Y1
+	VPOR      Y14, Y1, Y1
+	VPAND     Y15, Y12, Y2
+	VPOR      Y14, Y2, Y2
+	VCMPPS    $0x1e, Y2, Y1, Y3
+	VBLENDVPS Y3, Y0, Y12, Y3
+	VMOVAPS   Y3, Y12
+	ADDQ      $+256, SI
+	SUBQ      $+1, R9
+	TESTQ     R9, R9
+	JNE       row00
+	VMOVUPS   Y13, (DX)
+	VMOVUPS   Y12, 32(DX)
+	MOVQ      params+16(FP), DX
+	ADDQ      R11, DX
+	SUBQ      R9, R9
+	ADDQ      $+2, R9
+
+number01:
+	VMOVUPS      (DX), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+12(SB), Y11
+	VBROADCASTSS constantsAVX2<>+28(SB), Y10
+	VBROADCASTSS constantsAVX2<>+156(SB), Y9
+	VPAND        Y14, Y15, Y0
+	VPOR         Y13, Y0, Y0
+	VCMPPS       $0x1d, Y0, Y12, Y1
+	VBLENDVPS    Y1, Y11, Y13, Y1
+	VCMPPS       $0x1d, Y10, Y0, Y2
+	VBLENDVPS    Y2, Y1, Y13, Y2
+	VMOVUPS      Y2, 512(DX)
+	VDIVPS       Y15, Y9, Y0
+	VMOVUPS      Y0, 1536(DX)
+	ADDQ         $+32, DX
+	SUBQ         $+1, R9
+	TESTQ        R9, R9
+	JNE          number01
+	MOVQ         params+16(FP), DX
+	ADDQ         R11, DX
+	MOVQ         l+0(FP), DI
+	ADDQ         R11, DI
+	MOVQ         x+8(FP), SI
+	ADDQ         R11, SI
+	VMOVUPS      1536(DX), Y15
+	VBROADCASTSS constantsAVX2<>+16(SB), Y14
+	VBROADCASTSS constantsAVX2<>+160(SB), Y13
+	VBROADCASTSS constantsAVX2<>+156(SB), Y12
+	VXORPS       Y11, Y11, Y11
+	VXORPS       Y10, Y10, Y10
+	VMOVUPS      1568(DX), Y9
+	VXORPS       Y8, Y8, Y8
+	VXORPS       Y7, Y7, Y7
+	MOVQ         n+40(FP), R9
+
+row02:
+	VMOVUPS (SI), Y0
+	VMULPS  Y15, Y0, Y1
+	VADDPS  Y14, Y1, Y1
+	VSUBPS  Y14, Y1, Y1
+	VMINPS  Y13, Y1, Y1
+	VMAXPS  Y12, Y1, Y1
+	VMOVUPS Y1, (DI)
+	VMULPS  Y0, Y0, Y2
+	VMULPS  Y0, Y2, Y0
+	VMULPS  Y1, Y0, Y0
+	VADDPS  Y0, Y11, Y11
+	VMULPS  Y1, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VADDPS  Y2, Y10, Y10
+	VMOVUPS 32(SI), Y0
+	VMULPS  Y9, Y0, Y1
+	VADDPS  Y14, Y1, Y1
+	VSUBPS  Y14, Y1, Y1
+	VMINPS  Y13, Y1, Y1
+	VMAXPS  Y12, Y1, Y1
+	VMOVUPS Y1, 32(DI)
+	VMULPS  Y0, Y0, Y2
+	VMULPS  Y0, Y2, Y0
+	VMULPS  Y1, Y0, Y0
+	VADDPS  Y0, Y8, Y8
+	VMULPS  Y1, Y2, Y2
+	VMULPS  Y1, Y2, Y2
+	VADDPS  Y2, Y7, Y7
+	ADDQ    $+256, DI
+	ADDQ    $+256, SI
+	SUBQ    $+1, R9
+	TESTQ   R9, R9
+	JNE     row02
+	VMOVUPS Y11, 1792(DX)
+	VMOVUPS Y10, 2048(DX)
+	VMOVUPS Y8, 1824(DX)
+	VMOVUPS Y7, 2080(DX)
+	MOVQ    params+16(FP), DX
+	ADDQ    R11, DX
+	SUBQ    R9, R9
+	ADDQ    $+2, R9
+
+number03:
+	VMOVUPS      2048(DX), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VBROADCASTSS constantsAVX2<>+8(SB), Y12
+	VMOVUPS      512(DX), Y11
+	VPAND        Y14, Y15, Y0
+	VPOR         Y13, Y0, Y0
+	VCMPPS       $0x1d, Y0, Y12, Y1
+	VBLENDVPS    Y1, Y11, Y13, Y1
+	VMOVUPS      Y1, 512(DX)
+	ADDQ         $+32, DX
+	SUBQ         $+1, R9
+	TESTQ        R9, R9
+	JNE          number03
+	ADDQ         $+64, R11
+	CMPQ         R11, R10
+	JLT          strip0
+
+try:
+	SUBQ R11, R11
+
+strip1:
+	MOVQ         params+16(FP), DX
+	ADDQ         R11, DX
+	MOVQ         l+0(FP), DI
+	ADDQ         R11, DI
+	MOVQ         x+8(FP), SI
+	ADDQ         R11, SI
+	VMOVUPS      1792(DX), Y15
+	VMOVUPS      2048(DX), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VMOVUPS      512(DX), Y11
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VBROADCASTSS constantsAVX2<>+20(SB), Y9
+	MOVQ         n+40(FP), R9
+
+row10:
+	VMOVUPS      (SI), Y0
+	VMULPS       Y0, Y0, Y1
+	VMULPS       Y0, Y1, Y2
+	VMOVUPS      (DI), Y3
+	VMULPS       Y3, Y2, Y4
+	VSUBPS       Y4, Y15, Y4
+	VMULPS       Y3, Y1, Y5
+	VMULPS       Y3, Y5, Y5
+	VSUBPS       Y5, Y14, Y5
+	VMULPS       Y5, Y0, Y0
+	VDIVPS       Y4, Y0, Y0
+	VPAND        Y13, Y0, Y6
+	VPOR         Y12, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+164(SB), Y7
+	VCMPPS       $0x1d, Y6, Y7, Y8
+	VBLENDVPS    Y8, Y11, Y12, Y8
+	VCMPPS       $0x1e, Y12, Y4, Y6
+	VBLENDVPS    Y6, Y8, Y11, Y6
+	VADDPS       Y10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+160(SB), Y7
+	VMINPS       Y7, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+156(SB), Y7
+	VMAXPS       Y7, Y0, Y0
+	VMULPS       Y0, Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VADDPS       Y1, Y5, Y5
+	VSUBPS       Y3, Y0, Y1
+	VPAND        Y13, Y1, Y7
+	VPOR         Y12, Y7, Y7
+	VMULPS       Y0, Y2, Y2
+	VADDPS       Y2, Y4, Y2
+	VMULPS       Y2, Y2, Y1
+	VMULPS       Y14, Y1, Y1
+	VCMPPS       $0x1e, Y12, Y7, Y8
+	VBLENDVPS    Y8, Y1, Y9, Y8
+	VCMPPS       $0x1e, Y12, Y5, Y1
+	VBLENDVPS    Y1, Y8, Y9, Y1
+	VCMPPS       $0x1e, Y12, Y4, Y7
+	VBLENDVPS    Y7, Y1, Y9, Y7
+	VMULPS       Y15, Y15, Y1
+	VMULPS       Y5, Y1, Y1
+	VCMPPS       $0x1e, Y1, Y7, Y4
+	VBLENDVPS    Y4, Y2, Y15, Y4
+	VCMPPS       $0x1e, Y1, Y7, Y2
+	VBLENDVPS    Y2, Y5, Y14, Y2
+	VMOVAPS      Y6, Y11
+	VCMPPS       $0x1e, Y1, Y7, Y5
+	VBLENDVPS    Y5, Y0, Y3, Y5
+	VMOVUPS      Y5, (DI)
+	VMOVAPS      Y4, Y15
+	VMOVAPS      Y2, Y14
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+1, R9
+	TESTQ        R9, R9
+	JNE          row10
+	VMOVUPS      Y11, 512(DX)
+	VMOVUPS      Y15, 1792(DX)
+	VMOVUPS      Y14, 2048(DX)
+	MOVQ         params+16(FP), DX
+	ADDQ         R11, DX
+	ADDQ         $+32, DX
+	MOVQ         l+0(FP), DI
+	ADDQ         R11, DI
+	ADDQ         $+32, DI
+	MOVQ         x+8(FP), SI
+	ADDQ         R11, SI
+	ADDQ         $+32, SI
+	VMOVUPS      1792(DX), Y15
+	VMOVUPS      2048(DX), Y14
+	VBROADCASTSS constantsAVX2<>+0(SB), Y13
+	VBROADCASTSS constantsAVX2<>+4(SB), Y12
+	VMOVUPS      512(DX), Y11
+	VBROADCASTSS constantsAVX2<>+16(SB), Y10
+	VBROADCASTSS constantsAVX2<>+20(SB), Y9
+	MOVQ         n+40(FP), R9
+
+row10more:
+	VMOVUPS      (SI), Y0
+	VMULPS       Y0, Y0, Y1
+	VMULPS       Y0, Y1, Y2
+	VMOVUPS      (DI), Y3
+	VMULPS       Y3, Y2, Y4
+	VSUBPS       Y4, Y15, Y4
+	VMULPS       Y3, Y1, Y5
+	VMULPS       Y3, Y5, Y5
+	VSUBPS       Y5, Y14, Y5
+	VMULPS       Y5, Y0, Y0
+	VDIVPS       Y4, Y0, Y0
+	VPAND        Y13, Y0, Y6
+	VPOR         Y12, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+164(SB), Y7
+	VCMPPS       $0x1d, Y6, Y7, Y8
+	VBLENDVPS    Y8, Y11, Y12, Y8
+	VCMPPS       $0x1e, Y12, Y4, Y6
+	VBLENDVPS    Y6, Y8, Y11, Y6
+	VADDPS       Y10, Y0, Y0
+	VSUBPS       Y10, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+160(SB), Y7
+	VMINPS       Y7, Y0, Y0
+	VBROADCASTSS constantsAVX2<>+156(SB), Y7
+	VMAXPS       Y7, Y0, Y0
+	VMULPS       Y0, Y1, Y1
+	VMULPS       Y0, Y1, Y1
+	VADDPS       Y1, Y5, Y5
+	VSUBPS       Y3, Y0, Y1
+	VPAND        Y13, Y1, Y7
+	VPOR         Y12, Y7, Y7
+	VMULPS       Y0, Y2, Y2
+	VADDPS       Y2, Y4, Y2
+	VMULPS       Y2, Y2, Y1
+	VMULPS       Y14, Y1, Y1
+	VCMPPS       $0x1e, Y12, Y7, Y8
+	VBLENDVPS    Y8, Y1, Y9, Y8
+	VCMPPS       $0x1e, Y12, Y5, Y1
+	VBLENDVPS    Y1, Y8, Y9, Y1
+	VCMPPS       $0x1e, Y12, Y4, Y7
+	VBLENDVPS    Y7, Y1, Y9, Y7
+	VMULPS       Y15, Y15, Y1
+	VMULPS       Y5, Y1, Y1
+	VCMPPS       $0x1e, Y1, Y7, Y4
+	VBLENDVPS    Y4, Y2, Y15, Y4
+	VCMPPS       $0x1e, Y1, Y7, Y2
+	VBLENDVPS    Y2, Y5, Y14, Y2
+	VMOVAPS      Y6, Y11
+	VCMPPS       $0x1e, Y1, Y7, Y5
+	VBLENDVPS    Y5, Y0, Y3, Y5
+	VMOVUPS      Y5, (DI)
+	VMOVAPS      Y4, Y15
+	VMOVAPS      Y2, Y14
+	ADDQ         $+256, DI
+	ADDQ         $+256, SI
+	SUBQ         $+1, R9
+	TESTQ        R9, R9
+	JNE          row10more
+	VMOVUPS      Y11, 512(DX)
+	VMOVUPS      Y15, 1792(DX)
+	VMOVUPS      Y14, 2048(DX)
+	ADDQ         $+64, R11
+	CMPQ         R11, R10
+	JLT          strip1
+	ADDQ         $+16, BX
+	SUBQ         $+1, R8
+	TESTQ        R8, R8
+	JNE          try
+	VZEROUPPER
+	RET
+
 DATA constantsAVX2<>+0(SB)/4, $0x7fffffff
 DATA constantsAVX2<>+4(SB)/4, $0x00000000
 DATA constantsAVX2<>+8(SB)/4, $0x7f7fffff
@@ -1071,4 +1388,7 @@ DATA constantsAVX2<>+140(SB)/4, $0x42b20000
 DATA constantsAVX2<>+144(SB)/4, $0x42ca0000
 DATA constantsAVX2<>+148(SB)/4, $0x42e20000
 DATA constantsAVX2<>+152(SB)/4, $0x7f800000
-GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $156
+DATA constantsAVX2<>+156(SB)/4, $0xc0800000
+DATA constantsAVX2<>+160(SB)/4, $0x40400000
+DATA constantsAVX2<>+164(SB)/4, $0x4a742400
+GLOBL constantsAVX2<>(SB), RODATA|NOPTR, $168

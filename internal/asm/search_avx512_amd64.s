@@ -1026,6 +1026,297 @@ number11:
 	VZEROUPPER
 	RET
 
+// func CodeSearchAVX512(l *float32, x *float32, params *float32, tries *float32, count int, n int, groups int)
+// Requires: AVX, AVX512F
+TEXT ·CodeSearchAVX512(SB), NOSPLIT, $0-56
+	// DI l, SI x, DX params, BX tries, R8 count, R9 n, R10 groups, R11 the strip
+	MOVQ tries+24(FP), BX
+	MOVQ count+32(FP), R8
+	MOVQ groups+48(FP), R10
+	SUBQ R11, R11
+
+strip0:
+	MOVQ         params+16(FP), DX
+	ADDQ         R11, DX
+	MOVQ         x+8(FP), SI
+	ADDQ         R11, SI
+	VBROADCASTSS constantsAVX512<>+0(SB), Z15
+	VBROADCASTSS constantsAVX512<>+4(SB), Z14
+	VMOVUPS      (DX), Z13
+	VMOVUPS      64(DX), Z12
+	MOVQ         n+40(FP), R9
+
+row00:
+	VMOVUPS    (SI), Z0
+	VMOVUPS    Z0, Z1
+	VPTERNLOGD $0xea, Z14, Z15, Z1
+	VMOVUPS    Z13, Z2
+	VPTERNLOGD $0xea, Z14, Z15, Z2
+	VCMPPS     $0x1e, Z2, Z1, K1
+	VBLENDMPS  Z0, Z13, K1, Z0
+	VMOVAPS    Z0, Z13
+	VMOVUPS    64(SI), Z0
+	VMOVUPS    Z0, Z1
+	VPTERNLOGD $0xea, Z14, Z15, Z1
+	VMOVUPS    Z12, Z2
+	VPTERNLOGD $0xea, Z14, Z15, Z2
+	VCMPPS     $0x1e, Z2, Z1, K1
+	VBLENDMPS  Z0, Z12, K1, Z0
+	VMOVAPS    Z0, Z12
+	ADDQ       $+256, SI
+	SUBQ       $+1, R9
+	TESTQ      R9, R9
+	JNE        row00
+	VMOVUPS    Z13, (DX)
+	VMOVUPS    Z12, 64(DX)
+	MOVQ       params+16(FP), DX
+	ADDQ       R11, DX
+	SUBQ       R9, R9
+	ADDQ       $+2, R9
+
+number01:
+	VMOVUPS      (DX), Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z14
+	VBROADCASTSS constantsAVX512<>+4(SB), Z13
+	VBROADCASTSS constantsAVX512<>+8(SB), Z12
+	VBROADCASTSS constantsAVX512<>+12(SB), Z11
+	VBROADCASTSS constantsAVX512<>+28(SB), Z10
+	VBROADCASTSS constantsAVX512<>+156(SB), Z9
+	VMOVUPS      Z15, Z0
+	VPTERNLOGD   $0xea, Z13, Z14, Z0
+	VCMPPS       $0x1d, Z0, Z12, K1
+	VBLENDMPS    Z11, Z13, K1, Z1
+	VCMPPS       $0x1d, Z10, Z0, K1
+	VBLENDMPS    Z1, Z13, K1, Z1
+	VMOVUPS      Z1, 512(DX)
+	VDIVPS       Z15, Z9, Z0
+	VMOVUPS      Z0, 1536(DX)
+	ADDQ         $+64, DX
+	SUBQ         $+1, R9
+	TESTQ        R9, R9
+	JNE          number01
+	MOVQ         params+16(FP), DX
+	ADDQ         R11, DX
+	MOVQ         l+0(FP), DI
+	ADDQ         R11, DI
+	MOVQ         x+8(FP), SI
+	ADDQ         R11, SI
+	VMOVUPS      1536(DX), Z15
+	VBROADCASTSS constantsAVX512<>+16(SB), Z14
+	VBROADCASTSS constantsAVX512<>+160(SB), Z13
+	VBROADCASTSS constantsAVX512<>+156(SB), Z12
+	VPXORD       Z11, Z11, Z11
+	VPXORD       Z10, Z10, Z10
+	VMOVUPS      1600(DX), Z9
+	VPXORD       Z8, Z8, Z8
+	VPXORD       Z7, Z7, Z7
+	MOVQ         n+40(FP), R9
+
+row02:
+	VMOVUPS (SI), Z0
+	VMULPS  Z15, Z0, Z1
+	VADDPS  Z14, Z1, Z1
+	VSUBPS  Z14, Z1, Z1
+	VMINPS  Z13, Z1, Z1
+	VMAXPS  Z12, Z1, Z1
+	VMOVUPS Z1, (DI)
+	VMULPS  Z0, Z0, Z2
+	VMULPS  Z0, Z2, Z0
+	VMULPS  Z1, Z0, Z0
+	VADDPS  Z0, Z11, Z11
+	VMULPS  Z1, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	VADDPS  Z2, Z10, Z10
+	VMOVUPS 64(SI), Z0
+	VMULPS  Z9, Z0, Z1
+	VADDPS  Z14, Z1, Z1
+	VSUBPS  Z14, Z1, Z1
+	VMINPS  Z13, Z1, Z1
+	VMAXPS  Z12, Z1, Z1
+	VMOVUPS Z1, 64(DI)
+	VMULPS  Z0, Z0, Z2
+	VMULPS  Z0, Z2, Z0
+	VMULPS  Z1, Z0, Z0
+	VADDPS  Z0, Z8, Z8
+	VMULPS  Z1, Z2, Z2
+	VMULPS  Z1, Z2, Z2
+	VADDPS  Z2, Z7, Z7
+	ADDQ    $+256, DI
+	ADDQ    $+256, SI
+	SUBQ    $+1, R9
+	TESTQ   R9, R9
+	JNE     row02
+	VMOVUPS Z11, 1792(DX)
+	VMOVUPS Z10, 2048(DX)
+	VMOVUPS Z8, 1856(DX)
+	VMOVUPS Z7, 2112(DX)
+	MOVQ    params+16(FP), DX
+	ADDQ    R11, DX
+	SUBQ    R9, R9
+	ADDQ    $+2, R9
+
+number03:
+	VMOVUPS      2048(DX), Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z14
+	VBROADCASTSS constantsAVX512<>+4(SB), Z13
+	VBROADCASTSS constantsAVX512<>+8(SB), Z12
+	VMOVUPS      512(DX), Z11
+	VMOVUPS      Z15, Z0
+	VPTERNLOGD   $0xea, Z13, Z14, Z0
+	VCMPPS       $0x1d, Z0, Z12, K1
+	VBLENDMPS    Z11, Z13, K1, Z0
+	VMOVUPS      Z0, 512(DX)
+	ADDQ         $+64, DX
+	SUBQ         $+1, R9
+	TESTQ        R9, R9
+	JNE          number03
+	ADDQ         $+128, R11
+	CMPQ         R11, R10
+	JLT          strip0
+
+try:
+	SUBQ R11, R11
+
+strip1:
+	MOVQ         params+16(FP), DX
+	ADDQ         R11, DX
+	MOVQ         l+0(FP), DI
+	ADDQ         R11, DI
+	MOVQ         x+8(FP), SI
+	ADDQ         R11, SI
+	VMOVUPS      1792(DX), Z15
+	VMOVUPS      2048(DX), Z14
+	VBROADCASTSS constantsAVX512<>+0(SB), Z13
+	VBROADCASTSS constantsAVX512<>+4(SB), Z12
+	VMOVUPS      512(DX), Z11
+	VBROADCASTSS constantsAVX512<>+164(SB), Z10
+	VBROADCASTSS constantsAVX512<>+16(SB), Z9
+	VBROADCASTSS constantsAVX512<>+160(SB), Z8
+	VBROADCASTSS constantsAVX512<>+156(SB), Z7
+	VBROADCASTSS constantsAVX512<>+20(SB), Z6
+	VMOVUPS      1856(DX), Z5
+	VMOVUPS      2112(DX), Z4
+	VMOVUPS      576(DX), Z3
+	MOVQ         n+40(FP), R9
+
+row10:
+	VMOVUPS    (SI), Z0
+	VMULPS     Z0, Z0, Z1
+	VMULPS     Z0, Z1, Z2
+	VMOVUPS    (DI), Z16
+	VMULPS     Z16, Z2, Z17
+	VSUBPS     Z17, Z15, Z17
+	VMULPS     Z16, Z1, Z18
+	VMULPS     Z16, Z18, Z18
+	VSUBPS     Z18, Z14, Z18
+	VMULPS     Z18, Z0, Z0
+	VDIVPS     Z17, Z0, Z0
+	VMOVUPS    Z0, Z19
+	VPTERNLOGD $0xea, Z12, Z13, Z19
+	VCMPPS     $0x1d, Z19, Z10, K1
+	VBLENDMPS  Z11, Z12, K1, Z19
+	VCMPPS     $0x1e, Z12, Z17, K1
+	VBLENDMPS  Z19, Z11, K1, Z19
+	VADDPS     Z9, Z0, Z0
+	VSUBPS     Z9, Z0, Z0
+	VMINPS     Z8, Z0, Z0
+	VMAXPS     Z7, Z0, Z0
+	VMULPS     Z0, Z1, Z1
+	VMULPS     Z0, Z1, Z1
+	VADDPS     Z1, Z18, Z18
+	VSUBPS     Z16, Z0, Z1
+	VPTERNLOGD $0xea, Z12, Z13, Z1
+	VMULPS     Z0, Z2, Z2
+	VADDPS     Z2, Z17, Z2
+	VMULPS     Z2, Z2, Z20
+	VMULPS     Z14, Z20, Z20
+	VCMPPS     $0x1e, Z12, Z1, K1
+	VBLENDMPS  Z20, Z6, K1, Z20
+	VCMPPS     $0x1e, Z12, Z18, K1
+	VBLENDMPS  Z20, Z6, K1, Z20
+	VCMPPS     $0x1e, Z12, Z17, K1
+	VBLENDMPS  Z20, Z6, K1, Z20
+	VMULPS     Z15, Z15, Z1
+	VMULPS     Z18, Z1, Z1
+	VCMPPS     $0x1e, Z1, Z20, K1
+	VBLENDMPS  Z2, Z15, K1, Z2
+	VCMPPS     $0x1e, Z1, Z20, K1
+	VBLENDMPS  Z18, Z14, K1, Z18
+	VMOVAPS    Z19, Z11
+	VCMPPS     $0x1e, Z1, Z20, K1
+	VBLENDMPS  Z0, Z16, K1, Z0
+	VMOVUPS    Z0, (DI)
+	VMOVAPS    Z2, Z15
+	VMOVAPS    Z18, Z14
+	VMOVUPS    64(SI), Z0
+	VMULPS     Z0, Z0, Z1
+	VMULPS     Z0, Z1, Z2
+	VMOVUPS    64(DI), Z16
+	VMULPS     Z16, Z2, Z17
+	VSUBPS     Z17, Z5, Z17
+	VMULPS     Z16, Z1, Z18
+	VMULPS     Z16, Z18, Z18
+	VSUBPS     Z18, Z4, Z18
+	VMULPS     Z18, Z0, Z0
+	VDIVPS     Z17, Z0, Z0
+	VMOVUPS    Z0, Z19
+	VPTERNLOGD $0xea, Z12, Z13, Z19
+	VCMPPS     $0x1d, Z19, Z10, K1
+	VBLENDMPS  Z3, Z12, K1, Z19
+	VCMPPS     $0x1e, Z12, Z17, K1
+	VBLENDMPS  Z19, Z3, K1, Z19
+	VADDPS     Z9, Z0, Z0
+	VSUBPS     Z9, Z0, Z0
+	VMINPS     Z8, Z0, Z0
+	VMAXPS     Z7, Z0, Z0
+	VMULPS     Z0, Z1, Z1
+	VMULPS     Z0, Z1, Z1
+	VADDPS     Z1, Z18, Z18
+	VSUBPS     Z16, Z0, Z1
+	VPTERNLOGD $0xea, Z12, Z13, Z1
+	VMULPS     Z0, Z2, Z2
+	VADDPS     Z2, Z17, Z2
+	VMULPS     Z2, Z2, Z20
+	VMULPS     Z4, Z20, Z20
+	VCMPPS     $0x1e, Z12, Z1, K1
+	VBLENDMPS  Z20, Z6, K1, Z20
+	VCMPPS     $0x1e, Z12, Z18, K1
+	VBLENDMPS  Z20, Z6, K1, Z20
+	VCMPPS     $0x1e, Z12, Z17, K1
+	VBLENDMPS  Z20, Z6, K1, Z20
+	VMULPS     Z5, Z5, Z1
+	VMULPS     Z18, Z1, Z1
+	VCMPPS     $0x1e, Z1, Z20, K1
+	VBLENDMPS  Z2, Z5, K1, Z2
+	VCMPPS     $0x1e, Z1, Z20, K1
+	VBLENDMPS  Z18, Z4, K1, Z18
+	VMOVAPS    Z19, Z3
+	VCMPPS     $0x1e, Z1, Z20, K1
+	VBLENDMPS  Z0, Z16, K1, Z0
+	VMOVUPS    Z0, 64(DI)
+	VMOVAPS    Z2, Z5
+	VMOVAPS    Z18, Z4
+	ADDQ       $+256, DI
+	ADDQ       $+256, SI
+	SUBQ       $+1, R9
+	TESTQ      R9, R9
+	JNE        row10
+	VMOVUPS    Z11, 512(DX)
+	VMOVUPS    Z15, 1792(DX)
+	VMOVUPS    Z14, 2048(DX)
+	VMOVUPS    Z3, 576(DX)
+	VMOVUPS    Z5, 1856(DX)
+	VMOVUPS    Z4, 2112(DX)
+	ADDQ       $+128, R11
+	CMPQ       R11, R10
+	JLT        strip1
+	ADDQ       $+16, BX
+	SUBQ       $+1, R8
+	TESTQ      R8, R8
+	JNE        try
+	VZEROUPPER
+	RET
+
 DATA constantsAVX512<>+0(SB)/4, $0x7fffffff
 DATA constantsAVX512<>+4(SB)/4, $0x00000000
 DATA constantsAVX512<>+8(SB)/4, $0x7f7fffff
@@ -1065,4 +1356,7 @@ DATA constantsAVX512<>+140(SB)/4, $0x42b20000
 DATA constantsAVX512<>+144(SB)/4, $0x42ca0000
 DATA constantsAVX512<>+148(SB)/4, $0x42e20000
 DATA constantsAVX512<>+152(SB)/4, $0x7f800000
-GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $156
+DATA constantsAVX512<>+156(SB)/4, $0xc0800000
+DATA constantsAVX512<>+160(SB)/4, $0x40400000
+DATA constantsAVX512<>+164(SB)/4, $0x4a742400
+GLOBL constantsAVX512<>(SB), RODATA|NOPTR, $168

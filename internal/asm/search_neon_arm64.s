@@ -1067,3 +1067,302 @@ number11:
 	SUB $1, R4, R4
 	CBNZ R4, try
 	RET
+
+// func CodeSearchNEON(l *float32, x *float32, params *float32, tries *float32, count int, n int, groups int)
+
+TEXT ·CodeSearchNEON(SB), NOSPLIT, $0-56
+	// R0 l, R1 x, R2 params, R3 tries, R4 count, R5 n, R6 groups, R7 the strip
+	MOVD tries+24(FP), R3
+	MOVD count+32(FP), R4
+	MOVD groups+48(FP), R6
+	SUB R7, R7, R7
+strip0:
+	MOVD params+16(FP), R2
+	ADD R7, R2, R2
+	MOVD x+8(FP), R1
+	ADD R7, R1, R1
+	MOVD $2147483647, R16
+	VDUP R16, V15.S4
+	MOVD $0, R16
+	VDUP R16, V14.S4
+	FMOVQ (R2), F13
+	FMOVQ 16(R2), F12
+	MOVD n+40(FP), R5
+row00:
+	FMOVQ (R1), F0
+	VAND V15.B16, V0.B16, V1.B16
+	VORR V14.B16, V1.B16, V1.B16
+	VAND V15.B16, V13.B16, V2.B16
+	VORR V14.B16, V2.B16, V2.B16
+	WORD $0x6ea2e421 // fcmgt v1.4s, v1.4s, v2.4s
+	VBSL V13.B16, V0.B16, V1.B16
+	VMOV V1.B16, V13.B16
+	FMOVQ 16(R1), F0
+	VAND V15.B16, V0.B16, V1.B16
+	VORR V14.B16, V1.B16, V1.B16
+	VAND V15.B16, V12.B16, V2.B16
+	VORR V14.B16, V2.B16, V2.B16
+	WORD $0x6ea2e421 // fcmgt v1.4s, v1.4s, v2.4s
+	VBSL V12.B16, V0.B16, V1.B16
+	VMOV V1.B16, V12.B16
+	ADD $256, R1, R1
+	SUB $1, R5, R5
+	CBNZ R5, row00
+	FMOVQ F13, (R2)
+	FMOVQ F12, 16(R2)
+	MOVD params+16(FP), R2
+	ADD R7, R2, R2
+	SUB R5, R5, R5
+	ADD $2, R5, R5
+number01:
+	FMOVQ (R2), F15
+	MOVD $2147483647, R16
+	VDUP R16, V14.S4
+	MOVD $0, R16
+	VDUP R16, V13.S4
+	MOVD $2139095039, R16
+	VDUP R16, V12.S4
+	MOVD $1065353216, R16
+	VDUP R16, V11.S4
+	MOVD $646978941, R16
+	VDUP R16, V10.S4
+	MOVD $3229614080, R16
+	VDUP R16, V9.S4
+	VAND V14.B16, V15.B16, V0.B16
+	VORR V13.B16, V0.B16, V0.B16
+	WORD $0x6e20e581 // fcmge v1.4s, v12.4s, v0.4s
+	VBSL V13.B16, V11.B16, V1.B16
+	WORD $0x6e2ae400 // fcmge v0.4s, v0.4s, v10.4s
+	VBSL V13.B16, V1.B16, V0.B16
+	FMOVQ F0, 512(R2)
+	WORD $0x6e2ffd20 // fdiv v0.4s, v9.4s, v15.4s
+	FMOVQ F0, 1536(R2)
+	ADD $16, R2, R2
+	SUB $1, R5, R5
+	CBNZ R5, number01
+	MOVD params+16(FP), R2
+	ADD R7, R2, R2
+	MOVD l+0(FP), R0
+	ADD R7, R0, R0
+	MOVD x+8(FP), R1
+	ADD R7, R1, R1
+	FMOVQ 1536(R2), F15
+	MOVD $1262485504, R16
+	VDUP R16, V14.S4
+	MOVD $1077936128, R16
+	VDUP R16, V13.S4
+	MOVD $3229614080, R16
+	VDUP R16, V12.S4
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
+	FMOVQ 1552(R2), F9
+	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	MOVD n+40(FP), R5
+row02:
+	FMOVQ (R1), F0
+	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
+	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	FMOVQ F1, (R0)
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20d56b // fadd v11.4s, v11.4s, v0.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
+	FMOVQ 16(R1), F0
+	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
+	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
+	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
+	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
+	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	FMOVQ F1, 16(R0)
+	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
+	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
+	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
+	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
+	ADD $256, R0, R0
+	ADD $256, R1, R1
+	SUB $1, R5, R5
+	CBNZ R5, row02
+	FMOVQ F11, 1792(R2)
+	FMOVQ F10, 2048(R2)
+	FMOVQ F8, 1808(R2)
+	FMOVQ F7, 2064(R2)
+	MOVD params+16(FP), R2
+	ADD R7, R2, R2
+	SUB R5, R5, R5
+	ADD $2, R5, R5
+number03:
+	FMOVQ 2048(R2), F15
+	MOVD $2147483647, R16
+	VDUP R16, V14.S4
+	MOVD $0, R16
+	VDUP R16, V13.S4
+	MOVD $2139095039, R16
+	VDUP R16, V12.S4
+	FMOVQ 512(R2), F11
+	VAND V14.B16, V15.B16, V0.B16
+	VORR V13.B16, V0.B16, V0.B16
+	WORD $0x6e20e580 // fcmge v0.4s, v12.4s, v0.4s
+	VBSL V13.B16, V11.B16, V0.B16
+	FMOVQ F0, 512(R2)
+	ADD $16, R2, R2
+	SUB $1, R5, R5
+	CBNZ R5, number03
+	ADD $32, R7, R7
+	CMP R6, R7
+	BLT strip0
+try:
+	SUB R7, R7, R7
+strip1:
+	MOVD params+16(FP), R2
+	ADD R7, R2, R2
+	MOVD l+0(FP), R0
+	ADD R7, R0, R0
+	MOVD x+8(FP), R1
+	ADD R7, R1, R1
+	FMOVQ 1792(R2), F15
+	FMOVQ 2048(R2), F14
+	MOVD $2147483647, R16
+	VDUP R16, V13.S4
+	MOVD $0, R16
+	VDUP R16, V12.S4
+	FMOVQ 512(R2), F11
+	MOVD $1249125376, R16
+	VDUP R16, V10.S4
+	MOVD $1262485504, R16
+	VDUP R16, V9.S4
+	MOVD $1077936128, R16
+	VDUP R16, V8.S4
+	MOVD $3229614080, R16
+	VDUP R16, V7.S4
+	MOVD $4286578688, R16
+	VDUP R16, V6.S4
+	FMOVQ 1808(R2), F5
+	FMOVQ 2064(R2), F4
+	FMOVQ 528(R2), F3
+	MOVD n+40(FP), R5
+row10:
+	FMOVQ (R1), F0
+	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
+	WORD $0x6e20dc22 // fmul v2.4s, v1.4s, v0.4s
+	FMOVQ (R0), F16
+	WORD $0x6e30dc51 // fmul v17.4s, v2.4s, v16.4s
+	WORD $0x4eb1d5f1 // fsub v17.4s, v15.4s, v17.4s
+	WORD $0x6e30dc32 // fmul v18.4s, v1.4s, v16.4s
+	WORD $0x6e30de52 // fmul v18.4s, v18.4s, v16.4s
+	WORD $0x4eb2d5d2 // fsub v18.4s, v14.4s, v18.4s
+	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
+	WORD $0x6e31fc00 // fdiv v0.4s, v0.4s, v17.4s
+	VAND V13.B16, V0.B16, V19.B16
+	VORR V12.B16, V19.B16, V19.B16
+	WORD $0x6e33e553 // fcmge v19.4s, v10.4s, v19.4s
+	VBSL V12.B16, V11.B16, V19.B16
+	WORD $0x6eace634 // fcmgt v20.4s, v17.4s, v12.4s
+	VBSL V11.B16, V19.B16, V20.B16
+	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
+	WORD $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21d652 // fadd v18.4s, v18.4s, v1.4s
+	WORD $0x4eb0d401 // fsub v1.4s, v0.4s, v16.4s
+	VAND V13.B16, V1.B16, V1.B16
+	VORR V12.B16, V1.B16, V1.B16
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e22d622 // fadd v2.4s, v17.4s, v2.4s
+	WORD $0x6e22dc53 // fmul v19.4s, v2.4s, v2.4s
+	WORD $0x6e2ede73 // fmul v19.4s, v19.4s, v14.4s
+	WORD $0x6eace421 // fcmgt v1.4s, v1.4s, v12.4s
+	VBSL V6.B16, V19.B16, V1.B16
+	WORD $0x6eace653 // fcmgt v19.4s, v18.4s, v12.4s
+	VBSL V6.B16, V1.B16, V19.B16
+	WORD $0x6eace631 // fcmgt v17.4s, v17.4s, v12.4s
+	VBSL V6.B16, V19.B16, V17.B16
+	WORD $0x6e2fdde1 // fmul v1.4s, v15.4s, v15.4s
+	WORD $0x6e32dc21 // fmul v1.4s, v1.4s, v18.4s
+	WORD $0x6ea1e633 // fcmgt v19.4s, v17.4s, v1.4s
+	VBSL V15.B16, V2.B16, V19.B16
+	WORD $0x6ea1e622 // fcmgt v2.4s, v17.4s, v1.4s
+	VBSL V14.B16, V18.B16, V2.B16
+	VMOV V20.B16, V11.B16
+	WORD $0x6ea1e631 // fcmgt v17.4s, v17.4s, v1.4s
+	VBSL V16.B16, V0.B16, V17.B16
+	FMOVQ F17, (R0)
+	VMOV V19.B16, V15.B16
+	VMOV V2.B16, V14.B16
+	FMOVQ 16(R1), F0
+	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
+	WORD $0x6e20dc22 // fmul v2.4s, v1.4s, v0.4s
+	FMOVQ 16(R0), F16
+	WORD $0x6e30dc51 // fmul v17.4s, v2.4s, v16.4s
+	WORD $0x4eb1d4b1 // fsub v17.4s, v5.4s, v17.4s
+	WORD $0x6e30dc32 // fmul v18.4s, v1.4s, v16.4s
+	WORD $0x6e30de52 // fmul v18.4s, v18.4s, v16.4s
+	WORD $0x4eb2d492 // fsub v18.4s, v4.4s, v18.4s
+	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
+	WORD $0x6e31fc00 // fdiv v0.4s, v0.4s, v17.4s
+	VAND V13.B16, V0.B16, V19.B16
+	VORR V12.B16, V19.B16, V19.B16
+	WORD $0x6e33e553 // fcmge v19.4s, v10.4s, v19.4s
+	VBSL V12.B16, V3.B16, V19.B16
+	WORD $0x6eace634 // fcmgt v20.4s, v17.4s, v12.4s
+	VBSL V3.B16, V19.B16, V20.B16
+	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
+	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
+	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
+	WORD $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e21d652 // fadd v18.4s, v18.4s, v1.4s
+	WORD $0x4eb0d401 // fsub v1.4s, v0.4s, v16.4s
+	VAND V13.B16, V1.B16, V1.B16
+	VORR V12.B16, V1.B16, V1.B16
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e22d622 // fadd v2.4s, v17.4s, v2.4s
+	WORD $0x6e22dc53 // fmul v19.4s, v2.4s, v2.4s
+	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
+	WORD $0x6eace421 // fcmgt v1.4s, v1.4s, v12.4s
+	VBSL V6.B16, V19.B16, V1.B16
+	WORD $0x6eace653 // fcmgt v19.4s, v18.4s, v12.4s
+	VBSL V6.B16, V1.B16, V19.B16
+	WORD $0x6eace631 // fcmgt v17.4s, v17.4s, v12.4s
+	VBSL V6.B16, V19.B16, V17.B16
+	WORD $0x6e25dca1 // fmul v1.4s, v5.4s, v5.4s
+	WORD $0x6e32dc21 // fmul v1.4s, v1.4s, v18.4s
+	WORD $0x6ea1e633 // fcmgt v19.4s, v17.4s, v1.4s
+	VBSL V5.B16, V2.B16, V19.B16
+	WORD $0x6ea1e622 // fcmgt v2.4s, v17.4s, v1.4s
+	VBSL V4.B16, V18.B16, V2.B16
+	VMOV V20.B16, V3.B16
+	WORD $0x6ea1e631 // fcmgt v17.4s, v17.4s, v1.4s
+	VBSL V16.B16, V0.B16, V17.B16
+	FMOVQ F17, 16(R0)
+	VMOV V19.B16, V5.B16
+	VMOV V2.B16, V4.B16
+	ADD $256, R0, R0
+	ADD $256, R1, R1
+	SUB $1, R5, R5
+	CBNZ R5, row10
+	FMOVQ F11, 512(R2)
+	FMOVQ F15, 1792(R2)
+	FMOVQ F14, 2048(R2)
+	FMOVQ F3, 528(R2)
+	FMOVQ F5, 1808(R2)
+	FMOVQ F4, 2064(R2)
+	ADD $32, R7, R7
+	CMP R6, R7
+	BLT strip1
+	ADD $16, R3, R3
+	SUB $1, R4, R4
+	CBNZ R4, try
+	RET
