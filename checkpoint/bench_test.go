@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/quant"
 	"github.com/lowbit-go/lowbit/safetensors"
 )
 
@@ -75,24 +77,49 @@ func benchmarkCheckpoints() map[string]struct {
 // text is a tensor of bytes.
 func text(s string) raw { return raw{safetensors.U8, []int{len(s)}, []byte(s)} }
 
-// BenchmarkReadRows reads 256 rows at a time as bfloat16. The file is in the system's cache.
+// BenchmarkReadRows reads 1024 rows at a time as bfloat16. The file is in the system's cache.
 func BenchmarkReadRows(b *testing.B) {
 	for name, c := range benchmarkCheckpoints() {
 		b.Run(name, func(b *testing.B) {
-			x := lookup(b, open(b, folder(b, c.config, c.all)), "m.weight")
-			const rows = 1024
-			dst := make([]bf16.BFloat16, rows*x.RowLen())
-			first := 0
-			b.ReportAllocs()
-			for b.Loop() {
-				if err := ReadRows(x, dst, first); err != nil {
-					b.Fatal(err)
-				}
-				first = (first + rows) % x.Rows()
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(dst)), "ns/weight")
+			benchmarkRows(b, lookup(b, open(b, folder(b, c.config, c.all)), "m.weight"))
 		})
 	}
+}
+
+// BenchmarkReadRowsOfPresets does so with what presets make of a matrix, packed as a preset of the tool is.
+func BenchmarkReadRowsOfPresets(b *testing.B) {
+	c := benchmarkCheckpoints()["plain"]
+	in := folder(b, c.config, c.all)
+	read := func(preset string, job Job) {
+		b.Run(preset, func(b *testing.B) {
+			out := filepath.Join(b.TempDir(), "out")
+			require.NoError(b, plan(b, in, job, 1<<20).WriteFolder(context.Background(), out, WriteOptions{}))
+			benchmarkRows(b, lookup(b, open(b, out), "m.weight"))
+		})
+	}
+	for _, preset := range quant.Presets() {
+		spec, err := quant.Preset(preset)
+		require.NoError(b, err)
+		pack := spec.DType.Bits() < 8
+		read(preset, &Quantization{Name: preset, Choose: func(*Tensor) *Choice { return &Choice{Spec: spec, Pack: pack} }})
+	}
+	for _, preset := range CompressedTensorsPresets() {
+		read(preset, ctJob(b, preset))
+	}
+}
+
+func benchmarkRows(b *testing.B, x *Tensor) {
+	const rows = 1024
+	dst := make([]bf16.BFloat16, rows*x.RowLen())
+	first := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := ReadRows(x, dst, first); err != nil {
+			b.Fatal(err)
+		}
+		first = (first + rows) % x.Rows()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(dst)), "ns/weight")
 }
 
 // BenchmarkCompressedTensors quantizes a matrix of 4096 x 4096 bfloat16.

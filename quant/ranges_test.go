@@ -3,6 +3,7 @@ package quant
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -123,9 +124,12 @@ func TestObserveHistogram(t *testing.T) {
 			x = x[:50] // zeros alone
 		}
 		var whole Histogram[float32]
-		for _, i := range r.Perm(len(x)) {
+		shuffled := slices.Clone(x)
+		r.Shuffle(len(x), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		for n := 0; len(shuffled) > 0; shuffled = shuffled[n:] {
 			var part Histogram[float32]
-			part.Add(x[i : i+1])
+			n = min(1+r.IntN(40), len(shuffled))
+			part.Add(shuffled[:n])
 			whole.Merge(&part)
 		}
 		require.NoError(t, want.Observe(Tensor[float32]{x, []int{len(x)}}))
