@@ -101,10 +101,10 @@ func BenchmarkReadRowsOfPresets(b *testing.B) {
 		spec, err := quant.Preset(preset)
 		require.NoError(b, err)
 		pack := spec.DType.Bits() < 8
-		read(preset, &Quantization{Name: preset, Choose: func(*Tensor) *Choice { return &Choice{Spec: spec, Pack: pack} }})
+		read("lowbit/"+preset, &Quantization{Name: preset, Choose: func(*Tensor) *Choice { return &Choice{Spec: spec, Pack: pack} }})
 	}
 	for _, preset := range CompressedTensorsPresets() {
-		read(preset, ctJob(b, preset))
+		read("compressed-tensors/"+preset, ctJob(b, preset))
 	}
 }
 
