@@ -59,7 +59,7 @@ var dialectGrids = []Grid{{1, 40, 16}, {1, 9, 32}, {1, 300, 4}, {1, 1, 4100}, {1
 
 func differFloats[T Float](t *testing.T, impl string, r FloatRule, seed uint64) {
 	src := newSource(1000 + seed)
-	for trial := range effort(len(dialectGrids), 2*len(dialectGrids), 100*len(dialectGrids)) {
+	for trial := range effort(len(dialectGrids), 4*len(dialectGrids), 100*len(dialectGrids)) {
 		g := dialectGrids[trial%len(dialectGrids)]
 		src.mood()
 		n := elements(g)

@@ -30,7 +30,7 @@ func TestDifferential(t *testing.T) {
 	implementations := assembled(t)
 	r := newSource(1)
 	l := newLab()
-	share := effort(30, 8, 1) // of the grids each kernel has its own
+	share := effort(30, 4, 1) // of the grids each kernel has its own
 	for number, k := range table {
 		t.Run(k.name, func(t *testing.T) {
 			try := func(g Grid, places []place) {

@@ -235,7 +235,7 @@ func TestShortDivision(t *testing.T) {
 	assert.Positive(t, tried)
 
 	r := newSource(10)
-	for range effort(100_000, 1_000_000, 300_000_000) {
+	for range effort(100_000, 3_000_000, 300_000_000) {
 		h := float32(1 + r.IntN(1<<10-1))
 		s := neighbour(float32(1), r.IntN(1<<23))
 		if r.IntN(2) == 0 {

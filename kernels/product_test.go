@@ -215,7 +215,7 @@ func TestProductKernels(t *testing.T) {
 				if streams {
 					streamAll(t, 65)
 				}
-				for length := 1; length <= 400; length += effort(9, 2, 1) {
+				for length := 1; length <= 400; length += effort(9, 1, 1) {
 					l.prepare(r, &k, Grid{1, 1, length})
 					l.hold(t, place{atEnd: true}, place{offset: length % 64}, place{offset: length % 64, atEnd: true})
 				}

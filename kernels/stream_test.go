@@ -42,7 +42,7 @@ func TestStreaming(t *testing.T) {
 				l.prepare(r, &k, g)
 				for _, name := range implementations {
 					require.NoError(t, Use(name))
-					for offset := number % effort(7, 3, 1); offset < 64; offset += effort(7, 3, 1) {
+					for offset := number % effort(7, 1, 1); offset < 64; offset += effort(7, 1, 1) {
 						places := []place{{offset: offset}, {offset: offset, atEnd: true}}
 						if i < 5 {
 							places = append(places, place{offset: offset, apart: (offset*7 + number) % 64}, place{offset: number % 64, apart: offset})

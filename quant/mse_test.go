@@ -122,9 +122,6 @@ func TestSearchWorkers(t *testing.T) {
 		for _, weights := range [][]float32{nil, importance} {
 			var want Params
 			for workers := 1; workers <= 8; workers++ {
-				if testing.Short() && workers > 3 && workers < 8 {
-					continue
-				}
 				q, err := New[float32](Spec{DType: Int4, Granularity: granularity, RangeCalculator: Algorithm{Name: "mse"}}, Weight)
 				require.NoError(t, err)
 				q.Workers, q.Importance = workers, weights

@@ -17,14 +17,10 @@ func TestStreamMemory(t *testing.T) {
 	in, codes, out := place(t, "in"), place(t, "codes"), place(t, "out")
 	save(t, in, noise("w", safetensors.F32, 1024, 4096)) // 16 MB
 	inPieces(t, 64<<10, 256<<10)
-	specs := []string{
+	for _, spec := range []string{
 		int8Spec, `{"dtype":"int8","granularity":{"type":"per_channel","axis":0}}`, `{"dtype":"int4","granularity":{"type":"per_channel","axis":1}}`,
 		`{"dtype":"float4_e2m1fn","granularity":{"type":"per_block","axis":1,"block_size":32}}`, `{"dtype":"int4","granularity":{"type":"per_block","axis":0,"block_size":16}}`,
-	}
-	if testing.Short() {
-		specs = specs[3:]
-	}
-	for _, spec := range specs {
+	} {
 		for _, args := range [][]string{
 			{"quantize", "--workers", "4", "--pack", "--spec", spec, "-o", codes, in},
 			{"dequantize", "--workers", "4", "-o", out, codes},
