@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"math"
 	"unsafe"
 
 	"github.com/lowbit-go/lowbit/internal/asm"
@@ -96,15 +97,22 @@ func DequantizeFloat[T Float, C FloatCode](dst []T, src []C, g Grid, p *FloatPar
 
 func dequantizeFloat[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams) {
 	g = g.merged()
-	switch {
-	case impl == generic || len(dst) == 0 || formats[p.Format].unread || !finite(impl, p.Scale):
+	if impl == generic || len(dst) == 0 || formats[p.Format].unread {
 		portableDequantizeFloat(dst, src, g, p)
-	case p.Scales == ScaleE4M3FNGlobal:
-		dequantizeFloatGlobal(impl, dst, src, g, p)
-	case formats[p.Format].wider != 1:
-		dequantizeFloatWider(impl, dst, src, g, p)
+		return
+	}
+	m := p.method()
+	times, over := m.twoLevels()
+	times *= m.format.times
+	switch {
+	case !(math.Abs(float64(times*largest(impl, p.Scale))) <= math.MaxFloat32):
+		portableDequantizeFloat(dst, src, g, p)
+	case over != 1:
+		dequantizeFloatOver(impl, dst, src, g, p, &m)
+	case p.Format.isSix():
+		dequantizeFloatSixes(impl, dst, src, g, p, times)
 	case g.inBytes(p.Format.Bits()):
-		dequantizeFloatAsm(impl, dst, src, g, p)
+		dequantizeFloatAsm(impl, dst, src, g, p, times)
 	default:
 		portableDequantizeFloat(dst, src, g, p)
 	}

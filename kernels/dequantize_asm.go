@@ -9,7 +9,7 @@ import (
 // dequantizeIntAsm is the integer formula on an implementation with assembly.
 func dequantizeIntAsm[T Float](impl isa, st storage, dst []T, src unsafe.Pointer, g Grid, p *IntParams) {
 	if tabled[T](impl, st.bits, g.Len) {
-		lookUpAsm[T](impl, st, unsafe.Pointer(&dst[0]), src, len(dst), g, false, p)
+		lookUpAsm[T](impl, st, unsafe.Pointer(&dst[0]), src, len(dst), g, 0, p)
 		return
 	}
 	to := streamingTo(impl, len(dst), st.bits, unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask).every(perByte(st.bits))
@@ -62,17 +62,18 @@ func dequantizeIntBetweenBytes[T Float](impl isa, dst []T, src []byte, g Grid, p
 	}
 }
 
-// dequantizeFloatAsm is the float formula on an implementation with assembly.
-func dequantizeFloatAsm[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams) {
+// dequantizeFloatAsm is the float formula on an implementation with assembly, which
+// multiplies scales by a number.
+func dequantizeFloatAsm[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams, times float32) {
 	code, elem := formats[p.Format].read, elemOf[T]()
 	if tabled[T](impl, p.Format.Bits(), g.Len) {
-		lookUpAsm[T](impl, storage{code: code}, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), len(dst), g, true, &IntParams{Scale: p.Scale})
+		lookUpAsm[T](impl, storage{code: code}, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), len(dst), g, times, &IntParams{Scale: p.Scale})
 		return
 	}
 	to := streamingTo(impl, len(dst), p.Format.Bits(), unsafe.Pointer(&dst[0]), 8*int(unsafe.Sizeof(dst[0])), NoMask).every(perByte(p.Format.Bits()))
 	s := spans{g: g, n: g.Groups, most: mostElements, to: to}
 	for s.advance() {
-		asm.DequantizeFp[T](impl, code, elem, unsafe.Pointer(&dst[s.off]), &src[s.off*p.Format.Bits()/8], &p.Scale[s.first], s.groups, s.length, s.ahead)
+		asm.DequantizeFp[T](impl, code, elem, unsafe.Pointer(&dst[s.off]), &src[s.off*p.Format.Bits()/8], &p.Scale[s.first], times, s.groups, s.length, s.ahead)
 	}
 }
 
@@ -88,14 +89,15 @@ func tabled[T Float](impl isa, bits, length int) bool {
 }
 
 // lookUpAsm dequantizes n codes of a byte by tables. What is in these is made as
-// it is elsewhere, so that the results are the same. Of floats, p has the scales.
-func lookUpAsm[T Float](impl isa, st storage, dst, src unsafe.Pointer, n int, g Grid, float bool, p *IntParams) {
+// it is elsewhere, so that the results are the same. Of floats, p has the scales, and
+// times is what these are multiplied by; else it is 0.
+func lookUpAsm[T Float](impl isa, st storage, dst, src unsafe.Pointer, n int, g Grid, times float32, p *IntParams) {
 	var table [256]uint16
 	y, q := unsafe.Pointer(&table[0]), unsafe.Pointer(&everyCode[0])
 	s := spans{g: g, n: g.Groups, most: min(g.Len, mostElements), to: streamingTo(impl, n, 8, dst, 16, NoMask)}
 	for s.advance() { // to a part of a group
-		if float {
-			asm.DequantizeFp[T](impl, st.code, elemOf[T](), y, (*byte)(q), &p.Scale[s.first], 1, len(table), 0)
+		if times != 0 {
+			asm.DequantizeFp[T](impl, st.code, elemOf[T](), y, (*byte)(q), &p.Scale[s.first], times, 1, len(table), 0)
 		} else {
 			dequantizeInts[T](impl, st, y, q, p, s.first, 1, len(table), 0)
 		}

@@ -175,9 +175,8 @@ func quantizeFours[T Float](impl isa, dst []byte, src []T, g Grid, p *FloatParam
 	}
 }
 
-// dequantizeFloatGlobal is for scales of two levels.
-func dequantizeFloatGlobal[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams) {
-	m := p.method()
+// dequantizeFloatOver is for scales that are divided by a number.
+func dequantizeFloatOver[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams, m *method) {
 	row := g.Groups * g.Len
 	if g.Rows > 1 && row%perByte(p.Format.Bits()) != 0 {
 		portableDequantizeFloat(dst, src, g, p)

@@ -12,23 +12,19 @@ import (
 func (p *IntParams) finite(impl isa) bool { return finite(impl, p.Scale) && finite(impl, p.Minval) }
 
 // finite tells whether numbers are finite, for an implementation with assembly.
-func finite(impl isa, x []float32) bool {
-	if len(x) <= 16 {
-		for _, v := range x {
-			if v-v != 0 {
-				return false
-			}
-		}
-		return true
-	}
-	for len(x) > 0 {
+func finite(impl isa, x []float32) bool { return largest(impl, x) <= math.MaxFloat32 }
+
+// largest returns the largest magnitude, NaN if one is among the numbers.
+func largest(impl isa, x []float32) float32 {
+	var all uint32
+	for len(x) > 16 {
 		n := min(len(x), mostElements)
 		var most float32
 		asm.AbsMax[float32](impl, asm.F32, unsafe.Pointer(&x[0]), &most, 1, n)
-		if !(most <= math.MaxFloat32) {
-			return false
-		}
-		x = x[n:]
+		all, x = max(all, math.Float32bits(most)), x[n:]
 	}
-	return true
+	for _, v := range x { // a NaN is beyond an infinity
+		all = max(all, math.Float32bits(v)&(1<<31-1))
+	}
+	return math.Float32frombits(all)
 }

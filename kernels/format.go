@@ -91,12 +91,12 @@ type description struct {
 	field, step int32
 
 	// write and read are what the assembly calls the codes that a kernel writes
-	// and reads, and float8 what it is told of an asm.Float8. A float format that is
-	// read as E4M3 or E5M2 has the values of those times wider, a power of two.
-	// One that cannot is unread: the portable code reads it.
+	// and reads, and float8 what it is told of an asm.Float8. A float format is read as
+	// E4M3, E5M2 or E2M1 with scales that are so many times theirs, a power of two that is
+	// not less than 1. One that cannot is unread: the portable code reads it.
 	write, read asm.Code
 	float8      float8
-	wider       float32
+	times       float32
 	unread      bool
 
 	width int    // of a float code, the bits that count
@@ -128,9 +128,9 @@ func describe(id Format, row *codeformat.Row) description {
 	case id == Uint8:
 		d.write, d.read = asm.Uint8, asm.Uint8
 	case id == E2M1:
-		d.write, d.read, d.wider = asm.E2M1, asm.E4M3, 1
+		d.write, d.read, d.times = asm.E2M1, asm.E4M3, e4m3Times
 	case id == E2M1Packed:
-		d.write, d.read, d.wider = asm.E2M1Packed, asm.E2M1, 1
+		d.write, d.read, d.times = asm.E2M1Packed, asm.E2M1, 1
 	case row.Float != nil:
 		d.readAs(row.Float)
 	case row.Bits == 4:
@@ -141,15 +141,19 @@ func describe(id Format, row *codeformat.Row) description {
 	return d
 }
 
+// e4m3Times is that of E4M3, of which the assembly reads 1/256.
+const e4m3Times = 256
+
 // readAs finds whose codes the assembly takes a format's for: those of as many mantissa bits, whose numbers end at the
-// same code or behind.
+// same code or behind. The power of two that brings the least normal number of the one to that of the other has the
+// subnormals be the same, too.
 func (d *description) readAs(f *codeformat.Float) {
-	as, read := codeformat.Rows[codeformat.E4M3FN].Float, asm.E4M3
+	as, read, times := codeformat.Rows[codeformat.E4M3FN].Float, asm.E4M3, e4m3Times
 	if f.Mantissa == 2 {
-		as, read = codeformat.Rows[codeformat.E5M2].Float, asm.E5M2
+		as, read, times = codeformat.Rows[codeformat.E5M2].Float, asm.E5M2, 1
 	}
-	d.read, d.wider = read, float32(math.Ldexp(1, as.Bias-f.Bias))
-	d.unread = f.Mantissa != as.Mantissa || f.NaN >= 0 && (f.Top != as.Top || f.NaN != as.NaN)
+	d.read, d.times = read, float32(math.Ldexp(float64(times), as.Bias-f.Bias))
+	d.unread = d.times < 1 || f.Mantissa != as.Mantissa || f.NaN >= 0 && (f.Top != as.Top || f.NaN != as.NaN)
 }
 
 // Bits returns how many bits a code takes in memory.

@@ -95,8 +95,7 @@ func dequantizeIntSixes[T Float](impl isa, dst []T, src []byte, g Grid, p *IntPa
 }
 
 // The assembly writes a float code of six bits with its sign in the highest bit of
-// the byte. To be read it is taken for the code of eight bits with as many mantissa
-// bits (widened).
+// the byte.
 
 // signsDown makes codes of six bits of those that the assembly writes.
 func signsDown(codes []byte) {
@@ -160,5 +159,27 @@ func sixesOf[T Float](impl isa, codes []byte, src []T, g Grid, p *FloatParams, f
 	} else { // those that multiply
 		m := p.method()
 		quantizeFloatGroups(impl, codes, src, g, p.Format, 0, nil, factors[T](p, &m, 0, len(factor), factor), streaming{})
+	}
+}
+
+// dequantizeFloatSixes is dequantizeFloatAsm for codes of six bits, packed or not. Whose sign
+// is in the highest bit of a byte is read as the code of eight bits with as many mantissa bits.
+func dequantizeFloatSixes[T Float](impl isa, dst []T, src []byte, g Grid, p *FloatParams, times float32) {
+	var codes [betweenBytes + 4]byte
+	part := FloatParams{Format: p.Format}
+	if p.Format.isPacked() {
+		part.Format = formats[p.Format].bytes
+	}
+	s := spans{g: g, n: g.Groups, most: betweenBytes}
+	for s.advance() {
+		n, before := s.groups*s.length, 0
+		if p.Format.isPacked() {
+			before = s.off % 4
+			unpackSixesAsm(impl, codes[:before+n], src[s.off/4*3:], false, true)
+		} else {
+			signsUp(codes[:n], src[s.off:][:n])
+		}
+		part.Scale = p.Scale[s.first:][:s.groups]
+		dequantizeFloatAsm(impl, dst[s.off:][:n], codes[before:][:n], Grid{1, s.groups, s.length}, &part, times)
 	}
 }

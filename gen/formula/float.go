@@ -266,36 +266,26 @@ tie is 2^-22, or the number below that if ties go toward zero; and a sign is fli
 }
 
 // scaled stores the values of codes times s, which is finite, to y. E4M3 is read as
-// 1/256 of what it is, so that s is multiplied by 256, which is exact, and not each
-// value; but where 256*s is infinite, and for NaN, the rare way is taken. E5M2 has NaNs, and infinities that 0 makes
-// such. A listed NaN has its code's sign, which a product keeps and the rare way does
-// not have.
+// 1/256 of what it is, for which s has a factor, and its NaN takes the rare way. E5M2
+// has NaNs, and infinities that 0 makes such.
 func (f format) scaled(k *ir.Kernel, codes string, t tensor, s *ir.Node, listed bool) {
-	x := f.load(k, codes, listed)
-	rarely := func() {
-		v, _ := withNaN(k, codes)
-		k.Store("y", t.mem, v.Mul(s))
-	}
-	if listed && f.code == ir.MemE4M3 {
-		k.AlarmCode(codes, ir.MemListed, k.Int(0))
-		k.Store("y", t.mem, x.Mul(s))
-		k.Rarely(rarely)
-		return
-	}
-	if f.code != ir.MemE4M3 {
-		y := x.Mul(s)
-		k.Store("y", t.mem, y)
-		if f.code == ir.MemE5M2 {
-			y.OrAlarm()
-			k.Rarely(func() { k.Store("y", t.mem, oneNaN(k, y)) })
+	y := f.load(k, codes, listed).Mul(s)
+	k.Store("y", t.mem, y)
+	switch f.code {
+	case ir.MemE4M3:
+		mem, or := f.code, int32(signs)
+		if listed { // a NaN is the code 0xff then
+			mem, or = ir.MemListed, 0
 		}
-		return
+		k.AlarmCode(codes, mem, k.Int(or))
+		k.Rarely(func() {
+			v, _ := withNaN(k, codes)
+			k.Store("y", t.mem, v.Mul(k.Const(1./256)).Mul(s))
+		})
+	case ir.MemE5M2:
+		y.OrAlarm()
+		k.Rarely(func() { k.Store("y", t.mem, oneNaN(k, y)) })
 	}
-	s256 := s.Mul(k.Const(256))
-	finite := s256.Sub(s256).Ordered()
-	k.AlarmCode(codes, f.code, finite.Select(k.Int(signs), k.Int(-1)))
-	k.Store("y", t.mem, x.Mul(s256))
-	k.Rarely(rarely)
 }
 
 // signs in four codes leave 0xff of a NaN.
@@ -313,17 +303,21 @@ func withNaN(k *ir.Kernel, codes string) (v, signed *ir.Node) {
 func dequantizeFp(t tensor, formats []format, listed bool) []*ir.Kernel {
 	var ks []*ir.Kernel
 	for _, f := range formats {
-		k := ir.New("dequantizefp"+t.name, "DequantizeFp", `sets y = q*scale.`, Codes.Of(f.name), Elems.Of(t.name))
-		f.scaled(k, "q", t, k.Param("scale", ir.MemF32), listed)
+		k := ir.New("dequantizefp"+t.name, "DequantizeFp", `sets y = q*(scale*times), the product finite. Times has 256 as a factor for E4M3.`, Codes.Of(f.name), Elems.Of(t.name))
+		f.scaled(k, "q", t, k.Word("times", ir.MemF32).Mul(k.Param("scale", ir.MemF32)), listed)
 		ks = append(ks, k)
 	}
 	return ks
 }
 
-// load loads codes, listed if that is asked for and they have a byte each.
+// load loads codes, those of E4M3 listed if that is asked for.
 func (f format) load(k *ir.Kernel, name string, listed bool) *ir.Node {
-	if listed && f.code.Bits() == 8 {
-		return k.LoadListed(name, f.values(7, false))
+	if listed && f.code == ir.MemE4M3 {
+		values := f.values(7, false)
+		for i := range values {
+			values[i] /= 256
+		}
+		return k.LoadListed(name, values)
 	}
 	return k.Load(name, f.code)
 }

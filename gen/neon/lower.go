@@ -233,7 +233,7 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 	case ir.OpBytes:
 		return m.unary(s, func(d, a asm.V) { m.USHR(asm.B, d, a, 7) }, m.signBytes(s, args[0]))
 	case ir.OpAlarmCode:
-		m.alarmCode(s, args[0], args[1][0], at)
+		m.alarmCode(s, args[0][0], args[1][0], at)
 		return -1
 	case ir.OpAlarmNaN, ir.OpAlarmLow:
 		m.alarm(s, args[0])
@@ -317,14 +317,9 @@ func (m *Machine) alarm(s *plan.Seg, x []plan.V) {
 }
 
 // alarmCode leaves for the rare way if a byte of a stream is 0xff where the bits
-// of or are put in: one register, or one for each of a tile's four.
-func (m *Machine) alarmCode(s *plan.Seg, or []plan.V, ones plan.V, at plan.Addr) {
-	b := s.Op(plan.Vec, func(d int, _ []int) { m.LDR(asm.Q, asm.V(d), m.mem(at)) })
-	for i, o := range or {
-		if i == 0 || o != or[0] {
-			b = m.binary(s, m.ORR, b, o)
-		}
-	}
+// of or are put in.
+func (m *Machine) alarmCode(s *plan.Seg, or, ones plan.V, at plan.Addr) {
+	b := m.binary(s, m.ORR, s.Op(plan.Vec, func(d int, _ []int) { m.LDR(asm.Q, asm.V(d), m.mem(at)) }), or)
 	is := m.binary(s, sized(asm.B, m.CMEQ), b, ones)
 	m.alarmLane(s, m.binary(s, sized(asm.S, m.CMTST), is, is)) // all ones are a NaN
 }

@@ -253,7 +253,7 @@ func (p *printer) loop(sh *shape, streams bool, count GPR, tile int, end string)
 	m.LoopHead(sh.at(atLoop))
 	round(sh.at(atLoop), func() {
 		if streams {
-			p.own(tile)
+			p.own()
 		}
 		p.tile(sh)
 	})
@@ -261,7 +261,7 @@ func (p *printer) loop(sh *shape, streams bool, count GPR, tile int, end string)
 
 // own fetches the lines that a tile writes, before it does anything else. Stores ask for their lines one after the
 // other; where a kernel writes more than it reads and the lines are in no cache of the core's, that is what it waits for.
-func (p *printer) own(tile int) {
+func (p *printer) own() {
 	written, read := 0, 0
 	for _, s := range p.streams {
 		if s.Out {
@@ -275,7 +275,7 @@ func (p *printer) own(tile int) {
 	}
 	for _, s := range p.streams {
 		if s.Out {
-			p.m.Own(p.ptr[s.Name], tile*s.Mem.Bits()/8)
+			p.m.Own(p.ptr[s.Name], 4*p.m.Width()*s.Mem.Bits()/8)
 		}
 	}
 }

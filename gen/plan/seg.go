@@ -58,9 +58,6 @@ func (s *Seg) Param(v V) (Addr, bool) {
 // Lanes reports whether each element is a group of its own.
 func (s *Seg) Lanes() bool { return s.lanes }
 
-// Mixed reports whether a register may hold values of several groups.
-func (s *Seg) Mixed() bool { return s.lanes || s.mixture != nil }
-
 // New makes a virtual register.
 func (s *Seg) New(c Class) V {
 	s.p.class = append(s.p.class, c)

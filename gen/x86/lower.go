@@ -215,7 +215,7 @@ func (m *Machine) Lower(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at p
 		m.alarmNaN(s, args[0])
 		return -1
 	case ir.OpAlarmCode:
-		m.alarmCode(s, args[0], args[1][0], at)
+		m.alarmCode(s, args[0][0], args[1][0], at)
 		return -1
 	case ir.OpAlarmAbove:
 		m.alarmAbove(s, args[0], args[1][0])
@@ -497,53 +497,16 @@ func (m *Machine) alarmLow(s *plan.Seg, x []plan.V, least plan.V) {
 	m.alarm(s, m.equal(s, "VPCMPEQW", m.pack(s, "VPMINSW", x[0], x[1]), least))
 }
 
-// alarmCode looks for the byte 0xff in a stream where or's bits are put in: or
-// has one register, or one for each of a tile's four, and those are joined, as it
-// does no harm to find too much. With AVX-512 it looks at both halves of a tile at
-// once, if or is the same in all lanes, and goes by a general register if it can,
-// as K registers are slow to be written.
-func (m *Machine) alarmCode(s *plan.Seg, or []plan.V, ones plan.V, at plan.Addr) {
-	join := func(a, b plan.V) plan.V {
-		if a == b {
-			return a
-		}
-		return s.Op(plan.Vec, func(d int, u []int) { m.bitwise("VPOR", m.vec(u[1]), m.vec(u[0]), m.vec(d)) }, a, b)
-	}
-	lo, hi := or[0], or[len(or)-1]
-	if len(or) == 4 {
-		lo, hi = join(or[0], or[1]), join(or[2], or[3])
-	}
+// alarmCode looks for the byte 0xff in a stream where or's bits are put in.
+func (m *Machine) alarmCode(s *plan.Seg, or, ones plan.V, at plan.Addr) {
 	masked := m.wide && s.Tail && !at.Stack
-	if masked || m.wide && s.Mixed() && lo != hi {
-		b := s.OpApart(plan.Vec, func(d int, u []int) {
-			if masked {
-				m.i("VMOVDQU8_Z", m.mem(at, 0), m.lanes(0), m.vec(d))
-			} else {
-				m.i("VMOVDQU8", m.mem(at, 0), m.vec(d))
-			}
+	b := s.OpApart(plan.Vec, func(d int, u []int) {
+		if masked {
+			m.i("VMOVDQU8_Z", m.mem(at, 0), m.lanes(0), m.vec(d))
 			m.bitwise("VPOR", m.vec(u[0]), m.vec(d), m.vec(d))
-		}, join(lo, hi))
-		m.alarm(s, m.equal(s, "VPCMPEQB", b, ones))
-		return
-	}
-	bytes := func(or plan.V, disp int) plan.V {
-		return s.Op(plan.Vec, func(d int, u []int) { m.bitwise("VPOR", m.mem(at, disp), half(u[0]), half(d)) }, or)
-	}
-	var b plan.V
-	if m.wide {
-		b = s.Op(plan.Vec, func(d int, u []int) { m.i("VPMAXUB", half(u[1]), half(u[0]), half(d)) }, bytes(lo, 0), bytes(hi, 32))
-	} else {
-		b = bytes(join(lo, hi), 0)
-	}
-	s.Add(plan.Inst{Defs: []plan.V{b}, Uses: []plan.V{b, ones}, Emit: func(d, u []int) {
-		if u[0] < 16 && u[1] < 16 {
-			m.i("VPCMPEQB", half(u[1]), half(u[0]), half(d[0]))
-			m.i("VPMOVMSKB", half(d[0]), scratch.As32())
-			m.i("TESTL", scratch.As32(), scratch.As32())
 		} else {
-			m.i("VPCMPEQB", half(u[1]), half(u[0]), ks[0])
-			m.i("KORTESTQ", ks[0], ks[0])
+			m.bitwise("VPOR", m.mem(at, 0), m.vec(u[0]), m.vec(d))
 		}
-		m.i("JNE", operand.LabelRef(s.RareLabel()))
-	}})
+	}, or)
+	m.alarm(s, m.equal(s, "VPCMPEQB", b, ones))
 }

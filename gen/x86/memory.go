@@ -28,14 +28,18 @@ func (m *Machine) loadExtras(n *ir.Node) []*ir.Node {
 			return nil
 		}
 		return m.upperExtras(k)
-	case ir.MemE4M3, ir.MemE5M2: // bytes to the upper bytes of words, eight in 128 bits
+	case ir.MemE4M3, ir.MemE5M2: // bytes to the upper bytes of words, eight in 128 bits; and of E4M3 all but a copy of the sign
+		signed := k.Int(-0x40004001)
+		if m.wide && n.Mem == ir.MemE4M3 {
+			return []*ir.Node{signed}
+		}
 		words := make([]uint32, m.Width())
 		for i := range words {
 			words[i] = uint32(2*i%16+1)<<24 | 0x80<<16 | uint32(2*i%16)<<8 | 0x80
 		}
 		extras := []*ir.Node{k.TableConst(words)}
-		if n.Mem == ir.MemE4M3 { // all but a copy of the sign
-			extras = append(extras, k.Int(-0x40004001))
+		if n.Mem == ir.MemE4M3 {
+			extras = append(extras, signed)
 		}
 		return extras
 	case ir.MemE2M1:
@@ -198,6 +202,9 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 		w := m.loadHalf(s, "VPMOVZXWD", slot, at, masked)
 		return s.Op(plan.Vec, func(d int, u []int) { m.i("VPSLLD", operand.Imm(16), m.vec(u[0]), m.vec(d)) }, w)
 	case ir.MemE4M3, ir.MemE5M2:
+		if m.wide && n.Mem == ir.MemE4M3 {
+			return m.loadE4M3(s, n, slot, args, at, masked)
+		}
 		return m.loadFp8(s, n.Mem, slot, args, at, masked)
 	case ir.MemE2M1:
 		return m.loadE2M1(s, slot, args, at, masked)
@@ -272,6 +279,28 @@ func (m *Machine) loadFp8(s *plan.Seg, mem ir.Mem, slot int, args [][]plan.V, at
 		}, h, args[1][0])
 	}
 	return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", m.narrow(u[0]), m.vec(d)) }, h)
+}
+
+// loadE4M3 reads codes as loadFp8 does, those of two slots together.
+func (m *Machine) loadE4M3(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr, masked bool) plan.V {
+	odd := slot % 2
+	h := s.Once(n, slot/2, func() plan.V {
+		at := at
+		at.Disp -= m.Width() * odd
+		return s.OpApart(plan.Vec, func(d int, u []int) {
+			if masked {
+				m.i("VPMOVSXBW_Z", m.mem(at, 0), m.lanes(slot-odd), m.vec(d))
+			} else {
+				m.i("VPMOVSXBW", m.mem(at, 0), m.vec(d))
+			}
+			m.i("VPSLLW", operand.Imm(7), m.vec(d), m.vec(d))
+			m.bitwise("VPAND", m.vec(u[0]), m.vec(d), m.vec(d))
+		}, args[0][0])
+	})
+	if odd == 1 {
+		h = s.Op(plan.Vec, func(d int, u []int) { m.i("VEXTRACTI64X4", operand.Imm(1), m.vec(u[0]), half(d)) }, h)
+	}
+	return s.Op(plan.Vec, func(d int, u []int) { m.i("VCVTPH2PS", half(u[0]), m.vec(d)) }, h)
 }
 
 // loadE2M1 looks nibbles up, or in a table of eight their three low bits.

@@ -1330,15 +1330,15 @@ lanestage:
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
 TEXT ·DecodeFpE4M3AVX2(SB), NOSPLIT, $192-32
 	// pointers: SI y, DX x, DI elements left
-	// per call: Y15 0x80808080, Y14 0x43800000, Y13 0xffffffff, Y12 table, Y11 0xbfffbfff
+	// per call: Y15 0x80808080, Y14 0x43800000, Y13 0xffffffff, Y12 0xbfffbfff, Y11 table
 	// vector registers in use at once: 15
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX2<>+124(SB), Y15
 	VBROADCASTSS constantsAVX2<>+128(SB), Y14
 	VBROADCASTSS constantsAVX2<>+132(SB), Y13
-	VMOVUPS      constantsAVX2<>+12(SB), Y12
-	VBROADCASTSS constantsAVX2<>+136(SB), Y11
+	VBROADCASTSS constantsAVX2<>+136(SB), Y12
+	VMOVUPS      constantsAVX2<>+12(SB), Y11
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+32
 	JLT          lanestage
@@ -1355,30 +1355,30 @@ laneloop:
 	TESTL      AX, AX
 	JNE        lanerare
 	VMOVQ      (DX), X0
-	VPSHUFB    X12, X0, X0
+	VPSHUFB    X11, X0, X0
 	VPSRAW     $0x01, X0, X1
-	VPAND      X11, X1, X1
+	VPAND      X12, X1, X1
 	VCVTPH2PS  X1, Y1
 	VMULPS     Y14, Y1, Y1
 	VMOVUPS    Y1, (SI)
 	VMOVQ      8(DX), X0
-	VPSHUFB    X12, X0, X0
+	VPSHUFB    X11, X0, X0
 	VPSRAW     $0x01, X0, X1
-	VPAND      X11, X1, X1
+	VPAND      X12, X1, X1
 	VCVTPH2PS  X1, Y1
 	VMULPS     Y14, Y1, Y1
 	VMOVUPS    Y1, 32(SI)
 	VMOVQ      16(DX), X0
-	VPSHUFB    X12, X0, X0
+	VPSHUFB    X11, X0, X0
 	VPSRAW     $0x01, X0, X1
-	VPAND      X11, X1, X1
+	VPAND      X12, X1, X1
 	VCVTPH2PS  X1, Y1
 	VMULPS     Y14, Y1, Y1
 	VMOVUPS    Y1, 64(SI)
 	VMOVQ      24(DX), X0
-	VPSHUFB    X12, X0, X0
+	VPSHUFB    X11, X0, X0
 	VPSRAW     $0x01, X0, X1
-	VPAND      X11, X1, X1
+	VPAND      X12, X1, X1
 	VCVTPH2PS  X1, Y1
 	VMULPS     Y14, Y1, Y1
 	VMOVUPS    Y1, 96(SI)
@@ -1422,30 +1422,30 @@ lanestream:
 	TESTL     AX, AX
 	JNE       lanerare
 	VMOVQ     (DX), X0
-	VPSHUFB   X12, X0, X0
+	VPSHUFB   X11, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
+	VPAND     X12, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y14, Y1, Y1
 	VMOVNTPS  Y1, (SI)
 	VMOVQ     8(DX), X0
-	VPSHUFB   X12, X0, X0
+	VPSHUFB   X11, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
+	VPAND     X12, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y14, Y1, Y1
 	VMOVNTPS  Y1, 32(SI)
 	VMOVQ     16(DX), X0
-	VPSHUFB   X12, X0, X0
+	VPSHUFB   X11, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
+	VPAND     X12, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y14, Y1, Y1
 	VMOVNTPS  Y1, 64(SI)
 	VMOVQ     24(DX), X0
-	VPSHUFB   X12, X0, X0
+	VPSHUFB   X11, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
+	VPAND     X12, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y14, Y1, Y1
 	VMOVNTPS  Y1, 96(SI)

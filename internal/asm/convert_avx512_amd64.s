@@ -1544,18 +1544,17 @@ lanestream:
 	JMP       lanetail
 
 // func DecodeFpE4M3AVX512(y *float32, x *uint8, n int, ahead int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
 TEXT ·DecodeFpE4M3AVX512(SB), $352-32
 	// pointers: SI y, DX x, DI elements left
-	// per call: Z15 0x80808080, Z14 0x43800000, Z13 0xffffffff, Z12 table, Z11 0xbfffbfff
-	// vector registers in use at once: 14
+	// per call: Z15 0x80808080, Z14 0x43800000, Z13 0xffffffff, Z12 0xbfffbfff
+	// vector registers in use at once: 13
 	MOVQ         y+0(FP), SI
 	MOVQ         x+8(FP), DX
 	VBROADCASTSS constantsAVX512<>+452(SB), Z15
 	VBROADCASTSS constantsAVX512<>+456(SB), Z14
 	VBROADCASTSS constantsAVX512<>+460(SB), Z13
-	VMOVUPS      constantsAVX512<>+272(SB), Z12
-	VBROADCASTSS constantsAVX512<>+464(SB), Z11
+	VBROADCASTSS constantsAVX512<>+464(SB), Z12
 	MOVQ         n+16(FP), DI
 	CMPQ         DI, $+64
 	JLT          lanerest
@@ -1564,45 +1563,34 @@ TEXT ·DecodeFpE4M3AVX512(SB), $352-32
 	JGT          lanestream
 
 laneloop:
-	PREFETCHT0     (SI)
-	PREFETCHT0     64(SI)
-	PREFETCHT0     128(SI)
-	PREFETCHT0     192(SI)
-	VPOR           (DX), Y15, Y0
-	VPOR           32(DX), Y15, Y1
-	VPMAXUB        Y1, Y0, Y0
-	VPCMPEQB       Y13, Y0, Y0
-	VPMOVMSKB      Y0, AX
-	TESTL          AX, AX
-	JNE            lanerare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z14, Z1, Z1
-	VMOVUPS        Z1, (SI)
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z14, Z1, Z1
-	VMOVUPS        Z1, 64(SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z14, Z1, Z1
-	VMOVUPS        Z1, 128(SI)
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z14, Z1, Z1
-	VMOVUPS        Z1, 192(SI)
+	PREFETCHT0    (SI)
+	PREFETCHT0    64(SI)
+	PREFETCHT0    128(SI)
+	PREFETCHT0    192(SI)
+	VPORD         (DX), Z15, Z0
+	VPCMPEQB      Z13, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           lanerare
+	VPMOVSXBW     (DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z12, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z14, Z1, Z1
+	VMOVUPS       Z1, (SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z14, Z0, Z0
+	VMOVUPS       Z0, 64(SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z12, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z14, Z1, Z1
+	VMOVUPS       Z1, 128(SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z14, Z0, Z0
+	VMOVUPS       Z0, 192(SI)
 
 laneback:
 	ADDQ $+256, SI
@@ -1618,52 +1606,44 @@ lanetail:
 	JLT   lanestaged
 
 lanerest:
-	MOVQ        $-1, AX
-	BZHIQ       DI, AX, AX
-	KMOVQ       AX, K0
-	KMOVQ       K0, K7
-	VMOVDQU8.Z  (DX), K7, Z0
-	VPORD       Z15, Z0, Z0
-	VPCMPEQB    Z13, Z0, K1
-	KORTESTQ    K1, K1
-	JNE         lanestage
-	VPMOVZXBW.Z (DX), K7, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VPSRAW      $0x01, Y0, Y1
-	VPAND       Y11, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z14, Z1, Z1
-	VMOVUPS     Z1, K7, (SI)
-	CMPQ        DI, $+17
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x10, K0, K7
-	VPMOVZXBW.Z 16(DX), K7, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VPSRAW      $0x01, Y0, Y1
-	VPAND       Y11, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z14, Z1, Z1
-	VMOVUPS     Z1, K7, 64(SI)
-	CMPQ        DI, $+33
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x20, K0, K7
-	VPMOVZXBW.Z 32(DX), K7, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VPSRAW      $0x01, Y0, Y1
-	VPAND       Y11, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z14, Z1, Z1
-	VMOVUPS     Z1, K7, 128(SI)
-	CMPQ        DI, $+49
-	JLT         lanetailnarrow
-	KSHIFTRQ    $0x30, K0, K7
-	VPMOVZXBW.Z 48(DX), K7, Y0
-	VPSLLW      $0x08, Y0, Y0
-	VPSRAW      $0x01, Y0, Y1
-	VPAND       Y11, Y1, Y1
-	VCVTPH2PS   Y1, Z1
-	VMULPS      Z14, Z1, Z1
-	VMOVUPS     Z1, K7, 192(SI)
+	MOVQ          $-1, AX
+	BZHIQ         DI, AX, AX
+	KMOVQ         AX, K0
+	KMOVQ         K0, K7
+	VMOVDQU8.Z    (DX), K7, Z0
+	VPORD         Z15, Z0, Z0
+	VPCMPEQB      Z13, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           lanestage
+	VPMOVSXBW.Z   (DX), K7, Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z12, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z14, Z1, Z1
+	VMOVUPS       Z1, K7, (SI)
+	CMPQ          DI, $+17
+	JLT           lanetailnarrow
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z14, Z0, Z0
+	KSHIFTRQ      $0x10, K0, K7
+	VMOVUPS       Z0, K7, 64(SI)
+	CMPQ          DI, $+33
+	JLT           lanetailnarrow
+	KSHIFTRQ      $0x20, K0, K7
+	VPMOVSXBW.Z   32(DX), K7, Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z12, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z14, Z1, Z1
+	VMOVUPS       Z1, K7, 128(SI)
+	CMPQ          DI, $+49
+	JLT           lanetailnarrow
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z14, Z0, Z0
+	KSHIFTRQ      $0x30, K0, K7
+	VMOVUPS       Z0, K7, 192(SI)
 
 lanetailnarrow:
 laneend:
@@ -1678,49 +1658,38 @@ fence:
 	RET
 
 lanestream:
-	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
-	VPOR           (DX), Y15, Y0
-	VPOR           32(DX), Y15, Y1
-	VPMAXUB        Y1, Y0, Y0
-	VPCMPEQB       Y13, Y0, Y0
-	VPMOVMSKB      Y0, AX
-	TESTL          AX, AX
-	JNE            lanerare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z14, Z1, Z1
-	VMOVNTPS       Z1, (SI)
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z14, Z1, Z1
-	VMOVNTPS       Z1, 64(SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z14, Z1, Z1
-	VMOVNTPS       Z1, 128(SI)
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z14, Z1, Z1
-	VMOVNTPS       Z1, 192(SI)
-	ADDQ           $+256, SI
-	ADDQ           $+64, DX
-	SUBQ           $+64, DI
-	CMPQ           DI, $+64
-	JGE            lanestream
-	JMP            lanetail
+	LEAQ          (DX)(CX*1), AX
+	CALL          ·fetch64AVX512(SB)
+	VPORD         (DX), Z15, Z0
+	VPCMPEQB      Z13, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           lanerare
+	VPMOVSXBW     (DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z12, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z14, Z1, Z1
+	VMOVNTPS      Z1, (SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z14, Z0, Z0
+	VMOVNTPS      Z0, 64(SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z12, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z14, Z1, Z1
+	VMOVNTPS      Z1, 128(SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z14, Z0, Z0
+	VMOVNTPS      Z0, 192(SI)
+	ADDQ          $+256, SI
+	ADDQ          $+64, DX
+	SUBQ          $+64, DI
+	CMPQ          DI, $+64
+	JGE           lanestream
+	JMP           lanetail
 
 lanerare:
 	JMP rare

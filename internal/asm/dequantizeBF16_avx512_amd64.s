@@ -236,6 +236,7 @@ short2:
 
 short2loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -279,6 +280,7 @@ short4:
 
 short4loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -810,6 +812,7 @@ short2loop:
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z9
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z10, Z0, Z0
@@ -866,6 +869,7 @@ short4loop:
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z7
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z10, Z0, Z0
@@ -1427,6 +1431,7 @@ short2:
 
 short2loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -1470,6 +1475,7 @@ short4:
 
 short4loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -2001,6 +2007,7 @@ short2loop:
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z9
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z10, Z0, Z0
@@ -2057,6 +2064,7 @@ short4loop:
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z7
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z10, Z0, Z0
@@ -2657,6 +2665,7 @@ short2:
 
 short2loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -2704,6 +2713,7 @@ short4:
 
 short4loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3294,6 +3304,7 @@ short2loop:
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z7
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3354,6 +3365,7 @@ short4loop:
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z5
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3978,6 +3990,7 @@ short2:
 
 short2loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4025,6 +4038,7 @@ short4:
 
 short4loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4619,6 +4633,7 @@ short2loop:
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z7
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4679,6 +4694,7 @@ short4loop:
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z5
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0

@@ -212,6 +212,7 @@ short2:
 
 short2loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -249,6 +250,7 @@ short4:
 
 short4loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -726,6 +728,7 @@ short2loop:
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
@@ -776,6 +779,7 @@ short4loop:
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z11
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
@@ -1283,6 +1287,7 @@ short2:
 
 short2loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -1320,6 +1325,7 @@ short4:
 
 short4loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -1797,6 +1803,7 @@ short2loop:
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
@@ -1847,6 +1854,7 @@ short4loop:
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z11
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
@@ -2397,6 +2405,7 @@ short2:
 
 short2loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -2438,6 +2447,7 @@ short4:
 
 short4loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -2978,6 +2988,7 @@ short2loop:
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3032,6 +3043,7 @@ short4loop:
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z9
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3606,6 +3618,7 @@ short2:
 
 short2loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3647,6 +3660,7 @@ short4:
 
 short4loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4191,6 +4205,7 @@ short2loop:
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4245,6 +4260,7 @@ short4loop:
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z9
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0

@@ -202,6 +202,9 @@ short2:
 
 short2loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -235,6 +238,9 @@ short4:
 
 short4loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -682,6 +688,9 @@ short2loop:
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
@@ -728,6 +737,9 @@ short4loop:
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z11
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VPMOVSXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
@@ -1236,6 +1248,9 @@ short2:
 
 short2loop:
 	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -1278,6 +1293,9 @@ short4:
 
 short4loop:
 	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
 	VPMOVSXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -1757,6 +1775,9 @@ short2:
 
 short2loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -1790,6 +1811,9 @@ short4:
 
 short4loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VFMADD132PS.BCST (BX), Z15, Z0
@@ -2237,6 +2261,9 @@ short2loop:
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z13
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
@@ -2283,6 +2310,9 @@ short4loop:
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z11
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VPMOVZXBD        (DX), Z0
 	VCVTDQ2PS        Z0, Z0
 	VSUBPS           Z14, Z0, Z0
@@ -2791,6 +2821,9 @@ short2:
 
 short2loop:
 	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -2833,6 +2866,9 @@ short4:
 
 short4loop:
 	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
 	VPMOVZXBD   (DX), Z0
 	VCVTDQ2PS   Z0, Z0
 	VSUBPS      Z15, Z0, Z0
@@ -3355,6 +3391,9 @@ short2:
 
 short2loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3392,6 +3431,9 @@ short4:
 
 short4loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3902,6 +3944,9 @@ short2loop:
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -3952,6 +3997,9 @@ short4loop:
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z9
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VPMOVZXBQ        (DX), Z0
 	VPMULUDQ         Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -4523,6 +4571,9 @@ short2:
 
 short2loop:
 	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -4569,6 +4620,9 @@ short4:
 
 short4loop:
 	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
 	VPMOVZXBQ   (DX), Z0
 	VPMULUDQ    Z13, Z0, Z0
 	VPERMPS     Z14, Z0, Z0
@@ -5115,6 +5169,9 @@ short2:
 
 short2loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -5152,6 +5209,9 @@ short4:
 
 short4loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -5666,6 +5726,9 @@ short2loop:
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z11
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -5716,6 +5779,9 @@ short4loop:
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z9
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VPBROADCASTD     (DX), Z0
 	VPSRLVD          Z13, Z0, Z0
 	VPERMPS          Z14, Z0, Z0
@@ -6291,6 +6357,9 @@ short2:
 
 short2loop:
 	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0
@@ -6337,6 +6406,9 @@ short4:
 
 short4loop:
 	PREFETCHT0   (SI)
+	PREFETCHT0   64(SI)
+	PREFETCHT0   128(SI)
+	PREFETCHT0   192(SI)
 	VPBROADCASTD (DX), Z0
 	VPSRLVD      Z13, Z0, Z0
 	VPERMPS      Z14, Z0, Z0

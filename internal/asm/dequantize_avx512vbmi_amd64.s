@@ -233,6 +233,9 @@ short2:
 
 short2loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
@@ -269,6 +272,9 @@ short4:
 
 short4loop:
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
@@ -762,6 +768,9 @@ short2loop:
 	VBROADCASTSS     4(R8), Z0
 	VCVTDQ2PS        Z0, Z8
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
@@ -811,6 +820,9 @@ short4loop:
 	VBROADCASTSS     12(R8), Z0
 	VCVTDQ2PS        Z0, Z6
 	PREFETCHT0       (SI)
+	PREFETCHT0       64(SI)
+	PREFETCHT0       128(SI)
+	PREFETCHT0       192(SI)
 	VMOVUPS          (DX), Y0
 	VPERMB           Z0, Z14, Z0
 	VPMULTISHIFTQB   Z0, Z12, Z0
@@ -1365,6 +1377,9 @@ short2:
 
 short2loop:
 	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
+	PREFETCHT0     128(SI)
+	PREFETCHT0     192(SI)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0
@@ -1410,6 +1425,9 @@ short4:
 
 short4loop:
 	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
+	PREFETCHT0     128(SI)
+	PREFETCHT0     192(SI)
 	VMOVUPS        (DX), Y0
 	VPERMB         Z0, Z14, Z0
 	VPMULTISHIFTQB Z0, Z12, Z0

@@ -4,24 +4,24 @@
 
 #include "textflag.h"
 
-// func DequantizeFpE4M3BF16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeFpE4M3BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·DequantizeFpE4M3BF16AVX2(SB), $400-48
+TEXT ·DequantizeFpE4M3BF16AVX2(SB), $272-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Y15 0x43800000, Y14 0x80808080, Y13 0xffffffff, Y12 table, Y11 0xbfffbfff, Y10 0x7fff
-	// per group: Y0 scale, Y9 Mul, Y0 Sub, Y0 Ordered, Y8 Select
-	// vector registers in use at once: 16
+	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 table, Y11 0x7fff, Y10 0xffffffff
+	// per group: Y0 scale, Y9 Mul
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VMOVUPS      constantsAVX2<>+12(SB), Y12
-	VBROADCASTSS constantsAVX2<>+44(SB), Y11
-	VBROADCASTSS constantsAVX2<>+48(SB), Y10
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
+	VBROADCASTSS times+24(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VMOVUPS      constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+40(SB), Y11
+	VBROADCASTSS constantsAVX2<>+44(SB), Y10
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+16
@@ -38,42 +38,39 @@ groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y15, Y0, Y9
-	VSUBPS       Y9, Y9, Y0
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y14, Y13, Y8
+	VMULPS       Y0, Y15, Y9
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
 	PREFETCHT0 (SI)
-	VPOR       (DX), Y8, Y0
-	VPCMPEQB   Y13, Y0, Y0
+	VPOR       (DX), Y14, Y0
+	VPCMPEQB   Y10, Y0, Y0
 	VPMOVMSKB  Y0, AX
 	TESTL      AX, AX
 	JNE        grouprare
 	VMOVQ      (DX), X0
 	VPSHUFB    X12, X0, X0
 	VPSRAW     $0x01, X0, X1
-	VPAND      X11, X1, X1
+	VPAND      X13, X1, X1
 	VCVTPH2PS  X1, Y1
 	VMULPS     Y9, Y1, Y1
 	VMOVQ      8(DX), X0
 	VPSHUFB    X12, X0, X0
 	VPSRAW     $0x01, X0, X2
-	VPAND      X11, X2, X2
+	VPAND      X13, X2, X2
 	VCVTPH2PS  X2, Y2
 	VMULPS     Y9, Y2, Y2
 	VPSLLD     $0x0f, Y1, Y0
 	VPSRLD     $0x1f, Y0, Y0
 	VPADDD     Y0, Y1, Y0
-	VPADDD     Y10, Y0, Y0
+	VPADDD     Y11, Y0, Y0
 	VPSLLD     $0x0f, Y2, Y1
 	VPSRLD     $0x1f, Y1, Y1
 	VPADDD     Y1, Y2, Y1
-	VPADDD     Y10, Y1, Y1
+	VPADDD     Y11, Y1, Y1
 	VPSRLD     $0x10, Y0, Y0
 	VPSRLD     $0x10, Y1, Y1
 	VPACKUSDW  Y1, Y0, Y0
@@ -82,23 +79,23 @@ grouploop:
 	VMOVQ      16(DX), X0
 	VPSHUFB    X12, X0, X0
 	VPSRAW     $0x01, X0, X1
-	VPAND      X11, X1, X1
+	VPAND      X13, X1, X1
 	VCVTPH2PS  X1, Y1
 	VMULPS     Y9, Y1, Y1
 	VMOVQ      24(DX), X0
 	VPSHUFB    X12, X0, X0
 	VPSRAW     $0x01, X0, X2
-	VPAND      X11, X2, X2
+	VPAND      X13, X2, X2
 	VCVTPH2PS  X2, Y2
 	VMULPS     Y9, Y2, Y2
 	VPSLLD     $0x0f, Y1, Y0
 	VPSRLD     $0x1f, Y0, Y0
 	VPADDD     Y0, Y1, Y0
-	VPADDD     Y10, Y0, Y0
+	VPADDD     Y11, Y0, Y0
 	VPSLLD     $0x0f, Y2, Y1
 	VPSRLD     $0x1f, Y1, Y1
 	VPADDD     Y1, Y2, Y1
-	VPADDD     Y10, Y1, Y1
+	VPADDD     Y11, Y1, Y1
 	VPSRLD     $0x10, Y0, Y0
 	VPSRLD     $0x10, Y1, Y1
 	VPACKUSDW  Y1, Y0, Y0
@@ -123,10 +120,7 @@ groupwhole:
 
 grouptomeet:
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y15, Y0, Y9
-	VSUBPS       Y9, Y9, Y0
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y14, Y13, Y8
+	VMULPS       Y0, Y15, Y9
 
 groupmeet:
 	MOVQ R8, R10
@@ -135,58 +129,47 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS Y8, 264(SP)
 	VMOVAPS Y9, Y0
 	SUBQ    $+8, R8
 	JLT     groupmeet1cross
 
 groupmeet1:
-	VMOVUPS Y8, 296(SP)
 	VMOVAPS Y9, Y1
 	SUBQ    $+8, R8
 	JLT     groupmeet2cross
 
 groupmeet2:
-	VMOVUPS Y8, 328(SP)
 	VMOVAPS Y9, Y2
 	SUBQ    $+8, R8
 	JLT     groupmeet3cross
 
 groupmeet3:
-	VMOVUPS   Y8, 360(SP)
 	VMOVAPS   Y9, Y3
-	VMOVUPS   264(SP), Y4
-	VMOVUPS   296(SP), Y5
-	VMOVUPS   328(SP), Y6
-	VMOVUPS   360(SP), Y7
-	VPOR      Y5, Y4, Y4
-	VPOR      Y7, Y6, Y6
-	VPOR      Y6, Y4, Y4
-	VPOR      (DX), Y4, Y4
-	VPCMPEQB  Y13, Y4, Y4
+	VPOR      (DX), Y14, Y4
+	VPCMPEQB  Y10, Y4, Y4
 	VPMOVMSKB Y4, AX
 	TESTL     AX, AX
 	JNE       groupmeetrare
 	VMOVQ     (DX), X4
 	VPSHUFB   X12, X4, X4
 	VPSRAW    $0x01, X4, X5
-	VPAND     X11, X5, X5
+	VPAND     X13, X5, X5
 	VCVTPH2PS X5, Y5
 	VMULPS    Y0, Y5, Y5
 	VMOVQ     8(DX), X0
 	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X4
-	VPAND     X11, X4, X4
+	VPAND     X13, X4, X4
 	VCVTPH2PS X4, Y4
 	VMULPS    Y1, Y4, Y4
 	VPSLLD    $0x0f, Y5, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y5, Y0
-	VPADDD    Y10, Y0, Y0
+	VPADDD    Y11, Y0, Y0
 	VPSLLD    $0x0f, Y4, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y4, Y1
-	VPADDD    Y10, Y1, Y1
+	VPADDD    Y11, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -195,23 +178,23 @@ groupmeet3:
 	VMOVQ     16(DX), X0
 	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
+	VPAND     X13, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y2, Y1, Y1
 	VMOVQ     24(DX), X0
 	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X2
-	VPAND     X11, X2, X2
+	VPAND     X13, X2, X2
 	VCVTPH2PS X2, Y2
 	VMULPS    Y3, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y10, Y0, Y0
+	VPADDD    Y11, Y0, Y0
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y2, Y1
-	VPADDD    Y10, Y1, Y1
+	VPADDD    Y11, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -221,26 +204,12 @@ groupmeet3:
 	ADDQ      $+32, DX
 	SUBQ      $+32, DI
 	CMPQ      R8, $+1
-	JLT       groupmet
+	JLT       groupnext
 	CMPQ      DI, $+32
-	JLT       groupmet
+	JLT       grouptail
 	CMPQ      R8, $+32
 	JLT       groupmeet
-
-groupmet:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VMOVUPS      constantsAVX2<>+12(SB), Y12
-	VBROADCASTSS constantsAVX2<>+44(SB), Y11
-	VBROADCASTSS constantsAVX2<>+48(SB), Y10
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	JMP       groupbegin
 
 groupnext:
 	TESTQ DI, DI
@@ -265,10 +234,7 @@ grouppieces:
 
 grouppiece:
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y15, Y0, Y9
-	VSUBPS       Y9, Y9, Y0
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y14, Y13, Y8
+	VMULPS       Y0, Y15, Y9
 	MOVQ         SI, 224(SP)
 	LEAQ         (SP), SI
 	LEAQ         64(SP), AX
@@ -308,48 +274,41 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y15, Y0, Y9
+	VMULPS       Y0, Y15, Y9
 	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y15, Y0, Y8
-	VSUBPS       Y9, Y9, Y0
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y14, Y13, Y7
-	VSUBPS       Y8, Y8, Y0
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y14, Y13, Y6
+	VMULPS       Y0, Y15, Y8
 	PREFETCHT0   (SI)
-	VPOR         Y6, Y7, Y0
-	VPOR         (DX), Y0, Y0
-	VPCMPEQB     Y13, Y0, Y0
+	VPOR         (DX), Y14, Y0
+	VPCMPEQB     Y10, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	VMOVQ        (DX), X0
 	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X11, X1, X1
+	VPAND        X13, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y9, Y1, Y1
 	VMOVQ        8(DX), X0
 	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X2
-	VPAND        X11, X2, X2
+	VPAND        X13, X2, X2
 	VCVTPH2PS    X2, Y2
 	VMULPS       Y9, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
-	VPADDD       Y10, Y1, Y1
+	VPADDD       Y11, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -358,23 +317,23 @@ short2loop:
 	VMOVQ        16(DX), X0
 	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X11, X1, X1
+	VPAND        X13, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y8, Y1, Y1
 	VMOVQ        24(DX), X0
 	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X2
-	VPAND        X11, X2, X2
+	VPAND        X13, X2, X2
 	VCVTPH2PS    X2, Y2
 	VMULPS       Y8, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
-	VPADDD       Y10, Y1, Y1
+	VPADDD       Y11, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -396,79 +355,64 @@ lanes:
 	JLT  lanestage
 
 laneloop:
-	VMOVUPS   (BX), Y0
-	VMULPS    Y15, Y0, Y0
-	VSUBPS    Y0, Y0, Y1
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y14, Y13, Y1
-	VMOVUPS   32(BX), Y2
-	VMULPS    Y15, Y2, Y2
-	VSUBPS    Y2, Y2, Y3
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y14, Y13, Y3
-	VMOVUPS   64(BX), Y4
-	VMULPS    Y15, Y4, Y4
-	VSUBPS    Y4, Y4, Y5
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VBLENDVPS Y5, Y14, Y13, Y5
-	VMOVUPS   96(BX), Y6
-	VMULPS    Y15, Y6, Y6
-	VSUBPS    Y6, Y6, Y7
-	VCMPPS    $0x07, Y7, Y7, Y7
-	VBLENDVPS Y7, Y14, Y13, Y7
-	VPOR      Y3, Y1, Y1
-	VPOR      Y7, Y5, Y5
-	VPOR      Y5, Y1, Y1
-	VPOR      (DX), Y1, Y1
-	VPCMPEQB  Y13, Y1, Y1
-	VPMOVMSKB Y1, AX
+	VPOR      (DX), Y14, Y0
+	VPCMPEQB  Y10, Y0, Y0
+	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       lanerare
+	VMOVUPS   (BX), Y0
+	VMULPS    Y0, Y15, Y0
 	VMOVQ     (DX), X1
 	VPSHUFB   X12, X1, X1
+	VPSRAW    $0x01, X1, X2
+	VPAND     X13, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y0, Y2, Y2
+	VMOVUPS   32(BX), Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     8(DX), X1
+	VPSHUFB   X12, X1, X1
 	VPSRAW    $0x01, X1, X3
-	VPAND     X11, X3, X3
+	VPAND     X13, X3, X3
 	VCVTPH2PS X3, Y3
 	VMULPS    Y0, Y3, Y3
-	VMOVQ     8(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y2, Y1, Y1
-	VPSLLD    $0x0f, Y3, Y0
+	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y3, Y0
-	VPADDD    Y10, Y0, Y0
-	VPSLLD    $0x0f, Y1, Y2
-	VPSRLD    $0x1f, Y2, Y2
-	VPADDD    Y2, Y1, Y2
-	VPADDD    Y10, Y2, Y2
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
+	VPSRLD    $0x1f, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y11, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
-	VPSRLD    $0x10, Y2, Y2
-	VPACKUSDW Y2, Y0, Y0
+	VPSRLD    $0x10, Y1, Y1
+	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (SI)
-	VMOVQ     16(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y4, Y1, Y1
-	VMOVQ     24(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X2
-	VPAND     X11, X2, X2
+	VMOVUPS   64(BX), Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     16(DX), X1
+	VPSHUFB   X12, X1, X1
+	VPSRAW    $0x01, X1, X2
+	VPAND     X13, X2, X2
 	VCVTPH2PS X2, Y2
-	VMULPS    Y6, Y2, Y2
-	VPSLLD    $0x0f, Y1, Y0
+	VMULPS    Y0, Y2, Y2
+	VMOVUPS   96(BX), Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     24(DX), X1
+	VPSHUFB   X12, X1, X1
+	VPSRAW    $0x01, X1, X3
+	VPAND     X13, X3, X3
+	VCVTPH2PS X3, Y3
+	VMULPS    Y0, Y3, Y3
+	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
-	VPADDD    Y0, Y1, Y0
-	VPADDD    Y10, Y0, Y0
-	VPSLLD    $0x0f, Y2, Y1
+	VPADDD    Y0, Y2, Y0
+	VPADDD    Y11, Y0, Y0
+	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
-	VPADDD    Y1, Y2, Y1
-	VPADDD    Y10, Y1, Y1
+	VPADDD    Y1, Y3, Y1
+	VPADDD    Y11, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -502,7 +446,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -515,31 +459,31 @@ fence:
 groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
-	VPOR      (DX), Y8, Y0
-	VPCMPEQB  Y13, Y0, Y0
+	VPOR      (DX), Y14, Y0
+	VPCMPEQB  Y10, Y0, Y0
 	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       grouprare
 	VMOVQ     (DX), X0
 	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
+	VPAND     X13, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y9, Y1, Y1
 	VMOVQ     8(DX), X0
 	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X2
-	VPAND     X11, X2, X2
+	VPAND     X13, X2, X2
 	VCVTPH2PS X2, Y2
 	VMULPS    Y9, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y10, Y0, Y0
+	VPADDD    Y11, Y0, Y0
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y2, Y1
-	VPADDD    Y10, Y1, Y1
+	VPADDD    Y11, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -548,23 +492,23 @@ groupstream:
 	VMOVQ     16(DX), X0
 	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
+	VPAND     X13, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y9, Y1, Y1
 	VMOVQ     24(DX), X0
 	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X2
-	VPAND     X11, X2, X2
+	VPAND     X13, X2, X2
 	VCVTPH2PS X2, Y2
 	VMULPS    Y9, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y10, Y0, Y0
+	VPADDD    Y11, Y0, Y0
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y2, Y1
-	VPADDD    Y10, Y1, Y1
+	VPADDD    Y11, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -585,16 +529,12 @@ grouprare:
 groupmeet0cross:
 groupmeet0mix:
 	VBROADCASTSS 4(BX), Y2
-	VMULPS       Y15, Y2, Y3
-	VSUBPS       Y3, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y14, Y13, Y2
+	VMULPS       Y2, Y15, Y3
 	LEAL         7(R8), AX
 	VMOVD        AX, X0
 	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+52(SB), Y1
+	VMOVDQU      constantsAVX2<>+48(SB), Y1
 	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y2, Y8, Y8
 	VBLENDVPS    Y0, Y3, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
@@ -615,16 +555,12 @@ groupmeet0mixed:
 groupmeet1cross:
 groupmeet1mix:
 	VBROADCASTSS 4(BX), Y3
-	VMULPS       Y15, Y3, Y4
-	VSUBPS       Y4, Y4, Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y14, Y13, Y3
+	VMULPS       Y3, Y15, Y4
 	LEAL         7(R8), AX
 	VMOVD        AX, X1
 	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+52(SB), Y2
+	VMOVDQU      constantsAVX2<>+48(SB), Y2
 	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y3, Y8, Y8
 	VBLENDVPS    Y1, Y4, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
@@ -645,16 +581,12 @@ groupmeet1mixed:
 groupmeet2cross:
 groupmeet2mix:
 	VBROADCASTSS 4(BX), Y4
-	VMULPS       Y15, Y4, Y5
-	VSUBPS       Y5, Y5, Y4
-	VCMPPS       $0x07, Y4, Y4, Y6
-	VBLENDVPS    Y6, Y14, Y13, Y4
+	VMULPS       Y4, Y15, Y5
 	LEAL         7(R8), AX
 	VMOVD        AX, X2
 	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+52(SB), Y3
+	VMOVDQU      constantsAVX2<>+48(SB), Y3
 	VPCMPGTD     Y2, Y3, Y2
-	VBLENDVPS    Y2, Y4, Y8, Y8
 	VBLENDVPS    Y2, Y5, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
@@ -675,16 +607,12 @@ groupmeet2mixed:
 groupmeet3cross:
 groupmeet3mix:
 	VBROADCASTSS 4(BX), Y5
-	VMULPS       Y15, Y5, Y6
-	VSUBPS       Y6, Y6, Y5
-	VCMPPS       $0x07, Y5, Y5, Y7
-	VBLENDVPS    Y7, Y14, Y13, Y5
+	VMULPS       Y5, Y15, Y6
 	LEAL         7(R8), AX
 	VMOVD        AX, X3
 	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+52(SB), Y4
+	VMOVDQU      constantsAVX2<>+48(SB), Y4
 	VPCMPGTD     Y3, Y4, Y3
-	VBLENDVPS    Y3, Y5, Y8, Y8
 	VBLENDVPS    Y3, Y6, Y9, Y9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
@@ -703,59 +631,46 @@ groupmeet3mixed:
 	JMP groupmeet3
 
 groupmeetrare:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VMOVUPS      constantsAVX2<>+12(SB), Y12
-	VBROADCASTSS constantsAVX2<>+44(SB), Y11
-	VBROADCASTSS constantsAVX2<>+48(SB), Y10
-	MOVQ         R10, R8
-	SUBQ         BX, R11
-	ADDQ         R11, BX
-	MOVQ         DI, R10
-	SUBQ         R11, R11
-	ADDQ         $+32, R11
-	JMP          grouppieces
+	MOVQ R10, R8
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
+	SUBQ R11, R11
+	ADDQ $+32, R11
+	JMP  grouppieces
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y15, Y0, Y9
+	VMULPS       Y0, Y15, Y9
 	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y15, Y0, Y8
-	VSUBPS       Y9, Y9, Y0
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y14, Y13, Y7
-	VSUBPS       Y8, Y8, Y0
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y14, Y13, Y6
-	VPOR         Y6, Y7, Y0
-	VPOR         (DX), Y0, Y0
-	VPCMPEQB     Y13, Y0, Y0
+	VMULPS       Y0, Y15, Y8
+	VPOR         (DX), Y14, Y0
+	VPCMPEQB     Y10, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	VMOVQ        (DX), X0
 	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X11, X1, X1
+	VPAND        X13, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y9, Y1, Y1
 	VMOVQ        8(DX), X0
 	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X2
-	VPAND        X11, X2, X2
+	VPAND        X13, X2, X2
 	VCVTPH2PS    X2, Y2
 	VMULPS       Y9, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
-	VPADDD       Y10, Y1, Y1
+	VPADDD       Y11, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -764,23 +679,23 @@ short2stream:
 	VMOVQ        16(DX), X0
 	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X11, X1, X1
+	VPAND        X13, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y8, Y1, Y1
 	VMOVQ        24(DX), X0
 	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X2
-	VPAND        X11, X2, X2
+	VPAND        X13, X2, X2
 	VCVTPH2PS    X2, Y2
 	VMULPS       Y8, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y10, Y0, Y0
+	VPADDD       Y11, Y0, Y0
 	VPSLLD       $0x0f, Y2, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y2, Y1
-	VPADDD       Y10, Y1, Y1
+	VPADDD       Y11, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -827,46 +742,54 @@ spread:
 
 rare:
 	VMOVUPS      (BX), Y0
-	VPMOVZXBD    (DX), Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS times+24(FP), Y1
+	VMULPS       Y0, Y1, Y1
+	VPMOVZXBD    (DX), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+80(SB), Y3
 	VPCMPEQD     Y3, Y2, Y3
-	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x18, Y0, Y0
 	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
 	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y4
-	VBROADCASTSS constantsAVX2<>+96(SB), Y5
+	VBROADCASTSS constantsAVX2<>+88(SB), Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y5
 	VFMADD231PS  Y4, Y2, Y5
 	VMINPS       Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+104(SB), Y1
-	VBLENDVPS    Y3, Y1, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBLENDVPS    Y3, Y0, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
 	VMULPS       Y0, Y3, Y3
+	VMULPS       Y1, Y3, Y3
 	VMOVUPS      32(BX), Y0
-	VPMOVZXBD    8(DX), Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VBROADCASTSS times+24(FP), Y1
+	VMULPS       Y0, Y1, Y1
+	VPMOVZXBD    8(DX), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
 	VPCMPEQD     Y4, Y2, Y4
-	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x18, Y0, Y0
 	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
 	VPADDD       Y5, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y5
-	VBROADCASTSS constantsAVX2<>+96(SB), Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VBROADCASTSS constantsAVX2<>+92(SB), Y6
 	VFMADD231PS  Y5, Y2, Y6
 	VMINPS       Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VPOR         Y1, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+104(SB), Y1
-	VBLENDVPS    Y4, Y1, Y6, Y4
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBLENDVPS    Y4, Y0, Y6, Y4
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
 	VMULPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y0
+	VMULPS       Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
 	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y3, Y1
@@ -881,46 +804,54 @@ rare:
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, (SI)
 	VMOVUPS      64(BX), Y0
-	VPMOVZXBD    16(DX), Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y3
+	VBROADCASTSS times+24(FP), Y1
+	VMULPS       Y0, Y1, Y1
+	VPMOVZXBD    16(DX), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+80(SB), Y3
 	VPCMPEQD     Y3, Y2, Y3
-	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x18, Y0, Y0
 	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y4
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
 	VPADDD       Y4, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y4
-	VBROADCASTSS constantsAVX2<>+96(SB), Y5
+	VBROADCASTSS constantsAVX2<>+88(SB), Y4
+	VBROADCASTSS constantsAVX2<>+92(SB), Y5
 	VFMADD231PS  Y4, Y2, Y5
 	VMINPS       Y5, Y2, Y5
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VPOR         Y1, Y5, Y5
-	VBROADCASTSS constantsAVX2<>+104(SB), Y1
-	VBLENDVPS    Y3, Y1, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBLENDVPS    Y3, Y0, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
 	VMULPS       Y0, Y3, Y3
+	VMULPS       Y1, Y3, Y3
 	VMOVUPS      96(BX), Y0
-	VPMOVZXBD    24(DX), Y1
-	VBROADCASTSS constantsAVX2<>+84(SB), Y2
-	VPAND        Y2, Y1, Y2
-	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VBROADCASTSS times+24(FP), Y1
+	VMULPS       Y0, Y1, Y1
+	VPMOVZXBD    24(DX), Y0
+	VBROADCASTSS constantsAVX2<>+80(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
 	VPCMPEQD     Y4, Y2, Y4
-	VPSLLD       $0x18, Y1, Y1
+	VPSLLD       $0x18, Y0, Y0
 	VPSLLD       $0x14, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VBROADCASTSS constantsAVX2<>+84(SB), Y5
 	VPADDD       Y5, Y2, Y2
-	VBROADCASTSS constantsAVX2<>+92(SB), Y5
-	VBROADCASTSS constantsAVX2<>+96(SB), Y6
+	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VBROADCASTSS constantsAVX2<>+92(SB), Y6
 	VFMADD231PS  Y5, Y2, Y6
 	VMINPS       Y6, Y2, Y6
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
-	VPAND        Y2, Y1, Y1
-	VPOR         Y1, Y6, Y6
-	VBROADCASTSS constantsAVX2<>+104(SB), Y1
-	VBLENDVPS    Y4, Y1, Y6, Y4
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y6, Y6
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VBLENDVPS    Y4, Y0, Y6, Y4
+	VBROADCASTSS constantsAVX2<>+104(SB), Y0
 	VMULPS       Y0, Y4, Y4
-	VBROADCASTSS constantsAVX2<>+48(SB), Y0
+	VMULPS       Y1, Y4, Y4
+	VBROADCASTSS constantsAVX2<>+40(SB), Y0
 	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y3, Y1
@@ -934,38 +865,36 @@ rare:
 	VPACKUSDW    Y2, Y1, Y1
 	VPERMQ       $0xd8, Y1, Y1
 	VMOVUPS      Y1, 32(SI)
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VMOVUPS      constantsAVX2<>+12(SB), Y12
-	VBROADCASTSS constantsAVX2<>+44(SB), Y11
-	VBROADCASTSS constantsAVX2<>+48(SB), Y10
+	VBROADCASTSS times+24(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VMOVUPS      constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+40(SB), Y11
+	VBROADCASTSS constantsAVX2<>+44(SB), Y10
 	CMPQ         256(SP), $+3
 	JEQ          laneback
 	MOVQ         240(SP), BX
 	CMPQ         256(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y15, Y0, Y9
-	VSUBPS       Y9, Y9, Y0
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y14, Y13, Y8
+	VMULPS       Y0, Y15, Y9
 	JMP          groupback
 
-// func DequantizeFpE5M2BF16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeFpE5M2BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·DequantizeFpE5M2BF16AVX2(SB), $272-48
+TEXT ·DequantizeFpE5M2BF16AVX2(SB), $272-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Y15 table, Y14 0x7fff
-	// per group: Y13 scale
-	// vector registers in use at once: 11
+	// per call: Y15 times, Y14 table, Y13 0x7fff
+	// per group: Y0 scale, Y12 Mul
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
-	VMOVUPS      constantsAVX2<>+12(SB), Y15
-	VBROADCASTSS constantsAVX2<>+48(SB), Y14
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
+	VBROADCASTSS times+24(FP), Y15
+	VMOVUPS      constantsAVX2<>+8(SB), Y14
+	VBROADCASTSS constantsAVX2<>+40(SB), Y13
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+16
@@ -981,30 +910,31 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y12
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
 	PREFETCHT0 (SI)
 	VMOVQ      (DX), X0
-	VPSHUFB    X15, X0, X0
+	VPSHUFB    X14, X0, X0
 	VCVTPH2PS  X0, Y0
-	VMULPS     Y13, Y0, Y0
+	VMULPS     Y12, Y0, Y0
 	VMOVQ      8(DX), X1
-	VPSHUFB    X15, X1, X1
+	VPSHUFB    X14, X1, X1
 	VCVTPH2PS  X1, Y1
-	VMULPS     Y13, Y1, Y1
+	VMULPS     Y12, Y1, Y1
 	VMOVQ      16(DX), X2
-	VPSHUFB    X15, X2, X2
+	VPSHUFB    X14, X2, X2
 	VCVTPH2PS  X2, Y2
-	VMULPS     Y13, Y2, Y2
+	VMULPS     Y12, Y2, Y2
 	VMOVQ      24(DX), X3
-	VPSHUFB    X15, X3, X3
+	VPSHUFB    X14, X3, X3
 	VCVTPH2PS  X3, Y3
-	VMULPS     Y13, Y3, Y3
+	VMULPS     Y12, Y3, Y3
 	VCMPPS     $0x03, Y1, Y0, Y4
 	VCMPPS     $0x03, Y3, Y2, Y5
 	VORPS      Y5, Y4, Y4
@@ -1014,11 +944,11 @@ grouploop:
 	VPSLLD     $0x0f, Y0, Y4
 	VPSRLD     $0x1f, Y4, Y4
 	VPADDD     Y4, Y0, Y4
-	VPADDD     Y14, Y4, Y4
+	VPADDD     Y13, Y4, Y4
 	VPSLLD     $0x0f, Y1, Y0
 	VPSRLD     $0x1f, Y0, Y0
 	VPADDD     Y0, Y1, Y0
-	VPADDD     Y14, Y0, Y0
+	VPADDD     Y13, Y0, Y0
 	VPSRLD     $0x10, Y4, Y4
 	VPSRLD     $0x10, Y0, Y0
 	VPACKUSDW  Y0, Y4, Y4
@@ -1027,11 +957,11 @@ grouploop:
 	VPSLLD     $0x0f, Y2, Y0
 	VPSRLD     $0x1f, Y0, Y0
 	VPADDD     Y0, Y2, Y0
-	VPADDD     Y14, Y0, Y0
+	VPADDD     Y13, Y0, Y0
 	VPSLLD     $0x0f, Y3, Y1
 	VPSRLD     $0x1f, Y1, Y1
 	VPADDD     Y1, Y3, Y1
-	VPADDD     Y14, Y1, Y1
+	VPADDD     Y13, Y1, Y1
 	VPSRLD     $0x10, Y0, Y0
 	VPSRLD     $0x10, Y1, Y1
 	VPACKUSDW  Y1, Y0, Y0
@@ -1055,7 +985,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y12
 
 groupmeet:
 	MOVQ R8, R10
@@ -1065,33 +996,33 @@ groupmeet:
 
 groupmeet0:
 	VMOVQ     (DX), X0
-	VPSHUFB   X15, X0, X0
+	VPSHUFB   X14, X0, X0
 	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VMOVQ     8(DX), X1
-	VPSHUFB   X15, X1, X1
+	VPSHUFB   X14, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y13, Y1, Y1
+	VMULPS    Y12, Y1, Y1
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
 	VMOVQ     16(DX), X2
-	VPSHUFB   X15, X2, X2
+	VPSHUFB   X14, X2, X2
 	VCVTPH2PS X2, Y2
-	VMULPS    Y13, Y2, Y2
+	VMULPS    Y12, Y2, Y2
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
 	VMOVQ     24(DX), X3
-	VPSHUFB   X15, X3, X3
+	VPSHUFB   X14, X3, X3
 	VCVTPH2PS X3, Y3
-	VMULPS    Y13, Y3, Y3
+	VMULPS    Y12, Y3, Y3
 	VCMPPS    $0x03, Y1, Y0, Y4
 	VCMPPS    $0x03, Y3, Y2, Y5
 	VORPS     Y5, Y4, Y4
@@ -1101,11 +1032,11 @@ groupmeet3:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y14, Y4, Y4
+	VPADDD    Y13, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
+	VPADDD    Y13, Y0, Y0
 	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
@@ -1114,11 +1045,11 @@ groupmeet3:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y14, Y0, Y0
+	VPADDD    Y13, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y14, Y1, Y1
+	VPADDD    Y13, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -1157,7 +1088,8 @@ grouppieces:
 	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y12
 	MOVQ         SI, 224(SP)
 	LEAQ         (SP), SI
 	LEAQ         64(SP), AX
@@ -1197,30 +1129,32 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y12
+	VBROADCASTSS 4(BX), Y0
+	VMULPS       Y0, Y15, Y11
 	PREFETCHT0   (SI)
 	VMOVQ        (DX), X0
-	VPSHUFB      X15, X0, X0
+	VPSHUFB      X14, X0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
+	VMULPS       Y12, Y0, Y0
 	VMOVQ        8(DX), X1
-	VPSHUFB      X15, X1, X1
+	VPSHUFB      X14, X1, X1
 	VCVTPH2PS    X1, Y1
-	VMULPS       Y13, Y1, Y1
+	VMULPS       Y12, Y1, Y1
 	VMOVQ        16(DX), X2
-	VPSHUFB      X15, X2, X2
+	VPSHUFB      X14, X2, X2
 	VCVTPH2PS    X2, Y2
-	VMULPS       Y12, Y2, Y2
+	VMULPS       Y11, Y2, Y2
 	VMOVQ        24(DX), X3
-	VPSHUFB      X15, X3, X3
+	VPSHUFB      X14, X3, X3
 	VCVTPH2PS    X3, Y3
-	VMULPS       Y12, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -1230,11 +1164,11 @@ short2loop:
 	VPSLLD       $0x0f, Y0, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y0, Y4
-	VPADDD       Y14, Y4, Y4
+	VPADDD       Y13, Y4, Y4
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y4, Y4
@@ -1243,11 +1177,11 @@ short2loop:
 	VPSLLD       $0x0f, Y2, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y2, Y0
-	VPADDD       Y14, Y0, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y3, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y13, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -1270,24 +1204,28 @@ lanes:
 
 laneloop:
 	VMOVQ     (DX), X0
-	VPSHUFB   X15, X0, X0
+	VPSHUFB   X14, X0, X0
 	VCVTPH2PS X0, Y0
 	VMOVUPS   (BX), Y1
+	VMULPS    Y1, Y15, Y1
 	VMULPS    Y1, Y0, Y0
 	VMOVQ     8(DX), X1
-	VPSHUFB   X15, X1, X1
+	VPSHUFB   X14, X1, X1
 	VCVTPH2PS X1, Y1
 	VMOVUPS   32(BX), Y2
+	VMULPS    Y2, Y15, Y2
 	VMULPS    Y2, Y1, Y1
 	VMOVQ     16(DX), X2
-	VPSHUFB   X15, X2, X2
+	VPSHUFB   X14, X2, X2
 	VCVTPH2PS X2, Y2
 	VMOVUPS   64(BX), Y3
+	VMULPS    Y3, Y15, Y3
 	VMULPS    Y3, Y2, Y2
 	VMOVQ     24(DX), X3
-	VPSHUFB   X15, X3, X3
+	VPSHUFB   X14, X3, X3
 	VCVTPH2PS X3, Y3
 	VMOVUPS   96(BX), Y4
+	VMULPS    Y4, Y15, Y4
 	VMULPS    Y4, Y3, Y3
 	VCMPPS    $0x03, Y1, Y0, Y4
 	VCMPPS    $0x03, Y3, Y2, Y5
@@ -1298,11 +1236,11 @@ laneloop:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y14, Y4, Y4
+	VPADDD    Y13, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
+	VPADDD    Y13, Y0, Y0
 	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
@@ -1311,11 +1249,11 @@ laneloop:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y14, Y0, Y0
+	VPADDD    Y13, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y14, Y1, Y1
+	VPADDD    Y13, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -1349,7 +1287,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1363,21 +1301,21 @@ groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	VMOVQ     (DX), X0
-	VPSHUFB   X15, X0, X0
+	VPSHUFB   X14, X0, X0
 	VCVTPH2PS X0, Y0
-	VMULPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
 	VMOVQ     8(DX), X1
-	VPSHUFB   X15, X1, X1
+	VPSHUFB   X14, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y13, Y1, Y1
+	VMULPS    Y12, Y1, Y1
 	VMOVQ     16(DX), X2
-	VPSHUFB   X15, X2, X2
+	VPSHUFB   X14, X2, X2
 	VCVTPH2PS X2, Y2
-	VMULPS    Y13, Y2, Y2
+	VMULPS    Y12, Y2, Y2
 	VMOVQ     24(DX), X3
-	VPSHUFB   X15, X3, X3
+	VPSHUFB   X14, X3, X3
 	VCVTPH2PS X3, Y3
-	VMULPS    Y13, Y3, Y3
+	VMULPS    Y12, Y3, Y3
 	VCMPPS    $0x03, Y1, Y0, Y4
 	VCMPPS    $0x03, Y3, Y2, Y5
 	VORPS     Y5, Y4, Y4
@@ -1387,11 +1325,11 @@ groupstream:
 	VPSLLD    $0x0f, Y0, Y4
 	VPSRLD    $0x1f, Y4, Y4
 	VPADDD    Y4, Y0, Y4
-	VPADDD    Y14, Y4, Y4
+	VPADDD    Y13, Y4, Y4
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y14, Y0, Y0
+	VPADDD    Y13, Y0, Y0
 	VPSRLD    $0x10, Y4, Y4
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y4, Y4
@@ -1400,11 +1338,11 @@ groupstream:
 	VPSLLD    $0x0f, Y2, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y2, Y0
-	VPADDD    Y14, Y0, Y0
+	VPADDD    Y13, Y0, Y0
 	VPSLLD    $0x0f, Y3, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y3, Y1
-	VPADDD    Y14, Y1, Y1
+	VPADDD    Y13, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -1426,13 +1364,14 @@ groupmeet0cross:
 	MOVL $0x00000000, R14
 
 groupmeetmix:
+	VBROADCASTSS 4(BX), Y9
+	VMULPS       Y9, Y15, Y8
 	LEAL         7(R8), AX
-	VMOVD        AX, X12
-	VPBROADCASTD X12, Y12
-	VMOVDQU      constantsAVX2<>+52(SB), Y11
-	VPCMPGTD     Y12, Y11, Y12
-	VBROADCASTSS 4(BX), Y11
-	VBLENDVPS    Y12, Y11, Y13, Y13
+	VMOVD        AX, X11
+	VPBROADCASTD X11, Y11
+	VMOVDQU      constantsAVX2<>+48(SB), Y10
+	VPCMPGTD     Y11, Y10, Y11
+	VBLENDVPS    Y11, Y8, Y12, Y12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeetreached
@@ -1479,24 +1418,26 @@ groupmeetrare:
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y12
+	VBROADCASTSS 4(BX), Y0
+	VMULPS       Y0, Y15, Y11
 	VMOVQ        (DX), X0
-	VPSHUFB      X15, X0, X0
+	VPSHUFB      X14, X0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y13, Y0, Y0
+	VMULPS       Y12, Y0, Y0
 	VMOVQ        8(DX), X1
-	VPSHUFB      X15, X1, X1
+	VPSHUFB      X14, X1, X1
 	VCVTPH2PS    X1, Y1
-	VMULPS       Y13, Y1, Y1
+	VMULPS       Y12, Y1, Y1
 	VMOVQ        16(DX), X2
-	VPSHUFB      X15, X2, X2
+	VPSHUFB      X14, X2, X2
 	VCVTPH2PS    X2, Y2
-	VMULPS       Y12, Y2, Y2
+	VMULPS       Y11, Y2, Y2
 	VMOVQ        24(DX), X3
-	VPSHUFB      X15, X3, X3
+	VPSHUFB      X14, X3, X3
 	VCVTPH2PS    X3, Y3
-	VMULPS       Y12, Y3, Y3
+	VMULPS       Y11, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -1506,11 +1447,11 @@ short2stream:
 	VPSLLD       $0x0f, Y0, Y4
 	VPSRLD       $0x1f, Y4, Y4
 	VPADDD       Y4, Y0, Y4
-	VPADDD       Y14, Y4, Y4
+	VPADDD       Y13, Y4, Y4
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSRLD       $0x10, Y4, Y4
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y4, Y4
@@ -1519,11 +1460,11 @@ short2stream:
 	VPSLLD       $0x0f, Y2, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y2, Y0
-	VPADDD       Y14, Y0, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSLLD       $0x0f, Y3, Y1
 	VPSRLD       $0x1f, Y1, Y1
 	VPADDD       Y1, Y3, Y1
-	VPADDD       Y14, Y1, Y1
+	VPADDD       Y13, Y1, Y1
 	VPSRLD       $0x10, Y0, Y0
 	VPSRLD       $0x10, Y1, Y1
 	VPACKUSDW    Y1, Y0, Y0
@@ -1570,16 +1511,18 @@ spread:
 
 rare:
 	VMOVUPS      (BX), Y0
+	VMULPS       Y0, Y15, Y0
 	VMOVQ        (DX), X1
-	VPSHUFB      X15, X1, X1
+	VPSHUFB      X14, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+104(SB), Y2
+	VBROADCASTSS constantsAVX2<>+100(SB), Y2
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VMOVUPS      32(BX), Y1
+	VMULPS       Y1, Y15, Y1
 	VMOVQ        8(DX), X3
-	VPSHUFB      X15, X3, X3
+	VPSHUFB      X14, X3, X3
 	VCVTPH2PS    X3, Y3
 	VMULPS       Y1, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
@@ -1587,26 +1530,28 @@ rare:
 	VPSLLD       $0x0f, Y0, Y3
 	VPSRLD       $0x1f, Y3, Y3
 	VPADDD       Y3, Y0, Y3
-	VPADDD       Y14, Y3, Y3
+	VPADDD       Y13, Y3, Y3
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSRLD       $0x10, Y3, Y3
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y3, Y3
 	VPERMQ       $0xd8, Y3, Y3
 	VMOVUPS      Y3, (SI)
 	VMOVUPS      64(BX), Y0
+	VMULPS       Y0, Y15, Y0
 	VMOVQ        16(DX), X1
-	VPSHUFB      X15, X1, X1
+	VPSHUFB      X14, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VMOVUPS      96(BX), Y1
+	VMULPS       Y1, Y15, Y1
 	VMOVQ        24(DX), X3
-	VPSHUFB      X15, X3, X3
+	VPSHUFB      X14, X3, X3
 	VCVTPH2PS    X3, Y3
 	VMULPS       Y1, Y3, Y3
 	VCMPPS       $0x07, Y3, Y3, Y1
@@ -1614,11 +1559,11 @@ rare:
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y14, Y2, Y2
+	VPADDD       Y13, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y14, Y0, Y0
+	VPADDD       Y13, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -1629,24 +1574,26 @@ rare:
 	MOVQ         240(SP), BX
 	CMPQ         256(SP), $+2
 	JEQ          short2back
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y12
 	JMP          groupback
 
-// func DequantizeFpE2M1BF16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeFpE2M1BF16AVX2(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, MMX+
-TEXT ·DequantizeFpE2M1BF16AVX2(SB), NOSPLIT, $256-48
+TEXT ·DequantizeFpE2M1BF16AVX2(SB), NOSPLIT, $256-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Y15 table, Y14 0x80000000, Y13 0x7fff
-	// per group: Y12 scale
-	// vector registers in use at once: 9
+	// per call: Y15 times, Y14 table, Y13 0x80000000, Y12 0x7fff
+	// per group: Y0 scale, Y11 Mul
+	// vector registers in use at once: 12
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
-	VMOVUPS      constantsAVX2<>+108(SB), Y15
-	VBROADCASTSS constantsAVX2<>+100(SB), Y14
-	VBROADCASTSS constantsAVX2<>+48(SB), Y13
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
+	VBROADCASTSS times+24(FP), Y15
+	VMOVUPS      constantsAVX2<>+108(SB), Y14
+	VBROADCASTSS constantsAVX2<>+96(SB), Y13
+	VBROADCASTSS constantsAVX2<>+40(SB), Y12
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+16
@@ -1662,9 +1609,10 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y11
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -1673,27 +1621,27 @@ grouploop:
 	VPMOVZXBQ  (DX), Y0
 	VPSLLQ     $0x1c, Y0, Y1
 	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
+	VPERMPS    Y14, Y1, Y0
 	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
+	VPAND      Y13, Y1, Y1
 	VPOR       Y1, Y0, Y0
-	VMULPS     Y12, Y0, Y0
+	VMULPS     Y11, Y0, Y0
 	VPMOVZXBQ  4(DX), Y1
 	VPSLLQ     $0x1c, Y1, Y2
 	VPOR       Y1, Y2, Y2
-	VPERMPS    Y15, Y2, Y1
+	VPERMPS    Y14, Y2, Y1
 	VPSLLD     $0x1c, Y2, Y2
-	VPAND      Y14, Y2, Y2
+	VPAND      Y13, Y2, Y2
 	VPOR       Y2, Y1, Y1
-	VMULPS     Y12, Y1, Y1
+	VMULPS     Y11, Y1, Y1
 	VPSLLD     $0x0f, Y0, Y2
 	VPSRLD     $0x1f, Y2, Y2
 	VPADDD     Y2, Y0, Y2
-	VPADDD     Y13, Y2, Y2
+	VPADDD     Y12, Y2, Y2
 	VPSLLD     $0x0f, Y1, Y0
 	VPSRLD     $0x1f, Y0, Y0
 	VPADDD     Y0, Y1, Y0
-	VPADDD     Y13, Y0, Y0
+	VPADDD     Y12, Y0, Y0
 	VPSRLD     $0x10, Y2, Y2
 	VPSRLD     $0x10, Y0, Y0
 	VPACKUSDW  Y0, Y2, Y2
@@ -1702,27 +1650,27 @@ grouploop:
 	VPMOVZXBQ  8(DX), Y0
 	VPSLLQ     $0x1c, Y0, Y1
 	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
+	VPERMPS    Y14, Y1, Y0
 	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
+	VPAND      Y13, Y1, Y1
 	VPOR       Y1, Y0, Y0
-	VMULPS     Y12, Y0, Y0
+	VMULPS     Y11, Y0, Y0
 	VPMOVZXBQ  12(DX), Y1
 	VPSLLQ     $0x1c, Y1, Y2
 	VPOR       Y1, Y2, Y2
-	VPERMPS    Y15, Y2, Y1
+	VPERMPS    Y14, Y2, Y1
 	VPSLLD     $0x1c, Y2, Y2
-	VPAND      Y14, Y2, Y2
+	VPAND      Y13, Y2, Y2
 	VPOR       Y2, Y1, Y1
-	VMULPS     Y12, Y1, Y1
+	VMULPS     Y11, Y1, Y1
 	VPSLLD     $0x0f, Y0, Y2
 	VPSRLD     $0x1f, Y2, Y2
 	VPADDD     Y2, Y0, Y2
-	VPADDD     Y13, Y2, Y2
+	VPADDD     Y12, Y2, Y2
 	VPSLLD     $0x0f, Y1, Y0
 	VPSRLD     $0x1f, Y0, Y0
 	VPADDD     Y0, Y1, Y0
-	VPADDD     Y13, Y0, Y0
+	VPADDD     Y12, Y0, Y0
 	VPSRLD     $0x10, Y2, Y2
 	VPSRLD     $0x10, Y0, Y0
 	VPACKUSDW  Y0, Y2, Y2
@@ -1744,7 +1692,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y11
 
 groupmeet:
 	SUBQ $+8, R8
@@ -1754,11 +1703,11 @@ groupmeet0:
 	VPMOVZXBQ (DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
+	VPERMPS   Y14, Y1, Y0
 	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
+	VPAND     Y13, Y1, Y1
 	VPOR      Y1, Y0, Y0
-	VMULPS    Y12, Y0, Y0
+	VMULPS    Y11, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
@@ -1766,19 +1715,19 @@ groupmeet1:
 	VPMOVZXBQ 4(DX), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
-	VPERMPS   Y15, Y2, Y1
+	VPERMPS   Y14, Y2, Y1
 	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y14, Y2, Y2
+	VPAND     Y13, Y2, Y2
 	VPOR      Y2, Y1, Y1
-	VMULPS    Y12, Y1, Y1
+	VMULPS    Y11, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y12, Y0, Y0
 	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
@@ -1791,11 +1740,11 @@ groupmeet2:
 	VPMOVZXBQ 8(DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
+	VPERMPS   Y14, Y1, Y0
 	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
+	VPAND     Y13, Y1, Y1
 	VPOR      Y1, Y0, Y0
-	VMULPS    Y12, Y0, Y0
+	VMULPS    Y11, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
@@ -1803,19 +1752,19 @@ groupmeet3:
 	VPMOVZXBQ 12(DX), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
-	VPERMPS   Y15, Y2, Y1
+	VPERMPS   Y14, Y2, Y1
 	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y14, Y2, Y2
+	VPAND     Y13, Y2, Y2
 	VPOR      Y2, Y1, Y1
-	VMULPS    Y12, Y1, Y1
+	VMULPS    Y11, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y12, Y0, Y0
 	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
@@ -1854,7 +1803,8 @@ grouppieces:
 	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y12
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y11
 	MOVQ         SI, 208(SP)
 	LEAQ         (SP), SI
 	LEAQ         64(SP), AX
@@ -1896,38 +1846,40 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y11
+	VBROADCASTSS 4(BX), Y0
+	VMULPS       Y0, Y15, Y10
 	PREFETCHT0   (SI)
 	VPMOVZXBQ    (DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
+	VPERMPS      Y14, Y1, Y0
 	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VPMOVZXBQ    4(DX), Y1
 	VPSLLQ       $0x1c, Y1, Y2
 	VPOR         Y1, Y2, Y2
-	VPERMPS      Y15, Y2, Y1
+	VPERMPS      Y14, Y2, Y1
 	VPSLLD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMULPS       Y12, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -1936,27 +1888,27 @@ short2loop:
 	VPMOVZXBQ    8(DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
+	VPERMPS      Y14, Y1, Y0
 	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y0
+	VMULPS       Y10, Y0, Y0
 	VPMOVZXBQ    12(DX), Y1
 	VPSLLQ       $0x1c, Y1, Y2
 	VPOR         Y1, Y2, Y2
-	VPERMPS      Y15, Y2, Y1
+	VPERMPS      Y14, Y2, Y1
 	VPSLLD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMULPS       Y11, Y1, Y1
+	VMULPS       Y10, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -1977,62 +1929,66 @@ lanes:
 
 laneloop:
 	VMOVUPS   (BX), Y0
+	VMULPS    Y0, Y15, Y0
 	VPMOVZXBQ (DX), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
-	VPERMPS   Y15, Y2, Y1
+	VPERMPS   Y14, Y2, Y1
 	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y14, Y2, Y2
+	VPAND     Y13, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	VMULPS    Y0, Y1, Y1
 	VMOVUPS   32(BX), Y0
+	VMULPS    Y0, Y15, Y0
 	VPMOVZXBQ 4(DX), Y2
 	VPSLLQ    $0x1c, Y2, Y3
 	VPOR      Y2, Y3, Y3
-	VPERMPS   Y15, Y3, Y2
+	VPERMPS   Y14, Y3, Y2
 	VPSLLD    $0x1c, Y3, Y3
-	VPAND     Y14, Y3, Y3
+	VPAND     Y13, Y3, Y3
 	VPOR      Y3, Y2, Y2
 	VMULPS    Y0, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y12, Y0, Y0
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y2, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
 	VPERMQ    $0xd8, Y0, Y0
 	VMOVUPS   Y0, (SI)
 	VMOVUPS   64(BX), Y0
+	VMULPS    Y0, Y15, Y0
 	VPMOVZXBQ 8(DX), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
-	VPERMPS   Y15, Y2, Y1
+	VPERMPS   Y14, Y2, Y1
 	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y14, Y2, Y2
+	VPAND     Y13, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	VMULPS    Y0, Y1, Y1
 	VMOVUPS   96(BX), Y0
+	VMULPS    Y0, Y15, Y0
 	VPMOVZXBQ 12(DX), Y2
 	VPSLLQ    $0x1c, Y2, Y3
 	VPOR      Y2, Y3, Y3
-	VPERMPS   Y15, Y3, Y2
+	VPERMPS   Y14, Y3, Y2
 	VPSLLD    $0x1c, Y3, Y3
-	VPAND     Y14, Y3, Y3
+	VPAND     Y13, Y3, Y3
 	VPOR      Y3, Y2, Y2
 	VMULPS    Y0, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y12, Y0, Y0
 	VPSLLD    $0x0f, Y2, Y1
 	VPSRLD    $0x1f, Y1, Y1
 	VPADDD    Y1, Y2, Y1
-	VPADDD    Y13, Y1, Y1
+	VPADDD    Y12, Y1, Y1
 	VPSRLD    $0x10, Y0, Y0
 	VPSRLD    $0x10, Y1, Y1
 	VPACKUSDW Y1, Y0, Y0
@@ -2064,7 +2020,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2080,27 +2036,27 @@ groupstream:
 	VPMOVZXBQ (DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
+	VPERMPS   Y14, Y1, Y0
 	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
+	VPAND     Y13, Y1, Y1
 	VPOR      Y1, Y0, Y0
-	VMULPS    Y12, Y0, Y0
+	VMULPS    Y11, Y0, Y0
 	VPMOVZXBQ 4(DX), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
-	VPERMPS   Y15, Y2, Y1
+	VPERMPS   Y14, Y2, Y1
 	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y14, Y2, Y2
+	VPAND     Y13, Y2, Y2
 	VPOR      Y2, Y1, Y1
-	VMULPS    Y12, Y1, Y1
+	VMULPS    Y11, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y12, Y0, Y0
 	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
@@ -2109,27 +2065,27 @@ groupstream:
 	VPMOVZXBQ 8(DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
+	VPERMPS   Y14, Y1, Y0
 	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
+	VPAND     Y13, Y1, Y1
 	VPOR      Y1, Y0, Y0
-	VMULPS    Y12, Y0, Y0
+	VMULPS    Y11, Y0, Y0
 	VPMOVZXBQ 12(DX), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
-	VPERMPS   Y15, Y2, Y1
+	VPERMPS   Y14, Y2, Y1
 	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y14, Y2, Y2
+	VPAND     Y13, Y2, Y2
 	VPOR      Y2, Y1, Y1
-	VMULPS    Y12, Y1, Y1
+	VMULPS    Y11, Y1, Y1
 	VPSLLD    $0x0f, Y0, Y2
 	VPSRLD    $0x1f, Y2, Y2
 	VPADDD    Y2, Y0, Y2
-	VPADDD    Y13, Y2, Y2
+	VPADDD    Y12, Y2, Y2
 	VPSLLD    $0x0f, Y1, Y0
 	VPSRLD    $0x1f, Y0, Y0
 	VPADDD    Y0, Y1, Y0
-	VPADDD    Y13, Y0, Y0
+	VPADDD    Y12, Y0, Y0
 	VPSRLD    $0x10, Y2, Y2
 	VPSRLD    $0x10, Y0, Y0
 	VPACKUSDW Y0, Y2, Y2
@@ -2146,13 +2102,14 @@ groupmeet0cross:
 	MOVL $0x00000000, R14
 
 groupmeetmix:
+	VBROADCASTSS 4(BX), Y8
+	VMULPS       Y8, Y15, Y7
 	LEAL         7(R8), AX
-	VMOVD        AX, X11
-	VPBROADCASTD X11, Y11
-	VMOVDQU      constantsAVX2<>+52(SB), Y10
-	VPCMPGTD     Y11, Y10, Y11
-	VBROADCASTSS 4(BX), Y10
-	VBLENDVPS    Y11, Y10, Y12, Y12
+	VMOVD        AX, X10
+	VPBROADCASTD X10, Y10
+	VMOVDQU      constantsAVX2<>+48(SB), Y9
+	VPCMPGTD     Y10, Y9, Y10
+	VBLENDVPS    Y10, Y7, Y11, Y11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeetreached
@@ -2190,32 +2147,34 @@ groupmeet3cross:
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y12
-	VBROADCASTSS 4(BX), Y11
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y11
+	VBROADCASTSS 4(BX), Y0
+	VMULPS       Y0, Y15, Y10
 	VPMOVZXBQ    (DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
+	VPERMPS      Y14, Y1, Y0
 	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VPMOVZXBQ    4(DX), Y1
 	VPSLLQ       $0x1c, Y1, Y2
 	VPOR         Y1, Y2, Y2
-	VPERMPS      Y15, Y2, Y1
+	VPERMPS      Y14, Y2, Y1
 	VPSLLD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMULPS       Y12, Y1, Y1
+	VMULPS       Y11, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -2224,27 +2183,27 @@ short2stream:
 	VPMOVZXBQ    8(DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
+	VPERMPS      Y14, Y1, Y0
 	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VMULPS       Y11, Y0, Y0
+	VMULPS       Y10, Y0, Y0
 	VPMOVZXBQ    12(DX), Y1
 	VPSLLQ       $0x1c, Y1, Y2
 	VPOR         Y1, Y2, Y2
-	VPERMPS      Y15, Y2, Y1
+	VPERMPS      Y14, Y2, Y1
 	VPSLLD       $0x1c, Y2, Y2
-	VPAND        Y14, Y2, Y2
+	VPAND        Y13, Y2, Y2
 	VPOR         Y2, Y1, Y1
-	VMULPS       Y11, Y1, Y1
+	VMULPS       Y10, Y1, Y1
 	VPSLLD       $0x0f, Y0, Y2
 	VPSRLD       $0x1f, Y2, Y2
 	VPADDD       Y2, Y0, Y2
-	VPADDD       Y13, Y2, Y2
+	VPADDD       Y12, Y2, Y2
 	VPSLLD       $0x0f, Y1, Y0
 	VPSRLD       $0x1f, Y0, Y0
 	VPADDD       Y0, Y1, Y0
-	VPADDD       Y13, Y0, Y0
+	VPADDD       Y12, Y0, Y0
 	VPSRLD       $0x10, Y2, Y2
 	VPSRLD       $0x10, Y0, Y0
 	VPACKUSDW    Y0, Y2, Y2
@@ -2273,33 +2232,33 @@ lanestage:
 	LEAQ 80(SP), BX
 	JMP  laneloop
 
-DATA constantsAVX2<>+0(SB)/4, $0x43800000
-DATA constantsAVX2<>+4(SB)/4, $0x80808080
-DATA constantsAVX2<>+8(SB)/4, $0xffffffff
-DATA constantsAVX2<>+12(SB)/4, $0x01800080
-DATA constantsAVX2<>+16(SB)/4, $0x03800280
-DATA constantsAVX2<>+20(SB)/4, $0x05800480
-DATA constantsAVX2<>+24(SB)/4, $0x07800680
-DATA constantsAVX2<>+28(SB)/4, $0x09800880
-DATA constantsAVX2<>+32(SB)/4, $0x0b800a80
-DATA constantsAVX2<>+36(SB)/4, $0x0d800c80
-DATA constantsAVX2<>+40(SB)/4, $0x0f800e80
-DATA constantsAVX2<>+44(SB)/4, $0xbfffbfff
-DATA constantsAVX2<>+48(SB)/4, $0x00007fff
-DATA constantsAVX2<>+52(SB)/4, $0x00000000
-DATA constantsAVX2<>+56(SB)/4, $0x00000001
-DATA constantsAVX2<>+60(SB)/4, $0x00000002
-DATA constantsAVX2<>+64(SB)/4, $0x00000003
-DATA constantsAVX2<>+68(SB)/4, $0x00000004
-DATA constantsAVX2<>+72(SB)/4, $0x00000005
-DATA constantsAVX2<>+76(SB)/4, $0x00000006
-DATA constantsAVX2<>+80(SB)/4, $0x00000007
-DATA constantsAVX2<>+84(SB)/4, $0x0000007f
-DATA constantsAVX2<>+88(SB)/4, $0x3c000000
-DATA constantsAVX2<>+92(SB)/4, $0x40000000
-DATA constantsAVX2<>+96(SB)/4, $0xbc800000
-DATA constantsAVX2<>+100(SB)/4, $0x80000000
-DATA constantsAVX2<>+104(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+0(SB)/4, $0x80808080
+DATA constantsAVX2<>+4(SB)/4, $0xbfffbfff
+DATA constantsAVX2<>+8(SB)/4, $0x01800080
+DATA constantsAVX2<>+12(SB)/4, $0x03800280
+DATA constantsAVX2<>+16(SB)/4, $0x05800480
+DATA constantsAVX2<>+20(SB)/4, $0x07800680
+DATA constantsAVX2<>+24(SB)/4, $0x09800880
+DATA constantsAVX2<>+28(SB)/4, $0x0b800a80
+DATA constantsAVX2<>+32(SB)/4, $0x0d800c80
+DATA constantsAVX2<>+36(SB)/4, $0x0f800e80
+DATA constantsAVX2<>+40(SB)/4, $0x00007fff
+DATA constantsAVX2<>+44(SB)/4, $0xffffffff
+DATA constantsAVX2<>+48(SB)/4, $0x00000000
+DATA constantsAVX2<>+52(SB)/4, $0x00000001
+DATA constantsAVX2<>+56(SB)/4, $0x00000002
+DATA constantsAVX2<>+60(SB)/4, $0x00000003
+DATA constantsAVX2<>+64(SB)/4, $0x00000004
+DATA constantsAVX2<>+68(SB)/4, $0x00000005
+DATA constantsAVX2<>+72(SB)/4, $0x00000006
+DATA constantsAVX2<>+76(SB)/4, $0x00000007
+DATA constantsAVX2<>+80(SB)/4, $0x0000007f
+DATA constantsAVX2<>+84(SB)/4, $0x3c000000
+DATA constantsAVX2<>+88(SB)/4, $0x40000000
+DATA constantsAVX2<>+92(SB)/4, $0xbc800000
+DATA constantsAVX2<>+96(SB)/4, $0x80000000
+DATA constantsAVX2<>+100(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+104(SB)/4, $0x3b800000
 DATA constantsAVX2<>+108(SB)/4, $0x00000000
 DATA constantsAVX2<>+112(SB)/4, $0x3f000000
 DATA constantsAVX2<>+116(SB)/4, $0x3f800000

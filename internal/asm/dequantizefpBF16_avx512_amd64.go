@@ -4,29 +4,29 @@
 
 package asm
 
-// DequantizeFpE4M3BF16AVX512 sets y = q*scale.
+// DequantizeFpE4M3BF16AVX512 sets y = q*(scale*times), the product finite. Times has 256 as a factor for E4M3.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeFpE4M3BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+func DequantizeFpE4M3BF16AVX512(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 
-// DequantizeFpE5M2BF16AVX512 sets y = q*scale.
+// DequantizeFpE5M2BF16AVX512 sets y = q*(scale*times), the product finite. Times has 256 as a factor for E4M3.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeFpE5M2BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+func DequantizeFpE5M2BF16AVX512(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 
-// DequantizeFpE2M1BF16AVX512 sets y = q*scale.
+// DequantizeFpE2M1BF16AVX512 sets y = q*(scale*times), the product finite. Times has 256 as a factor for E4M3.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 // If ahead is greater than 1 whole tiles are stored past the caches, each at a multiple of its size or of 64 bytes,
 // and input is fetched so many bytes ahead; if it is odd, all such stores are done in the end.
 //
 //go:noescape
-func DequantizeFpE2M1BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+func DequantizeFpE2M1BF16AVX512(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)

@@ -4,27 +4,26 @@
 
 #include "textflag.h"
 
-// func DequantizeFpE4M3BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeFpE4M3BF16AVX512(SB), $496-48
+// func DequantizeFpE4M3BF16AVX512(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeFpE4M3BF16AVX512(SB), $496-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Z15 0x43800000, Z14 0x80808080, Z13 0xffffffff, Z12 table, Z11 0xbfffbfff, Z10 0x10001, Z9 0x80008000, Z8 table, Z7 table
-	// per group: Z0 scale, Z6 Mul, Z0 Sub, K1 Ordered, Z5 Select
-	// vector registers in use at once: 21
+	// per call: Z15 times, Z14 0x80808080, Z13 0xbfffbfff, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table, Z8 0xffffffff
+	// per group: Z0 scale, Z7 Mul
+	// vector registers in use at once: 20
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+8(SB), Z13
-	VMOVUPS      constantsAVX512<>+12(SB), Z12
-	VBROADCASTSS constantsAVX512<>+76(SB), Z11
-	VBROADCASTSS constantsAVX512<>+80(SB), Z10
-	VBROADCASTSS constantsAVX512<>+84(SB), Z9
-	VMOVUPS      constantsAVX512<>+88(SB), Z8
-	VMOVUPS      constantsAVX512<>+152(SB), Z7
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
+	VBROADCASTSS times+24(FP), Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z14
+	VBROADCASTSS constantsAVX512<>+4(SB), Z13
+	VBROADCASTSS constantsAVX512<>+8(SB), Z12
+	VBROADCASTSS constantsAVX512<>+12(SB), Z11
+	VMOVUPS      constantsAVX512<>+16(SB), Z10
+	VMOVUPS      constantsAVX512<>+80(SB), Z9
+	VBROADCASTSS constantsAVX512<>+144(SB), Z8
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+32
@@ -43,63 +42,49 @@ groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z0
-	VMULPS       Z15, Z0, Z6
-	VSUBPS       Z6, Z6, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z14, Z13, K1, Z5
+	VMULPS       Z0, Z15, Z7
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	PREFETCHT0     (SI)
-	PREFETCHT0     64(SI)
-	VPOR           (DX), Y5, Y0
-	VPOR           32(DX), Y5, Y1
-	VPMAXUB        Y1, Y0, Y0
-	VPCMPEQB       Y13, Y0, Y0
-	VPMOVMSKB      Y0, AX
-	TESTL          AX, AX
-	JNE            grouprare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z6, Z1, Z1
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y2
-	VPAND          Y11, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z6, Z2, Z2
-	VMOVDQA64      Z1, Z0
-	VPERMT2W       Z2, Z7, Z0
-	VPERMT2W       Z2, Z8, Z1
-	VPTERNLOGD     $0xf8, Z10, Z0, Z1
-	VPCMPUW        $0x06, Z9, Z1, K1
-	VPADDW         Z10, Z0, K1, Z0
-	VMOVUPS        Z0, (SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z6, Z1, Z1
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y2
-	VPAND          Y11, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z6, Z2, Z2
-	VMOVDQA64      Z1, Z0
-	VPERMT2W       Z2, Z7, Z0
-	VPERMT2W       Z2, Z8, Z1
-	VPTERNLOGD     $0xf8, Z10, Z0, Z1
-	VPCMPUW        $0x06, Z9, Z1, K1
-	VPADDW         Z10, Z0, K1, Z0
-	VMOVUPS        Z0, 64(SI)
+	PREFETCHT0    (SI)
+	PREFETCHT0    64(SI)
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z8, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           grouprare
+	VPMOVSXBW     (DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z7, Z1, Z1
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z7, Z0, Z0
+	VMOVDQA64     Z1, Z2
+	VPERMT2W      Z0, Z9, Z2
+	VPERMT2W      Z0, Z10, Z1
+	VPTERNLOGD    $0xf8, Z12, Z2, Z1
+	VPCMPUW       $0x06, Z11, Z1, K1
+	VPADDW        Z12, Z2, K1, Z2
+	VMOVUPS       Z2, (SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z7, Z1, Z1
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z7, Z0, Z0
+	VMOVDQA64     Z1, Z2
+	VPERMT2W      Z0, Z9, Z2
+	VPERMT2W      Z0, Z10, Z1
+	VPTERNLOGD    $0xf8, Z12, Z2, Z1
+	VPCMPUW       $0x06, Z11, Z1, K1
+	VPADDW        Z12, Z2, K1, Z2
+	VMOVUPS       Z2, 64(SI)
 
 groupback:
 	ADDQ $+128, SI
@@ -119,10 +104,7 @@ groupwhole:
 
 grouptomeet:
 	VBROADCASTSS (BX), Z0
-	VMULPS       Z15, Z0, Z6
-	VSUBPS       Z6, Z6, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z14, Z13, K1, Z5
+	VMULPS       Z0, Z15, Z7
 
 groupmeet:
 	MOVQ R8, R10
@@ -131,82 +113,66 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS Z5, Z0
-	VMOVAPS Z6, Z1
+	VMOVAPS Z7, Z0
 	SUBQ    $+16, R8
 	JLT     groupmeet1cross
 
 groupmeet1:
-	VMOVAPS Z5, Z2
-	VMOVAPS Z6, Z16
+	VMOVAPS Z7, Z1
 	SUBQ    $+16, R8
 	JLT     groupmeet2cross
 
 groupmeet2:
-	VMOVAPS Z5, Z17
-	VMOVAPS Z6, Z18
+	VMOVAPS Z7, Z2
 	SUBQ    $+16, R8
 	JLT     groupmeet3cross
 
 groupmeet3:
-	VMOVAPS        Z5, Z19
-	VMOVAPS        Z6, Z20
-	VPORD          Z2, Z0, Z0
-	VPORD          Z19, Z17, Z17
-	VPORD          Z17, Z0, Z0
-	VMOVDQU8       (DX), Z2
-	VPORD          Z0, Z2, Z2
-	VPCMPEQB       Z13, Z2, K1
-	KORTESTQ       K1, K1
-	JNE            groupmeetrare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y2
-	VPAND          Y11, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z1, Z2, Z2
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z16, Z1, Z1
-	VMOVDQA64      Z2, Z0
-	VPERMT2W       Z1, Z7, Z0
-	VPERMT2W       Z1, Z8, Z2
-	VPTERNLOGD     $0xf8, Z10, Z0, Z2
-	VPCMPUW        $0x06, Z9, Z2, K1
-	VPADDW         Z10, Z0, K1, Z0
-	VMOVUPS        Z0, (SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z18, Z1, Z1
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y2
-	VPAND          Y11, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z20, Z2, Z2
-	VMOVDQA64      Z1, Z0
-	VPERMT2W       Z2, Z7, Z0
-	VPERMT2W       Z2, Z8, Z1
-	VPTERNLOGD     $0xf8, Z10, Z0, Z1
-	VPCMPUW        $0x06, Z9, Z1, K1
-	VPADDW         Z10, Z0, K1, Z0
-	VMOVUPS        Z0, 64(SI)
-	ADDQ           $+128, SI
-	ADDQ           $+64, DX
-	SUBQ           $+64, DI
-	CMPQ           R8, $+1
-	JLT            groupnext
-	CMPQ           DI, $+64
-	JLT            grouptail
-	CMPQ           R8, $+64
-	JLT            groupmeet
-	JMP            groupbegin
+	VMOVAPS       Z7, Z3
+	VPORD         (DX), Z14, Z4
+	VPCMPEQB      Z8, Z4, K1
+	KORTESTQ      K1, K1
+	JNE           groupmeetrare
+	VPMOVSXBW     (DX), Z4
+	VPSLLW        $0x07, Z4, Z4
+	VPANDD        Z13, Z4, Z4
+	VCVTPH2PS     Y4, Z16
+	VMULPS        Z0, Z16, Z16
+	VEXTRACTI64X4 $0x01, Z4, Y4
+	VCVTPH2PS     Y4, Z4
+	VMULPS        Z1, Z4, Z4
+	VMOVDQA64     Z16, Z0
+	VPERMT2W      Z4, Z9, Z0
+	VPERMT2W      Z4, Z10, Z16
+	VPTERNLOGD    $0xf8, Z12, Z0, Z16
+	VPCMPUW       $0x06, Z11, Z16, K1
+	VPADDW        Z12, Z0, K1, Z0
+	VMOVUPS       Z0, (SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z2, Z1, Z1
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z3, Z0, Z0
+	VMOVDQA64     Z1, Z2
+	VPERMT2W      Z0, Z9, Z2
+	VPERMT2W      Z0, Z10, Z1
+	VPTERNLOGD    $0xf8, Z12, Z2, Z1
+	VPCMPUW       $0x06, Z11, Z1, K1
+	VPADDW        Z12, Z2, K1, Z2
+	VMOVUPS       Z2, 64(SI)
+	ADDQ          $+128, SI
+	ADDQ          $+64, DX
+	SUBQ          $+64, DI
+	CMPQ          R8, $+1
+	JLT           groupnext
+	CMPQ          DI, $+64
+	JLT           grouptail
+	CMPQ          R8, $+64
+	JLT           groupmeet
+	JMP           groupbegin
 
 groupnext:
 	TESTQ DI, DI
@@ -230,69 +196,56 @@ grouppieces:
 	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Z0
-	VMULPS       Z15, Z0, Z6
-	VSUBPS       Z6, Z6, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z14, Z13, K1, Z5
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU8.Z   (DX), K7, Z0
-	VPORD        Z5, Z0, Z0
-	VPCMPEQB     Z13, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          groupstage
-	VPMOVZXBW.Z  (DX), K7, Y0
-	VPSLLW       $0x08, Y0, Y0
-	VPSRAW       $0x01, Y0, Y1
-	VPAND        Y11, Y1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z6, Z1, Z1
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBW.Z  16(DX), K7, Y0
-	VPSLLW       $0x08, Y0, Y0
-	VPSRAW       $0x01, Y0, Y2
-	VPAND        Y11, Y2, Y2
-	VCVTPH2PS    Y2, Z2
-	VMULPS       Z6, Z2, Z2
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBW.Z  32(DX), K7, Y0
-	VPSLLW       $0x08, Y0, Y0
-	VPSRAW       $0x01, Y0, Y3
-	VPAND        Y11, Y3, Y3
-	VCVTPH2PS    Y3, Z3
-	VMULPS       Z6, Z3, Z3
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBW.Z  48(DX), K7, Y0
-	VPSLLW       $0x08, Y0, Y0
-	VPSRAW       $0x01, Y0, Y4
-	VPAND        Y11, Y4, Y4
-	VCVTPH2PS    Y4, Z4
-	VMULPS       Z6, Z4, Z4
+	VBROADCASTSS  (BX), Z0
+	VMULPS        Z0, Z15, Z7
+	MOVQ          $-1, AX
+	BZHIQ         DI, AX, AX
+	KMOVQ         AX, K0
+	KMOVQ         K0, K7
+	VMOVDQU8.Z    (DX), K7, Z0
+	VPORD         Z14, Z0, Z0
+	VPCMPEQB      Z8, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           groupstage
+	VPMOVSXBW.Z   (DX), K7, Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z7, Z1, Z1
+	CMPQ          DI, $+17
+	JLT           grouptailnarrow
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z7, Z0, Z0
+	CMPQ          DI, $+33
+	JLT           grouptailnarrow
+	KSHIFTRQ      $0x20, K0, K7
+	VPMOVSXBW.Z   32(DX), K7, Z2
+	VPSLLW        $0x07, Z2, Z2
+	VPANDD        Z13, Z2, Z2
+	VCVTPH2PS     Y2, Z3
+	VMULPS        Z7, Z3, Z3
+	CMPQ          DI, $+49
+	JLT           grouptailnarrow
+	VEXTRACTI64X4 $0x01, Z2, Y2
+	VCVTPH2PS     Y2, Z2
+	VMULPS        Z7, Z2, Z2
 
 grouptailnarrow:
-	VMOVDQA64  Z1, Z0
-	VPERMT2W   Z2, Z7, Z0
-	VPERMT2W   Z2, Z8, Z1
-	VPTERNLOGD $0xf8, Z10, Z0, Z1
-	VPCMPUW    $0x06, Z9, Z1, K1
-	VPADDW     Z10, Z0, K1, Z0
+	VMOVDQA64  Z1, Z4
+	VPERMT2W   Z0, Z9, Z4
+	VPERMT2W   Z0, Z10, Z1
+	VPTERNLOGD $0xf8, Z12, Z4, Z1
+	VPCMPUW    $0x06, Z11, Z1, K1
+	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
-	VMOVDQU16  Z0, K7, (SI)
+	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z3, Z0
-	VPERMT2W   Z4, Z7, Z0
-	VPERMT2W   Z4, Z8, Z3
-	VPTERNLOGD $0xf8, Z10, Z0, Z3
-	VPCMPUW    $0x06, Z9, Z3, K1
-	VPADDW     Z10, Z0, K1, Z0
+	VPERMT2W   Z2, Z9, Z0
+	VPERMT2W   Z2, Z10, Z3
+	VPTERNLOGD $0xf8, Z12, Z0, Z3
+	VPCMPUW    $0x06, Z11, Z3, K1
+	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(SI)
 	LEAQ       (SI)(DI*2), SI
@@ -318,67 +271,49 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS   (BX), Z0
-	VMULPS         Z15, Z0, Z6
-	VBROADCASTSS   4(BX), Z0
-	VMULPS         Z15, Z0, Z5
-	VSUBPS         Z6, Z6, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z4
-	VSUBPS         Z5, Z5, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z3
-	PREFETCHT0     (SI)
-	VPOR           (DX), Y4, Y0
-	VPOR           32(DX), Y3, Y1
-	VPMAXUB        Y1, Y0, Y0
-	VPCMPEQB       Y13, Y0, Y0
-	VPMOVMSKB      Y0, AX
-	TESTL          AX, AX
-	JNE            short2rare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z6, Z1, Z1
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y2
-	VPAND          Y11, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z6, Z2, Z2
-	VMOVDQA64      Z1, Z0
-	VPERMT2W       Z2, Z7, Z0
-	VPERMT2W       Z2, Z8, Z1
-	VPTERNLOGD     $0xf8, Z10, Z0, Z1
-	VPCMPUW        $0x06, Z9, Z1, K1
-	VPADDW         Z10, Z0, K1, Z0
-	VMOVUPS        Z0, (SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z5, Z1, Z1
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y2
-	VPAND          Y11, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z5, Z2, Z2
-	VMOVDQA64      Z1, Z0
-	VPERMT2W       Z2, Z7, Z0
-	VPERMT2W       Z2, Z8, Z1
-	VPTERNLOGD     $0xf8, Z10, Z0, Z1
-	VPCMPUW        $0x06, Z9, Z1, K1
-	VPADDW         Z10, Z0, K1, Z0
-	VMOVUPS        Z0, 64(SI)
+	VMULPS.BCST   (BX), Z15, Z7
+	VMULPS.BCST   4(BX), Z15, Z6
+	PREFETCHT0    (SI)
+	PREFETCHT0    64(SI)
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z8, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           short2rare
+	VPMOVSXBW     (DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z7, Z1, Z1
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z7, Z0, Z0
+	VMOVDQA64     Z1, Z2
+	VPERMT2W      Z0, Z9, Z2
+	VPERMT2W      Z0, Z10, Z1
+	VPTERNLOGD    $0xf8, Z12, Z2, Z1
+	VPCMPUW       $0x06, Z11, Z1, K1
+	VPADDW        Z12, Z2, K1, Z2
+	VMOVUPS       Z2, (SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z6, Z1, Z1
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z6, Z0, Z0
+	VMOVDQA64     Z1, Z2
+	VPERMT2W      Z0, Z9, Z2
+	VPERMT2W      Z0, Z10, Z1
+	VPTERNLOGD    $0xf8, Z12, Z2, Z1
+	VPCMPUW       $0x06, Z11, Z1, K1
+	VPADDW        Z12, Z2, K1, Z2
+	VMOVUPS       Z2, 64(SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -392,79 +327,51 @@ short2back:
 short4:
 	CMPQ R8, $+4
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS   (BX), Z0
-	VMULPS         Z15, Z0, Z6
-	VBROADCASTSS   4(BX), Z0
-	VMULPS         Z15, Z0, Z5
-	VBROADCASTSS   8(BX), Z0
-	VMULPS         Z15, Z0, Z4
-	VBROADCASTSS   12(BX), Z0
-	VMULPS         Z15, Z0, Z3
-	VSUBPS         Z6, Z6, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z2
-	VSUBPS         Z5, Z5, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z16
-	VSUBPS         Z4, Z4, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z17
-	VSUBPS         Z3, Z3, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z18
-	PREFETCHT0     (SI)
-	VPORD          Z16, Z2, Z0
-	VPORD          Z18, Z17, Z1
-	VPOR           (DX), Y0, Y0
-	VPOR           32(DX), Y1, Y1
-	VPMAXUB        Y1, Y0, Y0
-	VPCMPEQB       Y13, Y0, Y0
-	VPMOVMSKB      Y0, AX
-	TESTL          AX, AX
-	JNE            short4rare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z6, Z1, Z1
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y19
-	VPANDD         Y11, Y19, Y19
-	VCVTPH2PS      Y19, Z19
-	VMULPS         Z5, Z19, Z19
-	VMOVDQA64      Z1, Z0
-	VPERMT2W       Z19, Z7, Z0
-	VPERMT2W       Z19, Z8, Z1
-	VPTERNLOGD     $0xf8, Z10, Z0, Z1
-	VPCMPUW        $0x06, Z9, Z1, K1
-	VPADDW         Z10, Z0, K1, Z0
-	VMOVUPS        Z0, (SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z4, Z1, Z1
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y19
-	VPANDD         Y11, Y19, Y19
-	VCVTPH2PS      Y19, Z19
-	VMULPS         Z3, Z19, Z19
-	VMOVDQA64      Z1, Z0
-	VPERMT2W       Z19, Z7, Z0
-	VPERMT2W       Z19, Z8, Z1
-	VPTERNLOGD     $0xf8, Z10, Z0, Z1
-	VPCMPUW        $0x06, Z9, Z1, K1
-	VPADDW         Z10, Z0, K1, Z0
-	VMOVUPS        Z0, 64(SI)
+	VMULPS.BCST   (BX), Z15, Z7
+	VMULPS.BCST   4(BX), Z15, Z6
+	VMULPS.BCST   8(BX), Z15, Z5
+	VMULPS.BCST   12(BX), Z15, Z4
+	PREFETCHT0    (SI)
+	PREFETCHT0    64(SI)
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z8, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           short4rare
+	VPMOVSXBW     (DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z7, Z1, Z1
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z6, Z0, Z0
+	VMOVDQA64     Z1, Z2
+	VPERMT2W      Z0, Z9, Z2
+	VPERMT2W      Z0, Z10, Z1
+	VPTERNLOGD    $0xf8, Z12, Z2, Z1
+	VPCMPUW       $0x06, Z11, Z1, K1
+	VPADDW        Z12, Z2, K1, Z2
+	VMOVUPS       Z2, (SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z5, Z1, Z1
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z4, Z0, Z0
+	VMOVDQA64     Z1, Z2
+	VPERMT2W      Z0, Z9, Z2
+	VPERMT2W      Z0, Z10, Z1
+	VPTERNLOGD    $0xf8, Z12, Z2, Z1
+	VPCMPUW       $0x06, Z11, Z1, K1
+	VPADDW        Z12, Z2, K1, Z2
+	VMOVUPS       Z2, 64(SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -481,72 +388,48 @@ lanes:
 	JLT  lanestage
 
 laneloop:
-	VMOVUPS        (BX), Z0
-	VMULPS         Z15, Z0, Z0
-	VSUBPS         Z0, Z0, Z1
-	VCMPPS         $0x07, Z1, Z1, K1
-	VBLENDMPS      Z14, Z13, K1, Z1
-	VMOVUPS        64(BX), Z2
-	VMULPS         Z15, Z2, Z2
-	VSUBPS         Z2, Z2, Z3
-	VCMPPS         $0x07, Z3, Z3, K1
-	VBLENDMPS      Z14, Z13, K1, Z3
-	VMOVUPS        128(BX), Z4
-	VMULPS         Z15, Z4, Z4
-	VSUBPS         Z4, Z4, Z5
-	VCMPPS         $0x07, Z5, Z5, K1
-	VBLENDMPS      Z14, Z13, K1, Z5
-	VMOVUPS        192(BX), Z6
-	VMULPS         Z15, Z6, Z6
-	VSUBPS         Z6, Z6, Z16
-	VCMPPS         $0x07, Z16, Z16, K1
-	VBLENDMPS      Z14, Z13, K1, Z16
-	VPORD          Z3, Z1, Z1
-	VPORD          Z16, Z5, Z5
-	VPORD          Z5, Z1, Z1
-	VMOVDQU8       (DX), Z3
-	VPORD          Z1, Z3, Z3
-	VPCMPEQB       Z13, Z3, K1
-	KORTESTQ       K1, K1
-	JNE            lanerare
-	VBROADCASTI128 (DX), Y1
-	VPSHUFB        Y12, Y1, Y1
-	VPSRAW         $0x01, Y1, Y3
-	VPAND          Y11, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS         Z0, Z3, Z3
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z2, Z1, Z1
-	VMOVDQA64      Z3, Z0
-	VPERMT2W       Z1, Z7, Z0
-	VPERMT2W       Z1, Z8, Z3
-	VPTERNLOGD     $0xf8, Z10, Z0, Z3
-	VPCMPUW        $0x06, Z9, Z3, K1
-	VPADDW         Z10, Z0, K1, Z0
-	VMOVUPS        Z0, (SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z4, Z1, Z1
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y2
-	VPAND          Y11, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z6, Z2, Z2
-	VMOVDQA64      Z1, Z0
-	VPERMT2W       Z2, Z7, Z0
-	VPERMT2W       Z2, Z8, Z1
-	VPTERNLOGD     $0xf8, Z10, Z0, Z1
-	VPCMPUW        $0x06, Z9, Z1, K1
-	VPADDW         Z10, Z0, K1, Z0
-	VMOVUPS        Z0, 64(SI)
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z8, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           lanerare
+	VMOVUPS       (BX), Z0
+	VMULPS        Z0, Z15, Z0
+	VPMOVSXBW     (DX), Z1
+	VPSLLW        $0x07, Z1, Z1
+	VPANDD        Z13, Z1, Z1
+	VCVTPH2PS     Y1, Z2
+	VMULPS        Z0, Z2, Z2
+	VMOVUPS       64(BX), Z0
+	VMULPS        Z0, Z15, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
+	VCVTPH2PS     Y1, Z1
+	VMULPS        Z0, Z1, Z1
+	VMOVDQA64     Z2, Z0
+	VPERMT2W      Z1, Z9, Z0
+	VPERMT2W      Z1, Z10, Z2
+	VPTERNLOGD    $0xf8, Z12, Z0, Z2
+	VPCMPUW       $0x06, Z11, Z2, K1
+	VPADDW        Z12, Z0, K1, Z0
+	VMOVUPS       Z0, (SI)
+	VMOVUPS       128(BX), Z0
+	VMULPS        Z0, Z15, Z0
+	VPMOVSXBW     32(DX), Z1
+	VPSLLW        $0x07, Z1, Z1
+	VPANDD        Z13, Z1, Z1
+	VCVTPH2PS     Y1, Z2
+	VMULPS        Z0, Z2, Z2
+	VMOVUPS       192(BX), Z0
+	VMULPS        Z0, Z15, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
+	VCVTPH2PS     Y1, Z1
+	VMULPS        Z0, Z1, Z1
+	VMOVDQA64     Z2, Z0
+	VPERMT2W      Z1, Z9, Z0
+	VPERMT2W      Z1, Z10, Z2
+	VPTERNLOGD    $0xf8, Z12, Z0, Z2
+	VPCMPUW       $0x06, Z11, Z2, K1
+	VPADDW        Z12, Z0, K1, Z0
+	VMOVUPS       Z0, 64(SI)
 
 laneback:
 	ADDQ  $+128, SI
@@ -575,7 +458,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -586,59 +469,48 @@ fence:
 	RET
 
 groupstream:
-	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
-	VPOR           (DX), Y5, Y0
-	VPOR           32(DX), Y5, Y1
-	VPMAXUB        Y1, Y0, Y0
-	VPCMPEQB       Y13, Y0, Y0
-	VPMOVMSKB      Y0, AX
-	TESTL          AX, AX
-	JNE            grouprare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z6, Z1, Z1
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y2
-	VPAND          Y11, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z6, Z2, Z2
-	VMOVDQA64      Z1, Z0
-	VPERMT2W       Z2, Z7, Z0
-	VPERMT2W       Z2, Z8, Z1
-	VPTERNLOGD     $0xf8, Z10, Z0, Z1
-	VPCMPUW        $0x06, Z9, Z1, K1
-	VPADDW         Z10, Z0, K1, Z0
-	VMOVNTPS       Z0, (SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z6, Z1, Z1
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y2
-	VPAND          Y11, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z6, Z2, Z2
-	VMOVDQA64      Z1, Z0
-	VPERMT2W       Z2, Z7, Z0
-	VPERMT2W       Z2, Z8, Z1
-	VPTERNLOGD     $0xf8, Z10, Z0, Z1
-	VPCMPUW        $0x06, Z9, Z1, K1
-	VPADDW         Z10, Z0, K1, Z0
-	VMOVNTPS       Z0, 64(SI)
-	ADDQ           $+128, SI
-	ADDQ           $+64, DX
-	SUBQ           $+64, R8
-	CMPQ           R8, $+64
-	JGE            groupstream
-	JMP            groupwhole
+	LEAQ          (DX)(CX*1), AX
+	CALL          ·fetch64AVX512(SB)
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z8, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           grouprare
+	VPMOVSXBW     (DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z7, Z1, Z1
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z7, Z0, Z0
+	VMOVDQA64     Z1, Z2
+	VPERMT2W      Z0, Z9, Z2
+	VPERMT2W      Z0, Z10, Z1
+	VPTERNLOGD    $0xf8, Z12, Z2, Z1
+	VPCMPUW       $0x06, Z11, Z1, K1
+	VPADDW        Z12, Z2, K1, Z2
+	VMOVNTPS      Z2, (SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z7, Z1, Z1
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z7, Z0, Z0
+	VMOVDQA64     Z1, Z2
+	VPERMT2W      Z0, Z9, Z2
+	VPERMT2W      Z0, Z10, Z1
+	VPTERNLOGD    $0xf8, Z12, Z2, Z1
+	VPCMPUW       $0x06, Z11, Z1, K1
+	VPADDW        Z12, Z2, K1, Z2
+	VMOVNTPS      Z2, 64(SI)
+	ADDQ          $+128, SI
+	ADDQ          $+64, DX
+	SUBQ          $+64, R8
+	CMPQ          R8, $+64
+	JGE           groupstream
+	JMP           groupwhole
 
 grouprare:
 	MOVQ $+1, 480(SP)
@@ -649,17 +521,13 @@ groupmeet0cross:
 	MOVL $0x00000000, R14
 
 groupmeetmix:
-	VBROADCASTSS 4(BX), Z4
-	VMULPS       Z15, Z4, Z3
-	VSUBPS       Z3, Z3, Z4
-	VCMPPS       $0x07, Z4, Z4, K6
-	VBLENDMPS    Z14, Z13, K6, Z4
+	VBROADCASTSS 4(BX), Z6
+	VMULPS       Z6, Z15, Z5
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z4, K7, Z5
-	VMOVAPS      Z3, K7, Z6
+	VMOVAPS      Z5, K7, Z7
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeetreached
@@ -727,70 +595,51 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
-	VBROADCASTSS   (BX), Z0
-	VMULPS         Z15, Z0, Z6
-	VBROADCASTSS   4(BX), Z0
-	VMULPS         Z15, Z0, Z5
-	VSUBPS         Z6, Z6, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z4
-	VSUBPS         Z5, Z5, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z3
-	VPOR           (DX), Y4, Y0
-	VPOR           32(DX), Y3, Y1
-	VPMAXUB        Y1, Y0, Y0
-	VPCMPEQB       Y13, Y0, Y0
-	VPMOVMSKB      Y0, AX
-	TESTL          AX, AX
-	JNE            short2rare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z6, Z1, Z1
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y2
-	VPAND          Y11, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z6, Z2, Z2
-	VMOVDQA64      Z1, Z0
-	VPERMT2W       Z2, Z7, Z0
-	VPERMT2W       Z2, Z8, Z1
-	VPTERNLOGD     $0xf8, Z10, Z0, Z1
-	VPCMPUW        $0x06, Z9, Z1, K1
-	VPADDW         Z10, Z0, K1, Z0
-	VMOVNTPS       Z0, (SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z5, Z1, Z1
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y2
-	VPAND          Y11, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z5, Z2, Z2
-	VMOVDQA64      Z1, Z0
-	VPERMT2W       Z2, Z7, Z0
-	VPERMT2W       Z2, Z8, Z1
-	VPTERNLOGD     $0xf8, Z10, Z0, Z1
-	VPCMPUW        $0x06, Z9, Z1, K1
-	VPADDW         Z10, Z0, K1, Z0
-	VMOVNTPS       Z0, 64(SI)
-	ADDQ           $+8, BX
-	ADDQ           $+128, SI
-	ADDQ           $+64, DX
-	SUBQ           $+2, R8
-	CMPQ           R8, $+2
-	JGE            short2stream
-	JMP            few
+	LEAQ          (DX)(CX*1), AX
+	CALL          ·fetch64AVX512(SB)
+	VMULPS.BCST   (BX), Z15, Z7
+	VMULPS.BCST   4(BX), Z15, Z6
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z8, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           short2rare
+	VPMOVSXBW     (DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z7, Z1, Z1
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z7, Z0, Z0
+	VMOVDQA64     Z1, Z2
+	VPERMT2W      Z0, Z9, Z2
+	VPERMT2W      Z0, Z10, Z1
+	VPTERNLOGD    $0xf8, Z12, Z2, Z1
+	VPCMPUW       $0x06, Z11, Z1, K1
+	VPADDW        Z12, Z2, K1, Z2
+	VMOVNTPS      Z2, (SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z6, Z1, Z1
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z6, Z0, Z0
+	VMOVDQA64     Z1, Z2
+	VPERMT2W      Z0, Z9, Z2
+	VPERMT2W      Z0, Z10, Z1
+	VPTERNLOGD    $0xf8, Z12, Z2, Z1
+	VPCMPUW       $0x06, Z11, Z1, K1
+	VPADDW        Z12, Z2, K1, Z2
+	VMOVNTPS      Z2, 64(SI)
+	ADDQ          $+8, BX
+	ADDQ          $+128, SI
+	ADDQ          $+64, DX
+	SUBQ          $+2, R8
+	CMPQ          R8, $+2
+	JGE           short2stream
+	JMP           few
 
 short2rare:
 	MOVQ $+2, 480(SP)
@@ -798,82 +647,53 @@ short2rare:
 	JMP  spread
 
 short4stream:
-	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
-	VBROADCASTSS   (BX), Z0
-	VMULPS         Z15, Z0, Z6
-	VBROADCASTSS   4(BX), Z0
-	VMULPS         Z15, Z0, Z5
-	VBROADCASTSS   8(BX), Z0
-	VMULPS         Z15, Z0, Z4
-	VBROADCASTSS   12(BX), Z0
-	VMULPS         Z15, Z0, Z3
-	VSUBPS         Z6, Z6, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z2
-	VSUBPS         Z5, Z5, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z16
-	VSUBPS         Z4, Z4, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z17
-	VSUBPS         Z3, Z3, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z18
-	VPORD          Z16, Z2, Z0
-	VPORD          Z18, Z17, Z1
-	VPOR           (DX), Y0, Y0
-	VPOR           32(DX), Y1, Y1
-	VPMAXUB        Y1, Y0, Y0
-	VPCMPEQB       Y13, Y0, Y0
-	VPMOVMSKB      Y0, AX
-	TESTL          AX, AX
-	JNE            short4rare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z6, Z1, Z1
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y19
-	VPANDD         Y11, Y19, Y19
-	VCVTPH2PS      Y19, Z19
-	VMULPS         Z5, Z19, Z19
-	VMOVDQA64      Z1, Z0
-	VPERMT2W       Z19, Z7, Z0
-	VPERMT2W       Z19, Z8, Z1
-	VPTERNLOGD     $0xf8, Z10, Z0, Z1
-	VPCMPUW        $0x06, Z9, Z1, K1
-	VPADDW         Z10, Z0, K1, Z0
-	VMOVNTPS       Z0, (SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z4, Z1, Z1
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y19
-	VPANDD         Y11, Y19, Y19
-	VCVTPH2PS      Y19, Z19
-	VMULPS         Z3, Z19, Z19
-	VMOVDQA64      Z1, Z0
-	VPERMT2W       Z19, Z7, Z0
-	VPERMT2W       Z19, Z8, Z1
-	VPTERNLOGD     $0xf8, Z10, Z0, Z1
-	VPCMPUW        $0x06, Z9, Z1, K1
-	VPADDW         Z10, Z0, K1, Z0
-	VMOVNTPS       Z0, 64(SI)
-	ADDQ           $+16, BX
-	ADDQ           $+128, SI
-	ADDQ           $+64, DX
-	SUBQ           $+4, R8
-	CMPQ           R8, $+4
-	JGE            short4stream
-	JMP            few
+	LEAQ          (DX)(CX*1), AX
+	CALL          ·fetch64AVX512(SB)
+	VMULPS.BCST   (BX), Z15, Z7
+	VMULPS.BCST   4(BX), Z15, Z6
+	VMULPS.BCST   8(BX), Z15, Z5
+	VMULPS.BCST   12(BX), Z15, Z4
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z8, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           short4rare
+	VPMOVSXBW     (DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z7, Z1, Z1
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z6, Z0, Z0
+	VMOVDQA64     Z1, Z2
+	VPERMT2W      Z0, Z9, Z2
+	VPERMT2W      Z0, Z10, Z1
+	VPTERNLOGD    $0xf8, Z12, Z2, Z1
+	VPCMPUW       $0x06, Z11, Z1, K1
+	VPADDW        Z12, Z2, K1, Z2
+	VMOVNTPS      Z2, (SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z5, Z1, Z1
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z4, Z0, Z0
+	VMOVDQA64     Z1, Z2
+	VPERMT2W      Z0, Z9, Z2
+	VPERMT2W      Z0, Z10, Z1
+	VPTERNLOGD    $0xf8, Z12, Z2, Z1
+	VPCMPUW       $0x06, Z11, Z1, K1
+	VPADDW        Z12, Z2, K1, Z2
+	VMOVNTPS      Z2, 64(SI)
+	ADDQ          $+16, BX
+	ADDQ          $+128, SI
+	ADDQ          $+64, DX
+	SUBQ          $+4, R8
+	CMPQ          R8, $+4
+	JGE           short4stream
+	JMP           few
 
 short4rare:
 	MOVQ $+3, 480(SP)
@@ -908,25 +728,29 @@ spread:
 
 rare:
 	VMOVUPS      (BX), Z0
+	VMULPS       Z0, Z15, Z0
 	VPMOVZXBD    (DX), Z1
-	VBROADCASTSS constantsAVX512<>+216(SB), Z2
+	VBROADCASTSS constantsAVX512<>+148(SB), Z2
 	VPANDD       Z2, Z1, Z3
 	VPCMPEQD     Z2, Z3, K1
 	VPSLLD       $0x18, Z1, Z1
 	VPSLLD       $0x14, Z3, Z3
-	VBROADCASTSS constantsAVX512<>+220(SB), Z4
+	VBROADCASTSS constantsAVX512<>+152(SB), Z4
 	VPADDD       Z4, Z3, Z3
-	VBROADCASTSS constantsAVX512<>+224(SB), Z5
-	VBROADCASTSS constantsAVX512<>+228(SB), Z6
-	VMOVAPS      Z6, Z16
-	VFMADD231PS  Z5, Z3, Z16
-	VMINPS       Z16, Z3, Z16
-	VBROADCASTSS constantsAVX512<>+232(SB), Z3
-	VPTERNLOGD   $0xf8, Z3, Z1, Z16
-	VBROADCASTSS constantsAVX512<>+236(SB), Z1
-	VBLENDMPS    Z1, Z16, K1, Z16
-	VMULPS       Z0, Z16, Z16
+	VBROADCASTSS constantsAVX512<>+156(SB), Z5
+	VBROADCASTSS constantsAVX512<>+160(SB), Z6
+	VMOVAPS      Z6, Z7
+	VFMADD231PS  Z5, Z3, Z7
+	VMINPS       Z7, Z3, Z7
+	VBROADCASTSS constantsAVX512<>+164(SB), Z3
+	VPTERNLOGD   $0xf8, Z3, Z1, Z7
+	VBROADCASTSS constantsAVX512<>+168(SB), Z1
+	VBLENDMPS    Z1, Z7, K1, Z7
+	VBROADCASTSS constantsAVX512<>+172(SB), Z16
+	VMULPS       Z16, Z7, Z7
+	VMULPS       Z0, Z7, Z7
 	VMOVUPS      64(BX), Z0
+	VMULPS       Z0, Z15, Z0
 	VPMOVZXBD    16(DX), Z17
 	VPANDD       Z2, Z17, Z18
 	VPCMPEQD     Z2, Z18, K1
@@ -938,45 +762,50 @@ rare:
 	VMINPS       Z19, Z18, Z19
 	VPTERNLOGD   $0xf8, Z3, Z17, Z19
 	VBLENDMPS    Z1, Z19, K1, Z19
+	VMULPS       Z16, Z19, Z19
 	VMULPS       Z0, Z19, Z19
-	VMOVDQA64    Z16, Z0
-	VPERMT2W     Z19, Z7, Z0
-	VPERMT2W     Z19, Z8, Z16
-	VPTERNLOGD   $0xf8, Z10, Z0, Z16
-	VPCMPUW      $0x06, Z9, Z16, K1
-	VPADDW       Z10, Z0, K1, Z0
+	VMOVDQA64    Z7, Z0
+	VPERMT2W     Z19, Z9, Z0
+	VPERMT2W     Z19, Z10, Z7
+	VPTERNLOGD   $0xf8, Z12, Z0, Z7
+	VPCMPUW      $0x06, Z11, Z7, K1
+	VPADDW       Z12, Z0, K1, Z0
 	VMOVUPS      Z0, (SI)
 	VMOVUPS      128(BX), Z0
-	VPMOVZXBD    32(DX), Z16
-	VPANDD       Z2, Z16, Z17
+	VMULPS       Z0, Z15, Z0
+	VPMOVZXBD    32(DX), Z7
+	VPANDD       Z2, Z7, Z17
 	VPCMPEQD     Z2, Z17, K1
-	VPSLLD       $0x18, Z16, Z16
+	VPSLLD       $0x18, Z7, Z7
 	VPSLLD       $0x14, Z17, Z17
 	VPADDD       Z4, Z17, Z17
 	VMOVAPS      Z6, Z18
 	VFMADD231PS  Z5, Z17, Z18
 	VMINPS       Z18, Z17, Z18
-	VPTERNLOGD   $0xf8, Z3, Z16, Z18
+	VPTERNLOGD   $0xf8, Z3, Z7, Z18
 	VBLENDMPS    Z1, Z18, K1, Z18
+	VMULPS       Z16, Z18, Z18
 	VMULPS       Z0, Z18, Z18
 	VMOVUPS      192(BX), Z0
-	VPMOVZXBD    48(DX), Z16
-	VPANDD       Z2, Z16, Z17
+	VMULPS       Z0, Z15, Z0
+	VPMOVZXBD    48(DX), Z7
+	VPANDD       Z2, Z7, Z17
 	VPCMPEQD     Z2, Z17, K1
-	VPSLLD       $0x18, Z16, Z16
+	VPSLLD       $0x18, Z7, Z7
 	VPSLLD       $0x14, Z17, Z17
 	VPADDD       Z4, Z17, Z17
 	VFMADD231PS  Z5, Z17, Z6
 	VMINPS       Z6, Z17, Z6
-	VPTERNLOGD   $0xf8, Z3, Z16, Z6
+	VPTERNLOGD   $0xf8, Z3, Z7, Z6
 	VBLENDMPS    Z1, Z6, K1, Z1
+	VMULPS       Z16, Z1, Z1
 	VMULPS       Z0, Z1, Z1
 	VMOVDQA64    Z18, Z0
-	VPERMT2W     Z1, Z7, Z0
-	VPERMT2W     Z1, Z8, Z18
-	VPTERNLOGD   $0xf8, Z10, Z0, Z18
-	VPCMPUW      $0x06, Z9, Z18, K1
-	VPADDW       Z10, Z0, K1, Z0
+	VPERMT2W     Z1, Z9, Z0
+	VPERMT2W     Z1, Z10, Z18
+	VPTERNLOGD   $0xf8, Z12, Z0, Z18
+	VPCMPUW      $0x06, Z11, Z18, K1
+	VPADDW       Z12, Z0, K1, Z0
 	VMOVUPS      Z0, 64(SI)
 	CMPQ         480(SP), $+4
 	JEQ          laneback
@@ -986,29 +815,27 @@ rare:
 	CMPQ         480(SP), $+3
 	JEQ          short4back
 	VBROADCASTSS (BX), Z0
-	VMULPS       Z15, Z0, Z6
-	VSUBPS       Z6, Z6, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z14, Z13, K1, Z5
+	VMULPS       Z0, Z15, Z7
 	JMP          groupback
 
-// func DequantizeFpE5M2BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeFpE5M2BF16AVX512(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeFpE5M2BF16AVX512(SB), $496-48
+TEXT ·DequantizeFpE5M2BF16AVX512(SB), $496-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Z15 table, Z14 0x10001, Z13 0x80008000, Z12 table, Z11 table
-	// per group: Z10 scale
-	// vector registers in use at once: 16
+	// per call: Z15 times, Z14 table, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
+	// per group: Z0 scale, Z9 Mul
+	// vector registers in use at once: 20
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
-	VMOVUPS      constantsAVX512<>+12(SB), Z15
-	VBROADCASTSS constantsAVX512<>+80(SB), Z14
-	VBROADCASTSS constantsAVX512<>+84(SB), Z13
-	VMOVUPS      constantsAVX512<>+88(SB), Z12
-	VMOVUPS      constantsAVX512<>+152(SB), Z11
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
+	VBROADCASTSS times+24(FP), Z15
+	VMOVUPS      constantsAVX512<>+176(SB), Z14
+	VBROADCASTSS constantsAVX512<>+8(SB), Z13
+	VBROADCASTSS constantsAVX512<>+12(SB), Z12
+	VMOVUPS      constantsAVX512<>+16(SB), Z11
+	VMOVUPS      constantsAVX512<>+80(SB), Z10
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+32
@@ -1026,9 +853,10 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z9
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
@@ -1041,65 +869,65 @@ groupbegin:
 
 groupfirst:
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z10, Z0, Z9
+	VMULPS         Z9, Z0, Z8
 	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z10, Z0, Z8
+	VMULPS         Z9, Z0, Z7
 	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z10, Z0, Z7
+	VMULPS         Z9, Z0, Z6
 	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z10, Z0, Z6
+	VMULPS         Z9, Z0, Z5
 	CMPQ           R8, $+128
 	JLT            groupends
 
 groupahead:
 	VBROADCASTI128 64(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z10, Z0, Z0
+	VMULPS         Z9, Z0, Z0
 	VBROADCASTI128 80(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
+	VMULPS         Z9, Z1, Z1
 	VBROADCASTI128 96(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS         Z10, Z2, Z2
+	VMULPS         Z9, Z2, Z2
 	VBROADCASTI128 112(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS         Z10, Z3, Z3
-	VCMPPS         $0x03, Z8, Z9, K1
-	VCMPPS         $0x03, Z6, Z7, K2
+	VMULPS         Z9, Z3, Z3
+	VCMPPS         $0x03, Z7, Z8, K1
+	VCMPPS         $0x03, Z5, Z6, K2
 	KORTESTQ       K1, K2
 	JNE            grouploop
-	VMOVDQA64      Z9, Z4
-	VPERMT2W       Z8, Z11, Z4
-	VMOVDQA64      Z9, Z5
-	VPERMT2W       Z8, Z12, Z5
-	VPTERNLOGD     $0xf8, Z14, Z4, Z5
-	VPCMPUW        $0x06, Z13, Z5, K1
-	VPADDW         Z14, Z4, K1, Z4
+	VMOVDQA64      Z8, Z4
+	VPERMT2W       Z7, Z10, Z4
+	VMOVDQA64      Z8, Z16
+	VPERMT2W       Z7, Z11, Z16
+	VPTERNLOGD     $0xf8, Z13, Z4, Z16
+	VPCMPUW        $0x06, Z12, Z16, K1
+	VPADDW         Z13, Z4, K1, Z4
 	VMOVUPS        Z4, (SI)
-	VMOVDQA64      Z7, Z4
-	VPERMT2W       Z6, Z11, Z4
-	VMOVDQA64      Z7, Z5
-	VPERMT2W       Z6, Z12, Z5
-	VPTERNLOGD     $0xf8, Z14, Z4, Z5
-	VPCMPUW        $0x06, Z13, Z5, K1
-	VPADDW         Z14, Z4, K1, Z4
+	VMOVDQA64      Z6, Z4
+	VPERMT2W       Z5, Z10, Z4
+	VMOVDQA64      Z6, Z16
+	VPERMT2W       Z5, Z11, Z16
+	VPTERNLOGD     $0xf8, Z13, Z4, Z16
+	VPCMPUW        $0x06, Z12, Z16, K1
+	VPADDW         Z13, Z4, K1, Z4
 	VMOVUPS        Z4, 64(SI)
-	VMOVAPS        Z0, Z9
-	VMOVAPS        Z1, Z8
-	VMOVAPS        Z2, Z7
-	VMOVAPS        Z3, Z6
+	VMOVAPS        Z0, Z8
+	VMOVAPS        Z1, Z7
+	VMOVAPS        Z2, Z6
+	VMOVAPS        Z3, Z5
 	ADDQ           $+128, SI
 	ADDQ           $+64, DX
 	SUBQ           $+64, R8
@@ -1114,45 +942,46 @@ groupends:
 
 groupturn:
 	VBROADCASTI128 64(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(BX), Z0, Z0
-	VBROADCASTI128 80(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    4(BX), Z1, Z1
-	VBROADCASTI128 96(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VMULPS.BCST    4(BX), Z15, Z1
+	VMULPS         Z1, Z0, Z0
+	VBROADCASTI128 80(DX), Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    4(BX), Z2, Z2
-	VBROADCASTI128 112(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VMULPS         Z1, Z2, Z2
+	VBROADCASTI128 96(DX), Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    4(BX), Z3, Z3
-	VCMPPS         $0x03, Z8, Z9, K1
-	VCMPPS         $0x03, Z6, Z7, K2
+	VMULPS         Z1, Z3, Z3
+	VBROADCASTI128 112(DX), Y4
+	VPSHUFB        Y14, Y4, Y4
+	VCVTPH2PS      Y4, Z4
+	VMULPS         Z1, Z4, Z4
+	VCMPPS         $0x03, Z7, Z8, K1
+	VCMPPS         $0x03, Z5, Z6, K2
 	KORTESTQ       K1, K2
 	JNE            groupturned
-	VMOVDQA64      Z9, Z4
-	VPERMT2W       Z8, Z11, Z4
-	VMOVDQA64      Z9, Z5
-	VPERMT2W       Z8, Z12, Z5
-	VPTERNLOGD     $0xf8, Z14, Z4, Z5
-	VPCMPUW        $0x06, Z13, Z5, K1
-	VPADDW         Z14, Z4, K1, Z4
-	VMOVUPS        Z4, (SI)
-	VMOVDQA64      Z7, Z4
-	VPERMT2W       Z6, Z11, Z4
-	VMOVDQA64      Z7, Z5
-	VPERMT2W       Z6, Z12, Z5
-	VPTERNLOGD     $0xf8, Z14, Z4, Z5
-	VPCMPUW        $0x06, Z13, Z5, K1
-	VPADDW         Z14, Z4, K1, Z4
-	VMOVUPS        Z4, 64(SI)
-	VMOVAPS        Z0, Z9
-	VMOVAPS        Z1, Z8
+	VMOVDQA64      Z8, Z1
+	VPERMT2W       Z7, Z10, Z1
+	VMOVDQA64      Z8, Z16
+	VPERMT2W       Z7, Z11, Z16
+	VPTERNLOGD     $0xf8, Z13, Z1, Z16
+	VPCMPUW        $0x06, Z12, Z16, K1
+	VPADDW         Z13, Z1, K1, Z1
+	VMOVUPS        Z1, (SI)
+	VMOVDQA64      Z6, Z1
+	VPERMT2W       Z5, Z10, Z1
+	VMOVDQA64      Z6, Z16
+	VPERMT2W       Z5, Z11, Z16
+	VPTERNLOGD     $0xf8, Z13, Z1, Z16
+	VPCMPUW        $0x06, Z12, Z16, K1
+	VPADDW         Z13, Z1, K1, Z1
+	VMOVUPS        Z1, 64(SI)
+	VMOVAPS        Z0, Z8
 	VMOVAPS        Z2, Z7
 	VMOVAPS        Z3, Z6
+	VMOVAPS        Z4, Z5
 	ADDQ           $+4, BX
 	ADDQ           $+128, SI
 	ADDQ           $+64, DX
@@ -1164,7 +993,8 @@ groupturn:
 	JNE            groupturn
 
 groupturned:
-	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z9
 	CMPQ         R8, $+128
 	JGE          groupahead
 
@@ -1172,38 +1002,38 @@ grouploop:
 	PREFETCHT0     (SI)
 	PREFETCHT0     64(SI)
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z10, Z0, Z0
+	VMULPS         Z9, Z0, Z0
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
+	VMULPS         Z9, Z1, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS         Z10, Z2, Z2
+	VMULPS         Z9, Z2, Z2
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS         Z10, Z3, Z3
+	VMULPS         Z9, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
 	JNE            grouprare
 	VMOVDQA64      Z0, Z4
-	VPERMT2W       Z1, Z11, Z4
-	VPERMT2W       Z1, Z12, Z0
-	VPTERNLOGD     $0xf8, Z14, Z4, Z0
-	VPCMPUW        $0x06, Z13, Z0, K1
-	VPADDW         Z14, Z4, K1, Z4
+	VPERMT2W       Z1, Z10, Z4
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z4, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPADDW         Z13, Z4, K1, Z4
 	VMOVUPS        Z4, (SI)
 	VMOVDQA64      Z2, Z0
-	VPERMT2W       Z3, Z11, Z0
-	VPERMT2W       Z3, Z12, Z2
-	VPTERNLOGD     $0xf8, Z14, Z0, Z2
-	VPCMPUW        $0x06, Z13, Z2, K1
-	VPADDW         Z14, Z0, K1, Z0
+	VPERMT2W       Z3, Z10, Z0
+	VPERMT2W       Z3, Z11, Z2
+	VPTERNLOGD     $0xf8, Z13, Z0, Z2
+	VPCMPUW        $0x06, Z12, Z2, K1
+	VPADDW         Z13, Z0, K1, Z0
 	VMOVUPS        Z0, 64(SI)
 
 groupback:
@@ -1223,7 +1053,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z9
 
 groupmeet:
 	MOVQ R8, R10
@@ -1233,50 +1064,50 @@ groupmeet:
 
 groupmeet0:
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z10, Z0, Z0
+	VMULPS         Z9, Z0, Z0
 	SUBQ           $+16, R8
 	JLT            groupmeet1cross
 
 groupmeet1:
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
+	VMULPS         Z9, Z1, Z1
 	SUBQ           $+16, R8
 	JLT            groupmeet2cross
 
 groupmeet2:
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS         Z10, Z2, Z2
+	VMULPS         Z9, Z2, Z2
 	SUBQ           $+16, R8
 	JLT            groupmeet3cross
 
 groupmeet3:
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS         Z10, Z3, Z3
+	VMULPS         Z9, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
 	JNE            groupmeetrare
 	VMOVDQA64      Z0, Z4
-	VPERMT2W       Z1, Z11, Z4
-	VPERMT2W       Z1, Z12, Z0
-	VPTERNLOGD     $0xf8, Z14, Z4, Z0
-	VPCMPUW        $0x06, Z13, Z0, K1
-	VPADDW         Z14, Z4, K1, Z4
+	VPERMT2W       Z1, Z10, Z4
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z4, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPADDW         Z13, Z4, K1, Z4
 	VMOVUPS        Z4, (SI)
 	VMOVDQA64      Z2, Z0
-	VPERMT2W       Z3, Z11, Z0
-	VPERMT2W       Z3, Z12, Z2
-	VPTERNLOGD     $0xf8, Z14, Z0, Z2
-	VPCMPUW        $0x06, Z13, Z2, K1
-	VPADDW         Z14, Z0, K1, Z0
+	VPERMT2W       Z3, Z10, Z0
+	VPERMT2W       Z3, Z11, Z2
+	VPTERNLOGD     $0xf8, Z13, Z0, Z2
+	VPCMPUW        $0x06, Z12, Z2, K1
+	VPADDW         Z13, Z0, K1, Z0
 	VMOVUPS        Z0, 64(SI)
 	ADDQ           $+128, SI
 	ADDQ           $+64, DX
@@ -1311,7 +1142,8 @@ grouppieces:
 	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z9
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
@@ -1319,22 +1151,22 @@ grouppiece:
 	VPMOVZXBW.Z  (DX), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z10, Z0, Z0
+	VMULPS       Z9, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
 	VPMOVZXBW.Z  16(DX), K7, Y1
 	VPSLLW       $0x08, Y1, Y1
 	VCVTPH2PS    Y1, Z1
-	VMULPS       Z10, Z1, Z1
+	VMULPS       Z9, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVZXBW.Z  32(DX), K7, Y2
 	VPSLLW       $0x08, Y2, Y2
 	VCVTPH2PS    Y2, Z2
-	VMULPS       Z10, Z2, Z2
+	VMULPS       Z9, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVZXBW.Z  48(DX), K7, Y3
 	VPSLLW       $0x08, Y3, Y3
 	VCVTPH2PS    Y3, Z3
-	VMULPS       Z10, Z3, Z3
+	VMULPS       Z9, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
@@ -1348,19 +1180,19 @@ grouppiece:
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z11, Z4
-	VPERMT2W   Z1, Z12, Z0
-	VPTERNLOGD $0xf8, Z14, Z4, Z0
-	VPCMPUW    $0x06, Z13, Z0, K1
-	VPADDW     Z14, Z4, K1, Z4
+	VPERMT2W   Z1, Z10, Z4
+	VPERMT2W   Z1, Z11, Z0
+	VPTERNLOGD $0xf8, Z13, Z4, Z0
+	VPCMPUW    $0x06, Z12, Z0, K1
+	VPADDW     Z13, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z11, Z0
-	VPERMT2W   Z3, Z12, Z2
-	VPTERNLOGD $0xf8, Z14, Z0, Z2
-	VPCMPUW    $0x06, Z13, Z2, K1
-	VPADDW     Z14, Z0, K1, Z0
+	VPERMT2W   Z3, Z10, Z0
+	VPERMT2W   Z3, Z11, Z2
+	VPTERNLOGD $0xf8, Z13, Z0, Z2
+	VPCMPUW    $0x06, Z12, Z2, K1
+	VPADDW     Z13, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(SI)
 	LEAQ       (SI)(DI*2), SI
@@ -1386,111 +1218,118 @@ groupmore:
 short2:
 	CMPQ           R8, $+2
 	JLT            few
-	MOVQ           ahead+40(FP), CX
+	MOVQ           ahead+48(FP), CX
 	CMPQ           CX, $+1
 	JGT            short2stream
 	CMPQ           R8, $+8
 	JLT            short2loop
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z0, Z10
+	VMULPS.BCST    (BX), Z15, Z1
+	VMULPS         Z1, Z0, Z7
 	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z0, Z9
+	VMULPS         Z1, Z0, Z6
 	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(BX), Z0, Z8
+	VMULPS.BCST    4(BX), Z15, Z1
+	VMULPS         Z1, Z0, Z5
 	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(BX), Z0, Z7
+	VMULPS         Z1, Z0, Z4
 
 short2ahead:
-	VBROADCASTI128 64(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    8(BX), Z0, Z0
-	VBROADCASTI128 80(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    8(BX), Z1, Z1
-	VBROADCASTI128 96(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    12(BX), Z2, Z2
-	VBROADCASTI128 112(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    12(BX), Z3, Z3
-	VCMPPS         $0x03, Z9, Z10, K1
-	VCMPPS         $0x03, Z7, Z8, K2
-	KORTESTQ       K1, K2
-	JNE            short2loop
-	VMOVDQA64      Z10, Z4
-	VPERMT2W       Z9, Z11, Z4
-	VMOVDQA64      Z10, Z5
-	VPERMT2W       Z9, Z12, Z5
-	VPTERNLOGD     $0xf8, Z14, Z4, Z5
-	VPCMPUW        $0x06, Z13, Z5, K1
-	VPADDW         Z14, Z4, K1, Z4
-	VMOVUPS        Z4, (SI)
-	VMOVDQA64      Z8, Z4
-	VPERMT2W       Z7, Z11, Z4
-	VMOVDQA64      Z8, Z5
-	VPERMT2W       Z7, Z12, Z5
-	VPTERNLOGD     $0xf8, Z14, Z4, Z5
-	VPCMPUW        $0x06, Z13, Z5, K1
-	VPADDW         Z14, Z4, K1, Z4
-	VMOVUPS        Z4, 64(SI)
-	VMOVAPS        Z0, Z10
-	VMOVAPS        Z1, Z9
-	VMOVAPS        Z2, Z8
-	VMOVAPS        Z3, Z7
-	ADDQ           $+8, BX
-	ADDQ           $+128, SI
-	ADDQ           $+64, DX
-	SUBQ           $+2, R8
-	CMPQ           R8, $+4
-	JGE            short2ahead
+	VBROADCASTI128  64(DX), Y0
+	VPSHUFB         Y14, Y0, Y0
+	VCVTPH2PS       Y0, Z0
+	VMULPS.BCST     8(BX), Z15, Z1
+	VMULPS          Z1, Z0, Z0
+	VBROADCASTI128  80(DX), Y2
+	VPSHUFB         Y14, Y2, Y2
+	VCVTPH2PS       Y2, Z2
+	VMULPS          Z1, Z2, Z2
+	VBROADCASTI128  96(DX), Y1
+	VPSHUFB         Y14, Y1, Y1
+	VCVTPH2PS       Y1, Z1
+	VMULPS.BCST     12(BX), Z15, Z3
+	VMULPS          Z3, Z1, Z1
+	VBROADCASTI32X4 112(DX), Y16
+	VPSHUFB         Y14, Y16, Y16
+	VCVTPH2PS       Y16, Z16
+	VMULPS          Z3, Z16, Z16
+	VCMPPS          $0x03, Z6, Z7, K1
+	VCMPPS          $0x03, Z4, Z5, K2
+	KORTESTQ        K1, K2
+	JNE             short2loop
+	VMOVDQA64       Z7, Z3
+	VPERMT2W        Z6, Z10, Z3
+	VMOVDQA64       Z7, Z17
+	VPERMT2W        Z6, Z11, Z17
+	VPTERNLOGD      $0xf8, Z13, Z3, Z17
+	VPCMPUW         $0x06, Z12, Z17, K1
+	VPADDW          Z13, Z3, K1, Z3
+	VMOVUPS         Z3, (SI)
+	VMOVDQA64       Z5, Z3
+	VPERMT2W        Z4, Z10, Z3
+	VMOVDQA64       Z5, Z17
+	VPERMT2W        Z4, Z11, Z17
+	VPTERNLOGD      $0xf8, Z13, Z3, Z17
+	VPCMPUW         $0x06, Z12, Z17, K1
+	VPADDW          Z13, Z3, K1, Z3
+	VMOVUPS         Z3, 64(SI)
+	VMOVAPS         Z0, Z7
+	VMOVAPS         Z2, Z6
+	VMOVAPS         Z1, Z5
+	VMOVAPS         Z16, Z4
+	ADDQ            $+8, BX
+	ADDQ            $+128, SI
+	ADDQ            $+64, DX
+	SUBQ            $+2, R8
+	CMPQ            R8, $+4
+	JGE             short2ahead
 
 short2loop:
+	VMULPS.BCST    (BX), Z15, Z9
+	VMULPS.BCST    4(BX), Z15, Z8
 	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z0, Z0
+	VMULPS         Z9, Z0, Z0
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    (BX), Z1, Z1
+	VMULPS         Z9, Z1, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    4(BX), Z2, Z2
+	VMULPS         Z8, Z2, Z2
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    4(BX), Z3, Z3
+	VMULPS         Z8, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
 	JNE            short2rare
 	VMOVDQA64      Z0, Z4
-	VPERMT2W       Z1, Z11, Z4
-	VPERMT2W       Z1, Z12, Z0
-	VPTERNLOGD     $0xf8, Z14, Z4, Z0
-	VPCMPUW        $0x06, Z13, Z0, K1
-	VPADDW         Z14, Z4, K1, Z4
+	VPERMT2W       Z1, Z10, Z4
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z4, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPADDW         Z13, Z4, K1, Z4
 	VMOVUPS        Z4, (SI)
 	VMOVDQA64      Z2, Z0
-	VPERMT2W       Z3, Z11, Z0
-	VPERMT2W       Z3, Z12, Z2
-	VPTERNLOGD     $0xf8, Z14, Z0, Z2
-	VPCMPUW        $0x06, Z13, Z2, K1
-	VPADDW         Z14, Z0, K1, Z0
+	VPERMT2W       Z3, Z10, Z0
+	VPERMT2W       Z3, Z11, Z2
+	VPTERNLOGD     $0xf8, Z13, Z0, Z2
+	VPCMPUW        $0x06, Z12, Z2, K1
+	VPADDW         Z13, Z0, K1, Z0
 	VMOVUPS        Z0, 64(SI)
 
 short2back:
@@ -1505,111 +1344,124 @@ short2back:
 short4:
 	CMPQ           R8, $+4
 	JLT            few
-	MOVQ           ahead+40(FP), CX
+	MOVQ           ahead+48(FP), CX
 	CMPQ           CX, $+1
 	JGT            short4stream
 	CMPQ           R8, $+16
 	JLT            short4loop
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z0, Z10
+	VMULPS.BCST    (BX), Z15, Z1
+	VMULPS         Z1, Z0, Z5
 	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(BX), Z0, Z9
+	VMULPS.BCST    4(BX), Z15, Z1
+	VMULPS         Z1, Z0, Z4
 	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    8(BX), Z0, Z8
+	VMULPS.BCST    8(BX), Z15, Z1
+	VMULPS         Z1, Z0, Z3
 	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    12(BX), Z0, Z7
+	VMULPS.BCST    12(BX), Z15, Z1
+	VMULPS         Z1, Z0, Z2
 
 short4ahead:
-	VBROADCASTI128 64(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
-	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    16(BX), Z0, Z0
-	VBROADCASTI128 80(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    20(BX), Z1, Z1
-	VBROADCASTI128 96(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    24(BX), Z2, Z2
-	VBROADCASTI128 112(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    28(BX), Z3, Z3
-	VCMPPS         $0x03, Z9, Z10, K1
-	VCMPPS         $0x03, Z7, Z8, K2
-	KORTESTQ       K1, K2
-	JNE            short4loop
-	VMOVDQA64      Z10, Z4
-	VPERMT2W       Z9, Z11, Z4
-	VMOVDQA64      Z10, Z5
-	VPERMT2W       Z9, Z12, Z5
-	VPTERNLOGD     $0xf8, Z14, Z4, Z5
-	VPCMPUW        $0x06, Z13, Z5, K1
-	VPADDW         Z14, Z4, K1, Z4
-	VMOVUPS        Z4, (SI)
-	VMOVDQA64      Z8, Z4
-	VPERMT2W       Z7, Z11, Z4
-	VMOVDQA64      Z8, Z5
-	VPERMT2W       Z7, Z12, Z5
-	VPTERNLOGD     $0xf8, Z14, Z4, Z5
-	VPCMPUW        $0x06, Z13, Z5, K1
-	VPADDW         Z14, Z4, K1, Z4
-	VMOVUPS        Z4, 64(SI)
-	VMOVAPS        Z0, Z10
-	VMOVAPS        Z1, Z9
-	VMOVAPS        Z2, Z8
-	VMOVAPS        Z3, Z7
-	ADDQ           $+16, BX
-	ADDQ           $+128, SI
-	ADDQ           $+64, DX
-	SUBQ           $+4, R8
-	CMPQ           R8, $+8
-	JGE            short4ahead
+	VBROADCASTI128  64(DX), Y0
+	VPSHUFB         Y14, Y0, Y0
+	VCVTPH2PS       Y0, Z0
+	VMULPS.BCST     16(BX), Z15, Z1
+	VMULPS          Z1, Z0, Z0
+	VBROADCASTI128  80(DX), Y1
+	VPSHUFB         Y14, Y1, Y1
+	VCVTPH2PS       Y1, Z1
+	VMULPS.BCST     20(BX), Z15, Z16
+	VMULPS          Z16, Z1, Z1
+	VBROADCASTI32X4 96(DX), Y16
+	VPSHUFB         Y14, Y16, Y16
+	VCVTPH2PS       Y16, Z16
+	VMULPS.BCST     24(BX), Z15, Z17
+	VMULPS          Z17, Z16, Z16
+	VBROADCASTI32X4 112(DX), Y17
+	VPSHUFB         Y14, Y17, Y17
+	VCVTPH2PS       Y17, Z17
+	VMULPS.BCST     28(BX), Z15, Z18
+	VMULPS          Z18, Z17, Z17
+	VCMPPS          $0x03, Z4, Z5, K1
+	VCMPPS          $0x03, Z2, Z3, K2
+	KORTESTQ        K1, K2
+	JNE             short4loop
+	VMOVDQA64       Z5, Z18
+	VPERMT2W        Z4, Z10, Z18
+	VMOVDQA64       Z5, Z19
+	VPERMT2W        Z4, Z11, Z19
+	VPTERNLOGD      $0xf8, Z13, Z18, Z19
+	VPCMPUW         $0x06, Z12, Z19, K1
+	VPADDW          Z13, Z18, K1, Z18
+	VMOVUPS         Z18, (SI)
+	VMOVDQA64       Z3, Z18
+	VPERMT2W        Z2, Z10, Z18
+	VMOVDQA64       Z3, Z19
+	VPERMT2W        Z2, Z11, Z19
+	VPTERNLOGD      $0xf8, Z13, Z18, Z19
+	VPCMPUW         $0x06, Z12, Z19, K1
+	VPADDW          Z13, Z18, K1, Z18
+	VMOVUPS         Z18, 64(SI)
+	VMOVAPS         Z0, Z5
+	VMOVAPS         Z1, Z4
+	VMOVAPS         Z16, Z3
+	VMOVAPS         Z17, Z2
+	ADDQ            $+16, BX
+	ADDQ            $+128, SI
+	ADDQ            $+64, DX
+	SUBQ            $+4, R8
+	CMPQ            R8, $+8
+	JGE             short4ahead
 
 short4loop:
+	VMULPS.BCST    (BX), Z15, Z9
+	VMULPS.BCST    4(BX), Z15, Z8
+	VMULPS.BCST    8(BX), Z15, Z7
+	VMULPS.BCST    12(BX), Z15, Z6
 	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z0, Z0
+	VMULPS         Z9, Z0, Z0
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    4(BX), Z1, Z1
+	VMULPS         Z8, Z1, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    8(BX), Z2, Z2
+	VMULPS         Z7, Z2, Z2
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    12(BX), Z3, Z3
+	VMULPS         Z6, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
 	JNE            short4rare
 	VMOVDQA64      Z0, Z4
-	VPERMT2W       Z1, Z11, Z4
-	VPERMT2W       Z1, Z12, Z0
-	VPTERNLOGD     $0xf8, Z14, Z4, Z0
-	VPCMPUW        $0x06, Z13, Z0, K1
-	VPADDW         Z14, Z4, K1, Z4
+	VPERMT2W       Z1, Z10, Z4
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z4, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPADDW         Z13, Z4, K1, Z4
 	VMOVUPS        Z4, (SI)
 	VMOVDQA64      Z2, Z0
-	VPERMT2W       Z3, Z11, Z0
-	VPERMT2W       Z3, Z12, Z2
-	VPTERNLOGD     $0xf8, Z14, Z0, Z2
-	VPCMPUW        $0x06, Z13, Z2, K1
-	VPADDW         Z14, Z0, K1, Z0
+	VPERMT2W       Z3, Z10, Z0
+	VPERMT2W       Z3, Z11, Z2
+	VPTERNLOGD     $0xf8, Z13, Z0, Z2
+	VPCMPUW        $0x06, Z12, Z2, K1
+	VPADDW         Z13, Z0, K1, Z0
 	VMOVUPS        Z0, 64(SI)
 
 short4back:
@@ -1628,42 +1480,46 @@ lanes:
 
 laneloop:
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMOVUPS        (BX), Z1
+	VMULPS         Z1, Z15, Z1
 	VMULPS         Z1, Z0, Z0
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMOVUPS        64(BX), Z2
+	VMULPS         Z2, Z15, Z2
 	VMULPS         Z2, Z1, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMOVUPS        128(BX), Z3
+	VMULPS         Z3, Z15, Z3
 	VMULPS         Z3, Z2, Z2
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
 	VMOVUPS        192(BX), Z4
+	VMULPS         Z4, Z15, Z4
 	VMULPS         Z4, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
 	JNE            lanerare
 	VMOVDQA64      Z0, Z4
-	VPERMT2W       Z1, Z11, Z4
-	VPERMT2W       Z1, Z12, Z0
-	VPTERNLOGD     $0xf8, Z14, Z4, Z0
-	VPCMPUW        $0x06, Z13, Z0, K1
-	VPADDW         Z14, Z4, K1, Z4
+	VPERMT2W       Z1, Z10, Z4
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z4, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPADDW         Z13, Z4, K1, Z4
 	VMOVUPS        Z4, (SI)
 	VMOVDQA64      Z2, Z0
-	VPERMT2W       Z3, Z11, Z0
-	VPERMT2W       Z3, Z12, Z2
-	VPTERNLOGD     $0xf8, Z14, Z0, Z2
-	VPCMPUW        $0x06, Z13, Z2, K1
-	VPADDW         Z14, Z0, K1, Z0
+	VPERMT2W       Z3, Z10, Z0
+	VPERMT2W       Z3, Z11, Z2
+	VPTERNLOGD     $0xf8, Z13, Z0, Z2
+	VPCMPUW        $0x06, Z12, Z2, K1
+	VPADDW         Z13, Z0, K1, Z0
 	VMOVUPS        Z0, 64(SI)
 
 laneback:
@@ -1693,7 +1549,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1707,38 +1563,38 @@ groupstream:
 	LEAQ           (DX)(CX*1), AX
 	CALL           ·fetch64AVX512(SB)
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z10, Z0, Z0
+	VMULPS         Z9, Z0, Z0
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
+	VMULPS         Z9, Z1, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS         Z10, Z2, Z2
+	VMULPS         Z9, Z2, Z2
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS         Z10, Z3, Z3
+	VMULPS         Z9, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
 	JNE            grouprare
 	VMOVDQA64      Z0, Z4
-	VPERMT2W       Z1, Z11, Z4
-	VPERMT2W       Z1, Z12, Z0
-	VPTERNLOGD     $0xf8, Z14, Z4, Z0
-	VPCMPUW        $0x06, Z13, Z0, K1
-	VPADDW         Z14, Z4, K1, Z4
+	VPERMT2W       Z1, Z10, Z4
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z4, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPADDW         Z13, Z4, K1, Z4
 	VMOVNTPS       Z4, (SI)
 	VMOVDQA64      Z2, Z0
-	VPERMT2W       Z3, Z11, Z0
-	VPERMT2W       Z3, Z12, Z2
-	VPTERNLOGD     $0xf8, Z14, Z0, Z2
-	VPCMPUW        $0x06, Z13, Z2, K1
-	VPADDW         Z14, Z0, K1, Z0
+	VPERMT2W       Z3, Z10, Z0
+	VPERMT2W       Z3, Z11, Z2
+	VPTERNLOGD     $0xf8, Z13, Z0, Z2
+	VPCMPUW        $0x06, Z12, Z2, K1
+	VPADDW         Z13, Z0, K1, Z0
 	VMOVNTPS       Z0, 64(SI)
 	ADDQ           $+128, SI
 	ADDQ           $+64, DX
@@ -1748,25 +1604,25 @@ groupstream:
 	JMP            groupwhole
 
 grouplast:
-	VCMPPS     $0x03, Z8, Z9, K1
-	VCMPPS     $0x03, Z6, Z7, K2
+	VCMPPS     $0x03, Z7, Z8, K1
+	VCMPPS     $0x03, Z5, Z6, K2
 	KORTESTQ   K1, K2
 	JNE        grouploop
-	VMOVDQA64  Z9, Z0
-	VPERMT2W   Z8, Z11, Z0
-	VMOVDQA64  Z9, Z1
-	VPERMT2W   Z8, Z12, Z1
-	VPTERNLOGD $0xf8, Z14, Z0, Z1
-	VPCMPUW    $0x06, Z13, Z1, K1
-	VPADDW     Z14, Z0, K1, Z0
+	VMOVDQA64  Z8, Z0
+	VPERMT2W   Z7, Z10, Z0
+	VMOVDQA64  Z8, Z1
+	VPERMT2W   Z7, Z11, Z1
+	VPTERNLOGD $0xf8, Z13, Z0, Z1
+	VPCMPUW    $0x06, Z12, Z1, K1
+	VPADDW     Z13, Z0, K1, Z0
 	VMOVUPS    Z0, (SI)
-	VMOVDQA64  Z7, Z0
-	VPERMT2W   Z6, Z11, Z0
-	VMOVDQA64  Z7, Z1
-	VPERMT2W   Z6, Z12, Z1
-	VPTERNLOGD $0xf8, Z14, Z0, Z1
-	VPCMPUW    $0x06, Z13, Z1, K1
-	VPADDW     Z14, Z0, K1, Z0
+	VMOVDQA64  Z6, Z0
+	VPERMT2W   Z5, Z10, Z0
+	VMOVDQA64  Z6, Z1
+	VPERMT2W   Z5, Z11, Z1
+	VPTERNLOGD $0xf8, Z13, Z0, Z1
+	VPCMPUW    $0x06, Z12, Z1, K1
+	VPADDW     Z13, Z0, K1, Z0
 	VMOVUPS    Z0, 64(SI)
 	ADDQ       $+128, SI
 	ADDQ       $+64, DX
@@ -1782,11 +1638,13 @@ groupmeet0cross:
 	MOVL $0x00000000, R14
 
 groupmeetmix:
+	VBROADCASTSS 4(BX), Z8
+	VMULPS       Z8, Z15, Z7
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z10
+	VMOVAPS      Z7, K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeetreached
@@ -1856,39 +1714,41 @@ groupmeetrare:
 short2stream:
 	LEAQ           (DX)(CX*1), AX
 	CALL           ·fetch64AVX512(SB)
+	VMULPS.BCST    (BX), Z15, Z9
+	VMULPS.BCST    4(BX), Z15, Z8
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z0, Z0
+	VMULPS         Z9, Z0, Z0
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    (BX), Z1, Z1
+	VMULPS         Z9, Z1, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    4(BX), Z2, Z2
+	VMULPS         Z8, Z2, Z2
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    4(BX), Z3, Z3
+	VMULPS         Z8, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
 	JNE            short2rare
 	VMOVDQA64      Z0, Z4
-	VPERMT2W       Z1, Z11, Z4
-	VPERMT2W       Z1, Z12, Z0
-	VPTERNLOGD     $0xf8, Z14, Z4, Z0
-	VPCMPUW        $0x06, Z13, Z0, K1
-	VPADDW         Z14, Z4, K1, Z4
+	VPERMT2W       Z1, Z10, Z4
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z4, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPADDW         Z13, Z4, K1, Z4
 	VMOVNTPS       Z4, (SI)
 	VMOVDQA64      Z2, Z0
-	VPERMT2W       Z3, Z11, Z0
-	VPERMT2W       Z3, Z12, Z2
-	VPTERNLOGD     $0xf8, Z14, Z0, Z2
-	VPCMPUW        $0x06, Z13, Z2, K1
-	VPADDW         Z14, Z0, K1, Z0
+	VPERMT2W       Z3, Z10, Z0
+	VPERMT2W       Z3, Z11, Z2
+	VPTERNLOGD     $0xf8, Z13, Z0, Z2
+	VPCMPUW        $0x06, Z12, Z2, K1
+	VPADDW         Z13, Z0, K1, Z0
 	VMOVNTPS       Z0, 64(SI)
 	ADDQ           $+8, BX
 	ADDQ           $+128, SI
@@ -1906,39 +1766,43 @@ short2rare:
 short4stream:
 	LEAQ           (DX)(CX*1), AX
 	CALL           ·fetch64AVX512(SB)
+	VMULPS.BCST    (BX), Z15, Z9
+	VMULPS.BCST    4(BX), Z15, Z8
+	VMULPS.BCST    8(BX), Z15, Z7
+	VMULPS.BCST    12(BX), Z15, Z6
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z0, Z0
+	VMULPS         Z9, Z0, Z0
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    4(BX), Z1, Z1
+	VMULPS         Z8, Z1, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    8(BX), Z2, Z2
+	VMULPS         Z7, Z2, Z2
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    12(BX), Z3, Z3
+	VMULPS         Z6, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
 	JNE            short4rare
 	VMOVDQA64      Z0, Z4
-	VPERMT2W       Z1, Z11, Z4
-	VPERMT2W       Z1, Z12, Z0
-	VPTERNLOGD     $0xf8, Z14, Z4, Z0
-	VPCMPUW        $0x06, Z13, Z0, K1
-	VPADDW         Z14, Z4, K1, Z4
+	VPERMT2W       Z1, Z10, Z4
+	VPERMT2W       Z1, Z11, Z0
+	VPTERNLOGD     $0xf8, Z13, Z4, Z0
+	VPCMPUW        $0x06, Z12, Z0, K1
+	VPADDW         Z13, Z4, K1, Z4
 	VMOVNTPS       Z4, (SI)
 	VMOVDQA64      Z2, Z0
-	VPERMT2W       Z3, Z11, Z0
-	VPERMT2W       Z3, Z12, Z2
-	VPTERNLOGD     $0xf8, Z14, Z0, Z2
-	VPCMPUW        $0x06, Z13, Z2, K1
-	VPADDW         Z14, Z0, K1, Z0
+	VPERMT2W       Z3, Z10, Z0
+	VPERMT2W       Z3, Z11, Z2
+	VPTERNLOGD     $0xf8, Z13, Z0, Z2
+	VPCMPUW        $0x06, Z12, Z2, K1
+	VPADDW         Z13, Z0, K1, Z0
 	VMOVNTPS       Z0, 64(SI)
 	ADDQ           $+16, BX
 	ADDQ           $+128, SI
@@ -1981,47 +1845,51 @@ spread:
 
 rare:
 	VMOVUPS        (BX), Z0
+	VMULPS         Z0, Z15, Z0
 	VBROADCASTI128 (DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z0, Z1, Z1
 	VCMPPS         $0x07, Z1, Z1, K1
-	VBROADCASTSS   constantsAVX512<>+236(SB), Z0
+	VBROADCASTSS   constantsAVX512<>+168(SB), Z0
 	VBLENDMPS      Z1, Z0, K1, Z1
 	VMOVUPS        64(BX), Z2
+	VMULPS         Z2, Z15, Z2
 	VBROADCASTI128 16(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
 	VMULPS         Z2, Z3, Z3
 	VCMPPS         $0x07, Z3, Z3, K1
 	VBLENDMPS      Z3, Z0, K1, Z3
 	VMOVDQA64      Z1, Z2
-	VPERMT2W       Z3, Z11, Z2
-	VPERMT2W       Z3, Z12, Z1
-	VPTERNLOGD     $0xf8, Z14, Z2, Z1
-	VPCMPUW        $0x06, Z13, Z1, K1
-	VPADDW         Z14, Z2, K1, Z2
+	VPERMT2W       Z3, Z10, Z2
+	VPERMT2W       Z3, Z11, Z1
+	VPTERNLOGD     $0xf8, Z13, Z2, Z1
+	VPCMPUW        $0x06, Z12, Z1, K1
+	VPADDW         Z13, Z2, K1, Z2
 	VMOVUPS        Z2, (SI)
 	VMOVUPS        128(BX), Z1
+	VMULPS         Z1, Z15, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z1, Z2, Z2
 	VCMPPS         $0x07, Z2, Z2, K1
 	VBLENDMPS      Z2, Z0, K1, Z2
 	VMOVUPS        192(BX), Z1
+	VMULPS         Z1, Z15, Z1
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
 	VMULPS         Z1, Z3, Z3
 	VCMPPS         $0x07, Z3, Z3, K1
 	VBLENDMPS      Z3, Z0, K1, Z3
 	VMOVDQA64      Z2, Z0
-	VPERMT2W       Z3, Z11, Z0
-	VPERMT2W       Z3, Z12, Z2
-	VPTERNLOGD     $0xf8, Z14, Z0, Z2
-	VPCMPUW        $0x06, Z13, Z2, K1
-	VPADDW         Z14, Z0, K1, Z0
+	VPERMT2W       Z3, Z10, Z0
+	VPERMT2W       Z3, Z11, Z2
+	VPTERNLOGD     $0xf8, Z13, Z0, Z2
+	VPCMPUW        $0x06, Z12, Z2, K1
+	VPADDW         Z13, Z0, K1, Z0
 	VMOVUPS        Z0, 64(SI)
 	CMPQ           480(SP), $+4
 	JEQ            laneback
@@ -2030,27 +1898,29 @@ rare:
 	JEQ            short2back
 	CMPQ           480(SP), $+3
 	JEQ            short4back
-	VBROADCASTSS   (BX), Z10
+	VBROADCASTSS   (BX), Z0
+	VMULPS         Z0, Z15, Z9
 	JMP            groupback
 
-// func DequantizeFpE2M1BF16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeFpE2M1BF16AVX512(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeFpE2M1BF16AVX512(SB), $464-48
+TEXT ·DequantizeFpE2M1BF16AVX512(SB), $464-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Z15 table, Z14 0x10000001, Z13 0x10001, Z12 0x80008000, Z11 table, Z10 table
-	// per group: Z9 scale
-	// vector registers in use at once: 12
+	// per call: Z15 times, Z14 table, Z13 0x10000001, Z12 0x10001, Z11 0x80008000, Z10 table, Z9 table
+	// per group: Z0 scale, Z8 Mul
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
-	VMOVUPS      constantsAVX512<>+240(SB), Z15
-	VBROADCASTSS constantsAVX512<>+304(SB), Z14
-	VBROADCASTSS constantsAVX512<>+80(SB), Z13
-	VBROADCASTSS constantsAVX512<>+84(SB), Z12
-	VMOVUPS      constantsAVX512<>+88(SB), Z11
-	VMOVUPS      constantsAVX512<>+152(SB), Z10
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
+	VBROADCASTSS times+24(FP), Z15
+	VMOVUPS      constantsAVX512<>+240(SB), Z14
+	VBROADCASTSS constantsAVX512<>+304(SB), Z13
+	VBROADCASTSS constantsAVX512<>+8(SB), Z12
+	VBROADCASTSS constantsAVX512<>+12(SB), Z11
+	VMOVUPS      constantsAVX512<>+16(SB), Z10
+	VMOVUPS      constantsAVX512<>+80(SB), Z9
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+32
@@ -2068,9 +1938,10 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z8
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -2078,34 +1949,34 @@ grouploop:
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	VPMOVZXBQ  (DX), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMULPS     Z9, Z0, Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VMULPS     Z8, Z0, Z0
 	VPMOVZXBQ  8(DX), Z1
-	VPMULUDQ   Z14, Z1, Z1
-	VPERMPS    Z15, Z1, Z1
-	VMULPS     Z9, Z1, Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VMULPS     Z8, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z10, Z2
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z2, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z2, K1, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z2, K1, Z2
 	VMOVUPS    Z2, (SI)
 	VPMOVZXBQ  16(DX), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMULPS     Z9, Z0, Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VMULPS     Z8, Z0, Z0
 	VPMOVZXBQ  24(DX), Z1
-	VPMULUDQ   Z14, Z1, Z1
-	VPERMPS    Z15, Z1, Z1
-	VMULPS     Z9, Z1, Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VMULPS     Z8, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z10, Z2
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z2, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z2, K1, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z2, K1, Z2
 	VMOVUPS    Z2, 64(SI)
 	ADDQ       $+128, SI
 	ADDQ       $+32, DX
@@ -2121,7 +1992,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z8
 
 groupmeet:
 	SUBQ $+16, R8
@@ -2129,46 +2001,46 @@ groupmeet:
 
 groupmeet0:
 	VPMOVZXBQ (DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z9, Z0, Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z8, Z0, Z0
 	SUBQ      $+16, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VPMOVZXBQ  8(DX), Z1
-	VPMULUDQ   Z14, Z1, Z1
-	VPERMPS    Z15, Z1, Z1
-	VMULPS     Z9, Z1, Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VMULPS     Z8, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z10, Z2
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z2, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z2, K1, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z2, K1, Z2
 	VMOVUPS    Z2, (SI)
 	SUBQ       $+16, R8
 	JLT        groupmeet2cross
 
 groupmeet2:
 	VPMOVZXBQ 16(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z9, Z0, Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z8, Z0, Z0
 	SUBQ      $+16, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
 	VPMOVZXBQ  24(DX), Z1
-	VPMULUDQ   Z14, Z1, Z1
-	VPERMPS    Z15, Z1, Z1
-	VMULPS     Z9, Z1, Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VMULPS     Z8, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z10, Z2
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z2, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z2, K1, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z2, K1, Z2
 	VMOVUPS    Z2, 64(SI)
 	ADDQ       $+128, SI
 	ADDQ       $+32, DX
@@ -2203,7 +2075,8 @@ grouppieces:
 	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Z9
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z8
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
@@ -2213,9 +2086,9 @@ grouppiece:
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	VPMOVZXBQ.Z  (DX), K7, Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z9, Z0, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z8, Z0, Z0
 	CMPQ         DI, $+17
 	JLT          grouptailnarrow
 	LEAQ         1(DI), CX
@@ -2225,9 +2098,9 @@ grouppiece:
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
 	VPMOVZXBQ.Z  8(DX), K7, Z1
-	VPMULUDQ     Z14, Z1, Z1
-	VPERMPS      Z15, Z1, Z1
-	VMULPS       Z9, Z1, Z1
+	VPMULUDQ     Z13, Z1, Z1
+	VPERMPS      Z14, Z1, Z1
+	VMULPS       Z8, Z1, Z1
 	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	LEAQ         1(DI), CX
@@ -2237,9 +2110,9 @@ grouppiece:
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x10, K7, K7
 	VPMOVZXBQ.Z  16(DX), K7, Z2
-	VPMULUDQ     Z14, Z2, Z2
-	VPERMPS      Z15, Z2, Z2
-	VMULPS       Z9, Z2, Z2
+	VPMULUDQ     Z13, Z2, Z2
+	VPERMPS      Z14, Z2, Z2
+	VMULPS       Z8, Z2, Z2
 	CMPQ         DI, $+49
 	JLT          grouptailnarrow
 	LEAQ         1(DI), CX
@@ -2249,25 +2122,25 @@ grouppiece:
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x18, K7, K7
 	VPMOVZXBQ.Z  24(DX), K7, Z3
-	VPMULUDQ     Z14, Z3, Z3
-	VPERMPS      Z15, Z3, Z3
-	VMULPS       Z9, Z3, Z3
+	VPMULUDQ     Z13, Z3, Z3
+	VPERMPS      Z14, Z3, Z3
+	VMULPS       Z8, Z3, Z3
 
 grouptailnarrow:
 	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z10, Z4
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z4, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z4, K1, Z4
+	VPERMT2W   Z1, Z9, Z4
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z4, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z4, K1, Z4
 	KMOVQ      K0, K7
 	VMOVDQU16  Z4, K7, (SI)
 	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z10, Z0
-	VPERMT2W   Z3, Z11, Z2
-	VPTERNLOGD $0xf8, Z13, Z0, Z2
-	VPCMPUW    $0x06, Z12, Z2, K1
-	VPADDW     Z13, Z0, K1, Z0
+	VPERMT2W   Z3, Z9, Z0
+	VPERMT2W   Z3, Z10, Z2
+	VPTERNLOGD $0xf8, Z12, Z0, Z2
+	VPCMPUW    $0x06, Z11, Z2, K1
+	VPADDW     Z12, Z0, K1, Z0
 	KSHIFTRQ   $0x20, K0, K7
 	VMOVDQU16  Z0, K7, 64(SI)
 	LEAQ       (SI)(DI*2), SI
@@ -2293,41 +2166,44 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
+	VMULPS.BCST (BX), Z15, Z8
+	VMULPS.BCST 4(BX), Z15, Z7
 	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z8, Z0, Z0
 	VPMOVZXBQ   8(DX), Z1
-	VPMULUDQ    Z14, Z1, Z1
-	VPERMPS     Z15, Z1, Z1
-	VMULPS.BCST (BX), Z1, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VMULPS      Z8, Z1, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, (SI)
 	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z7, Z0, Z0
 	VPMOVZXBQ   24(DX), Z1
-	VPMULUDQ    Z14, Z1, Z1
-	VPERMPS     Z15, Z1, Z1
-	VMULPS.BCST 4(BX), Z1, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VMULPS      Z7, Z1, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+8, BX
 	ADDQ        $+128, SI
@@ -2340,41 +2216,46 @@ short2loop:
 short4:
 	CMPQ R8, $+4
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
 
 short4loop:
+	VMULPS.BCST (BX), Z15, Z8
+	VMULPS.BCST 4(BX), Z15, Z7
+	VMULPS.BCST 8(BX), Z15, Z6
+	VMULPS.BCST 12(BX), Z15, Z5
 	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z8, Z0, Z0
 	VPMOVZXBQ   8(DX), Z1
-	VPMULUDQ    Z14, Z1, Z1
-	VPERMPS     Z15, Z1, Z1
-	VMULPS.BCST 4(BX), Z1, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VMULPS      Z7, Z1, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, (SI)
 	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 8(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z6, Z0, Z0
 	VPMOVZXBQ   24(DX), Z1
-	VPMULUDQ    Z14, Z1, Z1
-	VPERMPS     Z15, Z1, Z1
-	VMULPS.BCST 12(BX), Z1, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VMULPS      Z5, Z1, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVUPS     Z2, 64(SI)
 	ADDQ        $+16, BX
 	ADDQ        $+128, SI
@@ -2391,38 +2272,42 @@ lanes:
 
 laneloop:
 	VMOVUPS    (BX), Z0
+	VMULPS     Z0, Z15, Z0
 	VPMOVZXBQ  (DX), Z1
-	VPMULUDQ   Z14, Z1, Z1
-	VPERMPS    Z15, Z1, Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
 	VMULPS     Z0, Z1, Z1
 	VMOVUPS    64(BX), Z0
+	VMULPS     Z0, Z15, Z0
 	VPMOVZXBQ  8(DX), Z2
-	VPMULUDQ   Z14, Z2, Z2
-	VPERMPS    Z15, Z2, Z2
+	VPMULUDQ   Z13, Z2, Z2
+	VPERMPS    Z14, Z2, Z2
 	VMULPS     Z0, Z2, Z2
 	VMOVDQA64  Z1, Z0
-	VPERMT2W   Z2, Z10, Z0
-	VPERMT2W   Z2, Z11, Z1
-	VPTERNLOGD $0xf8, Z13, Z0, Z1
-	VPCMPUW    $0x06, Z12, Z1, K1
-	VPADDW     Z13, Z0, K1, Z0
+	VPERMT2W   Z2, Z9, Z0
+	VPERMT2W   Z2, Z10, Z1
+	VPTERNLOGD $0xf8, Z12, Z0, Z1
+	VPCMPUW    $0x06, Z11, Z1, K1
+	VPADDW     Z12, Z0, K1, Z0
 	VMOVUPS    Z0, (SI)
 	VMOVUPS    128(BX), Z0
+	VMULPS     Z0, Z15, Z0
 	VPMOVZXBQ  16(DX), Z1
-	VPMULUDQ   Z14, Z1, Z1
-	VPERMPS    Z15, Z1, Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
 	VMULPS     Z0, Z1, Z1
 	VMOVUPS    192(BX), Z0
+	VMULPS     Z0, Z15, Z0
 	VPMOVZXBQ  24(DX), Z2
-	VPMULUDQ   Z14, Z2, Z2
-	VPERMPS    Z15, Z2, Z2
+	VPMULUDQ   Z13, Z2, Z2
+	VPERMPS    Z14, Z2, Z2
 	VMULPS     Z0, Z2, Z2
 	VMOVDQA64  Z1, Z0
-	VPERMT2W   Z2, Z10, Z0
-	VPERMT2W   Z2, Z11, Z1
-	VPTERNLOGD $0xf8, Z13, Z0, Z1
-	VPCMPUW    $0x06, Z12, Z1, K1
-	VPADDW     Z13, Z0, K1, Z0
+	VPERMT2W   Z2, Z9, Z0
+	VPERMT2W   Z2, Z10, Z1
+	VPTERNLOGD $0xf8, Z12, Z0, Z1
+	VPCMPUW    $0x06, Z11, Z1, K1
+	VPADDW     Z12, Z0, K1, Z0
 	VMOVUPS    Z0, 64(SI)
 	ADDQ       $+128, SI
 	ADDQ       $+32, DX
@@ -2450,7 +2335,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2464,34 +2349,34 @@ groupstream:
 	LEAQ       (DX)(CX*1), AX
 	CALL       ·fetch64AVX512(SB)
 	VPMOVZXBQ  (DX), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMULPS     Z9, Z0, Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VMULPS     Z8, Z0, Z0
 	VPMOVZXBQ  8(DX), Z1
-	VPMULUDQ   Z14, Z1, Z1
-	VPERMPS    Z15, Z1, Z1
-	VMULPS     Z9, Z1, Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VMULPS     Z8, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z10, Z2
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z2, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z2, K1, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z2, K1, Z2
 	VMOVNTPS   Z2, (SI)
 	VPMOVZXBQ  16(DX), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMULPS     Z9, Z0, Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VMULPS     Z8, Z0, Z0
 	VPMOVZXBQ  24(DX), Z1
-	VPMULUDQ   Z14, Z1, Z1
-	VPERMPS    Z15, Z1, Z1
-	VMULPS     Z9, Z1, Z1
+	VPMULUDQ   Z13, Z1, Z1
+	VPERMPS    Z14, Z1, Z1
+	VMULPS     Z8, Z1, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMT2W   Z1, Z10, Z2
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z2, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z2, K1, Z2
+	VPERMT2W   Z1, Z9, Z2
+	VPERMT2W   Z1, Z10, Z0
+	VPTERNLOGD $0xf8, Z12, Z2, Z0
+	VPCMPUW    $0x06, Z11, Z0, K1
+	VPADDW     Z12, Z2, K1, Z2
 	VMOVNTPS   Z2, 64(SI)
 	ADDQ       $+128, SI
 	ADDQ       $+32, DX
@@ -2504,11 +2389,13 @@ groupmeet0cross:
 	MOVL $0x00000000, R14
 
 groupmeetmix:
+	VBROADCASTSS 4(BX), Z7
+	VMULPS       Z7, Z15, Z6
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z9
+	VMOVAPS      Z6, K7, Z8
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeetreached
@@ -2546,35 +2433,37 @@ groupmeet3cross:
 short2stream:
 	LEAQ        (DX)(CX*1), AX
 	CALL        ·fetch64AVX512(SB)
+	VMULPS.BCST (BX), Z15, Z8
+	VMULPS.BCST 4(BX), Z15, Z7
 	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z8, Z0, Z0
 	VPMOVZXBQ   8(DX), Z1
-	VPMULUDQ    Z14, Z1, Z1
-	VPERMPS     Z15, Z1, Z1
-	VMULPS.BCST (BX), Z1, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VMULPS      Z8, Z1, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVNTPS    Z2, (SI)
 	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z7, Z0, Z0
 	VPMOVZXBQ   24(DX), Z1
-	VPMULUDQ    Z14, Z1, Z1
-	VPERMPS     Z15, Z1, Z1
-	VMULPS.BCST 4(BX), Z1, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VMULPS      Z7, Z1, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(SI)
 	ADDQ        $+8, BX
 	ADDQ        $+128, SI
@@ -2587,35 +2476,39 @@ short2stream:
 short4stream:
 	LEAQ        (DX)(CX*1), AX
 	CALL        ·fetch64AVX512(SB)
+	VMULPS.BCST (BX), Z15, Z8
+	VMULPS.BCST 4(BX), Z15, Z7
+	VMULPS.BCST 8(BX), Z15, Z6
+	VMULPS.BCST 12(BX), Z15, Z5
 	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z8, Z0, Z0
 	VPMOVZXBQ   8(DX), Z1
-	VPMULUDQ    Z14, Z1, Z1
-	VPERMPS     Z15, Z1, Z1
-	VMULPS.BCST 4(BX), Z1, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VMULPS      Z7, Z1, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVNTPS    Z2, (SI)
 	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 8(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z6, Z0, Z0
 	VPMOVZXBQ   24(DX), Z1
-	VPMULUDQ    Z14, Z1, Z1
-	VPERMPS     Z15, Z1, Z1
-	VMULPS.BCST 12(BX), Z1, Z1
+	VPMULUDQ    Z13, Z1, Z1
+	VPERMPS     Z14, Z1, Z1
+	VMULPS      Z5, Z1, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMT2W    Z1, Z10, Z2
-	VPERMT2W    Z1, Z11, Z0
-	VPTERNLOGD  $0xf8, Z13, Z2, Z0
-	VPCMPUW     $0x06, Z12, Z0, K1
-	VPADDW      Z13, Z2, K1, Z2
+	VPERMT2W    Z1, Z9, Z2
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z2, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z2, K1, Z2
 	VMOVNTPS    Z2, 64(SI)
 	ADDQ        $+16, BX
 	ADDQ        $+128, SI
@@ -2640,66 +2533,66 @@ lanestage:
 	LEAQ 160(SP), BX
 	JMP  laneloop
 
-DATA constantsAVX512<>+0(SB)/4, $0x43800000
-DATA constantsAVX512<>+4(SB)/4, $0x80808080
-DATA constantsAVX512<>+8(SB)/4, $0xffffffff
-DATA constantsAVX512<>+12(SB)/4, $0x01800080
-DATA constantsAVX512<>+16(SB)/4, $0x03800280
-DATA constantsAVX512<>+20(SB)/4, $0x05800480
-DATA constantsAVX512<>+24(SB)/4, $0x07800680
-DATA constantsAVX512<>+28(SB)/4, $0x09800880
-DATA constantsAVX512<>+32(SB)/4, $0x0b800a80
-DATA constantsAVX512<>+36(SB)/4, $0x0d800c80
-DATA constantsAVX512<>+40(SB)/4, $0x0f800e80
-DATA constantsAVX512<>+44(SB)/4, $0x01800080
-DATA constantsAVX512<>+48(SB)/4, $0x03800280
-DATA constantsAVX512<>+52(SB)/4, $0x05800480
-DATA constantsAVX512<>+56(SB)/4, $0x07800680
-DATA constantsAVX512<>+60(SB)/4, $0x09800880
-DATA constantsAVX512<>+64(SB)/4, $0x0b800a80
-DATA constantsAVX512<>+68(SB)/4, $0x0d800c80
-DATA constantsAVX512<>+72(SB)/4, $0x0f800e80
-DATA constantsAVX512<>+76(SB)/4, $0xbfffbfff
-DATA constantsAVX512<>+80(SB)/4, $0x00010001
-DATA constantsAVX512<>+84(SB)/4, $0x80008000
-DATA constantsAVX512<>+88(SB)/4, $0x00020000
-DATA constantsAVX512<>+92(SB)/4, $0x00060004
-DATA constantsAVX512<>+96(SB)/4, $0x000a0008
-DATA constantsAVX512<>+100(SB)/4, $0x000e000c
-DATA constantsAVX512<>+104(SB)/4, $0x00120010
-DATA constantsAVX512<>+108(SB)/4, $0x00160014
-DATA constantsAVX512<>+112(SB)/4, $0x001a0018
-DATA constantsAVX512<>+116(SB)/4, $0x001e001c
-DATA constantsAVX512<>+120(SB)/4, $0x00220020
-DATA constantsAVX512<>+124(SB)/4, $0x00260024
-DATA constantsAVX512<>+128(SB)/4, $0x002a0028
-DATA constantsAVX512<>+132(SB)/4, $0x002e002c
-DATA constantsAVX512<>+136(SB)/4, $0x00320030
-DATA constantsAVX512<>+140(SB)/4, $0x00360034
-DATA constantsAVX512<>+144(SB)/4, $0x003a0038
-DATA constantsAVX512<>+148(SB)/4, $0x003e003c
-DATA constantsAVX512<>+152(SB)/4, $0x00030001
-DATA constantsAVX512<>+156(SB)/4, $0x00070005
-DATA constantsAVX512<>+160(SB)/4, $0x000b0009
-DATA constantsAVX512<>+164(SB)/4, $0x000f000d
-DATA constantsAVX512<>+168(SB)/4, $0x00130011
-DATA constantsAVX512<>+172(SB)/4, $0x00170015
-DATA constantsAVX512<>+176(SB)/4, $0x001b0019
-DATA constantsAVX512<>+180(SB)/4, $0x001f001d
-DATA constantsAVX512<>+184(SB)/4, $0x00230021
-DATA constantsAVX512<>+188(SB)/4, $0x00270025
-DATA constantsAVX512<>+192(SB)/4, $0x002b0029
-DATA constantsAVX512<>+196(SB)/4, $0x002f002d
-DATA constantsAVX512<>+200(SB)/4, $0x00330031
-DATA constantsAVX512<>+204(SB)/4, $0x00370035
-DATA constantsAVX512<>+208(SB)/4, $0x003b0039
-DATA constantsAVX512<>+212(SB)/4, $0x003f003d
-DATA constantsAVX512<>+216(SB)/4, $0x0000007f
-DATA constantsAVX512<>+220(SB)/4, $0x3c000000
-DATA constantsAVX512<>+224(SB)/4, $0x40000000
-DATA constantsAVX512<>+228(SB)/4, $0xbc800000
-DATA constantsAVX512<>+232(SB)/4, $0x80000000
-DATA constantsAVX512<>+236(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+0(SB)/4, $0x80808080
+DATA constantsAVX512<>+4(SB)/4, $0xbfffbfff
+DATA constantsAVX512<>+8(SB)/4, $0x00010001
+DATA constantsAVX512<>+12(SB)/4, $0x80008000
+DATA constantsAVX512<>+16(SB)/4, $0x00020000
+DATA constantsAVX512<>+20(SB)/4, $0x00060004
+DATA constantsAVX512<>+24(SB)/4, $0x000a0008
+DATA constantsAVX512<>+28(SB)/4, $0x000e000c
+DATA constantsAVX512<>+32(SB)/4, $0x00120010
+DATA constantsAVX512<>+36(SB)/4, $0x00160014
+DATA constantsAVX512<>+40(SB)/4, $0x001a0018
+DATA constantsAVX512<>+44(SB)/4, $0x001e001c
+DATA constantsAVX512<>+48(SB)/4, $0x00220020
+DATA constantsAVX512<>+52(SB)/4, $0x00260024
+DATA constantsAVX512<>+56(SB)/4, $0x002a0028
+DATA constantsAVX512<>+60(SB)/4, $0x002e002c
+DATA constantsAVX512<>+64(SB)/4, $0x00320030
+DATA constantsAVX512<>+68(SB)/4, $0x00360034
+DATA constantsAVX512<>+72(SB)/4, $0x003a0038
+DATA constantsAVX512<>+76(SB)/4, $0x003e003c
+DATA constantsAVX512<>+80(SB)/4, $0x00030001
+DATA constantsAVX512<>+84(SB)/4, $0x00070005
+DATA constantsAVX512<>+88(SB)/4, $0x000b0009
+DATA constantsAVX512<>+92(SB)/4, $0x000f000d
+DATA constantsAVX512<>+96(SB)/4, $0x00130011
+DATA constantsAVX512<>+100(SB)/4, $0x00170015
+DATA constantsAVX512<>+104(SB)/4, $0x001b0019
+DATA constantsAVX512<>+108(SB)/4, $0x001f001d
+DATA constantsAVX512<>+112(SB)/4, $0x00230021
+DATA constantsAVX512<>+116(SB)/4, $0x00270025
+DATA constantsAVX512<>+120(SB)/4, $0x002b0029
+DATA constantsAVX512<>+124(SB)/4, $0x002f002d
+DATA constantsAVX512<>+128(SB)/4, $0x00330031
+DATA constantsAVX512<>+132(SB)/4, $0x00370035
+DATA constantsAVX512<>+136(SB)/4, $0x003b0039
+DATA constantsAVX512<>+140(SB)/4, $0x003f003d
+DATA constantsAVX512<>+144(SB)/4, $0xffffffff
+DATA constantsAVX512<>+148(SB)/4, $0x0000007f
+DATA constantsAVX512<>+152(SB)/4, $0x3c000000
+DATA constantsAVX512<>+156(SB)/4, $0x40000000
+DATA constantsAVX512<>+160(SB)/4, $0xbc800000
+DATA constantsAVX512<>+164(SB)/4, $0x80000000
+DATA constantsAVX512<>+168(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+172(SB)/4, $0x3b800000
+DATA constantsAVX512<>+176(SB)/4, $0x01800080
+DATA constantsAVX512<>+180(SB)/4, $0x03800280
+DATA constantsAVX512<>+184(SB)/4, $0x05800480
+DATA constantsAVX512<>+188(SB)/4, $0x07800680
+DATA constantsAVX512<>+192(SB)/4, $0x09800880
+DATA constantsAVX512<>+196(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+200(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+204(SB)/4, $0x0f800e80
+DATA constantsAVX512<>+208(SB)/4, $0x01800080
+DATA constantsAVX512<>+212(SB)/4, $0x03800280
+DATA constantsAVX512<>+216(SB)/4, $0x05800480
+DATA constantsAVX512<>+220(SB)/4, $0x07800680
+DATA constantsAVX512<>+224(SB)/4, $0x09800880
+DATA constantsAVX512<>+228(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+232(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+236(SB)/4, $0x0f800e80
 DATA constantsAVX512<>+240(SB)/4, $0x00000000
 DATA constantsAVX512<>+244(SB)/4, $0x3f000000
 DATA constantsAVX512<>+248(SB)/4, $0x3f800000

@@ -4,30 +4,30 @@
 
 #include "textflag.h"
 
-// func DequantizeFpE4M3BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeFpE4M3BF16NEON(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE4M3BF16NEON(SB), NOSPLIT, $168-48
+TEXT ·DequantizeFpE4M3BF16NEON(SB), NOSPLIT, $168-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
-	// per call: V15 0x43800000, V14 0x80808080, V13 0xffffffff, V12 0xbfffbfff, V11 0x10000, V10 0x7fff
-	// per group: V0 scale, V9 Mul, V0 Sub, V0 Ordered, V8 Select
-	// vector registers in use at once: 22
+	// per call: V15 times, V14 0x80808080, V13 0xbfffbfff, V12 0x10000, V11 0x7fff, V10 0xffffffff
+	// per group: V0 scale, V9 Mul
+	// vector registers in use at once: 20
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
-	MOVD $1132462080, R16
-	VDUP R16, V15.S4
+	FMOVS times+24(FP), F15
+	VDUP V15.S[0], V15.S4
 	MOVD $2155905152, R16
 	VDUP R16, V14.S4
-	MOVD $4294967295, R16
-	VDUP R16, V13.S4
 	MOVD $3221209087, R16
-	VDUP R16, V12.S4
+	VDUP R16, V13.S4
 	MOVD $65536, R16
-	VDUP R16, V11.S4
+	VDUP R16, V12.S4
 	MOVD $32767, R16
+	VDUP R16, V11.S4
+	MOVD $4294967295, R16
 	VDUP R16, V10.S4
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
@@ -40,16 +40,12 @@ groupbegin:
 	CMP $16, R4
 	BLT grouptomeet
 	VLD1R (R3), [V0.S4]
-	WORD $0x6e2fdc09 // fmul v9.4s, v0.4s, v15.4s
-	WORD $0x4ea9d520 // fsub v0.4s, v9.4s, v9.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VMOV V0.B16, V8.B16
-	VBSL V13.B16, V14.B16, V8.B16
+	WORD $0x6e20dde9 // fmul v9.4s, v15.4s, v0.4s
 	SUB R4, R0, R0
 grouploop:
 	FMOVQ (R2), F0
-	VORR V8.B16, V0.B16, V0.B16
-	VCMEQ V13.B16, V0.B16, V0.B16
+	VORR V14.B16, V0.B16, V0.B16
+	VCMEQ V10.B16, V0.B16, V0.B16
 	VCMTST V0.S4, V0.S4, V0.S4
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
@@ -57,29 +53,29 @@ grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	VSHL $7, V1.H8, V1.H8
-	VAND V12.B16, V1.B16, V1.B16
+	VAND V13.B16, V1.B16, V1.B16
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e29dc42 // fmul v2.4s, v2.4s, v9.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	VCMTST V11.S4, V2.S4, V3.S4
-	VSUB V3.S4, V10.S4, V3.S4
-	VCMTST V11.S4, V1.S4, V4.S4
-	VSUB V4.S4, V10.S4, V4.S4
+	VCMTST V12.S4, V2.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R1)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	VSHL $7, V0.H8, V0.H8
-	VAND V12.B16, V0.B16, V0.B16
+	VAND V13.B16, V0.B16, V0.B16
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	WORD $0x6e29dc00 // fmul v0.4s, v0.4s, v9.4s
-	VCMTST V11.S4, V1.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	VCMTST V11.S4, V0.S4, V3.S4
-	VSUB V3.S4, V10.S4, V3.S4
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V0.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R1)
@@ -98,11 +94,7 @@ groupwhole:
 	BLT grouptail
 grouptomeet:
 	VLD1R (R3), [V0.S4]
-	WORD $0x6e2fdc09 // fmul v9.4s, v0.4s, v15.4s
-	WORD $0x4ea9d520 // fsub v0.4s, v9.4s, v9.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VMOV V0.B16, V8.B16
-	VBSL V13.B16, V14.B16, V8.B16
+	WORD $0x6e20dde9 // fmul v9.4s, v15.4s, v0.4s
 groupmeet:
 	MOVD R4, R6
 	MOVD R3, R7
@@ -110,65 +102,58 @@ groupmeet:
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	VMOV V8.B16, V0.B16
-	VMOV V9.B16, V1.B16
+	VMOV V9.B16, V0.B16
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
 groupmeet1:
-	VMOV V8.B16, V2.B16
-	VMOV V9.B16, V16.B16
+	VMOV V9.B16, V1.B16
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
 groupmeet2:
-	VMOV V8.B16, V17.B16
-	VMOV V9.B16, V18.B16
+	VMOV V9.B16, V2.B16
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V8.B16, V19.B16
-	VMOV V9.B16, V20.B16
-	FMOVQ (R2), F21
-	VORR V0.B16, V21.B16, V21.B16
-	VORR V2.B16, V21.B16, V21.B16
-	VORR V17.B16, V21.B16, V21.B16
-	VORR V19.B16, V21.B16, V21.B16
-	VCMEQ V13.B16, V21.B16, V21.B16
-	VCMTST V21.S4, V21.S4, V21.S4
-	WORD $0x6e30fab5 // fmaxv s21, v21.4s
-	FCMPS F21, F21
+	VMOV V9.B16, V3.B16
+	FMOVQ (R2), F4
+	VORR V14.B16, V4.B16, V4.B16
+	VCMEQ V10.B16, V4.B16, V4.B16
+	VCMTST V4.S4, V4.S4, V4.S4
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
 	BVS groupmeetrare
-	FMOVQ (R2), F0
-	WORD $0x0f08a402 // sshll v2.8h, v0.8b, #0
-	VSHL $7, V2.H8, V2.H8
-	VAND V12.B16, V2.B16, V2.B16
-	WORD $0x0e217851 // fcvtl v17.4s, v2.4h
-	WORD $0x6e21de31 // fmul v17.4s, v17.4s, v1.4s
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e30dc42 // fmul v2.4s, v2.4s, v16.4s
-	VCMTST V11.S4, V17.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	VCMTST V11.S4, V2.S4, V16.S4
-	VSUB V16.S4, V10.S4, V16.S4
-	WORD $0x0e614231 // addhn v17.4h, v17.4s, v1.4s
-	WORD $0x4e704051 // addhn2 v17.8h, v2.4s, v16.4s
+	FMOVQ (R2), F4
+	WORD $0x0f08a490 // sshll v16.8h, v4.8b, #0
+	VSHL $7, V16.H8, V16.H8
+	VAND V13.B16, V16.B16, V16.B16
+	WORD $0x0e217a11 // fcvtl v17.4s, v16.4h
+	WORD $0x6e20de31 // fmul v17.4s, v17.4s, v0.4s
+	WORD $0x4e217a10 // fcvtl2 v16.4s, v16.8h
+	WORD $0x6e21de10 // fmul v16.4s, v16.4s, v1.4s
+	VCMTST V12.S4, V17.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V16.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	WORD $0x0e604231 // addhn v17.4h, v17.4s, v0.4s
+	WORD $0x4e614211 // addhn2 v17.8h, v16.4s, v1.4s
 	FMOVQ F17, (R1)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V12.B16, V0.B16, V0.B16
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e32dc21 // fmul v1.4s, v1.4s, v18.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e34dc00 // fmul v0.4s, v0.4s, v20.4s
-	VCMTST V11.S4, V1.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	VCMTST V11.S4, V0.S4, V16.S4
-	VSUB V16.S4, V10.S4, V16.S4
-	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
-	WORD $0x4e704001 // addhn2 v1.8h, v0.4s, v16.4s
-	FMOVQ F1, 16(R1)
+	WORD $0x4f08a484 // sshll2 v4.8h, v4.16b, #0
+	VSHL $7, V4.H8, V4.H8
+	VAND V13.B16, V4.B16, V4.B16
+	WORD $0x0e217880 // fcvtl v0.4s, v4.4h
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	VCMTST V12.S4, V0.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	VCMTST V12.S4, V4.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
+	WORD $0x4e624080 // addhn2 v0.8h, v4.4s, v2.4s
+	FMOVQ F0, 16(R1)
 	ADD $32, R1, R1
 	ADD $16, R2, R2
 	SUB $16, R0, R0
@@ -197,11 +182,7 @@ grouppieces:
 	MOVD R4, R0
 grouppiece:
 	VLD1R (R3), [V0.S4]
-	WORD $0x6e2fdc09 // fmul v9.4s, v0.4s, v15.4s
-	WORD $0x4ea9d520 // fsub v0.4s, v9.4s, v9.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VMOV V0.B16, V8.B16
-	VBSL V13.B16, V14.B16, V8.B16
+	WORD $0x6e20dde9 // fmul v9.4s, v15.4s, v0.4s
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
 	ADD $48, RSP, R16
@@ -240,65 +221,50 @@ lanes:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
-	FMOVQ (R3), F0
-	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
-	WORD $0x4ea0d401 // fsub v1.4s, v0.4s, v0.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V13.B16, V14.B16, V1.B16
-	FMOVQ 16(R3), F2
-	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V13.B16, V14.B16, V3.B16
-	FMOVQ 32(R3), F4
-	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
-	WORD $0x4ea4d485 // fsub v5.4s, v4.4s, v4.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V13.B16, V14.B16, V5.B16
-	FMOVQ 48(R3), F6
-	WORD $0x6e2fdcc6 // fmul v6.4s, v6.4s, v15.4s
-	WORD $0x4ea6d4c7 // fsub v7.4s, v6.4s, v6.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V13.B16, V14.B16, V7.B16
-	FMOVQ (R2), F8
-	VORR V1.B16, V8.B16, V8.B16
-	VORR V3.B16, V8.B16, V8.B16
-	VORR V5.B16, V8.B16, V8.B16
-	VORR V7.B16, V8.B16, V8.B16
-	VCMEQ V13.B16, V8.B16, V8.B16
-	VCMTST V8.S4, V8.S4, V8.S4
-	WORD $0x6e30f908 // fmaxv s8, v8.4s
-	FCMPS F8, F8
+	FMOVQ (R2), F0
+	VORR V14.B16, V0.B16, V0.B16
+	VCMEQ V10.B16, V0.B16, V0.B16
+	VCMTST V0.S4, V0.S4, V0.S4
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS lanerare
+	FMOVQ (R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	FMOVQ (R2), F1
-	WORD $0x0f08a423 // sshll v3.8h, v1.8b, #0
-	VSHL $7, V3.H8, V3.H8
-	VAND V12.B16, V3.B16, V3.B16
-	WORD $0x0e217865 // fcvtl v5.4s, v3.4h
-	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	VCMTST V11.S4, V5.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V3.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	WORD $0x0e6040a5 // addhn v5.4h, v5.4s, v0.4s
-	WORD $0x4e624065 // addhn2 v5.8h, v3.4s, v2.4s
-	FMOVQ F5, (R1)
+	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
+	VSHL $7, V2.H8, V2.H8
+	VAND V13.B16, V2.B16, V2.B16
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	FMOVQ 16(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	VCMTST V12.S4, V3.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V2.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
+	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
+	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
+	FMOVQ F3, (R1)
+	FMOVQ 32(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	VSHL $7, V1.H8, V1.H8
-	VAND V12.B16, V1.B16, V1.B16
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
+	VAND V13.B16, V1.B16, V1.B16
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	FMOVQ 48(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
-	VCMTST V11.S4, V0.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
-	VCMTST V11.S4, V1.S4, V3.S4
-	VSUB V3.S4, V10.S4, V3.S4
-	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
-	WORD $0x4e634020 // addhn2 v0.8h, v1.4s, v3.4s
-	FMOVQ F0, 16(R1)
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
+	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
+	FMOVQ F2, 16(R1)
 laneback:
 	ADD $32, R1, R1
 	ADD $16, R2, R2
@@ -327,23 +293,16 @@ groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
 	ADD $4, R3, R16
-	VLD1R (R16), [V5.S4]
-	WORD $0x6e2fdca4 // fmul v4.4s, v5.4s, v15.4s
-	WORD $0x4ea4d485 // fsub v5.4s, v4.4s, v4.4s
-	WORD $0x4e25e4a3 // fcmeq v3.4s, v5.4s, v5.4s
-	VMOV V3.B16, V5.B16
-	VBSL V13.B16, V14.B16, V5.B16
+	VLD1R (R16), [V6.S4]
+	WORD $0x6e26dde5 // fmul v5.4s, v15.4s, v6.4s
 	ADD $4, R4, R16
-	VDUP R16, V6.S4
+	VDUP R16, V7.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea667e7 // smax v7.4s, v31.4s, v6.4s
-	VCMEQ V31.S4, V7.S4, V7.S4
-	VMOV V7.B16, V6.B16
-	VBSL V8.B16, V5.B16, V6.B16
-	VMOV V6.B16, V8.B16
-	VMOV V7.B16, V6.B16
-	VBSL V9.B16, V4.B16, V6.B16
-	VMOV V6.B16, V9.B16
+	WORD $0x4ea767e8 // smax v8.4s, v31.4s, v7.4s
+	VCMEQ V31.S4, V8.S4, V8.S4
+	VMOV V8.B16, V7.B16
+	VBSL V9.B16, V5.B16, V7.B16
+	VMOV V7.B16, V9.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeetreached
@@ -407,6 +366,7 @@ spread:
 	ADD $64, RSP, R3
 rare:
 	FMOVQ (R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	FMOVQ (R2), F1
 	VUXTL V1.B8, V2.H8
 	VUXTL V2.H4, V3.S4
@@ -433,44 +393,52 @@ rare:
 	MOVD $2143289344, R16
 	VDUP R16, V3.S4
 	VBSL V16.B16, V3.B16, V6.B16
+	MOVD $998244352, R16
+	VDUP R16, V16.S4
+	WORD $0x6e30dcc6 // fmul v6.4s, v6.4s, v16.4s
 	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
 	FMOVQ 16(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	VUXTL2 V2.H8, V2.S4
-	VAND V4.B16, V2.B16, V16.B16
-	VCMEQ V4.S4, V16.S4, V17.S4
+	VAND V4.B16, V2.B16, V17.B16
+	VCMEQ V4.S4, V17.S4, V18.S4
 	VSHL $24, V2.S4, V2.S4
-	VSHL $20, V16.S4, V16.S4
-	VADD V7.S4, V16.S4, V16.S4
-	VMOV V9.B16, V18.B16
-	VFMLA V8.S4, V16.S4, V18.S4
-	WORD $0x4eb0f652 // fmin v18.4s, v18.4s, v16.4s
+	VSHL $20, V17.S4, V17.S4
+	VADD V7.S4, V17.S4, V17.S4
+	VMOV V9.B16, V19.B16
+	VFMLA V8.S4, V17.S4, V19.S4
+	WORD $0x4eb1f673 // fmin v19.4s, v19.4s, v17.4s
 	VAND V5.B16, V2.B16, V2.B16
-	VORR V2.B16, V18.B16, V18.B16
-	VBSL V18.B16, V3.B16, V17.B16
-	WORD $0x6e20de31 // fmul v17.4s, v17.4s, v0.4s
-	VCMTST V11.S4, V6.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V17.S4, V2.S4
-	VSUB V2.S4, V10.S4, V2.S4
+	VORR V2.B16, V19.B16, V19.B16
+	VBSL V19.B16, V3.B16, V18.B16
+	WORD $0x6e30de52 // fmul v18.4s, v18.4s, v16.4s
+	WORD $0x6e20de52 // fmul v18.4s, v18.4s, v0.4s
+	VCMTST V12.S4, V6.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V18.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
 	WORD $0x0e6040c6 // addhn v6.4h, v6.4s, v0.4s
-	WORD $0x4e624226 // addhn2 v6.8h, v17.4s, v2.4s
+	WORD $0x4e624246 // addhn2 v6.8h, v18.4s, v2.4s
 	FMOVQ F6, (R1)
 	FMOVQ 32(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	VAND V4.B16, V2.B16, V6.B16
-	VCMEQ V4.S4, V6.S4, V16.S4
+	VCMEQ V4.S4, V6.S4, V17.S4
 	VSHL $24, V2.S4, V2.S4
 	VSHL $20, V6.S4, V6.S4
 	VADD V7.S4, V6.S4, V6.S4
-	VMOV V9.B16, V17.B16
-	VFMLA V8.S4, V6.S4, V17.S4
-	WORD $0x4ea6f631 // fmin v17.4s, v17.4s, v6.4s
+	VMOV V9.B16, V18.B16
+	VFMLA V8.S4, V6.S4, V18.S4
+	WORD $0x4ea6f652 // fmin v18.4s, v18.4s, v6.4s
 	VAND V5.B16, V2.B16, V2.B16
-	VORR V2.B16, V17.B16, V17.B16
-	VBSL V17.B16, V3.B16, V16.B16
-	WORD $0x6e20de10 // fmul v16.4s, v16.4s, v0.4s
+	VORR V2.B16, V18.B16, V18.B16
+	VBSL V18.B16, V3.B16, V17.B16
+	WORD $0x6e30de31 // fmul v17.4s, v17.4s, v16.4s
+	WORD $0x6e20de31 // fmul v17.4s, v17.4s, v0.4s
 	FMOVQ 48(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	VUXTL2 V1.H8, V1.S4
 	VAND V4.B16, V1.B16, V2.B16
 	VCMEQ V4.S4, V2.S4, V4.S4
@@ -482,43 +450,42 @@ rare:
 	VAND V5.B16, V1.B16, V1.B16
 	VORR V1.B16, V9.B16, V9.B16
 	VBSL V9.B16, V3.B16, V4.B16
+	WORD $0x6e30dc84 // fmul v4.4s, v4.4s, v16.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	VCMTST V11.S4, V16.S4, V0.S4
-	VSUB V0.S4, V10.S4, V0.S4
-	VCMTST V11.S4, V4.S4, V1.S4
-	VSUB V1.S4, V10.S4, V1.S4
-	WORD $0x0e604210 // addhn v16.4h, v16.4s, v0.4s
-	WORD $0x4e614090 // addhn2 v16.8h, v4.4s, v1.4s
-	FMOVQ F16, 16(R1)
+	VCMTST V12.S4, V17.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V4.S4, V1.S4
+	VSUB V1.S4, V11.S4, V1.S4
+	WORD $0x0e604231 // addhn v17.4h, v17.4s, v0.4s
+	WORD $0x4e614091 // addhn2 v17.8h, v4.4s, v1.4s
+	FMOVQ F17, 16(R1)
 	MOVD 160(RSP), R16
 	CMP $2, R16
 	BEQ laneback
 	MOVD 144(RSP), R3
 groupresume:
 	VLD1R (R3), [V0.S4]
-	WORD $0x6e2fdc09 // fmul v9.4s, v0.4s, v15.4s
-	WORD $0x4ea9d520 // fsub v0.4s, v9.4s, v9.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VMOV V0.B16, V8.B16
-	VBSL V13.B16, V14.B16, V8.B16
+	WORD $0x6e20dde9 // fmul v9.4s, v15.4s, v0.4s
 	B groupback
 
-// func DequantizeFpE5M2BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeFpE5M2BF16NEON(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE5M2BF16NEON(SB), NOSPLIT, $168-48
+TEXT ·DequantizeFpE5M2BF16NEON(SB), NOSPLIT, $168-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
-	// per call: V15 0x10000, V14 0x7fff
-	// per group: V13 scale
-	// vector registers in use at once: 11
+	// per call: V15 times, V14 0x10000, V13 0x7fff
+	// per group: V0 scale, V12 Mul
+	// vector registers in use at once: 14
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
+	FMOVS times+24(FP), F15
+	VDUP V15.S[0], V15.S4
 	MOVD $65536, R16
-	VDUP R16, V15.S4
-	MOVD $32767, R16
 	VDUP R16, V14.S4
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
+	MOVD $32767, R16
+	VDUP R16, V13.S4
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
@@ -530,37 +497,38 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R3), [V13.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
 	SUB R4, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2ddc63 // fmul v3.4s, v3.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
 	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS grouprare
-	VCMTST V15.S4, V2.S4, V4.S4
-	VSUB V4.S4, V14.S4, V4.S4
-	VCMTST V15.S4, V1.S4, V5.S4
-	VSUB V5.S4, V14.S4, V5.S4
+	VCMTST V14.S4, V2.S4, V4.S4
+	VSUB V4.S4, V13.S4, V4.S4
+	VCMTST V14.S4, V1.S4, V5.S4
+	VSUB V5.S4, V13.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
 	FMOVQ F2, (R1)
-	VCMTST V15.S4, V3.S4, V1.S4
-	VSUB V1.S4, V14.S4, V1.S4
-	VCMTST V15.S4, V0.S4, V2.S4
-	VSUB V2.S4, V14.S4, V2.S4
+	VCMTST V14.S4, V3.S4, V1.S4
+	VSUB V1.S4, V13.S4, V1.S4
+	VCMTST V14.S4, V0.S4, V2.S4
+	VSUB V2.S4, V13.S4, V2.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 16(R1)
@@ -578,7 +546,8 @@ groupwhole:
 	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V13.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
 groupmeet:
 	MOVD R4, R6
 	MOVD R3, R7
@@ -589,43 +558,43 @@ groupmeet0:
 	FMOVQ (R2), F0
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
 groupmeet1:
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
 groupmeet2:
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2ddc63 // fmul v3.4s, v3.4s, v13.4s
+	WORD $0x6e2cdc63 // fmul v3.4s, v3.4s, v12.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
 groupmeet3:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
 	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS groupmeetrare
-	VCMTST V15.S4, V2.S4, V4.S4
-	VSUB V4.S4, V14.S4, V4.S4
-	VCMTST V15.S4, V1.S4, V5.S4
-	VSUB V5.S4, V14.S4, V5.S4
+	VCMTST V14.S4, V2.S4, V4.S4
+	VSUB V4.S4, V13.S4, V4.S4
+	VCMTST V14.S4, V1.S4, V5.S4
+	VSUB V5.S4, V13.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
 	FMOVQ F2, (R1)
-	VCMTST V15.S4, V3.S4, V1.S4
-	VSUB V1.S4, V14.S4, V1.S4
-	VCMTST V15.S4, V0.S4, V2.S4
-	VSUB V2.S4, V14.S4, V2.S4
+	VCMTST V14.S4, V3.S4, V1.S4
+	VSUB V1.S4, V13.S4, V1.S4
+	VCMTST V14.S4, V0.S4, V2.S4
+	VSUB V2.S4, V13.S4, V2.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 16(R1)
@@ -656,7 +625,8 @@ grouppieces:
 	BGE grouppiece
 	MOVD R4, R0
 grouppiece:
-	VLD1R (R3), [V13.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
 	ADD $48, RSP, R16
@@ -699,16 +669,20 @@ laneloop:
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	FMOVQ (R3), F3
+	WORD $0x6e23dde3 // fmul v3.4s, v15.4s, v3.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R3), F3
+	WORD $0x6e23dde3 // fmul v3.4s, v15.4s, v3.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	FMOVQ 32(R3), F4
+	WORD $0x6e24dde4 // fmul v4.4s, v15.4s, v4.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F4
+	WORD $0x6e24dde4 // fmul v4.4s, v15.4s, v4.4s
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
 	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
@@ -716,17 +690,17 @@ laneloop:
 	WORD $0x6e30f884 // fmaxv s4, v4.4s
 	FCMPS F4, F4
 	BVS lanerare
-	VCMTST V15.S4, V2.S4, V4.S4
-	VSUB V4.S4, V14.S4, V4.S4
-	VCMTST V15.S4, V1.S4, V5.S4
-	VSUB V5.S4, V14.S4, V5.S4
+	VCMTST V14.S4, V2.S4, V4.S4
+	VSUB V4.S4, V13.S4, V4.S4
+	VCMTST V14.S4, V1.S4, V5.S4
+	VSUB V5.S4, V13.S4, V5.S4
 	WORD $0x0e644042 // addhn v2.4h, v2.4s, v4.4s
 	WORD $0x4e654022 // addhn2 v2.8h, v1.4s, v5.4s
 	FMOVQ F2, (R1)
-	VCMTST V15.S4, V3.S4, V1.S4
-	VSUB V1.S4, V14.S4, V1.S4
-	VCMTST V15.S4, V0.S4, V2.S4
-	VSUB V2.S4, V14.S4, V2.S4
+	VCMTST V14.S4, V3.S4, V1.S4
+	VSUB V1.S4, V13.S4, V1.S4
+	VCMTST V14.S4, V0.S4, V2.S4
+	VSUB V2.S4, V13.S4, V2.S4
 	WORD $0x0e614063 // addhn v3.4h, v3.4s, v1.4s
 	WORD $0x4e624003 // addhn2 v3.8h, v0.4s, v2.4s
 	FMOVQ F3, 16(R1)
@@ -757,16 +731,17 @@ grouprare:
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
-	ADD $4, R4, R16
-	VDUP R16, V11.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eab67ec // smax v12.4s, v31.4s, v11.4s
-	VCMEQ V31.S4, V12.S4, V12.S4
 	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V12.B16, V11.B16
-	VBSL V13.B16, V31.B16, V11.B16
-	VMOV V11.B16, V13.B16
+	VLD1R (R16), [V9.S4]
+	WORD $0x6e29dde8 // fmul v8.4s, v15.4s, v9.4s
+	ADD $4, R4, R16
+	VDUP R16, V10.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eaa67eb // smax v11.4s, v31.4s, v10.4s
+	VCMEQ V31.S4, V11.S4, V11.S4
+	VMOV V11.B16, V10.B16
+	VBSL V12.B16, V8.B16, V10.B16
+	VMOV V10.B16, V12.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeetreached
@@ -830,6 +805,7 @@ spread:
 	ADD $64, RSP, R3
 rare:
 	FMOVQ (R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	FMOVQ (R2), F1
 	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
@@ -839,32 +815,35 @@ rare:
 	VDUP R16, V4.S4
 	VBSL V4.B16, V3.B16, V0.B16
 	FMOVQ 16(R3), F3
+	WORD $0x6e23dde3 // fmul v3.4s, v15.4s, v3.4s
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
 	VBSL V4.B16, V2.B16, V3.B16
-	VCMTST V15.S4, V0.S4, V2.S4
-	VSUB V2.S4, V14.S4, V2.S4
-	VCMTST V15.S4, V3.S4, V5.S4
-	VSUB V5.S4, V14.S4, V5.S4
+	VCMTST V14.S4, V0.S4, V2.S4
+	VSUB V2.S4, V13.S4, V2.S4
+	VCMTST V14.S4, V3.S4, V5.S4
+	VSUB V5.S4, V13.S4, V5.S4
 	WORD $0x0e624000 // addhn v0.4h, v0.4s, v2.4s
 	WORD $0x4e654060 // addhn2 v0.8h, v3.4s, v5.4s
 	FMOVQ F0, (R1)
 	FMOVQ 32(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x4e22e440 // fcmeq v0.4s, v2.4s, v2.4s
 	VBSL V4.B16, V2.B16, V0.B16
 	FMOVQ 48(R3), F2
+	WORD $0x6e22dde2 // fmul v2.4s, v15.4s, v2.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
 	VBSL V4.B16, V1.B16, V2.B16
-	VCMTST V15.S4, V0.S4, V1.S4
-	VSUB V1.S4, V14.S4, V1.S4
-	VCMTST V15.S4, V2.S4, V3.S4
-	VSUB V3.S4, V14.S4, V3.S4
+	VCMTST V14.S4, V0.S4, V1.S4
+	VSUB V1.S4, V13.S4, V1.S4
+	VCMTST V14.S4, V2.S4, V3.S4
+	VSUB V3.S4, V13.S4, V3.S4
 	WORD $0x0e614000 // addhn v0.4h, v0.4s, v1.4s
 	WORD $0x4e634040 // addhn2 v0.8h, v2.4s, v3.4s
 	FMOVQ F0, 16(R1)
@@ -873,28 +852,31 @@ rare:
 	BEQ laneback
 	MOVD 144(RSP), R3
 groupresume:
-	VLD1R (R3), [V13.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
 	B groupback
 
-// func DequantizeFpE2M1BF16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeFpE2M1BF16NEON(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE2M1BF16NEON(SB), NOSPLIT, $168-48
+TEXT ·DequantizeFpE2M1BF16NEON(SB), NOSPLIT, $168-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
-	// per call: V15 0xf0f0f0f, V14 table, V13 0x10000, V12 0x7fff
-	// per group: V11 scale
-	// vector registers in use at once: 12
+	// per call: V15 times, V14 0xf0f0f0f, V13 table, V12 0x10000, V11 0x7fff
+	// per group: V0 scale, V10 Mul
+	// vector registers in use at once: 15
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
+	FMOVS times+24(FP), F15
+	VDUP V15.S[0], V15.S4
 	MOVD $252645135, R16
-	VDUP R16, V15.S4
-	VMOVQ $0x464442403e3c3800, $0xc6c4c2c0bebcb880, V14
+	VDUP R16, V14.S4
+	VMOVQ $0x464442403e3c3800, $0xc6c4c2c0bebcb880, V13
 	MOVD $65536, R16
-	VDUP R16, V13.S4
-	MOVD $32767, R16
 	VDUP R16, V12.S4
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
+	MOVD $32767, R16
+	VDUP R16, V11.S4
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
@@ -906,35 +888,36 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R3), [V11.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x6e20ddea // fmul v10.4s, v15.4s, v0.4s
 	SUB R4, R0, R0
 grouploop:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V14.B16], V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V13.B16], V0.B16
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
-	VCMTST V13.S4, V2.S4, V3.S4
-	VSUB V3.S4, V12.S4, V3.S4
-	VCMTST V13.S4, V1.S4, V4.S4
-	VSUB V4.S4, V12.S4, V4.S4
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	VCMTST V12.S4, V2.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R1)
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
-	VCMTST V13.S4, V1.S4, V2.S4
-	VSUB V2.S4, V12.S4, V2.S4
-	VCMTST V13.S4, V0.S4, V3.S4
-	VSUB V3.S4, V12.S4, V3.S4
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V0.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R1)
@@ -951,7 +934,8 @@ groupwhole:
 	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V11.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x6e20ddea // fmul v10.4s, v15.4s, v0.4s
 groupmeet:
 	SUB $4, R4, R4
 	CMP $0, R4
@@ -960,21 +944,21 @@ groupmeet0:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V14.B16], V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V13.B16], V0.B16
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
+	WORD $0x6e2adc42 // fmul v2.4s, v2.4s, v10.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
 groupmeet1:
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
-	VCMTST V13.S4, V2.S4, V3.S4
-	VSUB V3.S4, V12.S4, V3.S4
-	VCMTST V13.S4, V1.S4, V4.S4
-	VSUB V4.S4, V12.S4, V4.S4
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
+	VCMTST V12.S4, V2.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
+	VCMTST V12.S4, V1.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e634042 // addhn v2.4h, v2.4s, v3.4s
 	WORD $0x4e644022 // addhn2 v2.8h, v1.4s, v4.4s
 	FMOVQ F2, (R1)
@@ -984,17 +968,17 @@ groupmeet1:
 groupmeet2:
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
+	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
 groupmeet3:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2bdc00 // fmul v0.4s, v0.4s, v11.4s
-	VCMTST V13.S4, V1.S4, V2.S4
-	VSUB V2.S4, V12.S4, V2.S4
-	VCMTST V13.S4, V0.S4, V3.S4
-	VSUB V3.S4, V12.S4, V3.S4
+	WORD $0x6e2adc00 // fmul v0.4s, v0.4s, v10.4s
+	VCMTST V12.S4, V1.S4, V2.S4
+	VSUB V2.S4, V11.S4, V2.S4
+	VCMTST V12.S4, V0.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e624021 // addhn v1.4h, v1.4s, v2.4s
 	WORD $0x4e634001 // addhn2 v1.8h, v0.4s, v3.4s
 	FMOVQ F1, 16(R1)
@@ -1025,7 +1009,8 @@ grouppieces:
 	BGE grouppiece
 	MOVD R4, R0
 grouppiece:
-	VLD1R (R3), [V11.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x6e20ddea // fmul v10.4s, v15.4s, v0.4s
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
 	ADD $48, RSP, R16
@@ -1065,35 +1050,39 @@ lanes:
 	BLT lanestage
 laneloop:
 	FMOVQ (R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	FMOVD (R2), F1
 	VUSHR $4, V1.B16, V2.B16
 	VZIP1 V2.B16, V1.B16, V1.B16
-	VAND V15.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V14.B16], V1.B16
+	VAND V14.B16, V1.B16, V1.B16
+	VTBL V1.B16, [V13.B16], V1.B16
 	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	FMOVQ 16(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	VCMTST V13.S4, V3.S4, V0.S4
-	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V2.S4, V4.S4
-	VSUB V4.S4, V12.S4, V4.S4
+	VCMTST V12.S4, V3.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V2.S4, V4.S4
+	VSUB V4.S4, V11.S4, V4.S4
 	WORD $0x0e604063 // addhn v3.4h, v3.4s, v0.4s
 	WORD $0x4e644043 // addhn2 v3.8h, v2.4s, v4.4s
 	FMOVQ F3, (R1)
 	FMOVQ 32(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	FMOVQ 48(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	VCMTST V13.S4, V2.S4, V0.S4
-	VSUB V0.S4, V12.S4, V0.S4
-	VCMTST V13.S4, V1.S4, V3.S4
-	VSUB V3.S4, V12.S4, V3.S4
+	VCMTST V12.S4, V2.S4, V0.S4
+	VSUB V0.S4, V11.S4, V0.S4
+	VCMTST V12.S4, V1.S4, V3.S4
+	VSUB V3.S4, V11.S4, V3.S4
 	WORD $0x0e604042 // addhn v2.4h, v2.4s, v0.4s
 	WORD $0x4e634022 // addhn2 v2.8h, v1.4s, v3.4s
 	FMOVQ F2, 16(R1)
@@ -1119,16 +1108,17 @@ laneend:
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
-	ADD $4, R4, R16
-	VDUP R16, V9.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
-	VCMEQ V31.S4, V10.S4, V10.S4
 	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V10.B16, V9.B16
-	VBSL V11.B16, V31.B16, V9.B16
-	VMOV V9.B16, V11.B16
+	VLD1R (R16), [V7.S4]
+	WORD $0x6e27dde6 // fmul v6.4s, v15.4s, v7.4s
+	ADD $4, R4, R16
+	VDUP R16, V8.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
+	VCMEQ V31.S4, V9.S4, V9.S4
+	VMOV V9.B16, V8.B16
+	VBSL V10.B16, V6.B16, V8.B16
+	VMOV V8.B16, V10.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeetreached

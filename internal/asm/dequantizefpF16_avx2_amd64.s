@@ -4,23 +4,23 @@
 
 #include "textflag.h"
 
-// func DequantizeFpE4M3F16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeFpE4M3F16AVX2(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, FMA3, MMX+
-TEXT ·DequantizeFpE4M3F16AVX2(SB), $400-48
+TEXT ·DequantizeFpE4M3F16AVX2(SB), $272-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Y15 0x43800000, Y14 0x80808080, Y13 0xffffffff, Y12 table, Y11 0xbfffbfff
-	// per group: Y0 scale, Y10 Mul, Y0 Sub, Y0 Ordered, Y9 Select
+	// per call: Y15 times, Y14 0x80808080, Y13 0xbfffbfff, Y12 table, Y11 0xffffffff
+	// per group: Y0 scale, Y10 Mul
 	// vector registers in use at once: 16
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VMOVUPS      constantsAVX2<>+12(SB), Y12
-	VBROADCASTSS constantsAVX2<>+44(SB), Y11
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
+	VBROADCASTSS times+24(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VMOVUPS      constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+40(SB), Y11
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+16
@@ -37,26 +37,23 @@ groupbegin:
 	CMPQ         R8, $+32
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y15, Y0, Y10
-	VSUBPS       Y10, Y10, Y0
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y14, Y13, Y9
+	VMULPS       Y0, Y15, Y10
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
 	PREFETCHT0 (SI)
-	VPOR       (DX), Y9, Y0
-	VPCMPEQB   Y13, Y0, Y0
+	VPOR       (DX), Y14, Y0
+	VPCMPEQB   Y11, Y0, Y0
 	VPMOVMSKB  Y0, AX
 	TESTL      AX, AX
 	JNE        grouprare
 	VMOVQ      (DX), X0
 	VPSHUFB    X12, X0, X0
 	VPSRAW     $0x01, X0, X1
-	VPAND      X11, X1, X1
+	VPAND      X13, X1, X1
 	VCVTPH2PS  X1, Y1
 	VMULPS     Y10, Y1, Y1
 	VCVTPS2PH  $0x00, Y1, X1
@@ -64,7 +61,7 @@ grouploop:
 	VMOVQ      8(DX), X0
 	VPSHUFB    X12, X0, X0
 	VPSRAW     $0x01, X0, X1
-	VPAND      X11, X1, X1
+	VPAND      X13, X1, X1
 	VCVTPH2PS  X1, Y1
 	VMULPS     Y10, Y1, Y1
 	VCVTPS2PH  $0x00, Y1, X1
@@ -72,7 +69,7 @@ grouploop:
 	VMOVQ      16(DX), X0
 	VPSHUFB    X12, X0, X0
 	VPSRAW     $0x01, X0, X1
-	VPAND      X11, X1, X1
+	VPAND      X13, X1, X1
 	VCVTPH2PS  X1, Y1
 	VMULPS     Y10, Y1, Y1
 	VCVTPS2PH  $0x00, Y1, X1
@@ -80,7 +77,7 @@ grouploop:
 	VMOVQ      24(DX), X0
 	VPSHUFB    X12, X0, X0
 	VPSRAW     $0x01, X0, X1
-	VPAND      X11, X1, X1
+	VPAND      X13, X1, X1
 	VCVTPH2PS  X1, Y1
 	VMULPS     Y10, Y1, Y1
 	VCVTPS2PH  $0x00, Y1, X1
@@ -104,10 +101,7 @@ groupwhole:
 
 grouptomeet:
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y15, Y0, Y10
-	VSUBPS       Y10, Y10, Y0
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y14, Y13, Y9
+	VMULPS       Y0, Y15, Y10
 
 groupmeet:
 	MOVQ R8, R10
@@ -116,42 +110,31 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVUPS Y9, 264(SP)
 	VMOVAPS Y10, Y0
 	SUBQ    $+8, R8
 	JLT     groupmeet1cross
 
 groupmeet1:
-	VMOVUPS Y9, 296(SP)
 	VMOVAPS Y10, Y1
 	SUBQ    $+8, R8
 	JLT     groupmeet2cross
 
 groupmeet2:
-	VMOVUPS Y9, 328(SP)
 	VMOVAPS Y10, Y2
 	SUBQ    $+8, R8
 	JLT     groupmeet3cross
 
 groupmeet3:
-	VMOVUPS   Y9, 360(SP)
 	VMOVAPS   Y10, Y3
-	VMOVUPS   264(SP), Y4
-	VMOVUPS   296(SP), Y5
-	VMOVUPS   328(SP), Y6
-	VMOVUPS   360(SP), Y7
-	VPOR      Y5, Y4, Y4
-	VPOR      Y7, Y6, Y6
-	VPOR      Y6, Y4, Y4
-	VPOR      (DX), Y4, Y4
-	VPCMPEQB  Y13, Y4, Y4
+	VPOR      (DX), Y14, Y4
+	VPCMPEQB  Y11, Y4, Y4
 	VPMOVMSKB Y4, AX
 	TESTL     AX, AX
 	JNE       groupmeetrare
 	VMOVQ     (DX), X4
 	VPSHUFB   X12, X4, X4
 	VPSRAW    $0x01, X4, X5
-	VPAND     X11, X5, X5
+	VPAND     X13, X5, X5
 	VCVTPH2PS X5, Y5
 	VMULPS    Y0, Y5, Y5
 	VCVTPS2PH $0x00, Y5, X5
@@ -159,7 +142,7 @@ groupmeet3:
 	VMOVQ     8(DX), X0
 	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X4
-	VPAND     X11, X4, X4
+	VPAND     X13, X4, X4
 	VCVTPH2PS X4, Y4
 	VMULPS    Y1, Y4, Y4
 	VCVTPS2PH $0x00, Y4, X4
@@ -167,7 +150,7 @@ groupmeet3:
 	VMOVQ     16(DX), X0
 	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
+	VPAND     X13, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y2, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
@@ -175,7 +158,7 @@ groupmeet3:
 	VMOVQ     24(DX), X0
 	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
+	VPAND     X13, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y3, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
@@ -184,25 +167,12 @@ groupmeet3:
 	ADDQ      $+32, DX
 	SUBQ      $+32, DI
 	CMPQ      R8, $+1
-	JLT       groupmet
+	JLT       groupnext
 	CMPQ      DI, $+32
-	JLT       groupmet
+	JLT       grouptail
 	CMPQ      R8, $+32
 	JLT       groupmeet
-
-groupmet:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VMOVUPS      constantsAVX2<>+12(SB), Y12
-	VBROADCASTSS constantsAVX2<>+44(SB), Y11
-	CMPQ         R8, $+1
-	JLT          groupnext
-	CMPQ         DI, $+32
-	JLT          grouptail
-	CMPQ         R8, $+32
-	JLT          groupmeet
-	JMP          groupbegin
+	JMP       groupbegin
 
 groupnext:
 	TESTQ DI, DI
@@ -227,10 +197,7 @@ grouppieces:
 
 grouppiece:
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y15, Y0, Y10
-	VSUBPS       Y10, Y10, Y0
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y14, Y13, Y9
+	VMULPS       Y0, Y15, Y10
 	MOVQ         SI, 224(SP)
 	LEAQ         (SP), SI
 	LEAQ         64(SP), AX
@@ -270,32 +237,25 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y15, Y0, Y10
+	VMULPS       Y0, Y15, Y10
 	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y15, Y0, Y9
-	VSUBPS       Y10, Y10, Y0
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y14, Y13, Y8
-	VSUBPS       Y9, Y9, Y0
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y14, Y13, Y7
+	VMULPS       Y0, Y15, Y9
 	PREFETCHT0   (SI)
-	VPOR         Y7, Y8, Y0
-	VPOR         (DX), Y0, Y0
-	VPCMPEQB     Y13, Y0, Y0
+	VPOR         (DX), Y14, Y0
+	VPCMPEQB     Y11, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	VMOVQ        (DX), X0
 	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X11, X1, X1
+	VPAND        X13, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y10, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
@@ -303,7 +263,7 @@ short2loop:
 	VMOVQ        8(DX), X0
 	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X11, X1, X1
+	VPAND        X13, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y10, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
@@ -311,7 +271,7 @@ short2loop:
 	VMOVQ        16(DX), X0
 	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X11, X1, X1
+	VPAND        X13, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y9, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
@@ -319,7 +279,7 @@ short2loop:
 	VMOVQ        24(DX), X0
 	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X11, X1, X1
+	VPAND        X13, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y9, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
@@ -340,66 +300,51 @@ lanes:
 	JLT  lanestage
 
 laneloop:
-	VMOVUPS   (BX), Y0
-	VMULPS    Y15, Y0, Y0
-	VSUBPS    Y0, Y0, Y1
-	VCMPPS    $0x07, Y1, Y1, Y1
-	VBLENDVPS Y1, Y14, Y13, Y1
-	VMOVUPS   32(BX), Y2
-	VMULPS    Y15, Y2, Y2
-	VSUBPS    Y2, Y2, Y3
-	VCMPPS    $0x07, Y3, Y3, Y3
-	VBLENDVPS Y3, Y14, Y13, Y3
-	VMOVUPS   64(BX), Y4
-	VMULPS    Y15, Y4, Y4
-	VSUBPS    Y4, Y4, Y5
-	VCMPPS    $0x07, Y5, Y5, Y5
-	VBLENDVPS Y5, Y14, Y13, Y5
-	VMOVUPS   96(BX), Y6
-	VMULPS    Y15, Y6, Y6
-	VSUBPS    Y6, Y6, Y7
-	VCMPPS    $0x07, Y7, Y7, Y7
-	VBLENDVPS Y7, Y14, Y13, Y7
-	VPOR      Y3, Y1, Y1
-	VPOR      Y7, Y5, Y5
-	VPOR      Y5, Y1, Y1
-	VPOR      (DX), Y1, Y1
-	VPCMPEQB  Y13, Y1, Y1
-	VPMOVMSKB Y1, AX
+	VPOR      (DX), Y14, Y0
+	VPCMPEQB  Y11, Y0, Y0
+	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       lanerare
+	VMOVUPS   (BX), Y0
+	VMULPS    Y0, Y15, Y0
 	VMOVQ     (DX), X1
 	VPSHUFB   X12, X1, X1
-	VPSRAW    $0x01, X1, X3
-	VPAND     X11, X3, X3
-	VCVTPH2PS X3, Y3
-	VMULPS    Y0, Y3, Y3
-	VCVTPS2PH $0x00, Y3, X3
-	VMOVUPS   X3, (SI)
-	VMOVQ     8(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y2, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 16(SI)
-	VMOVQ     16(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y4, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 32(SI)
-	VMOVQ     24(DX), X0
-	VPSHUFB   X12, X0, X0
-	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
-	VCVTPH2PS X1, Y1
-	VMULPS    Y6, Y1, Y1
-	VCVTPS2PH $0x00, Y1, X1
-	VMOVUPS   X1, 48(SI)
+	VPSRAW    $0x01, X1, X2
+	VPAND     X13, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y0, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, (SI)
+	VMOVUPS   32(BX), Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     8(DX), X1
+	VPSHUFB   X12, X1, X1
+	VPSRAW    $0x01, X1, X2
+	VPAND     X13, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y0, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 16(SI)
+	VMOVUPS   64(BX), Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     16(DX), X1
+	VPSHUFB   X12, X1, X1
+	VPSRAW    $0x01, X1, X2
+	VPAND     X13, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y0, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 32(SI)
+	VMOVUPS   96(BX), Y0
+	VMULPS    Y0, Y15, Y0
+	VMOVQ     24(DX), X1
+	VPSHUFB   X12, X1, X1
+	VPSRAW    $0x01, X1, X2
+	VPAND     X13, X2, X2
+	VCVTPH2PS X2, Y2
+	VMULPS    Y0, Y2, Y2
+	VCVTPS2PH $0x00, Y2, X2
+	VMOVUPS   X2, 48(SI)
 
 laneback:
 	ADDQ  $+64, SI
@@ -428,7 +373,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -441,15 +386,15 @@ fence:
 groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
-	VPOR      (DX), Y9, Y0
-	VPCMPEQB  Y13, Y0, Y0
+	VPOR      (DX), Y14, Y0
+	VPCMPEQB  Y11, Y0, Y0
 	VPMOVMSKB Y0, AX
 	TESTL     AX, AX
 	JNE       grouprare
 	VMOVQ     (DX), X0
 	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
+	VPAND     X13, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y10, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
@@ -457,7 +402,7 @@ groupstream:
 	VMOVQ     8(DX), X0
 	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
+	VPAND     X13, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y10, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
@@ -465,7 +410,7 @@ groupstream:
 	VMOVQ     16(DX), X0
 	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
+	VPAND     X13, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y10, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
@@ -473,7 +418,7 @@ groupstream:
 	VMOVQ     24(DX), X0
 	VPSHUFB   X12, X0, X0
 	VPSRAW    $0x01, X0, X1
-	VPAND     X11, X1, X1
+	VPAND     X13, X1, X1
 	VCVTPH2PS X1, Y1
 	VMULPS    Y10, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
@@ -491,162 +436,76 @@ grouprare:
 	JMP  spread
 
 groupmeet0cross:
-groupmeet0mix:
-	VBROADCASTSS 4(BX), Y2
-	VMULPS       Y15, Y2, Y3
-	VSUBPS       Y3, Y3, Y2
-	VCMPPS       $0x07, Y2, Y2, Y4
-	VBLENDVPS    Y4, Y14, Y13, Y2
+	MOVL $0x00000000, R14
+
+groupmeetmix:
+	VBROADCASTSS 4(BX), Y7
+	VMULPS       Y7, Y15, Y6
 	LEAL         7(R8), AX
-	VMOVD        AX, X0
-	VPBROADCASTD X0, Y0
-	VMOVDQU      constantsAVX2<>+48(SB), Y1
-	VPCMPGTD     Y0, Y1, Y0
-	VBLENDVPS    Y0, Y2, Y9, Y9
-	VBLENDVPS    Y0, Y3, Y10, Y10
+	VMOVD        AX, X9
+	VPBROADCASTD X9, Y9
+	VMOVDQU      constantsAVX2<>+44(SB), Y8
+	VPCMPGTD     Y9, Y8, Y9
+	VBLENDVPS    Y9, Y6, Y10, Y10
 	MOVQ         R8, AX
 	ADDQ         R9, AX
-	JGE          groupmeet0reached
+	JGE          groupmeetreached
 	ADDQ         R9, R8
 	ADDQ         $+4, BX
-	JMP          groupmeet0mix
+	JMP          groupmeetmix
 
-groupmeet0reached:
+groupmeetreached:
 	CMPQ R8, $-7
-	JGE  groupmeet0mixed
+	JGE  groupmeetmixed
 	ADDQ R9, R8
 	ADDQ $+4, BX
 
-groupmeet0mixed:
-	JMP groupmeet0
+groupmeetmixed:
+	CMPL R14, $+1
+	JEQ  groupmeet1
+	CMPL R14, $+2
+	JEQ  groupmeet2
+	CMPL R14, $+3
+	JEQ  groupmeet3
+	JMP  groupmeet0
 
 groupmeet1cross:
-groupmeet1mix:
-	VBROADCASTSS 4(BX), Y3
-	VMULPS       Y15, Y3, Y4
-	VSUBPS       Y4, Y4, Y3
-	VCMPPS       $0x07, Y3, Y3, Y5
-	VBLENDVPS    Y5, Y14, Y13, Y3
-	LEAL         7(R8), AX
-	VMOVD        AX, X1
-	VPBROADCASTD X1, Y1
-	VMOVDQU      constantsAVX2<>+48(SB), Y2
-	VPCMPGTD     Y1, Y2, Y1
-	VBLENDVPS    Y1, Y3, Y9, Y9
-	VBLENDVPS    Y1, Y4, Y10, Y10
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet1reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet1mix
-
-groupmeet1reached:
-	CMPQ R8, $-7
-	JGE  groupmeet1mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet1mixed:
-	JMP groupmeet1
+	MOVL $0x00000001, R14
+	JMP  groupmeetmix
 
 groupmeet2cross:
-groupmeet2mix:
-	VBROADCASTSS 4(BX), Y4
-	VMULPS       Y15, Y4, Y5
-	VSUBPS       Y5, Y5, Y4
-	VCMPPS       $0x07, Y4, Y4, Y6
-	VBLENDVPS    Y6, Y14, Y13, Y4
-	LEAL         7(R8), AX
-	VMOVD        AX, X2
-	VPBROADCASTD X2, Y2
-	VMOVDQU      constantsAVX2<>+48(SB), Y3
-	VPCMPGTD     Y2, Y3, Y2
-	VBLENDVPS    Y2, Y4, Y9, Y9
-	VBLENDVPS    Y2, Y5, Y10, Y10
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet2reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet2mix
-
-groupmeet2reached:
-	CMPQ R8, $-7
-	JGE  groupmeet2mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet2mixed:
-	JMP groupmeet2
+	MOVL $0x00000002, R14
+	JMP  groupmeetmix
 
 groupmeet3cross:
-groupmeet3mix:
-	VBROADCASTSS 4(BX), Y5
-	VMULPS       Y15, Y5, Y6
-	VSUBPS       Y6, Y6, Y5
-	VCMPPS       $0x07, Y5, Y5, Y7
-	VBLENDVPS    Y7, Y14, Y13, Y5
-	LEAL         7(R8), AX
-	VMOVD        AX, X3
-	VPBROADCASTD X3, Y3
-	VMOVDQU      constantsAVX2<>+48(SB), Y4
-	VPCMPGTD     Y3, Y4, Y3
-	VBLENDVPS    Y3, Y5, Y9, Y9
-	VBLENDVPS    Y3, Y6, Y10, Y10
-	MOVQ         R8, AX
-	ADDQ         R9, AX
-	JGE          groupmeet3reached
-	ADDQ         R9, R8
-	ADDQ         $+4, BX
-	JMP          groupmeet3mix
-
-groupmeet3reached:
-	CMPQ R8, $-7
-	JGE  groupmeet3mixed
-	ADDQ R9, R8
-	ADDQ $+4, BX
-
-groupmeet3mixed:
-	JMP groupmeet3
+	MOVL $0x00000003, R14
+	JMP  groupmeetmix
 
 groupmeetrare:
-	VBROADCASTSS constantsAVX2<>+0(SB), Y15
-	VBROADCASTSS constantsAVX2<>+4(SB), Y14
-	VBROADCASTSS constantsAVX2<>+8(SB), Y13
-	VMOVUPS      constantsAVX2<>+12(SB), Y12
-	VBROADCASTSS constantsAVX2<>+44(SB), Y11
-	MOVQ         R10, R8
-	SUBQ         BX, R11
-	ADDQ         R11, BX
-	MOVQ         DI, R10
-	SUBQ         R11, R11
-	ADDQ         $+32, R11
-	JMP          grouppieces
+	MOVQ R10, R8
+	SUBQ BX, R11
+	ADDQ R11, BX
+	MOVQ DI, R10
+	SUBQ R11, R11
+	ADDQ $+32, R11
+	JMP  grouppieces
 
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch64AVX2(SB)
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y15, Y0, Y10
+	VMULPS       Y0, Y15, Y10
 	VBROADCASTSS 4(BX), Y0
-	VMULPS       Y15, Y0, Y9
-	VSUBPS       Y10, Y10, Y0
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y14, Y13, Y8
-	VSUBPS       Y9, Y9, Y0
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y14, Y13, Y7
-	VPOR         Y7, Y8, Y0
-	VPOR         (DX), Y0, Y0
-	VPCMPEQB     Y13, Y0, Y0
+	VMULPS       Y0, Y15, Y9
+	VPOR         (DX), Y14, Y0
+	VPCMPEQB     Y11, Y0, Y0
 	VPMOVMSKB    Y0, AX
 	TESTL        AX, AX
 	JNE          short2rare
 	VMOVQ        (DX), X0
 	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X11, X1, X1
+	VPAND        X13, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y10, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
@@ -654,7 +513,7 @@ short2stream:
 	VMOVQ        8(DX), X0
 	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X11, X1, X1
+	VPAND        X13, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y10, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
@@ -662,7 +521,7 @@ short2stream:
 	VMOVQ        16(DX), X0
 	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X11, X1, X1
+	VPAND        X13, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y9, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
@@ -670,7 +529,7 @@ short2stream:
 	VMOVQ        24(DX), X0
 	VPSHUFB      X12, X0, X0
 	VPSRAW       $0x01, X0, X1
-	VPAND        X11, X1, X1
+	VPAND        X13, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y9, Y1, Y1
 	VCVTPS2PH    $0x00, Y1, X1
@@ -716,103 +575,141 @@ spread:
 
 rare:
 	VMOVUPS      (BX), Y0
-	VPMOVZXBD    (DX), Y1
-	VBROADCASTSS constantsAVX2<>+80(SB), Y2
-	VPAND        Y2, Y1, Y3
-	VPCMPEQD     Y2, Y3, Y4
-	VPSLLD       $0x18, Y1, Y1
-	VPSLLD       $0x14, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+84(SB), Y5
-	VPADDD       Y5, Y3, Y3
-	VBROADCASTSS constantsAVX2<>+88(SB), Y6
-	VBROADCASTSS constantsAVX2<>+92(SB), Y7
-	VMOVAPS      Y7, Y8
-	VFMADD231PS  Y6, Y3, Y8
-	VMINPS       Y8, Y3, Y8
-	VBROADCASTSS constantsAVX2<>+96(SB), Y3
-	VPAND        Y3, Y1, Y1
-	VPOR         Y1, Y8, Y8
-	VBROADCASTSS constantsAVX2<>+100(SB), Y1
-	VBLENDVPS    Y4, Y1, Y8, Y4
-	VMULPS       Y0, Y4, Y4
-	VCVTPS2PH    $0x00, Y4, X4
-	VMOVUPS      X4, (SI)
+	VBROADCASTSS times+24(FP), Y1
+	VMULPS       Y0, Y1, Y1
+	VPMOVZXBD    (DX), Y0
+	VBROADCASTSS constantsAVX2<>+76(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y3
+	VPCMPEQD     Y3, Y2, Y3
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VMINPS       Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBLENDVPS    Y3, Y0, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VMULPS       Y0, Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, (SI)
 	VMOVUPS      32(BX), Y0
-	VPMOVZXBD    8(DX), Y4
-	VPAND        Y2, Y4, Y8
-	VPCMPEQD     Y2, Y8, Y9
-	VPSLLD       $0x18, Y4, Y4
-	VPSLLD       $0x14, Y8, Y8
-	VPADDD       Y5, Y8, Y8
-	VMOVAPS      Y7, Y10
-	VFMADD231PS  Y6, Y8, Y10
-	VMINPS       Y10, Y8, Y10
-	VPAND        Y3, Y4, Y4
-	VPOR         Y4, Y10, Y10
-	VBLENDVPS    Y9, Y1, Y10, Y9
-	VMULPS       Y0, Y9, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 16(SI)
+	VBROADCASTSS times+24(FP), Y1
+	VMULPS       Y0, Y1, Y1
+	VPMOVZXBD    8(DX), Y0
+	VBROADCASTSS constantsAVX2<>+76(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y3
+	VPCMPEQD     Y3, Y2, Y3
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VMINPS       Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBLENDVPS    Y3, Y0, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VMULPS       Y0, Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 16(SI)
 	VMOVUPS      64(BX), Y0
-	VPMOVZXBD    16(DX), Y4
-	VPAND        Y2, Y4, Y8
-	VPCMPEQD     Y2, Y8, Y9
-	VPSLLD       $0x18, Y4, Y4
-	VPSLLD       $0x14, Y8, Y8
-	VPADDD       Y5, Y8, Y8
-	VMOVAPS      Y7, Y10
-	VFMADD231PS  Y6, Y8, Y10
-	VMINPS       Y10, Y8, Y10
-	VPAND        Y3, Y4, Y4
-	VPOR         Y4, Y10, Y10
-	VBLENDVPS    Y9, Y1, Y10, Y9
-	VMULPS       Y0, Y9, Y9
-	VCVTPS2PH    $0x00, Y9, X9
-	VMOVUPS      X9, 32(SI)
+	VBROADCASTSS times+24(FP), Y1
+	VMULPS       Y0, Y1, Y1
+	VPMOVZXBD    16(DX), Y0
+	VBROADCASTSS constantsAVX2<>+76(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y3
+	VPCMPEQD     Y3, Y2, Y3
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VMINPS       Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBLENDVPS    Y3, Y0, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VMULPS       Y0, Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 32(SI)
 	VMOVUPS      96(BX), Y0
-	VPMOVZXBD    24(DX), Y4
-	VPAND        Y2, Y4, Y8
-	VPCMPEQD     Y2, Y8, Y2
-	VPSLLD       $0x18, Y4, Y4
-	VPSLLD       $0x14, Y8, Y8
-	VPADDD       Y5, Y8, Y8
-	VFMADD231PS  Y6, Y8, Y7
-	VMINPS       Y7, Y8, Y7
-	VPAND        Y3, Y4, Y4
-	VPOR         Y4, Y7, Y7
-	VBLENDVPS    Y2, Y1, Y7, Y2
-	VMULPS       Y0, Y2, Y2
-	VCVTPS2PH    $0x00, Y2, X2
-	VMOVUPS      X2, 48(SI)
+	VBROADCASTSS times+24(FP), Y1
+	VMULPS       Y0, Y1, Y1
+	VPMOVZXBD    24(DX), Y0
+	VBROADCASTSS constantsAVX2<>+76(SB), Y2
+	VPAND        Y2, Y0, Y2
+	VBROADCASTSS constantsAVX2<>+76(SB), Y3
+	VPCMPEQD     Y3, Y2, Y3
+	VPSLLD       $0x18, Y0, Y0
+	VPSLLD       $0x14, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+80(SB), Y4
+	VPADDD       Y4, Y2, Y2
+	VBROADCASTSS constantsAVX2<>+84(SB), Y4
+	VBROADCASTSS constantsAVX2<>+88(SB), Y5
+	VFMADD231PS  Y4, Y2, Y5
+	VMINPS       Y5, Y2, Y5
+	VBROADCASTSS constantsAVX2<>+92(SB), Y2
+	VPAND        Y2, Y0, Y0
+	VPOR         Y0, Y5, Y5
+	VBROADCASTSS constantsAVX2<>+96(SB), Y0
+	VBLENDVPS    Y3, Y0, Y5, Y3
+	VBROADCASTSS constantsAVX2<>+100(SB), Y0
+	VMULPS       Y0, Y3, Y3
+	VMULPS       Y1, Y3, Y3
+	VCVTPS2PH    $0x00, Y3, X3
+	VMOVUPS      X3, 48(SI)
+	VBROADCASTSS times+24(FP), Y15
+	VBROADCASTSS constantsAVX2<>+0(SB), Y14
+	VBROADCASTSS constantsAVX2<>+4(SB), Y13
+	VMOVUPS      constantsAVX2<>+8(SB), Y12
+	VBROADCASTSS constantsAVX2<>+40(SB), Y11
 	CMPQ         256(SP), $+3
 	JEQ          laneback
 	MOVQ         240(SP), BX
 	CMPQ         256(SP), $+2
 	JEQ          short2back
 	VBROADCASTSS (BX), Y0
-	VMULPS       Y15, Y0, Y10
-	VSUBPS       Y10, Y10, Y0
-	VCMPPS       $0x07, Y0, Y0, Y0
-	VBLENDVPS    Y0, Y14, Y13, Y9
+	VMULPS       Y0, Y15, Y10
 	JMP          groupback
 
-// func DequantizeFpE5M2F16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeFpE5M2F16AVX2(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·DequantizeFpE5M2F16AVX2(SB), $272-48
+TEXT ·DequantizeFpE5M2F16AVX2(SB), $272-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Y15 table
-	// per group: Y14 scale
-	// vector registers in use at once: 10
-	MOVQ    y+0(FP), SI
-	MOVQ    q+8(FP), DX
-	MOVQ    scale+16(FP), BX
-	VMOVUPS constantsAVX2<>+12(SB), Y15
-	MOVQ    groups+24(FP), R8
-	MOVQ    length+32(FP), R9
-	CMPQ    R9, $+1
-	JEQ     lanes
-	CMPQ    R9, $+16
-	JEQ     short2
+	// per call: Y15 times, Y14 table
+	// per group: Y0 scale, Y13 Mul
+	// vector registers in use at once: 13
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	VBROADCASTSS times+24(FP), Y15
+	VMOVUPS      constantsAVX2<>+8(SB), Y14
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+16
+	JEQ          short2
 
 groups:
 	MOVQ  R9, DI
@@ -824,30 +721,31 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y13
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
 	PREFETCHT0 (SI)
 	VMOVQ      (DX), X0
-	VPSHUFB    X15, X0, X0
+	VPSHUFB    X14, X0, X0
 	VCVTPH2PS  X0, Y0
-	VMULPS     Y14, Y0, Y0
+	VMULPS     Y13, Y0, Y0
 	VMOVQ      8(DX), X1
-	VPSHUFB    X15, X1, X1
+	VPSHUFB    X14, X1, X1
 	VCVTPH2PS  X1, Y1
-	VMULPS     Y14, Y1, Y1
+	VMULPS     Y13, Y1, Y1
 	VMOVQ      16(DX), X2
-	VPSHUFB    X15, X2, X2
+	VPSHUFB    X14, X2, X2
 	VCVTPH2PS  X2, Y2
-	VMULPS     Y14, Y2, Y2
+	VMULPS     Y13, Y2, Y2
 	VMOVQ      24(DX), X3
-	VPSHUFB    X15, X3, X3
+	VPSHUFB    X14, X3, X3
 	VCVTPH2PS  X3, Y3
-	VMULPS     Y14, Y3, Y3
+	VMULPS     Y13, Y3, Y3
 	VCMPPS     $0x03, Y1, Y0, Y4
 	VCMPPS     $0x03, Y3, Y2, Y5
 	VORPS      Y5, Y4, Y4
@@ -880,7 +778,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y13
 
 groupmeet:
 	MOVQ R8, R10
@@ -890,33 +789,33 @@ groupmeet:
 
 groupmeet0:
 	VMOVQ     (DX), X0
-	VPSHUFB   X15, X0, X0
+	VPSHUFB   X14, X0, X0
 	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
+	VMULPS    Y13, Y0, Y0
 	SUBQ      $+8, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VMOVQ     8(DX), X1
-	VPSHUFB   X15, X1, X1
+	VPSHUFB   X14, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y14, Y1, Y1
+	VMULPS    Y13, Y1, Y1
 	SUBQ      $+8, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
 	VMOVQ     16(DX), X2
-	VPSHUFB   X15, X2, X2
+	VPSHUFB   X14, X2, X2
 	VCVTPH2PS X2, Y2
-	VMULPS    Y14, Y2, Y2
+	VMULPS    Y13, Y2, Y2
 	SUBQ      $+8, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
 	VMOVQ     24(DX), X3
-	VPSHUFB   X15, X3, X3
+	VPSHUFB   X14, X3, X3
 	VCVTPH2PS X3, Y3
-	VMULPS    Y14, Y3, Y3
+	VMULPS    Y13, Y3, Y3
 	VCMPPS    $0x03, Y1, Y0, Y4
 	VCMPPS    $0x03, Y3, Y2, Y5
 	VORPS     Y5, Y4, Y4
@@ -964,7 +863,8 @@ grouppieces:
 	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y13
 	MOVQ         SI, 224(SP)
 	LEAQ         (SP), SI
 	LEAQ         64(SP), AX
@@ -1004,30 +904,32 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y13
+	VBROADCASTSS 4(BX), Y0
+	VMULPS       Y0, Y15, Y12
 	PREFETCHT0   (SI)
 	VMOVQ        (DX), X0
-	VPSHUFB      X15, X0, X0
+	VPSHUFB      X14, X0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
+	VMULPS       Y13, Y0, Y0
 	VMOVQ        8(DX), X1
-	VPSHUFB      X15, X1, X1
+	VPSHUFB      X14, X1, X1
 	VCVTPH2PS    X1, Y1
-	VMULPS       Y14, Y1, Y1
+	VMULPS       Y13, Y1, Y1
 	VMOVQ        16(DX), X2
-	VPSHUFB      X15, X2, X2
+	VPSHUFB      X14, X2, X2
 	VCVTPH2PS    X2, Y2
-	VMULPS       Y13, Y2, Y2
+	VMULPS       Y12, Y2, Y2
 	VMOVQ        24(DX), X3
-	VPSHUFB      X15, X3, X3
+	VPSHUFB      X14, X3, X3
 	VCVTPH2PS    X3, Y3
-	VMULPS       Y13, Y3, Y3
+	VMULPS       Y12, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -1059,24 +961,28 @@ lanes:
 
 laneloop:
 	VMOVQ     (DX), X0
-	VPSHUFB   X15, X0, X0
+	VPSHUFB   X14, X0, X0
 	VCVTPH2PS X0, Y0
 	VMOVUPS   (BX), Y1
+	VMULPS    Y1, Y15, Y1
 	VMULPS    Y1, Y0, Y0
 	VMOVQ     8(DX), X1
-	VPSHUFB   X15, X1, X1
+	VPSHUFB   X14, X1, X1
 	VCVTPH2PS X1, Y1
 	VMOVUPS   32(BX), Y2
+	VMULPS    Y2, Y15, Y2
 	VMULPS    Y2, Y1, Y1
 	VMOVQ     16(DX), X2
-	VPSHUFB   X15, X2, X2
+	VPSHUFB   X14, X2, X2
 	VCVTPH2PS X2, Y2
 	VMOVUPS   64(BX), Y3
+	VMULPS    Y3, Y15, Y3
 	VMULPS    Y3, Y2, Y2
 	VMOVQ     24(DX), X3
-	VPSHUFB   X15, X3, X3
+	VPSHUFB   X14, X3, X3
 	VCVTPH2PS X3, Y3
 	VMOVUPS   96(BX), Y4
+	VMULPS    Y4, Y15, Y4
 	VMULPS    Y4, Y3, Y3
 	VCMPPS    $0x03, Y1, Y0, Y4
 	VCMPPS    $0x03, Y3, Y2, Y5
@@ -1120,7 +1026,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1134,21 +1040,21 @@ groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX2(SB)
 	VMOVQ     (DX), X0
-	VPSHUFB   X15, X0, X0
+	VPSHUFB   X14, X0, X0
 	VCVTPH2PS X0, Y0
-	VMULPS    Y14, Y0, Y0
+	VMULPS    Y13, Y0, Y0
 	VMOVQ     8(DX), X1
-	VPSHUFB   X15, X1, X1
+	VPSHUFB   X14, X1, X1
 	VCVTPH2PS X1, Y1
-	VMULPS    Y14, Y1, Y1
+	VMULPS    Y13, Y1, Y1
 	VMOVQ     16(DX), X2
-	VPSHUFB   X15, X2, X2
+	VPSHUFB   X14, X2, X2
 	VCVTPH2PS X2, Y2
-	VMULPS    Y14, Y2, Y2
+	VMULPS    Y13, Y2, Y2
 	VMOVQ     24(DX), X3
-	VPSHUFB   X15, X3, X3
+	VPSHUFB   X14, X3, X3
 	VCVTPH2PS X3, Y3
-	VMULPS    Y14, Y3, Y3
+	VMULPS    Y13, Y3, Y3
 	VCMPPS    $0x03, Y1, Y0, Y4
 	VCMPPS    $0x03, Y3, Y2, Y5
 	VORPS     Y5, Y4, Y4
@@ -1179,13 +1085,14 @@ groupmeet0cross:
 	MOVL $0x00000000, R14
 
 groupmeetmix:
+	VBROADCASTSS 4(BX), Y10
+	VMULPS       Y10, Y15, Y9
 	LEAL         7(R8), AX
-	VMOVD        AX, X13
-	VPBROADCASTD X13, Y13
-	VMOVDQU      constantsAVX2<>+48(SB), Y12
-	VPCMPGTD     Y13, Y12, Y13
-	VBROADCASTSS 4(BX), Y12
-	VBLENDVPS    Y13, Y12, Y14, Y14
+	VMOVD        AX, X12
+	VPBROADCASTD X12, Y12
+	VMOVDQU      constantsAVX2<>+44(SB), Y11
+	VPCMPGTD     Y12, Y11, Y12
+	VBLENDVPS    Y12, Y9, Y13, Y13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeetreached
@@ -1232,24 +1139,26 @@ groupmeetrare:
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y14
-	VBROADCASTSS 4(BX), Y13
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y13
+	VBROADCASTSS 4(BX), Y0
+	VMULPS       Y0, Y15, Y12
 	VMOVQ        (DX), X0
-	VPSHUFB      X15, X0, X0
+	VPSHUFB      X14, X0, X0
 	VCVTPH2PS    X0, Y0
-	VMULPS       Y14, Y0, Y0
+	VMULPS       Y13, Y0, Y0
 	VMOVQ        8(DX), X1
-	VPSHUFB      X15, X1, X1
+	VPSHUFB      X14, X1, X1
 	VCVTPH2PS    X1, Y1
-	VMULPS       Y14, Y1, Y1
+	VMULPS       Y13, Y1, Y1
 	VMOVQ        16(DX), X2
-	VPSHUFB      X15, X2, X2
+	VPSHUFB      X14, X2, X2
 	VCVTPH2PS    X2, Y2
-	VMULPS       Y13, Y2, Y2
+	VMULPS       Y12, Y2, Y2
 	VMOVQ        24(DX), X3
-	VPSHUFB      X15, X3, X3
+	VPSHUFB      X14, X3, X3
 	VCVTPH2PS    X3, Y3
-	VMULPS       Y13, Y3, Y3
+	VMULPS       Y12, Y3, Y3
 	VCMPPS       $0x03, Y1, Y0, Y4
 	VCMPPS       $0x03, Y3, Y2, Y5
 	VORPS        Y5, Y4, Y4
@@ -1305,18 +1214,20 @@ spread:
 
 rare:
 	VMOVUPS      (BX), Y0
+	VMULPS       Y0, Y15, Y0
 	VMOVQ        (DX), X1
-	VPSHUFB      X15, X1, X1
+	VPSHUFB      X14, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
-	VBROADCASTSS constantsAVX2<>+100(SB), Y2
+	VBROADCASTSS constantsAVX2<>+96(SB), Y2
 	VBLENDVPS    Y0, Y1, Y2, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, (SI)
 	VMOVUPS      32(BX), Y0
+	VMULPS       Y0, Y15, Y0
 	VMOVQ        8(DX), X1
-	VPSHUFB      X15, X1, X1
+	VPSHUFB      X14, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
@@ -1324,8 +1235,9 @@ rare:
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 16(SI)
 	VMOVUPS      64(BX), Y0
+	VMULPS       Y0, Y15, Y0
 	VMOVQ        16(DX), X1
-	VPSHUFB      X15, X1, X1
+	VPSHUFB      X14, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
@@ -1333,8 +1245,9 @@ rare:
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 32(SI)
 	VMOVUPS      96(BX), Y0
+	VMULPS       Y0, Y15, Y0
 	VMOVQ        24(DX), X1
-	VPSHUFB      X15, X1, X1
+	VPSHUFB      X14, X1, X1
 	VCVTPH2PS    X1, Y1
 	VMULPS       Y0, Y1, Y1
 	VCMPPS       $0x07, Y1, Y1, Y0
@@ -1346,23 +1259,25 @@ rare:
 	MOVQ         240(SP), BX
 	CMPQ         256(SP), $+2
 	JEQ          short2back
-	VBROADCASTSS (BX), Y14
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y13
 	JMP          groupback
 
-// func DequantizeFpE2M1F16AVX2(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeFpE2M1F16AVX2(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, F16C, MMX+
-TEXT ·DequantizeFpE2M1F16AVX2(SB), NOSPLIT, $256-48
+TEXT ·DequantizeFpE2M1F16AVX2(SB), NOSPLIT, $256-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Y15 table, Y14 0x80000000
-	// per group: Y13 scale
-	// vector registers in use at once: 7
+	// per call: Y15 times, Y14 table, Y13 0x80000000
+	// per group: Y0 scale, Y12 Mul
+	// vector registers in use at once: 10
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
-	VMOVUPS      constantsAVX2<>+104(SB), Y15
-	VBROADCASTSS constantsAVX2<>+96(SB), Y14
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
+	VBROADCASTSS times+24(FP), Y15
+	VMOVUPS      constantsAVX2<>+104(SB), Y14
+	VBROADCASTSS constantsAVX2<>+92(SB), Y13
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+16
@@ -1378,9 +1293,10 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+32
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y12
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -1389,41 +1305,41 @@ grouploop:
 	VPMOVZXBQ  (DX), Y0
 	VPSLLQ     $0x1c, Y0, Y1
 	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
+	VPERMPS    Y14, Y1, Y0
 	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
+	VPAND      Y13, Y1, Y1
 	VPOR       Y1, Y0, Y0
-	VMULPS     Y13, Y0, Y0
+	VMULPS     Y12, Y0, Y0
 	VCVTPS2PH  $0x00, Y0, X0
 	VMOVUPS    X0, (SI)
 	VPMOVZXBQ  4(DX), Y0
 	VPSLLQ     $0x1c, Y0, Y1
 	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
+	VPERMPS    Y14, Y1, Y0
 	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
+	VPAND      Y13, Y1, Y1
 	VPOR       Y1, Y0, Y0
-	VMULPS     Y13, Y0, Y0
+	VMULPS     Y12, Y0, Y0
 	VCVTPS2PH  $0x00, Y0, X0
 	VMOVUPS    X0, 16(SI)
 	VPMOVZXBQ  8(DX), Y0
 	VPSLLQ     $0x1c, Y0, Y1
 	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
+	VPERMPS    Y14, Y1, Y0
 	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
+	VPAND      Y13, Y1, Y1
 	VPOR       Y1, Y0, Y0
-	VMULPS     Y13, Y0, Y0
+	VMULPS     Y12, Y0, Y0
 	VCVTPS2PH  $0x00, Y0, X0
 	VMOVUPS    X0, 32(SI)
 	VPMOVZXBQ  12(DX), Y0
 	VPSLLQ     $0x1c, Y0, Y1
 	VPOR       Y0, Y1, Y1
-	VPERMPS    Y15, Y1, Y0
+	VPERMPS    Y14, Y1, Y0
 	VPSLLD     $0x1c, Y1, Y1
-	VPAND      Y14, Y1, Y1
+	VPAND      Y13, Y1, Y1
 	VPOR       Y1, Y0, Y0
-	VMULPS     Y13, Y0, Y0
+	VMULPS     Y12, Y0, Y0
 	VCVTPS2PH  $0x00, Y0, X0
 	VMOVUPS    X0, 48(SI)
 	ADDQ       $+64, SI
@@ -1442,7 +1358,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y12
 
 groupmeet:
 	SUBQ $+8, R8
@@ -1452,11 +1369,11 @@ groupmeet0:
 	VPMOVZXBQ (DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
+	VPERMPS   Y14, Y1, Y0
 	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
+	VPAND     Y13, Y1, Y1
 	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, (SI)
 	SUBQ      $+8, R8
@@ -1466,11 +1383,11 @@ groupmeet1:
 	VPMOVZXBQ 4(DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
+	VPERMPS   Y14, Y1, Y0
 	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
+	VPAND     Y13, Y1, Y1
 	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 16(SI)
 	SUBQ      $+8, R8
@@ -1480,11 +1397,11 @@ groupmeet2:
 	VPMOVZXBQ 8(DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
+	VPERMPS   Y14, Y1, Y0
 	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
+	VPAND     Y13, Y1, Y1
 	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 32(SI)
 	SUBQ      $+8, R8
@@ -1494,11 +1411,11 @@ groupmeet3:
 	VPMOVZXBQ 12(DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
+	VPERMPS   Y14, Y1, Y0
 	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
+	VPAND     Y13, Y1, Y1
 	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVUPS   X0, 48(SI)
 	ADDQ      $+64, SI
@@ -1534,7 +1451,8 @@ grouppieces:
 	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Y13
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y12
 	MOVQ         SI, 208(SP)
 	LEAQ         (SP), SI
 	LEAQ         64(SP), AX
@@ -1576,52 +1494,54 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y12
+	VBROADCASTSS 4(BX), Y0
+	VMULPS       Y0, Y15, Y11
 	PREFETCHT0   (SI)
 	VPMOVZXBQ    (DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
+	VPERMPS      Y14, Y1, Y0
 	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
+	VMULPS       Y12, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, (SI)
 	VPMOVZXBQ    4(DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
+	VPERMPS      Y14, Y1, Y0
 	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
+	VMULPS       Y12, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 16(SI)
 	VPMOVZXBQ    8(DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
+	VPERMPS      Y14, Y1, Y0
 	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 32(SI)
 	VPMOVZXBQ    12(DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
+	VPERMPS      Y14, Y1, Y0
 	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVUPS      X0, 48(SI)
 	ADDQ         $+8, BX
@@ -1639,45 +1559,49 @@ lanes:
 
 laneloop:
 	VMOVUPS   (BX), Y0
+	VMULPS    Y0, Y15, Y0
 	VPMOVZXBQ (DX), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
-	VPERMPS   Y15, Y2, Y1
+	VPERMPS   Y14, Y2, Y1
 	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y14, Y2, Y2
+	VPAND     Y13, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	VMULPS    Y0, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, (SI)
 	VMOVUPS   32(BX), Y0
+	VMULPS    Y0, Y15, Y0
 	VPMOVZXBQ 4(DX), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
-	VPERMPS   Y15, Y2, Y1
+	VPERMPS   Y14, Y2, Y1
 	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y14, Y2, Y2
+	VPAND     Y13, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	VMULPS    Y0, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 16(SI)
 	VMOVUPS   64(BX), Y0
+	VMULPS    Y0, Y15, Y0
 	VPMOVZXBQ 8(DX), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
-	VPERMPS   Y15, Y2, Y1
+	VPERMPS   Y14, Y2, Y1
 	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y14, Y2, Y2
+	VPAND     Y13, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	VMULPS    Y0, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
 	VMOVUPS   X1, 32(SI)
 	VMOVUPS   96(BX), Y0
+	VMULPS    Y0, Y15, Y0
 	VPMOVZXBQ 12(DX), Y1
 	VPSLLQ    $0x1c, Y1, Y2
 	VPOR      Y1, Y2, Y2
-	VPERMPS   Y15, Y2, Y1
+	VPERMPS   Y14, Y2, Y1
 	VPSLLD    $0x1c, Y2, Y2
-	VPAND     Y14, Y2, Y2
+	VPAND     Y13, Y2, Y2
 	VPOR      Y2, Y1, Y1
 	VMULPS    Y0, Y1, Y1
 	VCVTPS2PH $0x00, Y1, X1
@@ -1708,7 +1632,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1724,41 +1648,41 @@ groupstream:
 	VPMOVZXBQ (DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
+	VPERMPS   Y14, Y1, Y0
 	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
+	VPAND     Y13, Y1, Y1
 	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVNTPS  X0, (SI)
 	VPMOVZXBQ 4(DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
+	VPERMPS   Y14, Y1, Y0
 	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
+	VPAND     Y13, Y1, Y1
 	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVNTPS  X0, 16(SI)
 	VPMOVZXBQ 8(DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
+	VPERMPS   Y14, Y1, Y0
 	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
+	VPAND     Y13, Y1, Y1
 	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVNTPS  X0, 32(SI)
 	VPMOVZXBQ 12(DX), Y0
 	VPSLLQ    $0x1c, Y0, Y1
 	VPOR      Y0, Y1, Y1
-	VPERMPS   Y15, Y1, Y0
+	VPERMPS   Y14, Y1, Y0
 	VPSLLD    $0x1c, Y1, Y1
-	VPAND     Y14, Y1, Y1
+	VPAND     Y13, Y1, Y1
 	VPOR      Y1, Y0, Y0
-	VMULPS    Y13, Y0, Y0
+	VMULPS    Y12, Y0, Y0
 	VCVTPS2PH $0x00, Y0, X0
 	VMOVNTPS  X0, 48(SI)
 	ADDQ      $+64, SI
@@ -1772,13 +1696,14 @@ groupmeet0cross:
 	MOVL $0x00000000, R14
 
 groupmeetmix:
+	VBROADCASTSS 4(BX), Y9
+	VMULPS       Y9, Y15, Y8
 	LEAL         7(R8), AX
-	VMOVD        AX, X12
-	VPBROADCASTD X12, Y12
-	VMOVDQU      constantsAVX2<>+48(SB), Y11
-	VPCMPGTD     Y12, Y11, Y12
-	VBROADCASTSS 4(BX), Y11
-	VBLENDVPS    Y12, Y11, Y13, Y13
+	VMOVD        AX, X11
+	VPBROADCASTD X11, Y11
+	VMOVDQU      constantsAVX2<>+44(SB), Y10
+	VPCMPGTD     Y11, Y10, Y11
+	VBLENDVPS    Y11, Y8, Y12, Y12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeetreached
@@ -1816,46 +1741,48 @@ groupmeet3cross:
 short2stream:
 	LEAQ         (DX)(CX*1), AX
 	CALL         ·fetch64AVX2(SB)
-	VBROADCASTSS (BX), Y13
-	VBROADCASTSS 4(BX), Y12
+	VBROADCASTSS (BX), Y0
+	VMULPS       Y0, Y15, Y12
+	VBROADCASTSS 4(BX), Y0
+	VMULPS       Y0, Y15, Y11
 	VPMOVZXBQ    (DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
+	VPERMPS      Y14, Y1, Y0
 	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
+	VMULPS       Y12, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVNTPS     X0, (SI)
 	VPMOVZXBQ    4(DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
+	VPERMPS      Y14, Y1, Y0
 	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VMULPS       Y13, Y0, Y0
+	VMULPS       Y12, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVNTPS     X0, 16(SI)
 	VPMOVZXBQ    8(DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
+	VPERMPS      Y14, Y1, Y0
 	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVNTPS     X0, 32(SI)
 	VPMOVZXBQ    12(DX), Y0
 	VPSLLQ       $0x1c, Y0, Y1
 	VPOR         Y0, Y1, Y1
-	VPERMPS      Y15, Y1, Y0
+	VPERMPS      Y14, Y1, Y0
 	VPSLLD       $0x1c, Y1, Y1
-	VPAND        Y14, Y1, Y1
+	VPAND        Y13, Y1, Y1
 	VPOR         Y1, Y0, Y0
-	VMULPS       Y12, Y0, Y0
+	VMULPS       Y11, Y0, Y0
 	VCVTPS2PH    $0x00, Y0, X0
 	VMOVNTPS     X0, 48(SI)
 	ADDQ         $+8, BX
@@ -1881,32 +1808,32 @@ lanestage:
 	LEAQ 80(SP), BX
 	JMP  laneloop
 
-DATA constantsAVX2<>+0(SB)/4, $0x43800000
-DATA constantsAVX2<>+4(SB)/4, $0x80808080
-DATA constantsAVX2<>+8(SB)/4, $0xffffffff
-DATA constantsAVX2<>+12(SB)/4, $0x01800080
-DATA constantsAVX2<>+16(SB)/4, $0x03800280
-DATA constantsAVX2<>+20(SB)/4, $0x05800480
-DATA constantsAVX2<>+24(SB)/4, $0x07800680
-DATA constantsAVX2<>+28(SB)/4, $0x09800880
-DATA constantsAVX2<>+32(SB)/4, $0x0b800a80
-DATA constantsAVX2<>+36(SB)/4, $0x0d800c80
-DATA constantsAVX2<>+40(SB)/4, $0x0f800e80
-DATA constantsAVX2<>+44(SB)/4, $0xbfffbfff
-DATA constantsAVX2<>+48(SB)/4, $0x00000000
-DATA constantsAVX2<>+52(SB)/4, $0x00000001
-DATA constantsAVX2<>+56(SB)/4, $0x00000002
-DATA constantsAVX2<>+60(SB)/4, $0x00000003
-DATA constantsAVX2<>+64(SB)/4, $0x00000004
-DATA constantsAVX2<>+68(SB)/4, $0x00000005
-DATA constantsAVX2<>+72(SB)/4, $0x00000006
-DATA constantsAVX2<>+76(SB)/4, $0x00000007
-DATA constantsAVX2<>+80(SB)/4, $0x0000007f
-DATA constantsAVX2<>+84(SB)/4, $0x3c000000
-DATA constantsAVX2<>+88(SB)/4, $0x40000000
-DATA constantsAVX2<>+92(SB)/4, $0xbc800000
-DATA constantsAVX2<>+96(SB)/4, $0x80000000
-DATA constantsAVX2<>+100(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+0(SB)/4, $0x80808080
+DATA constantsAVX2<>+4(SB)/4, $0xbfffbfff
+DATA constantsAVX2<>+8(SB)/4, $0x01800080
+DATA constantsAVX2<>+12(SB)/4, $0x03800280
+DATA constantsAVX2<>+16(SB)/4, $0x05800480
+DATA constantsAVX2<>+20(SB)/4, $0x07800680
+DATA constantsAVX2<>+24(SB)/4, $0x09800880
+DATA constantsAVX2<>+28(SB)/4, $0x0b800a80
+DATA constantsAVX2<>+32(SB)/4, $0x0d800c80
+DATA constantsAVX2<>+36(SB)/4, $0x0f800e80
+DATA constantsAVX2<>+40(SB)/4, $0xffffffff
+DATA constantsAVX2<>+44(SB)/4, $0x00000000
+DATA constantsAVX2<>+48(SB)/4, $0x00000001
+DATA constantsAVX2<>+52(SB)/4, $0x00000002
+DATA constantsAVX2<>+56(SB)/4, $0x00000003
+DATA constantsAVX2<>+60(SB)/4, $0x00000004
+DATA constantsAVX2<>+64(SB)/4, $0x00000005
+DATA constantsAVX2<>+68(SB)/4, $0x00000006
+DATA constantsAVX2<>+72(SB)/4, $0x00000007
+DATA constantsAVX2<>+76(SB)/4, $0x0000007f
+DATA constantsAVX2<>+80(SB)/4, $0x3c000000
+DATA constantsAVX2<>+84(SB)/4, $0x40000000
+DATA constantsAVX2<>+88(SB)/4, $0xbc800000
+DATA constantsAVX2<>+92(SB)/4, $0x80000000
+DATA constantsAVX2<>+96(SB)/4, $0x7fc00000
+DATA constantsAVX2<>+100(SB)/4, $0x3b800000
 DATA constantsAVX2<>+104(SB)/4, $0x00000000
 DATA constantsAVX2<>+108(SB)/4, $0x3f000000
 DATA constantsAVX2<>+112(SB)/4, $0x3f800000

@@ -4,23 +4,22 @@
 
 #include "textflag.h"
 
-// func DequantizeFpE4M3F16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeFpE4M3F16AVX512(SB), $496-48
+// func DequantizeFpE4M3F16AVX512(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
+TEXT ·DequantizeFpE4M3F16AVX512(SB), $496-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Z15 0x43800000, Z14 0x80808080, Z13 0xffffffff, Z12 table, Z11 0xbfffbfff
-	// per group: Z0 scale, Z10 Mul, Z0 Sub, K1 Ordered, Z9 Select
-	// vector registers in use at once: 17
+	// per call: Z15 times, Z14 0x80808080, Z13 0xbfffbfff, Z12 0xffffffff
+	// per group: Z0 scale, Z11 Mul
+	// vector registers in use at once: 15
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+8(SB), Z13
-	VMOVUPS      constantsAVX512<>+12(SB), Z12
-	VBROADCASTSS constantsAVX512<>+76(SB), Z11
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
+	VBROADCASTSS times+24(FP), Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z14
+	VBROADCASTSS constantsAVX512<>+4(SB), Z13
+	VBROADCASTSS constantsAVX512<>+8(SB), Z12
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+32
@@ -39,57 +38,43 @@ groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z0
-	VMULPS       Z15, Z0, Z10
-	VSUBPS       Z10, Z10, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z14, Z13, K1, Z9
+	VMULPS       Z0, Z15, Z11
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	PREFETCHT0     (SI)
-	PREFETCHT0     64(SI)
-	VPOR           (DX), Y9, Y0
-	VPOR           32(DX), Y9, Y1
-	VPMAXUB        Y1, Y0, Y0
-	VPCMPEQB       Y13, Y0, Y0
-	VPMOVMSKB      Y0, AX
-	TESTL          AX, AX
-	JNE            grouprare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVUPS        Y1, (SI)
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVUPS        Y1, 32(SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVUPS        Y1, 64(SI)
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVUPS        Y1, 96(SI)
+	PREFETCHT0    (SI)
+	PREFETCHT0    64(SI)
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z12, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           grouprare
+	VPMOVSXBW     (DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z11, Z1, Z1
+	VCVTPS2PH     $0x00, Z1, Y1
+	VMOVUPS       Y1, (SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z11, Z0, Z0
+	VCVTPS2PH     $0x00, Z0, Y0
+	VMOVUPS       Y0, 32(SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z11, Z1, Z1
+	VCVTPS2PH     $0x00, Z1, Y1
+	VMOVUPS       Y1, 64(SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z11, Z0, Z0
+	VCVTPS2PH     $0x00, Z0, Y0
+	VMOVUPS       Y0, 96(SI)
 
 groupback:
 	ADDQ $+128, SI
@@ -109,10 +94,7 @@ groupwhole:
 
 grouptomeet:
 	VBROADCASTSS (BX), Z0
-	VMULPS       Z15, Z0, Z10
-	VSUBPS       Z10, Z10, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z14, Z13, K1, Z9
+	VMULPS       Z0, Z15, Z11
 
 groupmeet:
 	MOVQ R8, R10
@@ -121,76 +103,60 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS Z9, Z0
-	VMOVAPS Z10, Z1
+	VMOVAPS Z11, Z0
 	SUBQ    $+16, R8
 	JLT     groupmeet1cross
 
 groupmeet1:
-	VMOVAPS Z9, Z2
-	VMOVAPS Z10, Z3
+	VMOVAPS Z11, Z1
 	SUBQ    $+16, R8
 	JLT     groupmeet2cross
 
 groupmeet2:
-	VMOVAPS Z9, Z4
-	VMOVAPS Z10, Z5
+	VMOVAPS Z11, Z2
 	SUBQ    $+16, R8
 	JLT     groupmeet3cross
 
 groupmeet3:
-	VMOVAPS        Z9, Z6
-	VMOVAPS        Z10, Z16
-	VPORD          Z2, Z0, Z0
-	VPORD          Z6, Z4, Z4
-	VPORD          Z4, Z0, Z0
-	VMOVDQU8       (DX), Z2
-	VPORD          Z0, Z2, Z2
-	VPCMPEQB       Z13, Z2, K1
-	KORTESTQ       K1, K1
-	JNE            groupmeetrare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y2
-	VPAND          Y11, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z1, Z2, Z2
-	VCVTPS2PH      $0x00, Z2, Y2
-	VMOVUPS        Y2, (SI)
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z3, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVUPS        Y1, 32(SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z5, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVUPS        Y1, 64(SI)
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z16, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVUPS        Y1, 96(SI)
-	ADDQ           $+128, SI
-	ADDQ           $+64, DX
-	SUBQ           $+64, DI
-	CMPQ           R8, $+1
-	JLT            groupnext
-	CMPQ           DI, $+64
-	JLT            grouptail
-	CMPQ           R8, $+64
-	JLT            groupmeet
-	JMP            groupbegin
+	VMOVAPS       Z11, Z3
+	VPORD         (DX), Z14, Z4
+	VPCMPEQB      Z12, Z4, K1
+	KORTESTQ      K1, K1
+	JNE           groupmeetrare
+	VPMOVSXBW     (DX), Z4
+	VPSLLW        $0x07, Z4, Z4
+	VPANDD        Z13, Z4, Z4
+	VCVTPH2PS     Y4, Z5
+	VMULPS        Z0, Z5, Z5
+	VCVTPS2PH     $0x00, Z5, Y5
+	VMOVUPS       Y5, (SI)
+	VEXTRACTI64X4 $0x01, Z4, Y4
+	VCVTPH2PS     Y4, Z4
+	VMULPS        Z1, Z4, Z4
+	VCVTPS2PH     $0x00, Z4, Y4
+	VMOVUPS       Y4, 32(SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z2, Z1, Z1
+	VCVTPS2PH     $0x00, Z1, Y1
+	VMOVUPS       Y1, 64(SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z3, Z0, Z0
+	VCVTPS2PH     $0x00, Z0, Y0
+	VMOVUPS       Y0, 96(SI)
+	ADDQ          $+128, SI
+	ADDQ          $+64, DX
+	SUBQ          $+64, DI
+	CMPQ          R8, $+1
+	JLT           groupnext
+	CMPQ          DI, $+64
+	JLT           grouptail
+	CMPQ          R8, $+64
+	JLT           groupmeet
+	JMP           groupbegin
 
 groupnext:
 	TESTQ DI, DI
@@ -214,61 +180,50 @@ grouppieces:
 	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Z0
-	VMULPS       Z15, Z0, Z10
-	VSUBPS       Z10, Z10, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z14, Z13, K1, Z9
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU8.Z   (DX), K7, Z0
-	VPORD        Z9, Z0, Z0
-	VPCMPEQB     Z13, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          groupstage
-	VPMOVZXBW.Z  (DX), K7, Y0
-	VPSLLW       $0x08, Y0, Y0
-	VPSRAW       $0x01, Y0, Y1
-	VPAND        Y11, Y1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z10, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVDQU16    Y1, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBW.Z  16(DX), K7, Y0
-	VPSLLW       $0x08, Y0, Y0
-	VPSRAW       $0x01, Y0, Y1
-	VPAND        Y11, Y1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z10, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVDQU16    Y1, K7, 32(SI)
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBW.Z  32(DX), K7, Y0
-	VPSLLW       $0x08, Y0, Y0
-	VPSRAW       $0x01, Y0, Y1
-	VPAND        Y11, Y1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z10, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVDQU16    Y1, K7, 64(SI)
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBW.Z  48(DX), K7, Y0
-	VPSLLW       $0x08, Y0, Y0
-	VPSRAW       $0x01, Y0, Y1
-	VPAND        Y11, Y1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z10, Z1, Z1
-	VCVTPS2PH    $0x00, Z1, Y1
-	VMOVDQU16    Y1, K7, 96(SI)
+	VBROADCASTSS  (BX), Z0
+	VMULPS        Z0, Z15, Z11
+	MOVQ          $-1, AX
+	BZHIQ         DI, AX, AX
+	KMOVQ         AX, K0
+	KMOVQ         K0, K7
+	VMOVDQU8.Z    (DX), K7, Z0
+	VPORD         Z14, Z0, Z0
+	VPCMPEQB      Z12, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           groupstage
+	VPMOVSXBW.Z   (DX), K7, Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z11, Z1, Z1
+	VCVTPS2PH     $0x00, Z1, Y1
+	VMOVDQU16     Y1, K7, (SI)
+	CMPQ          DI, $+17
+	JLT           grouptailnarrow
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z11, Z0, Z0
+	VCVTPS2PH     $0x00, Z0, Y0
+	KSHIFTRQ      $0x10, K0, K7
+	VMOVDQU16     Y0, K7, 32(SI)
+	CMPQ          DI, $+33
+	JLT           grouptailnarrow
+	KSHIFTRQ      $0x20, K0, K7
+	VPMOVSXBW.Z   32(DX), K7, Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z11, Z1, Z1
+	VCVTPS2PH     $0x00, Z1, Y1
+	VMOVDQU16     Y1, K7, 64(SI)
+	CMPQ          DI, $+49
+	JLT           grouptailnarrow
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z11, Z0, Z0
+	VCVTPS2PH     $0x00, Z0, Y0
+	KSHIFTRQ      $0x30, K0, K7
+	VMOVDQU16     Y0, K7, 96(SI)
 
 grouptailnarrow:
 	LEAQ (SI)(DI*2), SI
@@ -294,61 +249,43 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS   (BX), Z0
-	VMULPS         Z15, Z0, Z10
-	VBROADCASTSS   4(BX), Z0
-	VMULPS         Z15, Z0, Z9
-	VSUBPS         Z10, Z10, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z8
-	VSUBPS         Z9, Z9, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z7
-	PREFETCHT0     (SI)
-	VPOR           (DX), Y8, Y0
-	VPOR           32(DX), Y7, Y1
-	VPMAXUB        Y1, Y0, Y0
-	VPCMPEQB       Y13, Y0, Y0
-	VPMOVMSKB      Y0, AX
-	TESTL          AX, AX
-	JNE            short2rare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVUPS        Y1, (SI)
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVUPS        Y1, 32(SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVUPS        Y1, 64(SI)
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVUPS        Y1, 96(SI)
+	VMULPS.BCST   (BX), Z15, Z11
+	VMULPS.BCST   4(BX), Z15, Z10
+	PREFETCHT0    (SI)
+	PREFETCHT0    64(SI)
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z12, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           short2rare
+	VPMOVSXBW     (DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z11, Z1, Z1
+	VCVTPS2PH     $0x00, Z1, Y1
+	VMOVUPS       Y1, (SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z11, Z0, Z0
+	VCVTPS2PH     $0x00, Z0, Y0
+	VMOVUPS       Y0, 32(SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z10, Z1, Z1
+	VCVTPS2PH     $0x00, Z1, Y1
+	VMOVUPS       Y1, 64(SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z10, Z0, Z0
+	VCVTPS2PH     $0x00, Z0, Y0
+	VMOVUPS       Y0, 96(SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -362,73 +299,45 @@ short2back:
 short4:
 	CMPQ R8, $+4
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS   (BX), Z0
-	VMULPS         Z15, Z0, Z10
-	VBROADCASTSS   4(BX), Z0
-	VMULPS         Z15, Z0, Z9
-	VBROADCASTSS   8(BX), Z0
-	VMULPS         Z15, Z0, Z8
-	VBROADCASTSS   12(BX), Z0
-	VMULPS         Z15, Z0, Z7
-	VSUBPS         Z10, Z10, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z6
-	VSUBPS         Z9, Z9, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z5
-	VSUBPS         Z8, Z8, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z4
-	VSUBPS         Z7, Z7, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z3
-	PREFETCHT0     (SI)
-	VPORD          Z5, Z6, Z0
-	VPORD          Z3, Z4, Z1
-	VPOR           (DX), Y0, Y0
-	VPOR           32(DX), Y1, Y1
-	VPMAXUB        Y1, Y0, Y0
-	VPCMPEQB       Y13, Y0, Y0
-	VPMOVMSKB      Y0, AX
-	TESTL          AX, AX
-	JNE            short4rare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVUPS        Y1, (SI)
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVUPS        Y1, 32(SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z8, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVUPS        Y1, 64(SI)
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z7, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVUPS        Y1, 96(SI)
+	VMULPS.BCST   (BX), Z15, Z11
+	VMULPS.BCST   4(BX), Z15, Z10
+	VMULPS.BCST   8(BX), Z15, Z9
+	VMULPS.BCST   12(BX), Z15, Z8
+	PREFETCHT0    (SI)
+	PREFETCHT0    64(SI)
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z12, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           short4rare
+	VPMOVSXBW     (DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z11, Z1, Z1
+	VCVTPS2PH     $0x00, Z1, Y1
+	VMOVUPS       Y1, (SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z10, Z0, Z0
+	VCVTPS2PH     $0x00, Z0, Y0
+	VMOVUPS       Y0, 32(SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z9, Z1, Z1
+	VCVTPS2PH     $0x00, Z1, Y1
+	VMOVUPS       Y1, 64(SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z8, Z0, Z0
+	VCVTPS2PH     $0x00, Z0, Y0
+	VMOVUPS       Y0, 96(SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -445,66 +354,42 @@ lanes:
 	JLT  lanestage
 
 laneloop:
-	VMOVUPS        (BX), Z0
-	VMULPS         Z15, Z0, Z0
-	VSUBPS         Z0, Z0, Z1
-	VCMPPS         $0x07, Z1, Z1, K1
-	VBLENDMPS      Z14, Z13, K1, Z1
-	VMOVUPS        64(BX), Z2
-	VMULPS         Z15, Z2, Z2
-	VSUBPS         Z2, Z2, Z3
-	VCMPPS         $0x07, Z3, Z3, K1
-	VBLENDMPS      Z14, Z13, K1, Z3
-	VMOVUPS        128(BX), Z4
-	VMULPS         Z15, Z4, Z4
-	VSUBPS         Z4, Z4, Z5
-	VCMPPS         $0x07, Z5, Z5, K1
-	VBLENDMPS      Z14, Z13, K1, Z5
-	VMOVUPS        192(BX), Z6
-	VMULPS         Z15, Z6, Z6
-	VSUBPS         Z6, Z6, Z7
-	VCMPPS         $0x07, Z7, Z7, K1
-	VBLENDMPS      Z14, Z13, K1, Z7
-	VPORD          Z3, Z1, Z1
-	VPORD          Z7, Z5, Z5
-	VPORD          Z5, Z1, Z1
-	VMOVDQU8       (DX), Z3
-	VPORD          Z1, Z3, Z3
-	VPCMPEQB       Z13, Z3, K1
-	KORTESTQ       K1, K1
-	JNE            lanerare
-	VBROADCASTI128 (DX), Y1
-	VPSHUFB        Y12, Y1, Y1
-	VPSRAW         $0x01, Y1, Y3
-	VPAND          Y11, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS         Z0, Z3, Z3
-	VCVTPS2PH      $0x00, Z3, Y3
-	VMOVUPS        Y3, (SI)
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z2, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVUPS        Y1, 32(SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z4, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVUPS        Y1, 64(SI)
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z6, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVUPS        Y1, 96(SI)
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z12, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           lanerare
+	VMOVUPS       (BX), Z0
+	VMULPS        Z0, Z15, Z0
+	VPMOVSXBW     (DX), Z1
+	VPSLLW        $0x07, Z1, Z1
+	VPANDD        Z13, Z1, Z1
+	VCVTPH2PS     Y1, Z2
+	VMULPS        Z0, Z2, Z2
+	VCVTPS2PH     $0x00, Z2, Y2
+	VMOVUPS       Y2, (SI)
+	VMOVUPS       64(BX), Z0
+	VMULPS        Z0, Z15, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
+	VCVTPH2PS     Y1, Z1
+	VMULPS        Z0, Z1, Z1
+	VCVTPS2PH     $0x00, Z1, Y1
+	VMOVUPS       Y1, 32(SI)
+	VMOVUPS       128(BX), Z0
+	VMULPS        Z0, Z15, Z0
+	VPMOVSXBW     32(DX), Z1
+	VPSLLW        $0x07, Z1, Z1
+	VPANDD        Z13, Z1, Z1
+	VCVTPH2PS     Y1, Z2
+	VMULPS        Z0, Z2, Z2
+	VCVTPS2PH     $0x00, Z2, Y2
+	VMOVUPS       Y2, 64(SI)
+	VMOVUPS       192(BX), Z0
+	VMULPS        Z0, Z15, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
+	VCVTPH2PS     Y1, Z1
+	VMULPS        Z0, Z1, Z1
+	VCVTPS2PH     $0x00, Z1, Y1
+	VMOVUPS       Y1, 96(SI)
 
 laneback:
 	ADDQ  $+128, SI
@@ -533,7 +418,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -544,53 +429,42 @@ fence:
 	RET
 
 groupstream:
-	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
-	VPOR           (DX), Y9, Y0
-	VPOR           32(DX), Y9, Y1
-	VPMAXUB        Y1, Y0, Y0
-	VPCMPEQB       Y13, Y0, Y0
-	VPMOVMSKB      Y0, AX
-	TESTL          AX, AX
-	JNE            grouprare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVNTPS       Y1, (SI)
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVNTPS       Y1, 32(SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVNTPS       Y1, 64(SI)
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVNTPS       Y1, 96(SI)
-	ADDQ           $+128, SI
-	ADDQ           $+64, DX
-	SUBQ           $+64, R8
-	CMPQ           R8, $+64
-	JGE            groupstream
-	JMP            groupwhole
+	LEAQ          (DX)(CX*1), AX
+	CALL          ·fetch64AVX512(SB)
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z12, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           grouprare
+	VPMOVSXBW     (DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z11, Z1, Z1
+	VCVTPS2PH     $0x00, Z1, Y1
+	VMOVNTPS      Y1, (SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z11, Z0, Z0
+	VCVTPS2PH     $0x00, Z0, Y0
+	VMOVNTPS      Y0, 32(SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z11, Z1, Z1
+	VCVTPS2PH     $0x00, Z1, Y1
+	VMOVNTPS      Y1, 64(SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z11, Z0, Z0
+	VCVTPS2PH     $0x00, Z0, Y0
+	VMOVNTPS      Y0, 96(SI)
+	ADDQ          $+128, SI
+	ADDQ          $+64, DX
+	SUBQ          $+64, R8
+	CMPQ          R8, $+64
+	JGE           groupstream
+	JMP           groupwhole
 
 grouprare:
 	MOVQ $+1, 480(SP)
@@ -601,17 +475,13 @@ groupmeet0cross:
 	MOVL $0x00000000, R14
 
 groupmeetmix:
-	VBROADCASTSS 4(BX), Z8
-	VMULPS       Z15, Z8, Z7
-	VSUBPS       Z7, Z7, Z8
-	VCMPPS       $0x07, Z8, Z8, K6
-	VBLENDMPS    Z14, Z13, K6, Z8
+	VBROADCASTSS 4(BX), Z10
+	VMULPS       Z10, Z15, Z9
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z8, K7, Z9
-	VMOVAPS      Z7, K7, Z10
+	VMOVAPS      Z9, K7, Z11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeetreached
@@ -679,64 +549,45 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
-	VBROADCASTSS   (BX), Z0
-	VMULPS         Z15, Z0, Z10
-	VBROADCASTSS   4(BX), Z0
-	VMULPS         Z15, Z0, Z9
-	VSUBPS         Z10, Z10, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z8
-	VSUBPS         Z9, Z9, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z7
-	VPOR           (DX), Y8, Y0
-	VPOR           32(DX), Y7, Y1
-	VPMAXUB        Y1, Y0, Y0
-	VPCMPEQB       Y13, Y0, Y0
-	VPMOVMSKB      Y0, AX
-	TESTL          AX, AX
-	JNE            short2rare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVNTPS       Y1, (SI)
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVNTPS       Y1, 32(SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVNTPS       Y1, 64(SI)
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVNTPS       Y1, 96(SI)
-	ADDQ           $+8, BX
-	ADDQ           $+128, SI
-	ADDQ           $+64, DX
-	SUBQ           $+2, R8
-	CMPQ           R8, $+2
-	JGE            short2stream
-	JMP            few
+	LEAQ          (DX)(CX*1), AX
+	CALL          ·fetch64AVX512(SB)
+	VMULPS.BCST   (BX), Z15, Z11
+	VMULPS.BCST   4(BX), Z15, Z10
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z12, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           short2rare
+	VPMOVSXBW     (DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z11, Z1, Z1
+	VCVTPS2PH     $0x00, Z1, Y1
+	VMOVNTPS      Y1, (SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z11, Z0, Z0
+	VCVTPS2PH     $0x00, Z0, Y0
+	VMOVNTPS      Y0, 32(SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z10, Z1, Z1
+	VCVTPS2PH     $0x00, Z1, Y1
+	VMOVNTPS      Y1, 64(SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z10, Z0, Z0
+	VCVTPS2PH     $0x00, Z0, Y0
+	VMOVNTPS      Y0, 96(SI)
+	ADDQ          $+8, BX
+	ADDQ          $+128, SI
+	ADDQ          $+64, DX
+	SUBQ          $+2, R8
+	CMPQ          R8, $+2
+	JGE           short2stream
+	JMP           few
 
 short2rare:
 	MOVQ $+2, 480(SP)
@@ -744,76 +595,47 @@ short2rare:
 	JMP  spread
 
 short4stream:
-	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
-	VBROADCASTSS   (BX), Z0
-	VMULPS         Z15, Z0, Z10
-	VBROADCASTSS   4(BX), Z0
-	VMULPS         Z15, Z0, Z9
-	VBROADCASTSS   8(BX), Z0
-	VMULPS         Z15, Z0, Z8
-	VBROADCASTSS   12(BX), Z0
-	VMULPS         Z15, Z0, Z7
-	VSUBPS         Z10, Z10, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z6
-	VSUBPS         Z9, Z9, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z5
-	VSUBPS         Z8, Z8, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z4
-	VSUBPS         Z7, Z7, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z3
-	VPORD          Z5, Z6, Z0
-	VPORD          Z3, Z4, Z1
-	VPOR           (DX), Y0, Y0
-	VPOR           32(DX), Y1, Y1
-	VPMAXUB        Y1, Y0, Y0
-	VPCMPEQB       Y13, Y0, Y0
-	VPMOVMSKB      Y0, AX
-	TESTL          AX, AX
-	JNE            short4rare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVNTPS       Y1, (SI)
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVNTPS       Y1, 32(SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z8, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVNTPS       Y1, 64(SI)
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z7, Z1, Z1
-	VCVTPS2PH      $0x00, Z1, Y1
-	VMOVNTPS       Y1, 96(SI)
-	ADDQ           $+16, BX
-	ADDQ           $+128, SI
-	ADDQ           $+64, DX
-	SUBQ           $+4, R8
-	CMPQ           R8, $+4
-	JGE            short4stream
-	JMP            few
+	LEAQ          (DX)(CX*1), AX
+	CALL          ·fetch64AVX512(SB)
+	VMULPS.BCST   (BX), Z15, Z11
+	VMULPS.BCST   4(BX), Z15, Z10
+	VMULPS.BCST   8(BX), Z15, Z9
+	VMULPS.BCST   12(BX), Z15, Z8
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z12, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           short4rare
+	VPMOVSXBW     (DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z11, Z1, Z1
+	VCVTPS2PH     $0x00, Z1, Y1
+	VMOVNTPS      Y1, (SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z10, Z0, Z0
+	VCVTPS2PH     $0x00, Z0, Y0
+	VMOVNTPS      Y0, 32(SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z9, Z1, Z1
+	VCVTPS2PH     $0x00, Z1, Y1
+	VMOVNTPS      Y1, 64(SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z8, Z0, Z0
+	VCVTPS2PH     $0x00, Z0, Y0
+	VMOVNTPS      Y0, 96(SI)
+	ADDQ          $+16, BX
+	ADDQ          $+128, SI
+	ADDQ          $+64, DX
+	SUBQ          $+4, R8
+	CMPQ          R8, $+4
+	JGE           short4stream
+	JMP           few
 
 short4rare:
 	MOVQ $+3, 480(SP)
@@ -848,67 +670,76 @@ spread:
 
 rare:
 	VMOVUPS      (BX), Z0
+	VMULPS       Z0, Z15, Z0
 	VPMOVZXBD    (DX), Z1
-	VBROADCASTSS constantsAVX512<>+80(SB), Z2
+	VBROADCASTSS constantsAVX512<>+12(SB), Z2
 	VPANDD       Z2, Z1, Z3
 	VPCMPEQD     Z2, Z3, K1
 	VPSLLD       $0x18, Z1, Z1
 	VPSLLD       $0x14, Z3, Z3
-	VBROADCASTSS constantsAVX512<>+84(SB), Z4
+	VBROADCASTSS constantsAVX512<>+16(SB), Z4
 	VPADDD       Z4, Z3, Z3
-	VBROADCASTSS constantsAVX512<>+88(SB), Z5
-	VBROADCASTSS constantsAVX512<>+92(SB), Z6
+	VBROADCASTSS constantsAVX512<>+20(SB), Z5
+	VBROADCASTSS constantsAVX512<>+24(SB), Z6
 	VMOVAPS      Z6, Z7
 	VFMADD231PS  Z5, Z3, Z7
 	VMINPS       Z7, Z3, Z7
-	VBROADCASTSS constantsAVX512<>+96(SB), Z3
+	VBROADCASTSS constantsAVX512<>+28(SB), Z3
 	VPTERNLOGD   $0xf8, Z3, Z1, Z7
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+32(SB), Z1
 	VBLENDMPS    Z1, Z7, K1, Z7
+	VBROADCASTSS constantsAVX512<>+36(SB), Z8
+	VMULPS       Z8, Z7, Z7
 	VMULPS       Z0, Z7, Z7
 	VCVTPS2PH    $0x00, Z7, Y7
 	VMOVUPS      Y7, (SI)
 	VMOVUPS      64(BX), Z0
+	VMULPS       Z0, Z15, Z0
 	VPMOVZXBD    16(DX), Z7
-	VPANDD       Z2, Z7, Z8
-	VPCMPEQD     Z2, Z8, K1
+	VPANDD       Z2, Z7, Z9
+	VPCMPEQD     Z2, Z9, K1
 	VPSLLD       $0x18, Z7, Z7
-	VPSLLD       $0x14, Z8, Z8
-	VPADDD       Z4, Z8, Z8
-	VMOVAPS      Z6, Z9
-	VFMADD231PS  Z5, Z8, Z9
-	VMINPS       Z9, Z8, Z9
-	VPTERNLOGD   $0xf8, Z3, Z7, Z9
-	VBLENDMPS    Z1, Z9, K1, Z9
-	VMULPS       Z0, Z9, Z9
-	VCVTPS2PH    $0x00, Z9, Y9
-	VMOVUPS      Y9, 32(SI)
+	VPSLLD       $0x14, Z9, Z9
+	VPADDD       Z4, Z9, Z9
+	VMOVAPS      Z6, Z10
+	VFMADD231PS  Z5, Z9, Z10
+	VMINPS       Z10, Z9, Z10
+	VPTERNLOGD   $0xf8, Z3, Z7, Z10
+	VBLENDMPS    Z1, Z10, K1, Z10
+	VMULPS       Z8, Z10, Z10
+	VMULPS       Z0, Z10, Z10
+	VCVTPS2PH    $0x00, Z10, Y10
+	VMOVUPS      Y10, 32(SI)
 	VMOVUPS      128(BX), Z0
+	VMULPS       Z0, Z15, Z0
 	VPMOVZXBD    32(DX), Z7
-	VPANDD       Z2, Z7, Z8
-	VPCMPEQD     Z2, Z8, K1
+	VPANDD       Z2, Z7, Z9
+	VPCMPEQD     Z2, Z9, K1
 	VPSLLD       $0x18, Z7, Z7
-	VPSLLD       $0x14, Z8, Z8
-	VPADDD       Z4, Z8, Z8
-	VMOVAPS      Z6, Z9
-	VFMADD231PS  Z5, Z8, Z9
-	VMINPS       Z9, Z8, Z9
-	VPTERNLOGD   $0xf8, Z3, Z7, Z9
-	VBLENDMPS    Z1, Z9, K1, Z9
-	VMULPS       Z0, Z9, Z9
-	VCVTPS2PH    $0x00, Z9, Y9
-	VMOVUPS      Y9, 64(SI)
+	VPSLLD       $0x14, Z9, Z9
+	VPADDD       Z4, Z9, Z9
+	VMOVAPS      Z6, Z10
+	VFMADD231PS  Z5, Z9, Z10
+	VMINPS       Z10, Z9, Z10
+	VPTERNLOGD   $0xf8, Z3, Z7, Z10
+	VBLENDMPS    Z1, Z10, K1, Z10
+	VMULPS       Z8, Z10, Z10
+	VMULPS       Z0, Z10, Z10
+	VCVTPS2PH    $0x00, Z10, Y10
+	VMOVUPS      Y10, 64(SI)
 	VMOVUPS      192(BX), Z0
+	VMULPS       Z0, Z15, Z0
 	VPMOVZXBD    48(DX), Z7
-	VPANDD       Z2, Z7, Z8
-	VPCMPEQD     Z2, Z8, K1
+	VPANDD       Z2, Z7, Z9
+	VPCMPEQD     Z2, Z9, K1
 	VPSLLD       $0x18, Z7, Z7
-	VPSLLD       $0x14, Z8, Z8
-	VPADDD       Z4, Z8, Z8
-	VFMADD231PS  Z5, Z8, Z6
-	VMINPS       Z6, Z8, Z6
+	VPSLLD       $0x14, Z9, Z9
+	VPADDD       Z4, Z9, Z9
+	VFMADD231PS  Z5, Z9, Z6
+	VMINPS       Z6, Z9, Z6
 	VPTERNLOGD   $0xf8, Z3, Z7, Z6
 	VBLENDMPS    Z1, Z6, K1, Z1
+	VMULPS       Z8, Z1, Z1
 	VMULPS       Z0, Z1, Z1
 	VCVTPS2PH    $0x00, Z1, Y1
 	VMOVUPS      Y1, 96(SI)
@@ -920,31 +751,29 @@ rare:
 	CMPQ         480(SP), $+3
 	JEQ          short4back
 	VBROADCASTSS (BX), Z0
-	VMULPS       Z15, Z0, Z10
-	VSUBPS       Z10, Z10, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z14, Z13, K1, Z9
+	VMULPS       Z0, Z15, Z11
 	JMP          groupback
 
-// func DequantizeFpE5M2F16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeFpE5M2F16AVX512(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeFpE5M2F16AVX512(SB), $496-48
+TEXT ·DequantizeFpE5M2F16AVX512(SB), $496-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Z15 table
-	// per group: Z14 scale
-	// vector registers in use at once: 11
-	MOVQ    y+0(FP), SI
-	MOVQ    q+8(FP), DX
-	MOVQ    scale+16(FP), BX
-	VMOVUPS constantsAVX512<>+12(SB), Z15
-	MOVQ    groups+24(FP), R8
-	MOVQ    length+32(FP), R9
-	CMPQ    R9, $+1
-	JEQ     lanes
-	CMPQ    R9, $+32
-	JEQ     short2
-	CMPQ    R9, $+16
-	JEQ     short4
+	// per call: Z15 times, Z14 table
+	// per group: Z0 scale, Z13 Mul
+	// vector registers in use at once: 15
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	VBROADCASTSS times+24(FP), Z15
+	VMOVUPS      constantsAVX512<>+40(SB), Z14
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
 
 groups:
 	MOVQ  R9, DI
@@ -956,9 +785,10 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z13
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
@@ -971,57 +801,57 @@ groupbegin:
 
 groupfirst:
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z13
+	VMULPS         Z13, Z0, Z12
 	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z12
+	VMULPS         Z13, Z0, Z11
 	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z11
+	VMULPS         Z13, Z0, Z10
 	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z10
+	VMULPS         Z13, Z0, Z9
 	CMPQ           R8, $+128
 	JLT            groupends
 
 groupahead:
 	VBROADCASTI128 64(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
+	VMULPS         Z13, Z0, Z0
 	VBROADCASTI128 80(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z14, Z1, Z1
+	VMULPS         Z13, Z1, Z1
 	VBROADCASTI128 96(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS         Z14, Z2, Z2
+	VMULPS         Z13, Z2, Z2
 	VBROADCASTI128 112(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS         Z14, Z3, Z3
-	VCMPPS         $0x03, Z12, Z13, K1
-	VCMPPS         $0x03, Z10, Z11, K2
+	VMULPS         Z13, Z3, Z3
+	VCMPPS         $0x03, Z11, Z12, K1
+	VCMPPS         $0x03, Z9, Z10, K2
 	KORTESTQ       K1, K2
 	JNE            grouploop
-	VCVTPS2PH      $0x00, Z13, Y4
-	VMOVUPS        Y4, (SI)
 	VCVTPS2PH      $0x00, Z12, Y4
-	VMOVUPS        Y4, 32(SI)
+	VMOVUPS        Y4, (SI)
 	VCVTPS2PH      $0x00, Z11, Y4
-	VMOVUPS        Y4, 64(SI)
+	VMOVUPS        Y4, 32(SI)
 	VCVTPS2PH      $0x00, Z10, Y4
+	VMOVUPS        Y4, 64(SI)
+	VCVTPS2PH      $0x00, Z9, Y4
 	VMOVUPS        Y4, 96(SI)
-	VMOVAPS        Z0, Z13
-	VMOVAPS        Z1, Z12
-	VMOVAPS        Z2, Z11
-	VMOVAPS        Z3, Z10
+	VMOVAPS        Z0, Z12
+	VMOVAPS        Z1, Z11
+	VMOVAPS        Z2, Z10
+	VMOVAPS        Z3, Z9
 	ADDQ           $+128, SI
 	ADDQ           $+64, DX
 	SUBQ           $+64, R8
@@ -1036,37 +866,38 @@ groupends:
 
 groupturn:
 	VBROADCASTI128 64(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(BX), Z0, Z0
-	VBROADCASTI128 80(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    4(BX), Z1, Z1
-	VBROADCASTI128 96(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VMULPS.BCST    4(BX), Z15, Z1
+	VMULPS         Z1, Z0, Z0
+	VBROADCASTI128 80(DX), Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    4(BX), Z2, Z2
-	VBROADCASTI128 112(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VMULPS         Z1, Z2, Z2
+	VBROADCASTI128 96(DX), Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    4(BX), Z3, Z3
-	VCMPPS         $0x03, Z12, Z13, K1
-	VCMPPS         $0x03, Z10, Z11, K2
+	VMULPS         Z1, Z3, Z3
+	VBROADCASTI128 112(DX), Y4
+	VPSHUFB        Y14, Y4, Y4
+	VCVTPH2PS      Y4, Z4
+	VMULPS         Z1, Z4, Z4
+	VCMPPS         $0x03, Z11, Z12, K1
+	VCMPPS         $0x03, Z9, Z10, K2
 	KORTESTQ       K1, K2
 	JNE            groupturned
-	VCVTPS2PH      $0x00, Z13, Y4
-	VMOVUPS        Y4, (SI)
-	VCVTPS2PH      $0x00, Z12, Y4
-	VMOVUPS        Y4, 32(SI)
-	VCVTPS2PH      $0x00, Z11, Y4
-	VMOVUPS        Y4, 64(SI)
-	VCVTPS2PH      $0x00, Z10, Y4
-	VMOVUPS        Y4, 96(SI)
-	VMOVAPS        Z0, Z13
-	VMOVAPS        Z1, Z12
+	VCVTPS2PH      $0x00, Z12, Y1
+	VMOVUPS        Y1, (SI)
+	VCVTPS2PH      $0x00, Z11, Y1
+	VMOVUPS        Y1, 32(SI)
+	VCVTPS2PH      $0x00, Z10, Y1
+	VMOVUPS        Y1, 64(SI)
+	VCVTPS2PH      $0x00, Z9, Y1
+	VMOVUPS        Y1, 96(SI)
+	VMOVAPS        Z0, Z12
 	VMOVAPS        Z2, Z11
 	VMOVAPS        Z3, Z10
+	VMOVAPS        Z4, Z9
 	ADDQ           $+4, BX
 	ADDQ           $+128, SI
 	ADDQ           $+64, DX
@@ -1078,7 +909,8 @@ groupturn:
 	JNE            groupturn
 
 groupturned:
-	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z13
 	CMPQ         R8, $+128
 	JGE          groupahead
 
@@ -1086,21 +918,21 @@ grouploop:
 	PREFETCHT0     (SI)
 	PREFETCHT0     64(SI)
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
+	VMULPS         Z13, Z0, Z0
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z14, Z1, Z1
+	VMULPS         Z13, Z1, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS         Z14, Z2, Z2
+	VMULPS         Z13, Z2, Z2
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS         Z14, Z3, Z3
+	VMULPS         Z13, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
@@ -1131,7 +963,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z13
 
 groupmeet:
 	MOVQ R8, R10
@@ -1141,33 +974,33 @@ groupmeet:
 
 groupmeet0:
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
+	VMULPS         Z13, Z0, Z0
 	SUBQ           $+16, R8
 	JLT            groupmeet1cross
 
 groupmeet1:
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z14, Z1, Z1
+	VMULPS         Z13, Z1, Z1
 	SUBQ           $+16, R8
 	JLT            groupmeet2cross
 
 groupmeet2:
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS         Z14, Z2, Z2
+	VMULPS         Z13, Z2, Z2
 	SUBQ           $+16, R8
 	JLT            groupmeet3cross
 
 groupmeet3:
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS         Z14, Z3, Z3
+	VMULPS         Z13, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
@@ -1213,7 +1046,8 @@ grouppieces:
 	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z13
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
@@ -1221,22 +1055,22 @@ grouppiece:
 	VPMOVZXBW.Z  (DX), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z14, Z0, Z0
+	VMULPS       Z13, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
 	VPMOVZXBW.Z  16(DX), K7, Y1
 	VPSLLW       $0x08, Y1, Y1
 	VCVTPH2PS    Y1, Z1
-	VMULPS       Z14, Z1, Z1
+	VMULPS       Z13, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVZXBW.Z  32(DX), K7, Y2
 	VPSLLW       $0x08, Y2, Y2
 	VCVTPH2PS    Y2, Z2
-	VMULPS       Z14, Z2, Z2
+	VMULPS       Z13, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVZXBW.Z  48(DX), K7, Y3
 	VPSLLW       $0x08, Y3, Y3
 	VCVTPH2PS    Y3, Z3
-	VMULPS       Z14, Z3, Z3
+	VMULPS       Z13, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
@@ -1284,61 +1118,65 @@ groupmore:
 short2:
 	CMPQ           R8, $+2
 	JLT            few
-	MOVQ           ahead+40(FP), CX
+	MOVQ           ahead+48(FP), CX
 	CMPQ           CX, $+1
 	JGT            short2stream
 	CMPQ           R8, $+8
 	JLT            short2loop
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z0, Z14
+	VMULPS.BCST    (BX), Z15, Z1
+	VMULPS         Z1, Z0, Z11
 	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z0, Z13
+	VMULPS         Z1, Z0, Z10
 	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(BX), Z0, Z12
+	VMULPS.BCST    4(BX), Z15, Z1
+	VMULPS         Z1, Z0, Z9
 	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(BX), Z0, Z11
+	VMULPS         Z1, Z0, Z8
 
 short2ahead:
 	VBROADCASTI128 64(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    8(BX), Z0, Z0
-	VBROADCASTI128 80(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    8(BX), Z1, Z1
-	VBROADCASTI128 96(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VMULPS.BCST    8(BX), Z15, Z1
+	VMULPS         Z1, Z0, Z0
+	VBROADCASTI128 80(DX), Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    12(BX), Z2, Z2
-	VBROADCASTI128 112(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    12(BX), Z3, Z3
-	VCMPPS         $0x03, Z13, Z14, K1
-	VCMPPS         $0x03, Z11, Z12, K2
+	VMULPS         Z1, Z2, Z2
+	VBROADCASTI128 96(DX), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS.BCST    12(BX), Z15, Z3
+	VMULPS         Z3, Z1, Z1
+	VBROADCASTI128 112(DX), Y4
+	VPSHUFB        Y14, Y4, Y4
+	VCVTPH2PS      Y4, Z4
+	VMULPS         Z3, Z4, Z4
+	VCMPPS         $0x03, Z10, Z11, K1
+	VCMPPS         $0x03, Z8, Z9, K2
 	KORTESTQ       K1, K2
 	JNE            short2loop
-	VCVTPS2PH      $0x00, Z14, Y4
-	VMOVUPS        Y4, (SI)
-	VCVTPS2PH      $0x00, Z13, Y4
-	VMOVUPS        Y4, 32(SI)
-	VCVTPS2PH      $0x00, Z12, Y4
-	VMOVUPS        Y4, 64(SI)
-	VCVTPS2PH      $0x00, Z11, Y4
-	VMOVUPS        Y4, 96(SI)
-	VMOVAPS        Z0, Z14
-	VMOVAPS        Z1, Z13
-	VMOVAPS        Z2, Z12
-	VMOVAPS        Z3, Z11
+	VCVTPS2PH      $0x00, Z11, Y3
+	VMOVUPS        Y3, (SI)
+	VCVTPS2PH      $0x00, Z10, Y3
+	VMOVUPS        Y3, 32(SI)
+	VCVTPS2PH      $0x00, Z9, Y3
+	VMOVUPS        Y3, 64(SI)
+	VCVTPS2PH      $0x00, Z8, Y3
+	VMOVUPS        Y3, 96(SI)
+	VMOVAPS        Z0, Z11
+	VMOVAPS        Z2, Z10
+	VMOVAPS        Z1, Z9
+	VMOVAPS        Z4, Z8
 	ADDQ           $+8, BX
 	ADDQ           $+128, SI
 	ADDQ           $+64, DX
@@ -1347,23 +1185,26 @@ short2ahead:
 	JGE            short2ahead
 
 short2loop:
+	VMULPS.BCST    (BX), Z15, Z13
+	VMULPS.BCST    4(BX), Z15, Z12
 	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z0, Z0
+	VMULPS         Z13, Z0, Z0
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    (BX), Z1, Z1
+	VMULPS         Z13, Z1, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    4(BX), Z2, Z2
+	VMULPS         Z12, Z2, Z2
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    4(BX), Z3, Z3
+	VMULPS         Z12, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
@@ -1389,61 +1230,69 @@ short2back:
 short4:
 	CMPQ           R8, $+4
 	JLT            few
-	MOVQ           ahead+40(FP), CX
+	MOVQ           ahead+48(FP), CX
 	CMPQ           CX, $+1
 	JGT            short4stream
 	CMPQ           R8, $+16
 	JLT            short4loop
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z0, Z14
+	VMULPS.BCST    (BX), Z15, Z1
+	VMULPS         Z1, Z0, Z9
 	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(BX), Z0, Z13
+	VMULPS.BCST    4(BX), Z15, Z1
+	VMULPS         Z1, Z0, Z8
 	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    8(BX), Z0, Z12
+	VMULPS.BCST    8(BX), Z15, Z1
+	VMULPS         Z1, Z0, Z7
 	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    12(BX), Z0, Z11
+	VMULPS.BCST    12(BX), Z15, Z1
+	VMULPS         Z1, Z0, Z6
 
 short4ahead:
 	VBROADCASTI128 64(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    16(BX), Z0, Z0
+	VMULPS.BCST    16(BX), Z15, Z1
+	VMULPS         Z1, Z0, Z0
 	VBROADCASTI128 80(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    20(BX), Z1, Z1
+	VMULPS.BCST    20(BX), Z15, Z2
+	VMULPS         Z2, Z1, Z1
 	VBROADCASTI128 96(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    24(BX), Z2, Z2
+	VMULPS.BCST    24(BX), Z15, Z3
+	VMULPS         Z3, Z2, Z2
 	VBROADCASTI128 112(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    28(BX), Z3, Z3
-	VCMPPS         $0x03, Z13, Z14, K1
-	VCMPPS         $0x03, Z11, Z12, K2
+	VMULPS.BCST    28(BX), Z15, Z4
+	VMULPS         Z4, Z3, Z3
+	VCMPPS         $0x03, Z8, Z9, K1
+	VCMPPS         $0x03, Z6, Z7, K2
 	KORTESTQ       K1, K2
 	JNE            short4loop
-	VCVTPS2PH      $0x00, Z14, Y4
+	VCVTPS2PH      $0x00, Z9, Y4
 	VMOVUPS        Y4, (SI)
-	VCVTPS2PH      $0x00, Z13, Y4
+	VCVTPS2PH      $0x00, Z8, Y4
 	VMOVUPS        Y4, 32(SI)
-	VCVTPS2PH      $0x00, Z12, Y4
+	VCVTPS2PH      $0x00, Z7, Y4
 	VMOVUPS        Y4, 64(SI)
-	VCVTPS2PH      $0x00, Z11, Y4
+	VCVTPS2PH      $0x00, Z6, Y4
 	VMOVUPS        Y4, 96(SI)
-	VMOVAPS        Z0, Z14
-	VMOVAPS        Z1, Z13
-	VMOVAPS        Z2, Z12
-	VMOVAPS        Z3, Z11
+	VMOVAPS        Z0, Z9
+	VMOVAPS        Z1, Z8
+	VMOVAPS        Z2, Z7
+	VMOVAPS        Z3, Z6
 	ADDQ           $+16, BX
 	ADDQ           $+128, SI
 	ADDQ           $+64, DX
@@ -1452,23 +1301,28 @@ short4ahead:
 	JGE            short4ahead
 
 short4loop:
+	VMULPS.BCST    (BX), Z15, Z13
+	VMULPS.BCST    4(BX), Z15, Z12
+	VMULPS.BCST    8(BX), Z15, Z11
+	VMULPS.BCST    12(BX), Z15, Z10
 	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z0, Z0
+	VMULPS         Z13, Z0, Z0
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    4(BX), Z1, Z1
+	VMULPS         Z12, Z1, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    8(BX), Z2, Z2
+	VMULPS         Z11, Z2, Z2
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    12(BX), Z3, Z3
+	VMULPS         Z10, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
@@ -1498,24 +1352,28 @@ lanes:
 
 laneloop:
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMOVUPS        (BX), Z1
+	VMULPS         Z1, Z15, Z1
 	VMULPS         Z1, Z0, Z0
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMOVUPS        64(BX), Z2
+	VMULPS         Z2, Z15, Z2
 	VMULPS         Z2, Z1, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMOVUPS        128(BX), Z3
+	VMULPS         Z3, Z15, Z3
 	VMULPS         Z3, Z2, Z2
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
 	VMOVUPS        192(BX), Z4
+	VMULPS         Z4, Z15, Z4
 	VMULPS         Z4, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
@@ -1557,7 +1415,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1571,21 +1429,21 @@ groupstream:
 	LEAQ           (DX)(CX*1), AX
 	CALL           ·fetch64AVX512(SB)
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
+	VMULPS         Z13, Z0, Z0
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z14, Z1, Z1
+	VMULPS         Z13, Z1, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS         Z14, Z2, Z2
+	VMULPS         Z13, Z2, Z2
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS         Z14, Z3, Z3
+	VMULPS         Z13, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
@@ -1606,17 +1464,17 @@ groupstream:
 	JMP            groupwhole
 
 grouplast:
-	VCMPPS    $0x03, Z12, Z13, K1
-	VCMPPS    $0x03, Z10, Z11, K2
+	VCMPPS    $0x03, Z11, Z12, K1
+	VCMPPS    $0x03, Z9, Z10, K2
 	KORTESTQ  K1, K2
 	JNE       grouploop
-	VCVTPS2PH $0x00, Z13, Y0
-	VMOVUPS   Y0, (SI)
 	VCVTPS2PH $0x00, Z12, Y0
-	VMOVUPS   Y0, 32(SI)
+	VMOVUPS   Y0, (SI)
 	VCVTPS2PH $0x00, Z11, Y0
-	VMOVUPS   Y0, 64(SI)
+	VMOVUPS   Y0, 32(SI)
 	VCVTPS2PH $0x00, Z10, Y0
+	VMOVUPS   Y0, 64(SI)
+	VCVTPS2PH $0x00, Z9, Y0
 	VMOVUPS   Y0, 96(SI)
 	ADDQ      $+128, SI
 	ADDQ      $+64, DX
@@ -1632,11 +1490,13 @@ groupmeet0cross:
 	MOVL $0x00000000, R14
 
 groupmeetmix:
+	VBROADCASTSS 4(BX), Z12
+	VMULPS       Z12, Z15, Z11
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z14
+	VMOVAPS      Z11, K7, Z13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeetreached
@@ -1706,22 +1566,24 @@ groupmeetrare:
 short2stream:
 	LEAQ           (DX)(CX*1), AX
 	CALL           ·fetch64AVX512(SB)
+	VMULPS.BCST    (BX), Z15, Z13
+	VMULPS.BCST    4(BX), Z15, Z12
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z0, Z0
+	VMULPS         Z13, Z0, Z0
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    (BX), Z1, Z1
+	VMULPS         Z13, Z1, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    4(BX), Z2, Z2
+	VMULPS         Z12, Z2, Z2
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    4(BX), Z3, Z3
+	VMULPS         Z12, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
@@ -1750,22 +1612,26 @@ short2rare:
 short4stream:
 	LEAQ           (DX)(CX*1), AX
 	CALL           ·fetch64AVX512(SB)
+	VMULPS.BCST    (BX), Z15, Z13
+	VMULPS.BCST    4(BX), Z15, Z12
+	VMULPS.BCST    8(BX), Z15, Z11
+	VMULPS.BCST    12(BX), Z15, Z10
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z0, Z0
+	VMULPS         Z13, Z0, Z0
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    4(BX), Z1, Z1
+	VMULPS         Z12, Z1, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    8(BX), Z2, Z2
+	VMULPS         Z11, Z2, Z2
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    12(BX), Z3, Z3
+	VMULPS         Z10, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
@@ -1819,18 +1685,20 @@ spread:
 
 rare:
 	VMOVUPS        (BX), Z0
+	VMULPS         Z0, Z15, Z0
 	VBROADCASTI128 (DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z0, Z1, Z1
 	VCMPPS         $0x07, Z1, Z1, K1
-	VBROADCASTSS   constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS   constantsAVX512<>+32(SB), Z0
 	VBLENDMPS      Z1, Z0, K1, Z1
 	VCVTPS2PH      $0x00, Z1, Y1
 	VMOVUPS        Y1, (SI)
 	VMOVUPS        64(BX), Z1
+	VMULPS         Z1, Z15, Z1
 	VBROADCASTI128 16(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z1, Z2, Z2
 	VCMPPS         $0x07, Z2, Z2, K1
@@ -1838,8 +1706,9 @@ rare:
 	VCVTPS2PH      $0x00, Z2, Y2
 	VMOVUPS        Y2, 32(SI)
 	VMOVUPS        128(BX), Z1
+	VMULPS         Z1, Z15, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z1, Z2, Z2
 	VCMPPS         $0x07, Z2, Z2, K1
@@ -1847,8 +1716,9 @@ rare:
 	VCVTPS2PH      $0x00, Z2, Y2
 	VMOVUPS        Y2, 64(SI)
 	VMOVUPS        192(BX), Z1
+	VMULPS         Z1, Z15, Z1
 	VBROADCASTI128 48(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z1, Z2, Z2
 	VCMPPS         $0x07, Z2, Z2, K1
@@ -1862,23 +1732,25 @@ rare:
 	JEQ            short2back
 	CMPQ           480(SP), $+3
 	JEQ            short4back
-	VBROADCASTSS   (BX), Z14
+	VBROADCASTSS   (BX), Z0
+	VMULPS         Z0, Z15, Z13
 	JMP            groupback
 
-// func DequantizeFpE2M1F16AVX512(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeFpE2M1F16AVX512(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeFpE2M1F16AVX512(SB), $464-48
+TEXT ·DequantizeFpE2M1F16AVX512(SB), $464-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Z15 table, Z14 0x10000001
-	// per group: Z13 scale
-	// vector registers in use at once: 4
+	// per call: Z15 times, Z14 table, Z13 0x10000001
+	// per group: Z0 scale, Z12 Mul
+	// vector registers in use at once: 8
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
-	VMOVUPS      constantsAVX512<>+104(SB), Z15
-	VBROADCASTSS constantsAVX512<>+168(SB), Z14
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
+	VBROADCASTSS times+24(FP), Z15
+	VMOVUPS      constantsAVX512<>+104(SB), Z14
+	VBROADCASTSS constantsAVX512<>+168(SB), Z13
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+32
@@ -1896,9 +1768,10 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z12
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -1906,27 +1779,27 @@ grouploop:
 	PREFETCHT0 (SI)
 	PREFETCHT0 64(SI)
 	VPMOVZXBQ  (DX), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMULPS     Z13, Z0, Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VMULPS     Z12, Z0, Z0
 	VCVTPS2PH  $0x00, Z0, Y0
 	VMOVUPS    Y0, (SI)
 	VPMOVZXBQ  8(DX), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMULPS     Z13, Z0, Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VMULPS     Z12, Z0, Z0
 	VCVTPS2PH  $0x00, Z0, Y0
 	VMOVUPS    Y0, 32(SI)
 	VPMOVZXBQ  16(DX), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMULPS     Z13, Z0, Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VMULPS     Z12, Z0, Z0
 	VCVTPS2PH  $0x00, Z0, Y0
 	VMOVUPS    Y0, 64(SI)
 	VPMOVZXBQ  24(DX), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMULPS     Z13, Z0, Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VMULPS     Z12, Z0, Z0
 	VCVTPS2PH  $0x00, Z0, Y0
 	VMOVUPS    Y0, 96(SI)
 	ADDQ       $+128, SI
@@ -1943,7 +1816,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z12
 
 groupmeet:
 	SUBQ $+16, R8
@@ -1951,9 +1825,9 @@ groupmeet:
 
 groupmeet0:
 	VPMOVZXBQ (DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z12, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVUPS   Y0, (SI)
 	SUBQ      $+16, R8
@@ -1961,9 +1835,9 @@ groupmeet0:
 
 groupmeet1:
 	VPMOVZXBQ 8(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z12, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVUPS   Y0, 32(SI)
 	SUBQ      $+16, R8
@@ -1971,9 +1845,9 @@ groupmeet1:
 
 groupmeet2:
 	VPMOVZXBQ 16(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z12, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVUPS   Y0, 64(SI)
 	SUBQ      $+16, R8
@@ -1981,9 +1855,9 @@ groupmeet2:
 
 groupmeet3:
 	VPMOVZXBQ 24(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z12, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVUPS   Y0, 96(SI)
 	ADDQ      $+128, SI
@@ -2019,7 +1893,8 @@ grouppieces:
 	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z12
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
@@ -2029,9 +1904,9 @@ grouppiece:
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	VPMOVZXBQ.Z  (DX), K7, Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z12, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KMOVQ        K0, K7
 	VMOVDQU16    Y0, K7, (SI)
@@ -2044,9 +1919,9 @@ grouppiece:
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
 	VPMOVZXBQ.Z  8(DX), K7, Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z12, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVDQU16    Y0, K7, 32(SI)
@@ -2059,9 +1934,9 @@ grouppiece:
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x10, K7, K7
 	VPMOVZXBQ.Z  16(DX), K7, Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z12, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVDQU16    Y0, K7, 64(SI)
@@ -2074,9 +1949,9 @@ grouppiece:
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x18, K7, K7
 	VPMOVZXBQ.Z  24(DX), K7, Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z12, Z0, Z0
 	VCVTPS2PH    $0x00, Z0, Y0
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVDQU16    Y0, K7, 96(SI)
@@ -2105,34 +1980,37 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
+	VMULPS.BCST (BX), Z15, Z12
+	VMULPS.BCST 4(BX), Z15, Z11
 	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z12, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, (SI)
 	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z12, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 32(SI)
 	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z11, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 64(SI)
 	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z11, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+8, BX
@@ -2146,34 +2024,39 @@ short2loop:
 short4:
 	CMPQ R8, $+4
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
 
 short4loop:
+	VMULPS.BCST (BX), Z15, Z12
+	VMULPS.BCST 4(BX), Z15, Z11
+	VMULPS.BCST 8(BX), Z15, Z10
+	VMULPS.BCST 12(BX), Z15, Z9
 	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
 	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z12, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, (SI)
 	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z11, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 32(SI)
 	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 8(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 64(SI)
 	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 12(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z9, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVUPS     Y0, 96(SI)
 	ADDQ        $+16, BX
@@ -2191,30 +2074,34 @@ lanes:
 
 laneloop:
 	VMOVUPS   (BX), Z0
+	VMULPS    Z0, Z15, Z0
 	VPMOVZXBQ (DX), Z1
-	VPMULUDQ  Z14, Z1, Z1
-	VPERMPS   Z15, Z1, Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
 	VMULPS    Z0, Z1, Z1
 	VCVTPS2PH $0x00, Z1, Y1
 	VMOVUPS   Y1, (SI)
 	VMOVUPS   64(BX), Z0
+	VMULPS    Z0, Z15, Z0
 	VPMOVZXBQ 8(DX), Z1
-	VPMULUDQ  Z14, Z1, Z1
-	VPERMPS   Z15, Z1, Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
 	VMULPS    Z0, Z1, Z1
 	VCVTPS2PH $0x00, Z1, Y1
 	VMOVUPS   Y1, 32(SI)
 	VMOVUPS   128(BX), Z0
+	VMULPS    Z0, Z15, Z0
 	VPMOVZXBQ 16(DX), Z1
-	VPMULUDQ  Z14, Z1, Z1
-	VPERMPS   Z15, Z1, Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
 	VMULPS    Z0, Z1, Z1
 	VCVTPS2PH $0x00, Z1, Y1
 	VMOVUPS   Y1, 64(SI)
 	VMOVUPS   192(BX), Z0
+	VMULPS    Z0, Z15, Z0
 	VPMOVZXBQ 24(DX), Z1
-	VPMULUDQ  Z14, Z1, Z1
-	VPERMPS   Z15, Z1, Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
 	VMULPS    Z0, Z1, Z1
 	VCVTPS2PH $0x00, Z1, Y1
 	VMOVUPS   Y1, 96(SI)
@@ -2244,7 +2131,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2258,27 +2145,27 @@ groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX512(SB)
 	VPMOVZXBQ (DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z12, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVNTPS  Y0, (SI)
 	VPMOVZXBQ 8(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z12, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVNTPS  Y0, 32(SI)
 	VPMOVZXBQ 16(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z12, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVNTPS  Y0, 64(SI)
 	VPMOVZXBQ 24(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z12, Z0, Z0
 	VCVTPS2PH $0x00, Z0, Y0
 	VMOVNTPS  Y0, 96(SI)
 	ADDQ      $+128, SI
@@ -2292,11 +2179,13 @@ groupmeet0cross:
 	MOVL $0x00000000, R14
 
 groupmeetmix:
+	VBROADCASTSS 4(BX), Z11
+	VMULPS       Z11, Z15, Z10
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z13
+	VMOVAPS      Z10, K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeetreached
@@ -2334,28 +2223,30 @@ groupmeet3cross:
 short2stream:
 	LEAQ        (DX)(CX*1), AX
 	CALL        ·fetch64AVX512(SB)
+	VMULPS.BCST (BX), Z15, Z12
+	VMULPS.BCST 4(BX), Z15, Z11
 	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z12, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, (SI)
 	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z12, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 32(SI)
 	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z11, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 64(SI)
 	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z11, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 96(SI)
 	ADDQ        $+8, BX
@@ -2369,28 +2260,32 @@ short2stream:
 short4stream:
 	LEAQ        (DX)(CX*1), AX
 	CALL        ·fetch64AVX512(SB)
+	VMULPS.BCST (BX), Z15, Z12
+	VMULPS.BCST 4(BX), Z15, Z11
+	VMULPS.BCST 8(BX), Z15, Z10
+	VMULPS.BCST 12(BX), Z15, Z9
 	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z12, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, (SI)
 	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z11, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 32(SI)
 	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 8(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z10, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 64(SI)
 	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 12(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z9, Z0, Z0
 	VCVTPS2PH   $0x00, Z0, Y0
 	VMOVNTPS    Y0, 96(SI)
 	ADDQ        $+16, BX
@@ -2416,32 +2311,32 @@ lanestage:
 	LEAQ 160(SP), BX
 	JMP  laneloop
 
-DATA constantsAVX512<>+0(SB)/4, $0x43800000
-DATA constantsAVX512<>+4(SB)/4, $0x80808080
+DATA constantsAVX512<>+0(SB)/4, $0x80808080
+DATA constantsAVX512<>+4(SB)/4, $0xbfffbfff
 DATA constantsAVX512<>+8(SB)/4, $0xffffffff
-DATA constantsAVX512<>+12(SB)/4, $0x01800080
-DATA constantsAVX512<>+16(SB)/4, $0x03800280
-DATA constantsAVX512<>+20(SB)/4, $0x05800480
-DATA constantsAVX512<>+24(SB)/4, $0x07800680
-DATA constantsAVX512<>+28(SB)/4, $0x09800880
-DATA constantsAVX512<>+32(SB)/4, $0x0b800a80
-DATA constantsAVX512<>+36(SB)/4, $0x0d800c80
-DATA constantsAVX512<>+40(SB)/4, $0x0f800e80
-DATA constantsAVX512<>+44(SB)/4, $0x01800080
-DATA constantsAVX512<>+48(SB)/4, $0x03800280
-DATA constantsAVX512<>+52(SB)/4, $0x05800480
-DATA constantsAVX512<>+56(SB)/4, $0x07800680
-DATA constantsAVX512<>+60(SB)/4, $0x09800880
-DATA constantsAVX512<>+64(SB)/4, $0x0b800a80
-DATA constantsAVX512<>+68(SB)/4, $0x0d800c80
-DATA constantsAVX512<>+72(SB)/4, $0x0f800e80
-DATA constantsAVX512<>+76(SB)/4, $0xbfffbfff
-DATA constantsAVX512<>+80(SB)/4, $0x0000007f
-DATA constantsAVX512<>+84(SB)/4, $0x3c000000
-DATA constantsAVX512<>+88(SB)/4, $0x40000000
-DATA constantsAVX512<>+92(SB)/4, $0xbc800000
-DATA constantsAVX512<>+96(SB)/4, $0x80000000
-DATA constantsAVX512<>+100(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+12(SB)/4, $0x0000007f
+DATA constantsAVX512<>+16(SB)/4, $0x3c000000
+DATA constantsAVX512<>+20(SB)/4, $0x40000000
+DATA constantsAVX512<>+24(SB)/4, $0xbc800000
+DATA constantsAVX512<>+28(SB)/4, $0x80000000
+DATA constantsAVX512<>+32(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+36(SB)/4, $0x3b800000
+DATA constantsAVX512<>+40(SB)/4, $0x01800080
+DATA constantsAVX512<>+44(SB)/4, $0x03800280
+DATA constantsAVX512<>+48(SB)/4, $0x05800480
+DATA constantsAVX512<>+52(SB)/4, $0x07800680
+DATA constantsAVX512<>+56(SB)/4, $0x09800880
+DATA constantsAVX512<>+60(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+64(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+68(SB)/4, $0x0f800e80
+DATA constantsAVX512<>+72(SB)/4, $0x01800080
+DATA constantsAVX512<>+76(SB)/4, $0x03800280
+DATA constantsAVX512<>+80(SB)/4, $0x05800480
+DATA constantsAVX512<>+84(SB)/4, $0x07800680
+DATA constantsAVX512<>+88(SB)/4, $0x09800880
+DATA constantsAVX512<>+92(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+96(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+100(SB)/4, $0x0f800e80
 DATA constantsAVX512<>+104(SB)/4, $0x00000000
 DATA constantsAVX512<>+108(SB)/4, $0x3f000000
 DATA constantsAVX512<>+112(SB)/4, $0x3f800000

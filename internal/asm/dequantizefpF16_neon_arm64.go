@@ -4,23 +4,23 @@
 
 package asm
 
-// DequantizeFpE4M3F16NEON sets y = q*scale.
+// DequantizeFpE4M3F16NEON sets y = q*(scale*times), the product finite. Times has 256 as a factor for E4M3.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func DequantizeFpE4M3F16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+func DequantizeFpE4M3F16NEON(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 
-// DequantizeFpE5M2F16NEON sets y = q*scale.
+// DequantizeFpE5M2F16NEON sets y = q*(scale*times), the product finite. Times has 256 as a factor for E4M3.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func DequantizeFpE5M2F16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+func DequantizeFpE5M2F16NEON(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 
-// DequantizeFpE2M1F16NEON sets y = q*scale.
+// DequantizeFpE2M1F16NEON sets y = q*(scale*times), the product finite. Times has 256 as a factor for E4M3.
 // It runs over groups >= 1 adjacent groups of length >= 1 contiguous elements;
 // parameters and results are one per group.
 //
 //go:noescape
-func DequantizeFpE2M1F16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+func DequantizeFpE2M1F16NEON(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)

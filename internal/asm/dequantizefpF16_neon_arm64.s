@@ -4,26 +4,26 @@
 
 #include "textflag.h"
 
-// func DequantizeFpE4M3F16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeFpE4M3F16NEON(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE4M3F16NEON(SB), NOSPLIT, $168-48
+TEXT ·DequantizeFpE4M3F16NEON(SB), NOSPLIT, $168-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
-	// per call: V15 0x43800000, V14 0x80808080, V13 0xffffffff, V12 0xbfffbfff
-	// per group: V0 scale, V11 Mul, V0 Sub, V0 Ordered, V10 Select
-	// vector registers in use at once: 20
+	// per call: V15 times, V14 0x80808080, V13 0xbfffbfff, V12 0xffffffff
+	// per group: V0 scale, V11 Mul
+	// vector registers in use at once: 18
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
-	MOVD $1132462080, R16
-	VDUP R16, V15.S4
+	FMOVS times+24(FP), F15
+	VDUP V15.S[0], V15.S4
 	MOVD $2155905152, R16
 	VDUP R16, V14.S4
-	MOVD $4294967295, R16
-	VDUP R16, V13.S4
 	MOVD $3221209087, R16
+	VDUP R16, V13.S4
+	MOVD $4294967295, R16
 	VDUP R16, V12.S4
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
@@ -36,16 +36,12 @@ groupbegin:
 	CMP $16, R4
 	BLT grouptomeet
 	VLD1R (R3), [V0.S4]
-	WORD $0x6e2fdc0b // fmul v11.4s, v0.4s, v15.4s
-	WORD $0x4eabd560 // fsub v0.4s, v11.4s, v11.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VMOV V0.B16, V10.B16
-	VBSL V13.B16, V14.B16, V10.B16
+	WORD $0x6e20ddeb // fmul v11.4s, v15.4s, v0.4s
 	SUB R4, R0, R0
 grouploop:
 	FMOVQ (R2), F0
-	VORR V10.B16, V0.B16, V0.B16
-	VCMEQ V13.B16, V0.B16, V0.B16
+	VORR V14.B16, V0.B16, V0.B16
+	VCMEQ V12.B16, V0.B16, V0.B16
 	VCMTST V0.S4, V0.S4, V0.S4
 	WORD $0x6e30f800 // fmaxv s0, v0.4s
 	FCMPS F0, F0
@@ -53,7 +49,7 @@ grouploop:
 	FMOVQ (R2), F0
 	WORD $0x0f08a401 // sshll v1.8h, v0.8b, #0
 	VSHL $7, V1.H8, V1.H8
-	VAND V12.B16, V1.B16, V1.B16
+	VAND V13.B16, V1.B16, V1.B16
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e2bdc42 // fmul v2.4s, v2.4s, v11.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
@@ -63,7 +59,7 @@ grouploop:
 	FMOVQ F2, (R1)
 	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
 	VSHL $7, V0.H8, V0.H8
-	VAND V12.B16, V0.B16, V0.B16
+	VAND V13.B16, V0.B16, V0.B16
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
 	WORD $0x6e2bdc21 // fmul v1.4s, v1.4s, v11.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
@@ -86,11 +82,7 @@ groupwhole:
 	BLT grouptail
 grouptomeet:
 	VLD1R (R3), [V0.S4]
-	WORD $0x6e2fdc0b // fmul v11.4s, v0.4s, v15.4s
-	WORD $0x4eabd560 // fsub v0.4s, v11.4s, v11.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VMOV V0.B16, V10.B16
-	VBSL V13.B16, V14.B16, V10.B16
+	WORD $0x6e20ddeb // fmul v11.4s, v15.4s, v0.4s
 groupmeet:
 	MOVD R4, R6
 	MOVD R3, R7
@@ -98,57 +90,50 @@ groupmeet:
 	CMP $0, R4
 	BLT groupmeet0cross
 groupmeet0:
-	VMOV V10.B16, V0.B16
-	VMOV V11.B16, V1.B16
+	VMOV V11.B16, V0.B16
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
 groupmeet1:
-	VMOV V10.B16, V2.B16
-	VMOV V11.B16, V3.B16
+	VMOV V11.B16, V1.B16
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
 groupmeet2:
-	VMOV V10.B16, V4.B16
-	VMOV V11.B16, V16.B16
+	VMOV V11.B16, V2.B16
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
 groupmeet3:
-	VMOV V10.B16, V17.B16
-	VMOV V11.B16, V18.B16
-	FMOVQ (R2), F19
-	VORR V0.B16, V19.B16, V19.B16
-	VORR V2.B16, V19.B16, V19.B16
-	VORR V4.B16, V19.B16, V19.B16
-	VORR V17.B16, V19.B16, V19.B16
-	VCMEQ V13.B16, V19.B16, V19.B16
-	VCMTST V19.S4, V19.S4, V19.S4
-	WORD $0x6e30fa73 // fmaxv s19, v19.4s
-	FCMPS F19, F19
+	VMOV V11.B16, V3.B16
+	FMOVQ (R2), F4
+	VORR V14.B16, V4.B16, V4.B16
+	VCMEQ V12.B16, V4.B16, V4.B16
+	VCMTST V4.S4, V4.S4, V4.S4
+	WORD $0x6e30f884 // fmaxv s4, v4.4s
+	FCMPS F4, F4
 	BVS groupmeetrare
-	FMOVQ (R2), F0
-	WORD $0x0f08a402 // sshll v2.8h, v0.8b, #0
-	VSHL $7, V2.H8, V2.H8
-	VAND V12.B16, V2.B16, V2.B16
-	WORD $0x0e217844 // fcvtl v4.4s, v2.4h
-	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
-	WORD $0x0e216884 // fcvtn v4.4h, v4.4s
-	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
-	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
-	WORD $0x4e216844 // fcvtn2 v4.8h, v2.4s
-	FMOVQ F4, (R1)
-	WORD $0x4f08a400 // sshll2 v0.8h, v0.16b, #0
-	VSHL $7, V0.H8, V0.H8
-	VAND V12.B16, V0.B16, V0.B16
-	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e30dc21 // fmul v1.4s, v1.4s, v16.4s
-	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
-	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
-	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
-	FMOVQ F1, 16(R1)
+	FMOVQ (R2), F4
+	WORD $0x0f08a485 // sshll v5.8h, v4.8b, #0
+	VSHL $7, V5.H8, V5.H8
+	VAND V13.B16, V5.B16, V5.B16
+	WORD $0x0e2178a6 // fcvtl v6.4s, v5.4h
+	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
+	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
+	WORD $0x4e2178a5 // fcvtl2 v5.4s, v5.8h
+	WORD $0x6e21dca5 // fmul v5.4s, v5.4s, v1.4s
+	WORD $0x4e2168a6 // fcvtn2 v6.8h, v5.4s
+	FMOVQ F6, (R1)
+	WORD $0x4f08a484 // sshll2 v4.8h, v4.16b, #0
+	VSHL $7, V4.H8, V4.H8
+	VAND V13.B16, V4.B16, V4.B16
+	WORD $0x0e217880 // fcvtl v0.4s, v4.4h
+	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
+	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	WORD $0x4e217884 // fcvtl2 v4.4s, v4.8h
+	WORD $0x6e23dc84 // fmul v4.4s, v4.4s, v3.4s
+	WORD $0x4e216880 // fcvtn2 v0.8h, v4.4s
+	FMOVQ F0, 16(R1)
 	ADD $32, R1, R1
 	ADD $16, R2, R2
 	SUB $16, R0, R0
@@ -177,11 +162,7 @@ grouppieces:
 	MOVD R4, R0
 grouppiece:
 	VLD1R (R3), [V0.S4]
-	WORD $0x6e2fdc0b // fmul v11.4s, v0.4s, v15.4s
-	WORD $0x4eabd560 // fsub v0.4s, v11.4s, v11.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VMOV V0.B16, V10.B16
-	VBSL V13.B16, V14.B16, V10.B16
+	WORD $0x6e20ddeb // fmul v11.4s, v15.4s, v0.4s
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
 	ADD $48, RSP, R16
@@ -220,57 +201,42 @@ lanes:
 	CMP $16, R0
 	BLT lanestage
 laneloop:
-	FMOVQ (R3), F0
-	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
-	WORD $0x4ea0d401 // fsub v1.4s, v0.4s, v0.4s
-	WORD $0x4e21e421 // fcmeq v1.4s, v1.4s, v1.4s
-	VBSL V13.B16, V14.B16, V1.B16
-	FMOVQ 16(R3), F2
-	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
-	WORD $0x4ea2d443 // fsub v3.4s, v2.4s, v2.4s
-	WORD $0x4e23e463 // fcmeq v3.4s, v3.4s, v3.4s
-	VBSL V13.B16, V14.B16, V3.B16
-	FMOVQ 32(R3), F4
-	WORD $0x6e2fdc84 // fmul v4.4s, v4.4s, v15.4s
-	WORD $0x4ea4d485 // fsub v5.4s, v4.4s, v4.4s
-	WORD $0x4e25e4a5 // fcmeq v5.4s, v5.4s, v5.4s
-	VBSL V13.B16, V14.B16, V5.B16
-	FMOVQ 48(R3), F6
-	WORD $0x6e2fdcc6 // fmul v6.4s, v6.4s, v15.4s
-	WORD $0x4ea6d4c7 // fsub v7.4s, v6.4s, v6.4s
-	WORD $0x4e27e4e7 // fcmeq v7.4s, v7.4s, v7.4s
-	VBSL V13.B16, V14.B16, V7.B16
-	FMOVQ (R2), F8
-	VORR V1.B16, V8.B16, V8.B16
-	VORR V3.B16, V8.B16, V8.B16
-	VORR V5.B16, V8.B16, V8.B16
-	VORR V7.B16, V8.B16, V8.B16
-	VCMEQ V13.B16, V8.B16, V8.B16
-	VCMTST V8.S4, V8.S4, V8.S4
-	WORD $0x6e30f908 // fmaxv s8, v8.4s
-	FCMPS F8, F8
+	FMOVQ (R2), F0
+	VORR V14.B16, V0.B16, V0.B16
+	VCMEQ V12.B16, V0.B16, V0.B16
+	VCMTST V0.S4, V0.S4, V0.S4
+	WORD $0x6e30f800 // fmaxv s0, v0.4s
+	FCMPS F0, F0
 	BVS lanerare
+	FMOVQ (R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	FMOVQ (R2), F1
-	WORD $0x0f08a423 // sshll v3.8h, v1.8b, #0
-	VSHL $7, V3.H8, V3.H8
-	VAND V12.B16, V3.B16, V3.B16
-	WORD $0x0e217865 // fcvtl v5.4s, v3.4h
-	WORD $0x6e20dca5 // fmul v5.4s, v5.4s, v0.4s
-	WORD $0x0e2168a5 // fcvtn v5.4h, v5.4s
-	WORD $0x4e217863 // fcvtl2 v3.4s, v3.8h
-	WORD $0x6e22dc63 // fmul v3.4s, v3.4s, v2.4s
-	WORD $0x4e216865 // fcvtn2 v5.8h, v3.4s
-	FMOVQ F5, (R1)
+	WORD $0x0f08a422 // sshll v2.8h, v1.8b, #0
+	VSHL $7, V2.H8, V2.H8
+	VAND V13.B16, V2.B16, V2.B16
+	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
+	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
+	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
+	FMOVQ 16(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
+	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
+	FMOVQ F3, (R1)
+	FMOVQ 32(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	WORD $0x4f08a421 // sshll2 v1.8h, v1.16b, #0
 	VSHL $7, V1.H8, V1.H8
-	VAND V12.B16, V1.B16, V1.B16
-	WORD $0x0e217820 // fcvtl v0.4s, v1.4h
-	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
-	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
+	VAND V13.B16, V1.B16, V1.B16
+	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
+	FMOVQ 48(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
-	WORD $0x4e216820 // fcvtn2 v0.8h, v1.4s
-	FMOVQ F0, 16(R1)
+	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
+	FMOVQ F2, 16(R1)
 laneback:
 	ADD $32, R1, R1
 	ADD $16, R2, R2
@@ -299,23 +265,16 @@ groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
 	ADD $4, R3, R16
-	VLD1R (R16), [V7.S4]
-	WORD $0x6e2fdce6 // fmul v6.4s, v7.4s, v15.4s
-	WORD $0x4ea6d4c7 // fsub v7.4s, v6.4s, v6.4s
-	WORD $0x4e27e4e5 // fcmeq v5.4s, v7.4s, v7.4s
-	VMOV V5.B16, V7.B16
-	VBSL V13.B16, V14.B16, V7.B16
+	VLD1R (R16), [V8.S4]
+	WORD $0x6e28dde7 // fmul v7.4s, v15.4s, v8.4s
 	ADD $4, R4, R16
-	VDUP R16, V8.S4
+	VDUP R16, V9.S4
 	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ea867e9 // smax v9.4s, v31.4s, v8.4s
-	VCMEQ V31.S4, V9.S4, V9.S4
-	VMOV V9.B16, V8.B16
-	VBSL V10.B16, V7.B16, V8.B16
-	VMOV V8.B16, V10.B16
-	VMOV V9.B16, V8.B16
-	VBSL V11.B16, V6.B16, V8.B16
-	VMOV V8.B16, V11.B16
+	WORD $0x4ea967ea // smax v10.4s, v31.4s, v9.4s
+	VCMEQ V31.S4, V10.S4, V10.S4
+	VMOV V10.B16, V9.B16
+	VBSL V11.B16, V7.B16, V9.B16
+	VMOV V9.B16, V11.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeetreached
@@ -379,6 +338,7 @@ spread:
 	ADD $64, RSP, R3
 rare:
 	FMOVQ (R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	FMOVQ (R2), F1
 	VUXTL V1.B8, V2.H8
 	VUXTL V2.H4, V3.S4
@@ -405,41 +365,49 @@ rare:
 	MOVD $2143289344, R16
 	VDUP R16, V3.S4
 	VBSL V10.B16, V3.B16, V6.B16
+	MOVD $998244352, R16
+	VDUP R16, V10.S4
+	WORD $0x6e2adcc6 // fmul v6.4s, v6.4s, v10.4s
 	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
 	WORD $0x0e2168c6 // fcvtn v6.4h, v6.4s
 	FMOVQ 16(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	VUXTL2 V2.H8, V2.S4
-	VAND V4.B16, V2.B16, V10.B16
-	VCMEQ V4.S4, V10.S4, V11.S4
+	VAND V4.B16, V2.B16, V11.B16
+	VCMEQ V4.S4, V11.S4, V16.S4
 	VSHL $24, V2.S4, V2.S4
-	VSHL $20, V10.S4, V10.S4
-	VADD V7.S4, V10.S4, V10.S4
-	VMOV V9.B16, V16.B16
-	VFMLA V8.S4, V10.S4, V16.S4
-	WORD $0x4eaaf610 // fmin v16.4s, v16.4s, v10.4s
+	VSHL $20, V11.S4, V11.S4
+	VADD V7.S4, V11.S4, V11.S4
+	VMOV V9.B16, V17.B16
+	VFMLA V8.S4, V11.S4, V17.S4
+	WORD $0x4eabf631 // fmin v17.4s, v17.4s, v11.4s
 	VAND V5.B16, V2.B16, V2.B16
-	VORR V2.B16, V16.B16, V16.B16
-	VBSL V16.B16, V3.B16, V11.B16
-	WORD $0x6e20dd6b // fmul v11.4s, v11.4s, v0.4s
-	WORD $0x4e216966 // fcvtn2 v6.8h, v11.4s
+	VORR V2.B16, V17.B16, V17.B16
+	VBSL V17.B16, V3.B16, V16.B16
+	WORD $0x6e2ade10 // fmul v16.4s, v16.4s, v10.4s
+	WORD $0x6e20de10 // fmul v16.4s, v16.4s, v0.4s
+	WORD $0x4e216a06 // fcvtn2 v6.8h, v16.4s
 	FMOVQ F6, (R1)
 	FMOVQ 32(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	VUXTL2 V1.B16, V1.H8
 	VUXTL V1.H4, V2.S4
 	VAND V4.B16, V2.B16, V6.B16
-	VCMEQ V4.S4, V6.S4, V10.S4
+	VCMEQ V4.S4, V6.S4, V11.S4
 	VSHL $24, V2.S4, V2.S4
 	VSHL $20, V6.S4, V6.S4
 	VADD V7.S4, V6.S4, V6.S4
-	VMOV V9.B16, V11.B16
-	VFMLA V8.S4, V6.S4, V11.S4
-	WORD $0x4ea6f56b // fmin v11.4s, v11.4s, v6.4s
+	VMOV V9.B16, V16.B16
+	VFMLA V8.S4, V6.S4, V16.S4
+	WORD $0x4ea6f610 // fmin v16.4s, v16.4s, v6.4s
 	VAND V5.B16, V2.B16, V2.B16
-	VORR V2.B16, V11.B16, V11.B16
-	VBSL V11.B16, V3.B16, V10.B16
-	WORD $0x6e20dd4a // fmul v10.4s, v10.4s, v0.4s
-	WORD $0x0e21694a // fcvtn v10.4h, v10.4s
+	VORR V2.B16, V16.B16, V16.B16
+	VBSL V16.B16, V3.B16, V11.B16
+	WORD $0x6e2add6b // fmul v11.4s, v11.4s, v10.4s
+	WORD $0x6e20dd6b // fmul v11.4s, v11.4s, v0.4s
+	WORD $0x0e21696b // fcvtn v11.4h, v11.4s
 	FMOVQ 48(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	VUXTL2 V1.H8, V1.S4
 	VAND V4.B16, V1.B16, V2.B16
 	VCMEQ V4.S4, V2.S4, V4.S4
@@ -451,34 +419,33 @@ rare:
 	VAND V5.B16, V1.B16, V1.B16
 	VORR V1.B16, V9.B16, V9.B16
 	VBSL V9.B16, V3.B16, V4.B16
+	WORD $0x6e2adc84 // fmul v4.4s, v4.4s, v10.4s
 	WORD $0x6e20dc84 // fmul v4.4s, v4.4s, v0.4s
-	WORD $0x4e21688a // fcvtn2 v10.8h, v4.4s
-	FMOVQ F10, 16(R1)
+	WORD $0x4e21688b // fcvtn2 v11.8h, v4.4s
+	FMOVQ F11, 16(R1)
 	MOVD 160(RSP), R16
 	CMP $2, R16
 	BEQ laneback
 	MOVD 144(RSP), R3
 groupresume:
 	VLD1R (R3), [V0.S4]
-	WORD $0x6e2fdc0b // fmul v11.4s, v0.4s, v15.4s
-	WORD $0x4eabd560 // fsub v0.4s, v11.4s, v11.4s
-	WORD $0x4e20e400 // fcmeq v0.4s, v0.4s, v0.4s
-	VMOV V0.B16, V10.B16
-	VBSL V13.B16, V14.B16, V10.B16
+	WORD $0x6e20ddeb // fmul v11.4s, v15.4s, v0.4s
 	B groupback
 
-// func DequantizeFpE5M2F16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeFpE5M2F16NEON(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE5M2F16NEON(SB), NOSPLIT, $168-48
+TEXT ·DequantizeFpE5M2F16NEON(SB), NOSPLIT, $168-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
-	// per call: nothing
-	// per group: V15 scale
-	// vector registers in use at once: 9
+	// per call: V15 times
+	// per group: V0 scale, V14 Mul
+	// vector registers in use at once: 12
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
+	FMOVS times+24(FP), F15
+	VDUP V15.S[0], V15.S4
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
@@ -490,20 +457,21 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R3), [V15.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x6e20ddee // fmul v14.4s, v15.4s, v0.4s
 	SUB R4, R0, R0
 grouploop:
 	FMOVQ (R2), F0
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x6e2edc63 // fmul v3.4s, v3.4s, v14.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
 	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
 	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
@@ -530,7 +498,8 @@ groupwhole:
 	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V15.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x6e20ddee // fmul v14.4s, v15.4s, v0.4s
 groupmeet:
 	MOVD R4, R6
 	MOVD R3, R7
@@ -541,26 +510,26 @@ groupmeet0:
 	FMOVQ (R2), F0
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
 groupmeet1:
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet2cross
 groupmeet2:
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
-	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	WORD $0x6e2edc63 // fmul v3.4s, v3.4s, v14.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
 groupmeet3:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
+	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
 	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
 	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
 	WORD $0x4e25f484 // fmax v4.4s, v4.4s, v5.4s
@@ -600,7 +569,8 @@ grouppieces:
 	BGE grouppiece
 	MOVD R4, R0
 grouppiece:
-	VLD1R (R3), [V15.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x6e20ddee // fmul v14.4s, v15.4s, v0.4s
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
 	ADD $48, RSP, R16
@@ -643,16 +613,20 @@ laneloop:
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	FMOVQ (R3), F3
+	WORD $0x6e23dde3 // fmul v3.4s, v15.4s, v3.4s
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	FMOVQ 16(R3), F3
+	WORD $0x6e23dde3 // fmul v3.4s, v15.4s, v3.4s
 	WORD $0x6e23dc21 // fmul v1.4s, v1.4s, v3.4s
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217803 // fcvtl v3.4s, v0.4h
 	FMOVQ 32(R3), F4
+	WORD $0x6e24dde4 // fmul v4.4s, v15.4s, v4.4s
 	WORD $0x6e24dc63 // fmul v3.4s, v3.4s, v4.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
 	FMOVQ 48(R3), F4
+	WORD $0x6e24dde4 // fmul v4.4s, v15.4s, v4.4s
 	WORD $0x6e24dc00 // fmul v0.4s, v0.4s, v4.4s
 	WORD $0x4e21f444 // fmax v4.4s, v2.4s, v1.4s
 	WORD $0x4e20f465 // fmax v5.4s, v3.4s, v0.4s
@@ -693,16 +667,17 @@ grouprare:
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
-	ADD $4, R4, R16
-	VDUP R16, V13.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4ead67ee // smax v14.4s, v31.4s, v13.4s
-	VCMEQ V31.S4, V14.S4, V14.S4
 	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V14.B16, V13.B16
-	VBSL V15.B16, V31.B16, V13.B16
-	VMOV V13.B16, V15.B16
+	VLD1R (R16), [V11.S4]
+	WORD $0x6e2bddea // fmul v10.4s, v15.4s, v11.4s
+	ADD $4, R4, R16
+	VDUP R16, V12.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eac67ed // smax v13.4s, v31.4s, v12.4s
+	VCMEQ V31.S4, V13.S4, V13.S4
+	VMOV V13.B16, V12.B16
+	VBSL V14.B16, V10.B16, V12.B16
+	VMOV V12.B16, V14.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeetreached
@@ -766,6 +741,7 @@ spread:
 	ADD $64, RSP, R3
 rare:
 	FMOVQ (R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	FMOVQ (R2), F1
 	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
@@ -776,6 +752,7 @@ rare:
 	VBSL V4.B16, V3.B16, V0.B16
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVQ 16(R3), F3
+	WORD $0x6e23dde3 // fmul v3.4s, v15.4s, v3.4s
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e22e443 // fcmeq v3.4s, v2.4s, v2.4s
@@ -783,6 +760,7 @@ rare:
 	WORD $0x4e216860 // fcvtn2 v0.8h, v3.4s
 	FMOVQ F0, (R1)
 	FMOVQ 32(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
@@ -790,6 +768,7 @@ rare:
 	VBSL V4.B16, V2.B16, V0.B16
 	WORD $0x0e216800 // fcvtn v0.4h, v0.4s
 	FMOVQ 48(R3), F2
+	WORD $0x6e22dde2 // fmul v2.4s, v15.4s, v2.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e22dc21 // fmul v1.4s, v1.4s, v2.4s
 	WORD $0x4e21e422 // fcmeq v2.4s, v1.4s, v1.4s
@@ -801,24 +780,27 @@ rare:
 	BEQ laneback
 	MOVD 144(RSP), R3
 groupresume:
-	VLD1R (R3), [V15.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x6e20ddee // fmul v14.4s, v15.4s, v0.4s
 	B groupback
 
-// func DequantizeFpE2M1F16NEON(y *uint16, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeFpE2M1F16NEON(y *uint16, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 
-TEXT ·DequantizeFpE2M1F16NEON(SB), NOSPLIT, $168-48
+TEXT ·DequantizeFpE2M1F16NEON(SB), NOSPLIT, $168-56
 	// pointers: R1 y, R2 q, R3 scale, R0 elements left, R4 groups left, R5 length
-	// per call: V15 0xf0f0f0f, V14 table
-	// per group: V13 scale
-	// vector registers in use at once: 8
+	// per call: V15 times, V14 0xf0f0f0f, V13 table
+	// per group: V0 scale, V12 Mul
+	// vector registers in use at once: 11
 	MOVD y+0(FP), R1
 	MOVD q+8(FP), R2
 	MOVD scale+16(FP), R3
+	FMOVS times+24(FP), F15
+	VDUP V15.S[0], V15.S4
 	MOVD $252645135, R16
-	VDUP R16, V15.S4
-	VMOVQ $0x464442403e3c3800, $0xc6c4c2c0bebcb880, V14
-	MOVD groups+24(FP), R4
-	MOVD length+32(FP), R5
+	VDUP R16, V14.S4
+	VMOVQ $0x464442403e3c3800, $0xc6c4c2c0bebcb880, V13
+	MOVD groups+32(FP), R4
+	MOVD length+40(FP), R5
 	CMP $1, R5
 	BEQ lanes
 groups:
@@ -830,28 +812,29 @@ groupbegin:
 	BLT grouptail
 	CMP $16, R4
 	BLT grouptomeet
-	VLD1R (R3), [V13.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
 	SUB R4, R0, R0
 grouploop:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V14.B16], V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V13.B16], V0.B16
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, (R1)
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, 16(R1)
 	ADD $32, R1, R1
@@ -867,7 +850,8 @@ groupwhole:
 	CMP $16, R0
 	BLT grouptail
 grouptomeet:
-	VLD1R (R3), [V13.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
 groupmeet:
 	SUB $4, R4, R4
 	CMP $0, R4
@@ -876,18 +860,18 @@ groupmeet0:
 	FMOVD (R2), F0
 	VUSHR $4, V0.B16, V1.B16
 	VZIP1 V1.B16, V0.B16, V0.B16
-	VAND V15.B16, V0.B16, V0.B16
-	VTBL V0.B16, [V14.B16], V0.B16
+	VAND V14.B16, V0.B16, V0.B16
+	VTBL V0.B16, [V13.B16], V0.B16
 	WORD $0x2e213801 // shll v1.8h, v0.8b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
-	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
+	WORD $0x6e2cdc42 // fmul v2.4s, v2.4s, v12.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet1cross
 groupmeet1:
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
 	FMOVQ F2, (R1)
 	SUB $4, R4, R4
@@ -896,14 +880,14 @@ groupmeet1:
 groupmeet2:
 	WORD $0x6e213800 // shll2 v0.8h, v0.16b, #8
 	WORD $0x0e217801 // fcvtl v1.4s, v0.4h
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
 	WORD $0x0e216821 // fcvtn v1.4h, v1.4s
 	SUB $4, R4, R4
 	CMP $0, R4
 	BLT groupmeet3cross
 groupmeet3:
 	WORD $0x4e217800 // fcvtl2 v0.4s, v0.8h
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	WORD $0x6e2cdc00 // fmul v0.4s, v0.4s, v12.4s
 	WORD $0x4e216801 // fcvtn2 v1.8h, v0.4s
 	FMOVQ F1, 16(R1)
 	ADD $32, R1, R1
@@ -933,7 +917,8 @@ grouppieces:
 	BGE grouppiece
 	MOVD R4, R0
 grouppiece:
-	VLD1R (R3), [V13.S4]
+	VLD1R (R3), [V0.S4]
+	WORD $0x6e20ddec // fmul v12.4s, v15.4s, v0.4s
 	MOVD R1, 128(RSP)
 	ADD $16, RSP, R1
 	ADD $48, RSP, R16
@@ -973,26 +958,30 @@ lanes:
 	BLT lanestage
 laneloop:
 	FMOVQ (R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	FMOVD (R2), F1
 	VUSHR $4, V1.B16, V2.B16
 	VZIP1 V2.B16, V1.B16, V1.B16
-	VAND V15.B16, V1.B16, V1.B16
-	VTBL V1.B16, [V14.B16], V1.B16
+	VAND V14.B16, V1.B16, V1.B16
+	VTBL V1.B16, [V13.B16], V1.B16
 	WORD $0x2e213822 // shll v2.8h, v1.8b, #8
 	WORD $0x0e217843 // fcvtl v3.4s, v2.4h
 	WORD $0x6e20dc63 // fmul v3.4s, v3.4s, v0.4s
 	WORD $0x0e216863 // fcvtn v3.4h, v3.4s
 	FMOVQ 16(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	WORD $0x4e217842 // fcvtl2 v2.4s, v2.8h
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x4e216843 // fcvtn2 v3.8h, v2.4s
 	FMOVQ F3, (R1)
 	FMOVQ 32(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	WORD $0x6e213821 // shll2 v1.8h, v1.16b, #8
 	WORD $0x0e217822 // fcvtl v2.4s, v1.4h
 	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
 	WORD $0x0e216842 // fcvtn v2.4h, v2.4s
 	FMOVQ 48(R3), F0
+	WORD $0x6e20dde0 // fmul v0.4s, v15.4s, v0.4s
 	WORD $0x4e217821 // fcvtl2 v1.4s, v1.8h
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
 	WORD $0x4e216822 // fcvtn2 v2.8h, v1.4s
@@ -1019,16 +1008,17 @@ laneend:
 groupmeet0cross:
 	MOVD $0, R21
 groupmeetmix:
-	ADD $4, R4, R16
-	VDUP R16, V11.S4
-	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
-	WORD $0x4eab67ec // smax v12.4s, v31.4s, v11.4s
-	VCMEQ V31.S4, V12.S4, V12.S4
 	ADD $4, R3, R16
-	VLD1R (R16), [V31.S4]
-	VMOV V12.B16, V11.B16
-	VBSL V13.B16, V31.B16, V11.B16
-	VMOV V11.B16, V13.B16
+	VLD1R (R16), [V9.S4]
+	WORD $0x6e29dde8 // fmul v8.4s, v15.4s, v9.4s
+	ADD $4, R4, R16
+	VDUP R16, V10.S4
+	VMOVQ $0x0000000100000000, $0x0000000300000002, V31
+	WORD $0x4eaa67eb // smax v11.4s, v31.4s, v10.4s
+	VCMEQ V31.S4, V11.S4, V11.S4
+	VMOV V11.B16, V10.B16
+	VBSL V12.B16, V8.B16, V10.B16
+	VMOV V10.B16, V12.B16
 	ADD R5, R4, R16
 	CMP $0, R16
 	BGE groupmeetreached

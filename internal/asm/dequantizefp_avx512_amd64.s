@@ -4,23 +4,22 @@
 
 #include "textflag.h"
 
-// func DequantizeFpE4M3AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeFpE4M3AVX512(SB), $624-48
+// func DequantizeFpE4M3AVX512(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
+TEXT ·DequantizeFpE4M3AVX512(SB), $624-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Z15 0x43800000, Z14 0x80808080, Z13 0xffffffff, Z12 table, Z11 0xbfffbfff
-	// per group: Z0 scale, Z10 Mul, Z0 Sub, K1 Ordered, Z9 Select
-	// vector registers in use at once: 17
+	// per call: Z15 times, Z14 0x80808080, Z13 0xbfffbfff, Z12 0xffffffff
+	// per group: Z0 scale, Z11 Mul
+	// vector registers in use at once: 15
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
-	VBROADCASTSS constantsAVX512<>+0(SB), Z15
-	VBROADCASTSS constantsAVX512<>+4(SB), Z14
-	VBROADCASTSS constantsAVX512<>+8(SB), Z13
-	VMOVUPS      constantsAVX512<>+12(SB), Z12
-	VBROADCASTSS constantsAVX512<>+76(SB), Z11
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
+	VBROADCASTSS times+24(FP), Z15
+	VBROADCASTSS constantsAVX512<>+0(SB), Z14
+	VBROADCASTSS constantsAVX512<>+4(SB), Z13
+	VBROADCASTSS constantsAVX512<>+8(SB), Z12
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+32
@@ -39,55 +38,41 @@ groupbegin:
 	CMPQ         R8, $+64
 	JLT          grouptomeet
 	VBROADCASTSS (BX), Z0
-	VMULPS       Z15, Z0, Z10
-	VSUBPS       Z10, Z10, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z14, Z13, K1, Z9
+	VMULPS       Z0, Z15, Z11
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
 grouploop:
-	PREFETCHT0     (SI)
-	PREFETCHT0     64(SI)
-	PREFETCHT0     128(SI)
-	PREFETCHT0     192(SI)
-	VPOR           (DX), Y9, Y0
-	VPOR           32(DX), Y9, Y1
-	VPMAXUB        Y1, Y0, Y0
-	VPCMPEQB       Y13, Y0, Y0
-	VPMOVMSKB      Y0, AX
-	TESTL          AX, AX
-	JNE            grouprare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VMOVUPS        Z1, (SI)
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VMOVUPS        Z1, 64(SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VMOVUPS        Z1, 128(SI)
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VMOVUPS        Z1, 192(SI)
+	PREFETCHT0    (SI)
+	PREFETCHT0    64(SI)
+	PREFETCHT0    128(SI)
+	PREFETCHT0    192(SI)
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z12, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           grouprare
+	VPMOVSXBW     (DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z11, Z1, Z1
+	VMOVUPS       Z1, (SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z11, Z0, Z0
+	VMOVUPS       Z0, 64(SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z11, Z1, Z1
+	VMOVUPS       Z1, 128(SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z11, Z0, Z0
+	VMOVUPS       Z0, 192(SI)
 
 groupback:
 	ADDQ $+256, SI
@@ -107,10 +92,7 @@ groupwhole:
 
 grouptomeet:
 	VBROADCASTSS (BX), Z0
-	VMULPS       Z15, Z0, Z10
-	VSUBPS       Z10, Z10, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z14, Z13, K1, Z9
+	VMULPS       Z0, Z15, Z11
 
 groupmeet:
 	MOVQ R8, R10
@@ -119,72 +101,56 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS Z9, Z0
-	VMOVAPS Z10, Z1
+	VMOVAPS Z11, Z0
 	SUBQ    $+16, R8
 	JLT     groupmeet1cross
 
 groupmeet1:
-	VMOVAPS Z9, Z2
-	VMOVAPS Z10, Z3
+	VMOVAPS Z11, Z1
 	SUBQ    $+16, R8
 	JLT     groupmeet2cross
 
 groupmeet2:
-	VMOVAPS Z9, Z4
-	VMOVAPS Z10, Z5
+	VMOVAPS Z11, Z2
 	SUBQ    $+16, R8
 	JLT     groupmeet3cross
 
 groupmeet3:
-	VMOVAPS        Z9, Z6
-	VMOVAPS        Z10, Z16
-	VPORD          Z2, Z0, Z0
-	VPORD          Z6, Z4, Z4
-	VPORD          Z4, Z0, Z0
-	VMOVDQU8       (DX), Z2
-	VPORD          Z0, Z2, Z2
-	VPCMPEQB       Z13, Z2, K1
-	KORTESTQ       K1, K1
-	JNE            groupmeetrare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y2
-	VPAND          Y11, Y2, Y2
-	VCVTPH2PS      Y2, Z2
-	VMULPS         Z1, Z2, Z2
-	VMOVUPS        Z2, (SI)
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z3, Z1, Z1
-	VMOVUPS        Z1, 64(SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z5, Z1, Z1
-	VMOVUPS        Z1, 128(SI)
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z16, Z1, Z1
-	VMOVUPS        Z1, 192(SI)
-	ADDQ           $+256, SI
-	ADDQ           $+64, DX
-	SUBQ           $+64, DI
-	CMPQ           R8, $+1
-	JLT            groupnext
-	CMPQ           DI, $+64
-	JLT            grouptail
-	CMPQ           R8, $+64
-	JLT            groupmeet
-	JMP            groupbegin
+	VMOVAPS       Z11, Z3
+	VPORD         (DX), Z14, Z4
+	VPCMPEQB      Z12, Z4, K1
+	KORTESTQ      K1, K1
+	JNE           groupmeetrare
+	VPMOVSXBW     (DX), Z4
+	VPSLLW        $0x07, Z4, Z4
+	VPANDD        Z13, Z4, Z4
+	VCVTPH2PS     Y4, Z5
+	VMULPS        Z0, Z5, Z5
+	VMOVUPS       Z5, (SI)
+	VEXTRACTI64X4 $0x01, Z4, Y4
+	VCVTPH2PS     Y4, Z4
+	VMULPS        Z1, Z4, Z4
+	VMOVUPS       Z4, 64(SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z2, Z1, Z1
+	VMOVUPS       Z1, 128(SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z3, Z0, Z0
+	VMOVUPS       Z0, 192(SI)
+	ADDQ          $+256, SI
+	ADDQ          $+64, DX
+	SUBQ          $+64, DI
+	CMPQ          R8, $+1
+	JLT           groupnext
+	CMPQ          DI, $+64
+	JLT           grouptail
+	CMPQ          R8, $+64
+	JLT           groupmeet
+	JMP           groupbegin
 
 groupnext:
 	TESTQ DI, DI
@@ -208,57 +174,46 @@ grouppieces:
 	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Z0
-	VMULPS       Z15, Z0, Z10
-	VSUBPS       Z10, Z10, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z14, Z13, K1, Z9
-	MOVQ         $-1, AX
-	BZHIQ        DI, AX, AX
-	KMOVQ        AX, K0
-	KMOVQ        K0, K7
-	VMOVDQU8.Z   (DX), K7, Z0
-	VPORD        Z9, Z0, Z0
-	VPCMPEQB     Z13, Z0, K1
-	KORTESTQ     K1, K1
-	JNE          groupstage
-	VPMOVZXBW.Z  (DX), K7, Y0
-	VPSLLW       $0x08, Y0, Y0
-	VPSRAW       $0x01, Y0, Y1
-	VPAND        Y11, Y1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z10, Z1, Z1
-	VMOVUPS      Z1, K7, (SI)
-	CMPQ         DI, $+17
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x10, K0, K7
-	VPMOVZXBW.Z  16(DX), K7, Y0
-	VPSLLW       $0x08, Y0, Y0
-	VPSRAW       $0x01, Y0, Y1
-	VPAND        Y11, Y1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z10, Z1, Z1
-	VMOVUPS      Z1, K7, 64(SI)
-	CMPQ         DI, $+33
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x20, K0, K7
-	VPMOVZXBW.Z  32(DX), K7, Y0
-	VPSLLW       $0x08, Y0, Y0
-	VPSRAW       $0x01, Y0, Y1
-	VPAND        Y11, Y1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z10, Z1, Z1
-	VMOVUPS      Z1, K7, 128(SI)
-	CMPQ         DI, $+49
-	JLT          grouptailnarrow
-	KSHIFTRQ     $0x30, K0, K7
-	VPMOVZXBW.Z  48(DX), K7, Y0
-	VPSLLW       $0x08, Y0, Y0
-	VPSRAW       $0x01, Y0, Y1
-	VPAND        Y11, Y1, Y1
-	VCVTPH2PS    Y1, Z1
-	VMULPS       Z10, Z1, Z1
-	VMOVUPS      Z1, K7, 192(SI)
+	VBROADCASTSS  (BX), Z0
+	VMULPS        Z0, Z15, Z11
+	MOVQ          $-1, AX
+	BZHIQ         DI, AX, AX
+	KMOVQ         AX, K0
+	KMOVQ         K0, K7
+	VMOVDQU8.Z    (DX), K7, Z0
+	VPORD         Z14, Z0, Z0
+	VPCMPEQB      Z12, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           groupstage
+	VPMOVSXBW.Z   (DX), K7, Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z11, Z1, Z1
+	VMOVUPS       Z1, K7, (SI)
+	CMPQ          DI, $+17
+	JLT           grouptailnarrow
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z11, Z0, Z0
+	KSHIFTRQ      $0x10, K0, K7
+	VMOVUPS       Z0, K7, 64(SI)
+	CMPQ          DI, $+33
+	JLT           grouptailnarrow
+	KSHIFTRQ      $0x20, K0, K7
+	VPMOVSXBW.Z   32(DX), K7, Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z11, Z1, Z1
+	VMOVUPS       Z1, K7, 128(SI)
+	CMPQ          DI, $+49
+	JLT           grouptailnarrow
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z11, Z0, Z0
+	KSHIFTRQ      $0x30, K0, K7
+	VMOVUPS       Z0, K7, 192(SI)
 
 grouptailnarrow:
 	LEAQ (SI)(DI*4), SI
@@ -284,57 +239,41 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
-	VBROADCASTSS   (BX), Z0
-	VMULPS         Z15, Z0, Z10
-	VBROADCASTSS   4(BX), Z0
-	VMULPS         Z15, Z0, Z9
-	VSUBPS         Z10, Z10, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z8
-	VSUBPS         Z9, Z9, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z7
-	PREFETCHT0     (SI)
-	VPOR           (DX), Y8, Y0
-	VPOR           32(DX), Y7, Y1
-	VPMAXUB        Y1, Y0, Y0
-	VPCMPEQB       Y13, Y0, Y0
-	VPMOVMSKB      Y0, AX
-	TESTL          AX, AX
-	JNE            short2rare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VMOVUPS        Z1, (SI)
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VMOVUPS        Z1, 64(SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVUPS        Z1, 128(SI)
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVUPS        Z1, 192(SI)
+	VMULPS.BCST   (BX), Z15, Z11
+	VMULPS.BCST   4(BX), Z15, Z10
+	PREFETCHT0    (SI)
+	PREFETCHT0    64(SI)
+	PREFETCHT0    128(SI)
+	PREFETCHT0    192(SI)
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z12, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           short2rare
+	VPMOVSXBW     (DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z11, Z1, Z1
+	VMOVUPS       Z1, (SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z11, Z0, Z0
+	VMOVUPS       Z0, 64(SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z10, Z1, Z1
+	VMOVUPS       Z1, 128(SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z10, Z0, Z0
+	VMOVUPS       Z0, 192(SI)
 
 short2back:
 	ADDQ $+8, BX
@@ -348,69 +287,43 @@ short2back:
 short4:
 	CMPQ R8, $+4
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
 
 short4loop:
-	VBROADCASTSS   (BX), Z0
-	VMULPS         Z15, Z0, Z10
-	VBROADCASTSS   4(BX), Z0
-	VMULPS         Z15, Z0, Z9
-	VBROADCASTSS   8(BX), Z0
-	VMULPS         Z15, Z0, Z8
-	VBROADCASTSS   12(BX), Z0
-	VMULPS         Z15, Z0, Z7
-	VSUBPS         Z10, Z10, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z6
-	VSUBPS         Z9, Z9, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z5
-	VSUBPS         Z8, Z8, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z4
-	VSUBPS         Z7, Z7, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z3
-	PREFETCHT0     (SI)
-	VPORD          Z5, Z6, Z0
-	VPORD          Z3, Z4, Z1
-	VPOR           (DX), Y0, Y0
-	VPOR           32(DX), Y1, Y1
-	VPMAXUB        Y1, Y0, Y0
-	VPCMPEQB       Y13, Y0, Y0
-	VPMOVMSKB      Y0, AX
-	TESTL          AX, AX
-	JNE            short4rare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VMOVUPS        Z1, (SI)
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVUPS        Z1, 64(SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z8, Z1, Z1
-	VMOVUPS        Z1, 128(SI)
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z7, Z1, Z1
-	VMOVUPS        Z1, 192(SI)
+	VMULPS.BCST   (BX), Z15, Z11
+	VMULPS.BCST   4(BX), Z15, Z10
+	VMULPS.BCST   8(BX), Z15, Z9
+	VMULPS.BCST   12(BX), Z15, Z8
+	PREFETCHT0    (SI)
+	PREFETCHT0    64(SI)
+	PREFETCHT0    128(SI)
+	PREFETCHT0    192(SI)
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z12, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           short4rare
+	VPMOVSXBW     (DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z11, Z1, Z1
+	VMOVUPS       Z1, (SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z10, Z0, Z0
+	VMOVUPS       Z0, 64(SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z9, Z1, Z1
+	VMOVUPS       Z1, 128(SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z8, Z0, Z0
+	VMOVUPS       Z0, 192(SI)
 
 short4back:
 	ADDQ $+16, BX
@@ -427,62 +340,38 @@ lanes:
 	JLT  lanestage
 
 laneloop:
-	VMOVUPS        (BX), Z0
-	VMULPS         Z15, Z0, Z0
-	VSUBPS         Z0, Z0, Z1
-	VCMPPS         $0x07, Z1, Z1, K1
-	VBLENDMPS      Z14, Z13, K1, Z1
-	VMOVUPS        64(BX), Z2
-	VMULPS         Z15, Z2, Z2
-	VSUBPS         Z2, Z2, Z3
-	VCMPPS         $0x07, Z3, Z3, K1
-	VBLENDMPS      Z14, Z13, K1, Z3
-	VMOVUPS        128(BX), Z4
-	VMULPS         Z15, Z4, Z4
-	VSUBPS         Z4, Z4, Z5
-	VCMPPS         $0x07, Z5, Z5, K1
-	VBLENDMPS      Z14, Z13, K1, Z5
-	VMOVUPS        192(BX), Z6
-	VMULPS         Z15, Z6, Z6
-	VSUBPS         Z6, Z6, Z7
-	VCMPPS         $0x07, Z7, Z7, K1
-	VBLENDMPS      Z14, Z13, K1, Z7
-	VPORD          Z3, Z1, Z1
-	VPORD          Z7, Z5, Z5
-	VPORD          Z5, Z1, Z1
-	VMOVDQU8       (DX), Z3
-	VPORD          Z1, Z3, Z3
-	VPCMPEQB       Z13, Z3, K1
-	KORTESTQ       K1, K1
-	JNE            lanerare
-	VBROADCASTI128 (DX), Y1
-	VPSHUFB        Y12, Y1, Y1
-	VPSRAW         $0x01, Y1, Y3
-	VPAND          Y11, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS         Z0, Z3, Z3
-	VMOVUPS        Z3, (SI)
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z2, Z1, Z1
-	VMOVUPS        Z1, 64(SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z4, Z1, Z1
-	VMOVUPS        Z1, 128(SI)
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z6, Z1, Z1
-	VMOVUPS        Z1, 192(SI)
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z12, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           lanerare
+	VMOVUPS       (BX), Z0
+	VMULPS        Z0, Z15, Z0
+	VPMOVSXBW     (DX), Z1
+	VPSLLW        $0x07, Z1, Z1
+	VPANDD        Z13, Z1, Z1
+	VCVTPH2PS     Y1, Z2
+	VMULPS        Z0, Z2, Z2
+	VMOVUPS       Z2, (SI)
+	VMOVUPS       64(BX), Z0
+	VMULPS        Z0, Z15, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
+	VCVTPH2PS     Y1, Z1
+	VMULPS        Z0, Z1, Z1
+	VMOVUPS       Z1, 64(SI)
+	VMOVUPS       128(BX), Z0
+	VMULPS        Z0, Z15, Z0
+	VPMOVSXBW     32(DX), Z1
+	VPSLLW        $0x07, Z1, Z1
+	VPANDD        Z13, Z1, Z1
+	VCVTPH2PS     Y1, Z2
+	VMULPS        Z0, Z2, Z2
+	VMOVUPS       Z2, 128(SI)
+	VMOVUPS       192(BX), Z0
+	VMULPS        Z0, Z15, Z0
+	VEXTRACTI64X4 $0x01, Z1, Y1
+	VCVTPH2PS     Y1, Z1
+	VMULPS        Z0, Z1, Z1
+	VMOVUPS       Z1, 192(SI)
 
 laneback:
 	ADDQ  $+256, SI
@@ -511,7 +400,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -522,49 +411,38 @@ fence:
 	RET
 
 groupstream:
-	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
-	VPOR           (DX), Y9, Y0
-	VPOR           32(DX), Y9, Y1
-	VPMAXUB        Y1, Y0, Y0
-	VPCMPEQB       Y13, Y0, Y0
-	VPMOVMSKB      Y0, AX
-	TESTL          AX, AX
-	JNE            grouprare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VMOVNTPS       Z1, (SI)
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VMOVNTPS       Z1, 64(SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VMOVNTPS       Z1, 128(SI)
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VMOVNTPS       Z1, 192(SI)
-	ADDQ           $+256, SI
-	ADDQ           $+64, DX
-	SUBQ           $+64, R8
-	CMPQ           R8, $+64
-	JGE            groupstream
-	JMP            groupwhole
+	LEAQ          (DX)(CX*1), AX
+	CALL          ·fetch64AVX512(SB)
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z12, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           grouprare
+	VPMOVSXBW     (DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z11, Z1, Z1
+	VMOVNTPS      Z1, (SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z11, Z0, Z0
+	VMOVNTPS      Z0, 64(SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z11, Z1, Z1
+	VMOVNTPS      Z1, 128(SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z11, Z0, Z0
+	VMOVNTPS      Z0, 192(SI)
+	ADDQ          $+256, SI
+	ADDQ          $+64, DX
+	SUBQ          $+64, R8
+	CMPQ          R8, $+64
+	JGE           groupstream
+	JMP           groupwhole
 
 grouprare:
 	MOVQ $+1, 608(SP)
@@ -575,17 +453,13 @@ groupmeet0cross:
 	MOVL $0x00000000, R14
 
 groupmeetmix:
-	VBROADCASTSS 4(BX), Z8
-	VMULPS       Z15, Z8, Z7
-	VSUBPS       Z7, Z7, Z8
-	VCMPPS       $0x07, Z8, Z8, K6
-	VBLENDMPS    Z14, Z13, K6, Z8
+	VBROADCASTSS 4(BX), Z10
+	VMULPS       Z10, Z15, Z9
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VMOVAPS      Z8, K7, Z9
-	VMOVAPS      Z7, K7, Z10
+	VMOVAPS      Z9, K7, Z11
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeetreached
@@ -653,60 +527,41 @@ groupmeetrare:
 	JMP  grouppieces
 
 short2stream:
-	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
-	VBROADCASTSS   (BX), Z0
-	VMULPS         Z15, Z0, Z10
-	VBROADCASTSS   4(BX), Z0
-	VMULPS         Z15, Z0, Z9
-	VSUBPS         Z10, Z10, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z8
-	VSUBPS         Z9, Z9, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z7
-	VPOR           (DX), Y8, Y0
-	VPOR           32(DX), Y7, Y1
-	VPMAXUB        Y1, Y0, Y0
-	VPCMPEQB       Y13, Y0, Y0
-	VPMOVMSKB      Y0, AX
-	TESTL          AX, AX
-	JNE            short2rare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VMOVNTPS       Z1, (SI)
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VMOVNTPS       Z1, 64(SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVNTPS       Z1, 128(SI)
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVNTPS       Z1, 192(SI)
-	ADDQ           $+8, BX
-	ADDQ           $+256, SI
-	ADDQ           $+64, DX
-	SUBQ           $+2, R8
-	CMPQ           R8, $+2
-	JGE            short2stream
-	JMP            few
+	LEAQ          (DX)(CX*1), AX
+	CALL          ·fetch64AVX512(SB)
+	VMULPS.BCST   (BX), Z15, Z11
+	VMULPS.BCST   4(BX), Z15, Z10
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z12, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           short2rare
+	VPMOVSXBW     (DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z11, Z1, Z1
+	VMOVNTPS      Z1, (SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z11, Z0, Z0
+	VMOVNTPS      Z0, 64(SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z10, Z1, Z1
+	VMOVNTPS      Z1, 128(SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z10, Z0, Z0
+	VMOVNTPS      Z0, 192(SI)
+	ADDQ          $+8, BX
+	ADDQ          $+256, SI
+	ADDQ          $+64, DX
+	SUBQ          $+2, R8
+	CMPQ          R8, $+2
+	JGE           short2stream
+	JMP           few
 
 short2rare:
 	MOVQ $+2, 608(SP)
@@ -714,72 +569,43 @@ short2rare:
 	JMP  spread
 
 short4stream:
-	LEAQ           (DX)(CX*1), AX
-	CALL           ·fetch64AVX512(SB)
-	VBROADCASTSS   (BX), Z0
-	VMULPS         Z15, Z0, Z10
-	VBROADCASTSS   4(BX), Z0
-	VMULPS         Z15, Z0, Z9
-	VBROADCASTSS   8(BX), Z0
-	VMULPS         Z15, Z0, Z8
-	VBROADCASTSS   12(BX), Z0
-	VMULPS         Z15, Z0, Z7
-	VSUBPS         Z10, Z10, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z6
-	VSUBPS         Z9, Z9, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z5
-	VSUBPS         Z8, Z8, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z4
-	VSUBPS         Z7, Z7, Z0
-	VCMPPS         $0x07, Z0, Z0, K1
-	VBLENDMPS      Z14, Z13, K1, Z3
-	VPORD          Z5, Z6, Z0
-	VPORD          Z3, Z4, Z1
-	VPOR           (DX), Y0, Y0
-	VPOR           32(DX), Y1, Y1
-	VPMAXUB        Y1, Y0, Y0
-	VPCMPEQB       Y13, Y0, Y0
-	VPMOVMSKB      Y0, AX
-	TESTL          AX, AX
-	JNE            short4rare
-	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z10, Z1, Z1
-	VMOVNTPS       Z1, (SI)
-	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z9, Z1, Z1
-	VMOVNTPS       Z1, 64(SI)
-	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z8, Z1, Z1
-	VMOVNTPS       Z1, 128(SI)
-	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y12, Y0, Y0
-	VPSRAW         $0x01, Y0, Y1
-	VPAND          Y11, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS         Z7, Z1, Z1
-	VMOVNTPS       Z1, 192(SI)
-	ADDQ           $+16, BX
-	ADDQ           $+256, SI
-	ADDQ           $+64, DX
-	SUBQ           $+4, R8
-	CMPQ           R8, $+4
-	JGE            short4stream
-	JMP            few
+	LEAQ          (DX)(CX*1), AX
+	CALL          ·fetch64AVX512(SB)
+	VMULPS.BCST   (BX), Z15, Z11
+	VMULPS.BCST   4(BX), Z15, Z10
+	VMULPS.BCST   8(BX), Z15, Z9
+	VMULPS.BCST   12(BX), Z15, Z8
+	VPORD         (DX), Z14, Z0
+	VPCMPEQB      Z12, Z0, K1
+	KORTESTQ      K1, K1
+	JNE           short4rare
+	VPMOVSXBW     (DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z11, Z1, Z1
+	VMOVNTPS      Z1, (SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z10, Z0, Z0
+	VMOVNTPS      Z0, 64(SI)
+	VPMOVSXBW     32(DX), Z0
+	VPSLLW        $0x07, Z0, Z0
+	VPANDD        Z13, Z0, Z0
+	VCVTPH2PS     Y0, Z1
+	VMULPS        Z9, Z1, Z1
+	VMOVNTPS      Z1, 128(SI)
+	VEXTRACTI64X4 $0x01, Z0, Y0
+	VCVTPH2PS     Y0, Z0
+	VMULPS        Z8, Z0, Z0
+	VMOVNTPS      Z0, 192(SI)
+	ADDQ          $+16, BX
+	ADDQ          $+256, SI
+	ADDQ          $+64, DX
+	SUBQ          $+4, R8
+	CMPQ          R8, $+4
+	JGE           short4stream
+	JMP           few
 
 short4rare:
 	MOVQ $+3, 608(SP)
@@ -814,64 +640,73 @@ spread:
 
 rare:
 	VMOVUPS      (BX), Z0
+	VMULPS       Z0, Z15, Z0
 	VPMOVZXBD    (DX), Z1
-	VBROADCASTSS constantsAVX512<>+80(SB), Z2
+	VBROADCASTSS constantsAVX512<>+12(SB), Z2
 	VPANDD       Z2, Z1, Z3
 	VPCMPEQD     Z2, Z3, K1
 	VPSLLD       $0x18, Z1, Z1
 	VPSLLD       $0x14, Z3, Z3
-	VBROADCASTSS constantsAVX512<>+84(SB), Z4
+	VBROADCASTSS constantsAVX512<>+16(SB), Z4
 	VPADDD       Z4, Z3, Z3
-	VBROADCASTSS constantsAVX512<>+88(SB), Z5
-	VBROADCASTSS constantsAVX512<>+92(SB), Z6
+	VBROADCASTSS constantsAVX512<>+20(SB), Z5
+	VBROADCASTSS constantsAVX512<>+24(SB), Z6
 	VMOVAPS      Z6, Z7
 	VFMADD231PS  Z5, Z3, Z7
 	VMINPS       Z7, Z3, Z7
-	VBROADCASTSS constantsAVX512<>+96(SB), Z3
+	VBROADCASTSS constantsAVX512<>+28(SB), Z3
 	VPTERNLOGD   $0xf8, Z3, Z1, Z7
-	VBROADCASTSS constantsAVX512<>+100(SB), Z1
+	VBROADCASTSS constantsAVX512<>+32(SB), Z1
 	VBLENDMPS    Z1, Z7, K1, Z7
+	VBROADCASTSS constantsAVX512<>+36(SB), Z8
+	VMULPS       Z8, Z7, Z7
 	VMULPS       Z0, Z7, Z7
 	VMOVUPS      Z7, (SI)
 	VMOVUPS      64(BX), Z0
+	VMULPS       Z0, Z15, Z0
 	VPMOVZXBD    16(DX), Z7
-	VPANDD       Z2, Z7, Z8
-	VPCMPEQD     Z2, Z8, K1
+	VPANDD       Z2, Z7, Z9
+	VPCMPEQD     Z2, Z9, K1
 	VPSLLD       $0x18, Z7, Z7
-	VPSLLD       $0x14, Z8, Z8
-	VPADDD       Z4, Z8, Z8
-	VMOVAPS      Z6, Z9
-	VFMADD231PS  Z5, Z8, Z9
-	VMINPS       Z9, Z8, Z9
-	VPTERNLOGD   $0xf8, Z3, Z7, Z9
-	VBLENDMPS    Z1, Z9, K1, Z9
-	VMULPS       Z0, Z9, Z9
-	VMOVUPS      Z9, 64(SI)
+	VPSLLD       $0x14, Z9, Z9
+	VPADDD       Z4, Z9, Z9
+	VMOVAPS      Z6, Z10
+	VFMADD231PS  Z5, Z9, Z10
+	VMINPS       Z10, Z9, Z10
+	VPTERNLOGD   $0xf8, Z3, Z7, Z10
+	VBLENDMPS    Z1, Z10, K1, Z10
+	VMULPS       Z8, Z10, Z10
+	VMULPS       Z0, Z10, Z10
+	VMOVUPS      Z10, 64(SI)
 	VMOVUPS      128(BX), Z0
+	VMULPS       Z0, Z15, Z0
 	VPMOVZXBD    32(DX), Z7
-	VPANDD       Z2, Z7, Z8
-	VPCMPEQD     Z2, Z8, K1
+	VPANDD       Z2, Z7, Z9
+	VPCMPEQD     Z2, Z9, K1
 	VPSLLD       $0x18, Z7, Z7
-	VPSLLD       $0x14, Z8, Z8
-	VPADDD       Z4, Z8, Z8
-	VMOVAPS      Z6, Z9
-	VFMADD231PS  Z5, Z8, Z9
-	VMINPS       Z9, Z8, Z9
-	VPTERNLOGD   $0xf8, Z3, Z7, Z9
-	VBLENDMPS    Z1, Z9, K1, Z9
-	VMULPS       Z0, Z9, Z9
-	VMOVUPS      Z9, 128(SI)
+	VPSLLD       $0x14, Z9, Z9
+	VPADDD       Z4, Z9, Z9
+	VMOVAPS      Z6, Z10
+	VFMADD231PS  Z5, Z9, Z10
+	VMINPS       Z10, Z9, Z10
+	VPTERNLOGD   $0xf8, Z3, Z7, Z10
+	VBLENDMPS    Z1, Z10, K1, Z10
+	VMULPS       Z8, Z10, Z10
+	VMULPS       Z0, Z10, Z10
+	VMOVUPS      Z10, 128(SI)
 	VMOVUPS      192(BX), Z0
+	VMULPS       Z0, Z15, Z0
 	VPMOVZXBD    48(DX), Z7
-	VPANDD       Z2, Z7, Z8
-	VPCMPEQD     Z2, Z8, K1
+	VPANDD       Z2, Z7, Z9
+	VPCMPEQD     Z2, Z9, K1
 	VPSLLD       $0x18, Z7, Z7
-	VPSLLD       $0x14, Z8, Z8
-	VPADDD       Z4, Z8, Z8
-	VFMADD231PS  Z5, Z8, Z6
-	VMINPS       Z6, Z8, Z6
+	VPSLLD       $0x14, Z9, Z9
+	VPADDD       Z4, Z9, Z9
+	VFMADD231PS  Z5, Z9, Z6
+	VMINPS       Z6, Z9, Z6
 	VPTERNLOGD   $0xf8, Z3, Z7, Z6
 	VBLENDMPS    Z1, Z6, K1, Z1
+	VMULPS       Z8, Z1, Z1
 	VMULPS       Z0, Z1, Z1
 	VMOVUPS      Z1, 192(SI)
 	CMPQ         608(SP), $+4
@@ -882,31 +717,29 @@ rare:
 	CMPQ         608(SP), $+3
 	JEQ          short4back
 	VBROADCASTSS (BX), Z0
-	VMULPS       Z15, Z0, Z10
-	VSUBPS       Z10, Z10, Z0
-	VCMPPS       $0x07, Z0, Z0, K1
-	VBLENDMPS    Z14, Z13, K1, Z9
+	VMULPS       Z0, Z15, Z11
 	JMP          groupback
 
-// func DequantizeFpE5M2AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeFpE5M2AVX512(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2, MMX+
-TEXT ·DequantizeFpE5M2AVX512(SB), $624-48
+TEXT ·DequantizeFpE5M2AVX512(SB), $624-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Z15 table
-	// per group: Z14 scale
-	// vector registers in use at once: 10
-	MOVQ    y+0(FP), SI
-	MOVQ    q+8(FP), DX
-	MOVQ    scale+16(FP), BX
-	VMOVUPS constantsAVX512<>+12(SB), Z15
-	MOVQ    groups+24(FP), R8
-	MOVQ    length+32(FP), R9
-	CMPQ    R9, $+1
-	JEQ     lanes
-	CMPQ    R9, $+32
-	JEQ     short2
-	CMPQ    R9, $+16
-	JEQ     short4
+	// per call: Z15 times, Z14 table
+	// per group: Z0 scale, Z13 Mul
+	// vector registers in use at once: 15
+	MOVQ         y+0(FP), SI
+	MOVQ         q+8(FP), DX
+	MOVQ         scale+16(FP), BX
+	VBROADCASTSS times+24(FP), Z15
+	VMOVUPS      constantsAVX512<>+40(SB), Z14
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
+	CMPQ         R9, $+1
+	JEQ          lanes
+	CMPQ         R9, $+32
+	JEQ          short2
+	CMPQ         R9, $+16
+	JEQ          short4
 
 groups:
 	MOVQ  R9, DI
@@ -918,9 +751,10 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z13
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 	CMPQ         R8, $+256
@@ -933,53 +767,53 @@ groupbegin:
 
 groupfirst:
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z13
+	VMULPS         Z13, Z0, Z12
 	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z12
+	VMULPS         Z13, Z0, Z11
 	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z11
+	VMULPS         Z13, Z0, Z10
 	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z10
+	VMULPS         Z13, Z0, Z9
 	CMPQ           R8, $+128
 	JLT            groupends
 
 groupahead:
 	VBROADCASTI128 64(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
+	VMULPS         Z13, Z0, Z0
 	VBROADCASTI128 80(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z14, Z1, Z1
+	VMULPS         Z13, Z1, Z1
 	VBROADCASTI128 96(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS         Z14, Z2, Z2
+	VMULPS         Z13, Z2, Z2
 	VBROADCASTI128 112(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS         Z14, Z3, Z3
-	VCMPPS         $0x03, Z12, Z13, K1
-	VCMPPS         $0x03, Z10, Z11, K2
+	VMULPS         Z13, Z3, Z3
+	VCMPPS         $0x03, Z11, Z12, K1
+	VCMPPS         $0x03, Z9, Z10, K2
 	KORTESTQ       K1, K2
 	JNE            grouploop
-	VMOVUPS        Z13, (SI)
-	VMOVUPS        Z12, 64(SI)
-	VMOVUPS        Z11, 128(SI)
-	VMOVUPS        Z10, 192(SI)
-	VMOVAPS        Z0, Z13
-	VMOVAPS        Z1, Z12
-	VMOVAPS        Z2, Z11
-	VMOVAPS        Z3, Z10
+	VMOVUPS        Z12, (SI)
+	VMOVUPS        Z11, 64(SI)
+	VMOVUPS        Z10, 128(SI)
+	VMOVUPS        Z9, 192(SI)
+	VMOVAPS        Z0, Z12
+	VMOVAPS        Z1, Z11
+	VMOVAPS        Z2, Z10
+	VMOVAPS        Z3, Z9
 	ADDQ           $+256, SI
 	ADDQ           $+64, DX
 	SUBQ           $+64, R8
@@ -994,33 +828,34 @@ groupends:
 
 groupturn:
 	VBROADCASTI128 64(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(BX), Z0, Z0
-	VBROADCASTI128 80(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    4(BX), Z1, Z1
-	VBROADCASTI128 96(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VMULPS.BCST    4(BX), Z15, Z1
+	VMULPS         Z1, Z0, Z0
+	VBROADCASTI128 80(DX), Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    4(BX), Z2, Z2
-	VBROADCASTI128 112(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VMULPS         Z1, Z2, Z2
+	VBROADCASTI128 96(DX), Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    4(BX), Z3, Z3
-	VCMPPS         $0x03, Z12, Z13, K1
-	VCMPPS         $0x03, Z10, Z11, K2
+	VMULPS         Z1, Z3, Z3
+	VBROADCASTI128 112(DX), Y4
+	VPSHUFB        Y14, Y4, Y4
+	VCVTPH2PS      Y4, Z4
+	VMULPS         Z1, Z4, Z4
+	VCMPPS         $0x03, Z11, Z12, K1
+	VCMPPS         $0x03, Z9, Z10, K2
 	KORTESTQ       K1, K2
 	JNE            groupturned
-	VMOVUPS        Z13, (SI)
-	VMOVUPS        Z12, 64(SI)
-	VMOVUPS        Z11, 128(SI)
-	VMOVUPS        Z10, 192(SI)
-	VMOVAPS        Z0, Z13
-	VMOVAPS        Z1, Z12
+	VMOVUPS        Z12, (SI)
+	VMOVUPS        Z11, 64(SI)
+	VMOVUPS        Z10, 128(SI)
+	VMOVUPS        Z9, 192(SI)
+	VMOVAPS        Z0, Z12
 	VMOVAPS        Z2, Z11
 	VMOVAPS        Z3, Z10
+	VMOVAPS        Z4, Z9
 	ADDQ           $+4, BX
 	ADDQ           $+256, SI
 	ADDQ           $+64, DX
@@ -1032,7 +867,8 @@ groupturn:
 	JNE            groupturn
 
 groupturned:
-	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z13
 	CMPQ         R8, $+128
 	JGE          groupahead
 
@@ -1042,21 +878,21 @@ grouploop:
 	PREFETCHT0     128(SI)
 	PREFETCHT0     192(SI)
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
+	VMULPS         Z13, Z0, Z0
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z14, Z1, Z1
+	VMULPS         Z13, Z1, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS         Z14, Z2, Z2
+	VMULPS         Z13, Z2, Z2
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS         Z14, Z3, Z3
+	VMULPS         Z13, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
@@ -1083,7 +919,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z13
 
 groupmeet:
 	MOVQ R8, R10
@@ -1093,33 +930,33 @@ groupmeet:
 
 groupmeet0:
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
+	VMULPS         Z13, Z0, Z0
 	SUBQ           $+16, R8
 	JLT            groupmeet1cross
 
 groupmeet1:
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z14, Z1, Z1
+	VMULPS         Z13, Z1, Z1
 	SUBQ           $+16, R8
 	JLT            groupmeet2cross
 
 groupmeet2:
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS         Z14, Z2, Z2
+	VMULPS         Z13, Z2, Z2
 	SUBQ           $+16, R8
 	JLT            groupmeet3cross
 
 groupmeet3:
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS         Z14, Z3, Z3
+	VMULPS         Z13, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
@@ -1161,7 +998,8 @@ grouppieces:
 	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Z14
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z13
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
@@ -1169,22 +1007,22 @@ grouppiece:
 	VPMOVZXBW.Z  (DX), K7, Y0
 	VPSLLW       $0x08, Y0, Y0
 	VCVTPH2PS    Y0, Z0
-	VMULPS       Z14, Z0, Z0
+	VMULPS       Z13, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
 	VPMOVZXBW.Z  16(DX), K7, Y1
 	VPSLLW       $0x08, Y1, Y1
 	VCVTPH2PS    Y1, Z1
-	VMULPS       Z14, Z1, Z1
+	VMULPS       Z13, Z1, Z1
 	KSHIFTRQ     $0x20, K0, K7
 	VPMOVZXBW.Z  32(DX), K7, Y2
 	VPSLLW       $0x08, Y2, Y2
 	VCVTPH2PS    Y2, Z2
-	VMULPS       Z14, Z2, Z2
+	VMULPS       Z13, Z2, Z2
 	KSHIFTRQ     $0x30, K0, K7
 	VPMOVZXBW.Z  48(DX), K7, Y3
 	VPSLLW       $0x08, Y3, Y3
 	VCVTPH2PS    Y3, Z3
-	VMULPS       Z14, Z3, Z3
+	VMULPS       Z13, Z3, Z3
 	VCMPPS       $0x03, Z1, Z0, K1
 	VCMPPS       $0x03, Z3, Z2, K2
 	KORTESTQ     K1, K2
@@ -1228,57 +1066,61 @@ groupmore:
 short2:
 	CMPQ           R8, $+2
 	JLT            few
-	MOVQ           ahead+40(FP), CX
+	MOVQ           ahead+48(FP), CX
 	CMPQ           CX, $+1
 	JGT            short2stream
 	CMPQ           R8, $+8
 	JLT            short2loop
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z0, Z14
+	VMULPS.BCST    (BX), Z15, Z1
+	VMULPS         Z1, Z0, Z11
 	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z0, Z13
+	VMULPS         Z1, Z0, Z10
 	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(BX), Z0, Z12
+	VMULPS.BCST    4(BX), Z15, Z1
+	VMULPS         Z1, Z0, Z9
 	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(BX), Z0, Z11
+	VMULPS         Z1, Z0, Z8
 
 short2ahead:
 	VBROADCASTI128 64(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    8(BX), Z0, Z0
-	VBROADCASTI128 80(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
-	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    8(BX), Z1, Z1
-	VBROADCASTI128 96(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VMULPS.BCST    8(BX), Z15, Z1
+	VMULPS         Z1, Z0, Z0
+	VBROADCASTI128 80(DX), Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    12(BX), Z2, Z2
-	VBROADCASTI128 112(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
-	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    12(BX), Z3, Z3
-	VCMPPS         $0x03, Z13, Z14, K1
-	VCMPPS         $0x03, Z11, Z12, K2
+	VMULPS         Z1, Z2, Z2
+	VBROADCASTI128 96(DX), Y1
+	VPSHUFB        Y14, Y1, Y1
+	VCVTPH2PS      Y1, Z1
+	VMULPS.BCST    12(BX), Z15, Z3
+	VMULPS         Z3, Z1, Z1
+	VBROADCASTI128 112(DX), Y4
+	VPSHUFB        Y14, Y4, Y4
+	VCVTPH2PS      Y4, Z4
+	VMULPS         Z3, Z4, Z4
+	VCMPPS         $0x03, Z10, Z11, K1
+	VCMPPS         $0x03, Z8, Z9, K2
 	KORTESTQ       K1, K2
 	JNE            short2loop
-	VMOVUPS        Z14, (SI)
-	VMOVUPS        Z13, 64(SI)
-	VMOVUPS        Z12, 128(SI)
-	VMOVUPS        Z11, 192(SI)
-	VMOVAPS        Z0, Z14
-	VMOVAPS        Z1, Z13
-	VMOVAPS        Z2, Z12
-	VMOVAPS        Z3, Z11
+	VMOVUPS        Z11, (SI)
+	VMOVUPS        Z10, 64(SI)
+	VMOVUPS        Z9, 128(SI)
+	VMOVUPS        Z8, 192(SI)
+	VMOVAPS        Z0, Z11
+	VMOVAPS        Z2, Z10
+	VMOVAPS        Z1, Z9
+	VMOVAPS        Z4, Z8
 	ADDQ           $+8, BX
 	ADDQ           $+256, SI
 	ADDQ           $+64, DX
@@ -1287,23 +1129,28 @@ short2ahead:
 	JGE            short2ahead
 
 short2loop:
+	VMULPS.BCST    (BX), Z15, Z13
+	VMULPS.BCST    4(BX), Z15, Z12
 	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
+	PREFETCHT0     128(SI)
+	PREFETCHT0     192(SI)
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z0, Z0
+	VMULPS         Z13, Z0, Z0
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    (BX), Z1, Z1
+	VMULPS         Z13, Z1, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    4(BX), Z2, Z2
+	VMULPS         Z12, Z2, Z2
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    4(BX), Z3, Z3
+	VMULPS         Z12, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
@@ -1325,57 +1172,65 @@ short2back:
 short4:
 	CMPQ           R8, $+4
 	JLT            few
-	MOVQ           ahead+40(FP), CX
+	MOVQ           ahead+48(FP), CX
 	CMPQ           CX, $+1
 	JGT            short4stream
 	CMPQ           R8, $+16
 	JLT            short4loop
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z0, Z14
+	VMULPS.BCST    (BX), Z15, Z1
+	VMULPS         Z1, Z0, Z9
 	VBROADCASTI128 16(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    4(BX), Z0, Z13
+	VMULPS.BCST    4(BX), Z15, Z1
+	VMULPS         Z1, Z0, Z8
 	VBROADCASTI128 32(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    8(BX), Z0, Z12
+	VMULPS.BCST    8(BX), Z15, Z1
+	VMULPS         Z1, Z0, Z7
 	VBROADCASTI128 48(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    12(BX), Z0, Z11
+	VMULPS.BCST    12(BX), Z15, Z1
+	VMULPS         Z1, Z0, Z6
 
 short4ahead:
 	VBROADCASTI128 64(DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    16(BX), Z0, Z0
+	VMULPS.BCST    16(BX), Z15, Z1
+	VMULPS         Z1, Z0, Z0
 	VBROADCASTI128 80(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    20(BX), Z1, Z1
+	VMULPS.BCST    20(BX), Z15, Z2
+	VMULPS         Z2, Z1, Z1
 	VBROADCASTI128 96(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    24(BX), Z2, Z2
+	VMULPS.BCST    24(BX), Z15, Z3
+	VMULPS         Z3, Z2, Z2
 	VBROADCASTI128 112(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    28(BX), Z3, Z3
-	VCMPPS         $0x03, Z13, Z14, K1
-	VCMPPS         $0x03, Z11, Z12, K2
+	VMULPS.BCST    28(BX), Z15, Z4
+	VMULPS         Z4, Z3, Z3
+	VCMPPS         $0x03, Z8, Z9, K1
+	VCMPPS         $0x03, Z6, Z7, K2
 	KORTESTQ       K1, K2
 	JNE            short4loop
-	VMOVUPS        Z14, (SI)
-	VMOVUPS        Z13, 64(SI)
-	VMOVUPS        Z12, 128(SI)
-	VMOVUPS        Z11, 192(SI)
-	VMOVAPS        Z0, Z14
-	VMOVAPS        Z1, Z13
-	VMOVAPS        Z2, Z12
-	VMOVAPS        Z3, Z11
+	VMOVUPS        Z9, (SI)
+	VMOVUPS        Z8, 64(SI)
+	VMOVUPS        Z7, 128(SI)
+	VMOVUPS        Z6, 192(SI)
+	VMOVAPS        Z0, Z9
+	VMOVAPS        Z1, Z8
+	VMOVAPS        Z2, Z7
+	VMOVAPS        Z3, Z6
 	ADDQ           $+16, BX
 	ADDQ           $+256, SI
 	ADDQ           $+64, DX
@@ -1384,23 +1239,30 @@ short4ahead:
 	JGE            short4ahead
 
 short4loop:
+	VMULPS.BCST    (BX), Z15, Z13
+	VMULPS.BCST    4(BX), Z15, Z12
+	VMULPS.BCST    8(BX), Z15, Z11
+	VMULPS.BCST    12(BX), Z15, Z10
 	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
+	PREFETCHT0     128(SI)
+	PREFETCHT0     192(SI)
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z0, Z0
+	VMULPS         Z13, Z0, Z0
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    4(BX), Z1, Z1
+	VMULPS         Z12, Z1, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    8(BX), Z2, Z2
+	VMULPS         Z11, Z2, Z2
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    12(BX), Z3, Z3
+	VMULPS         Z10, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
@@ -1426,24 +1288,28 @@ lanes:
 
 laneloop:
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
 	VMOVUPS        (BX), Z1
+	VMULPS         Z1, Z15, Z1
 	VMULPS         Z1, Z0, Z0
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMOVUPS        64(BX), Z2
+	VMULPS         Z2, Z15, Z2
 	VMULPS         Z2, Z1, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMOVUPS        128(BX), Z3
+	VMULPS         Z3, Z15, Z3
 	VMULPS         Z3, Z2, Z2
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
 	VMOVUPS        192(BX), Z4
+	VMULPS         Z4, Z15, Z4
 	VMULPS         Z4, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
@@ -1481,7 +1347,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1495,21 +1361,21 @@ groupstream:
 	LEAQ           (DX)(CX*1), AX
 	CALL           ·fetch64AVX512(SB)
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS         Z14, Z0, Z0
+	VMULPS         Z13, Z0, Z0
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS         Z14, Z1, Z1
+	VMULPS         Z13, Z1, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS         Z14, Z2, Z2
+	VMULPS         Z13, Z2, Z2
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS         Z14, Z3, Z3
+	VMULPS         Z13, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
@@ -1526,14 +1392,14 @@ groupstream:
 	JMP            groupwhole
 
 grouplast:
-	VCMPPS   $0x03, Z12, Z13, K1
-	VCMPPS   $0x03, Z10, Z11, K2
+	VCMPPS   $0x03, Z11, Z12, K1
+	VCMPPS   $0x03, Z9, Z10, K2
 	KORTESTQ K1, K2
 	JNE      grouploop
-	VMOVUPS  Z13, (SI)
-	VMOVUPS  Z12, 64(SI)
-	VMOVUPS  Z11, 128(SI)
-	VMOVUPS  Z10, 192(SI)
+	VMOVUPS  Z12, (SI)
+	VMOVUPS  Z11, 64(SI)
+	VMOVUPS  Z10, 128(SI)
+	VMOVUPS  Z9, 192(SI)
 	ADDQ     $+256, SI
 	ADDQ     $+64, DX
 	SUBQ     $+64, R8
@@ -1548,11 +1414,13 @@ groupmeet0cross:
 	MOVL $0x00000000, R14
 
 groupmeetmix:
+	VBROADCASTSS 4(BX), Z12
+	VMULPS       Z12, Z15, Z11
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z14
+	VMOVAPS      Z11, K7, Z13
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeetreached
@@ -1622,22 +1490,24 @@ groupmeetrare:
 short2stream:
 	LEAQ           (DX)(CX*1), AX
 	CALL           ·fetch64AVX512(SB)
+	VMULPS.BCST    (BX), Z15, Z13
+	VMULPS.BCST    4(BX), Z15, Z12
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z0, Z0
+	VMULPS         Z13, Z0, Z0
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    (BX), Z1, Z1
+	VMULPS         Z13, Z1, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    4(BX), Z2, Z2
+	VMULPS         Z12, Z2, Z2
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    4(BX), Z3, Z3
+	VMULPS         Z12, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
@@ -1662,22 +1532,26 @@ short2rare:
 short4stream:
 	LEAQ           (DX)(CX*1), AX
 	CALL           ·fetch64AVX512(SB)
+	VMULPS.BCST    (BX), Z15, Z13
+	VMULPS.BCST    4(BX), Z15, Z12
+	VMULPS.BCST    8(BX), Z15, Z11
+	VMULPS.BCST    12(BX), Z15, Z10
 	VBROADCASTI128 (DX), Y0
-	VPSHUFB        Y15, Y0, Y0
+	VPSHUFB        Y14, Y0, Y0
 	VCVTPH2PS      Y0, Z0
-	VMULPS.BCST    (BX), Z0, Z0
+	VMULPS         Z13, Z0, Z0
 	VBROADCASTI128 16(DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
-	VMULPS.BCST    4(BX), Z1, Z1
+	VMULPS         Z12, Z1, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
-	VMULPS.BCST    8(BX), Z2, Z2
+	VMULPS         Z11, Z2, Z2
 	VBROADCASTI128 48(DX), Y3
-	VPSHUFB        Y15, Y3, Y3
+	VPSHUFB        Y14, Y3, Y3
 	VCVTPH2PS      Y3, Z3
-	VMULPS.BCST    12(BX), Z3, Z3
+	VMULPS         Z10, Z3, Z3
 	VCMPPS         $0x03, Z1, Z0, K1
 	VCMPPS         $0x03, Z3, Z2, K2
 	KORTESTQ       K1, K2
@@ -1727,33 +1601,37 @@ spread:
 
 rare:
 	VMOVUPS        (BX), Z0
+	VMULPS         Z0, Z15, Z0
 	VBROADCASTI128 (DX), Y1
-	VPSHUFB        Y15, Y1, Y1
+	VPSHUFB        Y14, Y1, Y1
 	VCVTPH2PS      Y1, Z1
 	VMULPS         Z0, Z1, Z1
 	VCMPPS         $0x07, Z1, Z1, K1
-	VBROADCASTSS   constantsAVX512<>+100(SB), Z0
+	VBROADCASTSS   constantsAVX512<>+32(SB), Z0
 	VBLENDMPS      Z1, Z0, K1, Z1
 	VMOVUPS        Z1, (SI)
 	VMOVUPS        64(BX), Z1
+	VMULPS         Z1, Z15, Z1
 	VBROADCASTI128 16(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z1, Z2, Z2
 	VCMPPS         $0x07, Z2, Z2, K1
 	VBLENDMPS      Z2, Z0, K1, Z2
 	VMOVUPS        Z2, 64(SI)
 	VMOVUPS        128(BX), Z1
+	VMULPS         Z1, Z15, Z1
 	VBROADCASTI128 32(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z1, Z2, Z2
 	VCMPPS         $0x07, Z2, Z2, K1
 	VBLENDMPS      Z2, Z0, K1, Z2
 	VMOVUPS        Z2, 128(SI)
 	VMOVUPS        192(BX), Z1
+	VMULPS         Z1, Z15, Z1
 	VBROADCASTI128 48(DX), Y2
-	VPSHUFB        Y15, Y2, Y2
+	VPSHUFB        Y14, Y2, Y2
 	VCVTPH2PS      Y2, Z2
 	VMULPS         Z1, Z2, Z2
 	VCMPPS         $0x07, Z2, Z2, K1
@@ -1766,23 +1644,25 @@ rare:
 	JEQ            short2back
 	CMPQ           608(SP), $+3
 	JEQ            short4back
-	VBROADCASTSS   (BX), Z14
+	VBROADCASTSS   (BX), Z0
+	VMULPS         Z0, Z15, Z13
 	JMP            groupback
 
-// func DequantizeFpE2M1AVX512(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeFpE2M1AVX512(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2, MMX+
-TEXT ·DequantizeFpE2M1AVX512(SB), $592-48
+TEXT ·DequantizeFpE2M1AVX512(SB), $592-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Z15 table, Z14 0x10000001
-	// per group: Z13 scale
-	// vector registers in use at once: 4
+	// per call: Z15 times, Z14 table, Z13 0x10000001
+	// per group: Z0 scale, Z12 Mul
+	// vector registers in use at once: 8
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
-	VMOVUPS      constantsAVX512<>+104(SB), Z15
-	VBROADCASTSS constantsAVX512<>+168(SB), Z14
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
+	VBROADCASTSS times+24(FP), Z15
+	VMOVUPS      constantsAVX512<>+104(SB), Z14
+	VBROADCASTSS constantsAVX512<>+168(SB), Z13
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+32
@@ -1800,9 +1680,10 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z12
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -1812,24 +1693,24 @@ grouploop:
 	PREFETCHT0 128(SI)
 	PREFETCHT0 192(SI)
 	VPMOVZXBQ  (DX), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMULPS     Z13, Z0, Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VMULPS     Z12, Z0, Z0
 	VMOVUPS    Z0, (SI)
 	VPMOVZXBQ  8(DX), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMULPS     Z13, Z0, Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VMULPS     Z12, Z0, Z0
 	VMOVUPS    Z0, 64(SI)
 	VPMOVZXBQ  16(DX), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMULPS     Z13, Z0, Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VMULPS     Z12, Z0, Z0
 	VMOVUPS    Z0, 128(SI)
 	VPMOVZXBQ  24(DX), Z0
-	VPMULUDQ   Z14, Z0, Z0
-	VPERMPS    Z15, Z0, Z0
-	VMULPS     Z13, Z0, Z0
+	VPMULUDQ   Z13, Z0, Z0
+	VPERMPS    Z14, Z0, Z0
+	VMULPS     Z12, Z0, Z0
 	VMOVUPS    Z0, 192(SI)
 	ADDQ       $+256, SI
 	ADDQ       $+32, DX
@@ -1845,7 +1726,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z12
 
 groupmeet:
 	SUBQ $+16, R8
@@ -1853,36 +1735,36 @@ groupmeet:
 
 groupmeet0:
 	VPMOVZXBQ (DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z12, Z0, Z0
 	VMOVUPS   Z0, (SI)
 	SUBQ      $+16, R8
 	JLT       groupmeet1cross
 
 groupmeet1:
 	VPMOVZXBQ 8(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z12, Z0, Z0
 	VMOVUPS   Z0, 64(SI)
 	SUBQ      $+16, R8
 	JLT       groupmeet2cross
 
 groupmeet2:
 	VPMOVZXBQ 16(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z12, Z0, Z0
 	VMOVUPS   Z0, 128(SI)
 	SUBQ      $+16, R8
 	JLT       groupmeet3cross
 
 groupmeet3:
 	VPMOVZXBQ 24(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z12, Z0, Z0
 	VMOVUPS   Z0, 192(SI)
 	ADDQ      $+256, SI
 	ADDQ      $+32, DX
@@ -1917,7 +1799,8 @@ grouppieces:
 	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Z13
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z12
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
@@ -1927,9 +1810,9 @@ grouppiece:
 	BZHIQ        CX, AX, AX
 	KMOVQ        AX, K7
 	VPMOVZXBQ.Z  (DX), K7, Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z12, Z0, Z0
 	KMOVQ        K0, K7
 	VMOVUPS      Z0, K7, (SI)
 	CMPQ         DI, $+17
@@ -1941,9 +1824,9 @@ grouppiece:
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x08, K7, K7
 	VPMOVZXBQ.Z  8(DX), K7, Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z12, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS      Z0, K7, 64(SI)
 	CMPQ         DI, $+33
@@ -1955,9 +1838,9 @@ grouppiece:
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x10, K7, K7
 	VPMOVZXBQ.Z  16(DX), K7, Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z12, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS      Z0, K7, 128(SI)
 	CMPQ         DI, $+49
@@ -1969,9 +1852,9 @@ grouppiece:
 	KMOVQ        AX, K7
 	KSHIFTRQ     $0x18, K7, K7
 	VPMOVZXBQ.Z  24(DX), K7, Z0
-	VPMULUDQ     Z14, Z0, Z0
-	VPERMPS      Z15, Z0, Z0
-	VMULPS       Z13, Z0, Z0
+	VPMULUDQ     Z13, Z0, Z0
+	VPERMPS      Z14, Z0, Z0
+	VMULPS       Z12, Z0, Z0
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS      Z0, K7, 192(SI)
 
@@ -1999,31 +1882,36 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
+	VMULPS.BCST (BX), Z15, Z12
+	VMULPS.BCST 4(BX), Z15, Z11
 	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
 	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z12, Z0, Z0
 	VMOVUPS     Z0, (SI)
 	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z12, Z0, Z0
 	VMOVUPS     Z0, 64(SI)
 	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z11, Z0, Z0
 	VMOVUPS     Z0, 128(SI)
 	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z11, Z0, Z0
 	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+8, BX
 	ADDQ        $+256, SI
@@ -2036,31 +1924,38 @@ short2loop:
 short4:
 	CMPQ R8, $+4
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
 
 short4loop:
+	VMULPS.BCST (BX), Z15, Z12
+	VMULPS.BCST 4(BX), Z15, Z11
+	VMULPS.BCST 8(BX), Z15, Z10
+	VMULPS.BCST 12(BX), Z15, Z9
 	PREFETCHT0  (SI)
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
 	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z12, Z0, Z0
 	VMOVUPS     Z0, (SI)
 	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z11, Z0, Z0
 	VMOVUPS     Z0, 64(SI)
 	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 8(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z10, Z0, Z0
 	VMOVUPS     Z0, 128(SI)
 	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 12(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z9, Z0, Z0
 	VMOVUPS     Z0, 192(SI)
 	ADDQ        $+16, BX
 	ADDQ        $+256, SI
@@ -2077,27 +1972,31 @@ lanes:
 
 laneloop:
 	VMOVUPS   (BX), Z0
+	VMULPS    Z0, Z15, Z0
 	VPMOVZXBQ (DX), Z1
-	VPMULUDQ  Z14, Z1, Z1
-	VPERMPS   Z15, Z1, Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
 	VMULPS    Z0, Z1, Z1
 	VMOVUPS   Z1, (SI)
 	VMOVUPS   64(BX), Z0
+	VMULPS    Z0, Z15, Z0
 	VPMOVZXBQ 8(DX), Z1
-	VPMULUDQ  Z14, Z1, Z1
-	VPERMPS   Z15, Z1, Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
 	VMULPS    Z0, Z1, Z1
 	VMOVUPS   Z1, 64(SI)
 	VMOVUPS   128(BX), Z0
+	VMULPS    Z0, Z15, Z0
 	VPMOVZXBQ 16(DX), Z1
-	VPMULUDQ  Z14, Z1, Z1
-	VPERMPS   Z15, Z1, Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
 	VMULPS    Z0, Z1, Z1
 	VMOVUPS   Z1, 128(SI)
 	VMOVUPS   192(BX), Z0
+	VMULPS    Z0, Z15, Z0
 	VPMOVZXBQ 24(DX), Z1
-	VPMULUDQ  Z14, Z1, Z1
-	VPERMPS   Z15, Z1, Z1
+	VPMULUDQ  Z13, Z1, Z1
+	VPERMPS   Z14, Z1, Z1
 	VMULPS    Z0, Z1, Z1
 	VMOVUPS   Z1, 192(SI)
 	ADDQ      $+256, SI
@@ -2126,7 +2025,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -2140,24 +2039,24 @@ groupstream:
 	LEAQ      (DX)(CX*1), AX
 	CALL      ·fetch64AVX512(SB)
 	VPMOVZXBQ (DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z12, Z0, Z0
 	VMOVNTPS  Z0, (SI)
 	VPMOVZXBQ 8(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z12, Z0, Z0
 	VMOVNTPS  Z0, 64(SI)
 	VPMOVZXBQ 16(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z12, Z0, Z0
 	VMOVNTPS  Z0, 128(SI)
 	VPMOVZXBQ 24(DX), Z0
-	VPMULUDQ  Z14, Z0, Z0
-	VPERMPS   Z15, Z0, Z0
-	VMULPS    Z13, Z0, Z0
+	VPMULUDQ  Z13, Z0, Z0
+	VPERMPS   Z14, Z0, Z0
+	VMULPS    Z12, Z0, Z0
 	VMOVNTPS  Z0, 192(SI)
 	ADDQ      $+256, SI
 	ADDQ      $+32, DX
@@ -2170,11 +2069,13 @@ groupmeet0cross:
 	MOVL $0x00000000, R14
 
 groupmeetmix:
+	VBROADCASTSS 4(BX), Z11
+	VMULPS       Z11, Z15, Z10
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z13
+	VMOVAPS      Z10, K7, Z12
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeetreached
@@ -2212,25 +2113,27 @@ groupmeet3cross:
 short2stream:
 	LEAQ        (DX)(CX*1), AX
 	CALL        ·fetch64AVX512(SB)
+	VMULPS.BCST (BX), Z15, Z12
+	VMULPS.BCST 4(BX), Z15, Z11
 	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z12, Z0, Z0
 	VMOVNTPS    Z0, (SI)
 	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z12, Z0, Z0
 	VMOVNTPS    Z0, 64(SI)
 	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z11, Z0, Z0
 	VMOVNTPS    Z0, 128(SI)
 	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z11, Z0, Z0
 	VMOVNTPS    Z0, 192(SI)
 	ADDQ        $+8, BX
 	ADDQ        $+256, SI
@@ -2243,25 +2146,29 @@ short2stream:
 short4stream:
 	LEAQ        (DX)(CX*1), AX
 	CALL        ·fetch64AVX512(SB)
+	VMULPS.BCST (BX), Z15, Z12
+	VMULPS.BCST 4(BX), Z15, Z11
+	VMULPS.BCST 8(BX), Z15, Z10
+	VMULPS.BCST 12(BX), Z15, Z9
 	VPMOVZXBQ   (DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z12, Z0, Z0
 	VMOVNTPS    Z0, (SI)
 	VPMOVZXBQ   8(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z11, Z0, Z0
 	VMOVNTPS    Z0, 64(SI)
 	VPMOVZXBQ   16(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 8(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z10, Z0, Z0
 	VMOVNTPS    Z0, 128(SI)
 	VPMOVZXBQ   24(DX), Z0
-	VPMULUDQ    Z14, Z0, Z0
-	VPERMPS     Z15, Z0, Z0
-	VMULPS.BCST 12(BX), Z0, Z0
+	VPMULUDQ    Z13, Z0, Z0
+	VPERMPS     Z14, Z0, Z0
+	VMULPS      Z9, Z0, Z0
 	VMOVNTPS    Z0, 192(SI)
 	ADDQ        $+16, BX
 	ADDQ        $+256, SI
@@ -2286,32 +2193,32 @@ lanestage:
 	LEAQ 288(SP), BX
 	JMP  laneloop
 
-DATA constantsAVX512<>+0(SB)/4, $0x43800000
-DATA constantsAVX512<>+4(SB)/4, $0x80808080
+DATA constantsAVX512<>+0(SB)/4, $0x80808080
+DATA constantsAVX512<>+4(SB)/4, $0xbfffbfff
 DATA constantsAVX512<>+8(SB)/4, $0xffffffff
-DATA constantsAVX512<>+12(SB)/4, $0x01800080
-DATA constantsAVX512<>+16(SB)/4, $0x03800280
-DATA constantsAVX512<>+20(SB)/4, $0x05800480
-DATA constantsAVX512<>+24(SB)/4, $0x07800680
-DATA constantsAVX512<>+28(SB)/4, $0x09800880
-DATA constantsAVX512<>+32(SB)/4, $0x0b800a80
-DATA constantsAVX512<>+36(SB)/4, $0x0d800c80
-DATA constantsAVX512<>+40(SB)/4, $0x0f800e80
-DATA constantsAVX512<>+44(SB)/4, $0x01800080
-DATA constantsAVX512<>+48(SB)/4, $0x03800280
-DATA constantsAVX512<>+52(SB)/4, $0x05800480
-DATA constantsAVX512<>+56(SB)/4, $0x07800680
-DATA constantsAVX512<>+60(SB)/4, $0x09800880
-DATA constantsAVX512<>+64(SB)/4, $0x0b800a80
-DATA constantsAVX512<>+68(SB)/4, $0x0d800c80
-DATA constantsAVX512<>+72(SB)/4, $0x0f800e80
-DATA constantsAVX512<>+76(SB)/4, $0xbfffbfff
-DATA constantsAVX512<>+80(SB)/4, $0x0000007f
-DATA constantsAVX512<>+84(SB)/4, $0x3c000000
-DATA constantsAVX512<>+88(SB)/4, $0x40000000
-DATA constantsAVX512<>+92(SB)/4, $0xbc800000
-DATA constantsAVX512<>+96(SB)/4, $0x80000000
-DATA constantsAVX512<>+100(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+12(SB)/4, $0x0000007f
+DATA constantsAVX512<>+16(SB)/4, $0x3c000000
+DATA constantsAVX512<>+20(SB)/4, $0x40000000
+DATA constantsAVX512<>+24(SB)/4, $0xbc800000
+DATA constantsAVX512<>+28(SB)/4, $0x80000000
+DATA constantsAVX512<>+32(SB)/4, $0x7fc00000
+DATA constantsAVX512<>+36(SB)/4, $0x3b800000
+DATA constantsAVX512<>+40(SB)/4, $0x01800080
+DATA constantsAVX512<>+44(SB)/4, $0x03800280
+DATA constantsAVX512<>+48(SB)/4, $0x05800480
+DATA constantsAVX512<>+52(SB)/4, $0x07800680
+DATA constantsAVX512<>+56(SB)/4, $0x09800880
+DATA constantsAVX512<>+60(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+64(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+68(SB)/4, $0x0f800e80
+DATA constantsAVX512<>+72(SB)/4, $0x01800080
+DATA constantsAVX512<>+76(SB)/4, $0x03800280
+DATA constantsAVX512<>+80(SB)/4, $0x05800480
+DATA constantsAVX512<>+84(SB)/4, $0x07800680
+DATA constantsAVX512<>+88(SB)/4, $0x09800880
+DATA constantsAVX512<>+92(SB)/4, $0x0b800a80
+DATA constantsAVX512<>+96(SB)/4, $0x0d800c80
+DATA constantsAVX512<>+100(SB)/4, $0x0f800e80
 DATA constantsAVX512<>+104(SB)/4, $0x00000000
 DATA constantsAVX512<>+108(SB)/4, $0x3f000000
 DATA constantsAVX512<>+112(SB)/4, $0x3f800000

@@ -4,27 +4,28 @@
 
 #include "textflag.h"
 
-// func DequantizeFpE4M3AVX512VBMI(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
-// Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
-TEXT ·DequantizeFpE4M3AVX512VBMI(SB), $624-48
+// func DequantizeFpE4M3AVX512VBMI(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
+// Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
+TEXT ·DequantizeFpE4M3AVX512VBMI(SB), $624-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Z15 0x0, Z14 table, Z13 0xffff0000, Z12 table, Z11 table, Z10 table, Z9 table, Z8 0x80808080, Z7 0xffffffff
-	// per group: Z6 scale
-	// vector registers in use at once: 19
+	// per call: Z15 times, Z14 0x0, Z13 table, Z12 0xffff0000, Z11 table, Z10 table, Z9 table, Z8 table, Z7 0x80808080, Z6 0xffffffff
+	// per group: Z0 scale, Z5 Mul
+	// vector registers in use at once: 21
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
-	VPXORD       Z15, Z15, Z15
-	VMOVUPS      constantsAVX512VBMI<>+0(SB), Z14
-	VBROADCASTSS constantsAVX512VBMI<>+64(SB), Z13
-	VMOVUPS      constantsAVX512VBMI<>+68(SB), Z12
-	VMOVUPS      constantsAVX512VBMI<>+132(SB), Z11
-	VMOVUPS      constantsAVX512VBMI<>+196(SB), Z10
-	VMOVUPS      constantsAVX512VBMI<>+260(SB), Z9
-	VBROADCASTSS constantsAVX512VBMI<>+324(SB), Z8
-	VBROADCASTSS constantsAVX512VBMI<>+328(SB), Z7
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
+	VBROADCASTSS times+24(FP), Z15
+	VPXORD       Z14, Z14, Z14
+	VMOVUPS      constantsAVX512VBMI<>+0(SB), Z13
+	VBROADCASTSS constantsAVX512VBMI<>+64(SB), Z12
+	VMOVUPS      constantsAVX512VBMI<>+68(SB), Z11
+	VMOVUPS      constantsAVX512VBMI<>+132(SB), Z10
+	VMOVUPS      constantsAVX512VBMI<>+196(SB), Z9
+	VMOVUPS      constantsAVX512VBMI<>+260(SB), Z8
+	VBROADCASTSS constantsAVX512VBMI<>+324(SB), Z7
+	VBROADCASTSS constantsAVX512VBMI<>+328(SB), Z6
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+32
@@ -42,9 +43,10 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z5
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -53,32 +55,29 @@ grouploop:
 	PREFETCHT0 64(SI)
 	PREFETCHT0 128(SI)
 	PREFETCHT0 192(SI)
-	VPOR       (DX), Y15, Y0
-	VPOR       32(DX), Y15, Y1
-	VPMAXUB    Y1, Y0, Y0
-	VPCMPEQB   Y7, Y0, Y0
-	VPMOVMSKB  Y0, AX
-	TESTL      AX, AX
+	VPORD      (DX), Z14, Z0
+	VPCMPEQB   Z6, Z0, K1
+	KORTESTQ   K1, K1
 	JNE        grouprare
-	VPERMB     (DX), Z14, Z0
+	VPERMB     (DX), Z13, Z0
 	VMOVDQA64  Z0, Z1
-	VPERMI2B   Z11, Z12, Z1
+	VPERMI2B   Z10, Z11, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMI2B   Z9, Z10, Z2
-	VPTERNLOGD $0xf8, Z8, Z0, Z2
+	VPERMI2B   Z8, Z9, Z2
+	VPTERNLOGD $0xf8, Z7, Z0, Z2
 	VPUNPCKLBW Z2, Z1, Z0
 	VPSLLD     $0x10, Z0, Z3
-	VMULPS     Z6, Z3, Z3
+	VMULPS     Z5, Z3, Z3
 	VMOVUPS    Z3, (SI)
-	VPANDD     Z13, Z0, Z0
-	VMULPS     Z6, Z0, Z0
+	VPANDD     Z12, Z0, Z0
+	VMULPS     Z5, Z0, Z0
 	VMOVUPS    Z0, 64(SI)
 	VPUNPCKHBW Z2, Z1, Z1
 	VPSLLD     $0x10, Z1, Z0
-	VMULPS     Z6, Z0, Z0
+	VMULPS     Z5, Z0, Z0
 	VMOVUPS    Z0, 128(SI)
-	VPANDD     Z13, Z1, Z1
-	VMULPS     Z6, Z1, Z1
+	VPANDD     Z12, Z1, Z1
+	VMULPS     Z5, Z1, Z1
 	VMOVUPS    Z1, 192(SI)
 
 groupback:
@@ -98,7 +97,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z5
 
 groupmeet:
 	MOVQ R8, R10
@@ -107,49 +107,46 @@ groupmeet:
 	JLT  groupmeet0cross
 
 groupmeet0:
-	VMOVAPS Z6, Z0
+	VMOVAPS Z5, Z0
 	SUBQ    $+16, R8
 	JLT     groupmeet1cross
 
 groupmeet1:
-	VMOVAPS Z6, Z1
+	VMOVAPS Z5, Z1
 	SUBQ    $+16, R8
 	JLT     groupmeet2cross
 
 groupmeet2:
-	VMOVAPS Z6, Z2
+	VMOVAPS Z5, Z2
 	SUBQ    $+16, R8
 	JLT     groupmeet3cross
 
 groupmeet3:
-	VMOVAPS    Z6, Z3
-	VPOR       (DX), Y15, Y4
-	VPOR       32(DX), Y15, Y5
-	VPMAXUB    Y5, Y4, Y4
-	VPCMPEQB   Y7, Y4, Y4
-	VPMOVMSKB  Y4, AX
-	TESTL      AX, AX
+	VMOVAPS    Z5, Z16
+	VPORD      (DX), Z14, Z17
+	VPCMPEQB   Z6, Z17, K1
+	KORTESTQ   K1, K1
 	JNE        groupmeetrare
-	VPERMB     (DX), Z14, Z4
-	VMOVDQA64  Z4, Z5
-	VPERMI2B   Z11, Z12, Z5
-	VMOVDQA64  Z4, Z16
-	VPERMI2B   Z9, Z10, Z16
-	VPTERNLOGD $0xf8, Z8, Z4, Z16
-	VPUNPCKLBW Z16, Z5, Z4
-	VPSLLD     $0x10, Z4, Z17
-	VMULPS     Z0, Z17, Z17
-	VMOVUPS    Z17, (SI)
-	VPANDD     Z13, Z4, Z4
-	VMULPS     Z1, Z4, Z4
-	VMOVUPS    Z4, 64(SI)
-	VPUNPCKHBW Z16, Z5, Z5
-	VPSLLD     $0x10, Z5, Z0
+	VPERMB     (DX), Z13, Z17
+	VMOVDQA64  Z17, Z18
+	VPERMI2B   Z10, Z11, Z18
+	VMOVDQA64  Z17, Z19
+	VPERMI2B   Z8, Z9, Z19
+	VPTERNLOGD $0xf8, Z7, Z17, Z19
+	VPUNPCKLBW Z19, Z18, Z17
+	VPSLLD     $0x10, Z17, Z20
+	VMULPS     Z0, Z20, Z20
+	VMOVUPS    Z20, (SI)
+	VPANDD     Z12, Z17, Z17
+	VMULPS     Z1, Z17, Z17
+	VMOVUPS    Z17, 64(SI)
+	VPUNPCKHBW Z19, Z18, Z18
+	VPSLLD     $0x10, Z18, Z0
 	VMULPS     Z2, Z0, Z0
 	VMOVUPS    Z0, 128(SI)
-	VPANDD     Z13, Z5, Z5
-	VMULPS     Z3, Z5, Z5
-	VMOVUPS    Z5, 192(SI)
+	VPANDD     Z12, Z18, Z18
+	VMULPS     Z16, Z18, Z18
+	VMOVUPS    Z18, 192(SI)
 	ADDQ       $+256, SI
 	ADDQ       $+64, DX
 	SUBQ       $+64, DI
@@ -183,44 +180,45 @@ grouppieces:
 	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z5
 	MOVQ         $-1, AX
 	BZHIQ        DI, AX, AX
 	KMOVQ        AX, K0
 	KMOVQ        K0, K7
 	VMOVDQU8.Z   (DX), K7, Z0
-	VPORD        Z15, Z0, Z0
-	VPCMPEQB     Z7, Z0, K1
+	VPORD        Z14, Z0, Z0
+	VPCMPEQB     Z6, Z0, K1
 	KORTESTQ     K1, K1
 	JNE          groupstage
 	VMOVDQU8.Z   (DX), K7, Z0
-	VPERMB       Z0, Z14, Z0
+	VPERMB       Z0, Z13, Z0
 	VMOVDQA64    Z0, Z1
-	VPERMI2B     Z11, Z12, Z1
+	VPERMI2B     Z10, Z11, Z1
 	VMOVDQA64    Z0, Z2
-	VPERMI2B     Z9, Z10, Z2
-	VPTERNLOGD   $0xf8, Z8, Z0, Z2
+	VPERMI2B     Z8, Z9, Z2
+	VPTERNLOGD   $0xf8, Z7, Z0, Z2
 	VPUNPCKLBW   Z2, Z1, Z0
 	VPSLLD       $0x10, Z0, Z3
-	VMULPS       Z6, Z3, Z3
+	VMULPS       Z5, Z3, Z3
 	VMOVUPS      Z3, K7, (SI)
 	CMPQ         DI, $+17
 	JLT          grouptailnarrow
-	VPANDD       Z13, Z0, Z0
-	VMULPS       Z6, Z0, Z0
+	VPANDD       Z12, Z0, Z0
+	VMULPS       Z5, Z0, Z0
 	KSHIFTRQ     $0x10, K0, K7
 	VMOVUPS      Z0, K7, 64(SI)
 	CMPQ         DI, $+33
 	JLT          grouptailnarrow
 	VPUNPCKHBW   Z2, Z1, Z1
 	VPSLLD       $0x10, Z1, Z0
-	VMULPS       Z6, Z0, Z0
+	VMULPS       Z5, Z0, Z0
 	KSHIFTRQ     $0x20, K0, K7
 	VMOVUPS      Z0, K7, 128(SI)
 	CMPQ         DI, $+49
 	JLT          grouptailnarrow
-	VPANDD       Z13, Z1, Z1
-	VMULPS       Z6, Z1, Z1
+	VPANDD       Z12, Z1, Z1
+	VMULPS       Z5, Z1, Z1
 	KSHIFTRQ     $0x30, K0, K7
 	VMOVUPS      Z1, K7, 192(SI)
 
@@ -248,38 +246,40 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
+	VMULPS.BCST (BX), Z15, Z5
+	VMULPS.BCST 4(BX), Z15, Z4
 	PREFETCHT0  (SI)
-	VPOR        (DX), Y15, Y0
-	VPOR        32(DX), Y15, Y1
-	VPMAXUB     Y1, Y0, Y0
-	VPCMPEQB    Y7, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
+	VPORD       (DX), Z14, Z0
+	VPCMPEQB    Z6, Z0, K1
+	KORTESTQ    K1, K1
 	JNE         short2rare
-	VPERMB      (DX), Z14, Z0
+	VPERMB      (DX), Z13, Z0
 	VMOVDQA64   Z0, Z1
-	VPERMI2B    Z11, Z12, Z1
+	VPERMI2B    Z10, Z11, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMI2B    Z9, Z10, Z2
-	VPTERNLOGD  $0xf8, Z8, Z0, Z2
+	VPERMI2B    Z8, Z9, Z2
+	VPTERNLOGD  $0xf8, Z7, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
 	VPSLLD      $0x10, Z0, Z3
-	VMULPS.BCST (BX), Z3, Z3
+	VMULPS      Z5, Z3, Z3
 	VMOVUPS     Z3, (SI)
-	VPANDD      Z13, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
+	VPANDD      Z12, Z0, Z0
+	VMULPS      Z5, Z0, Z0
 	VMOVUPS     Z0, 64(SI)
 	VPUNPCKHBW  Z2, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
+	VMULPS      Z4, Z0, Z0
 	VMOVUPS     Z0, 128(SI)
-	VPANDD      Z13, Z1, Z1
-	VMULPS.BCST 4(BX), Z1, Z1
+	VPANDD      Z12, Z1, Z1
+	VMULPS      Z4, Z1, Z1
 	VMOVUPS     Z1, 192(SI)
 
 short2back:
@@ -294,38 +294,42 @@ short2back:
 short4:
 	CMPQ R8, $+4
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
 
 short4loop:
+	VMULPS.BCST (BX), Z15, Z5
+	VMULPS.BCST 4(BX), Z15, Z4
+	VMULPS.BCST 8(BX), Z15, Z3
+	VMULPS.BCST 12(BX), Z15, Z2
 	PREFETCHT0  (SI)
-	VPOR        (DX), Y15, Y0
-	VPOR        32(DX), Y15, Y1
-	VPMAXUB     Y1, Y0, Y0
-	VPCMPEQB    Y7, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
+	PREFETCHT0  64(SI)
+	PREFETCHT0  128(SI)
+	PREFETCHT0  192(SI)
+	VPORD       (DX), Z14, Z0
+	VPCMPEQB    Z6, Z0, K1
+	KORTESTQ    K1, K1
 	JNE         short4rare
-	VPERMB      (DX), Z14, Z0
+	VPERMB      (DX), Z13, Z0
 	VMOVDQA64   Z0, Z1
-	VPERMI2B    Z11, Z12, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMI2B    Z9, Z10, Z2
-	VPTERNLOGD  $0xf8, Z8, Z0, Z2
-	VPUNPCKLBW  Z2, Z1, Z0
-	VPSLLD      $0x10, Z0, Z3
-	VMULPS.BCST (BX), Z3, Z3
-	VMOVUPS     Z3, (SI)
-	VPANDD      Z13, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
+	VPERMI2B    Z10, Z11, Z1
+	VMOVDQA64   Z0, Z16
+	VPERMI2B    Z8, Z9, Z16
+	VPTERNLOGD  $0xf8, Z7, Z0, Z16
+	VPUNPCKLBW  Z16, Z1, Z0
+	VPSLLD      $0x10, Z0, Z17
+	VMULPS      Z5, Z17, Z17
+	VMOVUPS     Z17, (SI)
+	VPANDD      Z12, Z0, Z0
+	VMULPS      Z4, Z0, Z0
 	VMOVUPS     Z0, 64(SI)
-	VPUNPCKHBW  Z2, Z1, Z1
+	VPUNPCKHBW  Z16, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
-	VMULPS.BCST 8(BX), Z0, Z0
+	VMULPS      Z3, Z0, Z0
 	VMOVUPS     Z0, 128(SI)
-	VPANDD      Z13, Z1, Z1
-	VMULPS.BCST 12(BX), Z1, Z1
+	VPANDD      Z12, Z1, Z1
+	VMULPS      Z2, Z1, Z1
 	VMOVUPS     Z1, 192(SI)
 
 short4back:
@@ -343,35 +347,36 @@ lanes:
 	JLT  lanestage
 
 laneloop:
-	VPOR       (DX), Y15, Y0
-	VPOR       32(DX), Y15, Y1
-	VPMAXUB    Y1, Y0, Y0
-	VPCMPEQB   Y7, Y0, Y0
-	VPMOVMSKB  Y0, AX
-	TESTL      AX, AX
+	VPORD      (DX), Z14, Z0
+	VPCMPEQB   Z6, Z0, K1
+	KORTESTQ   K1, K1
 	JNE        lanerare
 	VMOVUPS    (BX), Z0
-	VPERMB     (DX), Z14, Z1
+	VMULPS     Z0, Z15, Z0
+	VPERMB     (DX), Z13, Z1
 	VMOVDQA64  Z1, Z2
-	VPERMI2B   Z11, Z12, Z2
+	VPERMI2B   Z10, Z11, Z2
 	VMOVDQA64  Z1, Z3
-	VPERMI2B   Z9, Z10, Z3
-	VPTERNLOGD $0xf8, Z8, Z1, Z3
+	VPERMI2B   Z8, Z9, Z3
+	VPTERNLOGD $0xf8, Z7, Z1, Z3
 	VPUNPCKLBW Z3, Z2, Z1
 	VPSLLD     $0x10, Z1, Z4
 	VMULPS     Z0, Z4, Z4
 	VMOVUPS    Z4, (SI)
 	VMOVUPS    64(BX), Z0
-	VPANDD     Z13, Z1, Z1
+	VMULPS     Z0, Z15, Z0
+	VPANDD     Z12, Z1, Z1
 	VMULPS     Z0, Z1, Z1
 	VMOVUPS    Z1, 64(SI)
 	VMOVUPS    128(BX), Z0
+	VMULPS     Z0, Z15, Z0
 	VPUNPCKHBW Z3, Z2, Z2
 	VPSLLD     $0x10, Z2, Z1
 	VMULPS     Z0, Z1, Z1
 	VMOVUPS    Z1, 128(SI)
 	VMOVUPS    192(BX), Z0
-	VPANDD     Z13, Z2, Z2
+	VMULPS     Z0, Z15, Z0
+	VPANDD     Z12, Z2, Z2
 	VMULPS     Z0, Z2, Z2
 	VMOVUPS    Z2, 192(SI)
 
@@ -402,7 +407,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -415,32 +420,29 @@ fence:
 groupstream:
 	LEAQ       (DX)(CX*1), AX
 	CALL       ·fetch64AVX512(SB)
-	VPOR       (DX), Y15, Y0
-	VPOR       32(DX), Y15, Y1
-	VPMAXUB    Y1, Y0, Y0
-	VPCMPEQB   Y7, Y0, Y0
-	VPMOVMSKB  Y0, AX
-	TESTL      AX, AX
+	VPORD      (DX), Z14, Z0
+	VPCMPEQB   Z6, Z0, K1
+	KORTESTQ   K1, K1
 	JNE        grouprare
-	VPERMB     (DX), Z14, Z0
+	VPERMB     (DX), Z13, Z0
 	VMOVDQA64  Z0, Z1
-	VPERMI2B   Z11, Z12, Z1
+	VPERMI2B   Z10, Z11, Z1
 	VMOVDQA64  Z0, Z2
-	VPERMI2B   Z9, Z10, Z2
-	VPTERNLOGD $0xf8, Z8, Z0, Z2
+	VPERMI2B   Z8, Z9, Z2
+	VPTERNLOGD $0xf8, Z7, Z0, Z2
 	VPUNPCKLBW Z2, Z1, Z0
 	VPSLLD     $0x10, Z0, Z3
-	VMULPS     Z6, Z3, Z3
+	VMULPS     Z5, Z3, Z3
 	VMOVNTPS   Z3, (SI)
-	VPANDD     Z13, Z0, Z0
-	VMULPS     Z6, Z0, Z0
+	VPANDD     Z12, Z0, Z0
+	VMULPS     Z5, Z0, Z0
 	VMOVNTPS   Z0, 64(SI)
 	VPUNPCKHBW Z2, Z1, Z1
 	VPSLLD     $0x10, Z1, Z0
-	VMULPS     Z6, Z0, Z0
+	VMULPS     Z5, Z0, Z0
 	VMOVNTPS   Z0, 128(SI)
-	VPANDD     Z13, Z1, Z1
-	VMULPS     Z6, Z1, Z1
+	VPANDD     Z12, Z1, Z1
+	VMULPS     Z5, Z1, Z1
 	VMOVNTPS   Z1, 192(SI)
 	ADDQ       $+256, SI
 	ADDQ       $+64, DX
@@ -458,11 +460,13 @@ groupmeet0cross:
 	MOVL $0x00000000, R14
 
 groupmeetmix:
+	VBROADCASTSS 4(BX), Z4
+	VMULPS       Z4, Z15, Z3
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z6
+	VMOVAPS      Z3, K7, Z5
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeetreached
@@ -532,32 +536,31 @@ groupmeetrare:
 short2stream:
 	LEAQ        (DX)(CX*1), AX
 	CALL        ·fetch64AVX512(SB)
-	VPOR        (DX), Y15, Y0
-	VPOR        32(DX), Y15, Y1
-	VPMAXUB     Y1, Y0, Y0
-	VPCMPEQB    Y7, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
+	VMULPS.BCST (BX), Z15, Z5
+	VMULPS.BCST 4(BX), Z15, Z4
+	VPORD       (DX), Z14, Z0
+	VPCMPEQB    Z6, Z0, K1
+	KORTESTQ    K1, K1
 	JNE         short2rare
-	VPERMB      (DX), Z14, Z0
+	VPERMB      (DX), Z13, Z0
 	VMOVDQA64   Z0, Z1
-	VPERMI2B    Z11, Z12, Z1
+	VPERMI2B    Z10, Z11, Z1
 	VMOVDQA64   Z0, Z2
-	VPERMI2B    Z9, Z10, Z2
-	VPTERNLOGD  $0xf8, Z8, Z0, Z2
+	VPERMI2B    Z8, Z9, Z2
+	VPTERNLOGD  $0xf8, Z7, Z0, Z2
 	VPUNPCKLBW  Z2, Z1, Z0
 	VPSLLD      $0x10, Z0, Z3
-	VMULPS.BCST (BX), Z3, Z3
+	VMULPS      Z5, Z3, Z3
 	VMOVNTPS    Z3, (SI)
-	VPANDD      Z13, Z0, Z0
-	VMULPS.BCST (BX), Z0, Z0
+	VPANDD      Z12, Z0, Z0
+	VMULPS      Z5, Z0, Z0
 	VMOVNTPS    Z0, 64(SI)
 	VPUNPCKHBW  Z2, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
+	VMULPS      Z4, Z0, Z0
 	VMOVNTPS    Z0, 128(SI)
-	VPANDD      Z13, Z1, Z1
-	VMULPS.BCST 4(BX), Z1, Z1
+	VPANDD      Z12, Z1, Z1
+	VMULPS      Z4, Z1, Z1
 	VMOVNTPS    Z1, 192(SI)
 	ADDQ        $+8, BX
 	ADDQ        $+256, SI
@@ -575,32 +578,33 @@ short2rare:
 short4stream:
 	LEAQ        (DX)(CX*1), AX
 	CALL        ·fetch64AVX512(SB)
-	VPOR        (DX), Y15, Y0
-	VPOR        32(DX), Y15, Y1
-	VPMAXUB     Y1, Y0, Y0
-	VPCMPEQB    Y7, Y0, Y0
-	VPMOVMSKB   Y0, AX
-	TESTL       AX, AX
+	VMULPS.BCST (BX), Z15, Z5
+	VMULPS.BCST 4(BX), Z15, Z4
+	VMULPS.BCST 8(BX), Z15, Z3
+	VMULPS.BCST 12(BX), Z15, Z2
+	VPORD       (DX), Z14, Z0
+	VPCMPEQB    Z6, Z0, K1
+	KORTESTQ    K1, K1
 	JNE         short4rare
-	VPERMB      (DX), Z14, Z0
+	VPERMB      (DX), Z13, Z0
 	VMOVDQA64   Z0, Z1
-	VPERMI2B    Z11, Z12, Z1
-	VMOVDQA64   Z0, Z2
-	VPERMI2B    Z9, Z10, Z2
-	VPTERNLOGD  $0xf8, Z8, Z0, Z2
-	VPUNPCKLBW  Z2, Z1, Z0
-	VPSLLD      $0x10, Z0, Z3
-	VMULPS.BCST (BX), Z3, Z3
-	VMOVNTPS    Z3, (SI)
-	VPANDD      Z13, Z0, Z0
-	VMULPS.BCST 4(BX), Z0, Z0
+	VPERMI2B    Z10, Z11, Z1
+	VMOVDQA64   Z0, Z16
+	VPERMI2B    Z8, Z9, Z16
+	VPTERNLOGD  $0xf8, Z7, Z0, Z16
+	VPUNPCKLBW  Z16, Z1, Z0
+	VPSLLD      $0x10, Z0, Z17
+	VMULPS      Z5, Z17, Z17
+	VMOVNTPS    Z17, (SI)
+	VPANDD      Z12, Z0, Z0
+	VMULPS      Z4, Z0, Z0
 	VMOVNTPS    Z0, 64(SI)
-	VPUNPCKHBW  Z2, Z1, Z1
+	VPUNPCKHBW  Z16, Z1, Z1
 	VPSLLD      $0x10, Z1, Z0
-	VMULPS.BCST 8(BX), Z0, Z0
+	VMULPS      Z3, Z0, Z0
 	VMOVNTPS    Z0, 128(SI)
-	VPANDD      Z13, Z1, Z1
-	VMULPS.BCST 12(BX), Z1, Z1
+	VPANDD      Z12, Z1, Z1
+	VMULPS      Z2, Z1, Z1
 	VMOVNTPS    Z1, 192(SI)
 	ADDQ        $+16, BX
 	ADDQ        $+256, SI
@@ -643,6 +647,7 @@ spread:
 
 rare:
 	VMOVUPS      (BX), Z0
+	VMULPS       Z0, Z15, Z0
 	VPMOVZXBD    (DX), Z1
 	VBROADCASTSS constantsAVX512VBMI<>+332(SB), Z2
 	VPANDD       Z2, Z1, Z3
@@ -652,55 +657,63 @@ rare:
 	VBROADCASTSS constantsAVX512VBMI<>+336(SB), Z4
 	VPADDD       Z4, Z3, Z3
 	VBROADCASTSS constantsAVX512VBMI<>+340(SB), Z5
-	VBROADCASTSS constantsAVX512VBMI<>+344(SB), Z6
-	VMOVAPS      Z6, Z16
-	VFMADD231PS  Z5, Z3, Z16
-	VMINPS       Z16, Z3, Z16
+	VBROADCASTSS constantsAVX512VBMI<>+344(SB), Z16
+	VMOVAPS      Z16, Z17
+	VFMADD231PS  Z5, Z3, Z17
+	VMINPS       Z17, Z3, Z17
 	VBROADCASTSS constantsAVX512VBMI<>+348(SB), Z3
-	VPTERNLOGD   $0xf8, Z3, Z1, Z16
+	VPTERNLOGD   $0xf8, Z3, Z1, Z17
 	VBROADCASTSS constantsAVX512VBMI<>+352(SB), Z1
-	VBLENDMPS    Z1, Z16, K1, Z16
-	VMULPS       Z0, Z16, Z16
-	VMOVUPS      Z16, (SI)
+	VBLENDMPS    Z1, Z17, K1, Z17
+	VBROADCASTSS constantsAVX512VBMI<>+356(SB), Z18
+	VMULPS       Z18, Z17, Z17
+	VMULPS       Z0, Z17, Z17
+	VMOVUPS      Z17, (SI)
 	VMOVUPS      64(BX), Z0
-	VPMOVZXBD    16(DX), Z16
-	VPANDD       Z2, Z16, Z17
-	VPCMPEQD     Z2, Z17, K1
-	VPSLLD       $0x18, Z16, Z16
-	VPSLLD       $0x14, Z17, Z17
-	VPADDD       Z4, Z17, Z17
-	VMOVAPS      Z6, Z18
-	VFMADD231PS  Z5, Z17, Z18
-	VMINPS       Z18, Z17, Z18
-	VPTERNLOGD   $0xf8, Z3, Z16, Z18
-	VBLENDMPS    Z1, Z18, K1, Z18
-	VMULPS       Z0, Z18, Z18
-	VMOVUPS      Z18, 64(SI)
+	VMULPS       Z0, Z15, Z0
+	VPMOVZXBD    16(DX), Z17
+	VPANDD       Z2, Z17, Z19
+	VPCMPEQD     Z2, Z19, K1
+	VPSLLD       $0x18, Z17, Z17
+	VPSLLD       $0x14, Z19, Z19
+	VPADDD       Z4, Z19, Z19
+	VMOVAPS      Z16, Z20
+	VFMADD231PS  Z5, Z19, Z20
+	VMINPS       Z20, Z19, Z20
+	VPTERNLOGD   $0xf8, Z3, Z17, Z20
+	VBLENDMPS    Z1, Z20, K1, Z20
+	VMULPS       Z18, Z20, Z20
+	VMULPS       Z0, Z20, Z20
+	VMOVUPS      Z20, 64(SI)
 	VMOVUPS      128(BX), Z0
-	VPMOVZXBD    32(DX), Z16
-	VPANDD       Z2, Z16, Z17
-	VPCMPEQD     Z2, Z17, K1
-	VPSLLD       $0x18, Z16, Z16
-	VPSLLD       $0x14, Z17, Z17
-	VPADDD       Z4, Z17, Z17
-	VMOVAPS      Z6, Z18
-	VFMADD231PS  Z5, Z17, Z18
-	VMINPS       Z18, Z17, Z18
-	VPTERNLOGD   $0xf8, Z3, Z16, Z18
-	VBLENDMPS    Z1, Z18, K1, Z18
-	VMULPS       Z0, Z18, Z18
-	VMOVUPS      Z18, 128(SI)
+	VMULPS       Z0, Z15, Z0
+	VPMOVZXBD    32(DX), Z17
+	VPANDD       Z2, Z17, Z19
+	VPCMPEQD     Z2, Z19, K1
+	VPSLLD       $0x18, Z17, Z17
+	VPSLLD       $0x14, Z19, Z19
+	VPADDD       Z4, Z19, Z19
+	VMOVAPS      Z16, Z20
+	VFMADD231PS  Z5, Z19, Z20
+	VMINPS       Z20, Z19, Z20
+	VPTERNLOGD   $0xf8, Z3, Z17, Z20
+	VBLENDMPS    Z1, Z20, K1, Z20
+	VMULPS       Z18, Z20, Z20
+	VMULPS       Z0, Z20, Z20
+	VMOVUPS      Z20, 128(SI)
 	VMOVUPS      192(BX), Z0
-	VPMOVZXBD    48(DX), Z16
-	VPANDD       Z2, Z16, Z17
-	VPCMPEQD     Z2, Z17, K1
-	VPSLLD       $0x18, Z16, Z16
-	VPSLLD       $0x14, Z17, Z17
-	VPADDD       Z4, Z17, Z17
-	VFMADD231PS  Z5, Z17, Z6
-	VMINPS       Z6, Z17, Z6
-	VPTERNLOGD   $0xf8, Z3, Z16, Z6
-	VBLENDMPS    Z1, Z6, K1, Z1
+	VMULPS       Z0, Z15, Z0
+	VPMOVZXBD    48(DX), Z17
+	VPANDD       Z2, Z17, Z19
+	VPCMPEQD     Z2, Z19, K1
+	VPSLLD       $0x18, Z17, Z17
+	VPSLLD       $0x14, Z19, Z19
+	VPADDD       Z4, Z19, Z19
+	VFMADD231PS  Z5, Z19, Z16
+	VMINPS       Z16, Z19, Z16
+	VPTERNLOGD   $0xf8, Z3, Z17, Z16
+	VBLENDMPS    Z1, Z16, K1, Z1
+	VMULPS       Z18, Z1, Z1
 	VMULPS       Z0, Z1, Z1
 	VMOVUPS      Z1, 192(SI)
 	CMPQ         608(SP), $+4
@@ -710,26 +723,28 @@ rare:
 	JEQ          short2back
 	CMPQ         608(SP), $+3
 	JEQ          short4back
-	VBROADCASTSS (BX), Z6
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z5
 	JMP          groupback
 
-// func DequantizeFpE2M1AVX512VBMI(y *float32, q *uint8, scale *float32, groups int, length int, ahead int)
+// func DequantizeFpE2M1AVX512VBMI(y *float32, q *uint8, scale *float32, times float32, groups int, length int, ahead int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VBMI, BMI2, MMX+
-TEXT ·DequantizeFpE2M1AVX512VBMI(SB), $592-48
+TEXT ·DequantizeFpE2M1AVX512VBMI(SB), $592-56
 	// pointers: SI y, DX q, BX scale, DI elements left, R8 groups left, R9 length
-	// per call: Z15 table, Z14 0xffff0000, Z13 table, Z12 table, Z11 table
-	// per group: Z10 scale
-	// vector registers in use at once: 10
+	// per call: Z15 times, Z14 table, Z13 0xffff0000, Z12 table, Z11 table, Z10 table
+	// per group: Z0 scale, Z9 Mul
+	// vector registers in use at once: 14
 	MOVQ         y+0(FP), SI
 	MOVQ         q+8(FP), DX
 	MOVQ         scale+16(FP), BX
-	VMOVUPS      constantsAVX512VBMI<>+356(SB), Z15
-	VBROADCASTSS constantsAVX512VBMI<>+64(SB), Z14
-	VMOVUPS      constantsAVX512VBMI<>+420(SB), Z13
-	VMOVUPS      constantsAVX512VBMI<>+484(SB), Z12
-	VMOVUPS      constantsAVX512VBMI<>+548(SB), Z11
-	MOVQ         groups+24(FP), R8
-	MOVQ         length+32(FP), R9
+	VBROADCASTSS times+24(FP), Z15
+	VMOVUPS      constantsAVX512VBMI<>+360(SB), Z14
+	VBROADCASTSS constantsAVX512VBMI<>+64(SB), Z13
+	VMOVUPS      constantsAVX512VBMI<>+424(SB), Z12
+	VMOVUPS      constantsAVX512VBMI<>+488(SB), Z11
+	VMOVUPS      constantsAVX512VBMI<>+552(SB), Z10
+	MOVQ         groups+32(FP), R8
+	MOVQ         length+40(FP), R9
 	CMPQ         R9, $+1
 	JEQ          lanes
 	CMPQ         R9, $+32
@@ -747,9 +762,10 @@ groupbegin:
 	JLT          grouptail
 	CMPQ         R8, $+64
 	JLT          grouptomeet
-	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z9
 	SUBQ         R8, DI
-	MOVQ         ahead+40(FP), CX
+	MOVQ         ahead+48(FP), CX
 	CMPQ         CX, $+1
 	JGT          groupstream
 
@@ -759,23 +775,23 @@ grouploop:
 	PREFETCHT0     128(SI)
 	PREFETCHT0     192(SI)
 	VMOVUPS        (DX), Y0
-	VPERMB         Z0, Z15, Z0
-	VPMULTISHIFTQB Z0, Z13, Z0
-	VPERMB         Z12, Z0, Z1
-	VPERMB         Z11, Z0, Z0
+	VPERMB         Z0, Z14, Z0
+	VPMULTISHIFTQB Z0, Z12, Z0
+	VPERMB         Z11, Z0, Z1
+	VPERMB         Z10, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VMULPS         Z10, Z3, Z3
+	VMULPS         Z9, Z3, Z3
 	VMOVUPS        Z3, (SI)
-	VPANDD         Z14, Z2, Z2
-	VMULPS         Z10, Z2, Z2
+	VPANDD         Z13, Z2, Z2
+	VMULPS         Z9, Z2, Z2
 	VMOVUPS        Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	VMULPS         Z10, Z0, Z0
+	VMULPS         Z9, Z0, Z0
 	VMOVUPS        Z0, 128(SI)
-	VPANDD         Z14, Z1, Z1
-	VMULPS         Z10, Z1, Z1
+	VPANDD         Z13, Z1, Z1
+	VMULPS         Z9, Z1, Z1
 	VMOVUPS        Z1, 192(SI)
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
@@ -791,7 +807,8 @@ groupwhole:
 	JLT   grouptail
 
 grouptomeet:
-	VBROADCASTSS (BX), Z10
+	VBROADCASTSS (BX), Z0
+	VMULPS       Z0, Z15, Z9
 
 groupmeet:
 	SUBQ $+16, R8
@@ -799,20 +816,20 @@ groupmeet:
 
 groupmeet0:
 	VMOVUPS        (DX), Y0
-	VPERMB         Z0, Z15, Z0
-	VPMULTISHIFTQB Z0, Z13, Z0
-	VPERMB         Z12, Z0, Z1
-	VPERMB         Z11, Z0, Z0
+	VPERMB         Z0, Z14, Z0
+	VPMULTISHIFTQB Z0, Z12, Z0
+	VPERMB         Z11, Z0, Z1
+	VPERMB         Z10, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VMULPS         Z10, Z3, Z3
+	VMULPS         Z9, Z3, Z3
 	VMOVUPS        Z3, (SI)
 	SUBQ           $+16, R8
 	JLT            groupmeet1cross
 
 groupmeet1:
-	VPANDD  Z14, Z2, Z2
-	VMULPS  Z10, Z2, Z2
+	VPANDD  Z13, Z2, Z2
+	VMULPS  Z9, Z2, Z2
 	VMOVUPS Z2, 64(SI)
 	SUBQ    $+16, R8
 	JLT     groupmeet2cross
@@ -820,14 +837,14 @@ groupmeet1:
 groupmeet2:
 	VPUNPCKHBW Z0, Z1, Z1
 	VPSLLD     $0x10, Z1, Z0
-	VMULPS     Z10, Z0, Z0
+	VMULPS     Z9, Z0, Z0
 	VMOVUPS    Z0, 128(SI)
 	SUBQ       $+16, R8
 	JLT        groupmeet3cross
 
 groupmeet3:
-	VPANDD  Z14, Z1, Z1
-	VMULPS  Z10, Z1, Z1
+	VPANDD  Z13, Z1, Z1
+	VMULPS  Z9, Z1, Z1
 	VMOVUPS Z1, 192(SI)
 	ADDQ    $+256, SI
 	ADDQ    $+32, DX
@@ -862,7 +879,8 @@ grouppieces:
 	MOVQ R8, DI
 
 grouppiece:
-	VBROADCASTSS   (BX), Z10
+	VBROADCASTSS   (BX), Z0
+	VMULPS         Z0, Z15, Z9
 	MOVQ           $-1, AX
 	BZHIQ          DI, AX, AX
 	KMOVQ          AX, K0
@@ -872,32 +890,32 @@ grouppiece:
 	BZHIQ          CX, AX, AX
 	KMOVQ          AX, K7
 	VMOVDQU8.Z     (DX), K7, Z0
-	VPERMB         Z0, Z15, Z0
-	VPMULTISHIFTQB Z0, Z13, Z0
-	VPERMB         Z12, Z0, Z1
-	VPERMB         Z11, Z0, Z0
+	VPERMB         Z0, Z14, Z0
+	VPMULTISHIFTQB Z0, Z12, Z0
+	VPERMB         Z11, Z0, Z1
+	VPERMB         Z10, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VMULPS         Z10, Z3, Z3
+	VMULPS         Z9, Z3, Z3
 	KMOVQ          K0, K7
 	VMOVUPS        Z3, K7, (SI)
 	CMPQ           DI, $+17
 	JLT            grouptailnarrow
-	VPANDD         Z14, Z2, Z2
-	VMULPS         Z10, Z2, Z2
+	VPANDD         Z13, Z2, Z2
+	VMULPS         Z9, Z2, Z2
 	KSHIFTRQ       $0x10, K0, K7
 	VMOVUPS        Z2, K7, 64(SI)
 	CMPQ           DI, $+33
 	JLT            grouptailnarrow
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	VMULPS         Z10, Z0, Z0
+	VMULPS         Z9, Z0, Z0
 	KSHIFTRQ       $0x20, K0, K7
 	VMOVUPS        Z0, K7, 128(SI)
 	CMPQ           DI, $+49
 	JLT            grouptailnarrow
-	VPANDD         Z14, Z1, Z1
-	VMULPS         Z10, Z1, Z1
+	VPANDD         Z13, Z1, Z1
+	VMULPS         Z9, Z1, Z1
 	KSHIFTRQ       $0x30, K0, K7
 	VMOVUPS        Z1, K7, 192(SI)
 
@@ -925,30 +943,35 @@ groupmore:
 short2:
 	CMPQ R8, $+2
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short2stream
 
 short2loop:
+	VMULPS.BCST    (BX), Z15, Z9
+	VMULPS.BCST    4(BX), Z15, Z8
 	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
+	PREFETCHT0     128(SI)
+	PREFETCHT0     192(SI)
 	VMOVUPS        (DX), Y0
-	VPERMB         Z0, Z15, Z0
-	VPMULTISHIFTQB Z0, Z13, Z0
-	VPERMB         Z12, Z0, Z1
-	VPERMB         Z11, Z0, Z0
+	VPERMB         Z0, Z14, Z0
+	VPMULTISHIFTQB Z0, Z12, Z0
+	VPERMB         Z11, Z0, Z1
+	VPERMB         Z10, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VMULPS.BCST    (BX), Z3, Z3
+	VMULPS         Z9, Z3, Z3
 	VMOVUPS        Z3, (SI)
-	VPANDD         Z14, Z2, Z2
-	VMULPS.BCST    (BX), Z2, Z2
+	VPANDD         Z13, Z2, Z2
+	VMULPS         Z9, Z2, Z2
 	VMOVUPS        Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	VMULPS.BCST    4(BX), Z0, Z0
+	VMULPS         Z8, Z0, Z0
 	VMOVUPS        Z0, 128(SI)
-	VPANDD         Z14, Z1, Z1
-	VMULPS.BCST    4(BX), Z1, Z1
+	VPANDD         Z13, Z1, Z1
+	VMULPS         Z8, Z1, Z1
 	VMOVUPS        Z1, 192(SI)
 	ADDQ           $+8, BX
 	ADDQ           $+256, SI
@@ -961,30 +984,37 @@ short2loop:
 short4:
 	CMPQ R8, $+4
 	JLT  few
-	MOVQ ahead+40(FP), CX
+	MOVQ ahead+48(FP), CX
 	CMPQ CX, $+1
 	JGT  short4stream
 
 short4loop:
+	VMULPS.BCST    (BX), Z15, Z9
+	VMULPS.BCST    4(BX), Z15, Z8
+	VMULPS.BCST    8(BX), Z15, Z7
+	VMULPS.BCST    12(BX), Z15, Z6
 	PREFETCHT0     (SI)
+	PREFETCHT0     64(SI)
+	PREFETCHT0     128(SI)
+	PREFETCHT0     192(SI)
 	VMOVUPS        (DX), Y0
-	VPERMB         Z0, Z15, Z0
-	VPMULTISHIFTQB Z0, Z13, Z0
-	VPERMB         Z12, Z0, Z1
-	VPERMB         Z11, Z0, Z0
+	VPERMB         Z0, Z14, Z0
+	VPMULTISHIFTQB Z0, Z12, Z0
+	VPERMB         Z11, Z0, Z1
+	VPERMB         Z10, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VMULPS.BCST    (BX), Z3, Z3
+	VMULPS         Z9, Z3, Z3
 	VMOVUPS        Z3, (SI)
-	VPANDD         Z14, Z2, Z2
-	VMULPS.BCST    4(BX), Z2, Z2
+	VPANDD         Z13, Z2, Z2
+	VMULPS         Z8, Z2, Z2
 	VMOVUPS        Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	VMULPS.BCST    8(BX), Z0, Z0
+	VMULPS         Z7, Z0, Z0
 	VMOVUPS        Z0, 128(SI)
-	VPANDD         Z14, Z1, Z1
-	VMULPS.BCST    12(BX), Z1, Z1
+	VPANDD         Z13, Z1, Z1
+	VMULPS         Z6, Z1, Z1
 	VMOVUPS        Z1, 192(SI)
 	ADDQ           $+16, BX
 	ADDQ           $+256, SI
@@ -1001,26 +1031,30 @@ lanes:
 
 laneloop:
 	VMOVUPS        (BX), Z0
+	VMULPS         Z0, Z15, Z0
 	VMOVUPS        (DX), Y1
-	VPERMB         Z1, Z15, Z1
-	VPMULTISHIFTQB Z1, Z13, Z1
-	VPERMB         Z12, Z1, Z2
-	VPERMB         Z11, Z1, Z1
+	VPERMB         Z1, Z14, Z1
+	VPMULTISHIFTQB Z1, Z12, Z1
+	VPERMB         Z11, Z1, Z2
+	VPERMB         Z10, Z1, Z1
 	VPUNPCKLBW     Z1, Z2, Z3
 	VPSLLD         $0x10, Z3, Z4
 	VMULPS         Z0, Z4, Z4
 	VMOVUPS        Z4, (SI)
 	VMOVUPS        64(BX), Z0
-	VPANDD         Z14, Z3, Z3
+	VMULPS         Z0, Z15, Z0
+	VPANDD         Z13, Z3, Z3
 	VMULPS         Z0, Z3, Z3
 	VMOVUPS        Z3, 64(SI)
 	VMOVUPS        128(BX), Z0
+	VMULPS         Z0, Z15, Z0
 	VPUNPCKHBW     Z1, Z2, Z2
 	VPSLLD         $0x10, Z2, Z1
 	VMULPS         Z0, Z1, Z1
 	VMOVUPS        Z1, 128(SI)
 	VMOVUPS        192(BX), Z0
-	VPANDD         Z14, Z2, Z2
+	VMULPS         Z0, Z15, Z0
+	VPANDD         Z13, Z2, Z2
 	VMULPS         Z0, Z2, Z2
 	VMOVUPS        Z2, 192(SI)
 	ADDQ           $+256, SI
@@ -1049,7 +1083,7 @@ few:
 	JNE   groups
 
 return:
-	TESTQ $0x00000001, ahead+40(FP)
+	TESTQ $0x00000001, ahead+48(FP)
 	JNE   fence
 	VZEROUPPER
 	RET
@@ -1063,23 +1097,23 @@ groupstream:
 	LEAQ           (DX)(CX*1), AX
 	CALL           ·fetch64AVX512(SB)
 	VMOVUPS        (DX), Y0
-	VPERMB         Z0, Z15, Z0
-	VPMULTISHIFTQB Z0, Z13, Z0
-	VPERMB         Z12, Z0, Z1
-	VPERMB         Z11, Z0, Z0
+	VPERMB         Z0, Z14, Z0
+	VPMULTISHIFTQB Z0, Z12, Z0
+	VPERMB         Z11, Z0, Z1
+	VPERMB         Z10, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VMULPS         Z10, Z3, Z3
+	VMULPS         Z9, Z3, Z3
 	VMOVNTPS       Z3, (SI)
-	VPANDD         Z14, Z2, Z2
-	VMULPS         Z10, Z2, Z2
+	VPANDD         Z13, Z2, Z2
+	VMULPS         Z9, Z2, Z2
 	VMOVNTPS       Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	VMULPS         Z10, Z0, Z0
+	VMULPS         Z9, Z0, Z0
 	VMOVNTPS       Z0, 128(SI)
-	VPANDD         Z14, Z1, Z1
-	VMULPS         Z10, Z1, Z1
+	VPANDD         Z13, Z1, Z1
+	VMULPS         Z9, Z1, Z1
 	VMOVNTPS       Z1, 192(SI)
 	ADDQ           $+256, SI
 	ADDQ           $+32, DX
@@ -1092,11 +1126,13 @@ groupmeet0cross:
 	MOVL $0x00000000, R14
 
 groupmeetmix:
+	VBROADCASTSS 4(BX), Z8
+	VMULPS       Z8, Z15, Z7
 	MOVL         $0xffffffff, AX
 	SHLXL        R8, AX, AX
 	SHRL         $0x10, AX
 	KMOVW        AX, K7
-	VBROADCASTSS 4(BX), K7, Z10
+	VMOVAPS      Z7, K7, Z9
 	MOVQ         R8, AX
 	ADDQ         R9, AX
 	JGE          groupmeetreached
@@ -1134,24 +1170,26 @@ groupmeet3cross:
 short2stream:
 	LEAQ           (DX)(CX*1), AX
 	CALL           ·fetch64AVX512(SB)
+	VMULPS.BCST    (BX), Z15, Z9
+	VMULPS.BCST    4(BX), Z15, Z8
 	VMOVUPS        (DX), Y0
-	VPERMB         Z0, Z15, Z0
-	VPMULTISHIFTQB Z0, Z13, Z0
-	VPERMB         Z12, Z0, Z1
-	VPERMB         Z11, Z0, Z0
+	VPERMB         Z0, Z14, Z0
+	VPMULTISHIFTQB Z0, Z12, Z0
+	VPERMB         Z11, Z0, Z1
+	VPERMB         Z10, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VMULPS.BCST    (BX), Z3, Z3
+	VMULPS         Z9, Z3, Z3
 	VMOVNTPS       Z3, (SI)
-	VPANDD         Z14, Z2, Z2
-	VMULPS.BCST    (BX), Z2, Z2
+	VPANDD         Z13, Z2, Z2
+	VMULPS         Z9, Z2, Z2
 	VMOVNTPS       Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	VMULPS.BCST    4(BX), Z0, Z0
+	VMULPS         Z8, Z0, Z0
 	VMOVNTPS       Z0, 128(SI)
-	VPANDD         Z14, Z1, Z1
-	VMULPS.BCST    4(BX), Z1, Z1
+	VPANDD         Z13, Z1, Z1
+	VMULPS         Z8, Z1, Z1
 	VMOVNTPS       Z1, 192(SI)
 	ADDQ           $+8, BX
 	ADDQ           $+256, SI
@@ -1164,24 +1202,28 @@ short2stream:
 short4stream:
 	LEAQ           (DX)(CX*1), AX
 	CALL           ·fetch64AVX512(SB)
+	VMULPS.BCST    (BX), Z15, Z9
+	VMULPS.BCST    4(BX), Z15, Z8
+	VMULPS.BCST    8(BX), Z15, Z7
+	VMULPS.BCST    12(BX), Z15, Z6
 	VMOVUPS        (DX), Y0
-	VPERMB         Z0, Z15, Z0
-	VPMULTISHIFTQB Z0, Z13, Z0
-	VPERMB         Z12, Z0, Z1
-	VPERMB         Z11, Z0, Z0
+	VPERMB         Z0, Z14, Z0
+	VPMULTISHIFTQB Z0, Z12, Z0
+	VPERMB         Z11, Z0, Z1
+	VPERMB         Z10, Z0, Z0
 	VPUNPCKLBW     Z0, Z1, Z2
 	VPSLLD         $0x10, Z2, Z3
-	VMULPS.BCST    (BX), Z3, Z3
+	VMULPS         Z9, Z3, Z3
 	VMOVNTPS       Z3, (SI)
-	VPANDD         Z14, Z2, Z2
-	VMULPS.BCST    4(BX), Z2, Z2
+	VPANDD         Z13, Z2, Z2
+	VMULPS         Z8, Z2, Z2
 	VMOVNTPS       Z2, 64(SI)
 	VPUNPCKHBW     Z0, Z1, Z1
 	VPSLLD         $0x10, Z1, Z0
-	VMULPS.BCST    8(BX), Z0, Z0
+	VMULPS         Z7, Z0, Z0
 	VMOVNTPS       Z0, 128(SI)
-	VPANDD         Z14, Z1, Z1
-	VMULPS.BCST    12(BX), Z1, Z1
+	VPANDD         Z13, Z1, Z1
+	VMULPS         Z6, Z1, Z1
 	VMOVNTPS       Z1, 192(SI)
 	ADDQ           $+16, BX
 	ADDQ           $+256, SI
@@ -1255,38 +1297,38 @@ DATA constantsAVX512VBMI<>+180(SB)/4, $0x30201000
 DATA constantsAVX512VBMI<>+184(SB)/4, $0x70605040
 DATA constantsAVX512VBMI<>+188(SB)/4, $0xb0a09080
 DATA constantsAVX512VBMI<>+192(SB)/4, $0xc0e0d0c0
-DATA constantsAVX512VBMI<>+196(SB)/4, $0x3b3b3b00
-DATA constantsAVX512VBMI<>+200(SB)/4, $0x3c3c3c3c
-DATA constantsAVX512VBMI<>+204(SB)/4, $0x3c3c3c3c
-DATA constantsAVX512VBMI<>+208(SB)/4, $0x3c3c3c3c
-DATA constantsAVX512VBMI<>+212(SB)/4, $0x3d3d3d3d
-DATA constantsAVX512VBMI<>+216(SB)/4, $0x3d3d3d3d
-DATA constantsAVX512VBMI<>+220(SB)/4, $0x3d3d3d3d
-DATA constantsAVX512VBMI<>+224(SB)/4, $0x3d3d3d3d
-DATA constantsAVX512VBMI<>+228(SB)/4, $0x3e3e3e3e
-DATA constantsAVX512VBMI<>+232(SB)/4, $0x3e3e3e3e
-DATA constantsAVX512VBMI<>+236(SB)/4, $0x3e3e3e3e
-DATA constantsAVX512VBMI<>+240(SB)/4, $0x3e3e3e3e
-DATA constantsAVX512VBMI<>+244(SB)/4, $0x3f3f3f3f
-DATA constantsAVX512VBMI<>+248(SB)/4, $0x3f3f3f3f
-DATA constantsAVX512VBMI<>+252(SB)/4, $0x3f3f3f3f
-DATA constantsAVX512VBMI<>+256(SB)/4, $0x3f3f3f3f
-DATA constantsAVX512VBMI<>+260(SB)/4, $0x40404040
-DATA constantsAVX512VBMI<>+264(SB)/4, $0x40404040
-DATA constantsAVX512VBMI<>+268(SB)/4, $0x40404040
-DATA constantsAVX512VBMI<>+272(SB)/4, $0x40404040
-DATA constantsAVX512VBMI<>+276(SB)/4, $0x41414141
-DATA constantsAVX512VBMI<>+280(SB)/4, $0x41414141
-DATA constantsAVX512VBMI<>+284(SB)/4, $0x41414141
-DATA constantsAVX512VBMI<>+288(SB)/4, $0x41414141
-DATA constantsAVX512VBMI<>+292(SB)/4, $0x42424242
-DATA constantsAVX512VBMI<>+296(SB)/4, $0x42424242
-DATA constantsAVX512VBMI<>+300(SB)/4, $0x42424242
-DATA constantsAVX512VBMI<>+304(SB)/4, $0x42424242
-DATA constantsAVX512VBMI<>+308(SB)/4, $0x43434343
-DATA constantsAVX512VBMI<>+312(SB)/4, $0x43434343
-DATA constantsAVX512VBMI<>+316(SB)/4, $0x43434343
-DATA constantsAVX512VBMI<>+320(SB)/4, $0x7f434343
+DATA constantsAVX512VBMI<>+196(SB)/4, $0x37373700
+DATA constantsAVX512VBMI<>+200(SB)/4, $0x38383838
+DATA constantsAVX512VBMI<>+204(SB)/4, $0x38383838
+DATA constantsAVX512VBMI<>+208(SB)/4, $0x38383838
+DATA constantsAVX512VBMI<>+212(SB)/4, $0x39393939
+DATA constantsAVX512VBMI<>+216(SB)/4, $0x39393939
+DATA constantsAVX512VBMI<>+220(SB)/4, $0x39393939
+DATA constantsAVX512VBMI<>+224(SB)/4, $0x39393939
+DATA constantsAVX512VBMI<>+228(SB)/4, $0x3a3a3a3a
+DATA constantsAVX512VBMI<>+232(SB)/4, $0x3a3a3a3a
+DATA constantsAVX512VBMI<>+236(SB)/4, $0x3a3a3a3a
+DATA constantsAVX512VBMI<>+240(SB)/4, $0x3a3a3a3a
+DATA constantsAVX512VBMI<>+244(SB)/4, $0x3b3b3b3b
+DATA constantsAVX512VBMI<>+248(SB)/4, $0x3b3b3b3b
+DATA constantsAVX512VBMI<>+252(SB)/4, $0x3b3b3b3b
+DATA constantsAVX512VBMI<>+256(SB)/4, $0x3b3b3b3b
+DATA constantsAVX512VBMI<>+260(SB)/4, $0x3c3c3c3c
+DATA constantsAVX512VBMI<>+264(SB)/4, $0x3c3c3c3c
+DATA constantsAVX512VBMI<>+268(SB)/4, $0x3c3c3c3c
+DATA constantsAVX512VBMI<>+272(SB)/4, $0x3c3c3c3c
+DATA constantsAVX512VBMI<>+276(SB)/4, $0x3d3d3d3d
+DATA constantsAVX512VBMI<>+280(SB)/4, $0x3d3d3d3d
+DATA constantsAVX512VBMI<>+284(SB)/4, $0x3d3d3d3d
+DATA constantsAVX512VBMI<>+288(SB)/4, $0x3d3d3d3d
+DATA constantsAVX512VBMI<>+292(SB)/4, $0x3e3e3e3e
+DATA constantsAVX512VBMI<>+296(SB)/4, $0x3e3e3e3e
+DATA constantsAVX512VBMI<>+300(SB)/4, $0x3e3e3e3e
+DATA constantsAVX512VBMI<>+304(SB)/4, $0x3e3e3e3e
+DATA constantsAVX512VBMI<>+308(SB)/4, $0x3f3f3f3f
+DATA constantsAVX512VBMI<>+312(SB)/4, $0x3f3f3f3f
+DATA constantsAVX512VBMI<>+316(SB)/4, $0x3f3f3f3f
+DATA constantsAVX512VBMI<>+320(SB)/4, $0x7f3f3f3f
 DATA constantsAVX512VBMI<>+324(SB)/4, $0x80808080
 DATA constantsAVX512VBMI<>+328(SB)/4, $0xffffffff
 DATA constantsAVX512VBMI<>+332(SB)/4, $0x0000007f
@@ -1295,68 +1337,69 @@ DATA constantsAVX512VBMI<>+340(SB)/4, $0x40000000
 DATA constantsAVX512VBMI<>+344(SB)/4, $0xbc800000
 DATA constantsAVX512VBMI<>+348(SB)/4, $0x80000000
 DATA constantsAVX512VBMI<>+352(SB)/4, $0x7fc00000
-DATA constantsAVX512VBMI<>+356(SB)/4, $0x09080100
+DATA constantsAVX512VBMI<>+356(SB)/4, $0x3b800000
 DATA constantsAVX512VBMI<>+360(SB)/4, $0x09080100
-DATA constantsAVX512VBMI<>+364(SB)/4, $0x19181110
+DATA constantsAVX512VBMI<>+364(SB)/4, $0x09080100
 DATA constantsAVX512VBMI<>+368(SB)/4, $0x19181110
-DATA constantsAVX512VBMI<>+372(SB)/4, $0x0b0a0302
+DATA constantsAVX512VBMI<>+372(SB)/4, $0x19181110
 DATA constantsAVX512VBMI<>+376(SB)/4, $0x0b0a0302
-DATA constantsAVX512VBMI<>+380(SB)/4, $0x1b1a1312
+DATA constantsAVX512VBMI<>+380(SB)/4, $0x0b0a0302
 DATA constantsAVX512VBMI<>+384(SB)/4, $0x1b1a1312
-DATA constantsAVX512VBMI<>+388(SB)/4, $0x0d0c0504
+DATA constantsAVX512VBMI<>+388(SB)/4, $0x1b1a1312
 DATA constantsAVX512VBMI<>+392(SB)/4, $0x0d0c0504
-DATA constantsAVX512VBMI<>+396(SB)/4, $0x1d1c1514
+DATA constantsAVX512VBMI<>+396(SB)/4, $0x0d0c0504
 DATA constantsAVX512VBMI<>+400(SB)/4, $0x1d1c1514
-DATA constantsAVX512VBMI<>+404(SB)/4, $0x0f0e0706
+DATA constantsAVX512VBMI<>+404(SB)/4, $0x1d1c1514
 DATA constantsAVX512VBMI<>+408(SB)/4, $0x0f0e0706
-DATA constantsAVX512VBMI<>+412(SB)/4, $0x1f1e1716
+DATA constantsAVX512VBMI<>+412(SB)/4, $0x0f0e0706
 DATA constantsAVX512VBMI<>+416(SB)/4, $0x1f1e1716
-DATA constantsAVX512VBMI<>+420(SB)/4, $0x14041000
-DATA constantsAVX512VBMI<>+424(SB)/4, $0x1c0c1808
-DATA constantsAVX512VBMI<>+428(SB)/4, $0x14041000
-DATA constantsAVX512VBMI<>+432(SB)/4, $0x1c0c1808
-DATA constantsAVX512VBMI<>+436(SB)/4, $0x14041000
-DATA constantsAVX512VBMI<>+440(SB)/4, $0x1c0c1808
-DATA constantsAVX512VBMI<>+444(SB)/4, $0x14041000
-DATA constantsAVX512VBMI<>+448(SB)/4, $0x1c0c1808
-DATA constantsAVX512VBMI<>+452(SB)/4, $0x14041000
-DATA constantsAVX512VBMI<>+456(SB)/4, $0x1c0c1808
-DATA constantsAVX512VBMI<>+460(SB)/4, $0x14041000
-DATA constantsAVX512VBMI<>+464(SB)/4, $0x1c0c1808
-DATA constantsAVX512VBMI<>+468(SB)/4, $0x14041000
-DATA constantsAVX512VBMI<>+472(SB)/4, $0x1c0c1808
-DATA constantsAVX512VBMI<>+476(SB)/4, $0x14041000
-DATA constantsAVX512VBMI<>+480(SB)/4, $0x1c0c1808
-DATA constantsAVX512VBMI<>+484(SB)/4, $0xc0800000
-DATA constantsAVX512VBMI<>+488(SB)/4, $0xc0804000
-DATA constantsAVX512VBMI<>+492(SB)/4, $0xc0800000
-DATA constantsAVX512VBMI<>+496(SB)/4, $0xc0804000
-DATA constantsAVX512VBMI<>+500(SB)/4, $0xc0800000
-DATA constantsAVX512VBMI<>+504(SB)/4, $0xc0804000
-DATA constantsAVX512VBMI<>+508(SB)/4, $0xc0800000
-DATA constantsAVX512VBMI<>+512(SB)/4, $0xc0804000
-DATA constantsAVX512VBMI<>+516(SB)/4, $0xc0800000
-DATA constantsAVX512VBMI<>+520(SB)/4, $0xc0804000
-DATA constantsAVX512VBMI<>+524(SB)/4, $0xc0800000
-DATA constantsAVX512VBMI<>+528(SB)/4, $0xc0804000
-DATA constantsAVX512VBMI<>+532(SB)/4, $0xc0800000
-DATA constantsAVX512VBMI<>+536(SB)/4, $0xc0804000
-DATA constantsAVX512VBMI<>+540(SB)/4, $0xc0800000
-DATA constantsAVX512VBMI<>+544(SB)/4, $0xc0804000
-DATA constantsAVX512VBMI<>+548(SB)/4, $0x3f3f3f00
-DATA constantsAVX512VBMI<>+552(SB)/4, $0x40404040
-DATA constantsAVX512VBMI<>+556(SB)/4, $0xbfbfbf80
-DATA constantsAVX512VBMI<>+560(SB)/4, $0xc0c0c0c0
-DATA constantsAVX512VBMI<>+564(SB)/4, $0x3f3f3f00
-DATA constantsAVX512VBMI<>+568(SB)/4, $0x40404040
-DATA constantsAVX512VBMI<>+572(SB)/4, $0xbfbfbf80
-DATA constantsAVX512VBMI<>+576(SB)/4, $0xc0c0c0c0
-DATA constantsAVX512VBMI<>+580(SB)/4, $0x3f3f3f00
-DATA constantsAVX512VBMI<>+584(SB)/4, $0x40404040
-DATA constantsAVX512VBMI<>+588(SB)/4, $0xbfbfbf80
-DATA constantsAVX512VBMI<>+592(SB)/4, $0xc0c0c0c0
-DATA constantsAVX512VBMI<>+596(SB)/4, $0x3f3f3f00
-DATA constantsAVX512VBMI<>+600(SB)/4, $0x40404040
-DATA constantsAVX512VBMI<>+604(SB)/4, $0xbfbfbf80
-DATA constantsAVX512VBMI<>+608(SB)/4, $0xc0c0c0c0
-GLOBL constantsAVX512VBMI<>(SB), RODATA|NOPTR, $612
+DATA constantsAVX512VBMI<>+420(SB)/4, $0x1f1e1716
+DATA constantsAVX512VBMI<>+424(SB)/4, $0x14041000
+DATA constantsAVX512VBMI<>+428(SB)/4, $0x1c0c1808
+DATA constantsAVX512VBMI<>+432(SB)/4, $0x14041000
+DATA constantsAVX512VBMI<>+436(SB)/4, $0x1c0c1808
+DATA constantsAVX512VBMI<>+440(SB)/4, $0x14041000
+DATA constantsAVX512VBMI<>+444(SB)/4, $0x1c0c1808
+DATA constantsAVX512VBMI<>+448(SB)/4, $0x14041000
+DATA constantsAVX512VBMI<>+452(SB)/4, $0x1c0c1808
+DATA constantsAVX512VBMI<>+456(SB)/4, $0x14041000
+DATA constantsAVX512VBMI<>+460(SB)/4, $0x1c0c1808
+DATA constantsAVX512VBMI<>+464(SB)/4, $0x14041000
+DATA constantsAVX512VBMI<>+468(SB)/4, $0x1c0c1808
+DATA constantsAVX512VBMI<>+472(SB)/4, $0x14041000
+DATA constantsAVX512VBMI<>+476(SB)/4, $0x1c0c1808
+DATA constantsAVX512VBMI<>+480(SB)/4, $0x14041000
+DATA constantsAVX512VBMI<>+484(SB)/4, $0x1c0c1808
+DATA constantsAVX512VBMI<>+488(SB)/4, $0xc0800000
+DATA constantsAVX512VBMI<>+492(SB)/4, $0xc0804000
+DATA constantsAVX512VBMI<>+496(SB)/4, $0xc0800000
+DATA constantsAVX512VBMI<>+500(SB)/4, $0xc0804000
+DATA constantsAVX512VBMI<>+504(SB)/4, $0xc0800000
+DATA constantsAVX512VBMI<>+508(SB)/4, $0xc0804000
+DATA constantsAVX512VBMI<>+512(SB)/4, $0xc0800000
+DATA constantsAVX512VBMI<>+516(SB)/4, $0xc0804000
+DATA constantsAVX512VBMI<>+520(SB)/4, $0xc0800000
+DATA constantsAVX512VBMI<>+524(SB)/4, $0xc0804000
+DATA constantsAVX512VBMI<>+528(SB)/4, $0xc0800000
+DATA constantsAVX512VBMI<>+532(SB)/4, $0xc0804000
+DATA constantsAVX512VBMI<>+536(SB)/4, $0xc0800000
+DATA constantsAVX512VBMI<>+540(SB)/4, $0xc0804000
+DATA constantsAVX512VBMI<>+544(SB)/4, $0xc0800000
+DATA constantsAVX512VBMI<>+548(SB)/4, $0xc0804000
+DATA constantsAVX512VBMI<>+552(SB)/4, $0x3f3f3f00
+DATA constantsAVX512VBMI<>+556(SB)/4, $0x40404040
+DATA constantsAVX512VBMI<>+560(SB)/4, $0xbfbfbf80
+DATA constantsAVX512VBMI<>+564(SB)/4, $0xc0c0c0c0
+DATA constantsAVX512VBMI<>+568(SB)/4, $0x3f3f3f00
+DATA constantsAVX512VBMI<>+572(SB)/4, $0x40404040
+DATA constantsAVX512VBMI<>+576(SB)/4, $0xbfbfbf80
+DATA constantsAVX512VBMI<>+580(SB)/4, $0xc0c0c0c0
+DATA constantsAVX512VBMI<>+584(SB)/4, $0x3f3f3f00
+DATA constantsAVX512VBMI<>+588(SB)/4, $0x40404040
+DATA constantsAVX512VBMI<>+592(SB)/4, $0xbfbfbf80
+DATA constantsAVX512VBMI<>+596(SB)/4, $0xc0c0c0c0
+DATA constantsAVX512VBMI<>+600(SB)/4, $0x3f3f3f00
+DATA constantsAVX512VBMI<>+604(SB)/4, $0x40404040
+DATA constantsAVX512VBMI<>+608(SB)/4, $0xbfbfbf80
+DATA constantsAVX512VBMI<>+612(SB)/4, $0xc0c0c0c0
+GLOBL constantsAVX512VBMI<>(SB), RODATA|NOPTR, $616

@@ -417,39 +417,39 @@ func QuantizeFpPowerOfTwo[T Float](isa ISA, codeKind Code, elemKind Elem, q *uin
 	panic("asm: no such implementation of QuantizeFpPowerOfTwo")
 }
 
-// DequantizeFp sets y = q*scale.
-func DequantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, groups int, length int, ahead int) {
+// DequantizeFp sets y = q*(scale*times), the product finite. Times has 256 as a factor for E4M3.
+func DequantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, times float32, groups int, length int, ahead int) {
 	if unsafe.Sizeof(*new(T)) == 4 {
 		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 		case int(NEON)<<16 | int(E4M3)<<0 | int(F32)<<4:
-			DequantizeFpE4M3NEON((*float32)(y), q, scale, groups, length, ahead)
+			DequantizeFpE4M3NEON((*float32)(y), q, scale, times, groups, length, ahead)
 			return
 		case int(NEON)<<16 | int(E5M2)<<0 | int(F32)<<4:
-			DequantizeFpE5M2NEON((*float32)(y), q, scale, groups, length, ahead)
+			DequantizeFpE5M2NEON((*float32)(y), q, scale, times, groups, length, ahead)
 			return
 		case int(NEON)<<16 | int(E2M1)<<0 | int(F32)<<4:
-			DequantizeFpE2M1NEON((*float32)(y), q, scale, groups, length, ahead)
+			DequantizeFpE2M1NEON((*float32)(y), q, scale, times, groups, length, ahead)
 			return
 		}
 	} else {
 		switch int(isa)<<16 | int(codeKind)<<0 | int(elemKind)<<4 {
 		case int(NEON)<<16 | int(E4M3)<<0 | int(F16)<<4:
-			DequantizeFpE4M3F16NEON((*uint16)(y), q, scale, groups, length, ahead)
+			DequantizeFpE4M3F16NEON((*uint16)(y), q, scale, times, groups, length, ahead)
 			return
 		case int(NEON)<<16 | int(E5M2)<<0 | int(F16)<<4:
-			DequantizeFpE5M2F16NEON((*uint16)(y), q, scale, groups, length, ahead)
+			DequantizeFpE5M2F16NEON((*uint16)(y), q, scale, times, groups, length, ahead)
 			return
 		case int(NEON)<<16 | int(E2M1)<<0 | int(F16)<<4:
-			DequantizeFpE2M1F16NEON((*uint16)(y), q, scale, groups, length, ahead)
+			DequantizeFpE2M1F16NEON((*uint16)(y), q, scale, times, groups, length, ahead)
 			return
 		case int(NEON)<<16 | int(E4M3)<<0 | int(BF16)<<4:
-			DequantizeFpE4M3BF16NEON((*uint16)(y), q, scale, groups, length, ahead)
+			DequantizeFpE4M3BF16NEON((*uint16)(y), q, scale, times, groups, length, ahead)
 			return
 		case int(NEON)<<16 | int(E5M2)<<0 | int(BF16)<<4:
-			DequantizeFpE5M2BF16NEON((*uint16)(y), q, scale, groups, length, ahead)
+			DequantizeFpE5M2BF16NEON((*uint16)(y), q, scale, times, groups, length, ahead)
 			return
 		case int(NEON)<<16 | int(E2M1)<<0 | int(BF16)<<4:
-			DequantizeFpE2M1BF16NEON((*uint16)(y), q, scale, groups, length, ahead)
+			DequantizeFpE2M1BF16NEON((*uint16)(y), q, scale, times, groups, length, ahead)
 			return
 		}
 	}

@@ -89,8 +89,8 @@ func QuantizeFpPowerOfTwo[T Float](isa ISA, codeKind Code, elemKind Elem, q *uin
 	panic("asm: no such implementation of QuantizeFpPowerOfTwo")
 }
 
-// DequantizeFp sets y = q*scale.
-func DequantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, groups int, length int, ahead int) {
+// DequantizeFp sets y = q*(scale*times), the product finite. Times has 256 as a factor for E4M3.
+func DequantizeFp[T Float](isa ISA, codeKind Code, elemKind Elem, y unsafe.Pointer, q *uint8, scale *float32, times float32, groups int, length int, ahead int) {
 	panic("asm: no such implementation of DequantizeFp")
 }
 
