@@ -7,7 +7,6 @@ require (
 	github.com/stretchr/testify v1.12.1
 	github.com/x448/float16 v0.8.4
 	golang.org/x/sys v0.49.0
-	golang.org/x/term v0.44.0
 )
 
 require go.yaml.in/yaml/v3 v3.0.5 // indirect

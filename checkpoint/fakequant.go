@@ -10,6 +10,7 @@ import (
 
 	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/internal/nonfinite"
+	"github.com/lowbit-go/lowbit/internal/quantizers"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/quant"
 	"github.com/lowbit-go/lowbit/safetensors"
@@ -94,8 +95,8 @@ type fakeQuantizer[T kernels.Float] struct {
 	err    error
 }
 
-func (f *fakeQuantizer[T]) cut() (*quant.Pieces[T], error) {
-	pieces, err := quant.NewPieces[T](f.job.Spec, f.job.Target, f.t.Shape(), false)
+func (f *fakeQuantizer[T]) cut() (quantizers.Pieces[T], error) {
+	pieces, err := quantizers.NewPieces[T](f.job.Spec, f.job.Target, f.t.Shape(), false, nil)
 	return pieces, f.t.wrap(err)
 }
 
@@ -200,8 +201,8 @@ func littleEndian[E element](elements []E) []byte {
 }
 
 // observe finds the parameters, as the first pass of a quantizer does.
-func (f *fakeQuantizer[T]) observe(pieces *quant.Pieces[T]) error {
-	q, err := quant.New[T](f.job.Spec, f.job.Target)
+func (f *fakeQuantizer[T]) observe(pieces quantizers.Pieces[T]) error {
+	q, err := quantizers.New[T](f.job.Spec, f.job.Target, quantizers.Options{})
 	if err != nil {
 		return f.t.wrap(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/internal/quantizers"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/quant"
 	"github.com/lowbit-go/lowbit/safetensors"
@@ -25,9 +26,9 @@ type alike struct {
 	record *Record
 
 	// The same pieces, for each type that values are asked for in.
-	f32 *quant.Pieces[float32]
-	f16 *quant.Pieces[float16.Float16]
-	b16 *quant.Pieces[bf16.BFloat16]
+	f32 quantizers.Pieces[float32]
+	f16 quantizers.Pieces[float16.Float16]
+	b16 quantizers.Pieces[bf16.BFloat16]
 }
 
 // likeness tells tensors that are alike from others.
@@ -112,25 +113,25 @@ func newAlike(record *Record, groups []int) (a *alike, err error) {
 	a = &alike{record: record}
 	codes := record.Codes()
 	codes.Params.Shape = groups
-	if a.f32, err = quant.PiecesOf[float32](codes); err != nil {
+	if a.f32, err = quantizers.PiecesOf[float32](codes); err != nil {
 		return nil, err
 	}
-	if a.f16, err = quant.PiecesOf[float16.Float16](codes); err != nil {
+	if a.f16, err = quantizers.PiecesOf[float16.Float16](codes); err != nil {
 		return nil, err
 	}
-	a.b16, err = quant.PiecesOf[bf16.BFloat16](codes)
+	a.b16, err = quantizers.PiecesOf[bf16.BFloat16](codes)
 	return a, err
 }
 
 // piecesOf are the pieces for values of type T.
-func piecesOf[T kernels.Float](l *own) *quant.Pieces[T] {
+func piecesOf[T kernels.Float](l *own) quantizers.Pieces[T] {
 	switch any(*new(T)).(type) {
 	case float16.Float16:
-		return any(l.f16).(*quant.Pieces[T])
+		return any(l.f16).(quantizers.Pieces[T])
 	case bf16.BFloat16:
-		return any(l.b16).(*quant.Pieces[T])
+		return any(l.b16).(quantizers.Pieces[T])
 	}
-	return any(l.f32).(*quant.Pieces[T])
+	return any(l.f32).(quantizers.Pieces[T])
 }
 
 // readOwn reads elements from the one called first on.
@@ -144,7 +145,7 @@ func readOwn[T kernels.Float](l *own, s *scratch, dst []T, first int) error {
 }
 
 // readOwnPiece reads a piece, with the parameters of its groups.
-func readOwnPiece[T kernels.Float](l *own, pieces *quant.Pieces[T], s *scratch, dst []T, piece quant.Part) error {
+func readOwnPiece[T kernels.Float](l *own, pieces quantizers.Pieces[T], s *scratch, dst []T, piece quant.Part) error {
 	codes := lend[uint8](&s.codes, piece.Bytes)
 	from := l.codes()
 	if err := from.File.ReadTensor(from.Name, codes, int64(piece.Byte)); err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/lowbit-go/lowbit/internal/quantizers"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/quant"
 	"github.com/lowbit-go/lowbit/safetensors"
@@ -35,7 +36,7 @@ func (q *quantizer[T]) values(s *Scratch, codes []byte, params quant.Params, par
 	}
 	all := q.record().Codes()
 	all.Params.Shape = groups
-	pieces, err := quant.PiecesOf[float32](all)
+	pieces, err := quantizers.PiecesOf[float32](all)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/internal/nonfinite"
+	"github.com/lowbit-go/lowbit/internal/quantizers"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/quant"
 	"github.com/lowbit-go/lowbit/safetensors"
@@ -138,11 +139,8 @@ func newQuantizer[T kernels.Float](job *Quantization, t *Tensor, choice *Choice)
 func (q *quantizer[T]) record() Record { return q.choice.record(q.t.dtype, q.t.lead().Shape) }
 
 // cut says how the tensor is cut.
-func (q *quantizer[T]) cut() (*quant.Pieces[T], error) {
-	pieces, err := quant.NewPieces[T](q.choice.Spec, quant.Weight, q.t.Shape(), q.record().Packed)
-	if err == nil {
-		pieces.Importance = q.choice.Importance
-	}
+func (q *quantizer[T]) cut() (quantizers.Pieces[T], error) {
+	pieces, err := quantizers.NewPieces[T](q.choice.Spec, quant.Weight, q.t.Shape(), q.record().Packed, q.choice.Importance)
 	return pieces, q.t.wrap(err)
 }
 
@@ -331,7 +329,7 @@ func (q *quantizer[T]) findParams(first int) (quant.Params, error) {
 }
 
 // observeRun widens the ranges of a part by those of a run of its elements.
-func (q *quantizer[T]) observeRun(pieces *quant.Pieces[T], ranges *quant.Ranges, part, run quant.Part) error {
+func (q *quantizer[T]) observeRun(pieces quantizers.Pieces[T], ranges *quant.Ranges, part, run quant.Part) error {
 	x := make([]T, min(run.Len, observePiece))
 	for piece := range pieces.Cut(run, observePiece) {
 		piece.Group, piece.Groups = part.Group, part.Groups

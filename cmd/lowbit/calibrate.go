@@ -9,6 +9,7 @@ import (
 
 	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/checkpoint"
+	"github.com/lowbit-go/lowbit/internal/quantizers"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/quant"
 	"github.com/lowbit-go/lowbit/safetensors"
@@ -54,7 +55,7 @@ func (c *calibrateCommand) Run(t *tool) error {
 	if err != nil {
 		return err
 	}
-	if _, err := quant.New[float32](spec, target); err != nil {
+	if err := quantizers.Check(spec, target); err != nil {
 		return usagef("--spec: %w", plain(err))
 	}
 	if spec.Calculator.Name == "dynamic" {
@@ -142,13 +143,12 @@ func (c *calibrateCommand) observe(t *tool, j *fakeQuantJob, learners map[string
 
 func newLearner[T kernels.Float](c *calibrateCommand, j *fakeQuantJob, in *safetensors.File, info safetensors.Info) (learner, error) {
 	if c.Importance {
-		return &importanceLearner[T]{dtype: info.DType}, nil
+		return &importanceLearner[T]{info.DType, quantizers.NewImportance[T]()}, nil
 	}
-	q, err := quant.New[T](j.Spec.Spec, j.target)
+	q, err := quantizers.New[T](j.Spec.Spec, j.target, quantizers.Options{Name: info.Name, Logger: j.log})
 	if err != nil {
 		return nil, inTensor(in, info.Name, err)
 	}
-	q.Name, q.Logger = info.Name, j.log
 	return &quantizerLearner[T]{fakeQuantTensor[T]{info: info, q: q}}, nil
 }
 
@@ -167,7 +167,7 @@ func (l *quantizerLearner[T]) state() quant.State { return l.q.State() }
 // importanceLearner keeps the mean square of each column.
 type importanceLearner[T kernels.Float] struct {
 	dtype safetensors.DType
-	seen  quant.Importance[T]
+	seen  quantizers.Importance[T]
 }
 
 // observe adds the rows of a tensor in their order, some at a time.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lowbit-go/lowbit/checkpoint"
 	"github.com/lowbit-go/lowbit/gguf"
+	"github.com/lowbit-go/lowbit/internal/quantizers"
 	"github.com/lowbit-go/lowbit/quant"
 )
 
@@ -45,7 +46,7 @@ func (c *choice) check() error {
 		return usagef("--preset, --spec and --recipe: want one of them")
 	}
 	if c.Spec.set {
-		if _, err := quant.New[float32](c.Spec.Spec, quant.Weight); err != nil {
+		if err := quantizers.Check(c.Spec.Spec, quant.Weight); err != nil {
 			return usagef("--spec: %w", plain(err))
 		}
 	}
@@ -296,7 +297,7 @@ func (r *rule) parseWay(f objectField) (err error) {
 		return nil
 	case "spec":
 		if r.spec, err = quant.ParseSpec(f.value); err == nil {
-			_, err = quant.New[float32](r.spec, quant.Weight)
+			err = quantizers.Check(r.spec, quant.Weight)
 		}
 		return err
 	}

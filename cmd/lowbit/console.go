@@ -6,8 +6,6 @@ import (
 	"os"
 	"strings"
 	"sync"
-
-	"golang.org/x/term"
 )
 
 // console is where the tool says what is not its result: standard error. The line that shows progress is always its last: it gives way to
@@ -21,14 +19,8 @@ type console struct {
 
 func newConsole(w io.Writer) *console {
 	c := &console{w: w}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		c.columns = func() int {
-			width, _, err := term.GetSize(int(f.Fd()))
-			if err != nil {
-				return mostColumns
-			}
-			return width
-		}
+	if f, ok := w.(*os.File); ok && columns(f) > 0 {
+		c.columns = func() int { return columns(f) }
 	}
 	return c
 }

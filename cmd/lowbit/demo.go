@@ -7,6 +7,7 @@ import (
 
 	"github.com/lowbit-go/lowbit/checkpoint"
 	"github.com/lowbit-go/lowbit/internal/demo"
+	"github.com/lowbit-go/lowbit/internal/quantizers"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/quant"
 	"github.com/lowbit-go/lowbit/safetensors"
@@ -90,7 +91,7 @@ type demonstration struct {
 }
 
 func demonstrate(t *tool, spec quant.Spec, weights []quant.Tensor[float32]) (r demonstration, err error) {
-	var quantizers []*quant.FakeQuantizer[float32]
+	var places []quantizers.Quantizer[float32]
 	outputs := make([]quant.Tensor[float32], len(weights))
 	masks := make([]quant.Mask, len(weights))
 	moved, best := 0.0, time.Duration(0)
@@ -98,12 +99,11 @@ func demonstrate(t *tool, spec quant.Spec, weights []quant.Tensor[float32]) (r d
 		if t.ctx.Err() != nil {
 			return r, errInterrupted
 		}
-		q, err := quant.New[float32](spec, quant.Weight)
+		q, err := quantizers.New[float32](spec, quant.Weight, quantizers.Options{Workers: t.workers})
 		if err != nil {
 			return r, err
 		}
-		q.Workers = t.workers
-		quantizers = append(quantizers, q)
+		places = append(places, q)
 		masks[i].Kind = quant.ByteMask
 		begin := time.Now()
 		if err := q.FakeQuantize(&outputs[i], x, &masks[i]); err != nil {
@@ -132,7 +132,7 @@ func demonstrate(t *tool, spec quant.Spec, weights []quant.Tensor[float32]) (r d
 		}
 		begin := time.Now()
 		for i, x := range weights {
-			if err := quantizers[i].FakeQuantize(&outputs[i], x, &masks[i]); err != nil {
+			if err := places[i].FakeQuantize(&outputs[i], x, &masks[i]); err != nil {
 				return r, err
 			}
 		}
@@ -167,11 +167,10 @@ func checkPortable(t *tool, spec quant.Spec, weights, outputs []quant.Tensor[flo
 		if t.ctx.Err() != nil {
 			return errInterrupted
 		}
-		q, err := quant.New[float32](spec, quant.Weight)
+		q, err := quantizers.New[float32](spec, quant.Weight, quantizers.Options{Workers: t.workers})
 		if err != nil {
 			return err
 		}
-		q.Workers = t.workers
 		var y quant.Tensor[float32]
 		mask := quant.Mask{Kind: quant.ByteMask}
 		if err := q.FakeQuantize(&y, x, &mask); err != nil {

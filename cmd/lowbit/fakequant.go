@@ -10,6 +10,7 @@ import (
 
 	"github.com/lowbit-go/lowbit/bf16"
 	"github.com/lowbit-go/lowbit/checkpoint"
+	"github.com/lowbit-go/lowbit/internal/quantizers"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/quant"
 	"github.com/lowbit-go/lowbit/safetensors"
@@ -60,7 +61,7 @@ func (c *fakeQuantCommand) Run(t *tool) error {
 	if j.target, err = quant.ParseTarget(c.Target); err != nil {
 		return err
 	}
-	if _, err := quant.New[float32](c.Spec.Spec, j.target); err != nil {
+	if err := quantizers.Check(c.Spec.Spec, j.target); err != nil {
 		return usagef("--spec: %w", plain(err))
 	}
 	if c.StateOut != "" && sameFile(string(c.StateOut), c.Output) {
@@ -236,18 +237,17 @@ func (j *fakeQuantJob) layOut(l *layout) (map[string]fakeQuantPlace, error) {
 // fakeQuantTensor is a fakeQuantPlace.
 type fakeQuantTensor[T kernels.Float] struct {
 	info   safetensors.Info // in the last input
-	q      *quant.FakeQuantizer[T]
+	q      quantizers.Quantizer[T]
 	odd    oddities
 	alone  bool  // the tensor will pass unchanged, and nothing is written beside it
 	groups []int // the shape of the parameters that are written
 }
 
 func newFakeQuantPlace[T kernels.Float](j *fakeQuantJob, info safetensors.Info) (fakeQuantPlace, error) {
-	q, err := quant.New[T](j.Spec.Spec, j.target)
+	q, err := quantizers.New[T](j.Spec.Spec, j.target, quantizers.Options{Name: info.Name, Logger: j.log})
 	if err != nil {
 		return nil, inTensor(j.last, info.Name, err)
 	}
-	q.Name, q.Logger = info.Name, j.log
 	if j.stateIn != nil {
 		state, err := readState(j.stateIn, info.Name)
 		if err != nil {
@@ -408,8 +408,8 @@ func (f *fakeQuantTensor[T]) observe(j *fakeQuantJob, in *safetensors.File) erro
 }
 
 // pieces cuts the tensor as it is in one of the files.
-func (f *fakeQuantTensor[T]) pieces(j *fakeQuantJob, info safetensors.Info) (*quant.Pieces[T], error) {
-	return quant.NewPieces[T](j.Spec.Spec, j.target, info.Shape.Dims(), false)
+func (f *fakeQuantTensor[T]) pieces(j *fakeQuantJob, info safetensors.Info) (quantizers.Pieces[T], error) {
+	return quantizers.NewPieces[T](j.Spec.Spec, j.target, info.Shape.Dims(), false, nil)
 }
 
 // fakeQuantize does the last pass but for its observation. Each piece is done in place.
