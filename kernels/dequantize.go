@@ -17,7 +17,7 @@ import (
 func DequantizeInt[T Float, C IntCode](dst []T, src []C, g Grid, p *IntParams) {
 	if impl := atOnce(len(dst)); impl != generic && g.isVector(len(dst)) && len(src) == len(dst) && apart(dst, src) && !tabled[T](impl, 8, len(dst)) {
 		y, q := unsafe.Pointer(unsafe.SliceData(dst)), unsafe.Pointer(unsafe.SliceData(src))
-		if code, least, most := smallRange[C](p.Format); p.small(least, most) && p.clear(y, len(dst)*int(unsafe.Sizeof(*new(T)))) {
+		if code, ok := byteCode[C](p.Format); ok && p.small(code) && p.clear(y, len(dst)*int(unsafe.Sizeof(*new(T)))) {
 			switch {
 			case p.ZeroPoint == nil:
 				asm.Dequantize[T](impl, code, elemOf[T](), y, q, &p.Scale[0], 0, 1, len(dst), 0)

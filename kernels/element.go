@@ -48,16 +48,14 @@ func intFormat[C IntCode](kernel string, f Format, min, max int) Format {
 
 // ownFormat returns the format of a slice of C that is not said to be another.
 func ownFormat[C IntCode]() Format {
-	signed := C(0)-1 < 0
-	switch {
-	case unsafe.Sizeof(*new(C)) == 1 && signed:
-		return Int8
-	case unsafe.Sizeof(*new(C)) == 1:
-		return Uint8
-	case signed:
-		return Int16
+	f := Int8
+	if unsafe.Sizeof(*new(C)) == 2 {
+		f = Int16
 	}
-	return Uint16
+	if C(0)-1 > 0 { // behind it is what is unsigned
+		f++
+	}
+	return f
 }
 
 // codesIn returns how many elements of C n codes of f take.

@@ -16,16 +16,21 @@ import (
 // dst may be src.
 func FakeQuantizeInt[T Float](dst []T, mask Mask, src []T, g Grid, p *IntParams) {
 	if impl := atOnce(len(src)); impl != generic && g.isVector(len(src)) && len(dst) == len(src) &&
-		(&dst[0] == &src[0] || apart(dst, src)) && smallFake(dst, mask, src, p) {
-		y, x, flags, kind := unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), unsafe.SliceData(mask.data), int32(asmMasks[mask.kind])
-		scale := &p.Scale[0]
-		recip := 1 / *scale
-		if p.ZeroPoint != nil && p.ZeroPoint[0] != 0 {
-			asm.FakeQuantizeZeroPoint[T](impl, elemOf[T](), y, flags, x, scale, &recip, &p.ZeroPoint[0], int32(p.Min), int32(p.Max), kind, 1, len(src), 0)
-		} else {
-			asm.FakeQuantize[T](impl, elemOf[T](), y, flags, x, scale, &recip, int32(p.Min), int32(p.Max), kind, 1, len(src), 0)
+		(unsafe.SliceData(dst) == unsafe.SliceData(src) || apart(dst, src)) {
+		y, x, flags, kind := unsafe.Pointer(unsafe.SliceData(dst)), unsafe.Pointer(unsafe.SliceData(src)), unsafe.SliceData(mask.data), int32(asmMasks[mask.kind])
+		code, ok := p.fakeCode()
+		if ok && p.small(code) && p.clear(y, len(dst)*int(unsafe.Sizeof(*new(T)))) && (mask.kind == noMask || smallMask(dst, mask, src, p)) {
+			scale := &p.Scale[0]
+			recip := 1 / *scale
+			switch {
+			case p.ZeroPoint == nil || p.smallZero() && p.ZeroPoint[0] == 0:
+				asm.FakeQuantize[T](impl, elemOf[T](), y, flags, x, scale, &recip, int32(p.Min), int32(p.Max), kind, 1, len(src), 0)
+				return
+			case p.smallZero():
+				asm.FakeQuantizeZeroPoint[T](impl, elemOf[T](), y, flags, x, scale, &recip, &p.ZeroPoint[0], int32(p.Min), int32(p.Max), kind, 1, len(src), 0)
+				return
+			}
 		}
-		return
 	}
 	fakeQuantizeIntLong(dst, mask, src, g, p)
 }

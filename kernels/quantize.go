@@ -16,7 +16,7 @@ import (
 func QuantizeInt[C IntCode, T Float](dst []C, src []T, g Grid, p *IntParams) {
 	if impl := atOnce(len(src)); impl != generic && g.isVector(len(src)) && len(dst) == len(src) && apart(dst, src) {
 		q, x := unsafe.Pointer(unsafe.SliceData(dst)), unsafe.Pointer(unsafe.SliceData(src))
-		if code, least, most := smallRange[C](p.Format); p.small(least, most) && p.clear(q, len(dst)) {
+		if code, ok := byteCode[C](p.Format); ok && p.small(code) && p.clear(q, len(dst)) {
 			scale := &p.Scale[0]
 			recip := 1 / *scale
 			switch {

@@ -1,6 +1,7 @@
 package kernels
 
 import (
+	"math"
 	"unsafe"
 
 	"github.com/lowbit-go/lowbit/internal/asm"
@@ -52,12 +53,16 @@ func beside(number, out unsafe.Pointer, n int) bool {
 }
 
 // small reports whether parameters are those of one ordinary group but for the zero
-// point: codes from least to most, no dialect, no minval, a scale that need not be
+// point: codes that a byte can be, no dialect, no minval, a scale that need not be
 // divided by.
-func (p *IntParams) small(least, most int) bool {
-	return p.Min >= least && p.Max <= most && p.Min < p.Max && p.Dialect == Reference && p.Minval == nil && len(p.Scale) == 1 &&
-		p.Scale[0] >= 0x1p-80 && p.Scale[0] <= 0x1p100
+func (p *IntParams) small(code asm.Code) bool {
+	least := int(code)<<7 - 128
+	return p.Min >= least && p.Max <= least+255 && p.Min < p.Max && p.Dialect == Reference && p.Minval == nil && len(p.Scale) == 1 &&
+		math.Float32bits(p.Scale[0])-leastOrdinary <= mostOrdinary-leastOrdinary
 }
+
+// The bits of 0x1p-80 and 0x1p100, the least and the greatest scale that need not be divided by.
+const leastOrdinary, mostOrdinary = (127 - 80) << 23, (127 + 100) << 23
 
 // smallZero reports the same of a zero point.
 func (p *IntParams) smallZero() bool {
@@ -70,43 +75,30 @@ func (p *IntParams) clear(out unsafe.Pointer, n int) bool {
 		(p.ZeroPoint == nil || beside(unsafe.Pointer(unsafe.SliceData(p.ZeroPoint)), out, n))
 }
 
-// smallRange returns what the assembly calls codes of a byte in a slice of C, and the
-// least and the greatest: none if the codes of a format are others.
-func smallRange[C IntCode](f Format) (code asm.Code, least, most int) {
+// byteCode returns what the assembly calls codes of a byte in a slice of C, and
+// reports whether those of a format are such.
+func byteCode[C IntCode](f Format) (code asm.Code, ok bool) {
 	own := ownFormat[C]()
-	switch {
-	case own == Int8 && f == 0, f == Int8 && own <= Uint8:
-		return asm.Int8, -128, 127
-	case own == Uint8 && (f == 0 || f == Uint8):
-		return asm.Uint8, 0, 255
+	if f == 0 {
+		f = own
 	}
-	return 0, 0, 0
+	return asm.Int8 + asm.Code(f-Int8), own <= Uint8 && f-Int8 <= own-Int8
 }
 
-// smallFake reports whether parameters are small for fake-quantizing, and the mask is
-// one of as many elements, and apart from all.
-func smallFake[T Float](dst []T, mask Mask, src []T, p *IntParams) bool {
-	least, most := -128, 127
-	switch {
-	case p.Min >= 0 && (p.Format == 0 || p.Format == Uint8):
-		least, most = 0, 255
-	case p.Format > Int8:
-		return false
+// fakeCode returns the code of the bytes that numbers of fake-quantizing could be, and
+// reports whether they could.
+func (p *IntParams) fakeCode() (code asm.Code, ok bool) {
+	if p.Min >= 0 && p.Format != Int8 {
+		return asm.Uint8, p.Format <= Uint8
 	}
-	if !p.small(least, most) || p.ZeroPoint != nil && !p.smallZero() || !p.clear(unsafe.Pointer(&dst[0]), len(dst)*int(unsafe.Sizeof(*new(T)))) {
-		return false
+	return asm.Int8, p.Format <= Int8
+}
+
+// smallMask reports whether a mask is one of as many elements, and apart from all.
+func smallMask[T Float](dst []T, mask Mask, src []T, p *IntParams) bool {
+	n := len(src)
+	if mask.kind == bitMask {
+		n = BitMaskLen(n)
 	}
-	switch mask.kind {
-	case noMask:
-		return true
-	case byteMask:
-		if len(mask.data) != len(src) {
-			return false
-		}
-	case bitMask:
-		if len(mask.data) != BitMaskLen(len(src)) {
-			return false
-		}
-	}
-	return apart(mask.data, src) && apart(mask.data, dst) && p.clear(unsafe.Pointer(&mask.data[0]), len(mask.data))
+	return len(mask.data) == n && apart(mask.data, src) && apart(mask.data, dst) && p.clear(unsafe.Pointer(unsafe.SliceData(mask.data)), n)
 }

@@ -193,8 +193,11 @@ func (s *Seg) body(accs map[*ir.Node][]V) {
 		return
 	}
 	for slot := range 4 {
+		before := len(s.insts)
 		s.with(slot, func() { s.nodes(4, slot, accs) })
 		switch {
+		case s.Tail && slot < 3 && len(s.insts) == before: // there are none but narrow lanes
+		case s.Tail && slot%2 == 0 && s.p.k.Folds(): // NaNs are sought in two at a time
 		case s.Tail && slot < 3:
 			s.Add(Inst{Emit: func([]int, []int) { s.p.m.Branch(s.p.n, Less, s.p.m.Width()*(slot+1)+1, label(s.name, atNarrow)) }})
 		case s.Tail:

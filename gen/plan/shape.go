@@ -163,7 +163,7 @@ func (p *planner) shape(pr *program, share int, lanes, long bool) *shape {
 		pr.rare.body(accs)
 	}
 	sh.tail = p.seg(sh.group, lanes, share)
-	sh.masked = p.m.Masks() && !p.k.Folds() && share == 1 && !p.k.Whole
+	sh.masked = p.m.Masks() && share == 1 && !p.k.Whole
 	if sh.masked {
 		at := maps.Clone(direct)
 		for _, a := range p.streams {

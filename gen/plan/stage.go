@@ -32,7 +32,7 @@ func (f *frame) take(size int) Addr {
 // layout makes room for what is staged.
 func (p *planner) layout() frame {
 	f := frame{stage: map[string]Addr{}, saved: map[string]Addr{}}
-	passes := (!p.m.Masks() || p.k.Grouped() || p.hasRare()) && !p.k.Whole
+	passes := (!p.m.Masks() || p.k.Grouped() && !p.k.Folds() || p.hasRare()) && !p.k.Whole
 	if p.k.Whole {
 		return f
 	}

@@ -153,7 +153,7 @@ func (m *Machine) storeExtras(n *ir.Node) []*ir.Node {
 
 // load widens one slot of a stream to 32-bit lanes.
 func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at plan.Addr) plan.V {
-	masked := m.wide && s.Tail && !at.Stack
+	masked, folds := m.wide && s.Tail && !at.Stack, ir.Of(n).Folds()
 	if m.looksUp(n) {
 		return m.loadValues(s, n, slot, args[len(n.Args):], at, masked)
 	}
@@ -161,6 +161,8 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 	case ir.MemF32, ir.MemI32:
 		return s.Op(plan.Vec, func(d int, _ []int) {
 			switch {
+			case masked && folds:
+				m.loadPart(32, plan.Addr{Reg: at.Reg}, at, m.lanes(slot), d)
 			case masked:
 				m.i("VMOVUPS_Z", m.mem(at, 0), m.lanes(slot), m.vec(d))
 			default:
@@ -170,6 +172,8 @@ func (m *Machine) load(s *plan.Seg, n *ir.Node, slot int, args [][]plan.V, at pl
 	case ir.MemI16:
 		return s.Op(plan.Vec, func(d int, _ []int) {
 			switch {
+			case masked && folds:
+				m.loadPart(16, plan.Addr{Reg: at.Reg}, at, m.lanes(2*slot), d)
 			case masked:
 				m.i("VMOVDQU16_Z", m.mem(at, 0), m.lanes(2*slot), m.vec(d))
 			default:

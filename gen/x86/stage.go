@@ -104,14 +104,17 @@ func (m *Machine) PartMask(n plan.GPR) {
 
 // LoadPart loads those elements, over copies of the first.
 func (m *Machine) LoadPart(s *plan.Seg, bits int, at plan.Addr) plan.V {
+	return s.Op(plan.Vec, func(d int, _ []int) { m.loadPart(bits, at, at, ks[7], d) })
+}
+
+// loadPart loads the elements of a mask, over copies of the first.
+func (m *Machine) loadPart(bits int, first, at plan.Addr, mask reg.OpmaskPhysical, d int) {
 	fill, load := "VBROADCASTSS", "VMOVUPS"
 	if bits == 16 {
 		fill, load = "VPBROADCASTW", "VMOVDQU16"
 	}
-	return s.Op(plan.Vec, func(d int, _ []int) {
-		m.i(fill, m.mem(at, 0), m.vec(d))
-		m.i(load, m.mem(at, 0), ks[7], m.vec(d))
-	})
+	m.i(fill, m.mem(first, 0), m.vec(d))
+	m.i(load, m.mem(at, 0), mask, m.vec(d))
 }
 
 // Routines prints all of them.
@@ -122,9 +125,11 @@ func (m *Machine) Routines() {
 		m.begin("stageOut", fmt.Sprintf("copies elements of %d bits back; bits behind the last are zero.", bits), bits)
 		m.stageOut(bits)
 	}
-	for _, bits := range []int{16, 32} {
-		m.begin("stageFilled", fmt.Sprintf("copies elements of %d bits to the frame, in front of copies of the first.", bits), bits)
-		m.stageFilled(bits)
+	if !m.wide { // masks leave nothing to fill
+		for _, bits := range []int{16, 32} {
+			m.begin("stageFilled", fmt.Sprintf("copies elements of %d bits to the frame, in front of copies of the first.", bits), bits)
+			m.stageFilled(bits)
+		}
 	}
 	m.begin("spread", "puts the parameters of the groups in a tile, of which R14 has the number, in the frame, once for each element.")
 	m.spreadTile()
@@ -215,14 +220,8 @@ func (m *Machine) stageIn(bits int) {
 func (m *Machine) stageFilled(bits int) {
 	fill := map[int]string{16: "VPBROADCASTW", 32: "VBROADCASTSS"}[bits]
 	first := operand.Mem{Base: inMemory}
-	switch {
-	case m.wide:
-		m.masked(bits, func(name string, r reg.VecPhysical, disp int) {
-			m.i(fill, first, r)
-			m.i(name, operand.Mem{Base: inMemory, Disp: disp}, ks[7], r)
-			m.i("VMOVUPS", r, operand.Mem{Base: inFrame, Disp: disp})
-		})
-	case bits == 32:
+	switch bits {
+	case 32:
 		m.window(func(disp int) { // there is no third register for a blend
 			at := operand.Mem{Base: inFrame, Disp: disp}
 			m.i(fill, first, m.vec(0))

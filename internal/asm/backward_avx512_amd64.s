@@ -1284,30 +1284,22 @@ lanerest:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         lanestage
-	CMPQ        DI, $+17
-	JLT         lanetailnarrow
-	CMPQ        DI, $+33
-	JLT         lanetailnarrow
-	CMPQ        DI, $+49
-	JLT         lanetailnarrow
-
-lanetailnarrow:
-	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z10, Z4
-	VPERMT2W   Z1, Z11, Z0
-	VPTERNLOGD $0xf8, Z13, Z4, Z0
-	VPCMPUW    $0x06, Z12, Z0, K1
-	VPADDW     Z13, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (SI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z10, Z0
-	VPERMT2W   Z3, Z11, Z2
-	VPTERNLOGD $0xf8, Z13, Z0, Z2
-	VPCMPUW    $0x06, Z12, Z2, K1
-	VPADDW     Z13, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(SI)
+	VMOVDQA64   Z0, Z4
+	VPERMT2W    Z1, Z10, Z4
+	VPERMT2W    Z1, Z11, Z0
+	VPTERNLOGD  $0xf8, Z13, Z4, Z0
+	VPCMPUW     $0x06, Z12, Z0, K1
+	VPADDW      Z13, Z4, K1, Z4
+	KMOVQ       K0, K7
+	VMOVDQU16   Z4, K7, (SI)
+	VMOVDQA64   Z2, Z0
+	VPERMT2W    Z3, Z10, Z0
+	VPERMT2W    Z3, Z11, Z2
+	VPTERNLOGD  $0xf8, Z13, Z0, Z2
+	VPCMPUW     $0x06, Z12, Z2, K1
+	VPADDW      Z13, Z0, K1, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16   Z0, K7, 64(SI)
 
 laneend:
 	TESTQ $0x00000001, ahead+32(FP)
@@ -1617,30 +1609,22 @@ lanerest:
 	VCMPPS      $0x03, Z3, Z2, K2
 	KORTESTQ    K1, K2
 	JNE         lanestage
-	CMPQ        DI, $+17
-	JLT         lanetailnarrow
-	CMPQ        DI, $+33
-	JLT         lanetailnarrow
-	CMPQ        DI, $+49
-	JLT         lanetailnarrow
-
-lanetailnarrow:
-	VMOVDQA64  Z0, Z4
-	VPERMT2W   Z1, Z9, Z4
-	VPERMT2W   Z1, Z10, Z0
-	VPTERNLOGD $0xf8, Z12, Z4, Z0
-	VPCMPUW    $0x06, Z11, Z0, K1
-	VPADDW     Z12, Z4, K1, Z4
-	KMOVQ      K0, K7
-	VMOVDQU16  Z4, K7, (SI)
-	VMOVDQA64  Z2, Z0
-	VPERMT2W   Z3, Z9, Z0
-	VPERMT2W   Z3, Z10, Z2
-	VPTERNLOGD $0xf8, Z12, Z0, Z2
-	VPCMPUW    $0x06, Z11, Z2, K1
-	VPADDW     Z12, Z0, K1, Z0
-	KSHIFTRQ   $0x20, K0, K7
-	VMOVDQU16  Z0, K7, 64(SI)
+	VMOVDQA64   Z0, Z4
+	VPERMT2W    Z1, Z9, Z4
+	VPERMT2W    Z1, Z10, Z0
+	VPTERNLOGD  $0xf8, Z12, Z4, Z0
+	VPCMPUW     $0x06, Z11, Z0, K1
+	VPADDW      Z12, Z4, K1, Z4
+	KMOVQ       K0, K7
+	VMOVDQU16   Z4, K7, (SI)
+	VMOVDQA64   Z2, Z0
+	VPERMT2W    Z3, Z9, Z0
+	VPERMT2W    Z3, Z10, Z2
+	VPTERNLOGD  $0xf8, Z12, Z0, Z2
+	VPCMPUW     $0x06, Z11, Z2, K1
+	VPADDW      Z12, Z0, K1, Z0
+	KSHIFTRQ    $0x20, K0, K7
+	VMOVDQU16   Z0, K7, 64(SI)
 
 laneend:
 	TESTQ $0x00000001, ahead+32(FP)

@@ -296,29 +296,21 @@ lanetail:
 	JLT   lanestaged
 
 lanerest:
-	MOVQ      $-1, AX
-	BZHIQ     DI, AX, AX
-	KMOVQ     AX, K0
-	KMOVQ     K0, K7
-	VMOVUPS.Z (DX), K7, Z0
-	KSHIFTRQ  $0x10, K0, K7
-	VMOVUPS.Z 64(DX), K7, Z1
-	KSHIFTRQ  $0x20, K0, K7
-	VMOVUPS.Z 128(DX), K7, Z2
-	KSHIFTRQ  $0x30, K0, K7
-	VMOVUPS.Z 192(DX), K7, Z3
-	VCMPPS    $0x03, Z1, Z0, K1
-	VCMPPS    $0x03, Z3, Z2, K2
-	KORTESTQ  K1, K2
-	JNE       lanestage
-	CMPQ      DI, $+17
-	JLT       lanetailnarrow
-	CMPQ      DI, $+33
-	JLT       lanetailnarrow
-	CMPQ      DI, $+49
-	JLT       lanetailnarrow
-
-lanetailnarrow:
+	MOVQ       $-1, AX
+	BZHIQ      DI, AX, AX
+	KMOVQ      AX, K0
+	KMOVQ      K0, K7
+	VMOVUPS.Z  (DX), K7, Z0
+	KSHIFTRQ   $0x10, K0, K7
+	VMOVUPS.Z  64(DX), K7, Z1
+	KSHIFTRQ   $0x20, K0, K7
+	VMOVUPS.Z  128(DX), K7, Z2
+	KSHIFTRQ   $0x30, K0, K7
+	VMOVUPS.Z  192(DX), K7, Z3
+	VCMPPS     $0x03, Z1, Z0, K1
+	VCMPPS     $0x03, Z3, Z2, K2
+	KORTESTQ   K1, K2
+	JNE        lanestage
 	VMOVDQA64  Z0, Z4
 	VPERMT2W   Z1, Z12, Z4
 	VPERMT2W   Z1, Z13, Z0

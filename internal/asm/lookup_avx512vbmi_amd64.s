@@ -76,17 +76,9 @@ lanetail:
 	JEQ   laneend
 
 lanerest:
-	MOVQ  $-1, AX
-	BZHIQ DI, AX, AX
-	KMOVQ AX, K0
-	CMPQ  DI, $+17
-	JLT   lanetailnarrow
-	CMPQ  DI, $+33
-	JLT   lanetailnarrow
-	CMPQ  DI, $+49
-	JLT   lanetailnarrow
-
-lanetailnarrow:
+	MOVQ       $-1, AX
+	BZHIQ      DI, AX, AX
+	KMOVQ      AX, K0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z (DX), K7, Z0
 	VPERMQ     Z0, Z7, Z0

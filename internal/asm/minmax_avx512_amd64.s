@@ -6,7 +6,7 @@
 
 // func MinMaxAVX512(x *float32, min *float32, max *float32, groups int, length int)
 // Requires: AVX, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·MinMaxAVX512(SB), $800-40
+TEXT ·MinMaxAVX512(SB), $512-40
 	// pointers: SI x, DX min, BX max, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x7fc00000, Z14 0x7f800000, Z13 0xff800000
 	// per group: nothing
@@ -46,7 +46,7 @@ groups:
 	VMOVAPS Z13, Z5
 	MOVQ    R9, DI
 	CMPQ    DI, $+64
-	JLT     groupstage
+	JLT     grouprest
 
 grouploop:
 	VMOVUPS (SI), Z0
@@ -71,11 +71,40 @@ grouploop:
 	JGE     grouploop
 	TESTQ   DI, DI
 	JEQ     groupend
-	CMPQ    DI, $+0
-	JGE     groupstage
-	ADDQ    $+64, DI
-	MOVQ    256(SP), SI
-	LEAQ    (SI)(DI*4), SI
+
+grouprest:
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (SI), K7, Z0
+	VMINPS       Z0, Z12, Z12
+	VMAXPS       Z0, Z8, Z8
+	KSHIFTRQ     $0x10, K0, K7
+	VBROADCASTSS (SI), Z1
+	VMOVUPS      64(SI), K7, Z1
+	VMINPS       Z1, Z11, Z11
+	VCMPPS       $0x03, Z1, Z0, K1
+	KORW         K6, K1, K6
+	VMAXPS       Z1, Z7, Z7
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      128(SI), K7, Z0
+	VMINPS       Z0, Z10, Z10
+	VMAXPS       Z0, Z6, Z6
+	KSHIFTRQ     $0x30, K0, K7
+	VBROADCASTSS (SI), Z1
+	VMOVUPS      192(SI), K7, Z1
+	VMINPS       Z1, Z9, Z9
+	VCMPPS       $0x03, Z1, Z0, K1
+	KORW         K6, K1, K6
+	VMAXPS       Z1, Z5, Z5
+
+grouptailnarrow:
+	LEAQ (SI)(DI*4), SI
 
 groupend:
 	VMINPS        Z10, Z12, Z0
@@ -562,7 +591,7 @@ tree4loop:
 	KXORW K1, K1, K1
 	MOVQ  SI, R10
 	MOVQ  SI, DI
-	LEAQ  280(SP), R12
+	LEAQ  (SP), R12
 	SUBQ  R13, R13
 	ADDQ  $+4, R13
 
@@ -761,10 +790,10 @@ tree4done3:
 	SUBQ       $+1, R13
 	TESTQ      R13, R13
 	JNE        tree4round
-	VMOVUPS    280(SP), Z0
-	VMOVUPS    536(SP), Z1
-	VMOVUPS    344(SP), Z2
-	VMOVUPS    600(SP), Z3
+	VMOVUPS    (SP), Z0
+	VMOVUPS    256(SP), Z1
+	VMOVUPS    64(SP), Z2
+	VMOVUPS    320(SP), Z3
 	MOVL       $0x0000ff00, AX
 	KMOVW      AX, K2
 	VBLENDMPS  Z2, Z0, K2, Z4
@@ -773,10 +802,10 @@ tree4done3:
 	VBLENDMPS  Z3, Z1, K2, Z0
 	VSHUFF32X4 $0x4e, Z3, Z1, Z1
 	VMAXPS     Z1, Z0, Z0
-	VMOVUPS    408(SP), Z1
-	VMOVUPS    664(SP), Z2
-	VMOVUPS    472(SP), Z3
-	VMOVUPS    728(SP), Z5
+	VMOVUPS    128(SP), Z1
+	VMOVUPS    384(SP), Z2
+	VMOVUPS    192(SP), Z3
+	VMOVUPS    448(SP), Z5
 	VBLENDMPS  Z3, Z1, K2, Z6
 	VSHUFF32X4 $0x4e, Z3, Z1, Z1
 	VMINPS     Z1, Z6, Z6
@@ -818,7 +847,7 @@ tree1loop:
 	KXORW K1, K1, K1
 	MOVQ  SI, R10
 	MOVQ  SI, DI
-	LEAQ  280(SP), R12
+	LEAQ  (SP), R12
 	SUBQ  R13, R13
 	ADDQ  $+4, R13
 
@@ -933,10 +962,10 @@ tree1done3:
 	SUBQ       $+1, R13
 	TESTQ      R13, R13
 	JNE        tree1round
-	VMOVUPS    280(SP), Z0
-	VMOVUPS    536(SP), Z1
-	VMOVUPS    344(SP), Z2
-	VMOVUPS    600(SP), Z3
+	VMOVUPS    (SP), Z0
+	VMOVUPS    256(SP), Z1
+	VMOVUPS    64(SP), Z2
+	VMOVUPS    320(SP), Z3
 	MOVL       $0x0000ff00, AX
 	KMOVW      AX, K2
 	VBLENDMPS  Z2, Z0, K2, Z4
@@ -945,10 +974,10 @@ tree1done3:
 	VBLENDMPS  Z3, Z1, K2, Z0
 	VSHUFF32X4 $0x4e, Z3, Z1, Z1
 	VMAXPS     Z1, Z0, Z0
-	VMOVUPS    408(SP), Z1
-	VMOVUPS    664(SP), Z2
-	VMOVUPS    472(SP), Z3
-	VMOVUPS    728(SP), Z5
+	VMOVUPS    128(SP), Z1
+	VMOVUPS    384(SP), Z2
+	VMOVUPS    192(SP), Z3
+	VMOVUPS    448(SP), Z5
 	VBLENDMPS  Z3, Z1, K2, Z6
 	VSHUFF32X4 $0x4e, Z3, Z1, Z1
 	VMINPS     Z1, Z6, Z6
@@ -1154,17 +1183,9 @@ few:
 	VZEROUPPER
 	RET
 
-groupstage:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageFilled32AVX512(SB)
-	MOVQ SI, 256(SP)
-	LEAQ (SP), SI
-	JMP  grouploop
-
 // func AbsMaxAVX512(x *int32, most *float32, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·AbsMaxAVX512(SB), $544-32
+TEXT ·AbsMaxAVX512(SB), NOSPLIT, $256-32
 	// pointers: SI x, DX most, DI elements left, BX groups left, R8 length
 	// per call: Z15 0x7fffffff, Z14 0x0
 	// per group: nothing
@@ -1197,7 +1218,7 @@ groups:
 	VMOVAPS Z14, Z10
 	MOVQ    R8, DI
 	CMPQ    DI, $+64
-	JLT     groupstage
+	JLT     grouprest
 
 grouploop:
 	VMOVUPS (SI), Z0
@@ -1218,11 +1239,36 @@ grouploop:
 	JGE     grouploop
 	TESTQ   DI, DI
 	JEQ     groupend
-	CMPQ    DI, $+0
-	JGE     groupstage
-	ADDQ    $+64, DI
-	MOVQ    256(SP), SI
-	LEAQ    (SI)(DI*4), SI
+
+grouprest:
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (SI), K7, Z0
+	VPANDD       Z15, Z0, Z0
+	VPMAXUD      Z0, Z13, Z13
+	KSHIFTRQ     $0x10, K0, K7
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      64(SI), K7, Z0
+	VPANDD       Z15, Z0, Z0
+	VPMAXUD      Z0, Z12, Z12
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      128(SI), K7, Z0
+	VPANDD       Z15, Z0, Z0
+	VPMAXUD      Z0, Z11, Z11
+	KSHIFTRQ     $0x30, K0, K7
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      192(SI), K7, Z0
+	VPANDD       Z15, Z0, Z0
+	VPMAXUD      Z0, Z10, Z10
+
+grouptailnarrow:
+	LEAQ (SI)(DI*4), SI
 
 groupend:
 	VPMAXUD       Z11, Z13, Z0
@@ -1550,7 +1596,7 @@ tree4:
 tree4loop:
 	MOVQ SI, R9
 	MOVQ SI, DI
-	LEAQ 280(SP), R11
+	LEAQ (SP), R11
 	SUBQ R12, R12
 	ADDQ $+4, R12
 
@@ -1711,15 +1757,15 @@ tree4done3:
 	SUBQ       $+1, R12
 	TESTQ      R12, R12
 	JNE        tree4round
-	VMOVUPS    280(SP), Z0
-	VMOVUPS    344(SP), Z1
+	VMOVUPS    (SP), Z0
+	VMOVUPS    64(SP), Z1
 	MOVL       $0x0000ff00, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUD    Z0, Z2, Z2
-	VMOVUPS    408(SP), Z0
-	VMOVUPS    472(SP), Z1
+	VMOVUPS    128(SP), Z0
+	VMOVUPS    192(SP), Z1
 	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUD    Z0, Z3, Z3
@@ -1744,7 +1790,7 @@ tree1:
 tree1loop:
 	MOVQ SI, R9
 	MOVQ SI, DI
-	LEAQ 280(SP), R11
+	LEAQ (SP), R11
 	SUBQ R12, R12
 	ADDQ $+4, R12
 
@@ -1833,15 +1879,15 @@ tree1done3:
 	SUBQ       $+1, R12
 	TESTQ      R12, R12
 	JNE        tree1round
-	VMOVUPS    280(SP), Z0
-	VMOVUPS    344(SP), Z1
+	VMOVUPS    (SP), Z0
+	VMOVUPS    64(SP), Z1
 	MOVL       $0x0000ff00, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUD    Z0, Z2, Z2
-	VMOVUPS    408(SP), Z0
-	VMOVUPS    472(SP), Z1
+	VMOVUPS    128(SP), Z0
+	VMOVUPS    192(SP), Z1
 	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUD    Z0, Z3, Z3
@@ -1991,17 +2037,9 @@ few:
 	VZEROUPPER
 	RET
 
-groupstage:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageFilled32AVX512(SB)
-	MOVQ SI, 256(SP)
-	LEAQ (SP), SI
-	JMP  grouploop
-
 // func ReachAVX512(x *int32, low *float32, high *float32, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·ReachAVX512(SB), $800-40
+TEXT ·ReachAVX512(SB), $512-40
 	// pointers: SI x, DX low, BX high, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0, Z14 0x0, Z13 0x80000000
 	// per group: nothing
@@ -2040,7 +2078,7 @@ groups:
 	VMOVAPS Z13, Z5
 	MOVQ    R9, DI
 	CMPQ    DI, $+64
-	JLT     groupstage
+	JLT     grouprest
 
 grouploop:
 	VMOVUPS (SI), Z0
@@ -2061,11 +2099,36 @@ grouploop:
 	JGE     grouploop
 	TESTQ   DI, DI
 	JEQ     groupend
-	CMPQ    DI, $+0
-	JGE     groupstage
-	ADDQ    $+64, DI
-	MOVQ    256(SP), SI
-	LEAQ    (SI)(DI*4), SI
+
+grouprest:
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      (SI), K7, Z0
+	VPMAXUD      Z0, Z12, Z12
+	VPMAXSD      Z0, Z8, Z8
+	KSHIFTRQ     $0x10, K0, K7
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      64(SI), K7, Z0
+	VPMAXUD      Z0, Z11, Z11
+	VPMAXSD      Z0, Z7, Z7
+	CMPQ         DI, $+33
+	JLT          grouptailnarrow
+	KSHIFTRQ     $0x20, K0, K7
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      128(SI), K7, Z0
+	VPMAXUD      Z0, Z10, Z10
+	VPMAXSD      Z0, Z6, Z6
+	KSHIFTRQ     $0x30, K0, K7
+	VBROADCASTSS (SI), Z0
+	VMOVUPS      192(SI), K7, Z0
+	VPMAXUD      Z0, Z9, Z9
+	VPMAXSD      Z0, Z5, Z5
+
+grouptailnarrow:
+	LEAQ (SI)(DI*4), SI
 
 groupend:
 	VPMAXUD       Z10, Z12, Z0
@@ -2487,7 +2550,7 @@ tree4:
 tree4loop:
 	MOVQ SI, R10
 	MOVQ SI, DI
-	LEAQ 280(SP), R12
+	LEAQ (SP), R12
 	SUBQ R13, R13
 	ADDQ $+4, R13
 
@@ -2654,10 +2717,10 @@ tree4done3:
 	SUBQ       $+1, R13
 	TESTQ      R13, R13
 	JNE        tree4round
-	VMOVUPS    280(SP), Z0
-	VMOVUPS    536(SP), Z1
-	VMOVUPS    344(SP), Z2
-	VMOVUPS    600(SP), Z3
+	VMOVUPS    (SP), Z0
+	VMOVUPS    256(SP), Z1
+	VMOVUPS    64(SP), Z2
+	VMOVUPS    320(SP), Z3
 	MOVL       $0x0000ff00, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z2, Z0, K1, Z4
@@ -2666,10 +2729,10 @@ tree4done3:
 	VBLENDMPS  Z3, Z1, K1, Z0
 	VSHUFF32X4 $0x4e, Z3, Z1, Z1
 	VPMAXSD    Z1, Z0, Z0
-	VMOVUPS    408(SP), Z1
-	VMOVUPS    664(SP), Z2
-	VMOVUPS    472(SP), Z3
-	VMOVUPS    728(SP), Z5
+	VMOVUPS    128(SP), Z1
+	VMOVUPS    384(SP), Z2
+	VMOVUPS    192(SP), Z3
+	VMOVUPS    448(SP), Z5
 	VBLENDMPS  Z3, Z1, K1, Z6
 	VSHUFF32X4 $0x4e, Z3, Z1, Z1
 	VPMAXUD    Z1, Z6, Z6
@@ -2709,7 +2772,7 @@ tree1:
 tree1loop:
 	MOVQ SI, R10
 	MOVQ SI, DI
-	LEAQ 280(SP), R12
+	LEAQ (SP), R12
 	SUBQ R13, R13
 	ADDQ $+4, R13
 
@@ -2808,10 +2871,10 @@ tree1done3:
 	SUBQ       $+1, R13
 	TESTQ      R13, R13
 	JNE        tree1round
-	VMOVUPS    280(SP), Z0
-	VMOVUPS    536(SP), Z1
-	VMOVUPS    344(SP), Z2
-	VMOVUPS    600(SP), Z3
+	VMOVUPS    (SP), Z0
+	VMOVUPS    256(SP), Z1
+	VMOVUPS    64(SP), Z2
+	VMOVUPS    320(SP), Z3
 	MOVL       $0x0000ff00, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z2, Z0, K1, Z4
@@ -2820,10 +2883,10 @@ tree1done3:
 	VBLENDMPS  Z3, Z1, K1, Z0
 	VSHUFF32X4 $0x4e, Z3, Z1, Z1
 	VPMAXSD    Z1, Z0, Z0
-	VMOVUPS    408(SP), Z1
-	VMOVUPS    664(SP), Z2
-	VMOVUPS    472(SP), Z3
-	VMOVUPS    728(SP), Z5
+	VMOVUPS    128(SP), Z1
+	VMOVUPS    384(SP), Z2
+	VMOVUPS    192(SP), Z3
+	VMOVUPS    448(SP), Z5
 	VBLENDMPS  Z3, Z1, K1, Z6
 	VSHUFF32X4 $0x4e, Z3, Z1, Z1
 	VPMAXUD    Z1, Z6, Z6
@@ -3009,14 +3072,6 @@ few:
 	JNE   groups
 	VZEROUPPER
 	RET
-
-groupstage:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageFilled32AVX512(SB)
-	MOVQ SI, 256(SP)
-	LEAQ (SP), SI
-	JMP  grouploop
 
 // func MinMaxColumnsAVX512(min *float32, max *float32, x0 *float32, x1 *float32, x2 *float32, x3 *float32, x4 *float32, x5 *float32, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
@@ -3635,7 +3690,7 @@ laneend:
 
 // func MinMaxF16AVX512(x *uint16, min *uint16, max *uint16, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·MinMaxF16AVX512(SB), $928-40
+TEXT ·MinMaxF16AVX512(SB), $768-40
 	// pointers: SI x, DX min, BX max, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x7fffffff, Z14 0x7c000000, Z13 0x7e000000, Z12 0x0, Z11 0x80008000, Z10 0x0, Z9 0xffffffff
 	// per group: nothing
@@ -3676,7 +3731,7 @@ groups:
 	VMOVAPS Z9, Z3
 	MOVQ    R9, DI
 	CMPQ    DI, $+64
-	JLT     groupstage
+	JLT     grouprest
 
 grouploop:
 	VMOVUPS (SI), Z0
@@ -3693,11 +3748,24 @@ grouploop:
 	JGE     grouploop
 	TESTQ   DI, DI
 	JEQ     groupend
-	CMPQ    DI, $+0
-	JGE     groupstage
-	ADDQ    $+64, DI
-	MOVQ    128(SP), SI
-	LEAQ    (SI)(DI*2), SI
+
+grouprest:
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VPBROADCASTW (SI), Z0
+	VMOVDQU16    (SI), K7, Z0
+	VPMAXSW      Z0, Z8, Z8
+	VPMAXUW      Z0, Z6, Z6
+	VPMINUW      Z0, Z4, Z4
+	KSHIFTRQ     $0x20, K0, K7
+	VPBROADCASTW (SI), Z0
+	VMOVDQU16    64(SI), K7, Z0
+	VPMAXSW      Z0, Z7, Z7
+	VPMAXUW      Z0, Z5, Z5
+	VPMINUW      Z0, Z3, Z3
+	LEAQ         (SI)(DI*2), SI
 
 groupend:
 	VPMAXSW       Z7, Z8, Z0
@@ -4297,7 +4365,7 @@ tree4:
 tree4loop:
 	MOVQ SI, R10
 	MOVQ SI, DI
-	LEAQ 152(SP), R12
+	LEAQ (SP), R12
 	SUBQ R13, R13
 	ADDQ $+4, R13
 
@@ -4502,12 +4570,12 @@ tree4done3:
 	SUBQ       $+1, R13
 	TESTQ      R13, R13
 	JNE        tree4round
-	VMOVUPS    152(SP), Z0
-	VMOVUPS    408(SP), Z1
-	VMOVUPS    664(SP), Z2
-	VMOVUPS    216(SP), Z3
-	VMOVUPS    472(SP), Z4
-	VMOVUPS    728(SP), Z5
+	VMOVUPS    (SP), Z0
+	VMOVUPS    256(SP), Z1
+	VMOVUPS    512(SP), Z2
+	VMOVUPS    64(SP), Z3
+	VMOVUPS    320(SP), Z4
+	VMOVUPS    576(SP), Z5
 	MOVL       $0x0000ff00, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z3, Z0, K1, Z6
@@ -4519,12 +4587,12 @@ tree4done3:
 	VBLENDMPS  Z5, Z2, K1, Z1
 	VSHUFF32X4 $0x4e, Z5, Z2, Z2
 	VPMINUW    Z2, Z1, Z1
-	VMOVUPS    280(SP), Z2
-	VMOVUPS    536(SP), Z3
-	VMOVUPS    792(SP), Z4
-	VMOVUPS    344(SP), Z5
-	VMOVUPS    600(SP), Z7
-	VMOVUPS    856(SP), Z8
+	VMOVUPS    128(SP), Z2
+	VMOVUPS    384(SP), Z3
+	VMOVUPS    640(SP), Z4
+	VMOVUPS    192(SP), Z5
+	VMOVUPS    448(SP), Z7
+	VMOVUPS    704(SP), Z8
 	VBLENDMPS  Z5, Z2, K1, Z16
 	VSHUFF32X4 $0x4e, Z5, Z2, Z2
 	VPMAXSW    Z2, Z16, Z16
@@ -4587,7 +4655,7 @@ tree1:
 tree1loop:
 	MOVQ SI, R10
 	MOVQ SI, DI
-	LEAQ 152(SP), R12
+	LEAQ (SP), R12
 	SUBQ R13, R13
 	ADDQ $+4, R13
 
@@ -4704,12 +4772,12 @@ tree1done3:
 	SUBQ       $+1, R13
 	TESTQ      R13, R13
 	JNE        tree1round
-	VMOVUPS    152(SP), Z0
-	VMOVUPS    408(SP), Z1
-	VMOVUPS    664(SP), Z2
-	VMOVUPS    216(SP), Z3
-	VMOVUPS    472(SP), Z4
-	VMOVUPS    728(SP), Z5
+	VMOVUPS    (SP), Z0
+	VMOVUPS    256(SP), Z1
+	VMOVUPS    512(SP), Z2
+	VMOVUPS    64(SP), Z3
+	VMOVUPS    320(SP), Z4
+	VMOVUPS    576(SP), Z5
 	MOVL       $0x0000ff00, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z3, Z0, K1, Z6
@@ -4721,12 +4789,12 @@ tree1done3:
 	VBLENDMPS  Z5, Z2, K1, Z1
 	VSHUFF32X4 $0x4e, Z5, Z2, Z2
 	VPMINUW    Z2, Z1, Z1
-	VMOVUPS    280(SP), Z2
-	VMOVUPS    536(SP), Z3
-	VMOVUPS    792(SP), Z4
-	VMOVUPS    344(SP), Z5
-	VMOVUPS    600(SP), Z7
-	VMOVUPS    856(SP), Z8
+	VMOVUPS    128(SP), Z2
+	VMOVUPS    384(SP), Z3
+	VMOVUPS    640(SP), Z4
+	VMOVUPS    192(SP), Z5
+	VMOVUPS    448(SP), Z7
+	VMOVUPS    704(SP), Z8
 	VBLENDMPS  Z5, Z2, K1, Z16
 	VSHUFF32X4 $0x4e, Z5, Z2, Z2
 	VPMAXSW    Z2, Z16, Z16
@@ -4982,17 +5050,9 @@ few:
 	VZEROUPPER
 	RET
 
-groupstage:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageFilled16AVX512(SB)
-	MOVQ SI, 128(SP)
-	LEAQ (SP), SI
-	JMP  grouploop
-
 // func AbsMaxF16AVX512(x *uint16, most *float32, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·AbsMaxF16AVX512(SB), $416-32
+TEXT ·AbsMaxF16AVX512(SB), NOSPLIT, $256-32
 	// pointers: SI x, DX most, DI elements left, BX groups left, R8 length
 	// per call: Z15 0x7fff7fff, Z14 0x0
 	// per group: nothing
@@ -5023,7 +5083,7 @@ groups:
 	VMOVAPS Z14, Z12
 	MOVQ    R8, DI
 	CMPQ    DI, $+64
-	JLT     groupstage
+	JLT     grouprest
 
 grouploop:
 	VMOVUPS (SI), Z0
@@ -5038,11 +5098,22 @@ grouploop:
 	JGE     grouploop
 	TESTQ   DI, DI
 	JEQ     groupend
-	CMPQ    DI, $+0
-	JGE     groupstage
-	ADDQ    $+64, DI
-	MOVQ    128(SP), SI
-	LEAQ    (SI)(DI*2), SI
+
+grouprest:
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VPBROADCASTW (SI), Z0
+	VMOVDQU16    (SI), K7, Z0
+	VPANDD       Z15, Z0, Z0
+	VPMAXUW      Z0, Z13, Z13
+	KSHIFTRQ     $0x20, K0, K7
+	VPBROADCASTW (SI), Z0
+	VMOVDQU16    64(SI), K7, Z0
+	VPANDD       Z15, Z0, Z0
+	VPMAXUW      Z0, Z12, Z12
+	LEAQ         (SI)(DI*2), SI
 
 groupend:
 	VPMAXUW       Z12, Z13, Z0
@@ -5392,7 +5463,7 @@ tree4:
 tree4loop:
 	MOVQ SI, R9
 	MOVQ SI, DI
-	LEAQ 152(SP), R11
+	LEAQ (SP), R11
 	SUBQ R12, R12
 	ADDQ $+4, R12
 
@@ -5553,15 +5624,15 @@ tree4done3:
 	SUBQ       $+1, R12
 	TESTQ      R12, R12
 	JNE        tree4round
-	VMOVUPS    152(SP), Z0
-	VMOVUPS    216(SP), Z1
+	VMOVUPS    (SP), Z0
+	VMOVUPS    64(SP), Z1
 	MOVL       $0x0000ff00, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z2
-	VMOVUPS    280(SP), Z0
-	VMOVUPS    344(SP), Z1
+	VMOVUPS    128(SP), Z0
+	VMOVUPS    192(SP), Z1
 	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z3, Z3
@@ -5592,7 +5663,7 @@ tree1:
 tree1loop:
 	MOVQ SI, R9
 	MOVQ SI, DI
-	LEAQ 152(SP), R11
+	LEAQ (SP), R11
 	SUBQ R12, R12
 	ADDQ $+4, R12
 
@@ -5681,15 +5752,15 @@ tree1done3:
 	SUBQ       $+1, R12
 	TESTQ      R12, R12
 	JNE        tree1round
-	VMOVUPS    152(SP), Z0
-	VMOVUPS    216(SP), Z1
+	VMOVUPS    (SP), Z0
+	VMOVUPS    64(SP), Z1
 	MOVL       $0x0000ff00, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z2
-	VMOVUPS    280(SP), Z0
-	VMOVUPS    344(SP), Z1
+	VMOVUPS    128(SP), Z0
+	VMOVUPS    192(SP), Z1
 	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z3, Z3
@@ -5851,17 +5922,9 @@ few:
 	VZEROUPPER
 	RET
 
-groupstage:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageFilled16AVX512(SB)
-	MOVQ SI, 128(SP)
-	LEAQ (SP), SI
-	JMP  grouploop
-
 // func ReachF16AVX512(x *uint16, low *float32, high *float32, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·ReachF16AVX512(SB), $672-40
+TEXT ·ReachF16AVX512(SB), $512-40
 	// pointers: SI x, DX low, BX high, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0, Z14 0x0, Z13 0x80008000
 	// per group: nothing
@@ -5896,7 +5959,7 @@ groups:
 	VMOVAPS Z13, Z9
 	MOVQ    R9, DI
 	CMPQ    DI, $+64
-	JLT     groupstage
+	JLT     grouprest
 
 grouploop:
 	VMOVUPS (SI), Z0
@@ -5911,11 +5974,22 @@ grouploop:
 	JGE     grouploop
 	TESTQ   DI, DI
 	JEQ     groupend
-	CMPQ    DI, $+0
-	JGE     groupstage
-	ADDQ    $+64, DI
-	MOVQ    128(SP), SI
-	LEAQ    (SI)(DI*2), SI
+
+grouprest:
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VPBROADCASTW (SI), Z0
+	VMOVDQU16    (SI), K7, Z0
+	VPMAXUW      Z0, Z12, Z12
+	VPMAXSW      Z0, Z10, Z10
+	KSHIFTRQ     $0x20, K0, K7
+	VPBROADCASTW (SI), Z0
+	VMOVDQU16    64(SI), K7, Z0
+	VPMAXUW      Z0, Z11, Z11
+	VPMAXSW      Z0, Z9, Z9
+	LEAQ         (SI)(DI*2), SI
 
 groupend:
 	VPMAXUW       Z11, Z12, Z0
@@ -6381,7 +6455,7 @@ tree4:
 tree4loop:
 	MOVQ SI, R10
 	MOVQ SI, DI
-	LEAQ 152(SP), R12
+	LEAQ (SP), R12
 	SUBQ R13, R13
 	ADDQ $+4, R13
 
@@ -6548,10 +6622,10 @@ tree4done3:
 	SUBQ       $+1, R13
 	TESTQ      R13, R13
 	JNE        tree4round
-	VMOVUPS    152(SP), Z0
-	VMOVUPS    408(SP), Z1
-	VMOVUPS    216(SP), Z2
-	VMOVUPS    472(SP), Z3
+	VMOVUPS    (SP), Z0
+	VMOVUPS    256(SP), Z1
+	VMOVUPS    64(SP), Z2
+	VMOVUPS    320(SP), Z3
 	MOVL       $0x0000ff00, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z2, Z0, K1, Z4
@@ -6560,10 +6634,10 @@ tree4done3:
 	VBLENDMPS  Z3, Z1, K1, Z0
 	VSHUFF32X4 $0x4e, Z3, Z1, Z1
 	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    280(SP), Z1
-	VMOVUPS    536(SP), Z2
-	VMOVUPS    344(SP), Z3
-	VMOVUPS    600(SP), Z5
+	VMOVUPS    128(SP), Z1
+	VMOVUPS    384(SP), Z2
+	VMOVUPS    192(SP), Z3
+	VMOVUPS    448(SP), Z5
 	VBLENDMPS  Z3, Z1, K1, Z6
 	VSHUFF32X4 $0x4e, Z3, Z1, Z1
 	VPMAXUW    Z1, Z6, Z6
@@ -6615,7 +6689,7 @@ tree1:
 tree1loop:
 	MOVQ SI, R10
 	MOVQ SI, DI
-	LEAQ 152(SP), R12
+	LEAQ (SP), R12
 	SUBQ R13, R13
 	ADDQ $+4, R13
 
@@ -6714,10 +6788,10 @@ tree1done3:
 	SUBQ       $+1, R13
 	TESTQ      R13, R13
 	JNE        tree1round
-	VMOVUPS    152(SP), Z0
-	VMOVUPS    408(SP), Z1
-	VMOVUPS    216(SP), Z2
-	VMOVUPS    472(SP), Z3
+	VMOVUPS    (SP), Z0
+	VMOVUPS    256(SP), Z1
+	VMOVUPS    64(SP), Z2
+	VMOVUPS    320(SP), Z3
 	MOVL       $0x0000ff00, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z2, Z0, K1, Z4
@@ -6726,10 +6800,10 @@ tree1done3:
 	VBLENDMPS  Z3, Z1, K1, Z0
 	VSHUFF32X4 $0x4e, Z3, Z1, Z1
 	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    280(SP), Z1
-	VMOVUPS    536(SP), Z2
-	VMOVUPS    344(SP), Z3
-	VMOVUPS    600(SP), Z5
+	VMOVUPS    128(SP), Z1
+	VMOVUPS    384(SP), Z2
+	VMOVUPS    192(SP), Z3
+	VMOVUPS    448(SP), Z5
 	VBLENDMPS  Z3, Z1, K1, Z6
 	VSHUFF32X4 $0x4e, Z3, Z1, Z1
 	VPMAXUW    Z1, Z6, Z6
@@ -6940,14 +7014,6 @@ few:
 	VZEROUPPER
 	RET
 
-groupstage:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageFilled16AVX512(SB)
-	MOVQ SI, 128(SP)
-	LEAQ (SP), SI
-	JMP  grouploop
-
 // func MinMaxColumnsF16AVX512(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·MinMaxColumnsF16AVX512(SB), NOSPLIT, $0-80
@@ -7044,17 +7110,9 @@ laneloop:
 	JEQ     laneend
 
 lanerest:
-	MOVQ  $-1, AX
-	BZHIQ DI, AX, AX
-	KMOVQ AX, K0
-	CMPQ  DI, $+17
-	JLT   lanetailnarrow
-	CMPQ  DI, $+33
-	JLT   lanetailnarrow
-	CMPQ  DI, $+49
-	JLT   lanetailnarrow
-
-lanetailnarrow:
+	MOVQ        $-1, AX
+	BZHIQ       DI, AX, AX
+	KMOVQ       AX, K0
 	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Z0
 	VMOVDQU16.Z (R8), K7, Z1
@@ -7395,7 +7453,7 @@ laneend:
 
 // func MinMaxBF16AVX512(x *uint16, min *uint16, max *uint16, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·MinMaxBF16AVX512(SB), $928-40
+TEXT ·MinMaxBF16AVX512(SB), $768-40
 	// pointers: SI x, DX min, BX max, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x7fffffff, Z14 0x7f800000, Z13 0x7fc00000, Z12 0x0, Z11 0x80008000, Z10 0x0, Z9 0xffffffff
 	// per group: nothing
@@ -7436,7 +7494,7 @@ groups:
 	VMOVAPS Z9, Z3
 	MOVQ    R9, DI
 	CMPQ    DI, $+64
-	JLT     groupstage
+	JLT     grouprest
 
 grouploop:
 	VMOVUPS (SI), Z0
@@ -7453,11 +7511,24 @@ grouploop:
 	JGE     grouploop
 	TESTQ   DI, DI
 	JEQ     groupend
-	CMPQ    DI, $+0
-	JGE     groupstage
-	ADDQ    $+64, DI
-	MOVQ    128(SP), SI
-	LEAQ    (SI)(DI*2), SI
+
+grouprest:
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VPBROADCASTW (SI), Z0
+	VMOVDQU16    (SI), K7, Z0
+	VPMAXSW      Z0, Z8, Z8
+	VPMAXUW      Z0, Z6, Z6
+	VPMINUW      Z0, Z4, Z4
+	KSHIFTRQ     $0x20, K0, K7
+	VPBROADCASTW (SI), Z0
+	VMOVDQU16    64(SI), K7, Z0
+	VPMAXSW      Z0, Z7, Z7
+	VPMAXUW      Z0, Z5, Z5
+	VPMINUW      Z0, Z3, Z3
+	LEAQ         (SI)(DI*2), SI
 
 groupend:
 	VPMAXSW       Z7, Z8, Z0
@@ -8057,7 +8128,7 @@ tree4:
 tree4loop:
 	MOVQ SI, R10
 	MOVQ SI, DI
-	LEAQ 152(SP), R12
+	LEAQ (SP), R12
 	SUBQ R13, R13
 	ADDQ $+4, R13
 
@@ -8262,12 +8333,12 @@ tree4done3:
 	SUBQ       $+1, R13
 	TESTQ      R13, R13
 	JNE        tree4round
-	VMOVUPS    152(SP), Z0
-	VMOVUPS    408(SP), Z1
-	VMOVUPS    664(SP), Z2
-	VMOVUPS    216(SP), Z3
-	VMOVUPS    472(SP), Z4
-	VMOVUPS    728(SP), Z5
+	VMOVUPS    (SP), Z0
+	VMOVUPS    256(SP), Z1
+	VMOVUPS    512(SP), Z2
+	VMOVUPS    64(SP), Z3
+	VMOVUPS    320(SP), Z4
+	VMOVUPS    576(SP), Z5
 	MOVL       $0x0000ff00, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z3, Z0, K1, Z6
@@ -8279,12 +8350,12 @@ tree4done3:
 	VBLENDMPS  Z5, Z2, K1, Z1
 	VSHUFF32X4 $0x4e, Z5, Z2, Z2
 	VPMINUW    Z2, Z1, Z1
-	VMOVUPS    280(SP), Z2
-	VMOVUPS    536(SP), Z3
-	VMOVUPS    792(SP), Z4
-	VMOVUPS    344(SP), Z5
-	VMOVUPS    600(SP), Z7
-	VMOVUPS    856(SP), Z8
+	VMOVUPS    128(SP), Z2
+	VMOVUPS    384(SP), Z3
+	VMOVUPS    640(SP), Z4
+	VMOVUPS    192(SP), Z5
+	VMOVUPS    448(SP), Z7
+	VMOVUPS    704(SP), Z8
 	VBLENDMPS  Z5, Z2, K1, Z16
 	VSHUFF32X4 $0x4e, Z5, Z2, Z2
 	VPMAXSW    Z2, Z16, Z16
@@ -8347,7 +8418,7 @@ tree1:
 tree1loop:
 	MOVQ SI, R10
 	MOVQ SI, DI
-	LEAQ 152(SP), R12
+	LEAQ (SP), R12
 	SUBQ R13, R13
 	ADDQ $+4, R13
 
@@ -8464,12 +8535,12 @@ tree1done3:
 	SUBQ       $+1, R13
 	TESTQ      R13, R13
 	JNE        tree1round
-	VMOVUPS    152(SP), Z0
-	VMOVUPS    408(SP), Z1
-	VMOVUPS    664(SP), Z2
-	VMOVUPS    216(SP), Z3
-	VMOVUPS    472(SP), Z4
-	VMOVUPS    728(SP), Z5
+	VMOVUPS    (SP), Z0
+	VMOVUPS    256(SP), Z1
+	VMOVUPS    512(SP), Z2
+	VMOVUPS    64(SP), Z3
+	VMOVUPS    320(SP), Z4
+	VMOVUPS    576(SP), Z5
 	MOVL       $0x0000ff00, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z3, Z0, K1, Z6
@@ -8481,12 +8552,12 @@ tree1done3:
 	VBLENDMPS  Z5, Z2, K1, Z1
 	VSHUFF32X4 $0x4e, Z5, Z2, Z2
 	VPMINUW    Z2, Z1, Z1
-	VMOVUPS    280(SP), Z2
-	VMOVUPS    536(SP), Z3
-	VMOVUPS    792(SP), Z4
-	VMOVUPS    344(SP), Z5
-	VMOVUPS    600(SP), Z7
-	VMOVUPS    856(SP), Z8
+	VMOVUPS    128(SP), Z2
+	VMOVUPS    384(SP), Z3
+	VMOVUPS    640(SP), Z4
+	VMOVUPS    192(SP), Z5
+	VMOVUPS    448(SP), Z7
+	VMOVUPS    704(SP), Z8
 	VBLENDMPS  Z5, Z2, K1, Z16
 	VSHUFF32X4 $0x4e, Z5, Z2, Z2
 	VPMAXSW    Z2, Z16, Z16
@@ -8742,17 +8813,9 @@ few:
 	VZEROUPPER
 	RET
 
-groupstage:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageFilled16AVX512(SB)
-	MOVQ SI, 128(SP)
-	LEAQ (SP), SI
-	JMP  grouploop
-
 // func AbsMaxBF16AVX512(x *uint16, most *float32, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·AbsMaxBF16AVX512(SB), $416-32
+TEXT ·AbsMaxBF16AVX512(SB), NOSPLIT, $256-32
 	// pointers: SI x, DX most, DI elements left, BX groups left, R8 length
 	// per call: Z15 0x7fff7fff, Z14 0x0
 	// per group: nothing
@@ -8783,7 +8846,7 @@ groups:
 	VMOVAPS Z14, Z12
 	MOVQ    R8, DI
 	CMPQ    DI, $+64
-	JLT     groupstage
+	JLT     grouprest
 
 grouploop:
 	VMOVUPS (SI), Z0
@@ -8798,11 +8861,22 @@ grouploop:
 	JGE     grouploop
 	TESTQ   DI, DI
 	JEQ     groupend
-	CMPQ    DI, $+0
-	JGE     groupstage
-	ADDQ    $+64, DI
-	MOVQ    128(SP), SI
-	LEAQ    (SI)(DI*2), SI
+
+grouprest:
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VPBROADCASTW (SI), Z0
+	VMOVDQU16    (SI), K7, Z0
+	VPANDD       Z15, Z0, Z0
+	VPMAXUW      Z0, Z13, Z13
+	KSHIFTRQ     $0x20, K0, K7
+	VPBROADCASTW (SI), Z0
+	VMOVDQU16    64(SI), K7, Z0
+	VPANDD       Z15, Z0, Z0
+	VPMAXUW      Z0, Z12, Z12
+	LEAQ         (SI)(DI*2), SI
 
 groupend:
 	VPMAXUW       Z12, Z13, Z0
@@ -9140,7 +9214,7 @@ tree4:
 tree4loop:
 	MOVQ SI, R9
 	MOVQ SI, DI
-	LEAQ 152(SP), R11
+	LEAQ (SP), R11
 	SUBQ R12, R12
 	ADDQ $+4, R12
 
@@ -9301,15 +9375,15 @@ tree4done3:
 	SUBQ       $+1, R12
 	TESTQ      R12, R12
 	JNE        tree4round
-	VMOVUPS    152(SP), Z0
-	VMOVUPS    216(SP), Z1
+	VMOVUPS    (SP), Z0
+	VMOVUPS    64(SP), Z1
 	MOVL       $0x0000ff00, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z2
-	VMOVUPS    280(SP), Z0
-	VMOVUPS    344(SP), Z1
+	VMOVUPS    128(SP), Z0
+	VMOVUPS    192(SP), Z1
 	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z3, Z3
@@ -9337,7 +9411,7 @@ tree1:
 tree1loop:
 	MOVQ SI, R9
 	MOVQ SI, DI
-	LEAQ 152(SP), R11
+	LEAQ (SP), R11
 	SUBQ R12, R12
 	ADDQ $+4, R12
 
@@ -9426,15 +9500,15 @@ tree1done3:
 	SUBQ       $+1, R12
 	TESTQ      R12, R12
 	JNE        tree1round
-	VMOVUPS    152(SP), Z0
-	VMOVUPS    216(SP), Z1
+	VMOVUPS    (SP), Z0
+	VMOVUPS    64(SP), Z1
 	MOVL       $0x0000ff00, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z1, Z0, K1, Z2
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z2, Z2
-	VMOVUPS    280(SP), Z0
-	VMOVUPS    344(SP), Z1
+	VMOVUPS    128(SP), Z0
+	VMOVUPS    192(SP), Z1
 	VBLENDMPS  Z1, Z0, K1, Z3
 	VSHUFF32X4 $0x4e, Z1, Z0, Z0
 	VPMAXUW    Z0, Z3, Z3
@@ -9590,17 +9664,9 @@ few:
 	VZEROUPPER
 	RET
 
-groupstage:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageFilled16AVX512(SB)
-	MOVQ SI, 128(SP)
-	LEAQ (SP), SI
-	JMP  grouploop
-
 // func ReachBF16AVX512(x *uint16, low *float32, high *float32, groups int, length int)
 // Requires: AVX, AVX2, AVX512BW, AVX512F, AVX512VL, BMI2
-TEXT ·ReachBF16AVX512(SB), $672-40
+TEXT ·ReachBF16AVX512(SB), $512-40
 	// pointers: SI x, DX low, BX high, DI elements left, R8 groups left, R9 length
 	// per call: Z15 0x0, Z14 0x0, Z13 0x80008000
 	// per group: nothing
@@ -9635,7 +9701,7 @@ groups:
 	VMOVAPS Z13, Z9
 	MOVQ    R9, DI
 	CMPQ    DI, $+64
-	JLT     groupstage
+	JLT     grouprest
 
 grouploop:
 	VMOVUPS (SI), Z0
@@ -9650,11 +9716,22 @@ grouploop:
 	JGE     grouploop
 	TESTQ   DI, DI
 	JEQ     groupend
-	CMPQ    DI, $+0
-	JGE     groupstage
-	ADDQ    $+64, DI
-	MOVQ    128(SP), SI
-	LEAQ    (SI)(DI*2), SI
+
+grouprest:
+	MOVQ         $-1, AX
+	BZHIQ        DI, AX, AX
+	KMOVQ        AX, K0
+	KMOVQ        K0, K7
+	VPBROADCASTW (SI), Z0
+	VMOVDQU16    (SI), K7, Z0
+	VPMAXUW      Z0, Z12, Z12
+	VPMAXSW      Z0, Z10, Z10
+	KSHIFTRQ     $0x20, K0, K7
+	VPBROADCASTW (SI), Z0
+	VMOVDQU16    64(SI), K7, Z0
+	VPMAXUW      Z0, Z11, Z11
+	VPMAXSW      Z0, Z9, Z9
+	LEAQ         (SI)(DI*2), SI
 
 groupend:
 	VPMAXUW       Z11, Z12, Z0
@@ -10096,7 +10173,7 @@ tree4:
 tree4loop:
 	MOVQ SI, R10
 	MOVQ SI, DI
-	LEAQ 152(SP), R12
+	LEAQ (SP), R12
 	SUBQ R13, R13
 	ADDQ $+4, R13
 
@@ -10263,10 +10340,10 @@ tree4done3:
 	SUBQ       $+1, R13
 	TESTQ      R13, R13
 	JNE        tree4round
-	VMOVUPS    152(SP), Z0
-	VMOVUPS    408(SP), Z1
-	VMOVUPS    216(SP), Z2
-	VMOVUPS    472(SP), Z3
+	VMOVUPS    (SP), Z0
+	VMOVUPS    256(SP), Z1
+	VMOVUPS    64(SP), Z2
+	VMOVUPS    320(SP), Z3
 	MOVL       $0x0000ff00, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z2, Z0, K1, Z4
@@ -10275,10 +10352,10 @@ tree4done3:
 	VBLENDMPS  Z3, Z1, K1, Z0
 	VSHUFF32X4 $0x4e, Z3, Z1, Z1
 	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    280(SP), Z1
-	VMOVUPS    536(SP), Z2
-	VMOVUPS    344(SP), Z3
-	VMOVUPS    600(SP), Z5
+	VMOVUPS    128(SP), Z1
+	VMOVUPS    384(SP), Z2
+	VMOVUPS    192(SP), Z3
+	VMOVUPS    448(SP), Z5
 	VBLENDMPS  Z3, Z1, K1, Z6
 	VSHUFF32X4 $0x4e, Z3, Z1, Z1
 	VPMAXUW    Z1, Z6, Z6
@@ -10324,7 +10401,7 @@ tree1:
 tree1loop:
 	MOVQ SI, R10
 	MOVQ SI, DI
-	LEAQ 152(SP), R12
+	LEAQ (SP), R12
 	SUBQ R13, R13
 	ADDQ $+4, R13
 
@@ -10423,10 +10500,10 @@ tree1done3:
 	SUBQ       $+1, R13
 	TESTQ      R13, R13
 	JNE        tree1round
-	VMOVUPS    152(SP), Z0
-	VMOVUPS    408(SP), Z1
-	VMOVUPS    216(SP), Z2
-	VMOVUPS    472(SP), Z3
+	VMOVUPS    (SP), Z0
+	VMOVUPS    256(SP), Z1
+	VMOVUPS    64(SP), Z2
+	VMOVUPS    320(SP), Z3
 	MOVL       $0x0000ff00, AX
 	KMOVW      AX, K1
 	VBLENDMPS  Z2, Z0, K1, Z4
@@ -10435,10 +10512,10 @@ tree1done3:
 	VBLENDMPS  Z3, Z1, K1, Z0
 	VSHUFF32X4 $0x4e, Z3, Z1, Z1
 	VPMAXSW    Z1, Z0, Z0
-	VMOVUPS    280(SP), Z1
-	VMOVUPS    536(SP), Z2
-	VMOVUPS    344(SP), Z3
-	VMOVUPS    600(SP), Z5
+	VMOVUPS    128(SP), Z1
+	VMOVUPS    384(SP), Z2
+	VMOVUPS    192(SP), Z3
+	VMOVUPS    448(SP), Z5
 	VBLENDMPS  Z3, Z1, K1, Z6
 	VSHUFF32X4 $0x4e, Z3, Z1, Z1
 	VPMAXUW    Z1, Z6, Z6
@@ -10637,14 +10714,6 @@ few:
 	VZEROUPPER
 	RET
 
-groupstage:
-	LEAQ (SP), AX
-	MOVQ SI, CX
-	CALL ·stageFilled16AVX512(SB)
-	MOVQ SI, 128(SP)
-	LEAQ (SP), SI
-	JMP  grouploop
-
 // func MinMaxColumnsBF16AVX512(min *uint16, max *uint16, least *uint16, x0 *uint16, x1 *uint16, x2 *uint16, x3 *uint16, x4 *uint16, x5 *uint16, n int)
 // Requires: AVX, AVX512BW, AVX512F, BMI2
 TEXT ·MinMaxColumnsBF16AVX512(SB), NOSPLIT, $0-80
@@ -10741,17 +10810,9 @@ laneloop:
 	JEQ     laneend
 
 lanerest:
-	MOVQ  $-1, AX
-	BZHIQ DI, AX, AX
-	KMOVQ AX, K0
-	CMPQ  DI, $+17
-	JLT   lanetailnarrow
-	CMPQ  DI, $+33
-	JLT   lanetailnarrow
-	CMPQ  DI, $+49
-	JLT   lanetailnarrow
-
-lanetailnarrow:
+	MOVQ        $-1, AX
+	BZHIQ       DI, AX, AX
+	KMOVQ       AX, K0
 	KMOVQ       K0, K7
 	VMOVDQU16.Z (SI), K7, Z0
 	VMOVDQU16.Z (R8), K7, Z1

@@ -38,17 +38,9 @@ lanetail:
 	JEQ   laneend
 
 lanerest:
-	MOVQ  $-1, AX
-	BZHIQ DI, AX, AX
-	KMOVQ AX, K0
-	CMPQ  DI, $+17
-	JLT   lanetailnarrow
-	CMPQ  DI, $+33
-	JLT   lanetailnarrow
-	CMPQ  DI, $+49
-	JLT   lanetailnarrow
-
-lanetailnarrow:
+	MOVQ       $-1, AX
+	BZHIQ      DI, AX, AX
+	KMOVQ      AX, K0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z (DX), K7, Z0
 	VPANDD     Z14, Z0, Z1
@@ -128,17 +120,9 @@ lanetail:
 	JEQ   laneend
 
 lanerest:
-	MOVQ  $-1, AX
-	BZHIQ DI, AX, AX
-	KMOVQ AX, K0
-	CMPQ  DI, $+17
-	JLT   lanetailnarrow
-	CMPQ  DI, $+33
-	JLT   lanetailnarrow
-	CMPQ  DI, $+49
-	JLT   lanetailnarrow
-
-lanetailnarrow:
+	MOVQ        $-1, AX
+	BZHIQ       DI, AX, AX
+	KMOVQ       AX, K0
 	LEAQ        1(DI), CX
 	SHRQ        $0x01, CX
 	MOVQ        $-1, AX
@@ -215,17 +199,9 @@ lanetail:
 	JEQ   laneend
 
 lanerest:
-	MOVQ  $-1, AX
-	BZHIQ DI, AX, AX
-	KMOVQ AX, K0
-	CMPQ  DI, $+17
-	JLT   lanetailnarrow
-	CMPQ  DI, $+33
-	JLT   lanetailnarrow
-	CMPQ  DI, $+49
-	JLT   lanetailnarrow
-
-lanetailnarrow:
+	MOVQ       $-1, AX
+	BZHIQ      DI, AX, AX
+	KMOVQ      AX, K0
 	KMOVQ      K0, K7
 	VMOVDQU8.Z (DX), K7, Z0
 	VPANDD     Z14, Z0, Z1
@@ -309,17 +285,9 @@ lanetail:
 	JEQ   laneend
 
 lanerest:
-	MOVQ  $-1, AX
-	BZHIQ DI, AX, AX
-	KMOVQ AX, K0
-	CMPQ  DI, $+17
-	JLT   lanetailnarrow
-	CMPQ  DI, $+33
-	JLT   lanetailnarrow
-	CMPQ  DI, $+49
-	JLT   lanetailnarrow
-
-lanetailnarrow:
+	MOVQ        $-1, AX
+	BZHIQ       DI, AX, AX
+	KMOVQ       AX, K0
 	LEAQ        3(DI), CX
 	SHRQ        $0x02, CX
 	MOVQ        $-1, AX

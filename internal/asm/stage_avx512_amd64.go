@@ -40,12 +40,6 @@ func stageIn32AVX512()
 // stageOut32AVX512 copies elements of 32 bits back; bits behind the last are zero.
 func stageOut32AVX512()
 
-// stageFilled16AVX512 copies elements of 16 bits to the frame, in front of copies of the first.
-func stageFilled16AVX512()
-
-// stageFilled32AVX512 copies elements of 32 bits to the frame, in front of copies of the first.
-func stageFilled32AVX512()
-
 // spreadAVX512 puts the parameters of the groups in a tile, of which R14 has the number, in the frame, once for each element.
 func spreadAVX512()
 
