@@ -1,57 +1,61 @@
 package gguf
 
-import "github.com/lowbit-go/lowbit/internal/asm"
+import (
+	"github.com/lowbit-go/lowbit/internal/asm"
+	"github.com/lowbit-go/lowbit/internal/isa"
+)
 
-// leveler writes the codes of a block of 256 elements when the scales of its groups are known.
+// leveler writes the codes of a piece when the scales of its groups are known.
 type leveler struct {
-	impl    asm.ISA
-	length  int         // of a group
-	largest []float32   // the largest magnitude of each group, but for the portable code
-	scales  [16]float32 // of each sixteen elements
-	offsets [16]float32
-	codes   [256]byte
+	scales, offsets [pieceLen / 16]float32 // of each sixteen elements
+	codes           [pieceLen]byte
 }
 
-// set sets the scale and the offset of a group.
-func (l *leveler) set(g int, scale, offset float32) {
-	for i := g * l.length / 16; i < (g+1)*l.length/16; i++ {
-		l.scales[i], l.offsets[i] = scale, offset
-	}
-}
+// firstCodes are those that the search has found for a group.
+type firstCodes func(codes []byte, x []float32, g int, n int32)
 
-// offset writes clamp(round((x + offset) / scale), 0, n) for groups whose scale is not 0.
-func (l *leveler) offset(x *[256]float32, n int32) {
+// offset writes clamp(round((x + offset) / scale), 0, n), or what the search has found for groups whose scale is 0.
+func (l *leveler) offset(f *found, x []float32, length int, n int32, first firstCodes) {
 	l.assemble(x, 0, n, 0)
-	for g := range 256 / l.length {
-		if at := l.length * g; !l.assembled(g) {
-			offsetCodes(l.codes[at:at+l.length], x[at:], l.scales[at/16], l.offsets[at/16], n)
+	l.others(f, x, length, func(codes []byte, x []float32, g int) {
+		if scale := l.scales[g*length/16]; scale != 0 {
+			offsetCodes(codes, x, scale, l.offsets[g*length/16], n)
+		} else {
+			first(codes, x, g, n)
 		}
-	}
+	})
 }
 
-// signed writes clamp(round(x / scale), -n, n-1) + n for groups whose scale is not 0.
-func (l *leveler) signed(x *[256]float32, n int32) {
+// signed writes clamp(round(x / scale), -n, n-1) + n, or what the search has found.
+func (l *leveler) signed(f *found, x []float32, length int, n int32, first firstCodes) {
 	clear(l.offsets[:])
 	l.assemble(x, -n, n-1, -n)
-	for g := range 256 / l.length {
-		if at := l.length * g; !l.assembled(g) {
-			signedCodes(l.codes[at:at+l.length], x[at:], l.scales[at/16], n)
+	l.others(f, x, length, func(codes []byte, x []float32, g int) {
+		if scale := l.scales[g*length/16]; scale != 0 {
+			signedCodes(codes, x, scale, n)
+		} else {
+			first(codes, x, g, n)
 		}
-	}
+	})
 }
 
 // assemble writes the codes of all groups by generated code.
-func (l *leveler) assemble(x *[256]float32, least, most, zero int32) {
-	if l.impl != asm.Generic {
+func (l *leveler) assemble(x []float32, least, most, zero int32) {
+	if impl := isa.Current(); impl != asm.Generic {
 		levels := [3]float32{float32(least), float32(most), magic32 + float32(zero)}
-		asm.LevelCodes(l.impl, &l.codes[0], &x[0], &l.offsets[0], &l.scales[0], &levels[0], 256/writtenAtOnce)
+		asm.LevelCodes(impl, &l.codes[0], &x[0], &l.offsets[0], &l.scales[0], &levels[0], len(x)/writtenAtOnce)
 	}
 }
 
-// assembled tells whether those of a group are right, or its scale is 0: its quotients are numbers that are rounded as others are.
-func (l *leveler) assembled(g int) bool {
-	i := l.length * g / 16
-	return l.scales[i] == 0 || l.impl != asm.Generic && l.largest[g]+l.offsets[i] < 4e6*abs32(l.scales[i])
+// others visits the groups whose codes generated code has not written, or not the right ones: those whose scale is 0, and those with quotients that
+// are no numbers or round in another way than others.
+func (l *leveler) others(f *found, x []float32, length int, visit func(codes []byte, x []float32, g int)) {
+	generic := isa.Current() == asm.Generic
+	for g := range len(x) / length {
+		if i := g * length / 16; generic || !(f.largest[g]+l.offsets[i] < 4e6*abs32(l.scales[i])) {
+			visit(l.codes[g*length:][:length], x[g*length:][:length], g)
+		}
+	}
 }
 
 // offsetCodes writes clamp(round((x + offset) / scale), 0, n).

@@ -2,6 +2,7 @@ package gguf
 
 import (
 	"encoding/binary"
+	"math"
 
 	"github.com/lowbit-go/lowbit/internal/asm"
 	"github.com/lowbit-go/lowbit/internal/isa"
@@ -108,52 +109,81 @@ func fourSquares(x *[1024]float32) (sums [4]float32) {
 	return [4]float32{a, b, c, d}
 }
 
-// fits are the results of the searches of a piece, one for each group.
+// fits are the results of the searches of a piece.
 type fits struct {
-	lanes     lanes // first, so that its rows do not cross lines of the cache
-	weighing  weighing
-	ranged    [pieceLen / 16]rangedFit
-	symmetric [pieceLen / 16]symmetricFit
-	sums      [pieceLen / 16]float32 // of the weights of a group
-	largest   [pieceLen / 16]float32 // magnitude of a group that is usual, or infinity
-	codes     [pieceLen]byte         // that searchQuick found
-	leveler   leveler
+	lanes    lanes // first, so that its rows do not cross lines of the cache
+	weighing weighing
+	found
+	quick   [pieceLen]byte // the codes that searchQuick found
+	leveler leveler
 }
 
-// batches visits the groups of a piece: one by one for the portable code, and as many as are searched side by side for the others.
-func batches(x []float32, length int, one func(x []float32, g int), batch func(impl asm.ISA, x []float32, g int)) {
-	impl, step := isa.Current(), searchedGroups*length
-	if impl == asm.Generic {
-		step = length
-	}
-	for at := 0; at < len(x); at += step {
-		if part := x[at:min(at+step, len(x))]; impl == asm.Generic {
-			one(part, at/length)
-		} else {
-			batch(impl, part, at/length)
-		}
+// found has what the searches of a piece found, one of each for each group: what rangedFit and symmetricFit have, the sum of the weights, and a
+// number no less than the largest magnitude.
+type found struct {
+	scale, least, inverse, base, sums, largest [pieceLen / 16]float32
+	flat                                       [pieceLen / 16]bool
+}
+
+func (f *found) ranged(g int) rangedFit {
+	return rangedFit{scale: f.scale[g], least: f.least[g], inverse: f.inverse[g], base: f.base[g], flat: f.flat[g]}
+}
+
+func (f *found) symmetric(g int) symmetricFit {
+	return symmetricFit{scale: f.scale[g], inverse: f.inverse[g], zero: f.flat[g]}
+}
+
+func (f *found) setSymmetric(g int, fit symmetricFit) {
+	f.scale[g], f.inverse[g], f.flat[g] = fit.scale, fit.inverse, fit.zero
+}
+
+// each visits the groups of a piece, one by one.
+func each(x []float32, length int, visit func(x []float32, g int)) {
+	for g := range len(x) / length {
+		visit(x[length*g:][:length], g)
 	}
 }
 
 // searchRanged searches for each group of a piece.
 func (f *fits) searchRanged(s *rangedSearch, x []float32, length int) {
-	batches(x, length, func(x []float32, g int) { f.searchRangedGroup(s, x, g) },
-		func(impl asm.ISA, x []float32, g int) { s.searchBatch(impl, f, x, g, length) })
+	clear(f.flat[:])
+	if impl := isa.Current(); impl != asm.Generic {
+		f.searchRangedBatches(impl, s, x, length)
+		return
+	}
+	each(x, length, func(x []float32, g int) { f.searchRangedGroup(s, x, g) })
 }
 
 // searchSymmetric does the same.
 func (f *fits) searchSymmetric(x []float32, length int, n float32) {
-	batches(x, length, func(x []float32, g int) { f.searchSymmetricGroup(x, g, n) },
-		func(impl asm.ISA, x []float32, g int) { searchSymmetricBatch(impl, f, x, g, length, n) })
+	clear(f.flat[:])
+	if impl := isa.Current(); impl != asm.Generic {
+		f.searchSymmetricBatches(impl, x, length, n)
+		return
+	}
+	each(x, length, func(x []float32, g int) { f.searchSymmetricGroup(x, g, n) })
 }
 
 // searchIQ4 does the same with groups of 32.
 func (f *fits) searchIQ4(x []float32) {
-	batches(x, 32, f.searchIQ4Group, func(impl asm.ISA, x []float32, g int) { searchIQ4Batch(impl, f, x, g) })
+	if impl := isa.Current(); impl != asm.Generic {
+		f.searchIQ4Batches(impl, x)
+		return
+	}
+	each(x, 32, f.searchIQ4Group)
+}
+
+// searchQuick does the same with groups of sixteen.
+func (f *fits) searchQuick(x []float32) {
+	if impl := isa.Current(); impl != asm.Generic {
+		f.searchQuickBatches(impl, x)
+		return
+	}
+	each(x, 16, f.searchQuickGroup)
 }
 
 func (f *fits) searchQuickGroup(x []float32, g int) {
-	f.symmetric[g].scale, f.largest[g] = searchQuick(f.codes[16*g:16*g+16], x, 4), infinity
+	f.scale[g], f.largest[g] = searchQuick(f.quick[16*g:16*g+16], x, 4), infinity
 }
 
 // weights are those of a group that is searched by the portable code, and their sum.
@@ -170,17 +200,18 @@ func (f *fits) weights(w, x []float32, g int) []float32 {
 func (f *fits) searchRangedGroup(s *rangedSearch, x []float32, g int) {
 	var room [32]float32
 	w := f.weights(room[:], x, g)
-	f.ranged[g], f.sums[g] = s.search(x, w)
+	fit, sum := s.search(x, w)
+	f.scale[g], f.least[g], f.inverse[g], f.base[g], f.flat[g], f.sums[g] = fit.scale, fit.least, fit.inverse, fit.base, fit.flat, sum
 }
 
 func (f *fits) searchSymmetricGroup(x []float32, g int, n float32) {
 	var room [32]float32
-	f.symmetric[g] = searchSymmetric(x, f.weights(room[:], x, g), n)
+	f.setSymmetric(g, searchSymmetric(x, f.weights(room[:], x, g), n))
 }
 
 func (f *fits) searchIQ4Group(x []float32, g int) {
 	var room [32]float32
-	f.symmetric[g].scale = searchIQ4(x, f.weights(room[:], x, g))
+	f.scale[g] = searchIQ4(x, f.weights(room[:], x, g))
 }
 
 // byMean weighs by importance and the mean of the squares of a row.
@@ -201,8 +232,8 @@ func (f *fits) quantizeSignedWeighed(dst []byte, x []float32, t Type, im []float
 	f.searchSymmetric(x, 32, float32(n))
 	var codes [32]byte
 	for i, size := 0, t.BlockBytes(); len(x) > 0; i, dst, x = i+1, dst[size:], x[32:] {
-		f.symmetric[i].codes(codes[:], x[:32], n)
-		putHalf(dst, toHalf(f.symmetric[i].scale))
+		f.symmetric(i).codes(codes[:], x[:32], n)
+		putHalf(dst, toHalf(f.scale[i]))
 		if t == Q4_0 {
 			pack4((*[16]byte)(dst[2:]), &codes)
 		} else {
@@ -221,9 +252,9 @@ func (f *fits) quantizeRangedWeighed(dst []byte, x []float32, t Type, im []float
 	f.searchRanged(s, x, 32)
 	var codes [32]byte
 	for i, size := 0, t.BlockBytes(); len(x) > 0; i, dst, x = i+1, dst[size:], x[32:] {
-		f.ranged[i].codes(codes[:], x[:32], n)
-		putHalf(dst, toHalf(f.ranged[i].scale))
-		putHalf(dst[2:], toHalf(-f.ranged[i].least))
+		f.ranged(i).codes(codes[:], x[:32], n)
+		putHalf(dst, toHalf(f.scale[i]))
+		putHalf(dst[2:], toHalf(-f.least[i]))
 		if t == Q4_1 {
 			pack4((*[16]byte)(dst[4:]), &codes)
 		} else {
@@ -271,105 +302,124 @@ func (f *fits) quantizeK(dst []byte, x []float32, t Type, im []float32) {
 	case t == Q3_K && weighed:
 		f.searchSymmetric(x, length, 4)
 	case t == Q3_K:
-		batches(x, length, f.searchQuickGroup, func(impl asm.ISA, x []float32, g int) { searchQuickBatch(impl, f, x, g) })
+		f.searchQuick(x)
 	case weighed:
 		f.searchRanged(search, x, length)
 	default:
 		f.searchRanged(plain, x, length)
 	}
-	l := &f.leveler
-	l.impl, l.length = isa.Current(), length
-	for i := range len(x) / 256 {
-		g := 256 * i / length
-		l.largest = f.largest[g:]
-		b, block, sums := dst[i*t.BlockBytes():], (*[256]float32)(x[256*i:]), f.sums[g:]
-		switch t {
-		case Q2_K:
-			l.quantizeQ2_K((*[84]byte)(b), block, (*[16]rangedFit)(f.ranged[g:]), (*[16]float32)(sums), weighed)
-		case Q3_K:
-			l.quantizeQ3_K((*[110]byte)(b), block, (*[16]symmetricFit)(f.symmetric[g:]), (*[16]float32)(sums), (*[256]byte)(f.codes[256*i:]), weighed)
-		case Q4_K:
-			l.quantizeQ4_K((*[144]byte)(b), block, (*[8]rangedFit)(f.ranged[g:]), (*[8]float32)(sums), weighed)
-		case Q5_K:
-			l.quantizeQ5_K((*[176]byte)(b), block, (*[8]rangedFit)(f.ranged[g:]), (*[8]float32)(sums), weighed)
-		case Q6_K:
-			l.quantizeQ6_K((*[210]byte)(b), block, (*[16]symmetricFit)(f.symmetric[g:]))
-		}
+	switch t {
+	case Q2_K:
+		f.quantizeQ2_K(dst, x, weighed)
+	case Q3_K:
+		f.quantizeQ3_K(dst, x, weighed)
+	case Q4_K, Q5_K:
+		f.quantizeK45(dst, x, t, weighed)
+	case Q6_K:
+		f.quantizeQ6_K(dst, x)
 	}
 }
 
-// quantizeQ4_K and quantizeQ5_K have groups of 32 with a scale and a least value of six bits each, in units of d and dmin.
-func (l *leveler) quantizeQ4_K(b *[144]byte, x *[256]float32, fits *[8]rangedFit, sums *[8]float32, weighed bool) {
-	l.quantizeK45(b[:16], x, fits, sums, weighed, 15)
-	packHalves((*[128]byte)(b[16:]), &l.codes)
+// firstRanged and firstSymmetric are the codes that the search has found for a group.
+func (f *fits) firstRanged(codes []byte, x []float32, g int, n int32) { f.ranged(g).codes(codes, x, n) }
+
+func (f *fits) firstSymmetric(codes []byte, x []float32, g int, n int32) {
+	f.symmetric(g).codes(codes, x, n)
 }
 
-func (l *leveler) quantizeQ5_K(b *[176]byte, x *[256]float32, fits *[8]rangedFit, sums *[8]float32, weighed bool) {
-	l.quantizeK45(b[:16], x, fits, sums, weighed, 31)
-	codes := &l.codes
+// quantizeK45 is Q4_K and Q5_K, which have groups of 32 with a scale and a least value of six bits each, in units of d and dmin.
+func (f *fits) quantizeK45(dst []byte, x []float32, t Type, weighed bool) {
+	const length = 32
+	size, n := t.BlockBytes(), int32(15)
+	if t == Q5_K {
+		n = 31
+	}
+	for i := range len(x) / 256 {
+		f.levels45((*[16]byte)(dst[size*i:]), i, weighed, t == Q5_K)
+	}
+	f.leveler.offset(&f.found, x, length, n, f.firstRanged)
+	for i := range len(x) / 256 {
+		b, codes := dst[size*i:][:size], (*[256]byte)(f.leveler.codes[256*i:])
+		if t == Q5_K {
+			packTops((*[32]byte)(b[16:]), codes, 4)
+		}
+		packHalves((*[128]byte)(b[size-128:]), codes)
+	}
+}
+
+// packTops packs one bit of codes: that of element 32*j + k into bit j of byte k.
+func packTops(b *[32]byte, codes *[256]byte, bit int) {
 	for k := 0; k < 32; k += 8 {
 		high := uint64(0)
 		for j := range 8 {
-			high |= binary.LittleEndian.Uint64(codes[32*j+k:]) >> 4 & ones << j
+			high |= binary.LittleEndian.Uint64(codes[32*j+k:]) >> bit & ones << j
 		}
-		binary.LittleEndian.PutUint64(b[16+k:], high)
+		binary.LittleEndian.PutUint64(b[k:], high)
 	}
-	packHalves((*[128]byte)(b[48:]), codes)
 }
 
-// quantizeK45 writes d, dmin, scales and minima, and finds the codes, from 0 to n.
-func (l *leveler) quantizeK45(head []byte, x *[256]float32, fits *[8]rangedFit, sums *[8]float32, weighed bool, n int32) {
+// levels45 writes d, dmin, scales and minima of block i, and sets what its codes are found with.
+func (f *fits) levels45(head *[16]byte, i int, weighed, five bool) {
 	const most = 63
-	var scales, least [8]float32
 	var sl, ml [8]uint8
 	var d, dmin uint16
-	for g := range fits {
-		scales[g], least[g] = fits[g].scale, fits[g].least
-	}
+	scales, least := (*[8]float32)(f.scale[8*i:]), (*[8]float32)(f.least[8*i:])
+	packed := (*[12]byte)(head[4:])
 	if weighed {
-		d = toHalf(searchPositive(sl[:], scales[:], sums[:], most))
-		dmin = toHalf(searchPositive(ml[:], least[:], sums[:], most))
-		if n == 31 {
+		sums := f.sums[8*i:][:8]
+		d = toHalf(searchPositive(sl[:], scales[:], sums, most))
+		dmin = toHalf(searchPositive(ml[:], least[:], sums, most))
+		if five {
 			for g := range sl {
 				sl[g], ml[g] = min(sl[g], most), min(ml[g], most)
 			}
 		}
+		packScales4(packed, &sl, &ml)
+		sl, ml = unpackScales4(packed)
 	} else {
-		d, dmin = toSteps(&sl, &scales, most), toSteps(&ml, &least, most)
+		d, dmin = toSteps(sl[:], scales[:], most), toSteps(ml[:], least[:], most)
+		packScales4(packed, &sl, &ml)
 	}
-	putHalf(head, d)
+	putHalf(head[:], d)
 	putHalf(head[2:], dmin)
-	packed := (*[12]byte)(head[4:])
-	packScales4(packed, &sl, &ml)
-	sl, ml = unpackScales4(packed)
 	unit, unitMin := fromHalf(d), fromHalf(dmin)
-	for g := range fits {
-		l.set(g, float32(unit*float32(sl[g])), float32(unitMin*float32(ml[g])))
-	}
-	l.offset(x, n)
-	for g := range fits {
-		if l.scales[2*g] == 0 {
-			fits[g].codes(l.codes[32*g:32*g+32], x[32*g:32*g+32], n)
-		}
+	to, offsets := (*[16]float32)(f.leveler.scales[16*i:]), (*[16]float32)(f.leveler.offsets[16*i:])
+	for g := range sl {
+		scale, offset := float32(unit*float32(sl[g])), float32(unitMin*float32(ml[g]))
+		to[2*g], to[2*g+1], offsets[2*g], offsets[2*g+1] = scale, scale, offset, offset
 	}
 }
 
-// toSteps expresses numbers in so many steps up to the largest, and returns the step.
-func toSteps(steps *[8]uint8, values *[8]float32, most float32) (step uint16) {
-	largest := float32(0)
-	for _, v := range values {
-		if v > largest {
-			largest = v
-		}
-	}
+// toSteps expresses numbers in so many steps up to the largest, and returns the step. None has more than that many steps.
+func toSteps(steps []uint8, values []float32, most float32) (step uint16) {
+	largest := largestOf(values)
 	inverse := float32(0)
 	if largest > 0 {
 		inverse = most / largest
 	}
+	values = values[:len(steps)]
 	for i, v := range values {
 		steps[i] = min(uint8(rounded(float32(inverse*v))), uint8(most))
 	}
 	return toHalf(largest / most)
+}
+
+// largestOf is the largest number that is positive, or 0.
+func largestOf(values []float32) float32 {
+	largest := int32(0) // the order of positive numbers is that of their bits, without a branch that is hard to foretell
+	for _, v := range values {
+		largest = max(largest, int32(math.Float32bits(v)))
+	}
+	if largest <= 0xff<<23 {
+		return math.Float32frombits(uint32(largest))
+	}
+	most := float32(0)
+	for _, v := range values { // there is a NaN
+		if v > most {
+			most = v
+		}
+	}
+	return most
 }
 
 // packScales4 writes eight scales and minima of six bits.
@@ -405,45 +455,38 @@ func packPairs(b *[64]byte, codes *[256]byte) {
 }
 
 // quantizeQ2_K has groups of 16 with a scale and a least value of four bits each.
-func (l *leveler) quantizeQ2_K(b *[84]byte, x *[256]float32, fits *[16]rangedFit, sums *[16]float32, weighed bool) {
-	const most = 15
-	var scales, least [16]float32
-	var sl, ml [16]uint8
-	var d, dmin uint16
-	for g := range fits {
-		scales[g], least[g] = fits[g].scale, fits[g].least
-	}
-	if weighed {
-		d = toHalf(searchPositive(sl[:], scales[:], sums[:], most))
-		dmin = toHalf(searchPositive(ml[:], least[:], sums[:], most))
-	} else {
-		d, dmin = toSteps2(&sl, &scales), toSteps2(&ml, &least)
-	}
-	putHalf(b[80:], d)
-	putHalf(b[82:], dmin)
-	unit, unitMin := fromHalf(d), fromHalf(dmin)
-	for g := range fits {
-		b[g] = sl[g] | ml[g]<<4
-		l.set(g, float32(unit*float32(b[g]&15)), float32(unitMin*float32(b[g]>>4)))
-	}
-	l.offset(x, 3)
-	for g := range fits {
-		if l.scales[g] == 0 {
-			fits[g].codes(l.codes[16*g:16*g+16], x[16*g:16*g+16], 3)
+func (f *fits) quantizeQ2_K(dst []byte, x []float32, weighed bool) {
+	const most, length, size = 15, 16, 84
+	for i := range len(x) / 256 {
+		var sl, ml [16]uint8
+		var d, dmin uint16
+		b, scales, least := (*[size]byte)(dst[size*i:]), (*[16]float32)(f.scale[16*i:]), (*[16]float32)(f.least[16*i:])
+		if weighed {
+			sums := f.sums[16*i:][:16]
+			d = toHalf(searchPositive(sl[:], scales[:], sums, most))
+			dmin = toHalf(searchPositive(ml[:], least[:], sums, most))
+		} else {
+			d, dmin = toSteps2(&sl, scales), toSteps2(&ml, least)
+		}
+		putHalf(b[80:], d)
+		putHalf(b[82:], dmin)
+		unit, unitMin := fromHalf(d), fromHalf(dmin)
+		to, offsets := (*[16]float32)(f.leveler.scales[16*i:]), (*[16]float32)(f.leveler.offsets[16*i:])
+		for g := range sl {
+			b[g] = sl[g] | ml[g]<<4
+			to[g], offsets[g] = float32(unit*float32(b[g]&15)), float32(unitMin*float32(b[g]>>4))
 		}
 	}
-	packPairs((*[64]byte)(b[16:]), &l.codes)
+	f.leveler.offset(&f.found, x, length, 3, f.firstRanged)
+	for i := range len(x) / 256 {
+		packPairs((*[64]byte)(dst[size*i+16:]), (*[256]byte)(f.leveler.codes[256*i:]))
+	}
 }
 
 // toSteps2 is toSteps for Q2_K.
 func toSteps2(steps *[16]uint8, values *[16]float32) (step uint16) {
 	const most = 15
-	largest := float32(0)
-	for _, v := range values {
-		if v > largest {
-			largest = v
-		}
-	}
+	largest := largestOf(values[:])
 	if !(largest > 0) {
 		clear(steps[:])
 		return 0
@@ -455,53 +498,42 @@ func toSteps2(steps *[16]uint8, values *[16]float32) (step uint16) {
 	return toHalf(largest / most)
 }
 
-// quantizeQ3_K has groups of 16 with a scale of six bits and a sign; first are the codes that a search without an importance matrix has found.
-func (l *leveler) quantizeQ3_K(b *[110]byte, x *[256]float32, fits *[16]symmetricFit, sums *[16]float32, first *[256]byte, weighed bool) {
-	const n = 4
-	var scales [16]float32
-	var sl [16]uint8
-	var d uint16
-	for g := range fits {
-		scales[g] = fits[g].scale
-	}
-	if weighed {
-		for g := range fits {
-			fits[g].codes(first[16*g:16*g+16], x[16*g:16*g+16], n)
-		}
-		f := searchSymmetric(scales[:], sums[:], 32)
-		f.codes(sl[:], scales[:], 32)
-		d = toHalf(f.scale)
-	} else {
-		if most := firstLargest(scales[:]); most != 0 {
+// quantizeQ3_K has groups of 16 with a scale of six bits and a sign.
+func (f *fits) quantizeQ3_K(dst []byte, x []float32, weighed bool) {
+	const n, length, size = 4, 16, 110
+	for i := range len(x) / 256 {
+		var sl [16]uint8
+		var d uint16
+		b, scales := (*[size]byte)(dst[size*i:]), (*[16]float32)(f.scale[16*i:])
+		if weighed {
+			fit := searchSymmetric(scales[:], f.sums[16*i:][:16], 32)
+			fit.codes(sl[:], scales[:], 32)
+			d = toHalf(fit.scale)
+		} else if most := firstLargest(scales[:]); most != 0 {
 			inverse := -32 / most
 			for g, s := range scales {
 				sl[g] = byte(max(min(int8(rounded(float32(inverse*s))), 31), -32) + 32)
 			}
 			d = toHalf(1 / inverse)
 		}
-	}
-	packed := (*[12]byte)(b[96:])
-	packScales3(packed, &sl)
-	putHalf(b[108:], d)
-	unit := fromHalf(d)
-	for g, s := range unpackScales3(packed) {
-		l.set(g, float32(unit*float32(int(s)-32)), 0)
-	}
-	l.signed(x, n)
-	codes := &l.codes
-	for g := range scales {
-		if l.scales[g] == 0 {
-			copy(codes[16*g:16*g+16], first[16*g:])
+		packed := (*[12]byte)(b[96:])
+		packScales3(packed, &sl)
+		putHalf(b[108:], d)
+		unit, to := fromHalf(d), (*[16]float32)(f.leveler.scales[16*i:])
+		for g, s := range unpackScales3(packed) {
+			to[g] = float32(unit * float32(int(s)-32))
 		}
 	}
-	for k := 0; k < 32; k += 8 {
-		high := uint64(0)
-		for j := range 8 {
-			high |= binary.LittleEndian.Uint64(codes[32*j+k:]) >> 2 & ones << j
-		}
-		binary.LittleEndian.PutUint64(b[k:], high)
+	first := func(codes []byte, _ []float32, g int, _ int32) { copy(codes, f.quick[length*g:]) }
+	if weighed {
+		first = f.firstSymmetric
 	}
-	packPairs((*[64]byte)(b[32:]), codes)
+	f.leveler.signed(&f.found, x, length, n, first)
+	for i := range len(x) / 256 {
+		b, codes := (*[size]byte)(dst[size*i:]), (*[256]byte)(f.leveler.codes[256*i:])
+		packTops((*[32]byte)(b[:]), codes, 2)
+		packPairs((*[64]byte)(b[32:]), codes)
+	}
 }
 
 // packScales3 writes sixteen scales of six bits.
@@ -515,41 +547,45 @@ func packScales3(b *[12]byte, scales *[16]uint8) {
 }
 
 // quantizeQ6_K has groups of 16 with a scale of eight bits.
-func (l *leveler) quantizeQ6_K(b *[210]byte, x *[256]float32, fits *[16]symmetricFit) {
-	const n = 32
-	var scales [16]float32
-	for g := range fits {
-		scales[g] = fits[g].scale
-	}
-	most := firstLargest(scales[:])
-	if abs32(most) < tiny {
-		clear(b[:])
-		return
-	}
-	inverse := -128 / most
-	d := toHalf(1 / inverse)
-	putHalf(b[208:], d)
-	unit := fromHalf(d)
-	for g, s := range scales {
-		step := int8(min(rounded(float32(inverse*s)), 127))
-		b[192+g] = byte(step)
-		l.set(g, float32(unit*float32(step)), 0)
-	}
-	l.signed(x, n)
-	codes := &l.codes
-	for g := range fits {
-		if l.scales[g] == 0 {
-			fits[g].codes(codes[16*g:16*g+16], x[16*g:16*g+16], n)
+func (f *fits) quantizeQ6_K(dst []byte, x []float32) {
+	const n, length, size = 32, 16, 210
+	var zero [pieceLen / 256]bool
+	for i := range len(x) / 256 {
+		b, scales := (*[size]byte)(dst[size*i:]), (*[16]float32)(f.scale[16*i:])
+		most := firstLargest(scales[:])
+		if zero[i] = abs32(most) < tiny; zero[i] {
+			clear(b[:])
+			clear(f.leveler.scales[16*i:][:16])
+			continue
+		}
+		inverse := -128 / most
+		d := toHalf(1 / inverse)
+		putHalf(b[208:], d)
+		unit, to := fromHalf(d), (*[16]float32)(f.leveler.scales[16*i:])
+		for g, s := range scales {
+			step := int8(min(rounded(float32(inverse*s)), 127))
+			b[192+g] = byte(step)
+			to[g] = float32(unit * float32(step))
 		}
 	}
+	f.leveler.signed(&f.found, x, length, n, f.firstSymmetric)
+	for i := range len(x) / 256 {
+		if !zero[i] {
+			pack6((*[192]byte)(dst[size*i:]), (*[256]byte)(f.leveler.codes[256*i:]))
+		}
+	}
+}
+
+// pack6 packs codes of six bits: low ones as nibbles, high ones as pairs.
+func pack6(b *[192]byte, codes *[256]byte) {
 	for h := range 2 {
-		c := codes[128*h:]
+		low, high, c := (*[64]byte)(b[64*h:]), (*[32]byte)(b[128+32*h:]), (*[128]byte)(codes[128*h:])
 		for k := 0; k < 32; k += 8 {
 			v0, v1 := binary.LittleEndian.Uint64(c[k:]), binary.LittleEndian.Uint64(c[32+k:])
 			v2, v3 := binary.LittleEndian.Uint64(c[64+k:]), binary.LittleEndian.Uint64(c[96+k:])
-			binary.LittleEndian.PutUint64(b[64*h+k:], v0&nibbles|v2&nibbles<<4)
-			binary.LittleEndian.PutUint64(b[64*h+32+k:], v1&nibbles|v3&nibbles<<4)
-			binary.LittleEndian.PutUint64(b[128+32*h+k:], v0>>4&threes|v1>>4&threes<<2|v2>>4&threes<<4|v3>>4&threes<<6)
+			binary.LittleEndian.PutUint64(low[k:], v0&nibbles|v2&nibbles<<4)
+			binary.LittleEndian.PutUint64(low[32+k:], v1&nibbles|v3&nibbles<<4)
+			binary.LittleEndian.PutUint64(high[k:], v0>>4&threes|v1>>4&threes<<2|v2>>4&threes<<4|v3>>4&threes<<6)
 		}
 	}
 }
@@ -570,12 +606,12 @@ func (f *fits) quantizeIQ4(dst []byte, x []float32, t Type, im []float32) {
 	f.searchIQ4(x)
 	if t == IQ4_XS {
 		for i := range len(x) / 256 {
-			quantizeIQ4_XS((*[136]byte)(dst[136*i:]), (*[256]float32)(x[256*i:]), (*[8]symmetricFit)(f.symmetric[8*i:]))
+			quantizeIQ4_XS((*[136]byte)(dst[136*i:]), (*[256]float32)(x[256*i:]), (*[8]float32)(f.scale[8*i:]))
 		}
 		return
 	}
 	for g := range len(x) / 32 {
-		b, scale := dst[18*g:], f.symmetric[g].scale
+		b, scale := dst[18*g:], f.scale[g]
 		putHalf(b, toHalf(scale))
 		codesIQ4((*[16]byte)(b[2:]), x[32*g:32*g+32], inverse(scale))
 	}
@@ -590,11 +626,7 @@ func codesIQ4(b *[16]byte, x []float32, inverse float32) {
 	pack4(b, &codes)
 }
 
-func quantizeIQ4_XS(b *[136]byte, x *[256]float32, fits *[8]symmetricFit) {
-	var scales [8]float32
-	for g := range scales {
-		scales[g] = fits[g].scale
-	}
+func quantizeIQ4_XS(b *[136]byte, x *[256]float32, scales *[8]float32) {
 	d := -firstLargest(scales[:]) / 32
 	clear(b[:8])
 	putHalf(b[:], toHalf(d))

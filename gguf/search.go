@@ -151,7 +151,7 @@ type rangedFit struct {
 }
 
 // codes writes the codes of a group.
-func (f *rangedFit) codes(codes []byte, x []float32, n int32) {
+func (f rangedFit) codes(codes []byte, x []float32, n int32) {
 	for i, v := range x {
 		codes[i] = 0
 		if !f.flat {

@@ -7,20 +7,21 @@ import (
 )
 
 // searchedGroups is how many groups are searched side by side by generated code.
-const searchedGroups = 64
+const searchedGroups = 32
 
 // lanes is a batch of groups that are searched side by side: element i of group g is at searchedGroups*i + g. A lane has the sums of its group in
 // the order of the elements, so they are those of the portable search. Groups that are out of the ordinary, in which a number is no number or rounds
 // in another way, are left to that.
 type lanes struct {
 	x, w   [32]row
-	_      [8]row // a row of l is not a multiple of 4096 bytes behind the same one of x or w, or its store would delay their loads
+	_      [16]row // a row of l is not a multiple of 4096 bytes behind the same one of x or w, or its store would delay their loads
 	l      [32]row
 	roots  row
 	ranged [asm.RangedAll]row
 	signed [asm.SignedAll]row
 	tries  [40][4]float32
-	count  int // of tries
+	count  int        // of tries
+	mean   [4]float32 // a try of SquareRoots
 }
 
 var infinity = float32(math.Inf(1))
@@ -28,11 +29,14 @@ var infinity = float32(math.Inf(1))
 // row has one number of each group.
 type row [searchedGroups]float32
 
-// all sets the number of every group.
-func (r *row) all(v float32) {
+// What numbers are at first.
+var infinities, minusInfinities = rowOf(infinity), rowOf(-infinity)
+
+func rowOf(v float32) (r row) {
 	for g := range r {
 		r[g] = v
 	}
+	return r
 }
 
 // load puts groups side by side.
@@ -59,10 +63,10 @@ func (b *lanes) weigh(impl asm.ISA, w *weighing, x []float32, g, length int) {
 	var kind asm.Weight
 	switch w.kind {
 	case byRoot:
-		b.tries[0][0] = 1. / 32
-		asm.SquareRoots(impl, &b.x[0][0], &b.roots[0], &b.tries[0][0], 1, length, 4*groups)
+		b.mean[0] = 1. / 32
+		asm.SquareRoots(impl, &b.x[0][0], &b.roots[0], &b.mean[0], 1, length, 4*groups)
 	case byMagnitude:
-		b.roots.all(0)
+		b.roots = row{}
 	case bySquare:
 		kind = asm.WeightSquare
 	case byImportance:
@@ -76,116 +80,128 @@ func (b *lanes) weigh(impl asm.ISA, w *weighing, x []float32, g, length int) {
 	asm.Weights(impl, kind, &b.w[0][0], &b.x[0][0], &b.l[0][0], &b.roots[0], &b.tries[0][0], 1, length, 4*groups)
 }
 
-// begin takes the tries of a search.
+// begin takes the tries of a search; those of one try more are read.
 func (b *lanes) begin(first [4]float32) {
-	b.tries[0], b.count = first, 1
+	b.count = 0
+	b.add(first)
 }
 
 func (b *lanes) add(try [4]float32) {
-	b.tries[b.count] = try
+	b.tries[b.count], b.tries[b.count+1] = try, [4]float32{}
 	b.count++
 }
 
-// searchBatch is search for at most searchedGroups groups, of which the first is group g of the piece.
-func (s *rangedSearch) searchBatch(impl asm.ISA, f *fits, x []float32, g, length int) {
-	b, groups := &f.lanes, len(x)/length
-	b.weigh(impl, &f.weighing, x, g, length)
+// searchRangedBatches is search for all groups of a piece.
+func (f *fits) searchRangedBatches(impl asm.ISA, s *rangedSearch, x []float32, length int) {
+	b, at, choice := &f.lanes, &f.lanes.ranged, 0
+	if s.absolute {
+		choice = 1
+	}
 	b.begin([4]float32{s.n, s.n, 1})
 	for k := range s.steps + 1 {
 		b.add([4]float32{s.from + float32(s.step*float32(k)) + s.n, s.n})
 	}
-	b.tries[b.count] = [4]float32{}
-	at, choice := &b.ranged, 0
-	at[asm.RangedLow].all(infinity)
-	at[asm.RangedHigh].all(-infinity)
-	at[asm.RangedBest].all(infinity)
-	if s.absolute {
-		choice = 1
-	}
-	asm.RangedSearch(impl, &b.l[0][0], &b.x[0][0], &b.w[0][0], &at[0][0], &b.tries[0][0], b.count, length, 4*groups, choice)
-	for i := range groups {
-		fit := &f.ranged[g+i]
-		if at[asm.RangedUsual][i] != 0 {
-			*fit = rangedFit{scale: at[asm.RangedFitScale][i], least: -at[asm.RangedLeast][i], inverse: at[asm.RangedFitInverse][i], base: at[asm.RangedFitBase][i]}
-			f.sums[g+i] = at[asm.RangedWeights][i]
-			f.largest[g+i] = max(at[asm.RangedHigh][i], -at[asm.RangedLow][i])
-		} else {
-			f.searchRangedGroup(s, x[i*length:][:length], g+i)
+	batches(x, length, func(x []float32, g int) {
+		groups := len(x) / length
+		b.weigh(impl, &f.weighing, x, g, length)
+		at[asm.RangedLow], at[asm.RangedHigh], at[asm.RangedBest] = infinities, minusInfinities, infinities
+		asm.RangedSearch(impl, &b.l[0][0], &b.x[0][0], &b.w[0][0], &at[0][0], &b.tries[0][0], b.count, length, 4*groups, choice)
+		for _, found := range [...]struct {
+			to   []float32
+			from asm.RangedNumber
+		}{{f.scale[g:], asm.RangedFitScale}, {f.least[g:], asm.RangedLeast}, {f.inverse[g:], asm.RangedFitInverse}, {f.base[g:], asm.RangedFitBase}, {f.sums[g:], asm.RangedWeights}} {
+			copy(found.to[:groups], at[found.from][:])
 		}
-	}
+		for i := range groups {
+			f.least[g+i] = -f.least[g+i]
+			f.largest[g+i] = abs32(at[asm.RangedHigh][i]) + abs32(at[asm.RangedLow][i]) // no less than it
+			if at[asm.RangedUsual][i] == 0 {
+				f.searchRangedGroup(s, x[i*length:][:length], g+i)
+			}
+		}
+	})
 }
 
-// searchSymmetricBatch is searchSymmetric for such groups.
-func searchSymmetricBatch(impl asm.ISA, f *fits, x []float32, g, length int, n float32) {
-	b := &f.lanes
+// searchSymmetricBatches is searchSymmetric for them.
+func (f *fits) searchSymmetricBatches(impl asm.ISA, x []float32, length int, n float32) {
+	b, at := &f.lanes, &f.lanes.signed
 	b.begin([4]float32{-n, 0, n - 1, -n})
 	for k := -9; k <= 9; k++ {
 		if k != 0 {
 			b.add([4]float32{-(n + float32(0.1*float32(k))), 0, n - 1, -n})
 		}
 	}
-	b.searchScale(impl, f, x, g, length, 0)
-	at := &b.signed
-	for i := range len(x) / length {
-		if at[asm.SignedUsual][i] != 0 {
-			f.symmetric[g+i] = symmetricFit{scale: at[asm.SignedScale][i], inverse: at[asm.SignedFitted][i]}
-			f.sums[g+i] = at[asm.SignedWeights][i]
+	batches(x, length, func(x []float32, g int) {
+		groups := len(x) / length
+		b.searchScale(impl, f, x, g, length, 0)
+		copy(f.scale[g:][:groups], at[asm.SignedScale][:])
+		copy(f.inverse[g:][:groups], at[asm.SignedFitted][:])
+		copy(f.sums[g:][:groups], at[asm.SignedWeights][:])
+		for i := range groups {
 			f.largest[g+i] = abs32(at[asm.SignedMost][i])
-		} else {
-			f.searchSymmetricGroup(x[i*length:][:length], g+i, n)
+			if at[asm.SignedUsual][i] == 0 {
+				f.searchSymmetricGroup(x[i*length:][:length], g+i, n)
+			}
 		}
-	}
+	})
 }
 
-// searchIQ4Batch is searchIQ4 for such groups.
-func searchIQ4Batch(impl asm.ISA, f *fits, x []float32, g int) {
-	b := &f.lanes
+// searchIQ4Batches is searchIQ4 for groups of 32.
+func (f *fits) searchIQ4Batches(impl asm.ISA, x []float32) {
+	b, at := &f.lanes, &f.lanes.signed
 	b.begin([4]float32{0, 127})
 	for k := -7; k <= 7; k++ {
 		b.add([4]float32{float32(k) - 127})
 	}
-	b.searchScale(impl, f, x, g, 32, 1)
-	at := &b.signed
-	for i := range len(x) / 32 {
-		if at[asm.SignedUsual][i] != 0 {
-			f.symmetric[g+i].scale = at[asm.SignedScale][i]
-		} else {
-			f.searchIQ4Group(x[i*32:][:32], g+i)
+	batches(x, 32, func(x []float32, g int) {
+		groups := len(x) / 32
+		b.searchScale(impl, f, x, g, 32, 1)
+		copy(f.scale[g:][:groups], at[asm.SignedScale][:])
+		for i := range groups {
+			if at[asm.SignedUsual][i] == 0 {
+				f.searchIQ4Group(x[i*32:][:32], g+i)
+			}
 		}
+	})
+}
+
+// batches visits the groups of a piece, as many at a time as are searched side by side.
+func batches(x []float32, length int, visit func(x []float32, g int)) {
+	for at, step := 0, searchedGroups*length; at < len(x); at += step {
+		visit(x[at:min(at+step, len(x))], at/length)
 	}
 }
 
 func (b *lanes) searchScale(impl asm.ISA, f *fits, x []float32, g, length, choice int) {
-	first := b.tries[0] // the weights have one too
 	b.weigh(impl, &f.weighing, x, g, length)
-	b.tries[0], b.tries[b.count] = first, [4]float32{}
 	at := &b.signed
-	at[asm.SignedMost].all(0)
-	at[asm.SignedBest].all(-infinity)
+	at[asm.SignedMost], at[asm.SignedBest] = row{}, minusInfinities
 	asm.ScaleSearch(impl, &b.x[0][0], &b.w[0][0], &at[0][0], &b.tries[0][0], b.count, length, 4*(len(x)/length), choice)
 }
 
-// searchQuickBatch is searchQuick for the groups of sixteen of Q3_K; it leaves their codes in f.
-func searchQuickBatch(impl asm.ISA, f *fits, x []float32, g int) {
+// searchQuickBatches is searchQuick for the groups of sixteen of Q3_K; it leaves their codes in f.
+func (f *fits) searchQuickBatches(impl asm.ISA, x []float32) {
 	const n, length = 4, 16
-	b, groups := &f.lanes, len(x)/length
-	at := &b.signed
-	load(impl, &b.x, x, length)
-	at[asm.SignedMost].all(0)
-	asm.CodeSearch(impl, &b.l[0][0], &b.x[0][0], &at[0][0], &b.tries[0][0], 5, length, 4*groups)
-	for i := range groups {
-		codes := f.codes[length*(g+i):][:length]
-		if at[asm.SignedUsual][i] == 0 {
-			f.searchQuickGroup(x[length*i:][:length], g+i)
-			continue
+	b, at := &f.lanes, &f.lanes.signed
+	batches(x, length, func(x []float32, g int) {
+		groups := len(x) / length
+		load(impl, &b.x, x, length)
+		at[asm.SignedMost] = row{}
+		asm.CodeSearch(impl, &b.l[0][0], &b.x[0][0], &at[0][0], &b.tries[0][0], 5, length, 4*groups)
+		for i := range groups {
+			if at[asm.SignedUsual][i] == 0 {
+				f.searchQuickGroup(x[length*i:][:length], g+i)
+				continue
+			}
+			scale := float32(0)
+			if d := at[asm.SignedB][i]; d > 0 {
+				scale = at[asm.SignedA][i] / d
+			}
+			f.scale[g+i], f.largest[g+i] = scale, abs32(at[asm.SignedMost][i])
+			codes := (*[length]byte)(f.quick[length*(g+i):])
+			for k := range codes {
+				codes[k] = byte(int32(b.l[k][i]) + n)
+			}
 		}
-		scale := float32(0)
-		if d := at[asm.SignedB][i]; d > 0 {
-			scale = at[asm.SignedA][i] / d
-		}
-		f.symmetric[g+i].scale, f.largest[g+i] = scale, abs32(at[asm.SignedMost][i])
-		for k := range codes {
-			codes[k] = byte(int32(b.l[k][i]) + n)
-		}
-	}
+	})
 }

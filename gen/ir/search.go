@@ -1,8 +1,8 @@
 package ir
 
-// SearchGroups is how many groups a search has side by side in memory. A machine does as many at a time as two of its
+// SearchGroups is how many groups a search has side by side in memory: all rows fit the first cache, even half of it. A machine does as many at a time as two of its
 // registers hold, a strip.
-const SearchGroups = 64
+const SearchGroups = 32
 
 // TryNumbers is how many numbers a try has.
 const TryNumbers = 4

@@ -24,6 +24,7 @@ type BlockMachine interface {
 	LowerBlock(s *Seg, n *ir.BlockNode, part int, args []V, at, table Addr) V
 	StoreCheck(p GPR, check int)          // stores the first number of a register
 	BlockConstant(n *ir.BlockNode) string // bytes of a register that a node has as its last operand, none if there are none
+	BlockFolds(n *ir.BlockNode) int       // the most operands, from the last one on, of which one may be at an address, so that args lacks it
 }
 
 // blockArgs are the arguments of such a kernel.
@@ -60,6 +61,7 @@ type blocks struct {
 	check, zero       V
 	uses              map[int]int    // of each node
 	rare              int            // uses of a constant that has no register
+	abreast           bool           // the registers of a row go side by side
 	at                map[string]GPR // the arguments
 }
 
@@ -128,6 +130,11 @@ func newBlocks(k *ir.Kernel, block *ir.Block, m BlockMachine, registers int) *bl
 // allocate gives all values registers; what is used least is loaded where it is used, if there are too few.
 func (b *blocks) allocate() (places map[*Seg]assignment, err error) {
 	places = map[*Seg]assignment{}
+	b.abreast = b.block.Groups > 0 && b.registers > 1
+	if b.abreast && b.place(places) {
+		return places, nil
+	}
+	b.abreast = false
 	for !b.place(places) {
 		if b.rare++; b.rare > len(b.block.Nodes) {
 			return nil, b.fail("registers ran out")
@@ -170,17 +177,8 @@ func (b *blocks) build() {
 		b.check, b.zero = b.m.Zero(b.call), b.m.Zero(b.call)
 	}
 	roots := slices.DeleteFunc(slices.Clone(b.block.Nodes), func(n *ir.BlockNode) bool { return !n.Root() })
-	if b.block.Groups > 0 { // a part of the row goes all the way before the next
-		for part := range b.registers {
-			for _, n := range roots {
-				if n.Op == ir.BlockCarried { // all of them are computed before one is set
-					b.demand(n.Args[1], part)
-				}
-			}
-			for _, n := range roots {
-				b.demand(n, part)
-			}
-		}
+	if b.block.Groups > 0 {
+		b.row(roots)
 		return
 	}
 	for _, n := range roots {
@@ -188,6 +186,61 @@ func (b *blocks) build() {
 			b.demand(n, part)
 		}
 	}
+}
+
+// row emits what a row needs. Its parts go side by side, so that none waits for itself, or where there are too few registers for that, one all the
+// way before the next. What is carried is computed before any of it is set.
+func (b *blocks) row(roots []*ir.BlockNode) {
+	parts := [][2]int{{0, b.registers}}
+	if !b.abreast {
+		parts = nil
+		for part := range b.registers {
+			parts = append(parts, [2]int{part, part + 1})
+		}
+	}
+	for _, p := range parts {
+		each := func(n *ir.BlockNode) {
+			for part := p[0]; part < p[1]; part++ {
+				b.demand(n, part)
+			}
+		}
+		if b.abreast {
+			wanted := reached(roots)
+			for _, n := range b.block.Nodes {
+				if wanted[n] && n.Op != ir.BlockCarried && n.Op != ir.BlockRow && n.Op != ir.BlockCarry && !constant(n) && n.Op != ir.BlockElement {
+					each(n)
+				}
+			}
+		}
+		for _, n := range roots {
+			if n.Op == ir.BlockCarried {
+				each(n.Args[1])
+			}
+		}
+		for _, n := range roots {
+			if !b.abreast || n.Op == ir.BlockCarried {
+				each(n)
+			}
+		}
+	}
+}
+
+// reached are nodes and what they are computed from.
+func reached(roots []*ir.BlockNode) map[*ir.BlockNode]bool {
+	wanted := map[*ir.BlockNode]bool{}
+	var want func(n *ir.BlockNode)
+	want = func(n *ir.BlockNode) {
+		if !wanted[n] {
+			wanted[n] = true
+			for _, a := range n.Args {
+				want(a)
+			}
+		}
+	}
+	for _, n := range roots {
+		want(n)
+	}
+	return wanted
 }
 
 // parts is the number of registers that a node's value takes; a root has as many to do.
@@ -246,9 +299,10 @@ func (b *blocks) demand(n *ir.BlockNode, part int) V {
 		return v
 	}
 	operands := make([][]V, len(n.Args))
+	folded := b.folded(n)
 	for _, constants := range []bool{false, true} { // which are there last, so that few registers wait with them
 		for i, a := range n.Args {
-			if constant(a) != constants {
+			if constant(a) != constants || a == folded {
 				continue
 			}
 			if a.Op == ir.BlockStash { // in memory, all of it
@@ -271,6 +325,9 @@ func (b *blocks) demand(n *ir.BlockNode, part int) V {
 		return args[0]
 	}
 	slot := 4 * b.m.Width() * part
+	if folded != nil {
+		return b.remember(s, key, b.m.LowerBlock(s, n, part, args, Addr{Reg: b.at[folded.Name], Disp: folded.Off + slot}, Addr{}))
+	}
 	at, other := Addr{Reg: b.at[n.Name], Disp: n.Off}, Addr{Reg: b.at["table"]}
 	switch n.Op {
 	case ir.BlockCopy:
@@ -303,7 +360,24 @@ func (b *blocks) demand(n *ir.BlockNode, part int) V {
 	case ir.BlockCarried:
 		b.m.LowerBlock(b.after, &ir.BlockNode{Op: ir.BlockStore}, part, args[:1], Addr{Reg: b.at["params"], Disp: n.Off + slot}, Addr{})
 	}
-	v := b.m.LowerBlock(s, n, part, args, at, other)
+	return b.remember(s, key, b.m.LowerBlock(s, n, part, args, at, other))
+}
+
+// remember notes the register of a part of a node.
+func (b *blocks) remember(s *Seg, key [2]int, v V) V {
 	s.vals[key] = v
 	return v
+}
+
+// folded is the row that only one operand of a node is, and that is loaded by the node's own instruction.
+func (b *blocks) folded(n *ir.BlockNode) *ir.BlockNode {
+	if len(n.Args) != 2 || n.Args[0] == n.Args[1] {
+		return nil
+	}
+	for i := range b.m.BlockFolds(n) {
+		if a := n.Args[1-i]; a.Op == ir.BlockRow && b.uses[a.ID] == 1 {
+			return a
+		}
+	}
+	return nil
 }

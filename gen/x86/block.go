@@ -31,6 +31,17 @@ var blockFloats = map[ir.BlockOp]string{
 	ir.BlockDiv: "VDIVPS", ir.BlockPlus: "VPADDD",
 }
 
+// BlockFolds says which operands arithmetic may have in memory: the second one, or either where their order is all the same.
+func (m *Machine) BlockFolds(n *ir.BlockNode) int {
+	switch n.Op {
+	case ir.BlockAdd, ir.BlockMul:
+		return 2
+	case ir.BlockSub, ir.BlockDiv, ir.BlockMax, ir.BlockMin:
+		return 1
+	}
+	return 0
+}
+
 // ofType is a register for a value of a type.
 func (m *Machine) ofType(t ir.BlockType, r int) reg.VecPhysical {
 	if t == ir.BlockBytes {
@@ -53,6 +64,9 @@ func (m *Machine) LowerBlock(s *plan.Seg, n *ir.BlockNode, part int, args []plan
 		})
 	}
 	if name, ok := blockFloats[n.Op]; ok {
+		if len(args) == 1 {
+			return op(func(d int, u []int) { m.i(name, m.mem(at, 0), m.vec(u[0]), m.vec(d)) })
+		}
 		return op(func(d int, u []int) { m.i(name, m.vec(u[1]), m.vec(u[0]), m.vec(d)) })
 	}
 	switch n.Op {

@@ -23,11 +23,11 @@ strip0:
 row00:
 	FMOVQ (R0), F0
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
+	FMOVQ 16(R0), F1
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
 	WORD $0x4e20d5ef // fadd v15.4s, v15.4s, v0.4s
-	FMOVQ 16(R0), F0
-	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
-	ADD $256, R0, R0
+	WORD $0x4e21d5ce // fadd v14.4s, v14.4s, v1.4s
+	ADD $128, R0, R0
 	SUB $1, R4, R4
 	CBNZ R4, row00
 	FMOVQ F15, (R1)
@@ -77,15 +77,15 @@ row00:
 	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V0.B16
 	VORR V14.B16, V0.B16, V0.B16
+	FMOVQ 16(R1), F1
+	VAND V15.B16, V1.B16, V1.B16
+	VORR V14.B16, V1.B16, V1.B16
 	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
 	FMOVQ F0, (R0)
-	FMOVQ 16(R1), F0
-	VAND V15.B16, V0.B16, V0.B16
-	VORR V14.B16, V0.B16, V0.B16
-	WORD $0x4e2cd400 // fadd v0.4s, v0.4s, v12.4s
-	FMOVQ F0, 16(R0)
-	ADD $256, R0, R0
-	ADD $256, R1, R1
+	FMOVQ F1, 16(R0)
+	ADD $128, R0, R0
+	ADD $128, R1, R1
 	SUB $1, R5, R5
 	CBNZ R5, row00
 	ADD $32, R7, R7
@@ -112,12 +112,12 @@ strip0:
 row00:
 	FMOVQ (R1), F0
 	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
+	FMOVQ 16(R1), F1
+	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
 	FMOVQ F0, (R0)
-	FMOVQ 16(R1), F0
-	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
-	FMOVQ F0, 16(R0)
-	ADD $256, R0, R0
-	ADD $256, R1, R1
+	FMOVQ F1, 16(R0)
+	ADD $128, R0, R0
+	ADD $128, R1, R1
 	SUB $1, R5, R5
 	CBNZ R5, row00
 	ADD $32, R7, R7
@@ -146,23 +146,23 @@ strip0:
 	FMOVQ 16(R3), F14
 	MOVD n+48(FP), R6
 row00:
-	FMOVQ (R2), F0
-	FMOVQ (R1), F1
-	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	WORD $0x4e21d5e1 // fadd v1.4s, v15.4s, v1.4s
-	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R0)
-	FMOVQ 16(R2), F0
+	FMOVQ (R1), F0
+	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
 	FMOVQ 16(R1), F1
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	WORD $0x4e20d5e0 // fadd v0.4s, v15.4s, v0.4s
 	WORD $0x4e21d5c1 // fadd v1.4s, v14.4s, v1.4s
+	WORD $0x6ea1f800 // fsqrt v0.4s, v0.4s
 	WORD $0x6ea1f821 // fsqrt v1.4s, v1.4s
+	FMOVQ (R2), F2
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	FMOVQ 16(R2), F0
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	FMOVQ F2, (R0)
 	FMOVQ F0, 16(R0)
-	ADD $256, R0, R0
-	ADD $256, R1, R1
-	ADD $256, R2, R2
+	ADD $128, R0, R0
+	ADD $128, R1, R1
+	ADD $128, R2, R2
 	SUB $1, R6, R6
 	CBNZ R6, row00
 	ADD $32, R8, R8
@@ -187,14 +187,14 @@ loop:
 	VZIP1 V5.D2, V2.D2, V6.D2
 	FMOVQ F6, (R0)
 	VZIP2 V5.D2, V2.D2, V2.D2
-	FMOVQ F2, 256(R0)
+	FMOVQ F2, 128(R0)
 	VZIP2 V1.S4, V0.S4, V0.S4
 	VZIP2 V4.S4, V3.S4, V3.S4
 	VZIP1 V3.D2, V0.D2, V1.D2
-	FMOVQ F1, 512(R0)
+	FMOVQ F1, 256(R0)
 	VZIP2 V3.D2, V0.D2, V0.D2
-	FMOVQ F0, 768(R0)
-	ADD $1024, R0, R0
+	FMOVQ F0, 384(R0)
+	ADD $512, R0, R0
 	ADD $16, R1, R1
 	SUB $1, R2, R2
 	CBNZ R2, loop
@@ -217,14 +217,14 @@ loop:
 	VZIP1 V5.D2, V2.D2, V6.D2
 	FMOVQ F6, (R0)
 	VZIP2 V5.D2, V2.D2, V2.D2
-	FMOVQ F2, 256(R0)
+	FMOVQ F2, 128(R0)
 	VZIP2 V1.S4, V0.S4, V0.S4
 	VZIP2 V4.S4, V3.S4, V3.S4
 	VZIP1 V3.D2, V0.D2, V1.D2
-	FMOVQ F1, 512(R0)
+	FMOVQ F1, 256(R0)
 	VZIP2 V3.D2, V0.D2, V0.D2
-	FMOVQ F0, 768(R0)
-	ADD $1024, R0, R0
+	FMOVQ F0, 384(R0)
+	ADD $512, R0, R0
 	ADD $16, R1, R1
 	SUB $1, R2, R2
 	CBNZ R2, loop
@@ -247,11 +247,11 @@ strip0:
 	MOVD w+16(FP), R2
 	ADD R9, R2, R2
 	FMOVQ (R3), F15
-	FMOVQ 256(R3), F14
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	WORD $0x6f00e40c // movi v12.2d, #0000000000000000
-	FMOVQ 16(R3), F11
-	FMOVQ 272(R3), F10
+	FMOVQ 16(R3), F14
+	FMOVQ 128(R3), F13
+	FMOVQ 144(R3), F12
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
+	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
 	MOVD n+48(FP), R6
@@ -259,52 +259,52 @@ row00:
 	FMOVQ (R1), F0
 	WORD $0x6ea0e5e1 // fcmgt v1.4s, v15.4s, v0.4s
 	VBSL V15.B16, V0.B16, V1.B16
-	WORD $0x6eaee402 // fcmgt v2.4s, v0.4s, v14.4s
-	VBSL V14.B16, V0.B16, V2.B16
+	FMOVQ 16(R1), F2
+	WORD $0x6ea2e5c3 // fcmgt v3.4s, v14.4s, v2.4s
+	VBSL V14.B16, V2.B16, V3.B16
+	WORD $0x6eade404 // fcmgt v4.4s, v0.4s, v13.4s
+	VBSL V13.B16, V0.B16, V4.B16
+	WORD $0x6eace445 // fcmgt v5.4s, v2.4s, v12.4s
+	VBSL V12.B16, V2.B16, V5.B16
+	FMOVQ (R2), F6
+	WORD $0x4e26d56b // fadd v11.4s, v11.4s, v6.4s
+	FMOVQ 16(R2), F7
+	WORD $0x4e27d54a // fadd v10.4s, v10.4s, v7.4s
+	WORD $0x6e20dcc6 // fmul v6.4s, v6.4s, v0.4s
+	WORD $0x6e22dce7 // fmul v7.4s, v7.4s, v2.4s
+	WORD $0x4e26d529 // fadd v9.4s, v9.4s, v6.4s
+	WORD $0x4e27d508 // fadd v8.4s, v8.4s, v7.4s
 	VMOV V1.B16, V15.B16
-	VMOV V2.B16, V14.B16
-	FMOVQ (R2), F1
-	WORD $0x4e21d5ad // fadd v13.4s, v13.4s, v1.4s
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x4e21d58c // fadd v12.4s, v12.4s, v1.4s
-	FMOVQ 16(R1), F0
-	WORD $0x6ea0e561 // fcmgt v1.4s, v11.4s, v0.4s
-	VBSL V11.B16, V0.B16, V1.B16
-	WORD $0x6eaae402 // fcmgt v2.4s, v0.4s, v10.4s
-	VBSL V10.B16, V0.B16, V2.B16
-	VMOV V1.B16, V11.B16
-	VMOV V2.B16, V10.B16
-	FMOVQ 16(R2), F1
-	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
-	ADD $256, R1, R1
-	ADD $256, R2, R2
+	VMOV V3.B16, V14.B16
+	VMOV V4.B16, V13.B16
+	VMOV V5.B16, V12.B16
+	ADD $128, R1, R1
+	ADD $128, R2, R2
 	SUB $1, R6, R6
 	CBNZ R6, row00
+	FMOVQ F11, 512(R3)
+	FMOVQ F10, 528(R3)
+	FMOVQ F9, 640(R3)
+	FMOVQ F8, 656(R3)
 	FMOVQ F15, (R3)
-	FMOVQ F14, 256(R3)
-	FMOVQ F13, 1024(R3)
-	FMOVQ F12, 1280(R3)
-	FMOVQ F11, 16(R3)
-	FMOVQ F10, 272(R3)
-	FMOVQ F9, 1040(R3)
-	FMOVQ F8, 1296(R3)
+	FMOVQ F14, 16(R3)
+	FMOVQ F13, 128(R3)
+	FMOVQ F12, 144(R3)
 	MOVD params+24(FP), R3
 	ADD R9, R3, R3
 	SUB R6, R6, R6
 	ADD $2, R6, R6
 number01:
-	FMOVQ 1280(R3), F15
+	FMOVQ 640(R3), F15
 	MOVD $2147483647, R16
 	VDUP R16, V14.S4
 	MOVD $0, R16
 	VDUP R16, V13.S4
-	FMOVQ 1024(R3), F12
+	FMOVQ 512(R3), F12
 	FMOVS 4(R4), F11
 	VDUP V11.S[0], V11.S4
 	FMOVQ (R3), F10
-	FMOVQ 256(R3), F9
+	FMOVQ 128(R3), F9
 	MOVD $2139095039, R16
 	VDUP R16, V8.S4
 	MOVD $1065353216, R16
@@ -331,13 +331,13 @@ number01:
 	VBSL V13.B16, V1.B16, V4.B16
 	WORD $0x6e20e500 // fcmge v0.4s, v8.4s, v0.4s
 	VBSL V13.B16, V4.B16, V0.B16
-	FMOVQ F0, 768(R3)
-	FMOVQ F2, 1536(R3)
-	FMOVQ F2, 2304(R3)
-	FMOVQ F3, 2048(R3)
-	FMOVQ F3, 2560(R3)
+	FMOVQ F0, 384(R3)
+	FMOVQ F2, 768(R3)
+	FMOVQ F2, 1152(R3)
+	FMOVQ F3, 1024(R3)
+	FMOVQ F3, 1280(R3)
 	WORD $0x6e23fce3 // fdiv v3.4s, v7.4s, v3.4s
-	FMOVQ F3, 1792(R3)
+	FMOVQ F3, 896(R3)
 	ADD $16, R3, R3
 	SUB $1, R6, R6
 	CBNZ R6, number01
@@ -355,19 +355,19 @@ strip1:
 	ADD R9, R1, R1
 	MOVD w+16(FP), R2
 	ADD R9, R2, R2
-	FMOVQ 1536(R3), F15
-	FMOVQ 2560(R3), F14
+	FMOVQ 768(R3), F15
+	FMOVQ 784(R3), F14
+	FMOVQ 1280(R3), F13
+	FMOVQ 1296(R3), F12
 	MOVD $1262485504, R16
-	VDUP R16, V13.S4
+	VDUP R16, V11.S4
 	MOVD $0, R16
-	VDUP R16, V12.S4
-	FMOVS 4(R4), F11
-	VDUP V11.S[0], V11.S4
-	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
+	VDUP R16, V10.S4
+	FMOVS 4(R4), F9
+	VDUP V9.S[0], V9.S4
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
-	FMOVQ 1552(R3), F7
-	FMOVQ 2576(R3), F6
+	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
+	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
@@ -375,45 +375,45 @@ strip1:
 row10:
 	FMOVQ (R1), F0
 	WORD $0x4eafd401 // fsub v1.4s, v0.4s, v15.4s
-	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
+	FMOVQ 16(R1), F2
+	WORD $0x4eaed450 // fsub v16.4s, v2.4s, v14.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2cde10 // fmul v16.4s, v16.4s, v12.4s
+	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
+	WORD $0x4e2bd610 // fadd v16.4s, v16.4s, v11.4s
+	WORD $0x4eabd421 // fsub v1.4s, v1.4s, v11.4s
+	WORD $0x4eabd610 // fsub v16.4s, v16.4s, v11.4s
+	WORD $0x4e2af421 // fmax v1.4s, v1.4s, v10.4s
+	WORD $0x4e2af610 // fmax v16.4s, v16.4s, v10.4s
+	WORD $0x4ea9f421 // fmin v1.4s, v1.4s, v9.4s
+	WORD $0x4ea9f610 // fmin v16.4s, v16.4s, v9.4s
 	FMOVQ F1, (R0)
-	FMOVQ (R2), F2
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
-	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
-	FMOVQ 16(R1), F0
-	WORD $0x4ea7d401 // fsub v1.4s, v0.4s, v7.4s
-	WORD $0x6e26dc21 // fmul v1.4s, v1.4s, v6.4s
-	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
-	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x4eabf421 // fmin v1.4s, v1.4s, v11.4s
-	FMOVQ F1, 16(R0)
-	FMOVQ 16(R2), F2
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	WORD $0x6e21dc41 // fmul v1.4s, v2.4s, v1.4s
-	WORD $0x4e21d484 // fadd v4.4s, v4.4s, v1.4s
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	ADD $256, R0, R0
-	ADD $256, R1, R1
-	ADD $256, R2, R2
+	FMOVQ F16, 16(R0)
+	FMOVQ (R2), F17
+	WORD $0x6e21de31 // fmul v17.4s, v17.4s, v1.4s
+	FMOVQ 16(R2), F18
+	WORD $0x6e30de52 // fmul v18.4s, v18.4s, v16.4s
+	WORD $0x4e31d508 // fadd v8.4s, v8.4s, v17.4s
+	WORD $0x4e32d4e7 // fadd v7.4s, v7.4s, v18.4s
+	WORD $0x6e21de21 // fmul v1.4s, v17.4s, v1.4s
+	WORD $0x6e30de50 // fmul v16.4s, v18.4s, v16.4s
+	WORD $0x4e21d4c6 // fadd v6.4s, v6.4s, v1.4s
+	WORD $0x4e30d4a5 // fadd v5.4s, v5.4s, v16.4s
+	WORD $0x6e20de31 // fmul v17.4s, v17.4s, v0.4s
+	WORD $0x6e22de52 // fmul v18.4s, v18.4s, v2.4s
+	WORD $0x4e31d484 // fadd v4.4s, v4.4s, v17.4s
+	WORD $0x4e32d463 // fadd v3.4s, v3.4s, v18.4s
+	ADD $128, R0, R0
+	ADD $128, R1, R1
+	ADD $128, R2, R2
 	SUB $1, R6, R6
 	CBNZ R6, row10
-	FMOVQ F10, 2816(R3)
-	FMOVQ F9, 3072(R3)
-	FMOVQ F8, 3328(R3)
-	FMOVQ F5, 2832(R3)
-	FMOVQ F4, 3088(R3)
-	FMOVQ F3, 3344(R3)
+	FMOVQ F8, 1408(R3)
+	FMOVQ F7, 1424(R3)
+	FMOVQ F6, 1536(R3)
+	FMOVQ F5, 1552(R3)
+	FMOVQ F4, 1664(R3)
+	FMOVQ F3, 1680(R3)
 	MOVD params+24(FP), R3
 	ADD R9, R3, R3
 	SUB R6, R6, R6
@@ -421,16 +421,16 @@ row10:
 number11:
 	FMOVS 8(R4), F15
 	VDUP V15.S[0], V15.S4
-	FMOVQ 3072(R3), F14
-	FMOVQ 1280(R3), F13
-	FMOVQ 2816(R3), F12
-	FMOVQ 3328(R3), F11
-	FMOVQ 1024(R3), F10
+	FMOVQ 1536(R3), F14
+	FMOVQ 640(R3), F13
+	FMOVQ 1408(R3), F12
+	FMOVQ 1664(R3), F11
+	FMOVQ 512(R3), F10
 	MOVD $0, R16
 	VDUP R16, V9.S4
-	FMOVQ 1792(R3), F8
-	FMOVQ 1536(R3), F7
-	FMOVQ 512(R3), F6
+	FMOVQ 896(R3), F8
+	FMOVQ 768(R3), F7
+	FMOVQ 256(R3), F6
 	MOVD $4286578688, R16
 	VDUP R16, V5.S4
 	WORD $0x6e2dddc0 // fmul v0.4s, v14.4s, v13.4s
@@ -449,17 +449,17 @@ number11:
 	VBSL V3.B16, V2.B16, V4.B16
 	WORD $0x6ea9e5e2 // fcmgt v2.4s, v15.4s, v9.4s
 	VBSL V4.B16, V8.B16, V2.B16
-	FMOVQ F2, 3584(R3)
+	FMOVQ F2, 1792(R3)
 	WORD $0x6ea9e402 // fcmgt v2.4s, v0.4s, v9.4s
 	VBSL V0.B16, V9.B16, V2.B16
 	WORD $0x6ea9e5e0 // fcmgt v0.4s, v15.4s, v9.4s
 	VBSL V2.B16, V7.B16, V0.B16
-	FMOVQ F0, 3840(R3)
+	FMOVQ F0, 1920(R3)
 	WORD $0x6ea9e421 // fcmgt v1.4s, v1.4s, v9.4s
 	VBSL V5.B16, V6.B16, V1.B16
 	WORD $0x6ea9e5e0 // fcmgt v0.4s, v15.4s, v9.4s
 	VBSL V1.B16, V6.B16, V0.B16
-	FMOVQ F0, 4352(R3)
+	FMOVQ F0, 2176(R3)
 	ADD $16, R3, R3
 	SUB $1, R6, R6
 	CBNZ R6, number11
@@ -477,39 +477,39 @@ strip2:
 	ADD R9, R1, R1
 	MOVD w+16(FP), R2
 	ADD R9, R2, R2
-	FMOVQ 3584(R3), F15
-	FMOVQ 3840(R3), F14
-	WORD $0x6f00e40d // movi v13.2d, #0000000000000000
-	FMOVQ 3600(R3), F12
-	FMOVQ 3856(R3), F11
+	FMOVQ 1792(R3), F15
+	FMOVQ 1808(R3), F14
+	FMOVQ 1920(R3), F13
+	FMOVQ 1936(R3), F12
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
 	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
 	MOVD n+48(FP), R6
 row20:
-	FMOVQ (R2), F0
-	FMOVQ (R0), F1
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
-	FMOVQ (R1), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d5ad // fadd v13.4s, v13.4s, v0.4s
-	FMOVQ 16(R2), F0
+	FMOVQ (R0), F0
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
 	FMOVQ 16(R0), F1
-	WORD $0x6e2cdc21 // fmul v1.4s, v1.4s, v12.4s
-	WORD $0x4e2bd421 // fadd v1.4s, v1.4s, v11.4s
+	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	FMOVQ (R1), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	FMOVQ 16(R1), F2
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
+	WORD $0x6e20dc00 // fmul v0.4s, v0.4s, v0.4s
 	WORD $0x6e21dc21 // fmul v1.4s, v1.4s, v1.4s
+	FMOVQ (R2), F2
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	FMOVQ 16(R2), F0
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d56b // fadd v11.4s, v11.4s, v2.4s
 	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
-	ADD $256, R0, R0
-	ADD $256, R1, R1
-	ADD $256, R2, R2
+	ADD $128, R0, R0
+	ADD $128, R1, R1
+	ADD $128, R2, R2
 	SUB $1, R6, R6
 	CBNZ R6, row20
-	FMOVQ F13, 4096(R3)
-	FMOVQ F10, 4112(R3)
+	FMOVQ F11, 2048(R3)
+	FMOVQ F10, 2064(R3)
 	B end20
 other20:
 	MOVD params+24(FP), R3
@@ -520,64 +520,64 @@ other20:
 	ADD R9, R1, R1
 	MOVD w+16(FP), R2
 	ADD R9, R2, R2
-	FMOVQ 3584(R3), F15
-	FMOVQ 3840(R3), F14
+	FMOVQ 1792(R3), F15
+	FMOVQ 1808(R3), F14
+	FMOVQ 1920(R3), F13
+	FMOVQ 1936(R3), F12
 	MOVD $2147483647, R16
-	VDUP R16, V13.S4
+	VDUP R16, V11.S4
 	MOVD $0, R16
-	VDUP R16, V12.S4
-	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
-	FMOVQ 3600(R3), F10
-	FMOVQ 3856(R3), F9
+	VDUP R16, V10.S4
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
 	MOVD n+48(FP), R6
 rowother20:
-	FMOVQ (R2), F0
-	FMOVQ (R0), F1
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
-	FMOVQ (R1), F2
-	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V13.B16, V1.B16, V1.B16
-	VORR V12.B16, V1.B16, V1.B16
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d56b // fadd v11.4s, v11.4s, v0.4s
-	FMOVQ 16(R2), F0
+	FMOVQ (R0), F0
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
 	FMOVQ 16(R0), F1
-	WORD $0x6e2adc21 // fmul v1.4s, v1.4s, v10.4s
-	WORD $0x4e29d421 // fadd v1.4s, v1.4s, v9.4s
+	WORD $0x6e2edc21 // fmul v1.4s, v1.4s, v14.4s
+	WORD $0x4e2dd400 // fadd v0.4s, v0.4s, v13.4s
+	WORD $0x4e2cd421 // fadd v1.4s, v1.4s, v12.4s
+	FMOVQ (R1), F2
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
 	FMOVQ 16(R1), F2
 	WORD $0x4ea2d421 // fsub v1.4s, v1.4s, v2.4s
-	VAND V13.B16, V1.B16, V1.B16
-	VORR V12.B16, V1.B16, V1.B16
+	VAND V11.B16, V0.B16, V0.B16
+	VORR V10.B16, V0.B16, V0.B16
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V10.B16, V1.B16, V1.B16
+	FMOVQ (R2), F2
+	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
+	FMOVQ 16(R2), F0
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
 	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
-	ADD $256, R0, R0
-	ADD $256, R1, R1
-	ADD $256, R2, R2
+	ADD $128, R0, R0
+	ADD $128, R1, R1
+	ADD $128, R2, R2
 	SUB $1, R6, R6
 	CBNZ R6, rowother20
-	FMOVQ F11, 4096(R3)
-	FMOVQ F8, 4112(R3)
+	FMOVQ F9, 2048(R3)
+	FMOVQ F8, 2064(R3)
 end20:
 	MOVD params+24(FP), R3
 	ADD R9, R3, R3
 	SUB R6, R6, R6
 	ADD $2, R6, R6
 number21:
-	FMOVQ 4352(R3), F15
-	FMOVQ 4096(R3), F14
-	FMOVQ 3584(R3), F13
-	FMOVQ 1792(R3), F12
-	FMOVQ 2560(R3), F11
-	FMOVQ 2048(R3), F10
-	FMOVQ 1536(R3), F9
-	FMOVQ 2304(R3), F8
-	FMOVQ 512(R3), F7
-	FMOVQ 3840(R3), F6
+	FMOVQ 2176(R3), F15
+	FMOVQ 2048(R3), F14
+	FMOVQ 1792(R3), F13
+	FMOVQ 896(R3), F12
+	FMOVQ 1280(R3), F11
+	FMOVQ 1024(R3), F10
+	FMOVQ 768(R3), F9
+	FMOVQ 1152(R3), F8
+	FMOVQ 256(R3), F7
+	FMOVQ 1920(R3), F6
 	FMOVS 16(R4), F5
 	VDUP V5.S[0], V5.S4
-	FMOVQ 256(R3), F4
+	FMOVQ 128(R3), F4
 	FMOVQ (R3), F3
 	MOVD $2147483647, R16
 	VDUP R16, V2.S4
@@ -585,27 +585,27 @@ number21:
 	VDUP R16, V16.S4
 	MOVD $2139095039, R16
 	VDUP R16, V17.S4
-	FMOVQ 768(R3), F18
+	FMOVQ 384(R3), F18
 	MOVD $3396209024, R16
 	VDUP R16, V19.S4
 	WORD $0x6eaee5e0 // fcmgt v0.4s, v15.4s, v14.4s
 	VBSL V12.B16, V13.B16, V0.B16
-	FMOVQ F0, 1792(R3)
+	FMOVQ F0, 896(R3)
 	WORD $0x6eaee5e0 // fcmgt v0.4s, v15.4s, v14.4s
 	VBSL V10.B16, V11.B16, V0.B16
-	FMOVQ F0, 2048(R3)
+	FMOVQ F0, 1024(R3)
 	WORD $0x6eaee5e0 // fcmgt v0.4s, v15.4s, v14.4s
 	VBSL V8.B16, V9.B16, V0.B16
-	FMOVQ F0, 2304(R3)
+	FMOVQ F0, 1152(R3)
 	WORD $0x6eaee5e0 // fcmgt v0.4s, v15.4s, v14.4s
 	VBSL V7.B16, V14.B16, V0.B16
-	FMOVQ F0, 512(R3)
+	FMOVQ F0, 256(R3)
 	WORD $0x6eaee5e1 // fcmgt v1.4s, v15.4s, v14.4s
 	VBSL V9.B16, V6.B16, V1.B16
-	FMOVQ F1, 1536(R3)
+	FMOVQ F1, 768(R3)
 	WORD $0x4ea1d494 // fsub v20.4s, v4.4s, v1.4s
 	WORD $0x6e34fcb5 // fdiv v21.4s, v5.4s, v20.4s
-	FMOVQ F21, 2560(R3)
+	FMOVQ F21, 1280(R3)
 	WORD $0x4ea1d461 // fsub v1.4s, v3.4s, v1.4s
 	WORD $0x6e21dea1 // fmul v1.4s, v21.4s, v1.4s
 	VAND V2.B16, V21.B16, V21.B16
@@ -620,7 +620,7 @@ number21:
 	VBSL V16.B16, V21.B16, V20.B16
 	WORD $0x6e33e421 // fcmge v1.4s, v1.4s, v19.4s
 	VBSL V16.B16, V20.B16, V1.B16
-	FMOVQ F1, 768(R3)
+	FMOVQ F1, 384(R3)
 	ADD $16, R3, R3
 	SUB $1, R6, R6
 	CBNZ R6, number21
@@ -653,39 +653,39 @@ strip0:
 	MOVD $0, R16
 	VDUP R16, V14.S4
 	FMOVQ (R2), F13
-	WORD $0x6f00e40c // movi v12.2d, #0000000000000000
-	FMOVQ 16(R2), F11
+	FMOVQ 16(R2), F12
+	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
 	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
 	MOVD n+40(FP), R5
 row00:
 	FMOVQ (R0), F0
 	VAND V15.B16, V0.B16, V1.B16
 	VORR V14.B16, V1.B16, V1.B16
-	VAND V15.B16, V13.B16, V2.B16
-	VORR V14.B16, V2.B16, V2.B16
-	WORD $0x6ea2e421 // fcmgt v1.4s, v1.4s, v2.4s
+	FMOVQ 16(R0), F2
+	VAND V15.B16, V2.B16, V3.B16
+	VORR V14.B16, V3.B16, V3.B16
+	VAND V15.B16, V13.B16, V4.B16
+	VORR V14.B16, V4.B16, V4.B16
+	VAND V15.B16, V12.B16, V5.B16
+	VORR V14.B16, V5.B16, V5.B16
+	WORD $0x6ea4e421 // fcmgt v1.4s, v1.4s, v4.4s
 	VBSL V13.B16, V0.B16, V1.B16
-	VMOV V1.B16, V13.B16
+	WORD $0x6ea5e463 // fcmgt v3.4s, v3.4s, v5.4s
+	VBSL V12.B16, V2.B16, V3.B16
 	FMOVQ (R1), F0
-	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
-	FMOVQ 16(R0), F0
-	VAND V15.B16, V0.B16, V1.B16
-	VORR V14.B16, V1.B16, V1.B16
-	VAND V15.B16, V11.B16, V2.B16
-	VORR V14.B16, V2.B16, V2.B16
-	WORD $0x6ea2e421 // fcmgt v1.4s, v1.4s, v2.4s
-	VBSL V11.B16, V0.B16, V1.B16
-	VMOV V1.B16, V11.B16
+	WORD $0x4e20d56b // fadd v11.4s, v11.4s, v0.4s
 	FMOVQ 16(R1), F0
 	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
-	ADD $256, R0, R0
-	ADD $256, R1, R1
+	VMOV V1.B16, V13.B16
+	VMOV V3.B16, V12.B16
+	ADD $128, R0, R0
+	ADD $128, R1, R1
 	SUB $1, R5, R5
 	CBNZ R5, row00
+	FMOVQ F11, 384(R2)
+	FMOVQ F10, 400(R2)
 	FMOVQ F13, (R2)
-	FMOVQ F12, 768(R2)
-	FMOVQ F11, 16(R2)
-	FMOVQ F10, 784(R2)
+	FMOVQ F12, 16(R2)
 	MOVD params+16(FP), R2
 	ADD R8, R2, R2
 	SUB R5, R5, R5
@@ -712,13 +712,13 @@ number01:
 	VBSL V13.B16, V11.B16, V1.B16
 	WORD $0x6e2ae400 // fcmge v0.4s, v0.4s, v10.4s
 	VBSL V13.B16, V1.B16, V0.B16
-	FMOVQ F0, 512(R2)
+	FMOVQ F0, 256(R2)
 	WORD $0x6e29fde0 // fdiv v0.4s, v15.4s, v9.4s
 	WORD $0x6e20fd60 // fdiv v0.4s, v11.4s, v0.4s
 	WORD $0x6e2ffd01 // fdiv v1.4s, v8.4s, v15.4s
 	WORD $0x6eade522 // fcmgt v2.4s, v9.4s, v13.4s
 	VBSL V1.B16, V0.B16, V2.B16
-	FMOVQ F2, 1536(R2)
+	FMOVQ F2, 768(R2)
 	ADD $16, R2, R2
 	SUB $1, R5, R5
 	CBNZ R5, number01
@@ -735,54 +735,54 @@ strip1:
 	ADD R8, R0, R0
 	MOVD w+8(FP), R1
 	ADD R8, R1, R1
-	FMOVQ 1536(R2), F15
+	FMOVQ 768(R2), F15
+	FMOVQ 784(R2), F14
 	MOVD $1262485504, R16
-	VDUP R16, V14.S4
-	FMOVS 8(R3), F13
-	VDUP V13.S[0], V13.S4
-	FMOVS 12(R3), F12
+	VDUP R16, V13.S4
+	FMOVS 8(R3), F12
 	VDUP V12.S[0], V12.S4
-	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
+	FMOVS 12(R3), F11
+	VDUP V11.S[0], V11.S4
 	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	FMOVQ 1552(R2), F9
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
 	MOVD n+40(FP), R5
 row10:
-	FMOVQ (R1), F0
-	FMOVQ (R0), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e22d56b // fadd v11.4s, v11.4s, v2.4s
+	FMOVQ (R0), F0
+	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
+	FMOVQ 16(R0), F2
+	WORD $0x6e2edc43 // fmul v3.4s, v2.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eadd463 // fsub v3.4s, v3.4s, v13.4s
+	WORD $0x4eacf421 // fmin v1.4s, v1.4s, v12.4s
+	WORD $0x4eacf463 // fmin v3.4s, v3.4s, v12.4s
+	WORD $0x4e2bf421 // fmax v1.4s, v1.4s, v11.4s
+	WORD $0x4e2bf463 // fmax v3.4s, v3.4s, v11.4s
+	FMOVQ (R1), F4
+	WORD $0x6e20dc80 // fmul v0.4s, v4.4s, v0.4s
+	FMOVQ 16(R1), F5
+	WORD $0x6e22dca2 // fmul v2.4s, v5.4s, v2.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
 	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
-	FMOVQ 16(R1), F0
-	FMOVQ 16(R0), F1
-	WORD $0x6e21dc02 // fmul v2.4s, v0.4s, v1.4s
-	WORD $0x6e29dc21 // fmul v1.4s, v1.4s, v9.4s
-	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e22d508 // fadd v8.4s, v8.4s, v2.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
-	ADD $256, R0, R0
-	ADD $256, R1, R1
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x6e23dca5 // fmul v5.4s, v5.4s, v3.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x6e23dca5 // fmul v5.4s, v5.4s, v3.4s
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
+	ADD $128, R0, R0
+	ADD $128, R1, R1
 	SUB $1, R5, R5
 	CBNZ R5, row10
-	FMOVQ F11, 1792(R2)
-	FMOVQ F10, 2048(R2)
-	FMOVQ F8, 1808(R2)
-	FMOVQ F7, 2064(R2)
+	FMOVQ F10, 896(R2)
+	FMOVQ F9, 912(R2)
+	FMOVQ F8, 1024(R2)
+	FMOVQ F7, 1040(R2)
 	B end10
 other10:
 	MOVD params+16(FP), R2
@@ -799,7 +799,7 @@ other10:
 rowother10:
 	FMOVQ (R1), F0
 	FMOVQ (R0), F1
-	FMOVQ 1536(R2), F2
+	FMOVQ 768(R2), F2
 	WORD $0x6e22dc22 // fmul v2.4s, v1.4s, v2.4s
 	MOVD $3269918720, R16
 	VDUP R16, V3.S4
@@ -900,7 +900,7 @@ rowother10:
 	WORD $0x4e20d5ce // fadd v14.4s, v14.4s, v0.4s
 	FMOVQ 16(R1), F0
 	FMOVQ 16(R0), F1
-	FMOVQ 1552(R2), F2
+	FMOVQ 784(R2), F2
 	WORD $0x6e22dc22 // fmul v2.4s, v1.4s, v2.4s
 	MOVD $3269918720, R16
 	VDUP R16, V3.S4
@@ -999,33 +999,33 @@ rowother10:
 	WORD $0x4e21d5ad // fadd v13.4s, v13.4s, v1.4s
 	WORD $0x6e22dc00 // fmul v0.4s, v0.4s, v2.4s
 	WORD $0x4e20d58c // fadd v12.4s, v12.4s, v0.4s
-	ADD $256, R0, R0
-	ADD $256, R1, R1
+	ADD $128, R0, R0
+	ADD $128, R1, R1
 	SUB $1, R5, R5
 	CBNZ R5, rowother10
-	FMOVQ F15, 1792(R2)
-	FMOVQ F14, 2048(R2)
-	FMOVQ F13, 1808(R2)
-	FMOVQ F12, 2064(R2)
+	FMOVQ F15, 896(R2)
+	FMOVQ F14, 1024(R2)
+	FMOVQ F13, 912(R2)
+	FMOVQ F12, 1040(R2)
 end10:
 	MOVD params+16(FP), R2
 	ADD R8, R2, R2
 	SUB R5, R5, R5
 	ADD $2, R5, R5
 number11:
-	FMOVQ 1792(R2), F15
-	FMOVQ 256(R2), F14
-	FMOVQ 2048(R2), F13
+	FMOVQ 896(R2), F15
+	FMOVQ 128(R2), F14
+	FMOVQ 1024(R2), F13
 	MOVD $0, R16
 	VDUP R16, V12.S4
 	MOVD $2139095040, R16
 	VDUP R16, V11.S4
-	FMOVQ 1024(R2), F10
-	FMOVQ 1536(R2), F9
-	FMOVQ 1280(R2), F8
+	FMOVQ 512(R2), F10
+	FMOVQ 768(R2), F9
+	FMOVQ 640(R2), F8
 	MOVD $4286578688, R16
 	VDUP R16, V7.S4
-	FMOVQ 512(R2), F6
+	FMOVQ 256(R2), F6
 	FMOVS 20(R3), F5
 	VDUP V5.S[0], V5.S4
 	FMOVQ (R2), F4
@@ -1040,23 +1040,23 @@ number11:
 	WORD $0x6e2dfde1 // fdiv v1.4s, v15.4s, v13.4s
 	WORD $0x6eb0e411 // fcmgt v17.4s, v0.4s, v16.4s
 	VBSL V10.B16, V1.B16, V17.B16
-	FMOVQ F17, 1024(R2)
+	FMOVQ F17, 512(R2)
 	WORD $0x6eb0e411 // fcmgt v17.4s, v0.4s, v16.4s
 	VBSL V8.B16, V9.B16, V17.B16
-	FMOVQ F17, 1280(R2)
+	FMOVQ F17, 640(R2)
 	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
 	WORD $0x6eb0e400 // fcmgt v0.4s, v0.4s, v16.4s
 	VBSL V14.B16, V1.B16, V0.B16
-	FMOVQ F0, 256(R2)
+	FMOVQ F0, 128(R2)
 	WORD $0x6ea7e400 // fcmgt v0.4s, v0.4s, v7.4s
 	VBSL V12.B16, V6.B16, V0.B16
-	FMOVQ F0, 512(R2)
+	FMOVQ F0, 256(R2)
 	WORD $0x6e25fc80 // fdiv v0.4s, v4.4s, v5.4s
 	WORD $0x6e20fc60 // fdiv v0.4s, v3.4s, v0.4s
 	WORD $0x6e24fc41 // fdiv v1.4s, v2.4s, v4.4s
 	WORD $0x6eace4b0 // fcmgt v16.4s, v5.4s, v12.4s
 	VBSL V1.B16, V0.B16, V16.B16
-	FMOVQ F16, 1536(R2)
+	FMOVQ F16, 768(R2)
 	ADD $16, R2, R2
 	SUB $1, R5, R5
 	CBNZ R5, number11
@@ -1092,20 +1092,20 @@ row00:
 	FMOVQ (R1), F0
 	VAND V15.B16, V0.B16, V1.B16
 	VORR V14.B16, V1.B16, V1.B16
-	VAND V15.B16, V13.B16, V2.B16
-	VORR V14.B16, V2.B16, V2.B16
-	WORD $0x6ea2e421 // fcmgt v1.4s, v1.4s, v2.4s
+	FMOVQ 16(R1), F2
+	VAND V15.B16, V2.B16, V3.B16
+	VORR V14.B16, V3.B16, V3.B16
+	VAND V15.B16, V13.B16, V4.B16
+	VORR V14.B16, V4.B16, V4.B16
+	VAND V15.B16, V12.B16, V5.B16
+	VORR V14.B16, V5.B16, V5.B16
+	WORD $0x6ea4e421 // fcmgt v1.4s, v1.4s, v4.4s
 	VBSL V13.B16, V0.B16, V1.B16
+	WORD $0x6ea5e463 // fcmgt v3.4s, v3.4s, v5.4s
+	VBSL V12.B16, V2.B16, V3.B16
 	VMOV V1.B16, V13.B16
-	FMOVQ 16(R1), F0
-	VAND V15.B16, V0.B16, V1.B16
-	VORR V14.B16, V1.B16, V1.B16
-	VAND V15.B16, V12.B16, V2.B16
-	VORR V14.B16, V2.B16, V2.B16
-	WORD $0x6ea2e421 // fcmgt v1.4s, v1.4s, v2.4s
-	VBSL V12.B16, V0.B16, V1.B16
-	VMOV V1.B16, V12.B16
-	ADD $256, R1, R1
+	VMOV V3.B16, V12.B16
+	ADD $128, R1, R1
 	SUB $1, R5, R5
 	CBNZ R5, row00
 	FMOVQ F13, (R2)
@@ -1134,9 +1134,9 @@ number01:
 	VBSL V13.B16, V11.B16, V1.B16
 	WORD $0x6e2ae400 // fcmge v0.4s, v0.4s, v10.4s
 	VBSL V13.B16, V1.B16, V0.B16
-	FMOVQ F0, 512(R2)
+	FMOVQ F0, 256(R2)
 	WORD $0x6e2ffd20 // fdiv v0.4s, v9.4s, v15.4s
-	FMOVQ F0, 1536(R2)
+	FMOVQ F0, 768(R2)
 	ADD $16, R2, R2
 	SUB $1, R5, R5
 	CBNZ R5, number01
@@ -1146,74 +1146,74 @@ number01:
 	ADD R7, R0, R0
 	MOVD x+8(FP), R1
 	ADD R7, R1, R1
-	FMOVQ 1536(R2), F15
+	FMOVQ 768(R2), F15
+	FMOVQ 784(R2), F14
 	MOVD $1262485504, R16
-	VDUP R16, V14.S4
-	MOVD $1077936128, R16
 	VDUP R16, V13.S4
-	MOVD $3229614080, R16
+	MOVD $1077936128, R16
 	VDUP R16, V12.S4
-	WORD $0x6f00e40b // movi v11.2d, #0000000000000000
+	MOVD $3229614080, R16
+	VDUP R16, V11.S4
 	WORD $0x6f00e40a // movi v10.2d, #0000000000000000
-	FMOVQ 1552(R2), F9
+	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
 	MOVD n+40(FP), R5
 row02:
 	FMOVQ (R1), F0
 	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
+	FMOVQ 16(R1), F2
+	WORD $0x6e2edc43 // fmul v3.4s, v2.4s, v14.4s
+	WORD $0x4e2dd421 // fadd v1.4s, v1.4s, v13.4s
+	WORD $0x4e2dd463 // fadd v3.4s, v3.4s, v13.4s
+	WORD $0x4eadd421 // fsub v1.4s, v1.4s, v13.4s
+	WORD $0x4eadd463 // fsub v3.4s, v3.4s, v13.4s
+	WORD $0x4eacf421 // fmin v1.4s, v1.4s, v12.4s
+	WORD $0x4eacf463 // fmin v3.4s, v3.4s, v12.4s
+	WORD $0x4e2bf421 // fmax v1.4s, v1.4s, v11.4s
+	WORD $0x4e2bf463 // fmax v3.4s, v3.4s, v11.4s
 	FMOVQ F1, (R0)
-	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
+	FMOVQ F3, 16(R0)
+	WORD $0x6e20dc04 // fmul v4.4s, v0.4s, v0.4s
+	WORD $0x6e22dc45 // fmul v5.4s, v2.4s, v2.4s
+	WORD $0x6e20dc80 // fmul v0.4s, v4.4s, v0.4s
+	WORD $0x6e22dca2 // fmul v2.4s, v5.4s, v2.4s
 	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d56b // fadd v11.4s, v11.4s, v0.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e22d54a // fadd v10.4s, v10.4s, v2.4s
-	FMOVQ 16(R1), F0
-	WORD $0x6e29dc01 // fmul v1.4s, v0.4s, v9.4s
-	WORD $0x4e2ed421 // fadd v1.4s, v1.4s, v14.4s
-	WORD $0x4eaed421 // fsub v1.4s, v1.4s, v14.4s
-	WORD $0x4eadf421 // fmin v1.4s, v1.4s, v13.4s
-	WORD $0x4e2cf421 // fmax v1.4s, v1.4s, v12.4s
-	FMOVQ F1, 16(R0)
-	WORD $0x6e20dc02 // fmul v2.4s, v0.4s, v0.4s
-	WORD $0x6e20dc40 // fmul v0.4s, v2.4s, v0.4s
-	WORD $0x6e21dc00 // fmul v0.4s, v0.4s, v1.4s
-	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x6e21dc42 // fmul v2.4s, v2.4s, v1.4s
-	WORD $0x4e22d4e7 // fadd v7.4s, v7.4s, v2.4s
-	ADD $256, R0, R0
-	ADD $256, R1, R1
+	WORD $0x6e23dc42 // fmul v2.4s, v2.4s, v3.4s
+	WORD $0x4e20d54a // fadd v10.4s, v10.4s, v0.4s
+	WORD $0x4e22d529 // fadd v9.4s, v9.4s, v2.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x6e23dca5 // fmul v5.4s, v5.4s, v3.4s
+	WORD $0x6e21dc84 // fmul v4.4s, v4.4s, v1.4s
+	WORD $0x6e23dca5 // fmul v5.4s, v5.4s, v3.4s
+	WORD $0x4e24d508 // fadd v8.4s, v8.4s, v4.4s
+	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
+	ADD $128, R0, R0
+	ADD $128, R1, R1
 	SUB $1, R5, R5
 	CBNZ R5, row02
-	FMOVQ F11, 1792(R2)
-	FMOVQ F10, 2048(R2)
-	FMOVQ F8, 1808(R2)
-	FMOVQ F7, 2064(R2)
+	FMOVQ F10, 896(R2)
+	FMOVQ F9, 912(R2)
+	FMOVQ F8, 1024(R2)
+	FMOVQ F7, 1040(R2)
 	MOVD params+16(FP), R2
 	ADD R7, R2, R2
 	SUB R5, R5, R5
 	ADD $2, R5, R5
 number03:
-	FMOVQ 2048(R2), F15
+	FMOVQ 1024(R2), F15
 	MOVD $2147483647, R16
 	VDUP R16, V14.S4
 	MOVD $0, R16
 	VDUP R16, V13.S4
 	MOVD $2139095039, R16
 	VDUP R16, V12.S4
-	FMOVQ 512(R2), F11
+	FMOVQ 256(R2), F11
 	VAND V14.B16, V15.B16, V0.B16
 	VORR V13.B16, V0.B16, V0.B16
 	WORD $0x6e20e580 // fcmge v0.4s, v12.4s, v0.4s
 	VBSL V13.B16, V11.B16, V0.B16
-	FMOVQ F0, 512(R2)
+	FMOVQ F0, 256(R2)
 	ADD $16, R2, R2
 	SUB $1, R5, R5
 	CBNZ R5, number03
@@ -1229,136 +1229,136 @@ strip1:
 	ADD R7, R0, R0
 	MOVD x+8(FP), R1
 	ADD R7, R1, R1
-	FMOVQ 1792(R2), F15
-	FMOVQ 2048(R2), F14
+	FMOVQ 896(R2), F15
+	FMOVQ 912(R2), F14
+	FMOVQ 1024(R2), F13
+	FMOVQ 1040(R2), F12
 	MOVD $2147483647, R16
-	VDUP R16, V13.S4
+	VDUP R16, V11.S4
 	MOVD $0, R16
-	VDUP R16, V12.S4
-	FMOVQ 512(R2), F11
-	MOVD $1249125376, R16
 	VDUP R16, V10.S4
-	MOVD $1262485504, R16
-	VDUP R16, V9.S4
-	MOVD $1077936128, R16
+	FMOVQ 256(R2), F9
+	MOVD $1249125376, R16
 	VDUP R16, V8.S4
-	MOVD $3229614080, R16
-	VDUP R16, V7.S4
-	MOVD $4286578688, R16
+	FMOVQ 272(R2), F7
+	MOVD $1262485504, R16
 	VDUP R16, V6.S4
-	FMOVQ 1808(R2), F5
-	FMOVQ 2064(R2), F4
-	FMOVQ 528(R2), F3
+	MOVD $1077936128, R16
+	VDUP R16, V5.S4
+	MOVD $3229614080, R16
+	VDUP R16, V4.S4
+	MOVD $4286578688, R16
+	VDUP R16, V3.S4
 	MOVD n+40(FP), R5
 row10:
 	FMOVQ (R1), F0
 	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
-	WORD $0x6e20dc22 // fmul v2.4s, v1.4s, v0.4s
-	FMOVQ (R0), F16
-	WORD $0x6e30dc51 // fmul v17.4s, v2.4s, v16.4s
-	WORD $0x4eb1d5f1 // fsub v17.4s, v15.4s, v17.4s
-	WORD $0x6e30dc32 // fmul v18.4s, v1.4s, v16.4s
-	WORD $0x6e30de52 // fmul v18.4s, v18.4s, v16.4s
-	WORD $0x4eb2d5d2 // fsub v18.4s, v14.4s, v18.4s
-	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
-	WORD $0x6e31fc00 // fdiv v0.4s, v0.4s, v17.4s
-	VAND V13.B16, V0.B16, V19.B16
-	VORR V12.B16, V19.B16, V19.B16
-	WORD $0x6e33e553 // fcmge v19.4s, v10.4s, v19.4s
-	VBSL V12.B16, V11.B16, V19.B16
-	WORD $0x6eace634 // fcmgt v20.4s, v17.4s, v12.4s
-	VBSL V11.B16, V19.B16, V20.B16
-	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
-	WORD $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
+	FMOVQ 16(R1), F2
+	WORD $0x6e22dc50 // fmul v16.4s, v2.4s, v2.4s
+	WORD $0x6e20dc31 // fmul v17.4s, v1.4s, v0.4s
+	WORD $0x6e22de12 // fmul v18.4s, v16.4s, v2.4s
+	FMOVQ (R0), F19
+	WORD $0x6e33de34 // fmul v20.4s, v17.4s, v19.4s
+	FMOVQ 16(R0), F21
+	WORD $0x6e35de56 // fmul v22.4s, v18.4s, v21.4s
+	WORD $0x4eb4d5f4 // fsub v20.4s, v15.4s, v20.4s
+	WORD $0x4eb6d5d6 // fsub v22.4s, v14.4s, v22.4s
+	WORD $0x6e33dc37 // fmul v23.4s, v1.4s, v19.4s
+	WORD $0x6e35de18 // fmul v24.4s, v16.4s, v21.4s
+	WORD $0x6e33def7 // fmul v23.4s, v23.4s, v19.4s
+	WORD $0x6e35df18 // fmul v24.4s, v24.4s, v21.4s
+	WORD $0x4eb7d5b7 // fsub v23.4s, v13.4s, v23.4s
+	WORD $0x4eb8d598 // fsub v24.4s, v12.4s, v24.4s
+	WORD $0x6e37dc00 // fmul v0.4s, v0.4s, v23.4s
+	WORD $0x6e38dc42 // fmul v2.4s, v2.4s, v24.4s
+	WORD $0x6e34fc00 // fdiv v0.4s, v0.4s, v20.4s
+	WORD $0x6e36fc42 // fdiv v2.4s, v2.4s, v22.4s
+	VAND V11.B16, V0.B16, V25.B16
+	VORR V10.B16, V25.B16, V25.B16
+	VAND V11.B16, V2.B16, V26.B16
+	VORR V10.B16, V26.B16, V26.B16
+	WORD $0x6e39e519 // fcmge v25.4s, v8.4s, v25.4s
+	VBSL V10.B16, V9.B16, V25.B16
+	WORD $0x6e3ae51a // fcmge v26.4s, v8.4s, v26.4s
+	VBSL V10.B16, V7.B16, V26.B16
+	WORD $0x6eaae69b // fcmgt v27.4s, v20.4s, v10.4s
+	VBSL V9.B16, V25.B16, V27.B16
+	WORD $0x6eaae6d9 // fcmgt v25.4s, v22.4s, v10.4s
+	VBSL V7.B16, V26.B16, V25.B16
+	WORD $0x4e26d400 // fadd v0.4s, v0.4s, v6.4s
+	WORD $0x4e26d442 // fadd v2.4s, v2.4s, v6.4s
+	WORD $0x4ea6d400 // fsub v0.4s, v0.4s, v6.4s
+	WORD $0x4ea6d442 // fsub v2.4s, v2.4s, v6.4s
+	WORD $0x4ea5f400 // fmin v0.4s, v0.4s, v5.4s
+	WORD $0x4ea5f442 // fmin v2.4s, v2.4s, v5.4s
+	WORD $0x4e24f400 // fmax v0.4s, v0.4s, v4.4s
+	WORD $0x4e24f442 // fmax v2.4s, v2.4s, v4.4s
+	WORD $0x6e20de31 // fmul v17.4s, v17.4s, v0.4s
+	WORD $0x6e22de52 // fmul v18.4s, v18.4s, v2.4s
+	WORD $0x4e31d691 // fadd v17.4s, v20.4s, v17.4s
+	WORD $0x4e32d6d2 // fadd v18.4s, v22.4s, v18.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
+	WORD $0x6e22de10 // fmul v16.4s, v16.4s, v2.4s
 	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x4e21d652 // fadd v18.4s, v18.4s, v1.4s
-	WORD $0x4eb0d401 // fsub v1.4s, v0.4s, v16.4s
-	VAND V13.B16, V1.B16, V1.B16
-	VORR V12.B16, V1.B16, V1.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x4e22d622 // fadd v2.4s, v17.4s, v2.4s
-	WORD $0x6e22dc53 // fmul v19.4s, v2.4s, v2.4s
-	WORD $0x6e2ede73 // fmul v19.4s, v19.4s, v14.4s
-	WORD $0x6eace421 // fcmgt v1.4s, v1.4s, v12.4s
-	VBSL V6.B16, V19.B16, V1.B16
-	WORD $0x6eace653 // fcmgt v19.4s, v18.4s, v12.4s
-	VBSL V6.B16, V1.B16, V19.B16
-	WORD $0x6eace631 // fcmgt v17.4s, v17.4s, v12.4s
-	VBSL V6.B16, V19.B16, V17.B16
+	WORD $0x6e22de10 // fmul v16.4s, v16.4s, v2.4s
+	WORD $0x4e21d6f7 // fadd v23.4s, v23.4s, v1.4s
+	WORD $0x4e30d718 // fadd v24.4s, v24.4s, v16.4s
+	WORD $0x4eb3d401 // fsub v1.4s, v0.4s, v19.4s
+	WORD $0x4eb5d450 // fsub v16.4s, v2.4s, v21.4s
+	VAND V11.B16, V1.B16, V1.B16
+	VORR V10.B16, V1.B16, V1.B16
+	VAND V11.B16, V16.B16, V16.B16
+	VORR V10.B16, V16.B16, V16.B16
+	WORD $0x6e31de3a // fmul v26.4s, v17.4s, v17.4s
+	WORD $0x6e32de5c // fmul v28.4s, v18.4s, v18.4s
+	WORD $0x6e2ddf5a // fmul v26.4s, v26.4s, v13.4s
+	WORD $0x6e2cdf9c // fmul v28.4s, v28.4s, v12.4s
+	WORD $0x6eaae421 // fcmgt v1.4s, v1.4s, v10.4s
+	VBSL V3.B16, V26.B16, V1.B16
+	WORD $0x6eaae610 // fcmgt v16.4s, v16.4s, v10.4s
+	VBSL V3.B16, V28.B16, V16.B16
+	WORD $0x6eaae6fa // fcmgt v26.4s, v23.4s, v10.4s
+	VBSL V3.B16, V1.B16, V26.B16
+	WORD $0x6eaae701 // fcmgt v1.4s, v24.4s, v10.4s
+	VBSL V3.B16, V16.B16, V1.B16
+	WORD $0x6eaae694 // fcmgt v20.4s, v20.4s, v10.4s
+	VBSL V3.B16, V26.B16, V20.B16
+	WORD $0x6eaae6d6 // fcmgt v22.4s, v22.4s, v10.4s
+	VBSL V3.B16, V1.B16, V22.B16
 	WORD $0x6e2fdde1 // fmul v1.4s, v15.4s, v15.4s
-	WORD $0x6e32dc21 // fmul v1.4s, v1.4s, v18.4s
-	WORD $0x6ea1e633 // fcmgt v19.4s, v17.4s, v1.4s
-	VBSL V15.B16, V2.B16, V19.B16
-	WORD $0x6ea1e622 // fcmgt v2.4s, v17.4s, v1.4s
+	WORD $0x6e2eddd0 // fmul v16.4s, v14.4s, v14.4s
+	WORD $0x6e37dc21 // fmul v1.4s, v1.4s, v23.4s
+	WORD $0x6e38de10 // fmul v16.4s, v16.4s, v24.4s
+	WORD $0x6ea1e69a // fcmgt v26.4s, v20.4s, v1.4s
+	VBSL V19.B16, V0.B16, V26.B16
+	WORD $0x6eb0e6c0 // fcmgt v0.4s, v22.4s, v16.4s
+	VBSL V21.B16, V2.B16, V0.B16
+	FMOVQ F26, (R0)
+	FMOVQ F0, 16(R0)
+	WORD $0x6ea1e680 // fcmgt v0.4s, v20.4s, v1.4s
+	VBSL V15.B16, V17.B16, V0.B16
+	WORD $0x6eb0e6c2 // fcmgt v2.4s, v22.4s, v16.4s
 	VBSL V14.B16, V18.B16, V2.B16
-	VMOV V20.B16, V11.B16
-	WORD $0x6ea1e631 // fcmgt v17.4s, v17.4s, v1.4s
-	VBSL V16.B16, V0.B16, V17.B16
-	FMOVQ F17, (R0)
-	VMOV V19.B16, V15.B16
+	WORD $0x6ea1e694 // fcmgt v20.4s, v20.4s, v1.4s
+	VBSL V13.B16, V23.B16, V20.B16
+	WORD $0x6eb0e6d6 // fcmgt v22.4s, v22.4s, v16.4s
+	VBSL V12.B16, V24.B16, V22.B16
+	VMOV V27.B16, V9.B16
+	VMOV V25.B16, V7.B16
+	VMOV V0.B16, V15.B16
 	VMOV V2.B16, V14.B16
-	FMOVQ 16(R1), F0
-	WORD $0x6e20dc01 // fmul v1.4s, v0.4s, v0.4s
-	WORD $0x6e20dc22 // fmul v2.4s, v1.4s, v0.4s
-	FMOVQ 16(R0), F16
-	WORD $0x6e30dc51 // fmul v17.4s, v2.4s, v16.4s
-	WORD $0x4eb1d4b1 // fsub v17.4s, v5.4s, v17.4s
-	WORD $0x6e30dc32 // fmul v18.4s, v1.4s, v16.4s
-	WORD $0x6e30de52 // fmul v18.4s, v18.4s, v16.4s
-	WORD $0x4eb2d492 // fsub v18.4s, v4.4s, v18.4s
-	WORD $0x6e32dc00 // fmul v0.4s, v0.4s, v18.4s
-	WORD $0x6e31fc00 // fdiv v0.4s, v0.4s, v17.4s
-	VAND V13.B16, V0.B16, V19.B16
-	VORR V12.B16, V19.B16, V19.B16
-	WORD $0x6e33e553 // fcmge v19.4s, v10.4s, v19.4s
-	VBSL V12.B16, V3.B16, V19.B16
-	WORD $0x6eace634 // fcmgt v20.4s, v17.4s, v12.4s
-	VBSL V3.B16, V19.B16, V20.B16
-	WORD $0x4e29d400 // fadd v0.4s, v0.4s, v9.4s
-	WORD $0x4ea9d400 // fsub v0.4s, v0.4s, v9.4s
-	WORD $0x4ea8f400 // fmin v0.4s, v0.4s, v8.4s
-	WORD $0x4e27f400 // fmax v0.4s, v0.4s, v7.4s
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x6e20dc21 // fmul v1.4s, v1.4s, v0.4s
-	WORD $0x4e21d652 // fadd v18.4s, v18.4s, v1.4s
-	WORD $0x4eb0d401 // fsub v1.4s, v0.4s, v16.4s
-	VAND V13.B16, V1.B16, V1.B16
-	VORR V12.B16, V1.B16, V1.B16
-	WORD $0x6e20dc42 // fmul v2.4s, v2.4s, v0.4s
-	WORD $0x4e22d622 // fadd v2.4s, v17.4s, v2.4s
-	WORD $0x6e22dc53 // fmul v19.4s, v2.4s, v2.4s
-	WORD $0x6e24de73 // fmul v19.4s, v19.4s, v4.4s
-	WORD $0x6eace421 // fcmgt v1.4s, v1.4s, v12.4s
-	VBSL V6.B16, V19.B16, V1.B16
-	WORD $0x6eace653 // fcmgt v19.4s, v18.4s, v12.4s
-	VBSL V6.B16, V1.B16, V19.B16
-	WORD $0x6eace631 // fcmgt v17.4s, v17.4s, v12.4s
-	VBSL V6.B16, V19.B16, V17.B16
-	WORD $0x6e25dca1 // fmul v1.4s, v5.4s, v5.4s
-	WORD $0x6e32dc21 // fmul v1.4s, v1.4s, v18.4s
-	WORD $0x6ea1e633 // fcmgt v19.4s, v17.4s, v1.4s
-	VBSL V5.B16, V2.B16, V19.B16
-	WORD $0x6ea1e622 // fcmgt v2.4s, v17.4s, v1.4s
-	VBSL V4.B16, V18.B16, V2.B16
-	VMOV V20.B16, V3.B16
-	WORD $0x6ea1e631 // fcmgt v17.4s, v17.4s, v1.4s
-	VBSL V16.B16, V0.B16, V17.B16
-	FMOVQ F17, 16(R0)
-	VMOV V19.B16, V5.B16
-	VMOV V2.B16, V4.B16
-	ADD $256, R0, R0
-	ADD $256, R1, R1
+	VMOV V20.B16, V13.B16
+	VMOV V22.B16, V12.B16
+	ADD $128, R0, R0
+	ADD $128, R1, R1
 	SUB $1, R5, R5
 	CBNZ R5, row10
-	FMOVQ F11, 512(R2)
-	FMOVQ F15, 1792(R2)
-	FMOVQ F14, 2048(R2)
-	FMOVQ F3, 528(R2)
-	FMOVQ F5, 1808(R2)
-	FMOVQ F4, 2064(R2)
+	FMOVQ F9, 256(R2)
+	FMOVQ F7, 272(R2)
+	FMOVQ F15, 896(R2)
+	FMOVQ F14, 912(R2)
+	FMOVQ F13, 1024(R2)
+	FMOVQ F12, 1040(R2)
 	ADD $32, R7, R7
 	CMP R6, R7
 	BLT strip1

@@ -33,86 +33,86 @@ TEXT ·BlockParamsQ8_0NEON(SB), NOSPLIT, $0-64
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
 loop:
-	FMOVQ (R3), F0
-	FMOVQ (R4), F1
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	VAND V14.B16, V0.B16, V0.B16
-	VORR V13.B16, V0.B16, V0.B16
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
-	FMOVD F1, (R0)
-	VAND V14.B16, V0.B16, V1.B16
-	VORR V13.B16, V1.B16, V1.B16
-	WORD $0x6e20fd62 // fdiv v2.4s, v11.4s, v0.4s
-	WORD $0x6e2ae421 // fcmge v1.4s, v1.4s, v10.4s
-	VBSL V13.B16, V2.B16, V1.B16
-	FMOVQ F1, (R1)
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, (R2)
-	WORD $0x4e20d529 // fadd v9.4s, v9.4s, v0.4s
-	FMOVQ 16(R3), F0
+	FMOVQ (R4), F0
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
 	FMOVQ 16(R4), F1
 	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	FMOVQ 32(R4), F2
+	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+	FMOVQ 48(R4), F3
+	WORD $0x6e2fdc63 // fmul v3.4s, v3.4s, v15.4s
+	FMOVQ (R3), F4
+	WORD $0x4e20f484 // fmax v4.4s, v4.4s, v0.4s
+	FMOVQ 16(R3), F0
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 32(R3), F1
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R3), F2
+	WORD $0x4e23f442 // fmax v2.4s, v2.4s, v3.4s
+	VAND V14.B16, V4.B16, V4.B16
+	VORR V13.B16, V4.B16, V4.B16
 	VAND V14.B16, V0.B16, V0.B16
 	VORR V13.B16, V0.B16, V0.B16
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
-	FMOVD F1, 8(R0)
-	VAND V14.B16, V0.B16, V1.B16
+	VAND V14.B16, V1.B16, V1.B16
 	VORR V13.B16, V1.B16, V1.B16
-	WORD $0x6e20fd62 // fdiv v2.4s, v11.4s, v0.4s
-	WORD $0x6e2ae421 // fcmge v1.4s, v1.4s, v10.4s
-	VBSL V13.B16, V2.B16, V1.B16
-	FMOVQ F1, 16(R1)
+	VAND V14.B16, V2.B16, V2.B16
+	VORR V13.B16, V2.B16, V2.B16
+	WORD $0x6e2cfc84 // fdiv v4.4s, v4.4s, v12.4s
+	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
+	WORD $0x6e2cfc21 // fdiv v1.4s, v1.4s, v12.4s
+	WORD $0x6e2cfc42 // fdiv v2.4s, v2.4s, v12.4s
+	VAND V14.B16, V4.B16, V3.B16
+	VORR V13.B16, V3.B16, V3.B16
+	VAND V14.B16, V0.B16, V5.B16
+	VORR V13.B16, V5.B16, V5.B16
+	VAND V14.B16, V1.B16, V16.B16
+	VORR V13.B16, V16.B16, V16.B16
+	VAND V14.B16, V2.B16, V17.B16
+	VORR V13.B16, V17.B16, V17.B16
+	WORD $0x6e24fd72 // fdiv v18.4s, v11.4s, v4.4s
+	WORD $0x6e20fd73 // fdiv v19.4s, v11.4s, v0.4s
+	WORD $0x6e21fd74 // fdiv v20.4s, v11.4s, v1.4s
+	WORD $0x6e22fd75 // fdiv v21.4s, v11.4s, v2.4s
+	WORD $0x6e2ae463 // fcmge v3.4s, v3.4s, v10.4s
+	VBSL V13.B16, V18.B16, V3.B16
+	WORD $0x6e2ae4a5 // fcmge v5.4s, v5.4s, v10.4s
+	VBSL V13.B16, V19.B16, V5.B16
+	WORD $0x6e2ae610 // fcmge v16.4s, v16.4s, v10.4s
+	VBSL V13.B16, V20.B16, V16.B16
+	WORD $0x6e2ae631 // fcmge v17.4s, v17.4s, v10.4s
+	VBSL V13.B16, V21.B16, V17.B16
+	WORD $0x0e216892 // fcvtn v18.4h, v4.4s
+	FMOVD F18, (R0)
+	WORD $0x0e216812 // fcvtn v18.4h, v0.4s
+	FMOVD F18, 8(R0)
+	WORD $0x0e216832 // fcvtn v18.4h, v1.4s
+	FMOVD F18, 16(R0)
+	WORD $0x0e216852 // fcvtn v18.4h, v2.4s
+	FMOVD F18, 24(R0)
+	FMOVQ F3, (R1)
+	FMOVQ F5, 16(R1)
+	FMOVQ F16, 32(R1)
+	FMOVQ F17, 48(R1)
+	WORD $0x6e2ddc84 // fmul v4.4s, v4.4s, v13.4s
 	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
 	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
+	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
+	WORD $0x6e2ddc63 // fmul v3.4s, v3.4s, v13.4s
+	WORD $0x6e2ddca5 // fmul v5.4s, v5.4s, v13.4s
+	WORD $0x6e2dde10 // fmul v16.4s, v16.4s, v13.4s
+	WORD $0x6e2dde31 // fmul v17.4s, v17.4s, v13.4s
+	WORD $0x4e23d484 // fadd v4.4s, v4.4s, v3.4s
+	WORD $0x4e25d400 // fadd v0.4s, v0.4s, v5.4s
+	WORD $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
+	WORD $0x4e31d442 // fadd v2.4s, v2.4s, v17.4s
+	FMOVQ F4, (R2)
 	FMOVQ F0, 16(R2)
+	FMOVQ F1, 32(R2)
+	FMOVQ F2, 48(R2)
+	WORD $0x4e24d529 // fadd v9.4s, v9.4s, v4.4s
 	WORD $0x4e20d508 // fadd v8.4s, v8.4s, v0.4s
-	FMOVQ 32(R3), F0
-	FMOVQ 32(R4), F1
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	VAND V14.B16, V0.B16, V0.B16
-	VORR V13.B16, V0.B16, V0.B16
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
-	FMOVD F1, 16(R0)
-	VAND V14.B16, V0.B16, V1.B16
-	VORR V13.B16, V1.B16, V1.B16
-	WORD $0x6e20fd62 // fdiv v2.4s, v11.4s, v0.4s
-	WORD $0x6e2ae421 // fcmge v1.4s, v1.4s, v10.4s
-	VBSL V13.B16, V2.B16, V1.B16
-	FMOVQ F1, 32(R1)
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 32(R2)
-	WORD $0x4e20d4e7 // fadd v7.4s, v7.4s, v0.4s
-	FMOVQ 48(R3), F0
-	FMOVQ 48(R4), F1
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	VAND V14.B16, V0.B16, V0.B16
-	VORR V13.B16, V0.B16, V0.B16
-	WORD $0x6e2cfc00 // fdiv v0.4s, v0.4s, v12.4s
-	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
-	FMOVD F1, 24(R0)
-	VAND V14.B16, V0.B16, V1.B16
-	VORR V13.B16, V1.B16, V1.B16
-	WORD $0x6e20fd62 // fdiv v2.4s, v11.4s, v0.4s
-	WORD $0x6e2ae421 // fcmge v1.4s, v1.4s, v10.4s
-	VBSL V13.B16, V2.B16, V1.B16
-	FMOVQ F1, 48(R1)
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	WORD $0x4e21d400 // fadd v0.4s, v0.4s, v1.4s
-	FMOVQ F0, 48(R2)
-	WORD $0x4e20d4c6 // fadd v6.4s, v6.4s, v0.4s
+	WORD $0x4e21d4e7 // fadd v7.4s, v7.4s, v1.4s
+	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
 	ADD $32, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -140,17 +140,17 @@ TEXT ·BlockParamsQ4_0NEON(SB), NOSPLIT, $0-64
 	MOVD n+56(FP), R7
 	MOVD $3212836864, R16
 	VDUP R16, V15.S4
-	MOVD $3187671040, R16
-	VDUP R16, V14.S4
-	MOVD $2147483647, R16
-	VDUP R16, V13.S4
 	MOVD $0, R16
-	VDUP R16, V12.S4
-	MOVD $1065353216, R16
-	VDUP R16, V11.S4
-	MOVD $1, R16
-	VDUP R16, V10.S4
+	VDUP R16, V14.S4
 	MOVD $2143289344, R16
+	VDUP R16, V13.S4
+	MOVD $3187671040, R16
+	VDUP R16, V12.S4
+	MOVD $2147483647, R16
+	VDUP R16, V11.S4
+	MOVD $1065353216, R16
+	VDUP R16, V10.S4
+	MOVD $1, R16
 	VDUP R16, V9.S4
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
@@ -159,100 +159,100 @@ TEXT ·BlockParamsQ4_0NEON(SB), NOSPLIT, $0-64
 loop:
 	FMOVQ (R3), F0
 	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	FMOVQ (R4), F2
-	WORD $0x6e22e423 // fcmge v3.4s, v1.4s, v2.4s
-	VBSL V2.B16, V0.B16, V3.B16
-	WORD $0x6e2edc64 // fmul v4.4s, v3.4s, v14.4s
-	WORD $0x0e216890 // fcvtn v16.4h, v4.4s
-	FMOVD F16, (R0)
-	VAND V13.B16, V4.B16, V16.B16
-	VORR V12.B16, V16.B16, V16.B16
-	WORD $0x6e24fd71 // fdiv v17.4s, v11.4s, v4.4s
-	WORD $0x6e2ae610 // fcmge v16.4s, v16.4s, v10.4s
-	VBSL V12.B16, V17.B16, V16.B16
-	FMOVQ F16, (R1)
-	WORD $0x6e21e441 // fcmge v1.4s, v2.4s, v1.4s
-	VBSL V0.B16, V2.B16, V1.B16
-	WORD $0x6e21e463 // fcmge v3.4s, v3.4s, v1.4s
-	VBSL V9.B16, V12.B16, V3.B16
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x6e2cde10 // fmul v16.4s, v16.4s, v12.4s
-	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
-	FMOVQ F3, (R2)
-	WORD $0x4e23d508 // fadd v8.4s, v8.4s, v3.4s
-	FMOVQ 16(R3), F0
-	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	FMOVQ 16(R4), F2
-	WORD $0x6e22e423 // fcmge v3.4s, v1.4s, v2.4s
-	VBSL V2.B16, V0.B16, V3.B16
-	WORD $0x6e2edc64 // fmul v4.4s, v3.4s, v14.4s
-	WORD $0x0e216890 // fcvtn v16.4h, v4.4s
-	FMOVD F16, 8(R0)
-	VAND V13.B16, V4.B16, V16.B16
-	VORR V12.B16, V16.B16, V16.B16
-	WORD $0x6e24fd71 // fdiv v17.4s, v11.4s, v4.4s
-	WORD $0x6e2ae610 // fcmge v16.4s, v16.4s, v10.4s
-	VBSL V12.B16, V17.B16, V16.B16
-	FMOVQ F16, 16(R1)
-	WORD $0x6e21e441 // fcmge v1.4s, v2.4s, v1.4s
-	VBSL V0.B16, V2.B16, V1.B16
-	WORD $0x6e21e463 // fcmge v3.4s, v3.4s, v1.4s
-	VBSL V9.B16, V12.B16, V3.B16
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x6e2cde10 // fmul v16.4s, v16.4s, v12.4s
-	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
+	FMOVQ 16(R3), F2
+	WORD $0x6e2fdc43 // fmul v3.4s, v2.4s, v15.4s
+	FMOVQ 32(R3), F4
+	WORD $0x6e2fdc90 // fmul v16.4s, v4.4s, v15.4s
+	FMOVQ 48(R3), F17
+	WORD $0x6e2fde32 // fmul v18.4s, v17.4s, v15.4s
+	FMOVQ (R4), F19
+	WORD $0x6e33e434 // fcmge v20.4s, v1.4s, v19.4s
+	VBSL V19.B16, V0.B16, V20.B16
+	FMOVQ 16(R4), F21
+	WORD $0x6e35e476 // fcmge v22.4s, v3.4s, v21.4s
+	VBSL V21.B16, V2.B16, V22.B16
+	FMOVQ 32(R4), F23
+	WORD $0x6e37e618 // fcmge v24.4s, v16.4s, v23.4s
+	VBSL V23.B16, V4.B16, V24.B16
+	FMOVQ 48(R4), F25
+	WORD $0x6e39e65a // fcmge v26.4s, v18.4s, v25.4s
+	VBSL V25.B16, V17.B16, V26.B16
+	WORD $0x6e21e661 // fcmge v1.4s, v19.4s, v1.4s
+	VBSL V0.B16, V19.B16, V1.B16
+	WORD $0x6e23e6a3 // fcmge v3.4s, v21.4s, v3.4s
+	VBSL V2.B16, V21.B16, V3.B16
+	WORD $0x6e30e6f0 // fcmge v16.4s, v23.4s, v16.4s
+	VBSL V4.B16, V23.B16, V16.B16
+	WORD $0x6e32e732 // fcmge v18.4s, v25.4s, v18.4s
+	VBSL V17.B16, V25.B16, V18.B16
+	WORD $0x6e21e681 // fcmge v1.4s, v20.4s, v1.4s
+	VBSL V13.B16, V14.B16, V1.B16
+	WORD $0x6e23e6c3 // fcmge v3.4s, v22.4s, v3.4s
+	VBSL V13.B16, V14.B16, V3.B16
+	WORD $0x6e30e710 // fcmge v16.4s, v24.4s, v16.4s
+	VBSL V13.B16, V14.B16, V16.B16
+	WORD $0x6e32e752 // fcmge v18.4s, v26.4s, v18.4s
+	VBSL V13.B16, V14.B16, V18.B16
+	WORD $0x6e2cde94 // fmul v20.4s, v20.4s, v12.4s
+	WORD $0x6e2cded6 // fmul v22.4s, v22.4s, v12.4s
+	WORD $0x6e2cdf18 // fmul v24.4s, v24.4s, v12.4s
+	WORD $0x6e2cdf5a // fmul v26.4s, v26.4s, v12.4s
+	VAND V11.B16, V20.B16, V0.B16
+	VORR V14.B16, V0.B16, V0.B16
+	VAND V11.B16, V22.B16, V2.B16
+	VORR V14.B16, V2.B16, V2.B16
+	VAND V11.B16, V24.B16, V4.B16
+	VORR V14.B16, V4.B16, V4.B16
+	VAND V11.B16, V26.B16, V17.B16
+	VORR V14.B16, V17.B16, V17.B16
+	WORD $0x6e34fd53 // fdiv v19.4s, v10.4s, v20.4s
+	WORD $0x6e36fd55 // fdiv v21.4s, v10.4s, v22.4s
+	WORD $0x6e38fd57 // fdiv v23.4s, v10.4s, v24.4s
+	WORD $0x6e3afd59 // fdiv v25.4s, v10.4s, v26.4s
+	WORD $0x6e29e400 // fcmge v0.4s, v0.4s, v9.4s
+	VBSL V14.B16, V19.B16, V0.B16
+	WORD $0x6e29e442 // fcmge v2.4s, v2.4s, v9.4s
+	VBSL V14.B16, V21.B16, V2.B16
+	WORD $0x6e29e484 // fcmge v4.4s, v4.4s, v9.4s
+	VBSL V14.B16, V23.B16, V4.B16
+	WORD $0x6e29e631 // fcmge v17.4s, v17.4s, v9.4s
+	VBSL V14.B16, V25.B16, V17.B16
+	WORD $0x0e216a93 // fcvtn v19.4h, v20.4s
+	FMOVD F19, (R0)
+	WORD $0x0e216ad3 // fcvtn v19.4h, v22.4s
+	FMOVD F19, 8(R0)
+	WORD $0x0e216b13 // fcvtn v19.4h, v24.4s
+	FMOVD F19, 16(R0)
+	WORD $0x0e216b53 // fcvtn v19.4h, v26.4s
+	FMOVD F19, 24(R0)
+	FMOVQ F0, (R1)
+	FMOVQ F2, 16(R1)
+	FMOVQ F4, 32(R1)
+	FMOVQ F17, 48(R1)
+	WORD $0x6e2ede94 // fmul v20.4s, v20.4s, v14.4s
+	WORD $0x6e2eded6 // fmul v22.4s, v22.4s, v14.4s
+	WORD $0x6e2edf18 // fmul v24.4s, v24.4s, v14.4s
+	WORD $0x6e2edf5a // fmul v26.4s, v26.4s, v14.4s
+	WORD $0x4e34d421 // fadd v1.4s, v1.4s, v20.4s
+	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
+	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
+	WORD $0x4e3ad652 // fadd v18.4s, v18.4s, v26.4s
+	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x6e2edc84 // fmul v4.4s, v4.4s, v14.4s
+	WORD $0x6e2ede31 // fmul v17.4s, v17.4s, v14.4s
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
+	WORD $0x4e31d652 // fadd v18.4s, v18.4s, v17.4s
+	FMOVQ F1, (R2)
 	FMOVQ F3, 16(R2)
+	FMOVQ F16, 32(R2)
+	FMOVQ F18, 48(R2)
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
 	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	FMOVQ 32(R3), F0
-	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	FMOVQ 32(R4), F2
-	WORD $0x6e22e423 // fcmge v3.4s, v1.4s, v2.4s
-	VBSL V2.B16, V0.B16, V3.B16
-	WORD $0x6e2edc64 // fmul v4.4s, v3.4s, v14.4s
-	WORD $0x0e216890 // fcvtn v16.4h, v4.4s
-	FMOVD F16, 16(R0)
-	VAND V13.B16, V4.B16, V16.B16
-	VORR V12.B16, V16.B16, V16.B16
-	WORD $0x6e24fd71 // fdiv v17.4s, v11.4s, v4.4s
-	WORD $0x6e2ae610 // fcmge v16.4s, v16.4s, v10.4s
-	VBSL V12.B16, V17.B16, V16.B16
-	FMOVQ F16, 32(R1)
-	WORD $0x6e21e441 // fcmge v1.4s, v2.4s, v1.4s
-	VBSL V0.B16, V2.B16, V1.B16
-	WORD $0x6e21e463 // fcmge v3.4s, v3.4s, v1.4s
-	VBSL V9.B16, V12.B16, V3.B16
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x6e2cde10 // fmul v16.4s, v16.4s, v12.4s
-	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
-	FMOVQ F3, 32(R2)
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	FMOVQ 48(R3), F0
-	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	FMOVQ 48(R4), F2
-	WORD $0x6e22e423 // fcmge v3.4s, v1.4s, v2.4s
-	VBSL V2.B16, V0.B16, V3.B16
-	WORD $0x6e2edc64 // fmul v4.4s, v3.4s, v14.4s
-	WORD $0x0e216890 // fcvtn v16.4h, v4.4s
-	FMOVD F16, 24(R0)
-	VAND V13.B16, V4.B16, V16.B16
-	VORR V12.B16, V16.B16, V16.B16
-	WORD $0x6e24fd71 // fdiv v17.4s, v11.4s, v4.4s
-	WORD $0x6e2ae610 // fcmge v16.4s, v16.4s, v10.4s
-	VBSL V12.B16, V17.B16, V16.B16
-	FMOVQ F16, 48(R1)
-	WORD $0x6e21e441 // fcmge v1.4s, v2.4s, v1.4s
-	VBSL V0.B16, V2.B16, V1.B16
-	WORD $0x6e21e463 // fcmge v3.4s, v3.4s, v1.4s
-	VBSL V9.B16, V12.B16, V3.B16
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x6e2cde10 // fmul v16.4s, v16.4s, v12.4s
-	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
-	FMOVQ F3, 48(R2)
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
+	WORD $0x4e32d4a5 // fadd v5.4s, v5.4s, v18.4s
 	ADD $32, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -280,17 +280,17 @@ TEXT ·BlockParamsQ5_0NEON(SB), NOSPLIT, $0-64
 	MOVD n+56(FP), R7
 	MOVD $3212836864, R16
 	VDUP R16, V15.S4
-	MOVD $3179282432, R16
-	VDUP R16, V14.S4
-	MOVD $2147483647, R16
-	VDUP R16, V13.S4
 	MOVD $0, R16
-	VDUP R16, V12.S4
-	MOVD $1065353216, R16
-	VDUP R16, V11.S4
-	MOVD $1, R16
-	VDUP R16, V10.S4
+	VDUP R16, V14.S4
 	MOVD $2143289344, R16
+	VDUP R16, V13.S4
+	MOVD $3179282432, R16
+	VDUP R16, V12.S4
+	MOVD $2147483647, R16
+	VDUP R16, V11.S4
+	MOVD $1065353216, R16
+	VDUP R16, V10.S4
+	MOVD $1, R16
 	VDUP R16, V9.S4
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
 	WORD $0x6f00e407 // movi v7.2d, #0000000000000000
@@ -299,100 +299,100 @@ TEXT ·BlockParamsQ5_0NEON(SB), NOSPLIT, $0-64
 loop:
 	FMOVQ (R3), F0
 	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	FMOVQ (R4), F2
-	WORD $0x6e22e423 // fcmge v3.4s, v1.4s, v2.4s
-	VBSL V2.B16, V0.B16, V3.B16
-	WORD $0x6e2edc64 // fmul v4.4s, v3.4s, v14.4s
-	WORD $0x0e216890 // fcvtn v16.4h, v4.4s
-	FMOVD F16, (R0)
-	VAND V13.B16, V4.B16, V16.B16
-	VORR V12.B16, V16.B16, V16.B16
-	WORD $0x6e24fd71 // fdiv v17.4s, v11.4s, v4.4s
-	WORD $0x6e2ae610 // fcmge v16.4s, v16.4s, v10.4s
-	VBSL V12.B16, V17.B16, V16.B16
-	FMOVQ F16, (R1)
-	WORD $0x6e21e441 // fcmge v1.4s, v2.4s, v1.4s
-	VBSL V0.B16, V2.B16, V1.B16
-	WORD $0x6e21e463 // fcmge v3.4s, v3.4s, v1.4s
-	VBSL V9.B16, V12.B16, V3.B16
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x6e2cde10 // fmul v16.4s, v16.4s, v12.4s
-	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
-	FMOVQ F3, (R2)
-	WORD $0x4e23d508 // fadd v8.4s, v8.4s, v3.4s
-	FMOVQ 16(R3), F0
-	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	FMOVQ 16(R4), F2
-	WORD $0x6e22e423 // fcmge v3.4s, v1.4s, v2.4s
-	VBSL V2.B16, V0.B16, V3.B16
-	WORD $0x6e2edc64 // fmul v4.4s, v3.4s, v14.4s
-	WORD $0x0e216890 // fcvtn v16.4h, v4.4s
-	FMOVD F16, 8(R0)
-	VAND V13.B16, V4.B16, V16.B16
-	VORR V12.B16, V16.B16, V16.B16
-	WORD $0x6e24fd71 // fdiv v17.4s, v11.4s, v4.4s
-	WORD $0x6e2ae610 // fcmge v16.4s, v16.4s, v10.4s
-	VBSL V12.B16, V17.B16, V16.B16
-	FMOVQ F16, 16(R1)
-	WORD $0x6e21e441 // fcmge v1.4s, v2.4s, v1.4s
-	VBSL V0.B16, V2.B16, V1.B16
-	WORD $0x6e21e463 // fcmge v3.4s, v3.4s, v1.4s
-	VBSL V9.B16, V12.B16, V3.B16
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x6e2cde10 // fmul v16.4s, v16.4s, v12.4s
-	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
+	FMOVQ 16(R3), F2
+	WORD $0x6e2fdc43 // fmul v3.4s, v2.4s, v15.4s
+	FMOVQ 32(R3), F4
+	WORD $0x6e2fdc90 // fmul v16.4s, v4.4s, v15.4s
+	FMOVQ 48(R3), F17
+	WORD $0x6e2fde32 // fmul v18.4s, v17.4s, v15.4s
+	FMOVQ (R4), F19
+	WORD $0x6e33e434 // fcmge v20.4s, v1.4s, v19.4s
+	VBSL V19.B16, V0.B16, V20.B16
+	FMOVQ 16(R4), F21
+	WORD $0x6e35e476 // fcmge v22.4s, v3.4s, v21.4s
+	VBSL V21.B16, V2.B16, V22.B16
+	FMOVQ 32(R4), F23
+	WORD $0x6e37e618 // fcmge v24.4s, v16.4s, v23.4s
+	VBSL V23.B16, V4.B16, V24.B16
+	FMOVQ 48(R4), F25
+	WORD $0x6e39e65a // fcmge v26.4s, v18.4s, v25.4s
+	VBSL V25.B16, V17.B16, V26.B16
+	WORD $0x6e21e661 // fcmge v1.4s, v19.4s, v1.4s
+	VBSL V0.B16, V19.B16, V1.B16
+	WORD $0x6e23e6a3 // fcmge v3.4s, v21.4s, v3.4s
+	VBSL V2.B16, V21.B16, V3.B16
+	WORD $0x6e30e6f0 // fcmge v16.4s, v23.4s, v16.4s
+	VBSL V4.B16, V23.B16, V16.B16
+	WORD $0x6e32e732 // fcmge v18.4s, v25.4s, v18.4s
+	VBSL V17.B16, V25.B16, V18.B16
+	WORD $0x6e21e681 // fcmge v1.4s, v20.4s, v1.4s
+	VBSL V13.B16, V14.B16, V1.B16
+	WORD $0x6e23e6c3 // fcmge v3.4s, v22.4s, v3.4s
+	VBSL V13.B16, V14.B16, V3.B16
+	WORD $0x6e30e710 // fcmge v16.4s, v24.4s, v16.4s
+	VBSL V13.B16, V14.B16, V16.B16
+	WORD $0x6e32e752 // fcmge v18.4s, v26.4s, v18.4s
+	VBSL V13.B16, V14.B16, V18.B16
+	WORD $0x6e2cde94 // fmul v20.4s, v20.4s, v12.4s
+	WORD $0x6e2cded6 // fmul v22.4s, v22.4s, v12.4s
+	WORD $0x6e2cdf18 // fmul v24.4s, v24.4s, v12.4s
+	WORD $0x6e2cdf5a // fmul v26.4s, v26.4s, v12.4s
+	VAND V11.B16, V20.B16, V0.B16
+	VORR V14.B16, V0.B16, V0.B16
+	VAND V11.B16, V22.B16, V2.B16
+	VORR V14.B16, V2.B16, V2.B16
+	VAND V11.B16, V24.B16, V4.B16
+	VORR V14.B16, V4.B16, V4.B16
+	VAND V11.B16, V26.B16, V17.B16
+	VORR V14.B16, V17.B16, V17.B16
+	WORD $0x6e34fd53 // fdiv v19.4s, v10.4s, v20.4s
+	WORD $0x6e36fd55 // fdiv v21.4s, v10.4s, v22.4s
+	WORD $0x6e38fd57 // fdiv v23.4s, v10.4s, v24.4s
+	WORD $0x6e3afd59 // fdiv v25.4s, v10.4s, v26.4s
+	WORD $0x6e29e400 // fcmge v0.4s, v0.4s, v9.4s
+	VBSL V14.B16, V19.B16, V0.B16
+	WORD $0x6e29e442 // fcmge v2.4s, v2.4s, v9.4s
+	VBSL V14.B16, V21.B16, V2.B16
+	WORD $0x6e29e484 // fcmge v4.4s, v4.4s, v9.4s
+	VBSL V14.B16, V23.B16, V4.B16
+	WORD $0x6e29e631 // fcmge v17.4s, v17.4s, v9.4s
+	VBSL V14.B16, V25.B16, V17.B16
+	WORD $0x0e216a93 // fcvtn v19.4h, v20.4s
+	FMOVD F19, (R0)
+	WORD $0x0e216ad3 // fcvtn v19.4h, v22.4s
+	FMOVD F19, 8(R0)
+	WORD $0x0e216b13 // fcvtn v19.4h, v24.4s
+	FMOVD F19, 16(R0)
+	WORD $0x0e216b53 // fcvtn v19.4h, v26.4s
+	FMOVD F19, 24(R0)
+	FMOVQ F0, (R1)
+	FMOVQ F2, 16(R1)
+	FMOVQ F4, 32(R1)
+	FMOVQ F17, 48(R1)
+	WORD $0x6e2ede94 // fmul v20.4s, v20.4s, v14.4s
+	WORD $0x6e2eded6 // fmul v22.4s, v22.4s, v14.4s
+	WORD $0x6e2edf18 // fmul v24.4s, v24.4s, v14.4s
+	WORD $0x6e2edf5a // fmul v26.4s, v26.4s, v14.4s
+	WORD $0x4e34d421 // fadd v1.4s, v1.4s, v20.4s
+	WORD $0x4e36d463 // fadd v3.4s, v3.4s, v22.4s
+	WORD $0x4e38d610 // fadd v16.4s, v16.4s, v24.4s
+	WORD $0x4e3ad652 // fadd v18.4s, v18.4s, v26.4s
+	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x6e2edc84 // fmul v4.4s, v4.4s, v14.4s
+	WORD $0x6e2ede31 // fmul v17.4s, v17.4s, v14.4s
+	WORD $0x4e20d421 // fadd v1.4s, v1.4s, v0.4s
+	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x4e24d610 // fadd v16.4s, v16.4s, v4.4s
+	WORD $0x4e31d652 // fadd v18.4s, v18.4s, v17.4s
+	FMOVQ F1, (R2)
 	FMOVQ F3, 16(R2)
+	FMOVQ F16, 32(R2)
+	FMOVQ F18, 48(R2)
+	WORD $0x4e21d508 // fadd v8.4s, v8.4s, v1.4s
 	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	FMOVQ 32(R3), F0
-	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	FMOVQ 32(R4), F2
-	WORD $0x6e22e423 // fcmge v3.4s, v1.4s, v2.4s
-	VBSL V2.B16, V0.B16, V3.B16
-	WORD $0x6e2edc64 // fmul v4.4s, v3.4s, v14.4s
-	WORD $0x0e216890 // fcvtn v16.4h, v4.4s
-	FMOVD F16, 16(R0)
-	VAND V13.B16, V4.B16, V16.B16
-	VORR V12.B16, V16.B16, V16.B16
-	WORD $0x6e24fd71 // fdiv v17.4s, v11.4s, v4.4s
-	WORD $0x6e2ae610 // fcmge v16.4s, v16.4s, v10.4s
-	VBSL V12.B16, V17.B16, V16.B16
-	FMOVQ F16, 32(R1)
-	WORD $0x6e21e441 // fcmge v1.4s, v2.4s, v1.4s
-	VBSL V0.B16, V2.B16, V1.B16
-	WORD $0x6e21e463 // fcmge v3.4s, v3.4s, v1.4s
-	VBSL V9.B16, V12.B16, V3.B16
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x6e2cde10 // fmul v16.4s, v16.4s, v12.4s
-	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
-	FMOVQ F3, 32(R2)
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
-	FMOVQ 48(R3), F0
-	WORD $0x6e2fdc01 // fmul v1.4s, v0.4s, v15.4s
-	FMOVQ 48(R4), F2
-	WORD $0x6e22e423 // fcmge v3.4s, v1.4s, v2.4s
-	VBSL V2.B16, V0.B16, V3.B16
-	WORD $0x6e2edc64 // fmul v4.4s, v3.4s, v14.4s
-	WORD $0x0e216890 // fcvtn v16.4h, v4.4s
-	FMOVD F16, 24(R0)
-	VAND V13.B16, V4.B16, V16.B16
-	VORR V12.B16, V16.B16, V16.B16
-	WORD $0x6e24fd71 // fdiv v17.4s, v11.4s, v4.4s
-	WORD $0x6e2ae610 // fcmge v16.4s, v16.4s, v10.4s
-	VBSL V12.B16, V17.B16, V16.B16
-	FMOVQ F16, 48(R1)
-	WORD $0x6e21e441 // fcmge v1.4s, v2.4s, v1.4s
-	VBSL V0.B16, V2.B16, V1.B16
-	WORD $0x6e21e463 // fcmge v3.4s, v3.4s, v1.4s
-	VBSL V9.B16, V12.B16, V3.B16
-	WORD $0x6e2cdc84 // fmul v4.4s, v4.4s, v12.4s
-	WORD $0x4e24d463 // fadd v3.4s, v3.4s, v4.4s
-	WORD $0x6e2cde10 // fmul v16.4s, v16.4s, v12.4s
-	WORD $0x4e30d463 // fadd v3.4s, v3.4s, v16.4s
-	FMOVQ F3, 48(R2)
-	WORD $0x4e23d4a5 // fadd v5.4s, v5.4s, v3.4s
+	WORD $0x4e30d4c6 // fadd v6.4s, v6.4s, v16.4s
+	WORD $0x4e32d4a5 // fadd v5.4s, v5.4s, v18.4s
 	ADD $32, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
@@ -419,17 +419,17 @@ TEXT ·BlockParamsQ4_1NEON(SB), NOSPLIT, $0-72
 	MOVD params+48(FP), R6
 	MOVD sums+56(FP), R7
 	MOVD n+64(FP), R8
-	MOVD $1097859072, R16
-	VDUP R16, V15.S4
 	MOVD $2147483647, R16
-	VDUP R16, V14.S4
+	VDUP R16, V15.S4
 	MOVD $0, R16
-	VDUP R16, V13.S4
-	MOVD $1065353216, R16
-	VDUP R16, V12.S4
+	VDUP R16, V14.S4
 	MOVD $1, R16
-	VDUP R16, V11.S4
+	VDUP R16, V13.S4
 	MOVD $2143289344, R16
+	VDUP R16, V12.S4
+	MOVD $1097859072, R16
+	VDUP R16, V11.S4
+	MOVD $1065353216, R16
 	VDUP R16, V10.S4
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
@@ -437,109 +437,109 @@ TEXT ·BlockParamsQ4_1NEON(SB), NOSPLIT, $0-72
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
 loop:
 	FMOVQ (R4), F0
-	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
-	FMOVD F1, (R0)
-	FMOVQ (R5), F1
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
-	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
-	FMOVD F2, (R1)
-	VAND V14.B16, V1.B16, V2.B16
-	VORR V13.B16, V2.B16, V2.B16
-	WORD $0x6e21fd83 // fdiv v3.4s, v12.4s, v1.4s
-	WORD $0x6e2be442 // fcmge v2.4s, v2.4s, v11.4s
-	VBSL V13.B16, V3.B16, V2.B16
-	FMOVQ F2, (R2)
-	VAND V14.B16, V0.B16, V3.B16
-	VORR V13.B16, V3.B16, V3.B16
-	WORD $0x6e2be463 // fcmge v3.4s, v3.4s, v11.4s
-	VBSL V10.B16, V13.B16, V3.B16
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	VAND V15.B16, V0.B16, V1.B16
+	VORR V14.B16, V1.B16, V1.B16
+	FMOVQ 16(R4), F2
+	VAND V15.B16, V2.B16, V3.B16
+	VORR V14.B16, V3.B16, V3.B16
+	FMOVQ 32(R4), F4
+	VAND V15.B16, V4.B16, V5.B16
+	VORR V14.B16, V5.B16, V5.B16
+	FMOVQ 48(R4), F16
+	VAND V15.B16, V16.B16, V17.B16
+	VORR V14.B16, V17.B16, V17.B16
+	WORD $0x6e2de421 // fcmge v1.4s, v1.4s, v13.4s
+	VBSL V12.B16, V14.B16, V1.B16
+	WORD $0x6e2de463 // fcmge v3.4s, v3.4s, v13.4s
+	VBSL V12.B16, V14.B16, V3.B16
+	WORD $0x6e2de4a5 // fcmge v5.4s, v5.4s, v13.4s
+	VBSL V12.B16, V14.B16, V5.B16
+	WORD $0x6e2de631 // fcmge v17.4s, v17.4s, v13.4s
+	VBSL V12.B16, V14.B16, V17.B16
+	WORD $0x0e216812 // fcvtn v18.4h, v0.4s
+	FMOVD F18, (R0)
+	WORD $0x0e216852 // fcvtn v18.4h, v2.4s
+	FMOVD F18, 8(R0)
+	WORD $0x0e216892 // fcvtn v18.4h, v4.4s
+	FMOVD F18, 16(R0)
+	WORD $0x0e216a12 // fcvtn v18.4h, v16.4s
+	FMOVD F18, 24(R0)
+	WORD $0x6e2edc12 // fmul v18.4s, v0.4s, v14.4s
+	WORD $0x6e2edc53 // fmul v19.4s, v2.4s, v14.4s
+	WORD $0x6e2edc94 // fmul v20.4s, v4.4s, v14.4s
+	WORD $0x6e2ede15 // fmul v21.4s, v16.4s, v14.4s
+	WORD $0x4e32d421 // fadd v1.4s, v1.4s, v18.4s
+	WORD $0x4e33d463 // fadd v3.4s, v3.4s, v19.4s
+	WORD $0x4e34d4a5 // fadd v5.4s, v5.4s, v20.4s
+	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
+	FMOVQ (R5), F18
+	WORD $0x4ea0d652 // fsub v18.4s, v18.4s, v0.4s
+	FMOVQ 16(R5), F0
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 32(R5), F2
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	FMOVQ 48(R5), F4
+	WORD $0x4eb0d484 // fsub v4.4s, v4.4s, v16.4s
+	WORD $0x6e2bfe52 // fdiv v18.4s, v18.4s, v11.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
+	WORD $0x6e2bfc84 // fdiv v4.4s, v4.4s, v11.4s
+	VAND V15.B16, V18.B16, V16.B16
+	VORR V14.B16, V16.B16, V16.B16
+	VAND V15.B16, V0.B16, V19.B16
+	VORR V14.B16, V19.B16, V19.B16
+	VAND V15.B16, V2.B16, V20.B16
+	VORR V14.B16, V20.B16, V20.B16
+	VAND V15.B16, V4.B16, V21.B16
+	VORR V14.B16, V21.B16, V21.B16
+	WORD $0x6e32fd56 // fdiv v22.4s, v10.4s, v18.4s
+	WORD $0x6e20fd57 // fdiv v23.4s, v10.4s, v0.4s
+	WORD $0x6e22fd58 // fdiv v24.4s, v10.4s, v2.4s
+	WORD $0x6e24fd59 // fdiv v25.4s, v10.4s, v4.4s
+	WORD $0x6e2de610 // fcmge v16.4s, v16.4s, v13.4s
+	VBSL V14.B16, V22.B16, V16.B16
+	WORD $0x6e2de673 // fcmge v19.4s, v19.4s, v13.4s
+	VBSL V14.B16, V23.B16, V19.B16
+	WORD $0x6e2de694 // fcmge v20.4s, v20.4s, v13.4s
+	VBSL V14.B16, V24.B16, V20.B16
+	WORD $0x6e2de6b5 // fcmge v21.4s, v21.4s, v13.4s
+	VBSL V14.B16, V25.B16, V21.B16
+	WORD $0x0e216a56 // fcvtn v22.4h, v18.4s
+	FMOVD F22, (R1)
+	WORD $0x0e216816 // fcvtn v22.4h, v0.4s
+	FMOVD F22, 8(R1)
+	WORD $0x0e216856 // fcvtn v22.4h, v2.4s
+	FMOVD F22, 16(R1)
+	WORD $0x0e216896 // fcvtn v22.4h, v4.4s
+	FMOVD F22, 24(R1)
+	FMOVQ F16, (R2)
+	FMOVQ F19, 16(R2)
+	FMOVQ F20, 32(R2)
+	FMOVQ F21, 48(R2)
+	WORD $0x6e2ede52 // fmul v18.4s, v18.4s, v14.4s
+	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x6e2edc84 // fmul v4.4s, v4.4s, v14.4s
+	WORD $0x4e32d421 // fadd v1.4s, v1.4s, v18.4s
 	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, (R3)
-	WORD $0x4e23d529 // fadd v9.4s, v9.4s, v3.4s
-	FMOVQ 16(R4), F0
-	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
-	FMOVD F1, 8(R0)
-	FMOVQ 16(R5), F1
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
-	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
-	FMOVD F2, 8(R1)
-	VAND V14.B16, V1.B16, V2.B16
-	VORR V13.B16, V2.B16, V2.B16
-	WORD $0x6e21fd83 // fdiv v3.4s, v12.4s, v1.4s
-	WORD $0x6e2be442 // fcmge v2.4s, v2.4s, v11.4s
-	VBSL V13.B16, V3.B16, V2.B16
-	FMOVQ F2, 16(R2)
-	VAND V14.B16, V0.B16, V3.B16
-	VORR V13.B16, V3.B16, V3.B16
-	WORD $0x6e2be463 // fcmge v3.4s, v3.4s, v11.4s
-	VBSL V10.B16, V13.B16, V3.B16
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e24d631 // fadd v17.4s, v17.4s, v4.4s
+	WORD $0x6e2ede10 // fmul v16.4s, v16.4s, v14.4s
+	WORD $0x6e2ede73 // fmul v19.4s, v19.4s, v14.4s
+	WORD $0x6e2ede94 // fmul v20.4s, v20.4s, v14.4s
+	WORD $0x6e2edeb5 // fmul v21.4s, v21.4s, v14.4s
+	WORD $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
+	WORD $0x4e33d463 // fadd v3.4s, v3.4s, v19.4s
+	WORD $0x4e34d4a5 // fadd v5.4s, v5.4s, v20.4s
+	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
+	FMOVQ F1, (R3)
 	FMOVQ F3, 16(R3)
+	FMOVQ F5, 32(R3)
+	FMOVQ F17, 48(R3)
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
 	WORD $0x4e23d508 // fadd v8.4s, v8.4s, v3.4s
-	FMOVQ 32(R4), F0
-	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
-	FMOVD F1, 16(R0)
-	FMOVQ 32(R5), F1
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
-	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
-	FMOVD F2, 16(R1)
-	VAND V14.B16, V1.B16, V2.B16
-	VORR V13.B16, V2.B16, V2.B16
-	WORD $0x6e21fd83 // fdiv v3.4s, v12.4s, v1.4s
-	WORD $0x6e2be442 // fcmge v2.4s, v2.4s, v11.4s
-	VBSL V13.B16, V3.B16, V2.B16
-	FMOVQ F2, 32(R2)
-	VAND V14.B16, V0.B16, V3.B16
-	VORR V13.B16, V3.B16, V3.B16
-	WORD $0x6e2be463 // fcmge v3.4s, v3.4s, v11.4s
-	VBSL V10.B16, V13.B16, V3.B16
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 32(R3)
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	FMOVQ 48(R4), F0
-	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
-	FMOVD F1, 24(R0)
-	FMOVQ 48(R5), F1
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
-	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
-	FMOVD F2, 24(R1)
-	VAND V14.B16, V1.B16, V2.B16
-	VORR V13.B16, V2.B16, V2.B16
-	WORD $0x6e21fd83 // fdiv v3.4s, v12.4s, v1.4s
-	WORD $0x6e2be442 // fcmge v2.4s, v2.4s, v11.4s
-	VBSL V13.B16, V3.B16, V2.B16
-	FMOVQ F2, 48(R2)
-	VAND V14.B16, V0.B16, V3.B16
-	VORR V13.B16, V3.B16, V3.B16
-	WORD $0x6e2be463 // fcmge v3.4s, v3.4s, v11.4s
-	VBSL V10.B16, V13.B16, V3.B16
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 48(R3)
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
+	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	ADD $64, R2, R2
@@ -567,17 +567,17 @@ TEXT ·BlockParamsQ5_1NEON(SB), NOSPLIT, $0-72
 	MOVD params+48(FP), R6
 	MOVD sums+56(FP), R7
 	MOVD n+64(FP), R8
-	MOVD $1106771968, R16
-	VDUP R16, V15.S4
 	MOVD $2147483647, R16
-	VDUP R16, V14.S4
+	VDUP R16, V15.S4
 	MOVD $0, R16
-	VDUP R16, V13.S4
-	MOVD $1065353216, R16
-	VDUP R16, V12.S4
+	VDUP R16, V14.S4
 	MOVD $1, R16
-	VDUP R16, V11.S4
+	VDUP R16, V13.S4
 	MOVD $2143289344, R16
+	VDUP R16, V12.S4
+	MOVD $1106771968, R16
+	VDUP R16, V11.S4
+	MOVD $1065353216, R16
 	VDUP R16, V10.S4
 	WORD $0x6f00e409 // movi v9.2d, #0000000000000000
 	WORD $0x6f00e408 // movi v8.2d, #0000000000000000
@@ -585,109 +585,109 @@ TEXT ·BlockParamsQ5_1NEON(SB), NOSPLIT, $0-72
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
 loop:
 	FMOVQ (R4), F0
-	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
-	FMOVD F1, (R0)
-	FMOVQ (R5), F1
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
-	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
-	FMOVD F2, (R1)
-	VAND V14.B16, V1.B16, V2.B16
-	VORR V13.B16, V2.B16, V2.B16
-	WORD $0x6e21fd83 // fdiv v3.4s, v12.4s, v1.4s
-	WORD $0x6e2be442 // fcmge v2.4s, v2.4s, v11.4s
-	VBSL V13.B16, V3.B16, V2.B16
-	FMOVQ F2, (R2)
-	VAND V14.B16, V0.B16, V3.B16
-	VORR V13.B16, V3.B16, V3.B16
-	WORD $0x6e2be463 // fcmge v3.4s, v3.4s, v11.4s
-	VBSL V10.B16, V13.B16, V3.B16
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
+	VAND V15.B16, V0.B16, V1.B16
+	VORR V14.B16, V1.B16, V1.B16
+	FMOVQ 16(R4), F2
+	VAND V15.B16, V2.B16, V3.B16
+	VORR V14.B16, V3.B16, V3.B16
+	FMOVQ 32(R4), F4
+	VAND V15.B16, V4.B16, V5.B16
+	VORR V14.B16, V5.B16, V5.B16
+	FMOVQ 48(R4), F16
+	VAND V15.B16, V16.B16, V17.B16
+	VORR V14.B16, V17.B16, V17.B16
+	WORD $0x6e2de421 // fcmge v1.4s, v1.4s, v13.4s
+	VBSL V12.B16, V14.B16, V1.B16
+	WORD $0x6e2de463 // fcmge v3.4s, v3.4s, v13.4s
+	VBSL V12.B16, V14.B16, V3.B16
+	WORD $0x6e2de4a5 // fcmge v5.4s, v5.4s, v13.4s
+	VBSL V12.B16, V14.B16, V5.B16
+	WORD $0x6e2de631 // fcmge v17.4s, v17.4s, v13.4s
+	VBSL V12.B16, V14.B16, V17.B16
+	WORD $0x0e216812 // fcvtn v18.4h, v0.4s
+	FMOVD F18, (R0)
+	WORD $0x0e216852 // fcvtn v18.4h, v2.4s
+	FMOVD F18, 8(R0)
+	WORD $0x0e216892 // fcvtn v18.4h, v4.4s
+	FMOVD F18, 16(R0)
+	WORD $0x0e216a12 // fcvtn v18.4h, v16.4s
+	FMOVD F18, 24(R0)
+	WORD $0x6e2edc12 // fmul v18.4s, v0.4s, v14.4s
+	WORD $0x6e2edc53 // fmul v19.4s, v2.4s, v14.4s
+	WORD $0x6e2edc94 // fmul v20.4s, v4.4s, v14.4s
+	WORD $0x6e2ede15 // fmul v21.4s, v16.4s, v14.4s
+	WORD $0x4e32d421 // fadd v1.4s, v1.4s, v18.4s
+	WORD $0x4e33d463 // fadd v3.4s, v3.4s, v19.4s
+	WORD $0x4e34d4a5 // fadd v5.4s, v5.4s, v20.4s
+	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
+	FMOVQ (R5), F18
+	WORD $0x4ea0d652 // fsub v18.4s, v18.4s, v0.4s
+	FMOVQ 16(R5), F0
+	WORD $0x4ea2d400 // fsub v0.4s, v0.4s, v2.4s
+	FMOVQ 32(R5), F2
+	WORD $0x4ea4d442 // fsub v2.4s, v2.4s, v4.4s
+	FMOVQ 48(R5), F4
+	WORD $0x4eb0d484 // fsub v4.4s, v4.4s, v16.4s
+	WORD $0x6e2bfe52 // fdiv v18.4s, v18.4s, v11.4s
+	WORD $0x6e2bfc00 // fdiv v0.4s, v0.4s, v11.4s
+	WORD $0x6e2bfc42 // fdiv v2.4s, v2.4s, v11.4s
+	WORD $0x6e2bfc84 // fdiv v4.4s, v4.4s, v11.4s
+	VAND V15.B16, V18.B16, V16.B16
+	VORR V14.B16, V16.B16, V16.B16
+	VAND V15.B16, V0.B16, V19.B16
+	VORR V14.B16, V19.B16, V19.B16
+	VAND V15.B16, V2.B16, V20.B16
+	VORR V14.B16, V20.B16, V20.B16
+	VAND V15.B16, V4.B16, V21.B16
+	VORR V14.B16, V21.B16, V21.B16
+	WORD $0x6e32fd56 // fdiv v22.4s, v10.4s, v18.4s
+	WORD $0x6e20fd57 // fdiv v23.4s, v10.4s, v0.4s
+	WORD $0x6e22fd58 // fdiv v24.4s, v10.4s, v2.4s
+	WORD $0x6e24fd59 // fdiv v25.4s, v10.4s, v4.4s
+	WORD $0x6e2de610 // fcmge v16.4s, v16.4s, v13.4s
+	VBSL V14.B16, V22.B16, V16.B16
+	WORD $0x6e2de673 // fcmge v19.4s, v19.4s, v13.4s
+	VBSL V14.B16, V23.B16, V19.B16
+	WORD $0x6e2de694 // fcmge v20.4s, v20.4s, v13.4s
+	VBSL V14.B16, V24.B16, V20.B16
+	WORD $0x6e2de6b5 // fcmge v21.4s, v21.4s, v13.4s
+	VBSL V14.B16, V25.B16, V21.B16
+	WORD $0x0e216a56 // fcvtn v22.4h, v18.4s
+	FMOVD F22, (R1)
+	WORD $0x0e216816 // fcvtn v22.4h, v0.4s
+	FMOVD F22, 8(R1)
+	WORD $0x0e216856 // fcvtn v22.4h, v2.4s
+	FMOVD F22, 16(R1)
+	WORD $0x0e216896 // fcvtn v22.4h, v4.4s
+	FMOVD F22, 24(R1)
+	FMOVQ F16, (R2)
+	FMOVQ F19, 16(R2)
+	FMOVQ F20, 32(R2)
+	FMOVQ F21, 48(R2)
+	WORD $0x6e2ede52 // fmul v18.4s, v18.4s, v14.4s
+	WORD $0x6e2edc00 // fmul v0.4s, v0.4s, v14.4s
+	WORD $0x6e2edc42 // fmul v2.4s, v2.4s, v14.4s
+	WORD $0x6e2edc84 // fmul v4.4s, v4.4s, v14.4s
+	WORD $0x4e32d421 // fadd v1.4s, v1.4s, v18.4s
 	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, (R3)
-	WORD $0x4e23d529 // fadd v9.4s, v9.4s, v3.4s
-	FMOVQ 16(R4), F0
-	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
-	FMOVD F1, 8(R0)
-	FMOVQ 16(R5), F1
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
-	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
-	FMOVD F2, 8(R1)
-	VAND V14.B16, V1.B16, V2.B16
-	VORR V13.B16, V2.B16, V2.B16
-	WORD $0x6e21fd83 // fdiv v3.4s, v12.4s, v1.4s
-	WORD $0x6e2be442 // fcmge v2.4s, v2.4s, v11.4s
-	VBSL V13.B16, V3.B16, V2.B16
-	FMOVQ F2, 16(R2)
-	VAND V14.B16, V0.B16, V3.B16
-	VORR V13.B16, V3.B16, V3.B16
-	WORD $0x6e2be463 // fcmge v3.4s, v3.4s, v11.4s
-	VBSL V10.B16, V13.B16, V3.B16
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
+	WORD $0x4e24d631 // fadd v17.4s, v17.4s, v4.4s
+	WORD $0x6e2ede10 // fmul v16.4s, v16.4s, v14.4s
+	WORD $0x6e2ede73 // fmul v19.4s, v19.4s, v14.4s
+	WORD $0x6e2ede94 // fmul v20.4s, v20.4s, v14.4s
+	WORD $0x6e2edeb5 // fmul v21.4s, v21.4s, v14.4s
+	WORD $0x4e30d421 // fadd v1.4s, v1.4s, v16.4s
+	WORD $0x4e33d463 // fadd v3.4s, v3.4s, v19.4s
+	WORD $0x4e34d4a5 // fadd v5.4s, v5.4s, v20.4s
+	WORD $0x4e35d631 // fadd v17.4s, v17.4s, v21.4s
+	FMOVQ F1, (R3)
 	FMOVQ F3, 16(R3)
+	FMOVQ F5, 32(R3)
+	FMOVQ F17, 48(R3)
+	WORD $0x4e21d529 // fadd v9.4s, v9.4s, v1.4s
 	WORD $0x4e23d508 // fadd v8.4s, v8.4s, v3.4s
-	FMOVQ 32(R4), F0
-	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
-	FMOVD F1, 16(R0)
-	FMOVQ 32(R5), F1
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
-	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
-	FMOVD F2, 16(R1)
-	VAND V14.B16, V1.B16, V2.B16
-	VORR V13.B16, V2.B16, V2.B16
-	WORD $0x6e21fd83 // fdiv v3.4s, v12.4s, v1.4s
-	WORD $0x6e2be442 // fcmge v2.4s, v2.4s, v11.4s
-	VBSL V13.B16, V3.B16, V2.B16
-	FMOVQ F2, 32(R2)
-	VAND V14.B16, V0.B16, V3.B16
-	VORR V13.B16, V3.B16, V3.B16
-	WORD $0x6e2be463 // fcmge v3.4s, v3.4s, v11.4s
-	VBSL V10.B16, V13.B16, V3.B16
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 32(R3)
-	WORD $0x4e23d4e7 // fadd v7.4s, v7.4s, v3.4s
-	FMOVQ 48(R4), F0
-	WORD $0x0e216801 // fcvtn v1.4h, v0.4s
-	FMOVD F1, 24(R0)
-	FMOVQ 48(R5), F1
-	WORD $0x4ea0d421 // fsub v1.4s, v1.4s, v0.4s
-	WORD $0x6e2ffc21 // fdiv v1.4s, v1.4s, v15.4s
-	WORD $0x0e216822 // fcvtn v2.4h, v1.4s
-	FMOVD F2, 24(R1)
-	VAND V14.B16, V1.B16, V2.B16
-	VORR V13.B16, V2.B16, V2.B16
-	WORD $0x6e21fd83 // fdiv v3.4s, v12.4s, v1.4s
-	WORD $0x6e2be442 // fcmge v2.4s, v2.4s, v11.4s
-	VBSL V13.B16, V3.B16, V2.B16
-	FMOVQ F2, 48(R2)
-	VAND V14.B16, V0.B16, V3.B16
-	VORR V13.B16, V3.B16, V3.B16
-	WORD $0x6e2be463 // fcmge v3.4s, v3.4s, v11.4s
-	VBSL V10.B16, V13.B16, V3.B16
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	WORD $0x4e20d463 // fadd v3.4s, v3.4s, v0.4s
-	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
-	WORD $0x4e21d463 // fadd v3.4s, v3.4s, v1.4s
-	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
-	FMOVQ F3, 48(R3)
-	WORD $0x4e23d4c6 // fadd v6.4s, v6.4s, v3.4s
+	WORD $0x4e25d4e7 // fadd v7.4s, v7.4s, v5.4s
+	WORD $0x4e31d4c6 // fadd v6.4s, v6.4s, v17.4s
 	ADD $32, R0, R0
 	ADD $32, R1, R1
 	ADD $64, R2, R2
@@ -722,113 +722,113 @@ TEXT ·BlockParamsMXFP4NEON(SB), NOSPLIT, $0-64
 	VDUP R16, V13.S4
 	MOVD $2139095040, R16
 	VDUP R16, V12.S4
-	MOVD $1098907647, R16
-	VDUP R16, V11.S4
-	MOVD $1048576000, R16
-	VDUP R16, V10.S4
 	MOVD $41943040, R16
-	VDUP R16, V9.S4
+	VDUP R16, V11.S4
 	MOVD $2143289344, R16
-	VDUP R16, V8.S4
+	VDUP R16, V10.S4
 	MOVD $1073741779, R16
+	VDUP R16, V9.S4
+	MOVD $1098907647, R16
+	VDUP R16, V8.S4
+	MOVD $1048576000, R16
 	VDUP R16, V7.S4
 	WORD $0x6f00e406 // movi v6.2d, #0000000000000000
 	WORD $0x6f00e405 // movi v5.2d, #0000000000000000
 	WORD $0x6f00e404 // movi v4.2d, #0000000000000000
 	WORD $0x6f00e403 // movi v3.2d, #0000000000000000
 loop:
-	FMOVQ (R3), F0
-	FMOVQ (R4), F1
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	VAND V14.B16, V0.B16, V0.B16
-	VORR V13.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V1.B16
-	VORR V13.B16, V1.B16, V1.B16
-	WORD $0x6e21fd62 // fdiv v2.4s, v11.4s, v1.4s
-	FMOVQ F2, (R0)
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VUSHR $23, V2.S4, V2.S4
-	FMOVQ F2, (R1)
-	WORD $0x6e29e402 // fcmge v2.4s, v0.4s, v9.4s
-	VBSL V8.B16, V13.B16, V2.B16
-	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	WORD $0x6e20e421 // fcmge v1.4s, v1.4s, v0.4s
-	VBSL V8.B16, V13.B16, V1.B16
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
-	FMOVQ F2, (R2)
-	WORD $0x4e22d4c6 // fadd v6.4s, v6.4s, v2.4s
-	FMOVQ 16(R3), F0
+	FMOVQ (R4), F0
+	WORD $0x6e2fdc00 // fmul v0.4s, v0.4s, v15.4s
 	FMOVQ 16(R4), F1
 	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
+	FMOVQ 32(R4), F2
+	WORD $0x6e2fdc42 // fmul v2.4s, v2.4s, v15.4s
+	FMOVQ 48(R4), F16
+	WORD $0x6e2fde10 // fmul v16.4s, v16.4s, v15.4s
+	FMOVQ (R3), F17
+	WORD $0x4e20f631 // fmax v17.4s, v17.4s, v0.4s
+	FMOVQ 16(R3), F0
 	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
+	FMOVQ 32(R3), F1
+	WORD $0x4e22f421 // fmax v1.4s, v1.4s, v2.4s
+	FMOVQ 48(R3), F2
+	WORD $0x4e30f442 // fmax v2.4s, v2.4s, v16.4s
+	VAND V14.B16, V17.B16, V17.B16
+	VORR V13.B16, V17.B16, V17.B16
 	VAND V14.B16, V0.B16, V0.B16
 	VORR V13.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V1.B16
+	VAND V14.B16, V1.B16, V1.B16
 	VORR V13.B16, V1.B16, V1.B16
-	WORD $0x6e21fd62 // fdiv v2.4s, v11.4s, v1.4s
-	FMOVQ F2, 16(R0)
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VUSHR $23, V2.S4, V2.S4
-	FMOVQ F2, 16(R1)
-	WORD $0x6e29e402 // fcmge v2.4s, v0.4s, v9.4s
-	VBSL V8.B16, V13.B16, V2.B16
-	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	WORD $0x6e20e421 // fcmge v1.4s, v1.4s, v0.4s
-	VBSL V8.B16, V13.B16, V1.B16
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
+	VAND V14.B16, V2.B16, V2.B16
+	VORR V13.B16, V2.B16, V2.B16
+	VAND V12.B16, V17.B16, V16.B16
+	VORR V13.B16, V16.B16, V16.B16
+	VAND V12.B16, V0.B16, V18.B16
+	VORR V13.B16, V18.B16, V18.B16
+	VAND V12.B16, V1.B16, V19.B16
+	VORR V13.B16, V19.B16, V19.B16
+	VAND V12.B16, V2.B16, V20.B16
+	VORR V13.B16, V20.B16, V20.B16
+	WORD $0x6e2be635 // fcmge v21.4s, v17.4s, v11.4s
+	VBSL V10.B16, V13.B16, V21.B16
+	WORD $0x6e2be416 // fcmge v22.4s, v0.4s, v11.4s
+	VBSL V10.B16, V13.B16, V22.B16
+	WORD $0x6e2be437 // fcmge v23.4s, v1.4s, v11.4s
+	VBSL V10.B16, V13.B16, V23.B16
+	WORD $0x6e2be458 // fcmge v24.4s, v2.4s, v11.4s
+	VBSL V10.B16, V13.B16, V24.B16
+	WORD $0x6e29de19 // fmul v25.4s, v16.4s, v9.4s
+	WORD $0x6e29de5a // fmul v26.4s, v18.4s, v9.4s
+	WORD $0x6e29de7b // fmul v27.4s, v19.4s, v9.4s
+	WORD $0x6e29de9c // fmul v28.4s, v20.4s, v9.4s
+	WORD $0x6e31e739 // fcmge v25.4s, v25.4s, v17.4s
+	VBSL V10.B16, V13.B16, V25.B16
+	WORD $0x6e20e75a // fcmge v26.4s, v26.4s, v0.4s
+	VBSL V10.B16, V13.B16, V26.B16
+	WORD $0x6e21e77b // fcmge v27.4s, v27.4s, v1.4s
+	VBSL V10.B16, V13.B16, V27.B16
+	WORD $0x6e22e79c // fcmge v28.4s, v28.4s, v2.4s
+	VBSL V10.B16, V13.B16, V28.B16
+	WORD $0x4e39d6b5 // fadd v21.4s, v21.4s, v25.4s
+	WORD $0x4e3ad6d6 // fadd v22.4s, v22.4s, v26.4s
+	WORD $0x4e3bd6f7 // fadd v23.4s, v23.4s, v27.4s
+	WORD $0x4e3cd718 // fadd v24.4s, v24.4s, v28.4s
+	WORD $0x6e30fd19 // fdiv v25.4s, v8.4s, v16.4s
+	WORD $0x6e32fd1a // fdiv v26.4s, v8.4s, v18.4s
+	WORD $0x6e33fd1b // fdiv v27.4s, v8.4s, v19.4s
+	WORD $0x6e34fd1c // fdiv v28.4s, v8.4s, v20.4s
+	FMOVQ F25, (R0)
+	FMOVQ F26, 16(R0)
+	FMOVQ F27, 32(R0)
+	FMOVQ F28, 48(R0)
+	WORD $0x6e27de10 // fmul v16.4s, v16.4s, v7.4s
+	WORD $0x6e27de52 // fmul v18.4s, v18.4s, v7.4s
+	WORD $0x6e27de73 // fmul v19.4s, v19.4s, v7.4s
+	WORD $0x6e27de94 // fmul v20.4s, v20.4s, v7.4s
+	VUSHR $23, V16.S4, V16.S4
+	VUSHR $23, V18.S4, V18.S4
+	VUSHR $23, V19.S4, V19.S4
+	VUSHR $23, V20.S4, V20.S4
+	FMOVQ F16, (R1)
+	FMOVQ F18, 16(R1)
+	FMOVQ F19, 32(R1)
+	FMOVQ F20, 48(R1)
+	WORD $0x6e2dde31 // fmul v17.4s, v17.4s, v13.4s
 	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 16(R2)
-	WORD $0x4e22d4a5 // fadd v5.4s, v5.4s, v2.4s
-	FMOVQ 32(R3), F0
-	FMOVQ 32(R4), F1
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	VAND V14.B16, V0.B16, V0.B16
-	VORR V13.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V1.B16
-	VORR V13.B16, V1.B16, V1.B16
-	WORD $0x6e21fd62 // fdiv v2.4s, v11.4s, v1.4s
-	FMOVQ F2, 32(R0)
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VUSHR $23, V2.S4, V2.S4
-	FMOVQ F2, 32(R1)
-	WORD $0x6e29e402 // fcmge v2.4s, v0.4s, v9.4s
-	VBSL V8.B16, V13.B16, V2.B16
-	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	WORD $0x6e20e421 // fcmge v1.4s, v1.4s, v0.4s
-	VBSL V8.B16, V13.B16, V1.B16
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 32(R2)
-	WORD $0x4e22d484 // fadd v4.4s, v4.4s, v2.4s
-	FMOVQ 48(R3), F0
-	FMOVQ 48(R4), F1
-	WORD $0x6e2fdc21 // fmul v1.4s, v1.4s, v15.4s
-	WORD $0x4e21f400 // fmax v0.4s, v0.4s, v1.4s
-	VAND V14.B16, V0.B16, V0.B16
-	VORR V13.B16, V0.B16, V0.B16
-	VAND V12.B16, V0.B16, V1.B16
-	VORR V13.B16, V1.B16, V1.B16
-	WORD $0x6e21fd62 // fdiv v2.4s, v11.4s, v1.4s
-	FMOVQ F2, 48(R0)
-	WORD $0x6e2adc22 // fmul v2.4s, v1.4s, v10.4s
-	VUSHR $23, V2.S4, V2.S4
-	FMOVQ F2, 48(R1)
-	WORD $0x6e29e402 // fcmge v2.4s, v0.4s, v9.4s
-	VBSL V8.B16, V13.B16, V2.B16
-	WORD $0x6e27dc21 // fmul v1.4s, v1.4s, v7.4s
-	WORD $0x6e20e421 // fcmge v1.4s, v1.4s, v0.4s
-	VBSL V8.B16, V13.B16, V1.B16
-	WORD $0x4e21d442 // fadd v2.4s, v2.4s, v1.4s
-	WORD $0x6e2ddc00 // fmul v0.4s, v0.4s, v13.4s
-	WORD $0x4e20d442 // fadd v2.4s, v2.4s, v0.4s
-	FMOVQ F2, 48(R2)
-	WORD $0x4e22d463 // fadd v3.4s, v3.4s, v2.4s
+	WORD $0x6e2ddc21 // fmul v1.4s, v1.4s, v13.4s
+	WORD $0x6e2ddc42 // fmul v2.4s, v2.4s, v13.4s
+	WORD $0x4e31d6b5 // fadd v21.4s, v21.4s, v17.4s
+	WORD $0x4e20d6d6 // fadd v22.4s, v22.4s, v0.4s
+	WORD $0x4e21d6f7 // fadd v23.4s, v23.4s, v1.4s
+	WORD $0x4e22d718 // fadd v24.4s, v24.4s, v2.4s
+	FMOVQ F21, (R2)
+	FMOVQ F22, 16(R2)
+	FMOVQ F23, 32(R2)
+	FMOVQ F24, 48(R2)
+	WORD $0x4e35d4c6 // fadd v6.4s, v6.4s, v21.4s
+	WORD $0x4e36d4a5 // fadd v5.4s, v5.4s, v22.4s
+	WORD $0x4e37d484 // fadd v4.4s, v4.4s, v23.4s
+	WORD $0x4e38d463 // fadd v3.4s, v3.4s, v24.4s
 	ADD $64, R0, R0
 	ADD $64, R1, R1
 	ADD $64, R2, R2
