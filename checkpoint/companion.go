@@ -106,34 +106,50 @@ func (r Record) WriteParams(p quant.Params, first int, write func(suffix string,
 	return nil
 }
 
-// ReadParams asks for the bytes of the companions, and sets the parameters of a part of a tensor, those of n groups from first on. It
-// uses the memory of p if there is enough.
-func (r Record) ReadParams(p *quant.Params, first, n int, read func(suffix string, data []byte, off int64) error) error {
-	p.Scale = slices.Grow(p.Scale[:0], n)[:n]
+// readParams sets the parameters of a part of the tensor, those of n groups from first on, by its companions. It uses the memory of p if there
+// is enough.
+func (l *own) readParams(s *scratch, p *quant.Params, first, n int) error {
 	p.ZeroPoint, p.MinVal, p.Global = p.ZeroPoint[:0], p.MinVal[:0], 0
-	var data []byte
-	for _, c := range r.Companions() {
-		if c.Suffix == globalScaleSuffix {
-			data = slices.Grow(data[:0], 4)[:4]
-			if err := read(c.Suffix, data, 0); err != nil {
-				return err
-			}
-			p.Global = math.Float32frombits(binary.LittleEndian.Uint32(data))
-			continue
+	for _, c := range l.companions {
+		from := l.companion(c.Suffix)
+		var err error
+		switch c.Suffix {
+		case globalScaleSuffix:
+			global := lend[float32](&s.stored, 1)
+			err = read(from, global, 0)
+			p.Global = global[0]
+		case zeroPointSuffix:
+			p.ZeroPoint = slices.Grow(p.ZeroPoint, n)[:n]
+			err = readZeroPoints(from, s, p.ZeroPoint, first)
+		default:
+			values := c.floats(p)
+			*values = slices.Grow((*values)[:0], n)[:n]
+			err = (&scales{Stored: from}).read(s, *values, first)
 		}
-		size := c.DType.Bits() / 8
-		data = slices.Grow(data[:0], size*n)[:size*n]
-		if err := read(c.Suffix, data, int64(size)*int64(first)); err != nil {
+		if err != nil {
 			return err
 		}
-		c.decode(p, data, n)
 	}
 	// The zero point of a symmetric scheme is not stored.
-	if middle := r.zeroPoint(); middle != 0 && len(p.ZeroPoint) == 0 {
+	if middle := l.record.zeroPoint(); middle != 0 && len(p.ZeroPoint) == 0 {
 		p.ZeroPoint = slices.Grow(p.ZeroPoint, n)[:n]
 		for i := range p.ZeroPoint {
 			p.ZeroPoint[i] = middle
 		}
+	}
+	return nil
+}
+
+// readZeroPoints reads integers of any type from the one called first on.
+func readZeroPoints(from Stored, s *scratch, dst []int32, first int) error {
+	size := from.DType.Bits() / 8
+	data := lend[uint8](&s.stored, size*len(dst))
+	if err := read(from, data, int64(first)*int64(size)); err != nil {
+		return err
+	}
+	c := Companion{zeroPointSuffix, from.DType}
+	for i := range dst {
+		dst[i] = c.integer(data, i)
 	}
 	return nil
 }
@@ -198,35 +214,6 @@ func (c Companion) encode(data []byte, p quant.Params) error {
 		}
 	}
 	return nil
-}
-
-// decode reads n values.
-func (c Companion) decode(p *quant.Params, data []byte, n int) {
-	le := binary.LittleEndian
-	if c.Suffix == zeroPointSuffix {
-		p.ZeroPoint = slices.Grow(p.ZeroPoint, n)[:n]
-		for i := range p.ZeroPoint {
-			p.ZeroPoint[i] = c.integer(data, i)
-		}
-		return
-	}
-	values := c.floats(p)
-	*values = slices.Grow((*values)[:0], n)[:n]
-	for i := range *values {
-		v := &(*values)[i]
-		switch c.DType {
-		case safetensors.F32:
-			*v = math.Float32frombits(le.Uint32(data[4*i:]))
-		case safetensors.F16:
-			*v = float16.Frombits(le.Uint16(data[2*i:])).Float32()
-		case safetensors.BF16:
-			*v = bf16.BFloat16(le.Uint16(data[2*i:])).Float32()
-		case safetensors.F8_E8M0:
-			*v = fp8.E8M0(data[i]).Float32()
-		case safetensors.F8_E4M3:
-			*v = fp8.E4M3FN(data[i]).Float32()
-		}
-	}
 }
 
 // integer is a zero point.

@@ -23,7 +23,9 @@ type own struct {
 
 // alike is what tensors of one record and one shape of scales have in common.
 type alike struct {
-	record *Record
+	record     *Record
+	companions []Companion
+	line       int // the length of the last axis
 
 	// The same pieces, for each type that values are asked for in.
 	f32 quantizers.Pieces[float32]
@@ -110,8 +112,11 @@ func (b *builder) resolveOwn(record *Record, known map[likeness]*alike) {
 }
 
 func newAlike(record *Record, groups []int) (a *alike, err error) {
-	a = &alike{record: record}
 	codes := record.Codes()
+	a = &alike{record: record, companions: record.Companions(), line: 1}
+	if n := len(codes.Shape); n > 0 {
+		a.line = codes.Shape[n-1]
+	}
 	codes.Params.Shape = groups
 	if a.f32, err = quantizers.PiecesOf[float32](codes); err != nil {
 		return nil, err
@@ -137,12 +142,31 @@ func piecesOf[T kernels.Float](l *own) quantizers.Pieces[T] {
 // readOwn reads elements from the one called first on.
 func readOwn[T kernels.Float](l *own, s *scratch, dst []T, first int) error {
 	pieces := piecesOf[T](l)
-	piece, err := pieces.Piece(first, len(dst))
+	all, err := pieces.Piece(first, len(dst))
 	if err != nil {
 		return err
 	}
-	return readOwnPiece(l, pieces, s, dst, piece)
+	most := len(dst)
+	if first%l.line == 0 {
+		// The parameters of groups that pieces have in common are read for each.
+		common := all.Groups / max(1, all.Len/pieces.Unit())
+		most = max(1, max(pieceLen, piecePerGroup*common)/l.line) * l.line
+	}
+	for len(dst) > 0 {
+		piece, err := pieces.Piece(first, min(most, len(dst)))
+		if err != nil {
+			return err
+		}
+		if err := readOwnPiece(l, pieces, s, dst[:piece.Len], piece); err != nil {
+			return err
+		}
+		dst, first = dst[piece.Len:], first+piece.Len
+	}
+	return nil
 }
+
+// piecePerGroup is how many elements a piece has at least for each of the groups that all pieces have in common.
+const piecePerGroup = 64
 
 // readOwnPiece reads a piece, with the parameters of its groups.
 func readOwnPiece[T kernels.Float](l *own, pieces quantizers.Pieces[T], s *scratch, dst []T, piece quant.Part) error {
@@ -151,10 +175,7 @@ func readOwnPiece[T kernels.Float](l *own, pieces quantizers.Pieces[T], s *scrat
 	if err := from.File.ReadTensor(from.Name, codes, int64(piece.Byte)); err != nil {
 		return err
 	}
-	if err := l.record.ReadParams(&s.groups, piece.Group, piece.Groups, func(suffix string, data []byte, off int64) error {
-		from := l.companion(suffix)
-		return from.File.ReadTensor(from.Name, data, off)
-	}); err != nil {
+	if err := l.readParams(s, &s.groups, piece.Group, piece.Groups); err != nil {
 		return err
 	}
 	return pieces.Dequantize(dst, piece, codes, s.groups)

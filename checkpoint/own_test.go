@@ -12,6 +12,7 @@ import (
 	"github.com/x448/float16"
 
 	"github.com/lowbit-go/lowbit/bf16"
+	"github.com/lowbit-go/lowbit/internal/race"
 	"github.com/lowbit-go/lowbit/kernels"
 	"github.com/lowbit-go/lowbit/quant"
 	"github.com/lowbit-go/lowbit/safetensors"
@@ -64,7 +65,7 @@ func writeOwn[T kernels.Float](t *testing.T, spec quant.Spec, shape []int, packe
 		return all, record, bytesOf(values.Data)
 	}
 	for _, c := range record.Companions() {
-		all["w"+c.Suffix] = raw{c.DType, codes.Params.Shape, nil}
+		all["w"+c.Suffix] = raw{c.DType, c.Shape(safetensors.ShapeOf(codes.Params.Shape...)).Dims(), nil}
 	}
 	require.NoError(t, record.WriteParams(codes.Params, 0, func(suffix string, data []byte, off int64) error {
 		x := all["w"+suffix]
@@ -167,4 +168,33 @@ func TestOwnScalar(t *testing.T) {
 	w := lookup(t, open(t, path), "w")
 	assert.Equal(t, want, readAs(t, w, safetensors.F32, 1))
 	assert.Equal(t, "lowbit int4, 4 bits, groups of 1x1", w.Scheme().String())
+}
+
+// TestOwnLong reads tensors that are longer than what is worked on at a time, without memory of its own.
+func TestOwnLong(t *testing.T) {
+	nvfp4, err := quant.Preset("nvfp4")
+	require.NoError(t, err)
+	for i, c := range []struct {
+		spec  quant.Spec
+		shape []int
+	}{
+		{quant.Spec{}, []int{3, 70, 1000}},
+		{quant.Spec{DType: quant.Uint2, Scheme: quant.Asymmetric, Granularity: quant.PerChannel(2)}, []int{3, 70, 1000}},
+		{quant.Spec{DType: quant.Int4, Granularity: quant.PerBlocks(3, 1, 96).Partial()}, []int{3, 70, 1000}},
+		{quant.Spec{DType: quant.Uint4, Scheme: quant.Asymmetric, Formulation: quant.MinVal, Granularity: quant.PerChannel(0)}, []int{7, 30001}},
+		{quant.Spec{DType: quant.Float8E4M3FN, ScaleDType: quant.ScaleE8M0, Granularity: quant.PerBlock(-1, 32)}, []int{70, 3200}},
+		{nvfp4, []int{70, 3200}},
+	} {
+		all, record, want := writeOwn[bf16.BFloat16](t, c.spec, c.shape, true, false)
+		metadata, err := Records{"w": &record}.Metadata(nil)
+		require.NoError(t, err)
+		path := filepath.Join(t.TempDir(), "own.safetensors")
+		writeFile(t, path, metadata, all)
+		w := lookup(t, open(t, path), "w")
+		require.Equal(t, want, readAs(t, w, safetensors.BF16, w.Rows()), "%d", i)
+		if !race.Enabled { // which makes pools forget
+			dst := make([]bf16.BFloat16, w.Elements())
+			assert.Less(t, testing.AllocsPerRun(10, func() { assert.NoError(t, ReadRows(w, dst, 0)) }), 1.0, "%d", i)
+		}
+	}
 }

@@ -106,8 +106,6 @@ func (l *own) readCodes() (quant.Codes, error) {
 		return quant.Codes{}, err
 	}
 	c.Params.Shape = scale.dims()
-	err := l.record.ReadParams(&c.Params, 0, scale.Elements(), func(suffix string, data []byte, off int64) error {
-		return read(l.companion(suffix), data, off)
-	})
-	return c, err
+	var s scratch
+	return c, l.readParams(&s, &c.Params, 0, scale.Elements())
 }

@@ -568,7 +568,8 @@ func (p *pass[T]) by(params Params, part Part, quantize bool) error {
 	if n := len(params.Scale); n != part.Groups {
 		return paramsError("len(Params.Scale)", n, "%d, the number of groups of the part", part.Groups)
 	}
-	p.ownParams.Shape = []int{part.Groups}
+	p.groups = append(p.groups[:0], part.Groups)
+	p.ownParams.Shape = p.groups
 	if err := p.ownParams.check(p.format, foreign, part.Group); err != nil || !quantize {
 		return err
 	}

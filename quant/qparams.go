@@ -89,7 +89,7 @@ func (p *Params) check(f *format, from source, first int) error {
 	if len(p.Scale) != count {
 		return paramsError("len(Params.Scale)", len(p.Scale), "%d, as Params.Shape is %s", count, shapeString(p.Shape))
 	}
-	if f.scale != ScaleAny || !ordinary(p.Scale) {
+	if !f.ordinary(p.Scale) {
 		for i, s := range p.Scale {
 			finite := math.Abs(float64(s)) <= math.MaxFloat32
 			switch {
@@ -165,6 +165,31 @@ func ordinary(scales []float32) bool {
 	var least, most [1]float32
 	kernels.MinMax(least[:], most[:], scales, kernels.Grid{Rows: 1, Groups: 1, Len: len(scales)})
 	return least[0] > 0 && most[0] <= math.MaxFloat32
+}
+
+// ordinary tells whether all scales are positive, finite and normal numbers of the type that scales have.
+func (f *format) ordinary(scales []float32) bool {
+	var least, most float32 // normal numbers
+	var spare uint32        // bits that numbers of the type do not have
+	switch f.scale {
+	case ScaleAny:
+		return ordinary(scales)
+	case ScaleE8M0:
+		least, most, spare = 0x1p-126, 0x1p127, 1<<23-1
+	case ScaleE4M3FN:
+		least, most, spare = 0x1p-6, 448, 1<<20-1
+	case ScaleFloat16:
+		least, most, spare = 0x1p-14, 65504, 1<<13-1
+	case ScaleBFloat16:
+		least, most, spare = 0x1p-126, 0x1.fep127, 1<<16-1
+	}
+	const sign = 1 << 31
+	lo, hi, others := math.Float32bits(least), math.Float32bits(most), uint32(0)
+	for _, s := range scales {
+		b := math.Float32bits(s)
+		others |= b&spare | ((b-lo)|(hi-b))&sign // positive numbers are in the order of their bits
+	}
+	return others == 0
 }
 
 // format is what a Spec says about codes and parameters, resolved.
